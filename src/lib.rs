@@ -1,0 +1,23 @@
+//! wfx runs workflows on one machine, keeps every execution in SQLite, and
+//! replays any of them.
+//!
+//! The modules in reading order; ARCHITECTURE.md says how they may use each other:
+//!
+//! - [`cli`]: what was typed; one file per subcommand
+//! - [`settings`]: what it means: flag, variable, file or default
+//! - [`workflow`]: documents, the state machine, the engine that drives it
+//! - [`repository`]: the database; nothing else speaks SQL
+//! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
+//! - [`clock`], [`timestamp`], [`exit`]: time and exit codes
+
+#[cfg(not(unix))]
+compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
+
+pub mod cli;
+pub mod clock;
+pub mod exit;
+pub mod repository;
+pub mod settings;
+pub mod terminal;
+pub mod timestamp;
+pub mod workflow;

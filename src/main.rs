@@ -1,0 +1,3 @@
+//! Parse, run, return an exit code.
+
+fn main() {}

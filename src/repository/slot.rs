@@ -1,0 +1,120 @@
+//! The place where an execution leaves what is to be stored, and learns what is.
+//!
+//! The engine records changes here; the writer's queue holds only *which* slots
+//! are dirty, and takes the newest state when it commits. So any number of
+//! changes cost one write, and a full queue loses nothing.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::StoreError;
+use crate::workflow::record::Change;
+
+/// How far an execution is stored.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    /// The last version that a commit holds; 0: nothing.
+    pub version: u64,
+    /// The repository will never take this execution, and why.
+    pub refused: Option<Arc<StoreError>>,
+}
+
+/// One execution's place between the engine and the writer.
+#[derive(Debug)]
+pub struct Slot {
+    execution_id: String,
+    unstored: Mutex<Unstored>,
+    stored: watch::Sender<Stored>,
+}
+
+#[derive(Debug, Default)]
+struct Unstored {
+    change: Option<Change>,
+    version: u64,
+    queued: bool,
+}
+
+impl Slot {
+    /// A slot of an execution of which nothing is recorded yet.
+    #[must_use]
+    pub fn new(execution_id: String) -> Arc<Self> {
+        Arc::new(Self {
+            execution_id,
+            unstored: Mutex::default(),
+            stored: watch::Sender::default(),
+        })
+    }
+
+    /// Which execution.
+    #[must_use]
+    pub fn execution_id(&self) -> &str {
+        &self.execution_id
+    }
+
+    /// Adds a change and returns its version: once [`Stored::version`] has reached
+    /// it, the change is durable.
+    pub fn record(&self, change: Change) -> u64 {
+        let mut unstored = self.lock();
+        match &mut unstored.change {
+            Some(earlier) => earlier.merge(change),
+            None => unstored.change = Some(change),
+        }
+        unstored.version += 1;
+        unstored.version
+    }
+
+    /// Whether something is recorded that no commit holds.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.lock().version > self.stored.borrow().version
+    }
+
+    /// Follows what is stored.
+    #[must_use]
+    pub fn stored(&self) -> watch::Receiver<Stored> {
+        self.stored.subscribe()
+    }
+
+    /// Marks the slot as queued; `false` when it was already.
+    pub(super) fn mark_queued(&self) -> bool {
+        !std::mem::replace(&mut self.lock().queued, true)
+    }
+
+    /// Takes the slot out of the queue without storing anything.
+    pub(super) fn unmark_queued(&self) {
+        self.lock().queued = false;
+    }
+
+    /// What is to be stored now, with its version. The slot is no longer queued.
+    pub(super) fn take(&self) -> Option<(Change, u64)> {
+        let mut unstored = self.lock();
+        unstored.queued = false;
+        let version = unstored.version;
+        unstored.change.take().map(|change| (change, version))
+    }
+
+    /// Puts back what could not be stored, under what was recorded since.
+    pub(super) fn put_back(&self, mut change: Change) {
+        let mut unstored = self.lock();
+        if let Some(later) = unstored.change.take() {
+            change.merge(later);
+        }
+        unstored.change = Some(change);
+    }
+
+    /// A commit holds everything up to `version`.
+    pub(super) fn committed(&self, version: u64) {
+        self.stored.send_modify(|stored| stored.version = version);
+    }
+
+    /// No commit will ever hold this execution.
+    pub(super) fn refused(&self, error: Arc<StoreError>) {
+        self.stored.send_modify(|stored| stored.refused = Some(error));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Unstored> {
+        // A panic cannot leave the three fields half changed.
+        self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,240 @@
+//! A workflow definition: what is to be done, checked and complete.
+//!
+//! [`Definition`] is the one meaning of a document, a stored snapshot and an API
+//! body. It serialises to a document that reads back as the same definition, with
+//! every `depends_on` written out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::period::Period;
+
+/// The most bytes that one string handed to a process may have: Linux takes
+/// 131,072 with the closing NUL (`MAX_ARG_STRLEN`).
+pub const PROCESS_STRING_BYTES_MAX: usize = 131_071;
+/// The most steps of one workflow.
+pub const STEPS_MAX: usize = 1_000;
+/// The largest `max_parallel`.
+pub const PARALLEL_MAX: u16 = 256;
+
+/// A workflow that can be run: names unique, dependencies known, no cycle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// The workflow id.
+    pub id: String,
+    /// For people.
+    pub name: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// Declared parameters and their defaults; [`Scalar::Null`]: required.
+    pub params: IndexMap<String, Scalar>,
+    /// Environment of every step.
+    pub env: IndexMap<String, String>,
+    /// Steps of one execution at a time; `None`: the number of CPUs.
+    pub max_parallel: Option<u16>,
+    /// Longest time of one execution, from its start.
+    pub timeout: Option<Period>,
+    /// The steps in the order of the document.
+    pub steps: Vec<Step>,
+    /// The `x-…` keys, kept as they were.
+    pub extra: IndexMap<String, serde_json::Value>,
+}
+
+/// One step of a workflow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Unique in the workflow.
+    pub name: String,
+    /// Names of the steps that must have ended before; never implicit.
+    pub depends_on: Vec<String>,
+    /// What it does.
+    pub work: Work,
+    /// Raises a simulated failure instead of doing its work.
+    pub fail: bool,
+    /// Environment of this step.
+    pub env: IndexMap<String, String>,
+    /// Working folder, below that of the execution when relative.
+    pub cwd: Option<String>,
+    /// Longest time of one attempt.
+    pub timeout: Option<Period>,
+    /// How often and how far apart it is tried.
+    pub retry: Retry,
+    /// Its failure neither fails the execution nor skips its dependents.
+    pub continue_on_error: bool,
+    /// Kept for the predecessor's users, otherwise ignored.
+    pub agent_id: Option<serde_json::Value>,
+    /// The `x-…` keys, kept as they were.
+    pub extra: IndexMap<String, serde_json::Value>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Succeeds at once.
+    Nothing,
+    /// A command line for `sh -c`.
+    Shell(String),
+    /// A program and its arguments, without a shell.
+    Argv(Vec<String>),
+    /// Waits.
+    Sleep(Period),
+}
+
+impl Work {
+    /// Whether a crash in the middle leaves it unknown what was done.
+    #[must_use]
+    pub fn has_side_effects(&self) -> bool {
+        matches!(self, Self::Shell(_) | Self::Argv(_))
+    }
+}
+
+/// How often a step is tried, and how long is waited between the attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// At least 1; 1 means no retry.
+    pub max_attempts: u32,
+    /// The wait after the first failed attempt, doubled after each further one.
+    pub backoff: Period,
+    /// The longest wait.
+    pub max_backoff: Period,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max_attempts: 1,
+            backoff: Period::new(std::time::Duration::from_secs(1)),
+            max_backoff: Period::new(std::time::Duration::from_secs(60)),
+        }
+    }
+}
+
+/// A parameter's value. Numbers keep the text they were written with, so that
+/// `1.10` reaches a step as `1.10`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// Nothing: as a default, the parameter is required.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A JSON number with its text.
+    Number(serde_json::Number),
+    /// Any text.
+    String(String),
+}
+
+impl fmt::Display for Scalar {
+    /// The text that a step finds in its environment; nothing for null.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
+            Self::String(value) => f.write_str(value),
+        }
+    }
+}
+
+/// The parameters of one execution: every declared one, with its value.
+pub type Parameters = BTreeMap<String, Scalar>;
+
+/// What an execution runs and what a replay runs again: stored whole with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The definition as run.
+    pub definition: Definition,
+    /// The parameters as run.
+    pub params: Parameters,
+    /// The absolute folder that relative paths start from.
+    pub workdir: String,
+}
+
+/// `WFX_…` names are upper-cased, and everything but ASCII letters and digits
+/// becomes `_`.
+#[must_use]
+pub fn environment_name(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect()
+}
+
+impl Serialize for Definition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        entry_if_some(&mut map, "name", self.name.as_ref())?;
+        entry_if_some(&mut map, "description", self.description.as_ref())?;
+        if !self.params.is_empty() {
+            map.serialize_entry("params", &self.params)?;
+        }
+        if !self.env.is_empty() {
+            map.serialize_entry("env", &self.env)?;
+        }
+        entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
+        entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
+        map.serialize_entry("steps", &self.steps)?;
+        for (key, value) in &self.extra {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("depends_on", &self.depends_on)?;
+        match &self.work {
+            Work::Nothing => {}
+            Work::Shell(line) => map.serialize_entry("run", line)?,
+            Work::Argv(argv) => map.serialize_entry("run", argv)?,
+            Work::Sleep(period) => map.serialize_entry("sleep", period)?,
+        }
+        if self.fail {
+            map.serialize_entry("fail", &true)?;
+        }
+        if !self.env.is_empty() {
+            map.serialize_entry("env", &self.env)?;
+        }
+        entry_if_some(&mut map, "cwd", self.cwd.as_ref())?;
+        entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
+        if self.retry != Retry::default() {
+            map.serialize_entry("retry", &self.retry)?;
+        }
+        if self.continue_on_error {
+            map.serialize_entry("continue_on_error", &true)?;
+        }
+        entry_if_some(&mut map, "agent_id", self.agent_id.as_ref())?;
+        for (key, value) in &self.extra {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Retry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("max_attempts", &self.max_attempts)?;
+        map.serialize_entry("backoff", &self.backoff)?;
+        map.serialize_entry("max_backoff", &self.max_backoff)?;
+        map.end()
+    }
+}
+
+fn entry_if_some<M: SerializeMap, T: Serialize>(
+    map: &mut M,
+    key: &str,
+    value: Option<&T>,
+) -> Result<(), M::Error> {
+    match value {
+        Some(value) => map.serialize_entry(key, value),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,21 @@
+//! Workflows: what they are, how they run, what became of them.
+//!
+//! Pure: [`document`] (text → tree with places), [`check`] (tree → definition, all
+//! problems at once), [`definition`], [`graph`], [`execution`] (the state machine),
+//! [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
+//! one execution, [`supervisor`] starts many, [`runner`] performs one step.
+
+pub mod check;
+pub mod definition;
+pub mod document;
+pub mod engine;
+pub mod execution;
+pub mod graph;
+pub mod period;
+pub mod record;
+pub mod report;
+pub mod retention;
+pub mod retry;
+pub mod runner;
+pub mod schema;
+pub mod supervisor;

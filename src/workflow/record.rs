@@ -1,0 +1,384 @@
+//! What is known of an execution at one moment, and how it changed: the values
+//! that pass between the state machine, the repository and those who show them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::timestamp::Timestamp;
+
+/// Where an execution stands. A terminal state never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExecutionStatus {
+    /// Accepted, not started.
+    Pending,
+    /// Some step runs or can run.
+    Running,
+    /// Every step that matters succeeded.
+    Success,
+    /// A step without `continue_on_error` failed, or the time was up.
+    Failed,
+    /// Ended by a person or a signal.
+    Cancelled,
+    /// A crash left a step without attempts.
+    Interrupted,
+}
+
+/// Where a step stands. A terminal state never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepStatus {
+    /// Waits for its dependencies, for a place, or for its next attempt.
+    Pending,
+    /// An attempt is under way.
+    Running,
+    /// Done.
+    Success,
+    /// Its last attempt failed.
+    Failed,
+    /// Not tried, since something it depends on did not succeed.
+    Skipped,
+    /// Ended by a person or a signal.
+    Cancelled,
+    /// A crash hit its last attempt.
+    Interrupted,
+}
+
+/// The text is no state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a status: it is one of {expected}")]
+pub struct ParseStatusError {
+    text: String,
+    expected: &'static str,
+}
+
+impl ExecutionStatus {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Running,
+        Self::Success,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Interrupted,
+    ];
+
+    /// The word in tables, JSON and on the screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether it is an end.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl StepStatus {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Running,
+        Self::Success,
+        Self::Failed,
+        Self::Skipped,
+        Self::Cancelled,
+        Self::Interrupted,
+    ];
+
+    /// The word in tables, JSON and on the screen.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether it is an end.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+impl fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for StepStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ExecutionStatus {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| ParseStatusError {
+            text: text.to_owned(),
+            expected: "pending, running, success, failed, cancelled, interrupted",
+        })
+    }
+}
+
+impl FromStr for StepStatus {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| ParseStatusError {
+            text: text.to_owned(),
+            expected: "pending, running, success, failed, skipped, cancelled, interrupted",
+        })
+    }
+}
+
+/// The outputs of a step, in the order they were written.
+pub type Outputs = IndexMap<String, String>;
+
+/// The most bytes kept of each of an attempt's two streams: its end.
+pub const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
+
+/// The end of what an attempt wrote to one stream.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Captured {
+    /// The last [`OUTPUT_KEPT_BYTES`] as text; what is no UTF-8 is replaced.
+    pub text: String,
+    /// How many bytes were written in all; more than were kept means truncated.
+    pub total_bytes: u64,
+}
+
+impl Captured {
+    /// Whether only the end was kept.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.total_bytes > OUTPUT_KEPT_BYTES as u64
+    }
+}
+
+/// The part of an execution that changes while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When its first step could start.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// When any of this last changed.
+    pub updated_at: Timestamp,
+    /// Steps in a terminal state.
+    pub steps_completed: u32,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// The process that runs it, see `repository::liveness`; none once it ended.
+    pub owner: Option<String>,
+}
+
+/// The part of an execution that never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// What it runs.
+    pub workflow_id: String,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Step names by position.
+    pub step_order: Vec<String>,
+    /// The `depends_on` of each step, by position.
+    pub depends_on: Vec<Vec<String>>,
+    /// The execution that this one repeats.
+    pub replay_of: Option<String>,
+    /// The JSON text of the [`super::definition::Snapshot`].
+    pub input_snapshot: String,
+}
+
+/// The part of a step that changes while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepState {
+    /// Where it stands.
+    pub status: StepStatus,
+    /// When its first attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// From the first attempt's start to the end, by the monotonic clock.
+    pub duration_ms: Option<u64>,
+    /// The number of its last attempt, from 1; 0 before the first.
+    pub attempt: u32,
+    /// Of the last attempt that ended with one.
+    pub exit_code: Option<i32>,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// What it handed on.
+    pub outputs: Outputs,
+}
+
+impl Default for StepState {
+    fn default() -> Self {
+        Self {
+            status: StepStatus::Pending,
+            started_at: None,
+            completed_at: None,
+            duration_ms: None,
+            attempt: 0,
+            exit_code: None,
+            error: None,
+            outputs: Outputs::new(),
+        }
+    }
+}
+
+/// One attempt of a step, kept when it is not the only one or wrote something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The position of its step.
+    pub position: u32,
+    /// From 1.
+    pub attempt: u32,
+    /// How it ended: success, failed, cancelled or interrupted.
+    pub status: StepStatus,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Timestamp,
+    /// By the monotonic clock.
+    pub duration_ms: u64,
+    /// The exit status of its process.
+    pub exit_code: Option<i32>,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// The end of its standard output.
+    pub stdout: Captured,
+    /// The end of its standard error.
+    pub stderr: Captured,
+}
+
+/// What is not stored yet of one execution: its newest head, the newest state of
+/// the steps that changed, and the attempts that ended. Changes merge, so that
+/// any number of them costs one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The newest head.
+    pub head: Head,
+    /// The unchanging part, while the execution is not stored at all.
+    pub created: Option<Arc<Created>>,
+    /// Changed steps by position.
+    pub steps: BTreeMap<u32, StepState>,
+    /// Ended attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Change {
+    /// Adds what happened later.
+    pub fn merge(&mut self, later: Self) {
+        self.head = later.head;
+        if self.created.is_none() {
+            self.created = later.created;
+        }
+        self.steps.extend(later.steps);
+        self.attempts.extend(later.attempts);
+    }
+}
+
+/// An execution as it is stored and shown: the columns of `workflow_executions`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExecutionRecord {
+    /// Its number in this database.
+    pub seq: i64,
+    /// Its id everywhere.
+    pub execution_id: String,
+    /// What it runs.
+    pub workflow_id: String,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// When it was accepted.
+    pub created_at: Option<Timestamp>,
+    /// When its first step could start.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// When any of this last changed.
+    pub updated_at: Option<Timestamp>,
+    /// Steps in a terminal state.
+    pub steps_completed: u32,
+    /// Steps in all.
+    pub total_steps: u32,
+    /// Step names by position.
+    pub step_order: Vec<String>,
+    /// The execution that this one repeats.
+    pub replay_of: Option<String>,
+    /// The definition as run, the parameters and the working folder.
+    pub input_snapshot: serde_json::Value,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// The process that runs it.
+    pub owner: Option<String>,
+    /// Whether it is in the database.
+    pub persisted: bool,
+}
+
+/// A step as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Unique in the workflow.
+    pub name: String,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Names of the steps it waited for.
+    pub depends_on: Vec<String>,
+    /// When its first attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// Its place in `step_order`.
+    pub position: u32,
+    /// From the first attempt's start to the end, milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The number of its last attempt; 0: none.
+    pub attempt: u32,
+    /// Of the last attempt that ended with one.
+    pub exit_code: Option<i32>,
+    /// The end of the last attempt's standard output.
+    pub stdout: String,
+    /// How many bytes that attempt wrote there in all.
+    pub stdout_bytes: u64,
+    /// The end of the last attempt's standard error.
+    pub stderr: String,
+    /// How many bytes that attempt wrote there in all.
+    pub stderr_bytes: u64,
+    /// What it handed on.
+    pub outputs: Outputs,
+}
+
+/// One execution with its steps: the answer of `show --format json` and of the API.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExecutionDetail {
+    /// The execution.
+    pub execution: ExecutionRecord,
+    /// Its steps in `step_order`.
+    pub steps: Vec<StepRecord>,
+}

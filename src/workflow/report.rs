@@ -1,0 +1,116 @@
+//! What the engine tells whoever watches an execution.
+
+use std::time::Duration;
+
+use super::record::{Attempt, ExecutionStatus, StepStatus};
+use crate::timestamp::Timestamp;
+
+/// Which of a process's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Something that happened to an execution.
+#[derive(Debug, Clone)]
+pub enum Report<'a> {
+    /// It is accepted and its first steps are about to start.
+    ExecutionStarted {
+        /// Its id.
+        execution_id: &'a str,
+        /// What it runs.
+        workflow_id: &'a str,
+        /// How many steps it has.
+        total_steps: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// An attempt of a step begins its work.
+    AttemptStarted {
+        /// Which step.
+        step: &'a str,
+        /// From 1.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// A running step wrote something; only told when the watcher asks for it.
+    Output {
+        /// Which step.
+        step: &'a str,
+        /// Where to.
+        stream: Stream,
+        /// The bytes as read, cut anywhere.
+        bytes: &'a [u8],
+    },
+    /// An attempt failed and another will follow.
+    RetryScheduled {
+        /// Which step.
+        step: &'a str,
+        /// The attempt that failed.
+        failed: &'a Attempt,
+        /// How many attempts there may be.
+        max_attempts: u32,
+        /// How long until the next.
+        wait: Duration,
+        /// When.
+        at: Timestamp,
+    },
+    /// A step reached its end.
+    StepEnded {
+        /// Which step.
+        step: &'a str,
+        /// How.
+        status: StepStatus,
+        /// Why it did not succeed.
+        error: Option<&'a str>,
+        /// Its last attempt, when there was one.
+        attempt: Option<&'a Attempt>,
+        /// From the first attempt's start.
+        duration: Option<Duration>,
+        /// Steps in a terminal state now.
+        steps_completed: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// The store does not take what happened: no further step starts until it does.
+    StoreFailing {
+        /// What the store says.
+        error: &'a str,
+        /// What can be done.
+        hint: Option<&'a str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The store works again.
+    StoreWorking {
+        /// When.
+        at: Timestamp,
+    },
+    /// The execution reached its end.
+    ExecutionEnded {
+        /// How.
+        status: ExecutionStatus,
+        /// Why it did not succeed.
+        error: Option<&'a str>,
+        /// From its start.
+        duration: Duration,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Whoever watches executions. Called from the engine's tasks: it must not block
+/// for long.
+pub trait Observer: Send + Sync {
+    /// Takes one report.
+    fn report(&self, report: &Report<'_>);
+
+    /// Whether [`Report::Output`] is wanted.
+    fn wants_output(&self) -> bool {
+        false
+    }
+}
