@@ -1,1 +1,427 @@
-//! (to come)
+//! Drives one execution: effects of the state machine → runner → events back into
+//! the state machine → what changed into the repository.
+//!
+//! Nothing starts before it is durable: the work of a step waits for the commit
+//! that holds its start. While the store does not work, running steps finish and
+//! no further one begins.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use super::definition::Work;
+use super::environment::{self, Variables};
+use super::execution::{AttemptEnd, Effect, Event, Execution, IllegalTransition, Moment, Outcome};
+use super::period::Period;
+use super::record::ExecutionStatus;
+use super::report::{Observer, Report};
+use super::runner::process::{self, Job};
+use super::runner::scratch::Scratch;
+use super::runner::{Stop, sleep};
+use crate::clock;
+use crate::repository::StoreError;
+use crate::repository::slot::{Slot, Stored};
+use crate::repository::writer::{Health, Writer};
+
+/// How long after a full queue the next try is made.
+const QUEUE_RETRY: Duration = Duration::from_millis(5);
+
+/// What every execution of this process uses.
+#[derive(Debug)]
+pub struct Means {
+    /// Where changes go.
+    pub writer: Arc<Writer>,
+    /// What steps inherit of the environment of wfx.
+    pub inherited: Variables,
+    /// Where steps leave their outputs.
+    pub scratch: Scratch,
+    /// The monotonic origin of this process.
+    pub epoch: Instant,
+    /// How long a failing store is borne with.
+    pub store_timeout: Duration,
+}
+
+/// How somebody ends an execution from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel {
+    /// End it in order.
+    pub gently: CancellationToken,
+    /// Kill what runs.
+    pub now: CancellationToken,
+    /// Why, for the record.
+    pub reason: Arc<std::sync::OnceLock<String>>,
+}
+
+impl Cancel {
+    /// Asks for an end in order; a second time, at once.
+    pub fn request(&self, reason: &str) {
+        if self.reason.set(reason.to_owned()).is_ok() {
+            self.gently.cancel();
+        } else {
+            self.now.cancel();
+        }
+    }
+}
+
+/// Why an execution could not be brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nothing was started, since it could not be stored.
+    #[error("nothing was started, since it could not be stored: {0}")]
+    NotStored(Arc<StoreError>),
+    /// The store failed in the middle for longer than is borne with.
+    #[error("the store failed while the execution ran: {0}")]
+    StoreLost(Arc<StoreError>),
+    /// The repository takes nothing of this execution.
+    #[error("the repository refused the execution: {0}")]
+    Refused(Arc<StoreError>),
+    /// A fault of wfx.
+    #[error("a fault of wfx: {0}")]
+    Illegal(#[from] IllegalTransition),
+}
+
+impl RunError {
+    /// What the store said, if it is to blame.
+    #[must_use]
+    pub fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
+            Self::Illegal(_) => None,
+        }
+    }
+}
+
+/// Runs `execution` to its end, stored.
+///
+/// # Errors
+/// [`RunError`] when the store does not take it, or for a fault of wfx.
+pub async fn drive(
+    execution: Execution,
+    means: &Arc<Means>,
+    observer: &Arc<dyn Observer>,
+    cancel: &Cancel,
+) -> Result<ExecutionStatus, RunError> {
+    let slot = Slot::new(execution.plan().execution_id.clone());
+    let driver = Driver {
+        stored: slot.stored(),
+        stops: execution.steps().iter().map(|_| None).collect(),
+        slot,
+        execution,
+        means: Arc::clone(means),
+        observer: Arc::clone(observer),
+        kill: cancel.now.clone(),
+        tasks: JoinSet::new(),
+        version: 0,
+        queue_full: false,
+        failing: None,
+    };
+    driver.run(cancel).await
+}
+
+struct Driver {
+    execution: Execution,
+    means: Arc<Means>,
+    observer: Arc<dyn Observer>,
+    slot: Arc<Slot>,
+    stored: watch::Receiver<Stored>,
+    /// The last version recorded.
+    version: u64,
+    /// How to stop the attempt of each step that runs.
+    stops: Vec<Option<CancellationToken>>,
+    kill: CancellationToken,
+    tasks: JoinSet<Event>,
+    /// The queue did not take the slot; it is still dirty.
+    queue_full: bool,
+    /// The store fails, since when.
+    failing: Option<(Arc<StoreError>, Instant)>,
+}
+
+impl Driver {
+    async fn run(mut self, cancel: &Cancel) -> Result<ExecutionStatus, RunError> {
+        let mut health = self.means.writer.health();
+        let timeout = self.execution.plan().snapshot.definition.timeout;
+        let time_up = time::sleep(timeout.map_or(Duration::MAX, Period::duration));
+        tokio::pin!(time_up);
+        let (mut timed_out, mut cancelled) = (timeout.is_none(), false);
+        self.report_start();
+        self.step(Event::Begin)?;
+        while !self.is_over() {
+            let event = tokio::select! {
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(event) => event,
+                    Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+                },
+                () = cancel.gently.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    Event::Cancel(cancel.reason.get().cloned().unwrap_or_default())
+                }
+                () = &mut time_up, if !timed_out => {
+                    timed_out = true;
+                    Event::TimeUp
+                }
+                _ = self.stored.changed() => {
+                    self.check_refusal()?;
+                    continue;
+                }
+                Ok(()) = health.changed() => {
+                    let health = health.borrow_and_update().clone();
+                    self.note_health(health);
+                    self.check_store()?;
+                    continue;
+                }
+                () = time::sleep(QUEUE_RETRY), if self.queue_full => {
+                    self.enqueue();
+                    continue;
+                }
+                () = wait_for(self.patience_left()) => {
+                    self.check_store()?;
+                    continue;
+                }
+            };
+            self.step(event)?;
+        }
+        self.report_end();
+        Ok(self.execution.head().status)
+    }
+
+    /// Ended, and everything of it durable.
+    fn is_over(&self) -> bool {
+        self.execution.head().status.is_terminal() && self.stored.borrow().version >= self.version
+    }
+
+    fn step(&mut self, event: Event) -> Result<(), RunError> {
+        if let Event::AttemptEnded(step, _) = &event {
+            self.stops[*step] = None;
+        }
+        let effects = self.execution.apply(event, self.moment())?;
+        self.report_effects(&effects);
+        self.version = self.slot.record(self.execution.take_change());
+        self.enqueue();
+        for effect in effects {
+            match effect {
+                Effect::Start { step, attempt } => self.start(step, attempt),
+                Effect::Stop { step } => {
+                    if let Some(stop) = &self.stops[step] {
+                        stop.cancel();
+                    }
+                }
+                Effect::Retry { step, wait } => {
+                    self.tasks.spawn(async move {
+                        time::sleep(wait).await;
+                        Event::RetryDue(step)
+                    });
+                }
+                Effect::StepEnded { .. } => {}
+                // Waits for retries are all that can be left.
+                Effect::Ended => self.tasks.abort_all(),
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self) {
+        self.queue_full = !self.means.writer.enqueue(&self.slot);
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: clock::now(),
+            monotonic: self.means.epoch.elapsed(),
+            jitter: fastrand::f64(),
+        }
+    }
+
+    fn start(&mut self, step: usize, attempt: u32) {
+        let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
+        self.stops[step] = Some(stop.gently.clone());
+        let attempt = AttemptTask {
+            plan: Arc::clone(self.execution.plan()),
+            means: Arc::clone(&self.means),
+            observer: Arc::clone(&self.observer),
+            stored: self.stored.clone(),
+            version: self.version,
+            variables: environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+            step,
+            attempt,
+            stop,
+        };
+        self.tasks.spawn(async move { Event::AttemptEnded(step, attempt.run().await) });
+    }
+
+    fn check_refusal(&self) -> Result<(), RunError> {
+        match &self.stored.borrow().refused {
+            Some(error) => Err(RunError::Refused(Arc::clone(error))),
+            None => Ok(()),
+        }
+    }
+
+    fn note_health(&mut self, health: Health) {
+        let at = clock::now();
+        match (health, &self.failing) {
+            (Health::Failing { error }, None) => {
+                let (text, hint) = (error.to_string(), error.hint());
+                self.observer.report(&Report::StoreFailing { error: &text, hint, at });
+                self.failing = Some((error, clock::monotonic()));
+            }
+            (Health::Working, Some(_)) => {
+                self.observer.report(&Report::StoreWorking { at });
+                self.failing = None;
+            }
+            (Health::Failing { error }, Some((_, since))) => self.failing = Some((error, *since)),
+            (Health::Working, None) => {}
+        }
+    }
+
+    /// How long the failing store is still borne with, if it fails.
+    fn patience_left(&self) -> Option<Duration> {
+        let (_, since) = self.failing.as_ref()?;
+        Some(self.means.store_timeout.saturating_sub(since.elapsed()))
+    }
+
+    fn check_store(&self) -> Result<(), RunError> {
+        let Some((error, _)) = &self.failing else { return Ok(()) };
+        let never_stored = self.stored.borrow().version == 0;
+        if never_stored && !error.may_pass() {
+            return Err(RunError::NotStored(Arc::clone(error)));
+        }
+        if self.patience_left() > Some(Duration::ZERO) || self.attempts_running() {
+            return Ok(());
+        }
+        let error = Arc::clone(error);
+        Err(if never_stored { RunError::NotStored(error) } else { RunError::StoreLost(error) })
+    }
+
+    /// Whether some attempt is past waiting for its start to be durable.
+    fn attempts_running(&self) -> bool {
+        self.stored.borrow().version > 0 && self.stops.iter().any(Option::is_some)
+    }
+
+    fn report_start(&self) {
+        let plan = self.execution.plan();
+        self.observer.report(&Report::ExecutionStarted {
+            execution_id: &plan.execution_id,
+            workflow_id: &plan.created.workflow_id,
+            total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
+            at: clock::now(),
+        });
+    }
+
+    fn report_effects(&self, effects: &[Effect]) {
+        let plan = self.execution.plan();
+        let head = self.execution.head();
+        for effect in effects {
+            match *effect {
+                Effect::Retry { step, wait } => {
+                    if let Some(failed) = self.execution.last_attempt() {
+                        self.observer.report(&Report::RetryScheduled {
+                            step: &plan.step(step).name,
+                            failed,
+                            max_attempts: plan.step(step).retry.max_attempts,
+                            wait,
+                            at: head.updated_at,
+                        });
+                    }
+                }
+                Effect::StepEnded { step } => {
+                    let state = &self.execution.steps()[step];
+                    let position = plan.position(step);
+                    self.observer.report(&Report::StepEnded {
+                        step: &plan.step(step).name,
+                        status: state.status,
+                        error: state.error.as_deref(),
+                        attempt: self.execution.last_attempt().filter(|a| a.position == position),
+                        duration: state.duration_ms.map(Duration::from_millis),
+                        steps_completed: head.steps_completed,
+                        at: head.updated_at,
+                    });
+                }
+                Effect::Start { .. } | Effect::Stop { .. } | Effect::Ended => {}
+            }
+        }
+    }
+
+    fn report_end(&self) {
+        let head = self.execution.head();
+        let duration = match (head.started_at, head.completed_at) {
+            (Some(started), Some(completed)) => completed.since(started),
+            _ => Duration::ZERO,
+        };
+        self.observer.report(&Report::ExecutionEnded {
+            status: head.status,
+            error: head.error.as_deref(),
+            duration,
+            at: head.updated_at,
+        });
+    }
+}
+
+async fn wait_for(left: Option<Duration>) {
+    match left {
+        // The running steps may outlast our patience: look again now and then.
+        Some(left) => time::sleep(left.max(Duration::from_millis(100))).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One attempt on its own: it waits for its start to be durable, then does its work.
+struct AttemptTask {
+    plan: Arc<super::execution::Plan>,
+    means: Arc<Means>,
+    observer: Arc<dyn Observer>,
+    stored: watch::Receiver<Stored>,
+    version: u64,
+    variables: Result<Variables, environment::Clash>,
+    step: usize,
+    attempt: u32,
+    stop: Stop,
+}
+
+impl AttemptTask {
+    async fn run(mut self) -> AttemptEnd {
+        let version = self.version;
+        let durable = tokio::select! {
+            biased;
+            () = self.stop.gently.cancelled() => false,
+            stored = self.stored.wait_for(|stored| stored.version >= version) => stored.is_ok(),
+        };
+        if !durable {
+            return AttemptEnd::instant(Outcome::Stopped, clock::now());
+        }
+        let plan = Arc::clone(&self.plan);
+        let step = plan.step(self.step);
+        let (attempt, at) = (self.attempt, clock::now());
+        self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
+        if let Work::Sleep(period) = step.work {
+            return sleep::run(period, step.timeout, &self.stop).await;
+        }
+        let variables = match self.variables {
+            Ok(variables) => variables,
+            Err(clash) => {
+                return AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now());
+            }
+        };
+        let output_file = match self.means.scratch.file() {
+            Ok(path) => path,
+            Err(error) => {
+                let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
+                return AttemptEnd::instant(Outcome::Failed(text), clock::now());
+            }
+        };
+        let folder = PathBuf::from(&plan.snapshot.workdir)
+            .join(step.cwd.as_deref().unwrap_or_default());
+        let job =
+            Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
+        let observer = &self.observer;
+        let listener = |stream, bytes: &[u8]| {
+            observer.report(&Report::Output { step: &step.name, stream, bytes });
+        };
+        let listener: Option<process::Listener<'_>> =
+            if observer.wants_output() { Some(&listener) } else { None };
+        process::run(job, &self.stop, listener).await
+    }
+}

@@ -1,1 +1,576 @@
-//! (to come)
+//! The state machine of one execution: state + event → state + effects.
+//!
+//! It decides and performs nothing: time and randomness come in with each event,
+//! what is to be done goes out as [`Effect`]s, what is to be stored is collected
+//! until [`Execution::take_change`]. [`super::engine`] is the driver.
+//!
+//! Steps are known by their index in the definition's list; rows are keyed by
+//! position, the place in `step_order`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::definition::{Snapshot, Step, Work};
+use super::graph::{Cycle, Graph};
+use super::record::{
+    Attempt, Captured, Change, Created, ExecutionStatus, Head, Outputs, StepState, StepStatus,
+};
+use super::retry;
+use crate::timestamp::Timestamp;
+
+/// What `fail: true` reports; the predecessor's words.
+pub const SIMULATED_FAILURE: &str = "Simulated step failure";
+
+/// What an execution runs, decided before it starts and never changed.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its id everywhere.
+    pub execution_id: String,
+    /// The definition, the parameters and the working folder.
+    pub snapshot: Snapshot,
+    /// Dependencies and order of the steps.
+    pub graph: Graph,
+    /// The columns that never change.
+    pub created: Arc<Created>,
+}
+
+impl Plan {
+    /// Lays out one execution of `snapshot`.
+    ///
+    /// # Errors
+    /// [`Cycle`] when the steps wait for each other, which a checked definition
+    /// never does.
+    pub fn new(
+        execution_id: String,
+        snapshot: Snapshot,
+        replay_of: Option<String>,
+        created_at: Timestamp,
+    ) -> Result<Self, Cycle> {
+        let graph = Graph::of(&snapshot.definition)?;
+        let steps = &snapshot.definition.steps;
+        let in_order = || graph.order.iter().map(|&index| &steps[index]);
+        let created = Arc::new(Created {
+            workflow_id: snapshot.definition.id.clone(),
+            created_at,
+            step_order: in_order().map(|step| step.name.clone()).collect(),
+            depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
+            replay_of,
+            input_snapshot: serde_json::json!(snapshot).to_string(),
+        });
+        Ok(Self { execution_id, snapshot, graph, created })
+    }
+
+    /// The step at `index` of the list.
+    #[must_use]
+    pub fn step(&self, index: usize) -> &Step {
+        &self.snapshot.definition.steps[index]
+    }
+
+    /// The row key of the step at `index` of the list.
+    #[must_use]
+    pub fn position(&self, index: usize) -> u32 {
+        u32::try_from(self.graph.position[index]).unwrap_or(u32::MAX)
+    }
+}
+
+/// When an event happens, and the randomness that it may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// By the wall clock.
+    pub now: Timestamp,
+    /// By a monotonic clock with any origin that stays the same for one process.
+    pub monotonic: Duration,
+    /// Evenly drawn from 0 to 1.
+    pub jitter: f64,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The process that will run it begins.
+    Begin,
+    /// An attempt that [`Effect::Start`] asked for is over.
+    AttemptEnded(usize, AttemptEnd),
+    /// The wait that [`Effect::Retry`] asked for is over.
+    RetryDue(usize),
+    /// Somebody wants it ended, and why.
+    Cancel(String),
+    /// The `timeout` of the workflow is over.
+    TimeUp,
+}
+
+/// How one attempt went.
+#[derive(Debug, Clone)]
+pub struct AttemptEnd {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it hands on, whether it succeeded or not.
+    pub outputs: Outputs,
+    /// When its work began.
+    pub started_at: Timestamp,
+    /// How long its work took, by the monotonic clock.
+    pub duration: Duration,
+    /// The exit status of its process.
+    pub exit_code: Option<i32>,
+    /// The end of its standard output.
+    pub stdout: Captured,
+    /// The end of its standard error.
+    pub stderr: Captured,
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Not done, and why.
+    Failed(String),
+    /// Ended because [`Effect::Stop`] said so.
+    Stopped,
+}
+
+/// Something to be done by the driver, in the order given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Begin the work of an attempt, once everything up to now is durable.
+    Start {
+        /// Which step.
+        step: usize,
+        /// From 1.
+        attempt: u32,
+    },
+    /// End the running attempt of a step; [`Event::AttemptEnded`] follows.
+    Stop {
+        /// Which step.
+        step: usize,
+    },
+    /// Send [`Event::RetryDue`] after `wait`.
+    Retry {
+        /// Which step.
+        step: usize,
+        /// How long from now.
+        wait: Duration,
+    },
+    /// A step reached its end.
+    StepEnded {
+        /// Which step.
+        step: usize,
+    },
+    /// The execution reached its end.
+    Ended,
+}
+
+/// An event that cannot happen in this state: a fault of wfx, never of a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("step `{step}` cannot go from {from} to {to}")]
+pub struct IllegalTransition {
+    step: String,
+    from: StepStatus,
+    to: StepStatus,
+}
+
+/// Why running steps are being ended before their time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ending {
+    Cancelled(String),
+    TimedOut,
+}
+
+/// One execution while it runs.
+#[derive(Debug)]
+pub struct Execution {
+    plan: Arc<Plan>,
+    places: usize,
+    head: Head,
+    steps: Vec<StepState>,
+    /// Dependencies of each step that have not ended well.
+    unmet: Vec<usize>,
+    /// Steps that could start, first in the list first.
+    ready: BTreeSet<usize>,
+    /// Steps with a failed attempt behind and another ahead.
+    waiting: BTreeSet<usize>,
+    running: BTreeSet<usize>,
+    /// The monotonic time of each step's first start.
+    begun: Vec<Option<Duration>>,
+    ending: Option<Ending>,
+    /// The first step that failed the execution.
+    failed_by: Option<usize>,
+    stored_once: bool,
+    changed: BTreeSet<usize>,
+    ended_attempts: Vec<Attempt>,
+    last_attempt: Option<Attempt>,
+}
+
+impl Execution {
+    /// An execution that has not begun. `places` is how many steps may run at a
+    /// time where the definition does not say; `owner` is the process that runs it.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, places: usize, owner: Option<String>) -> Self {
+        let count = plan.snapshot.definition.steps.len();
+        let places = plan.snapshot.definition.max_parallel.map_or(places, usize::from);
+        let head = Head {
+            status: ExecutionStatus::Pending,
+            started_at: None,
+            completed_at: None,
+            updated_at: plan.created.created_at,
+            steps_completed: 0,
+            error: None,
+            owner,
+        };
+        Self {
+            places: places.max(1),
+            head,
+            steps: vec![StepState::default(); count],
+            unmet: plan.graph.dependencies.iter().map(Vec::len).collect(),
+            ready: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            running: BTreeSet::new(),
+            begun: vec![None; count],
+            ending: None,
+            failed_by: None,
+            stored_once: false,
+            changed: (0..count).collect(),
+            ended_attempts: Vec::new(),
+            last_attempt: None,
+            plan,
+        }
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The part of it that changes.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Its steps, by index in the list.
+    #[must_use]
+    pub fn steps(&self) -> &[StepState] {
+        &self.steps
+    }
+
+    /// The attempt that the last event ended.
+    #[must_use]
+    pub fn last_attempt(&self) -> Option<&Attempt> {
+        self.last_attempt.as_ref()
+    }
+
+    /// What is not stored yet; nothing of it is given twice.
+    pub fn take_change(&mut self) -> Change {
+        let created = (!std::mem::replace(&mut self.stored_once, true))
+            .then(|| Arc::clone(&self.plan.created));
+        let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
+            .into_iter()
+            .map(|index| (self.plan.position(index), self.steps[index].clone()))
+            .collect();
+        Change {
+            head: self.head.clone(),
+            created,
+            steps,
+            attempts: std::mem::take(&mut self.ended_attempts),
+        }
+    }
+
+    /// Takes an event and says what is to be done. An execution that has ended
+    /// takes every event and does nothing.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`] when the event does not fit the state.
+    pub fn apply(&mut self, event: Event, moment: Moment) -> Result<Vec<Effect>, IllegalTransition> {
+        self.last_attempt = None;
+        if self.head.status.is_terminal() {
+            return Ok(Vec::new());
+        }
+        self.head.updated_at = moment.now;
+        let mut effects = Vec::new();
+        match event {
+            Event::Begin => self.begin(moment),
+            Event::AttemptEnded(step, end) => self.attempt_ended(step, end, moment, &mut effects)?,
+            Event::RetryDue(step) => {
+                if self.waiting.remove(&step) {
+                    self.ready.insert(step);
+                }
+            }
+            Event::Cancel(reason) => self.end_early(Ending::Cancelled(reason), moment, &mut effects)?,
+            Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
+        }
+        self.schedule(moment, &mut effects)?;
+        self.end_if_done(moment, &mut effects);
+        Ok(effects)
+    }
+
+    fn begin(&mut self, moment: Moment) {
+        self.head.status = ExecutionStatus::Running;
+        self.head.started_at = Some(moment.now);
+        self.ready = (0..self.steps.len()).filter(|&step| self.unmet[step] == 0).collect();
+    }
+
+    fn schedule(&mut self, moment: Moment, effects: &mut Vec<Effect>) -> Result<(), IllegalTransition> {
+        while self.ending.is_none() && self.running.len() < self.places {
+            let Some(step) = self.ready.pop_first() else { break };
+            let attempt = self.start(step, moment)?;
+            let plan = Arc::clone(&self.plan);
+            let definition = plan.step(step);
+            if definition.fail {
+                let end = AttemptEnd::instant(Outcome::Failed(SIMULATED_FAILURE.to_owned()), moment.now);
+                self.attempt_ended(step, end, moment, effects)?;
+            } else if definition.work == Work::Nothing {
+                let end = AttemptEnd::instant(Outcome::Success, moment.now);
+                self.attempt_ended(step, end, moment, effects)?;
+            } else {
+                effects.push(Effect::Start { step, attempt });
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, step: usize, moment: Moment) -> Result<u32, IllegalTransition> {
+        self.go(step, StepStatus::Running)?;
+        self.running.insert(step);
+        self.begun[step].get_or_insert(moment.monotonic);
+        let state = &mut self.steps[step];
+        state.started_at.get_or_insert(moment.now);
+        state.attempt += 1;
+        Ok(state.attempt)
+    }
+
+    fn attempt_ended(
+        &mut self,
+        step: usize,
+        end: AttemptEnd,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        let (status, error) = self.judge(&end.outcome);
+        let outputs = end.outputs.clone();
+        let retry = self.plan.step(step).retry;
+        let attempt = self.steps[step].attempt;
+        let again = status == StepStatus::Failed
+            && self.ending.is_none()
+            && attempt < retry.max_attempts;
+        self.running.remove(&step);
+        self.steps[step].exit_code = end.exit_code;
+        self.keep_attempt(step, status, error.clone(), end, again, moment);
+        if again {
+            self.go(step, StepStatus::Pending)?;
+            self.steps[step].error = error;
+            self.waiting.insert(step);
+            effects.push(Effect::Retry { step, wait: retry::wait(&retry, attempt, moment.jitter) });
+            return Ok(());
+        }
+        self.steps[step].outputs = outputs;
+        self.end_step(step, status, error, moment, effects)
+    }
+
+    fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
+        match (outcome, &self.ending) {
+            (Outcome::Success, _) => (StepStatus::Success, None),
+            (Outcome::Failed(error), _) => (StepStatus::Failed, Some(error.clone())),
+            (Outcome::Stopped, Some(Ending::Cancelled(reason))) => {
+                (StepStatus::Cancelled, Some(reason.clone()))
+            }
+            (Outcome::Stopped, _) => (StepStatus::Failed, Some(self.timeout_text())),
+        }
+    }
+
+    fn keep_attempt(
+        &mut self,
+        step: usize,
+        status: StepStatus,
+        error: Option<String>,
+        end: AttemptEnd,
+        again: bool,
+        moment: Moment,
+    ) {
+        let attempt = Attempt {
+            position: self.plan.position(step),
+            attempt: self.steps[step].attempt,
+            status,
+            started_at: end.started_at,
+            completed_at: moment.now,
+            duration_ms: millis(end.duration),
+            exit_code: end.exit_code,
+            error,
+            stdout: end.stdout,
+            stderr: end.stderr,
+        };
+        let wrote = attempt.stdout.total_bytes + attempt.stderr.total_bytes > 0;
+        if again || attempt.attempt > 1 || wrote {
+            self.ended_attempts.push(attempt.clone());
+        }
+        self.last_attempt = Some(attempt);
+    }
+
+    fn end_step(
+        &mut self,
+        step: usize,
+        status: StepStatus,
+        error: Option<String>,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        self.go(step, status)?;
+        let begun = self.begun[step];
+        let state = &mut self.steps[step];
+        state.completed_at = Some(moment.now);
+        state.duration_ms = begun.map(|begun| millis(moment.monotonic.saturating_sub(begun)));
+        state.error = error;
+        self.head.steps_completed += 1;
+        effects.push(Effect::StepEnded { step });
+        let tolerated = self.plan.step(step).continue_on_error;
+        match status {
+            StepStatus::Success => self.release_dependents(step),
+            StepStatus::Failed if tolerated => self.release_dependents(step),
+            StepStatus::Failed => {
+                self.failed_by.get_or_insert(step);
+                self.skip_dependents(step, moment, effects)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn release_dependents(&mut self, step: usize) {
+        let plan = Arc::clone(&self.plan);
+        for &dependent in &plan.graph.dependents[step] {
+            self.unmet[dependent] -= 1;
+            if self.unmet[dependent] == 0 && self.steps[dependent].status == StepStatus::Pending {
+                self.ready.insert(dependent);
+            }
+        }
+    }
+
+    fn skip_dependents(
+        &mut self,
+        failed: usize,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        let plan = Arc::clone(&self.plan);
+        // By list order, so that the same failure always tells the same story.
+        let mut doomed: BTreeSet<(usize, usize)> =
+            plan.graph.dependents[failed].iter().map(|&step| (step, failed)).collect();
+        while let Some((step, because)) = doomed.pop_first() {
+            if self.steps[step].status != StepStatus::Pending {
+                continue;
+            }
+            let error = format!(
+                "`{}`, which it depends on, {}",
+                plan.step(because).name,
+                if because == failed { "failed" } else { "was skipped" }
+            );
+            self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
+            doomed.extend(plan.graph.dependents[step].iter().map(|&next| (next, step)));
+        }
+        Ok(())
+    }
+
+    fn end_early(
+        &mut self,
+        ending: Ending,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        let plan = Arc::clone(&self.plan);
+        self.ready.clear();
+        for &step in &plan.graph.order {
+            if self.steps[step].status != StepStatus::Pending {
+                continue;
+            }
+            let (status, error) = match &ending {
+                Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
+                // Its attempts were made and failed; only the next one was not.
+                Ending::TimedOut if self.waiting.contains(&step) => {
+                    (StepStatus::Failed, self.steps[step].error.clone().unwrap_or_default())
+                }
+                Ending::TimedOut => (StepStatus::Skipped, self.timeout_text()),
+            };
+            self.end_step(step, status, Some(error), moment, effects)?;
+        }
+        self.waiting.clear();
+        self.ending = Some(ending);
+        effects.extend(self.running.iter().map(|&step| Effect::Stop { step }));
+        Ok(())
+    }
+
+    fn end_if_done(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
+        if (self.head.steps_completed as usize) < self.steps.len() {
+            return;
+        }
+        let (status, error) = match (&self.ending, self.failed_by) {
+            (Some(Ending::Cancelled(reason)), _) => (ExecutionStatus::Cancelled, Some(reason.clone())),
+            (Some(Ending::TimedOut), _) => (ExecutionStatus::Failed, Some(self.timeout_text())),
+            (None, Some(step)) => (ExecutionStatus::Failed, Some(self.failure_text(step))),
+            (None, None) => (ExecutionStatus::Success, None),
+        };
+        self.head.status = status;
+        self.head.error = error;
+        self.head.completed_at = Some(moment.now);
+        self.head.owner = None;
+        effects.push(Effect::Ended);
+    }
+
+    fn go(&mut self, step: usize, to: StepStatus) -> Result<(), IllegalTransition> {
+        let from = self.steps[step].status;
+        if !may_become(from, to) {
+            return Err(IllegalTransition { step: self.plan.step(step).name.clone(), from, to });
+        }
+        self.steps[step].status = to;
+        self.changed.insert(step);
+        Ok(())
+    }
+
+    fn timeout_text(&self) -> String {
+        match self.plan.snapshot.definition.timeout {
+            Some(timeout) => format!("the workflow timed out after {timeout}"),
+            None => "the workflow timed out".to_owned(),
+        }
+    }
+
+    fn failure_text(&self, step: usize) -> String {
+        let name = &self.plan.step(step).name;
+        match &self.steps[step].error {
+            Some(error) => format!("step `{name}` failed: {error}"),
+            None => format!("step `{name}` failed"),
+        }
+    }
+}
+
+impl AttemptEnd {
+    /// An attempt that took no time and no process.
+    #[must_use]
+    pub fn instant(outcome: Outcome, at: Timestamp) -> Self {
+        Self {
+            outcome,
+            outputs: Outputs::new(),
+            started_at: at,
+            duration: Duration::ZERO,
+            exit_code: None,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        }
+    }
+}
+
+/// The legal transitions of a step.
+fn may_become(from: StepStatus, to: StepStatus) -> bool {
+    use StepStatus::{Cancelled, Failed, Interrupted, Pending, Running, Skipped, Success};
+    match from {
+        Pending => matches!(to, Running | Skipped | Cancelled | Failed),
+        Running => matches!(to, Pending | Success | Failed | Cancelled | Interrupted),
+        Success | Failed | Skipped | Cancelled | Interrupted => false,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

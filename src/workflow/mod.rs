@@ -9,6 +9,7 @@ pub mod check;
 pub mod definition;
 pub mod document;
 pub mod engine;
+pub mod environment;
 pub mod execution;
 pub mod graph;
 pub mod period;

@@ -1,1 +1,19 @@
-//! (to come)
+//! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits.
+
+pub mod group;
+pub mod outputs;
+pub mod process;
+pub mod scratch;
+pub mod sleep;
+pub mod tail;
+
+use tokio_util::sync::CancellationToken;
+
+/// How a running attempt is told to end.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// End in order: SIGTERM, a grace, SIGKILL.
+    pub gently: CancellationToken,
+    /// End now: SIGKILL.
+    pub now: CancellationToken,
+}

@@ -1,0 +1,145 @@
+//! What a step finds in its environment: the only way in for values, so that no
+//! value is ever read as shell text.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+
+use indexmap::IndexMap;
+
+use super::definition::environment_name;
+use super::execution::{Execution, Plan};
+
+/// The file that a step writes its outputs to.
+pub const OUTPUT_FILE: &str = "WFX_OUTPUT";
+/// Names that wfx sets itself.
+const OWN_NAMES: [&str; 5] =
+    ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE];
+/// Beginnings of names that wfx sets itself.
+const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
+/// Secrets of wfx itself, which no step gets to see.
+const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
+/// Beginnings of names of secrets.
+const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
+
+/// Variables of one process.
+pub type Variables = IndexMap<OsString, OsString>;
+
+/// Whether only wfx may set this variable.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// What steps inherit of the environment of wfx: all but its secrets and the
+/// names that it sets itself.
+#[must_use]
+pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
+    variables.into_iter().filter(|(name, _)| !is_withheld(name)).collect()
+}
+
+fn is_withheld(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        is_reserved(name)
+            || SECRET_NAMES.contains(&name)
+            || SECRET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// Two outputs would reach a step under one name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "output `{first_key}` of step `{first_step}` and output `{second_key}` of step \
+     `{second_step}` would both be {name}: rename one of them"
+)]
+pub struct Clash {
+    name: String,
+    first_step: String,
+    first_key: String,
+    second_step: String,
+    second_key: String,
+}
+
+/// The environment of one attempt of a step, without [`OUTPUT_FILE`].
+///
+/// # Errors
+/// [`Clash`] when two outputs of the steps it depends on have one name.
+pub fn of_step(
+    execution: &Execution,
+    step: usize,
+    attempt: u32,
+    inherited: &Variables,
+) -> Result<Variables, Clash> {
+    let plan: &Plan = execution.plan();
+    let definition = &plan.snapshot.definition;
+    let mut variables = inherited.clone();
+    let mut set = |name: String, value: &str| {
+        variables.insert(name.into(), value.into());
+    };
+    for (name, value) in definition.env.iter().chain(&plan.step(step).env) {
+        set(name.clone(), value);
+    }
+    for (name, value) in &plan.snapshot.params {
+        set(format!("WFX_PARAM_{}", environment_name(name)), &value.to_string());
+    }
+    let mut givers: HashMap<String, (&str, &str)> = HashMap::new();
+    for ancestor in plan.graph.ancestors(step) {
+        let giver = plan.step(ancestor).name.as_str();
+        let state = &execution.steps()[ancestor];
+        set(format!("WFX_STATUS_{}", environment_name(giver)), state.status.as_str());
+        for (key, value) in &state.outputs {
+            let name = format!("WFX_STEP_{}_{}", environment_name(giver), environment_name(key));
+            if let Some((first_step, first_key)) = givers.insert(name.clone(), (giver, key)) {
+                return Err(Clash {
+                    name,
+                    first_step: first_step.to_owned(),
+                    first_key: first_key.to_owned(),
+                    second_step: giver.to_owned(),
+                    second_key: key.clone(),
+                });
+            }
+            set(name, value);
+        }
+    }
+    set("WFX_EXECUTION_ID".to_owned(), &plan.execution_id);
+    set("WFX_WORKFLOW_ID".to_owned(), &definition.id);
+    set("WFX_STEP_NAME".to_owned(), &plan.step(step).name);
+    set("WFX_ATTEMPT".to_owned(), &attempt.to_string());
+    Ok(variables)
+}
+
+/// The largest variables, for a message on an environment that the system
+/// refuses: `NAME (bytes)`, largest first.
+#[must_use]
+pub fn largest(variables: &Variables) -> String {
+    let mut sizes: Vec<(usize, &OsString)> =
+        variables.iter().map(|(name, value)| (name.len() + value.len() + 1, name)).collect();
+    sizes.sort_by(|a, b| b.cmp(a));
+    let named: Vec<String> = sizes
+        .iter()
+        .take(3)
+        .map(|(bytes, name)| format!("{} ({bytes} bytes)", name.to_string_lossy()))
+        .collect();
+    named.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_own_names_are_not_inherited() {
+        let given = ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"]
+            .map(|name| (OsString::from(name), OsString::from("v")));
+        let kept: Vec<OsString> = inherited(given).into_keys().collect();
+        assert_eq!(kept, ["PATH", "WFX_DB"]);
+    }
+
+    #[test]
+    fn the_largest_come_first() {
+        let variables: Variables = [("A", 5), ("B", 50), ("C", 500), ("D", 1)]
+            .map(|(name, size)| (name.into(), "x".repeat(size).into()))
+            .into_iter()
+            .collect();
+        assert_eq!(largest(&variables), "C (502 bytes), B (52 bytes), A (7 bytes)");
+    }
+}

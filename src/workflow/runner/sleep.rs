@@ -1,0 +1,26 @@
+//! A step that waits.
+
+use std::time::Duration;
+
+use super::Stop;
+use crate::clock;
+use crate::workflow::execution::{AttemptEnd, Outcome};
+use crate::workflow::period::Period;
+
+/// Waits `period`, at most `timeout`.
+pub async fn run(period: Period, timeout: Option<Period>, stop: &Stop) -> AttemptEnd {
+    let (started_at, begun) = (clock::now(), clock::monotonic());
+    let limit = timeout.map_or(Duration::MAX, Period::duration);
+    let outcome = tokio::select! {
+        biased;
+        () = stop.gently.cancelled() => Outcome::Stopped,
+        () = stop.now.cancelled() => Outcome::Stopped,
+        () = tokio::time::sleep(period.duration().min(limit)) => match timeout {
+            Some(timeout) if limit < period.duration() => {
+                Outcome::Failed(format!("timed out after {timeout}"))
+            }
+            _ => Outcome::Success,
+        },
+    };
+    AttemptEnd { duration: begun.elapsed(), ..AttemptEnd::instant(outcome, started_at) }
+}
