@@ -151,9 +151,12 @@ impl Driver {
         self.report_start();
         self.step(Event::Begin)?;
         while !self.is_over() {
+            let patience_left = self.patience_left();
             let event = tokio::select! {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(event) => event,
+                    // A wait for a retry that the end made pointless.
+                    Err(fault) if fault.is_cancelled() => continue,
                     Err(fault) => std::panic::resume_unwind(fault.into_panic()),
                 },
                 () = cancel.gently.cancelled(), if !cancelled => {
@@ -178,7 +181,7 @@ impl Driver {
                     self.enqueue();
                     continue;
                 }
-                () = wait_for(self.patience_left()) => {
+                () = wait_for(patience_left) => {
                     self.check_store()?;
                     continue;
                 }

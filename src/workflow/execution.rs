@@ -574,3 +574,6 @@ fn may_become(from: StepStatus, to: StepStatus) -> bool {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

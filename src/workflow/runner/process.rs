@@ -371,6 +371,7 @@ async fn exited(group: Option<Group>) {
 /// A descriptor that is readable once the process has ended; Linux has them since
 /// 5.3, and sandboxes may refuse them.
 #[cfg(target_os = "linux")]
+#[expect(deprecated, reason = "its successor is unsafe; an owned descriptor stays open as it wants")]
 fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
     use rustix::process::{PidfdFlags, pidfd_open};
     let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK).ok()?;

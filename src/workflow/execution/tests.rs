@@ -1,0 +1,271 @@
+//! The state machine driven by hand: no process, no database, no clock.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::workflow::definition::{Definition, Parameters, Retry};
+use crate::workflow::period::Period;
+
+fn step(name: &str, depends_on: &[&str]) -> Step {
+    Step {
+        name: name.to_owned(),
+        depends_on: depends_on.iter().map(|&d| d.to_owned()).collect(),
+        work: Work::Shell("true".to_owned()),
+        fail: false,
+        env: Default::default(),
+        cwd: None,
+        timeout: None,
+        retry: Retry::default(),
+        continue_on_error: false,
+        agent_id: None,
+        extra: Default::default(),
+    }
+}
+
+fn execution(steps: Vec<Step>, places: usize) -> Execution {
+    let definition = Definition {
+        id: "w".to_owned(),
+        name: None,
+        description: None,
+        params: Default::default(),
+        env: Default::default(),
+        max_parallel: None,
+        timeout: Some(Period::new(Duration::from_secs(5))),
+        steps,
+        extra: Default::default(),
+    };
+    let snapshot =
+        Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() };
+    let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0)).unwrap();
+    Execution::new(Arc::new(plan), places, Some("me".to_owned()))
+}
+
+fn at(seconds: u64) -> Moment {
+    Moment {
+        now: Timestamp::from_micros(0).plus(Duration::from_secs(seconds)),
+        monotonic: Duration::from_secs(seconds),
+        jitter: 1.0,
+    }
+}
+
+fn ended(step: usize, outcome: Outcome) -> Event {
+    Event::AttemptEnded(step, AttemptEnd::instant(outcome, at(0).now))
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed("exit status 1".to_owned())
+}
+
+fn starts(effects: &[Effect]) -> Vec<usize> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Start { step, .. } => Some(*step),
+            _ => None,
+        })
+        .collect()
+}
+
+fn statuses(execution: &Execution) -> Vec<StepStatus> {
+    execution.steps().iter().map(|s| s.status).collect()
+}
+
+#[test]
+fn ready_steps_start_in_list_order_up_to_the_places() {
+    let mut e = execution(vec![step("c", &["a"]), step("a", &[]), step("b", &[]), step("d", &[])], 2);
+    assert_eq!(starts(&e.apply(Event::Begin, at(0)).unwrap()), [1, 2]);
+    assert_eq!(starts(&e.apply(ended(1, Outcome::Success), at(1)).unwrap()), [0]);
+    assert_eq!(starts(&e.apply(ended(2, Outcome::Success), at(2)).unwrap()), [3]);
+    e.apply(ended(0, Outcome::Success), at(3)).unwrap();
+    let effects = e.apply(ended(3, Outcome::Success), at(4)).unwrap();
+    assert_eq!(effects.last(), Some(&Effect::Ended));
+    assert_eq!(e.head().status, ExecutionStatus::Success);
+    assert_eq!(e.head().owner, None);
+    assert_eq!(e.steps()[0].duration_ms, Some(2_000));
+}
+
+#[test]
+fn a_failure_skips_what_depends_on_it_and_nothing_else() {
+    let steps = vec![step("a", &[]), step("b", &["a"]), step("c", &["b"]), step("d", &[])];
+    let mut e = execution(steps, 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    assert_eq!(starts(&e.apply(ended(0, failed()), at(1)).unwrap()), [3]);
+    e.apply(ended(3, Outcome::Success), at(2)).unwrap();
+    use StepStatus::{Failed, Skipped, Success};
+    assert_eq!(statuses(&e), [Failed, Skipped, Skipped, Success]);
+    assert_eq!(e.head().status, ExecutionStatus::Failed);
+    assert_eq!(e.head().error.as_deref(), Some("step `a` failed: exit status 1"));
+}
+
+#[test]
+fn a_tolerated_failure_lets_its_dependents_run() {
+    let mut a = step("a", &[]);
+    a.continue_on_error = true;
+    let mut e = execution(vec![a, step("b", &["a"])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    assert_eq!(starts(&e.apply(ended(0, failed()), at(1)).unwrap()), [1]);
+    e.apply(ended(1, Outcome::Success), at(2)).unwrap();
+    assert_eq!(e.head().status, ExecutionStatus::Success);
+}
+
+#[test]
+fn a_retry_waits_without_taking_a_place() {
+    let mut a = step("a", &[]);
+    a.retry = Retry { max_attempts: 2, ..Retry::default() };
+    let mut e = execution(vec![a, step("b", &[])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    let effects = e.apply(ended(0, failed()), at(1)).unwrap();
+    assert!(effects.contains(&Effect::Retry { step: 0, wait: Duration::from_secs(1) }));
+    assert_eq!(starts(&effects), [1]);
+    assert_eq!(e.take_change().attempts.len(), 1);
+    e.apply(Event::RetryDue(0), at(2)).unwrap();
+    let effects = e.apply(ended(1, Outcome::Success), at(3)).unwrap();
+    assert_eq!(effects.last(), Some(&Effect::Start { step: 0, attempt: 2 }));
+    e.apply(ended(0, failed()), at(4)).unwrap();
+    assert_eq!(e.head().status, ExecutionStatus::Failed);
+    assert_eq!(e.steps()[0].attempt, 2);
+    assert_eq!(e.take_change().attempts.len(), 1);
+}
+
+#[test]
+fn a_cancel_ends_what_waits_at_once_and_what_runs_when_it_stopped() {
+    let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    let effects = e.apply(Event::Cancel("SIGINT".to_owned()), at(1)).unwrap();
+    assert!(effects.contains(&Effect::Stop { step: 0 }));
+    assert!(!e.head().status.is_terminal());
+    e.apply(ended(0, Outcome::Stopped), at(2)).unwrap();
+    assert_eq!(statuses(&e), [StepStatus::Cancelled, StepStatus::Cancelled]);
+    assert_eq!(e.head().status, ExecutionStatus::Cancelled);
+    assert!(e.apply(ended(0, Outcome::Success), at(3)).unwrap().is_empty());
+}
+
+#[test]
+fn when_time_is_up_running_steps_fail_and_the_rest_is_skipped() {
+    let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    e.apply(Event::TimeUp, at(5)).unwrap();
+    e.apply(ended(0, Outcome::Stopped), at(6)).unwrap();
+    assert_eq!(statuses(&e), [StepStatus::Failed, StepStatus::Skipped]);
+    assert_eq!(e.head().status, ExecutionStatus::Failed);
+    assert_eq!(e.head().error.as_deref(), Some("the workflow timed out after 5s"));
+}
+
+#[test]
+fn empty_steps_and_drills_end_at_once() {
+    let (mut a, mut b) = (step("a", &[]), step("b", &["a"]));
+    a.work = Work::Nothing;
+    b.fail = true;
+    let mut e = execution(vec![a, b], 1);
+    let effects = e.apply(Event::Begin, at(0)).unwrap();
+    assert_eq!(effects.last(), Some(&Effect::Ended));
+    assert_eq!(statuses(&e), [StepStatus::Success, StepStatus::Failed]);
+    assert_eq!(e.steps()[1].error.as_deref(), Some(SIMULATED_FAILURE));
+    let change = e.take_change();
+    assert!(change.created.is_some());
+    assert_eq!(change.steps.len(), 2);
+    assert!(change.attempts.is_empty());
+}
+
+#[test]
+fn an_end_that_was_not_started_is_a_fault() {
+    let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    let fault = e.apply(ended(1, Outcome::Success), at(1)).unwrap_err();
+    assert_eq!(fault.to_string(), "step `b` cannot go from pending to success");
+}
+
+/// Steps that depend on earlier ones only, with random kinds.
+fn graphs() -> impl Strategy<Value = Vec<Step>> {
+    let one = (any::<u64>(), 0..4_u8, any::<bool>(), 1..4_u32);
+    proptest::collection::vec(one, 1..24).prop_map(|drawn| {
+        let mut steps: Vec<Step> = Vec::new();
+        for (index, (bits, kind, tolerated, max_attempts)) in drawn.into_iter().enumerate() {
+            let names: Vec<String> = (0..index)
+                .filter(|dependency| dependency + 4 >= index && bits >> dependency & 1 == 1)
+                .map(|dependency| format!("s{dependency}"))
+                .collect();
+            let mut step = step(&format!("s{index}"), &[]);
+            step.depends_on = names;
+            step.fail = kind == 0;
+            step.work = if kind == 1 { Work::Nothing } else { Work::Shell("true".to_owned()) };
+            step.continue_on_error = tolerated;
+            step.retry.max_attempts = max_attempts;
+            steps.push(step);
+        }
+        steps
+    })
+}
+
+proptest! {
+    /// Whatever the graph, the outcomes, their order and the interruptions: it
+    /// ends, never runs more than its places, never changes a terminal state, and
+    /// the merged changes are the state.
+    #[test]
+    fn every_execution_ends(
+        steps in graphs(),
+        places in 1..5_usize,
+        dice in proptest::collection::vec(any::<u8>(), 400),
+    ) {
+        let mut e = execution(steps, places);
+        let mut dice = dice.into_iter().cycle();
+        let mut todo: VecDeque<Event> = VecDeque::from([Event::Begin]);
+        let mut running = BTreeSet::new();
+        let mut merged: Option<Change> = None;
+        let mut seconds = 0;
+        while !todo.is_empty() {
+            let pick = usize::from(dice.next().unwrap()) % todo.len();
+            let event = todo.remove(pick).unwrap();
+            let before = statuses(&e);
+            seconds += 1;
+            if let Event::AttemptEnded(step, _) = &event {
+                running.remove(step);
+            }
+            let effects = e.apply(event, at(seconds)).unwrap();
+            for (step, (before, after)) in before.iter().zip(statuses(&e)).enumerate() {
+                prop_assert!(!before.is_terminal() || *before == after, "step {step}");
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Start { step, .. } => {
+                        running.insert(step);
+                        let outcome = match dice.next().unwrap() {
+                            0..150 => Outcome::Success,
+                            _ => failed(),
+                        };
+                        todo.push_back(ended(step, outcome));
+                    }
+                    Effect::Retry { step, .. } => todo.push_back(Event::RetryDue(step)),
+                    Effect::Stop { step } => prop_assert!(running.contains(&step)),
+                    Effect::StepEnded { .. } | Effect::Ended => {}
+                }
+            }
+            match dice.next().unwrap() {
+                0..4 => todo.push_back(Event::Cancel("test".to_owned())),
+                4..8 => todo.push_back(Event::TimeUp),
+                _ => {}
+            }
+            prop_assert!(running.len() <= places);
+            if dice.next().unwrap() < 128 {
+                let change = e.take_change();
+                match &mut merged {
+                    Some(merged) => merged.merge(change),
+                    None => merged = Some(change),
+                }
+            }
+        }
+        prop_assert!(e.head().status.is_terminal());
+        prop_assert!(statuses(&e).iter().all(|s| s.is_terminal()));
+        let last = e.take_change();
+        let merged = match merged {
+            Some(mut merged) => { merged.merge(last); merged }
+            None => last,
+        };
+        prop_assert_eq!(&merged.head, e.head());
+        for (index, state) in e.steps().iter().enumerate() {
+            prop_assert_eq!(&merged.steps[&e.plan().position(index)], state);
+        }
+    }
+}
