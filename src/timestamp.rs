@@ -24,10 +24,12 @@ impl Timestamp {
     /// RFC 3339 can write.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        Self(micros.clamp(
-            jiff::Timestamp::MIN.as_microsecond(),
-            jiff::Timestamp::MAX.as_microsecond(),
-        ))
+        Self(
+            micros.clamp(
+                jiff::Timestamp::MIN.as_microsecond(),
+                jiff::Timestamp::MAX.as_microsecond(),
+            ),
+        )
     }
 
     /// Microseconds since the epoch.

@@ -1,15 +1,32 @@
 //! The database: the one module that speaks SQL.
+//!
+//! - [`writer`]: one thread, a bounded [`queue`] of [`slot`]s, group commit;
+//!   [`change`] writes one execution's change, [`prune`] deletes executions
+//! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
+//! - [`rows`]: what a column holds and what it means
+//! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
+//! - [`connection`], [`file`], [`error`]: how it is opened and what can go wrong
+//! - [`liveness`]: which process runs what
 
 pub mod liveness;
-pub mod migrate;
 pub mod reader;
-pub mod rows;
 pub mod slot;
 pub mod writer;
 
-/// Why the database did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct StoreError {
-    message: String,
-}
+mod change;
+mod connection;
+mod error;
+mod file;
+mod lineage;
+mod migrate;
+mod prune;
+mod queue;
+mod rows;
+
+pub use connection::Durability;
+pub use error::{StoreError, StoreErrorKind};
+pub use lineage::{Lineage, LineageNode};
+pub use prune::Purged;
+pub use reader::{Found, ListFilter, Listing, Reader};
+pub use slot::{Slot, Stored};
+pub use writer::{Health, Writer, WriterOptions};

@@ -1,1 +1,329 @@
-//! (to come)
+//! Read-only connections. No read transaction outlives its query.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::connection;
+use super::error::{StoreError, StoreErrorKind};
+use super::lineage::{self, Lineage};
+use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
+use crate::timestamp::Timestamp;
+use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus};
+use crate::workflow::retention::Finished;
+
+/// How many executions an ambiguous prefix names.
+const CANDIDATES_SHOWN: usize = 5;
+
+/// Which executions are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListFilter {
+    /// Only those of this workflow.
+    pub workflow_id: Option<String>,
+    /// Only those in this state.
+    pub status: Option<ExecutionStatus>,
+    /// Only those created at this time or later.
+    pub since: Option<Timestamp>,
+}
+
+/// A page of executions, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// Those of the page.
+    pub items: Vec<ExecutionRecord>,
+    /// How many the filter fits in all.
+    pub total: u64,
+}
+
+/// The execution that a reference means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its number in this database.
+    pub seq: i64,
+    /// Its id everywhere.
+    pub execution_id: String,
+}
+
+/// A read-only connection. Works while others write.
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Opens the database at `path`. Changes nothing, so an older one is refused.
+    ///
+    /// # Errors
+    /// Of any kind but `Refused`, `Full` and `Ambiguous`.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connection::open_read_only(path)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// At most `limit` executions that fit `filter`, newest first, after the first
+    /// `offset` of them; and how many fit in all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn list(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+        offset: u64,
+    ) -> Result<Listing, StoreError> {
+        self.read(|connection| {
+            let index = narrowest_index(connection, filter)?;
+            let (condition, mut values) = condition(filter);
+            let total = match filter.since {
+                None => counted(connection, filter.workflow_id.as_deref(), filter.status)?,
+                Some(_) => connection
+                    .prepare_cached(&format!(
+                        "SELECT count(*) FROM workflow_executions{index}{condition}"
+                    ))?
+                    .query_row(params_from_iter(&values), |row| row.get(0))
+                    .map(rows::count)?,
+            };
+            values.push(Value::from(limit));
+            values.push(Value::from(rows::integer(offset)));
+            // The inner query skips in an index where one fits, not over whole rows.
+            let items = connection
+                .prepare_cached(&format!(
+                    "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE seq IN
+                       (SELECT seq FROM workflow_executions{index}{condition}
+                        ORDER BY seq DESC LIMIT ? OFFSET ?)
+                     ORDER BY seq DESC"
+                ))?
+                .query_map(params_from_iter(&values), rows::execution)?
+                .collect::<Result<_, _>>()?;
+            Ok(Listing { items, total })
+        })
+    }
+
+    /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole
+    /// id or a prefix that no other has. `None` when there is none.
+    ///
+    /// # Errors
+    /// `Ambiguous` when several executions begin so, naming some; others when the
+    /// database cannot be read.
+    pub fn resolve(&self, reference: &str) -> Result<Option<Found>, StoreError> {
+        if let Some(number) = reference.strip_prefix('@') {
+            if number == "latest" {
+                return self.find("ORDER BY seq DESC LIMIT 1", []);
+            }
+            let Ok(seq) = number.parse::<i64>() else { return Ok(None) };
+            return self.find("WHERE seq = ?1", [seq]);
+        }
+        if reference.is_empty() {
+            return Ok(None);
+        }
+        if let Some(found) = self.find("WHERE execution_id = ?1", [reference])? {
+            return Ok(Some(found));
+        }
+        self.by_prefix(&reference.to_ascii_lowercase())
+    }
+
+    fn find<P: rusqlite::Params>(
+        &self,
+        condition: &str,
+        parameters: P,
+    ) -> Result<Option<Found>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT seq, execution_id FROM workflow_executions {condition}"
+                ))?
+                .query_row(parameters, |row| {
+                    Ok(Found { seq: row.get(0)?, execution_id: row.get(1)? })
+                })
+                .optional()
+        })
+    }
+
+    fn by_prefix(&self, prefix: &str) -> Result<Option<Found>, StoreError> {
+        // Every text that begins with the prefix lies before the prefix with the last
+        // character there is.
+        let end = format!("{prefix}{}", char::MAX);
+        let limit = rows::integer(CANDIDATES_SHOWN as u64 + 1);
+        let candidates: Vec<(Found, String, String)> = self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions
+                     WHERE execution_id >= ?1 AND execution_id < ?2
+                     ORDER BY execution_id LIMIT ?3",
+                )?
+                .query_map((prefix, &end, limit), |row| {
+                    let found = Found { seq: row.get(0)?, execution_id: row.get(1)? };
+                    Ok((found, row.get(2)?, row.get(3)?))
+                })?
+                .collect()
+        })?;
+        if candidates.len() > 1 {
+            let mut message = format!("`{prefix}` begins the ids of several executions:");
+            for (found, workflow_id, created_at) in candidates.iter().take(CANDIDATES_SHOWN) {
+                message.push_str(&format!(
+                    "\n  {} (@{}, {workflow_id}, {created_at})",
+                    found.execution_id, found.seq
+                ));
+            }
+            if candidates.len() > CANDIDATES_SHOWN {
+                message.push_str("\n  …");
+            }
+            return Err(StoreError::new(StoreErrorKind::Ambiguous, message)
+                .with_hint("give more of the id, or @N with the seq"));
+        }
+        Ok(candidates.into_iter().next().map(|(found, _, _)| found))
+    }
+
+    /// An execution with its steps and their last output.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+        self.read(|connection| {
+            let execution = connection
+                .prepare_cached(&format!(
+                    "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
+                ))?
+                .query_row([execution_id], rows::execution)
+                .optional()?;
+            let Some(execution) = execution else { return Ok(None) };
+            let steps = connection
+                .prepare_cached(&format!(
+                    "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
+                     LEFT JOIN workflow_execution_attempts AS last
+                       ON last.seq = steps.seq AND last.position = steps.position
+                       AND last.attempt = steps.attempt
+                     WHERE steps.seq = ?1 ORDER BY steps.position"
+                ))?
+                .query_map([execution.seq], rows::step)?
+                .collect::<Result<_, _>>()?;
+            Ok(Some(ExecutionDetail { execution, steps }))
+        })
+    }
+
+    /// The kept attempts of an execution's steps, by position and number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
+                     WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+                     ORDER BY position, attempt"
+                ))?
+                .query_map([execution_id], rows::attempt)?
+                .collect()
+        })
+    }
+
+    /// What the execution replays, up to the first one, and what replays it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
+        self.read(|connection| lineage::read(connection, execution_id))
+    }
+
+    /// All finished executions, for [`crate::workflow::retention::plan`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT seq, status, completed_at FROM workflow_executions NOT INDEXED
+                     WHERE completed_at IS NOT NULL",
+                )?
+                .query_map([], |row| {
+                    Ok(Finished {
+                        seq: row.get(0)?,
+                        status: row.get::<_, Text<_>>(1)?.0,
+                        completed_at: row.get::<_, Text<_>>(2)?.0,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Runs queries on one state of the database, and lets it go.
+    fn read<T>(
+        &self,
+        queries: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            let answer = queries(&transaction)?;
+            transaction.finish()?;
+            Ok(answer)
+        };
+        run().map_err(|error| StoreError::sqlite("read", &self.path, &error))
+    }
+}
+
+/// The WHERE clause of a filter and its values.
+fn condition(filter: &ListFilter) -> (String, Vec<Value>) {
+    let mut terms = Vec::new();
+    let mut values = Vec::new();
+    if let Some(workflow_id) = &filter.workflow_id {
+        terms.push("workflow_id = ?");
+        values.push(Value::from(workflow_id.clone()));
+    }
+    if let Some(status) = filter.status {
+        terms.push("status = ?");
+        values.push(Value::from(status.as_str().to_owned()));
+    }
+    if let Some(since) = filter.since {
+        terms.push("created_at >= ?");
+        values.push(Value::from(since.to_string()));
+    }
+    if terms.is_empty() {
+        return (String::new(), values);
+    }
+    (format!(" WHERE {}", terms.join(" AND ")), values)
+}
+
+/// The index that leads to the fewest rows, by the counts.
+fn narrowest_index(connection: &Connection, filter: &ListFilter) -> rusqlite::Result<&'static str> {
+    const BY_WORKFLOW: &str = " INDEXED BY workflow_executions_by_workflow";
+    const BY_STATUS: &str = " INDEXED BY workflow_executions_by_status";
+    Ok(match (filter.workflow_id.as_deref(), filter.status) {
+        (None, None) => "",
+        (Some(_), None) => BY_WORKFLOW,
+        (None, Some(_)) => BY_STATUS,
+        (Some(workflow_id), Some(status)) => {
+            let of_workflow = counted(connection, Some(workflow_id), None)?;
+            if of_workflow <= counted(connection, None, Some(status))? {
+                BY_WORKFLOW
+            } else {
+                BY_STATUS
+            }
+        }
+    })
+}
+
+/// How many executions there are of a workflow and in a state, without counting them.
+fn counted(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+    status: Option<ExecutionStatus>,
+) -> rusqlite::Result<u64> {
+    let filter = ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None };
+    let (condition, values) = condition(&filter);
+    connection
+        .prepare_cached(&format!(
+            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts{condition}"
+        ))?
+        .query_row(params_from_iter(&values), |row| row.get(0))
+        .map(rows::count)
+}

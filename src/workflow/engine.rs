@@ -232,11 +232,7 @@ impl Driver {
     }
 
     fn moment(&self) -> Moment {
-        Moment {
-            now: clock::now(),
-            monotonic: self.means.epoch.elapsed(),
-            jitter: fastrand::f64(),
-        }
+        Moment { now: clock::now(), monotonic: self.means.epoch.elapsed(), jitter: fastrand::f64() }
     }
 
     fn start(&mut self, step: usize, attempt: u32) {
@@ -415,8 +411,8 @@ impl AttemptTask {
                 return AttemptEnd::instant(Outcome::Failed(text), clock::now());
             }
         };
-        let folder = PathBuf::from(&plan.snapshot.workdir)
-            .join(step.cwd.as_deref().unwrap_or_default());
+        let folder =
+            PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
         let job =
             Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
         let observer = &self.observer;

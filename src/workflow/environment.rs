@@ -128,8 +128,9 @@ mod tests {
 
     #[test]
     fn secrets_and_own_names_are_not_inherited() {
-        let given = ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"]
-            .map(|name| (OsString::from(name), OsString::from("v")));
+        let given =
+            ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"]
+                .map(|name| (OsString::from(name), OsString::from("v")));
         let kept: Vec<OsString> = inherited(given).into_keys().collect();
         assert_eq!(kept, ["PATH", "WFX_DB"]);
     }

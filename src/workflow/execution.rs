@@ -282,7 +282,11 @@ impl Execution {
     ///
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
-    pub fn apply(&mut self, event: Event, moment: Moment) -> Result<Vec<Effect>, IllegalTransition> {
+    pub fn apply(
+        &mut self,
+        event: Event,
+        moment: Moment,
+    ) -> Result<Vec<Effect>, IllegalTransition> {
         self.last_attempt = None;
         if self.head.status.is_terminal() {
             return Ok(Vec::new());
@@ -291,13 +295,17 @@ impl Execution {
         let mut effects = Vec::new();
         match event {
             Event::Begin => self.begin(moment),
-            Event::AttemptEnded(step, end) => self.attempt_ended(step, end, moment, &mut effects)?,
+            Event::AttemptEnded(step, end) => {
+                self.attempt_ended(step, end, moment, &mut effects)?
+            }
             Event::RetryDue(step) => {
                 if self.waiting.remove(&step) {
                     self.ready.insert(step);
                 }
             }
-            Event::Cancel(reason) => self.end_early(Ending::Cancelled(reason), moment, &mut effects)?,
+            Event::Cancel(reason) => {
+                self.end_early(Ending::Cancelled(reason), moment, &mut effects)?
+            }
             Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
         }
         self.schedule(moment, &mut effects)?;
@@ -311,14 +319,19 @@ impl Execution {
         self.ready = (0..self.steps.len()).filter(|&step| self.unmet[step] == 0).collect();
     }
 
-    fn schedule(&mut self, moment: Moment, effects: &mut Vec<Effect>) -> Result<(), IllegalTransition> {
+    fn schedule(
+        &mut self,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
         while self.ending.is_none() && self.running.len() < self.places {
             let Some(step) = self.ready.pop_first() else { break };
             let attempt = self.start(step, moment)?;
             let plan = Arc::clone(&self.plan);
             let definition = plan.step(step);
             if definition.fail {
-                let end = AttemptEnd::instant(Outcome::Failed(SIMULATED_FAILURE.to_owned()), moment.now);
+                let end =
+                    AttemptEnd::instant(Outcome::Failed(SIMULATED_FAILURE.to_owned()), moment.now);
                 self.attempt_ended(step, end, moment, effects)?;
             } else if definition.work == Work::Nothing {
                 let end = AttemptEnd::instant(Outcome::Success, moment.now);
@@ -351,9 +364,8 @@ impl Execution {
         let outputs = end.outputs.clone();
         let retry = self.plan.step(step).retry;
         let attempt = self.steps[step].attempt;
-        let again = status == StepStatus::Failed
-            && self.ending.is_none()
-            && attempt < retry.max_attempts;
+        let again =
+            status == StepStatus::Failed && self.ending.is_none() && attempt < retry.max_attempts;
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
@@ -507,7 +519,9 @@ impl Execution {
             return;
         }
         let (status, error) = match (&self.ending, self.failed_by) {
-            (Some(Ending::Cancelled(reason)), _) => (ExecutionStatus::Cancelled, Some(reason.clone())),
+            (Some(Ending::Cancelled(reason)), _) => {
+                (ExecutionStatus::Cancelled, Some(reason.clone()))
+            }
             (Some(Ending::TimedOut), _) => (ExecutionStatus::Failed, Some(self.timeout_text())),
             (None, Some(step)) => (ExecutionStatus::Failed, Some(self.failure_text(step))),
             (None, None) => (ExecutionStatus::Success, None),

@@ -41,7 +41,9 @@ impl FromStr for Period {
         let refuse = || ParsePeriodError(text.to_owned());
         let trimmed = text.trim();
         let plain_number = trimmed.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-            && trimmed.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+'));
+            && trimmed
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '-' | '+'));
         let duration = if plain_number {
             let seconds: f64 = trimmed.parse().map_err(|_| refuse())?;
             Duration::try_from_secs_f64(seconds).map_err(|_| refuse())?
@@ -84,7 +86,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_length_of_time() {
-        for text in ["", "soon", "-1", "-1s", "1e400", "5 parsecs", "1..2", "9999999h", "nan", "inf"] {
+        for text in
+            ["", "soon", "-1", "-1s", "1e400", "5 parsecs", "1..2", "9999999h", "nan", "inf"]
+        {
             assert_eq!(millis(text), None, "{text}");
         }
     }

@@ -12,11 +12,8 @@ use super::definition::Retry;
 #[must_use]
 pub fn wait(retry: &Retry, failed_attempts: u32, jitter: f64) -> Duration {
     let doublings = failed_attempts.saturating_sub(1).min(31);
-    let whole = retry
-        .backoff
-        .duration()
-        .saturating_mul(1 << doublings)
-        .min(retry.max_backoff.duration());
+    let whole =
+        retry.backoff.duration().saturating_mul(1 << doublings).min(retry.max_backoff.duration());
     let half = whole / 2;
     half + half.mul_f64(jitter.clamp(0.0, 1.0))
 }
@@ -52,6 +49,9 @@ mod tests {
     fn many_attempts_do_not_overflow() {
         let retry = retry(u64::MAX / 4, u64::MAX / 2);
         assert!(wait(&retry, u32::MAX, 1.0) > Duration::ZERO);
-        assert_eq!(wait(&super::Retry { backoff: Period::default(), ..retry }, 9, 1.0), Duration::ZERO);
+        assert_eq!(
+            wait(&super::Retry { backoff: Period::default(), ..retry }, 9, 1.0),
+            Duration::ZERO
+        );
     }
 }

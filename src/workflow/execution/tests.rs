@@ -36,8 +36,7 @@ fn execution(steps: Vec<Step>, places: usize) -> Execution {
         steps,
         extra: Default::default(),
     };
-    let snapshot =
-        Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() };
+    let snapshot = Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() };
     let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0)).unwrap();
     Execution::new(Arc::new(plan), places, Some("me".to_owned()))
 }
@@ -74,7 +73,8 @@ fn statuses(execution: &Execution) -> Vec<StepStatus> {
 
 #[test]
 fn ready_steps_start_in_list_order_up_to_the_places() {
-    let mut e = execution(vec![step("c", &["a"]), step("a", &[]), step("b", &[]), step("d", &[])], 2);
+    let mut e =
+        execution(vec![step("c", &["a"]), step("a", &[]), step("b", &[]), step("d", &[])], 2);
     assert_eq!(starts(&e.apply(Event::Begin, at(0)).unwrap()), [1, 2]);
     assert_eq!(starts(&e.apply(ended(1, Outcome::Success), at(1)).unwrap()), [0]);
     assert_eq!(starts(&e.apply(ended(2, Outcome::Success), at(2)).unwrap()), [3]);

@@ -19,10 +19,10 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::time;
 
+use super::Stop;
 use super::group::Group;
 use super::outputs;
 use super::tail::Tail;
-use super::Stop;
 use crate::clock;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
@@ -371,7 +371,10 @@ async fn exited(group: Option<Group>) {
 /// A descriptor that is readable once the process has ended; Linux has them since
 /// 5.3, and sandboxes may refuse them.
 #[cfg(target_os = "linux")]
-#[expect(deprecated, reason = "its successor is unsafe; an owned descriptor stays open as it wants")]
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; an owned descriptor stays open as it wants"
+)]
 fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
     use rustix::process::{PidfdFlags, pidfd_open};
     let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK).ok()?;

@@ -1,0 +1,212 @@
+//! Connections to SQLite, set up once and alike.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::{StoreError, StoreErrorKind};
+use super::file::{self, Found};
+use super::migrate::{self, Version};
+use crate::clock;
+
+/// How surely a commit outlives a power loss. Either outlives `kill -9`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Each commit is on the disk before it is acknowledged.
+    #[default]
+    Full,
+    /// The last commits may be lost with the power, never half of one.
+    Normal,
+}
+
+/// How long one wait for another process's lock may last; longer waits are made of
+/// several.
+const BUSY_SLICE: Duration = Duration::from_millis(250);
+/// The write-ahead log is copied into the database at this many pages (16 MB): fewer
+/// copies of pages that change often.
+const CHECKPOINT_PAGES: u32 = 4000;
+/// A log that once grew larger (a long purge) is cut back to this many bytes.
+const LOG_BYTES_KEPT: u32 = 32 << 20;
+/// More than the distinct statements of the writer or of a reader.
+const STATEMENTS_CACHED: usize = 48;
+
+/// Opens the database at `path` for writing: made if there is none, brought up if an
+/// older wfx or its predecessor wrote it. Waits up to `busy_timeout` for other
+/// processes.
+pub(super) fn open_writable(
+    path: &Path,
+    durability: Durability,
+    busy_timeout: Duration,
+) -> Result<Connection, StoreError> {
+    if file::inspect(path)? == Found::Nothing {
+        file::create(path)?;
+    }
+    file::check_writable(path)?;
+    let start = clock::monotonic();
+    loop {
+        match try_open_writable(path, durability, busy_timeout) {
+            Err(error)
+                if error.kind() == StoreErrorKind::Locked && start.elapsed() < busy_timeout =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn try_open_writable(
+    path: &Path,
+    durability: Durability,
+    busy_timeout: Duration,
+) -> Result<Connection, StoreError> {
+    let failed = |error: rusqlite::Error| opening_failed(path, &error);
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    // Until it is known to be ours, closing must not copy a log into it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+    let connection = match migrate::version(&connection, path)? {
+        Version::Current => connection,
+        Version::Empty => {
+            migrate::initialise(&connection, path)?;
+            connection
+        }
+        Version::Predecessor => {
+            migrate::bring_up(connection, path, busy_timeout)?;
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
+        }
+    };
+    let connection = if migrate::is_compact(&connection).map_err(failed)? {
+        connection
+    } else {
+        // A crash came between a migration and the VACUUM after it.
+        migrate::compact(connection, path, busy_timeout)?;
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
+    };
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = {synchronous};
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+             PRAGMA journal_size_limit = {LOG_BYTES_KEPT};"
+        ))
+        .map_err(failed)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(StoreError::io(
+            &format!("open the database {} for writing", path.display()),
+            &std::io::ErrorKind::PermissionDenied.into(),
+        ));
+    }
+    Ok(connection)
+}
+
+/// Opens the database at `path` so that nothing can be written through it.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |error: rusqlite::Error| opening_failed(path, &error);
+    let nothing_yet = |what: &str| {
+        StoreError::new(StoreErrorKind::Missing, format!("{what} {}", path.display()))
+            .with_hint("`wfx exec FILE` makes it; another place is named with --db or WFX_DB")
+    };
+    match file::inspect(path)? {
+        Found::Nothing => return Err(nothing_yet("there is no database at")),
+        Found::Empty => return Err(nothing_yet("nothing was ever stored in the database")),
+        Found::Database => {}
+    }
+    let connection = match connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        Ok(connection) => connection,
+        Err(error) => return Err(failed(error)),
+    };
+    let connection = match migrate::version(&connection, path) {
+        // In a folder where it can make no index of the log, SQLite reads only what
+        // cannot change; without a log nothing can be missed.
+        Err(error)
+            if matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Io)
+                && !file::beside(path, "-wal").exists() =>
+        {
+            let connection = connect_unchanging(path).map_err(failed)?;
+            migrate::version(&connection, path).map(|version| (connection, version))?
+        }
+        version => version.map(|version| (connection, version))?,
+    };
+    match connection {
+        (connection, Version::Current) => {
+            connection.pragma_update(None, "query_only", true).map_err(failed)?;
+            Ok(connection)
+        }
+        (_, Version::Empty) => Err(nothing_yet("nothing was ever stored in the database")),
+        (_, Version::Predecessor) => Err(StoreError::new(
+            StoreErrorKind::NeedsMigration,
+            format!(
+                "the database {} is as the predecessor of wfx left it and must be brought up first",
+                path.display()
+            ),
+        )
+        .with_hint(
+            "a command that writes does it and keeps a copy: `wfx exec`, `replay` or `purge`",
+        )),
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    set_up(Connection::open_with_flags(named(path), mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+/// Connects to a file of which it is known that nobody writes to it.
+fn connect_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut uri = String::from("file:");
+    for byte in named(path).as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    set_up(Connection::open_with_flags(
+        uri,
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI,
+    )?)
+}
+
+/// A path that SQLite takes for one, never for `:memory:` or a URI.
+fn named(path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
+}
+
+fn set_up(mut connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    connection.busy_handler(Some(wait_for_lock))?;
+    // A file made by others cannot make its schema call functions.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    Ok(connection)
+}
+
+/// Waits a little for another connection's lock; `false` ends the wait after
+/// [`BUSY_SLICE`]. Commits take about a millisecond, so short waits come first.
+fn wait_for_lock(waits_before: i32) -> bool {
+    const WAITS: [u64; 6] = [1, 1, 2, 2, 3, 4];
+    let index = usize::try_from(waits_before).unwrap_or(usize::MAX);
+    let wait_ms = WAITS.get(index).copied().unwrap_or(5);
+    thread::sleep(Duration::from_millis(wait_ms));
+    Duration::from_millis(5 * u64::try_from(waits_before).unwrap_or(0)) < BUSY_SLICE
+}
+
+/// What an error at opening says about the file.
+pub(super) fn opening_failed(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) if !file::has_magic(path) => {
+            file::not_a_database(path, "its first bytes are not those of SQLite")
+        }
+        _ => StoreError::sqlite("open", path, error),
+    }
+}

@@ -1,0 +1,154 @@
+//! The database as a file: what lies at its place, made with the right permissions,
+//! and still the same one later. Looks without SQLite, which would write.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::error::{StoreError, StoreErrorKind};
+
+/// What a SQLite file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// The header of a write-ahead log; what is longer holds frames.
+const WAL_HEADER_BYTES: u64 = 32;
+
+/// What lies at a database's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    /// An empty file, as `touch` or a crash before the first commit leaves it.
+    Empty,
+    Database,
+}
+
+/// Which file a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// Held while a file is looked for or made: see [`create`].
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Tells what lies at `path`, and refuses what can be no database. Never opens it:
+/// closing a second descriptor would drop the locks that a connection of this
+/// process holds.
+pub(super) fn inspect(path: &Path) -> Result<Found, StoreError> {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let shown = path.display();
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(StoreError::io(&format!("look at the database {shown}"), &error)),
+    };
+    if metadata.is_dir() {
+        return Err(StoreError::new(
+            StoreErrorKind::NotADatabase,
+            format!("cannot open the database {shown}: it is a folder"),
+        )
+        .with_hint(format!("name a file, such as --db {}", path.join("wfx.db").display())));
+    }
+    if !metadata.is_file() {
+        return Err(not_a_database(path, "it is no regular file"));
+    }
+    if metadata.len() > 0 {
+        return Ok(Found::Database);
+    }
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > WAL_HEADER_BYTES) {
+        return Err(StoreError::new(
+            StoreErrorKind::Damaged,
+            format!(
+                "cannot open the database {shown}: it is empty, but its write-ahead log {} is not",
+                log.display()
+            ),
+        )
+        .with_hint("the database was emptied: restore it, or move both files away to start anew"));
+    }
+    Ok(Found::Empty)
+}
+
+/// Whether the file begins as SQLite files do. Only for files that SQLite refused:
+/// then no connection has locks to lose.
+pub(super) fn has_magic(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == MAGIC
+}
+
+/// Makes an empty file at `path` that only its owner can use, and its folder too
+/// when there is none. Another process may be doing the same.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| {
+            StoreError::io(
+                &format!("make the folder {} for the database", folder.display()),
+                &error,
+            )
+        })?;
+        if let Some(above) = folder.parent() {
+            // The new folder itself must outlive a power loss as well.
+            sync_folder(above);
+        }
+    }
+    // No thread of this process may connect between the making and its close, which
+    // would drop the locks of that connection.
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let created = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+    match created {
+        Ok(_) => sync_folder(folder),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            return Err(StoreError::io(&format!("create the database {}", path.display()), &error));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file that this process may not write, which SQLite would silently open
+/// read-only.
+pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {
+    rustix::fs::access(path, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK).map_err(
+        |error| {
+            StoreError::io(
+                &format!("open the database {} for writing", path.display()),
+                &error.into(),
+            )
+        },
+    )
+}
+
+/// Which file lies at `path` now; an emptied one counts as none.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    let metadata = fs::metadata(path).ok()?;
+    (metadata.len() > 0).then(|| Identity { device: metadata.dev(), inode: metadata.ino() })
+}
+
+/// The file that SQLite or wfx keeps next to the database under a longer name.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes names in a folder durable, where the file system can.
+pub(super) fn sync_folder(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // Some file systems refuse to sync a folder; there is nothing else to be done.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+pub(super) fn not_a_database(path: &Path, why: &str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::NotADatabase,
+        format!("cannot open {}: it is no database of wfx: {why}", path.display()),
+    )
+    .with_hint("name another file with --db; this one is left as it is")
+}

@@ -1,0 +1,100 @@
+//! Deletes finished executions, and gives their pages back to the file system. Steps,
+//! attempts and counts follow by the triggers of the schema.
+
+use rusqlite::Connection;
+
+/// The most executions deleted in one transaction, so that commits of others wait a
+/// few milliseconds at most.
+pub(super) const DELETED_PER_TRANSACTION: usize = 512;
+/// Free pages (1 MiB) that are worth moving others for.
+const FREE_PAGES_WORTH: i64 = 256;
+/// Pages given back in one transaction.
+const PAGES_PER_TRANSACTION: u32 = 1024;
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Executions deleted, with their steps and output.
+    pub executions: u64,
+    /// Bytes that the database became smaller by.
+    pub freed_bytes: u64,
+}
+
+/// What one transaction of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pruned {
+    pub(super) executions: usize,
+    /// There is more than one transaction may delete.
+    pub(super) more: bool,
+}
+
+/// Deletes the finished executions that completed first until `retention` are left,
+/// within the bound of one transaction. Of `completed`, in the order they completed
+/// just now, the last `retention` are never deleted, even if the clock went back.
+pub(super) fn retain(
+    connection: &Connection,
+    retention: u64,
+    completed: &[i64],
+) -> rusqlite::Result<Pruned> {
+    let finished: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
+             WHERE status NOT IN ('pending', 'running')",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let keep = i64::try_from(retention).unwrap_or(i64::MAX);
+    let excess = usize::try_from(finished.saturating_sub(keep)).unwrap_or(0);
+    if excess == 0 {
+        return Ok(Pruned { executions: 0, more: false });
+    }
+    let limit = excess.min(DELETED_PER_TRANSACTION);
+    let kept = usize::try_from(retention).unwrap_or(usize::MAX);
+    let protected = &completed[completed.len().saturating_sub(kept)..];
+    let candidates: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM workflow_executions WHERE completed_at IS NOT NULL
+             ORDER BY completed_at, seq LIMIT ?1",
+        )?
+        .query_map([i64::try_from(limit + protected.len()).unwrap_or(i64::MAX)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut executions = 0;
+    for seq in candidates.into_iter().filter(|seq| !protected.contains(seq)).take(limit) {
+        executions += delete(connection, seq)?;
+    }
+    Ok(Pruned { executions, more: excess > limit && executions > 0 })
+}
+
+/// Deletes one finished execution; 0 when it is none or gone already.
+pub(super) fn delete(connection: &Connection, seq: i64) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM workflow_executions WHERE seq = ?1 AND completed_at IS NOT NULL",
+        )?
+        .execute([seq])
+}
+
+/// Whether so many pages are free that they should be given back: many, and not just
+/// those that the next executions will fill.
+pub(super) fn is_worth_giving_back(connection: &Connection) -> rusqlite::Result<bool> {
+    let free = pages(connection, "freelist_count")?;
+    Ok(free >= FREE_PAGES_WORTH && free >= pages(connection, "page_count")? / 8)
+}
+
+/// Gives some free pages back; `false` when none are left.
+pub(super) fn give_back(connection: &Connection) -> rusqlite::Result<bool> {
+    if pages(connection, "freelist_count")? == 0 {
+        return Ok(false);
+    }
+    connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_PER_TRANSACTION})"))?;
+    Ok(pages(connection, "freelist_count")? > 0)
+}
+
+/// The size of the database in bytes, once its log is copied into it.
+pub(super) fn size_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let bytes = pages(connection, "page_count")? * pages(connection, "page_size")?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+fn pages(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
