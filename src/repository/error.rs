@@ -55,11 +55,10 @@ impl StoreError {
         self.hint.as_deref()
     }
 
-    /// Whether it may pass by itself: another process lets go, space is freed.
+    /// Whether it passes by itself: another process holds the database for a while.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        use StoreErrorKind::{Full, Gone, Io, Locked};
-        matches!(self.kind, Locked | Full | Gone | Io)
+        self.kind == StoreErrorKind::Locked
     }
 
     pub(super) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
