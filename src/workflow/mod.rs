@@ -1,7 +1,7 @@
 //! Workflows: what they are, how they run, what became of them.
 //!
 //! Pure: [`document`] (text → tree with places), [`check`] (tree → definition, all
-//! problems at once), [`definition`], [`graph`], [`execution`] (the state machine),
+//! problems at once), [`problem`], [`definition`], [`graph`], [`execution`] (the state machine),
 //! [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
 //! one execution, [`supervisor`] starts many, [`runner`] performs one step.
 
@@ -13,6 +13,7 @@ pub mod environment;
 pub mod execution;
 pub mod graph;
 pub mod period;
+pub mod problem;
 pub mod record;
 pub mod report;
 pub mod retention;

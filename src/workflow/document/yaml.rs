@@ -1,0 +1,323 @@
+//! YAML text → tree: events → nodes, with aliases and merge keys expanded.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+
+use super::super::problem::{Findings, Place, quote};
+use super::scalar;
+use super::{Budget, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large};
+
+/// Reads a YAML document; none when it is empty or a finding says why not.
+pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
+    let yaml = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader {
+        base: text.len() - yaml.len(),
+        findings,
+        budget: Budget::new(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        documents: 0,
+    };
+    for next in Parser::new_from_str(yaml) {
+        let taken = match next {
+            Ok((event, span)) => reader.take(event, span),
+            Err(error) => {
+                reader.refuse_syntax(yaml, &error);
+                Err(Stop)
+            }
+        };
+        if taken.is_err() {
+            return None;
+        }
+    }
+    // A document of which only comments are left is a lone null.
+    reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
+}
+
+/// A finding says why reading ends here.
+struct Stop;
+
+struct Reader<'f> {
+    /// Bytes of the document before what is parsed.
+    base: usize,
+    findings: &'f mut Findings,
+    budget: Budget,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Anchored>,
+    root: Option<Node>,
+    documents: usize,
+}
+
+struct Anchored {
+    node: Node,
+    bytes: usize,
+    depth: usize,
+}
+
+/// A list or map whose end is not read yet.
+struct Open {
+    place: Option<Place>,
+    anchor: usize,
+    children: Children,
+}
+
+enum Children {
+    List(Vec<Node>),
+    Map { entries: Vec<Entry>, merges: Vec<Merge>, key: Option<Key> },
+}
+
+/// The key whose value comes next.
+enum Key {
+    Text(String, Option<Place>),
+    Merge(Option<Place>),
+    /// A finding says why not.
+    Refused,
+}
+
+struct Merge {
+    place: Option<Place>,
+    value: Node,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
+        let whole = self.place(&span);
+        let beginning = whole.map(|place| Place { start: place.start, end: place.start + 1 });
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let message = "a second document starts here";
+                    let help = "one file is one workflow: put each into a file of its own";
+                    self.findings.add(beginning, String::new(), message, help.to_owned());
+                    return Err(Stop);
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), whole),
+            Event::SequenceStart(_, anchor, tag) => {
+                self.open(Children::List(Vec::new()), anchor, tag.as_deref(), "seq", beginning)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let map = Children::Map { entries: Vec::new(), merges: Vec::new(), key: None };
+                self.open(map, anchor, tag.as_deref(), "map", beginning)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => self.alias(anchor, whole),
+            _ => Ok(()),
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        text: &Cow<'_, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        place: Option<Place>,
+    ) -> Result<(), Stop> {
+        self.spend(NODE_BYTES + text.len(), place)?;
+        let plain = style == ScalarStyle::Plain;
+        if plain && tag.is_none() && text == "<<" && self.expects_key() {
+            self.set_key(Key::Merge(place));
+            return Ok(());
+        }
+        let scalar = match tag {
+            None if plain => scalar::resolve(text),
+            None => Ok(Value::String(text.to_string())),
+            Some(tag) if tag.to_string() == "!" => Ok(Value::String(text.to_string())),
+            Some(tag) => match tag.core_suffix() {
+                Some(core @ ("str" | "int" | "float" | "bool" | "null")) => scalar::resolve_as(core, text),
+                _ => {
+                    self.refuse_tag(tag, place);
+                    Ok(Value::String(text.to_string()))
+                }
+            },
+        };
+        let value = scalar.unwrap_or_else(|refusal| {
+            let help = refusal.help.to_owned();
+            self.findings.add(place, String::new(), refusal.message, help);
+            Value::Null
+        });
+        let written = match &value {
+            Value::String(_) => None,
+            Value::Null => plain.then(|| text.to_string()).filter(|text| !text.is_empty()),
+            value => Some(text.to_string()).filter(|text| *text != scalar::canonical(value)),
+        };
+        self.push(Node { place, value, written }, anchor)
+    }
+
+    fn open(
+        &mut self,
+        children: Children,
+        anchor: usize,
+        tag: Option<&Tag>,
+        core: &str,
+        place: Option<Place>,
+    ) -> Result<(), Stop> {
+        self.spend(NODE_BYTES, place)?;
+        if self.open.len() == DEPTH_MAX {
+            too_deep(place, self.findings);
+            return Err(Stop);
+        }
+        if let Some(tag) = tag.filter(|tag| tag.core_suffix() != Some(core) && tag.to_string() != "!") {
+            self.refuse_tag(tag, place);
+        }
+        self.open.push(Open { place, anchor, children });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Stop> {
+        let Some(Open { place, anchor, children }) = self.open.pop() else { return Ok(()) };
+        let value = match children {
+            Children::List(items) => Value::List(items),
+            Children::Map { mut entries, merges, .. } => {
+                self.merge(&mut entries, merges);
+                Value::Map(entries)
+            }
+        };
+        self.push(Node { place, value, written: None }, anchor)
+    }
+
+    /// Puts a finished node where it belongs, and away for its aliases.
+    fn push(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
+        if anchor != 0 {
+            let (bytes, depth) = (node.bytes(), node.depth());
+            self.spend(bytes, node.place)?;
+            self.anchors.insert(anchor, Anchored { node: node.clone(), bytes, depth });
+        }
+        if self.expects_key() {
+            let key = self.key(node);
+            self.set_key(key);
+            return Ok(());
+        }
+        match self.open.last_mut().map(|open| &mut open.children) {
+            Some(Children::List(items)) => items.push(node),
+            Some(Children::Map { entries, merges, key }) => match key.take() {
+                Some(Key::Text(key, place)) => entries.push(Entry { key, place, value: node }),
+                Some(Key::Merge(place)) => merges.push(Merge { place, value: node }),
+                Some(Key::Refused) | None => {}
+            },
+            None => self.root = Some(node),
+        }
+        Ok(())
+    }
+
+    /// A key's text as written: `1` and `true` are the keys "1" and "true".
+    fn key(&mut self, node: Node) -> Key {
+        let Node { place, value, written } = node;
+        match value {
+            Value::String(text) => Key::Text(text, place),
+            value @ (Value::Bool(_) | Value::Number(_)) => {
+                Key::Text(written.unwrap_or_else(|| scalar::canonical(&value)), place)
+            }
+            Value::Null => match written {
+                Some(written) => Key::Text(written, place),
+                None => self.refuse_key(place, "a key is missing here", "write `key: value`"),
+            },
+            Value::List(_) | Value::Map(_) => self.refuse_key(
+                place,
+                "a list or a map cannot be a key",
+                "a key is text; put quotes around it if it holds brackets or braces",
+            ),
+        }
+    }
+
+    fn refuse_key(&mut self, place: Option<Place>, message: &str, help: &str) -> Key {
+        self.findings.add(place, String::new(), message, help.to_owned());
+        Key::Refused
+    }
+
+    fn alias(&mut self, anchor: usize, place: Option<Place>) -> Result<(), Stop> {
+        let Some(Anchored { node, bytes, depth }) = self.anchors.get(&anchor) else {
+            let message = "this alias stands within what it stands for";
+            self.findings.add(place, String::new(), message, None);
+            return Err(Stop);
+        };
+        let (bytes, depth) = (*bytes, *depth);
+        if !self.budget.take(bytes) {
+            too_large(place, self.findings);
+            return Err(Stop);
+        }
+        if self.open.len() + depth > DEPTH_MAX {
+            too_deep(place, self.findings);
+            return Err(Stop);
+        }
+        let node = node.clone();
+        self.push(node, 0)
+    }
+
+    /// Adds what the merge keys of a map bring and the map does not say itself; of
+    /// several, the first that says it counts.
+    fn merge(&mut self, entries: &mut Vec<Entry>, merges: Vec<Merge>) {
+        if merges.is_empty() {
+            return;
+        }
+        if let [_, again, ..] = merges.as_slice() {
+            let message = "the key `<<` stands twice in one map";
+            let help = "merge several maps at once: `<<: [*one, *two]`".to_owned();
+            self.findings.add(again.place, String::new(), message, help);
+        }
+        let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        for Merge { place, value } in merges {
+            let sources = match value.value {
+                Value::List(items) => items,
+                _ => vec![value],
+            };
+            for source in sources {
+                let Value::Map(merged) = source.value else {
+                    let message = format!("`<<` merges maps, not {}", source.kind());
+                    let help = "name a map: `<<: *anchor`".to_owned();
+                    self.findings.add(source.place.or(place), String::new(), message, help);
+                    continue;
+                };
+                entries.extend(merged.into_iter().filter(|entry| known.insert(entry.key.clone())));
+            }
+        }
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open { children: Children::Map { key: None, .. }, .. }))
+    }
+
+    fn set_key(&mut self, next: Key) {
+        if let Some(Open { children: Children::Map { key, .. }, .. }) = self.open.last_mut() {
+            *key = Some(next);
+        }
+    }
+
+    fn spend(&mut self, bytes: usize, place: Option<Place>) -> Result<(), Stop> {
+        if self.budget.take(bytes) {
+            return Ok(());
+        }
+        too_large(place, self.findings);
+        Err(Stop)
+    }
+
+    fn refuse_tag(&mut self, tag: &Tag, place: Option<Place>) {
+        let message = format!("the tag {} means nothing here", quote(&tag.original()));
+        self.findings.add(place, String::new(), message, "remove it".to_owned());
+    }
+
+    fn refuse_syntax(&mut self, yaml: &str, error: &ScanError) {
+        let start = error.marker().byte_offset().unwrap_or(yaml.len()).min(yaml.len());
+        let line_start = yaml.as_bytes()[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let indent = yaml.as_bytes()[line_start..].iter().take_while(|b| matches!(**b, b' ' | b'\t'));
+        let help = if indent.clone().any(|b| *b == b'\t') {
+            Some("YAML is indented with spaces: replace the tab at the start of the line".to_owned())
+        } else {
+            None
+        };
+        let place = Place { start: self.base + start, end: self.base + start };
+        self.findings.add(Some(place), String::new(), format!("this is not YAML: {}", error.info()), help);
+    }
+
+    fn place(&self, span: &Span) -> Option<Place> {
+        let start = self.base + span.start.byte_offset()?;
+        let end = span.end.byte_offset().map_or(start, |end| self.base + end);
+        Some(Place { start, end: end.max(start) })
+    }
+}
