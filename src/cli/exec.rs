@@ -1,0 +1,54 @@
+//! `wfx exec`: runs a workflow in the foreground.
+
+use std::path::PathBuf;
+
+use super::foreground::{self, Run};
+use super::source::Document;
+use super::{CliError, Context};
+use crate::exit::Exit;
+use crate::workflow::check;
+use crate::workflow::definition::Snapshot;
+
+/// What was typed after `wfx exec`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The workflow, JSON or YAML by its extension; `-` reads standard input
+    pub file: PathBuf,
+    /// A parameter; repeat for more
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub param: Vec<(String, String)>,
+    /// Show what the steps write as they write it
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// Checks the document, runs it to its end and tells how it went.
+///
+/// # Errors
+/// Exit 2 for a bad document or bad parameters, 3 when the database fails.
+pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let definition = Document::read(&args.file)?.check()?;
+    let params = check::parameters(&definition, &args.param)?;
+    let workdir = std::env::current_dir()
+        .map_err(|error| {
+            CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))
+                .with_hint("change to a folder that exists")
+        })?
+        .into_os_string()
+        .into_string()
+        .map_err(|folder| {
+            CliError::new(
+                Exit::Environment,
+                format!("the name of the current folder is not UTF-8: {}", folder.display()),
+            )
+            .with_hint("run wfx from another folder and set `cwd` in the steps")
+        })?;
+    let snapshot = Snapshot { definition, params, workdir };
+    foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "write NAME=VALUE".to_owned())
+}

@@ -1,0 +1,19 @@
+//! Finds the execution that an `ID` on the command line means.
+
+use super::CliError;
+use crate::exit::Exit;
+use crate::repository::reader::Reader;
+use crate::workflow::record::ExecutionDetail;
+
+/// The execution that `reference` means, with its steps.
+///
+/// # Errors
+/// Exit 2 when there is none or more than one, 3 when the database fails.
+pub fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
+    let unknown = || {
+        CliError::new(Exit::Usage, format!("no execution `{reference}`"))
+            .with_hint("`wfx list` shows those that are kept")
+    };
+    let found = reader.resolve(reference)?.ok_or_else(unknown)?;
+    reader.detail(&found.execution_id)?.ok_or_else(unknown)
+}
