@@ -150,7 +150,8 @@ impl Snippet {
     fn new(text: &str, line_start: usize, place: Place) -> Self {
         let start = boundary(text, place.start);
         let before = &text[boundary(text, line_start)..start];
-        let cut_before = before.char_indices().rev().nth(SNIPPET_BEFORE - 1).map_or(0, |(at, _)| at);
+        let cut_before =
+            before.char_indices().rev().nth(SNIPPET_BEFORE - 1).map_or(0, |(at, _)| at);
         let after = text[start..].split(['\n', '\r']).next().unwrap_or_default();
         let cut_after = after.char_indices().nth(SNIPPET_AFTER).map_or(after.len(), |(at, _)| at);
 

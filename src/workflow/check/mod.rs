@@ -1,1 +1,258 @@
-//! x
+//! Tree → [`Definition`]: every rule of a workflow document, all breaches at once,
+//! each with its place and a remedy.
+
+mod field;
+mod name;
+mod parameters;
+mod step;
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+pub use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
+pub use super::problem::{Problem, Problems};
+pub use parameters::parameters;
+
+use self::field::Fields;
+use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Snapshot, Step};
+use super::document::{self, Node, Value};
+use super::graph::{Cycle, Graph};
+use super::problem::{Findings, Pointer, quote};
+
+/// A document and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What problems are told of: a path, or `-`.
+    pub name: &'a str,
+    /// The document.
+    pub text: &'a str,
+    /// Its language.
+    pub format: Format,
+    /// The workflow id when the document has none: the stem of the file name.
+    pub default_id: Option<&'a str>,
+}
+
+/// The keys of a workflow.
+const WORKFLOW_KEYS: [&str; 8] =
+    ["id", "name", "description", "params", "env", "max_parallel", "timeout", "steps"];
+
+/// Where a tree comes from, and so which rules hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Somebody wrote it.
+    Document,
+    /// It was stored. The predecessor took any name; its history can be replayed.
+    Snapshot,
+}
+
+/// Reads and checks a document.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
+    let mut findings = Findings::default();
+    let definition = document::read(source.text, source.format, &mut findings).and_then(|root| {
+        workflow(&root, Pointer::ROOT, source.default_id, Origin::Document, &mut findings)
+    });
+    match definition {
+        Some(definition) if findings.is_empty() => Ok(definition),
+        _ => Err(Problems::new(source.name, source.text, findings)),
+    }
+}
+
+/// Reads a stored snapshot back: `{"definition": …, "params": …, "workdir": …}`.
+///
+/// # Errors
+/// Everything by which it is not one that can be run.
+pub fn snapshot(value: &serde_json::Value) -> Result<Snapshot, Problems> {
+    let mut findings = Findings::default();
+    let root = Node::from_json(value);
+    let snapshot = snapshot_of(&root, &mut findings);
+    match snapshot {
+        Some(snapshot) if findings.is_empty() => Ok(snapshot),
+        _ => Err(Problems::new("snapshot", "", findings)),
+    }
+}
+
+fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
+    let fields = Fields::of(root, Pointer::ROOT, "a snapshot", findings)?;
+    let definition = fields.required("definition", findings)?;
+    let definition = workflow(definition.node, definition.at, None, Origin::Snapshot, findings)?;
+    let params = match fields.get("params") {
+        Some(field) => field
+            .entries("a map of parameters", findings)?
+            .iter()
+            .filter_map(|entry| Some((entry.name.to_owned(), entry.field().scalar(findings)?)))
+            .collect(),
+        None => Parameters::new(),
+    };
+    let workdir = fields.required("workdir", findings)?.text(findings)?;
+    Some(Snapshot { definition, params, workdir })
+}
+
+fn workflow(
+    root: &Node,
+    at: Pointer<'_>,
+    default_id: Option<&str>,
+    origin: Origin,
+    findings: &mut Findings,
+) -> Option<Definition> {
+    let fields = Fields::of(root, at, "a workflow", findings)?;
+    fields.refuse_unknown(&WORKFLOW_KEYS, findings);
+    let id = workflow_id(&fields, default_id, origin, findings);
+    let name = fields.get("name").and_then(|field| field.text(findings));
+    let description = fields.get("description").and_then(|field| field.text(findings));
+    let params = parameters::declared(&fields, findings);
+    let env = field::env(&fields, findings);
+    let max_parallel = fields
+        .get("max_parallel")
+        .and_then(|field| field.integer(1..=u64::from(PARALLEL_MAX), findings))
+        .and_then(|number| u16::try_from(number).ok());
+    let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
+    let steps = steps(&fields, origin, findings);
+    Some(Definition {
+        id: id?,
+        name,
+        description,
+        params,
+        env,
+        max_parallel,
+        timeout,
+        steps: steps?,
+        extra: fields.extra(),
+    })
+}
+
+fn workflow_id(
+    fields: &Fields<'_>,
+    default: Option<&str>,
+    origin: Origin,
+    findings: &mut Findings,
+) -> Option<String> {
+    let Some(field) = fields.get("id") else {
+        let id = default.filter(|id| name::is_valid(id) && *id != name::RESERVED_ID);
+        if id.is_none() {
+            let message = match default {
+                Some(stem) => {
+                    format!("there is no `id`, and the file name {} cannot be one", quote(stem))
+                }
+                None => "there is no `id`, and no file name to take it from".to_owned(),
+            };
+            let help = format!("add an `id`: {}", name::ALPHABET);
+            findings.add(fields.place, fields.at.to_string(), message, help);
+        }
+        return id.map(str::to_owned);
+    };
+    let id = field.text(findings)?;
+    if origin == Origin::Document {
+        if id == name::RESERVED_ID {
+            let message = format!("the id {} is reserved", quote(&id));
+            field.add(findings, message, "choose another one".to_owned());
+            return None;
+        }
+        name::check(&field, &id, findings)?;
+    }
+    Some(id)
+}
+
+fn steps(fields: &Fields<'_>, origin: Origin, findings: &mut Findings) -> Option<Vec<Step>> {
+    let Some(field) = fields.get("steps") else {
+        let help = "add a list of steps, such as `steps: [{name: hello, run: \"echo hello\"}]`";
+        let message = "there are no `steps`";
+        findings.add(fields.place, fields.at.to_string(), message, help.to_owned());
+        return None;
+    };
+    let items = field.list("a list of steps", findings)?;
+    if items.is_empty() {
+        field.add(findings, "`steps` is empty", "a workflow has at least one step".to_owned());
+        return None;
+    }
+    if items.len() > STEPS_MAX {
+        let message = format!("there are {} steps of at most {STEPS_MAX}", items.len());
+        field.add(findings, message, "make several workflows of it".to_owned());
+        return None;
+    }
+    let mut read: Vec<step::Read> = items
+        .iter()
+        .enumerate()
+        .map(|(index, node)| step::read(node, field.at.index(index), origin, findings))
+        .collect();
+    name::refuse_clashes(
+        read.iter()
+            .filter_map(|step| Some((step.name.as_deref()?, step.name_place, step.at.as_str()))),
+        "steps",
+        "WFX_STATUS_",
+        origin == Origin::Document,
+        findings,
+    );
+    resolve_dependencies(&mut read, findings);
+    read.into_iter().map(step::Read::finish).collect()
+}
+
+/// Turns the names that steps wait for into indices, finds unknown ones and cycles,
+/// and writes out what a missing `depends_on` means.
+fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
+    let mut index: HashMap<String, usize> = HashMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        if let Some(name) = &step.name {
+            index.entry(name.clone()).or_insert(at);
+        }
+    }
+    let mut edges: Vec<Vec<usize>> = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let Some(named) = &step.depends_on else {
+            edges.push(at.checked_sub(1).into_iter().collect());
+            continue;
+        };
+        let mut needed = Vec::with_capacity(named.len());
+        for dependency in named {
+            if let Some(&before) = index.get(&dependency.name) {
+                needed.push(before);
+                continue;
+            }
+            let message = format!("no step is called {}", quote(&dependency.name));
+            let help = name::nearest(&dependency.name, index.keys().map(String::as_str))
+                .map(|near| format!("did you mean {}?", quote(near)));
+            findings.add(dependency.place, dependency.at.clone(), message, help);
+        }
+        edges.push(needed);
+    }
+    let names: Vec<Option<String>> = steps.iter().map(|step| step.name.clone()).collect();
+    for (step, needed) in steps.iter_mut().zip(&edges) {
+        step.definition.depends_on = needed.iter().filter_map(|&at| names[at].clone()).collect();
+    }
+    for cycle in Graph::new(edges).err().unwrap_or_default() {
+        let Some(first) = cycle.first().map(|&at| &steps[at]) else { continue };
+        let named = |&at: &usize| names[at].clone().unwrap_or_else(|| format!("#{}", at + 1));
+        let message = if let [only] = cycle[..] {
+            format!("the step {} waits for itself", quote(&named(&only)))
+        } else {
+            let cycle = Cycle { steps: cycle.iter().map(named).collect() };
+            format!("these steps wait for each other: {cycle}")
+        };
+        let help = "take one of these names out of a `depends_on`".to_owned();
+        findings.add(first.depends_on_place, format!("{}/depends_on", first.at), message, help);
+    }
+}
+
+/// The `x-…` keys of a map, which are kept as they are.
+fn is_extra(key: &str) -> bool {
+    key.starts_with("x-")
+}
+
+/// A name with its value, in the order of the document.
+type Named<T> = IndexMap<String, T>;
+
+fn scalar_of(node: &Node) -> Option<Scalar> {
+    Some(match &node.value {
+        Value::Null => Scalar::Null,
+        Value::Bool(value) => Scalar::Bool(*value),
+        Value::Number(value) => Scalar::Number(value.clone()),
+        Value::String(text) => Scalar::String(text.clone()),
+        Value::List(_) | Value::Map(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,9 @@ impl Node {
             serde_json::Value::Bool(value) => Value::Bool(*value),
             serde_json::Value::Number(value) => Value::Number(value.clone()),
             serde_json::Value::String(value) => Value::String(value.clone()),
-            serde_json::Value::Array(items) => Value::List(items.iter().map(Self::from_json).collect()),
+            serde_json::Value::Array(items) => {
+                Value::List(items.iter().map(Self::from_json).collect())
+            }
             serde_json::Value::Object(entries) => Value::Map(
                 entries
                     .iter()
@@ -214,7 +216,8 @@ fn check_keys(node: &mut Node, at: &Pointer<'_>, findings: &mut Findings) {
         }
         Value::Map(entries) => {
             let mut seen = HashSet::new();
-            let repeated: Vec<bool> = entries.iter().map(|entry| !seen.insert(entry.key.as_str())).collect();
+            let repeated: Vec<bool> =
+                entries.iter().map(|entry| !seen.insert(entry.key.as_str())).collect();
             for (entry, repeated) in entries.iter_mut().zip(&repeated) {
                 let at = at.key(&entry.key);
                 if entry.key.starts_with(RESERVED_PREFIX) {

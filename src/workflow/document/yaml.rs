@@ -34,7 +34,9 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
         }
     }
     // A document of which only comments are left is a lone null.
-    reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
+    reader
+        .root
+        .filter(|root| root.value != Value::Null || root.place.is_some_and(|p| p.end > p.start))
 }
 
 /// A finding says why reading ends here.
@@ -97,7 +99,9 @@ impl Reader<'_> {
                 }
                 Ok(())
             }
-            Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), whole),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.scalar(&text, style, anchor, tag.as_deref(), whole)
+            }
             Event::SequenceStart(_, anchor, tag) => {
                 self.open(Children::List(Vec::new()), anchor, tag.as_deref(), "seq", beginning)
             }
@@ -130,7 +134,9 @@ impl Reader<'_> {
             None => Ok(Value::String(text.to_string())),
             Some(tag) if tag.to_string() == "!" => Ok(Value::String(text.to_string())),
             Some(tag) => match tag.core_suffix() {
-                Some(core @ ("str" | "int" | "float" | "bool" | "null")) => scalar::resolve_as(core, text),
+                Some(core @ ("str" | "int" | "float" | "bool" | "null")) => {
+                    scalar::resolve_as(core, text)
+                }
                 _ => {
                     self.refuse_tag(tag, place);
                     Ok(Value::String(text.to_string()))
@@ -163,7 +169,9 @@ impl Reader<'_> {
             too_deep(place, self.findings);
             return Err(Stop);
         }
-        if let Some(tag) = tag.filter(|tag| tag.core_suffix() != Some(core) && tag.to_string() != "!") {
+        if let Some(tag) =
+            tag.filter(|tag| tag.core_suffix() != Some(core) && tag.to_string() != "!")
+        {
             self.refuse_tag(tag, place);
         }
         self.open.push(Open { place, anchor, children });
@@ -304,15 +312,24 @@ impl Reader<'_> {
 
     fn refuse_syntax(&mut self, yaml: &str, error: &ScanError) {
         let start = error.marker().byte_offset().unwrap_or(yaml.len()).min(yaml.len());
-        let line_start = yaml.as_bytes()[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let indent = yaml.as_bytes()[line_start..].iter().take_while(|b| matches!(**b, b' ' | b'\t'));
+        let line_start =
+            yaml.as_bytes()[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let indent =
+            yaml.as_bytes()[line_start..].iter().take_while(|b| matches!(**b, b' ' | b'\t'));
         let help = if indent.clone().any(|b| *b == b'\t') {
-            Some("YAML is indented with spaces: replace the tab at the start of the line".to_owned())
+            Some(
+                "YAML is indented with spaces: replace the tab at the start of the line".to_owned(),
+            )
         } else {
             None
         };
         let place = Place { start: self.base + start, end: self.base + start };
-        self.findings.add(Some(place), String::new(), format!("this is not YAML: {}", error.info()), help);
+        self.findings.add(
+            Some(place),
+            String::new(),
+            format!("this is not YAML: {}", error.info()),
+            help,
+        );
     }
 
     fn place(&self, span: &Span) -> Option<Place> {

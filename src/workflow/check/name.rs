@@ -1,0 +1,86 @@
+//! Rules for names, and the nearest known one for a mistyped one.
+
+use std::collections::HashMap;
+
+use super::super::definition::environment_name;
+use super::super::problem::{Findings, Place, quote};
+use super::field::Field;
+
+/// The id that no workflow may have: the API uses it in the place of one.
+pub(super) const RESERVED_ID: &str = "executions";
+/// The alphabet of ids and step names, in words.
+pub(super) const ALPHABET: &str =
+    "a letter or digit, then up to 127 letters, digits, `.`, `_` or `-`";
+const LENGTH_MAX: usize = 128;
+
+/// Whether `name` can be an id or the name of a step.
+pub(super) fn is_valid(name: &str) -> bool {
+    name.len() <= LENGTH_MAX
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Refuses what is no id and no name of a step.
+pub(super) fn check(field: &Field<'_>, name: &str, findings: &mut Findings) -> Option<()> {
+    if is_valid(name) {
+        return Some(());
+    }
+    let message = format!(
+        "{} cannot be {}",
+        quote(name),
+        match field.at.subject().as_str() {
+            "`id`" => "a workflow id",
+            _ => "the name of a step",
+        }
+    );
+    field.add(findings, message, format!("write {ALPHABET}"));
+    None
+}
+
+/// The known name that was probably meant: the same but for case and separators, or
+/// few letters away.
+pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let plain = |text: &str| -> String {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(name);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
+        // The name itself decides between equals, so that the answer is always the same.
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Refuses names that stand twice, and with `environment` names that would become
+/// one name there.
+pub(super) fn refuse_clashes<'n>(
+    names: impl Iterator<Item = (&'n str, Option<Place>, &'n str)>,
+    what: &str,
+    prefix: &str,
+    environment: bool,
+    findings: &mut Findings,
+) {
+    let mut seen: HashMap<&str, ()> = HashMap::new();
+    let mut upper: HashMap<String, &str> = HashMap::new();
+    for (name, place, at) in names {
+        if seen.insert(name, ()).is_some() {
+            let message = format!("two {what} are called {}", quote(name));
+            findings.add(place, at.to_owned(), message, "rename one of them".to_owned());
+            continue;
+        }
+        let variable = environment_name(name);
+        if let Some(earlier) = upper.insert(variable.clone(), name)
+            && environment
+        {
+            let message = format!(
+                "the {what} {} and {} would both be {} in the environment",
+                quote(earlier),
+                quote(name),
+                quote(&format!("{prefix}{variable}"))
+            );
+            findings.add(place, at.to_owned(), message, "rename one of them".to_owned());
+        }
+    }
+}

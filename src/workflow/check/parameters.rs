@@ -1,0 +1,100 @@
+//! Parameters: those that a workflow declares, and those that an execution is given.
+
+use super::super::definition::{
+    Definition, PROCESS_STRING_BYTES_MAX, Parameters, Scalar, environment_name,
+};
+use super::super::problem::{Findings, Pointer, Problems, quote, quote_list};
+use super::field::Fields;
+use super::{Named, name};
+
+const PREFIX: &str = "WFX_PARAM_";
+
+/// The `params` of a workflow.
+pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Scalar> {
+    let mut declared = Named::new();
+    let Some(map) = fields.get("params") else { return declared };
+    let entries = map.entries("a map of names and default values", findings).unwrap_or_default();
+    let pointers: Vec<String> = entries.iter().map(|entry| entry.field().at.to_string()).collect();
+    name::refuse_clashes(
+        entries.iter().zip(&pointers).map(|(entry, at)| (entry.name, entry.place, at.as_str())),
+        "parameters",
+        PREFIX,
+        true,
+        findings,
+    );
+    for (entry, at) in entries.iter().zip(pointers) {
+        let name = entry.name;
+        if name.is_empty() || name.chars().any(|c| c == '=' || c.is_control()) {
+            let message = format!("{} cannot be the name of a parameter", quote(name));
+            let help = "a name is not empty and has no `=` and no control character".to_owned();
+            findings.add(entry.place, at, message, help);
+            continue;
+        }
+        let field = entry.field();
+        let Some(value) = field.scalar(findings) else { continue };
+        let more = PREFIX.len() + environment_name(name).len() + 1;
+        if field.check_process_text(&value.to_string(), more, findings).is_some() {
+            declared.insert(name.to_owned(), value);
+        }
+    }
+    declared
+}
+
+/// The parameters of one execution: the declared defaults, and over them what is
+/// `given` as name and value.
+///
+/// # Errors
+/// Everything that is wrong with them: undeclared ones, missing ones, one given
+/// twice, values that no process can be given.
+pub fn parameters(
+    definition: &Definition,
+    given: &[(String, String)],
+) -> Result<Parameters, Problems> {
+    let mut findings = Findings::default();
+    let mut parameters: Parameters =
+        definition.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let root = Pointer::ROOT.key("params");
+    let mut refuse = |name: &str, message: String, help: Option<String>| {
+        findings.add(None, root.key(name).to_string(), message, help);
+    };
+    for (index, (name, value)) in given.iter().enumerate() {
+        if !definition.params.contains_key(name) {
+            let known = definition.params.keys().map(String::as_str);
+            let help = match name::nearest(name, known.clone()) {
+                Some(near) => format!("did you mean {}?", quote(near)),
+                None if definition.params.is_empty() => "it declares none in `params`".to_owned(),
+                None => format!("it declares {}", quote_list(known)),
+            };
+            let message = format!("the workflow has no parameter {}", quote(name));
+            refuse(name, message, Some(help));
+            continue;
+        }
+        if given[..index].iter().any(|(earlier, _)| earlier == name) {
+            let message = format!("the parameter {} is given twice", quote(name));
+            refuse(name, message, Some("give it once".to_owned()));
+            continue;
+        }
+        let bytes = PREFIX.len() + environment_name(name).len() + 1 + value.len();
+        if value.contains('\0') {
+            let message = format!("the parameter {} has a NUL character", quote(name));
+            refuse(name, message, Some("hand the data on in a file".to_owned()));
+        } else if bytes > PROCESS_STRING_BYTES_MAX {
+            let message = format!(
+                "the parameter {} takes {bytes} bytes with its name, of at most \
+                 {PROCESS_STRING_BYTES_MAX}",
+                quote(name)
+            );
+            refuse(name, message, Some("put it into a file and give the file's name".to_owned()));
+        }
+        parameters.insert(name.clone(), Scalar::String(value.clone()));
+    }
+    for (name, _) in parameters.iter().filter(|(_, value)| **value == Scalar::Null) {
+        let message = format!("the parameter {} is required", quote(name));
+        refuse(name, message, Some(format!("give it with `-p {name}=VALUE`")));
+    }
+    if findings.is_empty() {
+        Ok(parameters)
+    } else {
+        Err(Problems::new(&definition.id, "", findings))
+    }
+}
