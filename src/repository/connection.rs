@@ -47,7 +47,7 @@ pub(super) fn open_writable(
     file::check_writable(path)?;
     let start = clock::monotonic();
     loop {
-        match try_open_writable(path, durability, busy_timeout) {
+        match try_open_writable(path, durability) {
             Err(error)
                 if error.kind() == StoreErrorKind::Locked && start.elapsed() < busy_timeout =>
             {
@@ -61,7 +61,6 @@ pub(super) fn open_writable(
 fn try_open_writable(
     path: &Path,
     durability: Durability,
-    busy_timeout: Duration,
 ) -> Result<Connection, StoreError> {
     let failed = |error: rusqlite::Error| opening_failed(path, &error);
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
@@ -74,7 +73,7 @@ fn try_open_writable(
             connection
         }
         Version::Predecessor => {
-            migrate::bring_up(connection, path, busy_timeout)?;
+            migrate::bring_up(connection, path)?;
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
         }
     };
@@ -82,7 +81,7 @@ fn try_open_writable(
         connection
     } else {
         // A crash came between a migration and the VACUUM after it.
-        migrate::compact(connection, path, busy_timeout)?;
+        migrate::compact(connection, path)?;
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
     };
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;
@@ -154,7 +153,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     set_up(Connection::open_with_flags(named(path), mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
 }
 

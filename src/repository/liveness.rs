@@ -78,6 +78,16 @@ pub fn is_alive(database: &Path, owner: &str) -> bool {
         .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
+/// A process other than this one that runs executions of `database` now.
+pub(super) fn other_owner(database: &Path) -> Option<String> {
+    let own = std::process::id().to_string();
+    std::fs::read_dir(folder_of(database))
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|owner| owner.split('-').nth(1) != Some(own.as_str()))
+        .find(|owner| is_alive(database, owner))
+}
+
 fn folder_of(database: &Path) -> PathBuf {
     let mut folder = database.as_os_str().to_owned();
     folder.push("-owners");

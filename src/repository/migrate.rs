@@ -1,13 +1,12 @@
 //! Versions of the schema: what a database is, and how it becomes current.
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
-use super::connection::opening_failed;
+use super::connection::{self, opening_failed};
 use super::error::{StoreError, StoreErrorKind};
-use super::file;
+use super::{backup, file, liveness, predecessor};
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
 const STEPS: [&str; 1] = [include_str!("schema/001_initial.sql")];
@@ -97,16 +96,33 @@ fn apply(connection: &Connection, from: usize) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-/// Brings up a database of the predecessor.
+/// Brings up a database of the predecessor: keeps a copy of it, rebuilds its tables in
+/// one transaction, rewrites the file. Refused as `Locked` while anybody else has it.
 pub(super) fn bring_up(
-    _connection: Connection,
+    connection: Connection,
     path: &Path,
-    _busy_timeout: Duration,
 ) -> Result<(), StoreError> {
-    Err(StoreError::new(
-        StoreErrorKind::NeedsMigration,
-        format!("cannot bring up {}", path.display()),
-    ))
+    // Its own lock would stand in the way.
+    drop(connection);
+    let doing = "bring up";
+    let failed = |error: rusqlite::Error| StoreError::sqlite(doing, path, &error);
+    let connection = exclusive(path, doing)?;
+    if version(&connection, path)? == Version::Predecessor {
+        if !predecessor::is_readable(&connection).map_err(failed)? {
+            return Err(file::not_a_database(path, "its tables are not those of wfx"));
+        }
+        backup::keep(&connection, path, ".v0.bak")?;
+        rebuild(&connection).map_err(failed)?;
+    }
+    rewrite(&connection).map_err(failed)
+}
+
+fn rebuild(connection: &Connection) -> rusqlite::Result<()> {
+    // What other tables, views and triggers say of the two goes on to mean them.
+    connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON")?;
+    let transaction = connection.unchecked_transaction()?;
+    predecessor::rebuild(&transaction, || apply(&transaction, 0))?;
+    transaction.commit()
 }
 
 /// Whether free pages can be given back to the file system.
@@ -115,11 +131,45 @@ pub(super) fn is_compact(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(mode == 2)
 }
 
-/// Rewrites the file so that free pages can be given back.
+/// Rewrites the file so that free pages can be given back. Refused as `Locked` while
+/// anybody else has it.
 pub(super) fn compact(
-    _connection: Connection,
-    _path: &Path,
-    _busy_timeout: Duration,
+    connection: Connection,
+    path: &Path,
 ) -> Result<(), StoreError> {
-    Ok(())
+    drop(connection);
+    let doing = "rewrite";
+    let connection = exclusive(path, doing)?;
+    rewrite(&connection).map_err(|error| StoreError::sqlite(doing, path, &error))
+}
+
+fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
+    if is_compact(connection)? {
+        return Ok(());
+    }
+    // The page size cannot change while there is a write-ahead log.
+    connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    connection.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; VACUUM",
+    )
+}
+
+/// Opens the database so that nobody else can read or write it until it is closed.
+fn exclusive(path: &Path, doing: &str) -> Result<Connection, StoreError> {
+    if let Some(owner) = liveness::other_owner(path) {
+        return Err(StoreError::new(
+            StoreErrorKind::Locked,
+            format!("cannot {doing} the database {}: another wfx ({owner}) has it", path.display()),
+        )
+        .with_hint("try again when it has ended"));
+    }
+    let failed = |error: rusqlite::Error| StoreError::sqlite(doing, path, &error);
+    let connection = connection::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    // The lock is kept after this transaction. Other connections with a log keep a
+    // shared one while they are open, so they are noticed even when they do nothing.
+    connection
+        .query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))
+        .and_then(|()| connection.execute_batch("BEGIN EXCLUSIVE; COMMIT"))
+        .map_err(failed)?;
+    Ok(connection)
 }

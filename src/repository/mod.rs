@@ -5,6 +5,7 @@
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
+//! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`file`], [`error`]: how it is opened and what can go wrong
 //! - [`liveness`]: which process runs what
 
@@ -13,12 +14,14 @@ pub mod reader;
 pub mod slot;
 pub mod writer;
 
+mod backup;
 mod change;
 mod connection;
 mod error;
 mod file;
 mod lineage;
 mod migrate;
+mod predecessor;
 mod prune;
 mod queue;
 mod rows;
