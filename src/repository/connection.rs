@@ -58,10 +58,7 @@ pub(super) fn open_writable(
     }
 }
 
-fn try_open_writable(
-    path: &Path,
-    durability: Durability,
-) -> Result<Connection, StoreError> {
+fn try_open_writable(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let failed = |error: rusqlite::Error| opening_failed(path, &error);
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     // Until it is known to be ours, closing must not copy a log into it.

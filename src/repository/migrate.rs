@@ -98,10 +98,7 @@ fn apply(connection: &Connection, from: usize) -> rusqlite::Result<()> {
 
 /// Brings up a database of the predecessor: keeps a copy of it, rebuilds its tables in
 /// one transaction, rewrites the file. Refused as `Locked` while anybody else has it.
-pub(super) fn bring_up(
-    connection: Connection,
-    path: &Path,
-) -> Result<(), StoreError> {
+pub(super) fn bring_up(connection: Connection, path: &Path) -> Result<(), StoreError> {
     // Its own lock would stand in the way.
     drop(connection);
     let doing = "bring up";
@@ -133,10 +130,7 @@ pub(super) fn is_compact(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Rewrites the file so that free pages can be given back. Refused as `Locked` while
 /// anybody else has it.
-pub(super) fn compact(
-    connection: Connection,
-    path: &Path,
-) -> Result<(), StoreError> {
+pub(super) fn compact(connection: Connection, path: &Path) -> Result<(), StoreError> {
     drop(connection);
     let doing = "rewrite";
     let connection = exclusive(path, doing)?;
@@ -149,9 +143,7 @@ fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
     }
     // The page size cannot change while there is a write-ahead log.
     connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-    connection.execute_batch(
-        "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; VACUUM",
-    )
+    connection.execute_batch("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
 }
 
 /// Opens the database so that nobody else can read or write it until it is closed.
@@ -164,7 +156,8 @@ fn exclusive(path: &Path, doing: &str) -> Result<Connection, StoreError> {
         .with_hint("try again when it has ended"));
     }
     let failed = |error: rusqlite::Error| StoreError::sqlite(doing, path, &error);
-    let connection = connection::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    let connection =
+        connection::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     // The lock is kept after this transaction. Other connections with a log keep a
     // shared one while they are open, so they are noticed even when they do nothing.
     connection

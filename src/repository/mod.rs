@@ -33,3 +33,6 @@ pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};
 pub use slot::{Slot, Stored};
 pub use writer::{Health, Writer, WriterOptions};
+
+#[cfg(test)]
+mod tests;

@@ -56,9 +56,7 @@ pub(super) fn is_readable(connection: &Connection) -> rusqlite::Result<bool> {
     let has = |columns: &[String], name: &str| columns.iter().any(|c| c.eq_ignore_ascii_case(name));
     let executions = columns(connection, EXECUTIONS)?;
     let steps = columns(connection, STEPS)?;
-    Ok(has(&executions, "execution_id")
-        && has(&steps, "execution_id")
-        && has(&steps, "step_name"))
+    Ok(has(&executions, "execution_id") && has(&steps, "execution_id") && has(&steps, "step_name"))
 }
 
 /// Rebuilds both tables inside the caller's transaction; `apply_schema` makes the new
@@ -76,10 +74,8 @@ pub(super) fn rebuild(
         "CREATE INDEX predecessor_steps_of_execution ON {OLD_STEPS} (execution_id)"
     ))?;
     apply_schema()?;
-    let kept = [
-        executions.add_unknown(connection, EXECUTIONS)?,
-        steps.add_unknown(connection, STEPS)?,
-    ];
+    let kept =
+        [executions.add_unknown(connection, EXECUTIONS)?, steps.add_unknown(connection, STEPS)?];
     copy(connection, &executions, &steps, &kept)?;
     connection.execute_batch(&format!("DROP TABLE {OLD_STEPS}; DROP TABLE {OLD_EXECUTIONS}"))
 }
@@ -250,7 +246,7 @@ fn copy(
         let mut rows = read_execution.query([place.rowid])?;
         let Some(row) = rows.next()? else { continue };
         let step_order = convert::json(row.get_ref(10)?).as_ref().and_then(convert::names);
-        let mut steps = Step::read_all(read_steps.query([row.get_ref(0)?.to_owned()])?)?;
+        let mut steps = Step::read_all(read_steps.query([convert::owned(row.get_ref(0)?)])?)?;
         put_in_order(&mut steps, &step_order.unwrap_or_default());
         let execution = Execution::read(row, &place, &steps)?;
         execution.insert(&mut insert_execution, &place, &steps, row)?;
@@ -286,8 +282,7 @@ struct Execution {
 impl Execution {
     /// Reads a row of [`EXECUTION_COLUMNS`].
     fn read(row: &Row<'_>, place: &Place, steps: &[Step]) -> rusqlite::Result<Self> {
-        let workflow_id =
-            convert::word(row.get_ref(1)?).unwrap_or_else(|| "unknown".to_owned());
+        let workflow_id = convert::word(row.get_ref(1)?).unwrap_or_else(|| "unknown".to_owned());
         let word = convert::word(row.get_ref(2)?);
         let said = said(word.as_deref());
         let error = convert::text(row.get_ref(9)?).filter(|error| !error.is_empty());
@@ -306,16 +301,15 @@ impl Execution {
         let completed_at = convert::time(row.get_ref(5)?);
         let updated_at = convert::time(row.get_ref(6)?);
         let of_steps = steps.iter().flat_map(|step| [step.started_at, step.completed_at]);
-        let last_known = [started_at, updated_at].into_iter().chain(of_steps).flatten().max();
+        let last_known = [started_at, updated_at].into_iter().chain(of_steps).flatten();
         let completed_at =
-            completed_at.or(last_known).unwrap_or(place.created_at).max(place.created_at);
+            completed_at.unwrap_or_else(|| last_known.fold(place.created_at, Timestamp::max));
         // Every step has ended now, one way or another.
         let ended = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         let total_steps = convert::count(row.get_ref(8)?).unwrap_or(0).max(ended);
         let steps_completed =
             convert::count(row.get_ref(7)?).unwrap_or(0).max(ended).min(total_steps);
-        let input_snapshot =
-            snapshot::text(&workflow_id, steps, convert::json(row.get_ref(12)?));
+        let input_snapshot = snapshot::text(&workflow_id, steps, convert::json(row.get_ref(12)?));
         Ok(Self {
             workflow_id,
             status,

@@ -46,8 +46,7 @@ fn from_rows(workflow_id: &str, rows: &[Step]) -> Map<String, Value> {
 fn definition(workflow_id: &str, steps: Vec<Map<String, Value>>) -> Map<String, Value> {
     let mut definition = Map::new();
     definition.insert("id".to_owned(), Value::from(workflow_id));
-    definition
-        .insert("steps".to_owned(), steps.into_iter().map(Value::Object).collect::<Value>());
+    definition.insert("steps".to_owned(), steps.into_iter().map(Value::Object).collect::<Value>());
     definition
 }
 
