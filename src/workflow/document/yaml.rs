@@ -1,6 +1,5 @@
 //! YAML text → tree: events → nodes, with aliases and merge keys expanded.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
@@ -34,9 +33,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
         }
     }
     // A document of which only comments are left is a lone null.
-    reader
-        .root
-        .filter(|root| root.value != Value::Null || root.place.is_some_and(|p| p.end > p.start))
+    reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
 }
 
 /// A finding says why reading ends here.
@@ -117,7 +114,7 @@ impl Reader<'_> {
 
     fn scalar(
         &mut self,
-        text: &Cow<'_, str>,
+        text: &str,
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
@@ -125,6 +122,9 @@ impl Reader<'_> {
     ) -> Result<(), Stop> {
         self.spend(NODE_BYTES + text.len(), place)?;
         let plain = style == ScalarStyle::Plain;
+        // The parser hands out `~` where nothing is written.
+        let absent = plain && place.is_some_and(|place| place.start == place.end);
+        let text = if absent { "" } else { text };
         if plain && tag.is_none() && text == "<<" && self.expects_key() {
             self.set_key(Key::Merge(place));
             return Ok(());
