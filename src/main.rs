@@ -1,3 +1,9 @@
-//! Parse, run, return an exit code.
+//! Parses, runs, returns an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use wfx::settings::Environment;
+
+fn main() -> ExitCode {
+    wfx::cli::run(std::env::args_os(), Environment::new(std::env::vars_os())).into()
+}

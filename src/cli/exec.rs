@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::foreground::{self, Run};
 use super::source::Document;
-use super::{CliError, Context};
+use super::{CliError, Context, StorageArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
 use crate::workflow::definition::Snapshot;
@@ -20,6 +20,8 @@ pub struct Args {
     /// Show what the steps write as they write it
     #[arg(short, long)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub(super) storage: StorageArgs,
 }
 
 /// Checks the document, runs it to its end and tells how it went.

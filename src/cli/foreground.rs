@@ -77,7 +77,11 @@ pub fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let status = result.map_err(|error| gave_up(&error, &execution_id))?;
     closed?;
     let detail = lookup::detail(&Reader::open(&database)?, &execution_id)?;
-    context.ui.execution_summary(&detail)?;
+    match context.ui.execution_summary(&detail) {
+        // Who stopped reading still gets the exit code of the execution.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        shown => shown?,
+    }
     Ok(match (status, signalled) {
         (ExecutionStatus::Cancelled, Some(exit)) => exit,
         (ExecutionStatus::Success, _) => Exit::Success,

@@ -1,1 +1,247 @@
-//! (to come)
+//! What was typed: one file per subcommand, each from arguments over an operation to
+//! what is shown.
+
+pub mod completions;
+pub mod config;
+pub mod exec;
+pub mod list;
+pub mod man;
+pub mod purge;
+pub mod replay;
+pub mod schema;
+pub mod show;
+pub mod validate;
+
+mod foreground;
+mod lookup;
+mod source;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::repository::{StoreError, StoreErrorKind};
+use crate::settings::{Environment, Flags, Settings, SettingsError};
+use crate::terminal::{OutputFormat, Ui};
+use crate::workflow::check::Problems;
+
+const EXAMPLES: &str = "\
+Examples:
+  wfx exec backup.yaml               run a workflow and watch it
+  wfx exec deploy.yaml -p version=7  with a parameter
+  wfx list --status failed           what failed
+  wfx show @latest                   steps, output and timeline of the last execution
+  wfx replay @12                     run number 12 again, exactly as it was
+
+Exit codes:
+  0  success                              1  the execution failed
+  2  bad usage, document or setting       3  the environment failed (database, files)
+  130, 143  cancelled by SIGINT, SIGTERM, after the state was stored
+
+Settings come from flags, variables and a TOML file; `wfx config` shows them all.";
+
+/// Runs workflows, keeps every execution in SQLite, replays any of them.
+#[derive(Debug, Parser)]
+#[command(name = "wfx", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG
+    /// configuration folder, then /etc/wfx/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    format: OutputFormat,
+}
+
+/// Flags of the commands that run executions.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StorageArgs {
+    /// How many finished executions are kept; 0 or less: all
+    /// [WORKFLOW_EXECUTION_RETENTION; default: 1000]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    pub retention: Option<String>,
+    /// `normal` may lose the last commits when the power fails, and is faster
+    /// [WFX_DURABILITY; default: full]
+    #[arg(long, value_name = "LEVEL", value_parser = ["full", "normal"])]
+    pub durability: Option<String>,
+    /// How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub store_timeout: Option<String>,
+}
+
+impl StorageArgs {
+    fn values(&self) -> HashMap<&'static str, String> {
+        [
+            ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
+            ("WFX_DURABILITY", &self.durability),
+            ("WFX_STORE_TIMEOUT", &self.store_timeout),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        .collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a workflow in the foreground
+    Exec(exec::Args),
+    /// Run a stored execution again: its definition and parameters of then
+    Replay(replay::Args),
+    /// List executions, newest first
+    List(list::Args),
+    /// Show an execution: steps, timeline, output, lineage
+    Show(show::Args),
+    /// Delete finished executions
+    Purge(purge::Args),
+    /// Check workflow documents without running them
+    Validate(validate::Args),
+    /// Print the JSON Schema of workflow documents
+    Schema(schema::Args),
+    /// Show every setting, its value and where it comes from
+    Config(config::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    Man(man::Args),
+}
+
+/// What every command is given.
+#[derive(Debug)]
+pub struct Context {
+    /// Where it shows things.
+    pub ui: Ui,
+    /// What was set.
+    pub settings: Settings,
+}
+
+/// Why a command ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl CliError {
+    /// An error with the exit code that scripts see.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    /// Adds what can be done.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let exit = match error.kind() {
+            StoreErrorKind::Ambiguous => Exit::Usage,
+            _ => Exit::Environment,
+        };
+        Self { exit, message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        Self {
+            exit: error.exit(),
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+        }
+    }
+}
+
+impl From<Problems> for CliError {
+    fn from(problems: Problems) -> Self {
+        Self::new(Exit::Usage, problems.to_string())
+    }
+}
+
+impl From<io::Error> for CliError {
+    /// An error of writing: nobody reads on is no failure, and there is nobody to tell.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Success, String::new());
+        }
+        Self::new(Exit::Environment, format!("cannot write the result: {error}"))
+    }
+}
+
+/// Runs what `arguments` say and tells how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help is printed to a reader that may be gone.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let values = match &cli.command {
+        Command::Exec(args) => args.storage.values(),
+        Command::Replay(args) => args.storage.values(),
+        _ => HashMap::new(),
+    };
+    let flags = Flags { db: cli.global.db, config: cli.global.config, values };
+    let context =
+        Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
+    match dispatch(cli.command, &context) {
+        Ok(exit) => exit,
+        Err(error) => {
+            if !error.message.is_empty() {
+                context.ui.error(&error.message, error.hint.as_deref());
+            }
+            error.exit
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
+    match command {
+        Command::Exec(args) => exec::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
+        Command::List(args) => list::run(args, context),
+        Command::Show(args) => show::run(args, context),
+        Command::Purge(args) => purge::run(args, context),
+        Command::Validate(args) => validate::run(args, context),
+        Command::Schema(args) => schema::run(args, context),
+        Command::Config(args) => config::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
+    }
+}
+
+/// The whole command line, for completions and manual pages.
+fn description() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::description().debug_assert();
+    }
+}

@@ -1,7 +1,7 @@
 //! `wfx replay`: runs a stored execution again, exactly as it was given then.
 
 use super::foreground::{self, Run};
-use super::{CliError, Context, lookup};
+use super::{CliError, Context, StorageArgs, lookup};
 use crate::exit::Exit;
 use crate::repository::reader::Reader;
 use crate::workflow::check;
@@ -14,6 +14,8 @@ pub struct Args {
     /// Show what the steps write as they write it
     #[arg(short, long)]
     pub verbose: bool,
+    #[command(flatten)]
+    pub(super) storage: StorageArgs,
 }
 
 /// Runs the snapshot of a finished execution again, with its parameters.
@@ -35,10 +37,12 @@ pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let snapshot = check::snapshot(&execution.input_snapshot).map_err(|problems| {
         CliError::new(
             Exit::Usage,
-            format!("the snapshot of execution {} cannot be run:\n{problems}", execution.execution_id),
+            format!(
+                "the snapshot of execution {} cannot be run:\n{problems}",
+                execution.execution_id
+            ),
         )
     })?;
-    let run =
-        Run { snapshot, replay_of: Some(execution.execution_id), verbose: args.verbose };
+    let run = Run { snapshot, replay_of: Some(execution.execution_id), verbose: args.verbose };
     foreground::run(run, context)
 }

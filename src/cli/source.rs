@@ -10,7 +10,7 @@ use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::Definition;
 
 /// The largest document that is read.
-const DOCUMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const DOCUMENT_BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
 
 /// The text of a document and what it is.
 #[derive(Debug)]

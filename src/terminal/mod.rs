@@ -1,1 +1,199 @@
-//! (to come)
+//! Everything that is shown: tables, timelines, bars, colour, JSON. Nothing else
+//! writes to a terminal.
+//!
+//! Data goes to standard output, all else to standard error. What comes from
+//! documents and steps is shown with its control characters escaped, so that no
+//! output of a step can drive the terminal.
+
+pub mod progress;
+
+mod detail;
+mod lineage;
+mod listing;
+mod purge;
+mod style;
+mod table;
+mod timeline;
+mod units;
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use self::style::{BOLD, ERROR, WARNING};
+use crate::workflow::problem::visible;
+
+pub use self::detail::OutputShown;
+
+/// How results are written to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// JSON, one object per line
+    Jsonl,
+    /// Fields separated by tabs, without headers
+    Plain,
+}
+
+/// The width when nothing tells it.
+const WIDTH_DEFAULT: u16 = 100;
+/// The least width that is laid out for.
+const WIDTH_MIN: u16 = 30;
+
+/// Where things are shown, decided once.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    format: OutputFormat,
+    width: u16,
+    unicode: bool,
+    colour: bool,
+    live: bool,
+}
+
+impl Ui {
+    /// Looks at the terminal, and at `COLUMNS`, `LC_ALL`, `LC_CTYPE`, `LANG`, `TERM`,
+    /// `NO_COLOR` and `CLICOLOR_FORCE`.
+    #[must_use]
+    pub fn new(format: OutputFormat) -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let columns = variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
+        let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
+        let width = columns.or(terminal).filter(|width| *width > 0).unwrap_or(WIDTH_DEFAULT);
+        let locale =
+            variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
+        let unicode = locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        let dumb = variable("TERM").is_none_or(|term| term == "dumb");
+        Self {
+            format,
+            width: width.max(WIDTH_MIN),
+            unicode,
+            colour,
+            live: io::stderr().is_terminal() && !dumb,
+        }
+    }
+
+    /// How results are written.
+    #[must_use]
+    pub fn format(&self) -> OutputFormat {
+        self.format
+    }
+
+    /// Writes a value as JSON: in lines, or on one line for `jsonl`.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        let text = match self.format {
+            OutputFormat::Jsonl => serde_json::to_string(value)?,
+            _ => serde_json::to_string_pretty(value)?,
+        };
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes rows: a table fitted to the width, or fields separated by tabs.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn table(&self, headers: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+        if self.format == OutputFormat::Plain {
+            return self.plain_rows(&rows);
+        }
+        let mut table = table::Builder::new(self, headers);
+        for row in &rows {
+            table.row(row.iter().map(|cell| table::cell(&visible(cell))).collect());
+        }
+        self.text(&table.finish())
+    }
+
+    /// Writes bytes as they are.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    /// Writes a line of data.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn line(&self, line: &str) -> io::Result<()> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Tells what went wrong and what can be done.
+    pub fn error(&self, message: &str, hint: Option<&str>) {
+        let hint = hint.map(|hint| format!("\n  {BOLD}help:{BOLD:#} {hint}")).unwrap_or_default();
+        self.tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
+    }
+
+    /// Tells what may be wrong.
+    pub fn warning(&self, message: &str) {
+        self.tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
+    }
+
+    /// Tells something beside the data.
+    pub fn note(&self, message: &str) {
+        self.tell(message);
+    }
+
+    /// A bar over `total` things, on a terminal only.
+    #[must_use]
+    pub fn progress_bar(&self, total: u64) -> Bar {
+        let bar = if self.live {
+            indicatif::ProgressBar::new(total)
+        } else {
+            indicatif::ProgressBar::hidden()
+        };
+        Bar(bar)
+    }
+
+    fn tell(&self, message: &str) {
+        // Who closed standard error does not want to know.
+        let _ = writeln!(anstream::stderr().lock(), "{message}");
+    }
+
+    /// Writes text with styles, which are left out where they are not wanted.
+    fn text(&self, text: &str) -> io::Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    fn plain_rows(&self, rows: &[Vec<String>]) -> io::Result<()> {
+        let mut text = String::new();
+        for row in rows {
+            let fields: Vec<String> = row.iter().map(|field| visible(field)).collect();
+            text += &fields.join("\t");
+            text.push('\n');
+        }
+        self.bytes(text.as_bytes())
+    }
+}
+
+/// A bar that is cleared when it is dropped.
+#[derive(Debug)]
+pub struct Bar(indicatif::ProgressBar);
+
+impl Bar {
+    /// So many are done.
+    pub fn set(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

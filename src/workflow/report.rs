@@ -6,7 +6,7 @@ use super::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::timestamp::Timestamp;
 
 /// Which of a process's two streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output.
     Stdout,

@@ -1,0 +1,60 @@
+//! `wfx config`: every setting, its value and where it comes from.
+
+use serde_json::json;
+
+use super::{CliError, Context};
+use crate::exit::Exit;
+use crate::terminal::OutputFormat;
+
+/// What was typed after `wfx config`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Shows the settings, bad ones with what is wrong with them.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
+    let shown = context.settings.shown();
+    let files = context.settings.config_files();
+    if matches!(context.ui.format(), OutputFormat::Json | OutputFormat::Jsonl) {
+        let settings: Vec<_> = shown
+            .iter()
+            .map(|setting| {
+                json!({
+                    "name": setting.name,
+                    "value": setting.value,
+                    "origin": setting.origin.to_string(),
+                    "problem": setting.problem,
+                })
+            })
+            .collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, used)| json!({"path": path.display().to_string(), "used": used}))
+            .collect();
+        context.ui.json(&json!({"settings": settings, "files": files}))?;
+        return Ok(Exit::Success);
+    }
+    let rows = shown
+        .into_iter()
+        .map(|setting| {
+            let value = match (setting.value, setting.problem) {
+                (Some(value), Some(problem)) => format!("{value}  (bad: {problem})"),
+                (None, Some(problem)) => format!("(bad: {problem})"),
+                (Some(value), None) => value,
+                (None, None) => "(unset)".to_owned(),
+            };
+            vec![setting.name.to_owned(), value, setting.origin.to_string()]
+        })
+        .collect();
+    context.ui.table(&["setting", "value", "from"], rows)?;
+    if let Some(error) = context.settings.config_problem() {
+        context.ui.warning(&error.to_string());
+    }
+    for (path, used) in files {
+        let state = if used { "used" } else { "not used" };
+        context.ui.note(&format!("configuration file {}: {state}", path.display()));
+    }
+    Ok(Exit::Success)
+}

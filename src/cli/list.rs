@@ -1,0 +1,67 @@
+//! `wfx list`: executions, newest first.
+
+use super::{CliError, Context};
+use crate::clock;
+use crate::exit::Exit;
+use crate::repository::{ListFilter, Reader};
+use crate::timestamp::Timestamp;
+use crate::workflow::period::Period;
+use crate::workflow::record::ExecutionStatus;
+
+/// What was typed after `wfx list`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only executions of this workflow
+    #[arg(long, value_name = "ID")]
+    pub workflow: Option<String>,
+    /// Only executions in this state
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<ExecutionStatus>,
+    /// How many at most, up to 10000
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// How many of the newest to leave out
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub offset: u64,
+    /// Only executions created in the last 2h, or since 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<Since>,
+}
+
+/// A point in time as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub enum Since {
+    /// So long ago.
+    Ago(Period),
+    /// At this time.
+    At(Timestamp),
+}
+
+/// Lists a page.
+///
+/// # Errors
+/// Exit 3 when the database cannot be read.
+pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let now = clock::now();
+    let filter = ListFilter {
+        workflow_id: args.workflow,
+        status: args.status,
+        since: args.since.map(|since| match since {
+            Since::Ago(period) => now.minus(period.duration()),
+            Since::At(at) => at,
+        }),
+    };
+    let reader = Reader::open(&context.settings.database()?)?;
+    let listing = reader.list(&filter, args.limit, args.offset)?;
+    context.ui.list(&listing, args.limit, args.offset, now)?;
+    Ok(Exit::Success)
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Ok(period) = text.parse() {
+        return Ok(Since::Ago(period));
+    }
+    Timestamp::parse_lenient(text).map(Since::At).map_err(|_| {
+        "write a duration such as 2h, or a time such as 2026-01-31T12:00:00Z".to_owned()
+    })
+}

@@ -1,0 +1,107 @@
+//! `wfx purge`: deletes finished executions, and says before what it would delete.
+
+use std::time::Duration;
+
+use super::{CliError, Context};
+use crate::clock;
+use crate::exit::Exit;
+use crate::repository::{Reader, Writer, WriterOptions};
+use crate::workflow::period::Period;
+use crate::workflow::record::ExecutionStatus;
+use crate::workflow::retention::{self, PrunePolicy};
+
+/// How long other processes may hold the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What was typed after `wfx purge`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many of the finished executions that completed last stay
+    /// [default without other options: WORKFLOW_EXECUTION_RETENTION]
+    #[arg(value_name = "RETENTION", allow_negative_numbers = true, conflicts_with = "all")]
+    pub retention: Option<i64>,
+    /// Only executions that completed longer ago than this
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<Period>,
+    /// Only executions in this state: success, failed, cancelled, interrupted
+    #[arg(long, value_name = "STATUS", value_parser = finished)]
+    pub status: Option<ExecutionStatus>,
+    /// Every finished execution that the other options let through
+    #[arg(long)]
+    pub all: bool,
+    /// Show what would be deleted and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Deletes, or shows what would be deleted.
+///
+/// # Errors
+/// Exit 3 when the database fails.
+pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let policy = policy(&args, context)?;
+    let database = context.settings.database()?;
+    let plan = |reader: &Reader| -> Result<_, CliError> {
+        Ok(retention::plan(&policy, &reader.finished()?, clock::now()))
+    };
+    if args.dry_run {
+        let plan = plan(&Reader::open(&database)?)?;
+        context.ui.purge(&plan, None)?;
+        return Ok(Exit::Success);
+    }
+    // A purge makes no database.
+    if let Err(error) = Reader::open(&database)
+        && error.kind() == crate::repository::StoreErrorKind::Missing
+    {
+        return Err(error.into());
+    }
+    let writer = Writer::open(
+        &database,
+        WriterOptions {
+            durability: context.settings.durability()?,
+            retention: None,
+            queue_capacity: 1,
+            busy_timeout: BUSY_TIMEOUT,
+        },
+    )?;
+    let plan = plan(&Reader::open(&database)?)?;
+    let progress = context.ui.progress_bar(plan.executions());
+    let purged = writer.purge(&plan, &mut |deleted| progress.set(deleted))?;
+    drop(progress);
+    writer.close()?;
+    context.ui.purge(&plan, Some(&purged))?;
+    Ok(Exit::Success)
+}
+
+fn policy(args: &Args, context: &Context) -> Result<PrunePolicy, CliError> {
+    let others = args.older_than.is_some() || args.all;
+    let keep = match args.retention {
+        Some(count) if count <= 0 => {
+            context.ui.note(
+                "a retention of 0 or less keeps everything; `wfx purge --all` deletes every \
+                 finished execution",
+            );
+            Some(0)
+        }
+        Some(count) => u64::try_from(count).ok(),
+        None if others => None,
+        None => context.settings.retention()?.or(Some(0)),
+    };
+    Ok(PrunePolicy {
+        keep,
+        older_than: args.older_than.map(Period::duration),
+        status: args.status,
+        all: args.all,
+    })
+}
+
+fn finished(text: &str) -> Result<ExecutionStatus, String> {
+    let status: ExecutionStatus = text
+        .parse()
+        .map_err(|error: crate::workflow::record::ParseStatusError| error.to_string())?;
+    if status.is_terminal() {
+        Ok(status)
+    } else {
+        Err(format!("executions that are {status} are never deleted"))
+    }
+}

@@ -1,0 +1,47 @@
+//! `wfx show`: everything that is known of an execution.
+
+use super::{CliError, Context, lookup};
+use crate::clock;
+use crate::exit::Exit;
+use crate::repository::Reader;
+use crate::terminal::OutputShown;
+
+/// What was typed after `wfx show`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    pub id: String,
+    /// How much of the output of steps
+    #[arg(long, value_enum, default_value_t, value_name = "HOW_MUCH")]
+    pub output: Output,
+}
+
+/// How much of the output of steps is shown.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum Output {
+    /// The last 10 lines of each stream
+    #[default]
+    Tail,
+    /// All that is kept: the last 64 KiB of each stream
+    All,
+    /// None
+    None,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// Exit 2 when there is no such execution, 3 when the database cannot be read.
+pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let reader = Reader::open(&context.settings.database()?)?;
+    let detail = lookup::detail(&reader, &args.id)?;
+    let id = &detail.execution.execution_id;
+    let (attempts, lineage) = (reader.attempts(id)?, reader.lineage(id)?);
+    let output = match args.output {
+        Output::Tail => OutputShown::Tail,
+        Output::All => OutputShown::All,
+        Output::None => OutputShown::Nothing,
+    };
+    context.ui.execution(&detail, &attempts, &lineage, output, clock::now())?;
+    Ok(Exit::Success)
+}

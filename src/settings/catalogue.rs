@@ -1,0 +1,185 @@
+//! Every setting: its variable, its flag, what it takes and its default.
+
+use crate::workflow::period::Period;
+
+/// One setting. Its key in the configuration file is the name in lower case.
+#[derive(Debug)]
+pub struct Setting {
+    /// The name of its variable.
+    pub name: &'static str,
+    /// The flag of the same meaning, of the commands that use it.
+    pub flag: Option<&'static str>,
+    /// What it takes, in words.
+    pub takes: &'static str,
+    /// Its value when nobody sets it; none: unset.
+    pub default: Option<&'static str>,
+    /// How much of it may be shown.
+    pub secrecy: Secrecy,
+    accepts: fn(&str) -> bool,
+}
+
+/// How much of a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// All of it.
+    Public,
+    /// Nothing.
+    Secret,
+    /// Scheme and host: the path of a webhook is its password.
+    Url,
+}
+
+impl Setting {
+    /// Checks a value; the error is what it takes instead.
+    ///
+    /// # Errors
+    /// What the setting takes.
+    pub fn check(&self, value: &str) -> Result<(), &'static str> {
+        if (self.accepts)(value.trim()) { Ok(()) } else { Err(self.takes) }
+    }
+
+    /// The value as it may be shown.
+    #[must_use]
+    pub fn redact(&self, value: &str) -> String {
+        match self.secrecy {
+            Secrecy::Public => value.to_owned(),
+            Secrecy::Secret => "***".to_owned(),
+            Secrecy::Url => match value.split_once("://") {
+                Some((scheme, rest)) => {
+                    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                    let host = authority.rsplit('@').next().unwrap_or_default();
+                    format!("{scheme}://{host}/***")
+                }
+                None => "***".to_owned(),
+            },
+        }
+    }
+}
+
+const fn setting(
+    name: &'static str,
+    default: Option<&'static str>,
+    takes: &'static str,
+    accepts: fn(&str) -> bool,
+) -> Setting {
+    Setting { name, flag: None, takes, default, secrecy: Secrecy::Public, accepts }
+}
+
+impl Setting {
+    const fn flag(self, flag: &'static str) -> Self {
+        Self { flag: Some(flag), ..self }
+    }
+
+    const fn secrecy(self, secrecy: Secrecy) -> Self {
+        Self { secrecy, ..self }
+    }
+}
+
+const DECIMAL: &str = "a decimal of 0 or more, such as 0.05";
+const PERIOD: &str = "a duration such as 300, 300s or 5m, longer than 0";
+const TRUTH: &str = "true or false (1 or 0, yes or no)";
+
+/// All settings, in the order in which they are shown.
+pub const SETTINGS: [Setting; 24] = [
+    setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
+    setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
+    setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
+        .flag("--durability"),
+    setting("WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
+        .flag("--store-timeout"),
+    setting(
+        "WORKFLOW_EXECUTION_RETENTION",
+        Some("1000"),
+        "a whole number; 0 or less keeps every execution",
+        |v| v.parse::<i64>().is_ok(),
+    )
+    .flag("--retention"),
+    setting(
+        "WORKFLOW_STEP_DURATION_BUCKETS",
+        Some("0.05,0.1,0.25,0.5,1,2,5,10"),
+        "rising numbers of seconds separated by commas",
+        is_buckets,
+    ),
+    setting(
+        "WFX_LISTEN",
+        Some("127.0.0.1:8080"),
+        "an address and a port such as 127.0.0.1:8080",
+        is_address,
+    ),
+    setting("WFX_TOKEN", None, "a token without spaces", |v| {
+        !v.is_empty() && !v.contains(char::is_whitespace)
+    })
+    .secrecy(Secrecy::Secret),
+    setting("WFX_LOG", Some("info"), "error, warn, info, debug or trace", |v| {
+        matches!(v, "error" | "warn" | "info" | "debug" | "trace")
+    }),
+    setting("SLO_ERROR_RATE_THRESHOLD", Some("0.05"), DECIMAL, is_decimal),
+    setting("SLO_ERROR_RATE_5XX_THRESHOLD", None, DECIMAL, is_decimal),
+    setting("SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), DECIMAL, is_decimal),
+    setting("SLO_ERROR_RATE_WINDOW", Some("300"), PERIOD, is_positive_period),
+    setting("SLO_LATENCY_P95_THRESHOLD", Some("0.750"), PERIOD, is_positive_period),
+    setting("SLO_LATENCY_WINDOW", Some("300"), PERIOD, is_positive_period),
+    setting("SLO_MIN_SAMPLES", Some("1"), "a whole number of 0 or more", |v| {
+        v.parse::<u64>().is_ok()
+    }),
+    setting("SLO_ALERT_COOLDOWN_SECONDS", Some("300"), "a duration such as 300 or 5m", is_period),
+    setting("SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url).secrecy(Secrecy::Url),
+    setting("SLO_ALERT_WEBHOOK_SECRET", None, "a secret", not_empty).secrecy(Secrecy::Secret),
+    setting("REG_TOL_MEDIAN_MS", Some("50"), DECIMAL, is_decimal),
+    setting("REG_TOL_P95_MS", Some("80"), DECIMAL, is_decimal),
+    setting("TRACK_ENDPOINTS", None, "substrings of endpoints separated by commas", not_empty),
+    setting("UPDATE_BASELINE", Some("false"), TRUTH, is_truth),
+    setting("PERF_JUNIT", Some("false"), TRUTH, is_truth),
+];
+
+/// The setting called `name`, which the caller took from the table above.
+pub(super) fn find(name: &'static str) -> &'static Setting {
+    SETTINGS.iter().find(|setting| setting.name == name).unwrap_or(&SETTINGS[0])
+}
+
+fn not_empty(value: &str) -> bool {
+    !value.is_empty()
+}
+
+fn is_decimal(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && value.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_period(value: &str) -> bool {
+    value.parse::<Period>().is_ok()
+}
+
+fn is_positive_period(value: &str) -> bool {
+    value.parse::<Period>().is_ok_and(|period| !period.duration().is_zero())
+}
+
+fn is_truth(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "1" | "0" | "true" | "false" | "yes" | "no")
+}
+
+fn is_buckets(value: &str) -> bool {
+    let bounds: Option<Vec<f64>> =
+        value.split(',').map(|bound| bound.trim().parse().ok()).collect();
+    bounds.is_some_and(|bounds| {
+        bounds.iter().all(|bound| bound.is_finite() && *bound > 0.0)
+            && bounds.is_sorted_by(|a, b| a < b)
+    })
+}
+
+fn is_address(value: &str) -> bool {
+    // Names are looked up when the server starts, not to check a setting.
+    match value.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.starts_with('[') => {
+            !host.is_empty() && port.parse::<u16>().is_ok()
+        }
+        _ => value.parse::<std::net::SocketAddr>().is_ok(),
+    }
+}
+
+fn is_url(value: &str) -> bool {
+    value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).is_some_and(|rest| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        !host.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control())
+    })
+}

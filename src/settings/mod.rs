@@ -1,0 +1,316 @@
+//! What was set: flag > variable > file > default, each checked when it is used, each
+//! with its origin.
+
+mod catalogue;
+mod file;
+mod paths;
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub use self::catalogue::{SETTINGS, Secrecy, Setting};
+use self::file::ConfigFile;
+use crate::exit::Exit;
+use crate::repository::Durability;
+use crate::workflow::period::Period;
+
+/// The environment of this process, read once.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(HashMap<OsString, OsString>);
+
+impl Environment {
+    /// Takes variables as the system gives them.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(variables.into_iter().collect())
+    }
+
+    /// The value of a variable; an empty one counts as unset.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// What was given on the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--db`.
+    pub db: Option<PathBuf>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// Values of other flags by the name of their setting.
+    pub values: HashMap<&'static str, String>,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// A line of a configuration file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => f.write_str(flag),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SettingsError {
+    message: String,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl SettingsError {
+    fn usage(message: String, hint: impl Into<Option<String>>) -> Self {
+        Self { message, hint: hint.into(), exit: Exit::Usage }
+    }
+
+    fn environment(message: String, hint: impl Into<Option<String>>) -> Self {
+        Self { message, hint: hint.into(), exit: Exit::Environment }
+    }
+
+    /// What can be done.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The exit code of a command that needs it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+/// One setting as it stands, for `wfx config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The name of its variable.
+    pub name: &'static str,
+    /// Its value; secrets redacted; none when it is unset and has no default.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub origin: Origin,
+    /// Why it cannot be used.
+    pub problem: Option<String>,
+}
+
+/// Finds settings. Each is checked when it is asked for, so that a command does not
+/// stop for one that it does not use.
+#[derive(Debug, Default)]
+pub struct Settings {
+    environment: Environment,
+    flags: Flags,
+    file: OnceLock<Result<Option<ConfigFile>, SettingsError>>,
+}
+
+impl Settings {
+    /// Settings of one run of the program.
+    #[must_use]
+    pub fn new(environment: Environment, flags: Flags) -> Self {
+        Self { environment, flags, file: OnceLock::new() }
+    }
+
+    /// The path of the database.
+    ///
+    /// # Errors
+    /// Exit 3 when nothing says where it is.
+    pub fn database(&self) -> Result<PathBuf, SettingsError> {
+        Ok(self.database_with_origin()?.0)
+    }
+
+    /// How many finished executions are kept; `None`: all.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
+        let kept: i64 = self.parsed("WORKFLOW_EXECUTION_RETENTION")?;
+        Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
+    }
+
+    /// What a commit outlives.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn durability(&self) -> Result<Durability, SettingsError> {
+        let (value, _) = self.value_or_default("WFX_DURABILITY")?;
+        Ok(if value == "normal" { Durability::Normal } else { Durability::Full })
+    }
+
+    /// How long a failing database is borne with.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn store_timeout(&self) -> Result<Duration, SettingsError> {
+        Ok(self.parsed::<Period>("WFX_STORE_TIMEOUT")?.duration())
+    }
+
+    /// Every setting as it stands.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        SETTINGS.iter().map(|setting| self.show(setting)).collect()
+    }
+
+    /// The configuration files that are looked for, the first that exists being used,
+    /// and whether that is so.
+    #[must_use]
+    pub fn config_files(&self) -> Vec<(PathBuf, bool)> {
+        let used = self.file().ok().flatten().map(|file| file.path.clone());
+        paths::config_files(&self.flags, &self.environment)
+            .into_iter()
+            .map(|(path, _)| {
+                let is_used = used.as_ref() == Some(&path);
+                (path, is_used)
+            })
+            .collect()
+    }
+
+    /// Why the configuration file cannot be used.
+    #[must_use]
+    pub fn config_problem(&self) -> Option<&SettingsError> {
+        self.file().err()
+    }
+
+    fn show(&self, setting: &'static Setting) -> Shown {
+        if setting.name == "WFX_DB" {
+            return match self.database_with_origin() {
+                Ok((path, origin)) => Shown {
+                    name: setting.name,
+                    value: Some(path.display().to_string()),
+                    origin,
+                    problem: None,
+                },
+                Err(error) => Shown {
+                    name: setting.name,
+                    value: None,
+                    origin: Origin::Default,
+                    problem: Some(error.to_string()),
+                },
+            };
+        }
+        // The variable is looked at even if the file is broken.
+        let (value, origin, problem) = match self.find(setting) {
+            Ok(Some((value, origin))) => {
+                let problem = setting.check(&value).err().map(|takes| format!("takes {takes}"));
+                (Some(value), origin, problem)
+            }
+            Ok(None) => (setting.default.map(str::to_owned), Origin::Default, None),
+            Err(error) => (None, Origin::Default, Some(error.to_string())),
+        };
+        Shown { name: setting.name, value: value.map(|v| setting.redact(&v)), origin, problem }
+    }
+
+    fn database_with_origin(&self) -> Result<(PathBuf, Origin), SettingsError> {
+        if let Some(path) = &self.flags.db {
+            return Ok((path.clone(), Origin::Flag("--db")));
+        }
+        // A path need not be UTF-8.
+        if let Some(path) = self.environment.get("WFX_DB") {
+            return Ok((PathBuf::from(path), Origin::Variable("WFX_DB")));
+        }
+        if let Some((path, origin)) = self.in_file("WFX_DB")? {
+            return Ok((PathBuf::from(path), origin));
+        }
+        paths::default_database(&self.environment)
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, SettingsError> {
+        let (value, origin) = self.value_or_default(name)?;
+        value.trim().parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
+    }
+
+    /// The checked value of a setting that has a default.
+    fn value_or_default(&self, name: &'static str) -> Result<(String, Origin), SettingsError> {
+        let setting = catalogue::find(name);
+        match self.find(setting)? {
+            Some((value, origin)) => match setting.check(&value) {
+                Ok(()) => Ok((value, origin)),
+                Err(_) => Err(refuse(setting, &value, &origin)),
+            },
+            None => Ok((setting.default.unwrap_or_default().to_owned(), Origin::Default)),
+        }
+    }
+
+    fn find(&self, setting: &Setting) -> Result<Option<(String, Origin)>, SettingsError> {
+        if let (Some(flag), Some(value)) = (setting.flag, self.flags.values.get(setting.name)) {
+            return Ok(Some((value.clone(), Origin::Flag(flag))));
+        }
+        if setting.name == "WFX_CONFIG"
+            && let Some(path) = &self.flags.config
+        {
+            return Ok(Some((path.display().to_string(), Origin::Flag("--config"))));
+        }
+        if let Some(value) = self.environment.get(setting.name) {
+            let Some(value) = value.to_str() else {
+                let message = format!("the variable {} is not UTF-8", setting.name);
+                return Err(SettingsError::usage(message, format!("it takes {}", setting.takes)));
+            };
+            return Ok(Some((value.to_owned(), Origin::Variable(setting.name))));
+        }
+        if setting.name == "WFX_CONFIG" {
+            return Ok(None);
+        }
+        self.in_file(setting.name)
+    }
+
+    fn in_file(&self, name: &str) -> Result<Option<(String, Origin)>, SettingsError> {
+        let Some(file) = self.file().map_err(Clone::clone)? else { return Ok(None) };
+        Ok(file.get(name).map(|(value, line)| {
+            (value.to_owned(), Origin::File { path: file.path.clone(), line })
+        }))
+    }
+
+    fn file(&self) -> Result<Option<&ConfigFile>, &SettingsError> {
+        let read = || -> Result<Option<ConfigFile>, SettingsError> {
+            for (path, named) in paths::config_files(&self.flags, &self.environment) {
+                if let Some(file) = ConfigFile::read(&path, named)? {
+                    return Ok(Some(file));
+                }
+            }
+            Ok(None)
+        };
+        self.file.get_or_init(read).as_ref().map(Option::as_ref)
+    }
+}
+
+fn refuse(setting: &Setting, value: &str, origin: &Origin) -> SettingsError {
+    let shown = setting.redact(value);
+    let message = match origin {
+        Origin::Flag(flag) => format!("`{shown}` cannot be {flag} ({})", setting.name),
+        Origin::File { path, line } => format!(
+            "{}:{line}: `{shown}` cannot be {} ({})",
+            path.display(),
+            setting.name.to_ascii_lowercase(),
+            setting.name
+        ),
+        _ => format!("`{shown}` cannot be {}", setting.name),
+    };
+    SettingsError::usage(message, format!("it takes {}", setting.takes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! Colours and what they mean.
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::Color;
+
+use crate::workflow::record::{ExecutionStatus, StepStatus};
+
+pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// What a state looks like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    pub(super) style: Style,
+    pub(super) color: Option<Color>,
+    pub(super) sign: char,
+    /// The sign, and what bars are drawn with, where there is only ASCII.
+    pub(super) ascii: char,
+}
+
+const fn look(color: AnsiColor, table: Color, sign: char, ascii: char) -> Look {
+    Look { style: color.on_default(), color: Some(table), sign, ascii }
+}
+
+const GOOD: Look = look(AnsiColor::Green, Color::Green, '✓', '+');
+const BAD: Look = look(AnsiColor::Red, Color::Red, '✗', 'x');
+const STOPPED: Look = look(AnsiColor::Yellow, Color::Yellow, '■', '!');
+const LOST: Look = look(AnsiColor::Magenta, Color::Magenta, '⚡', '?');
+const ACTIVE: Look = look(AnsiColor::Cyan, Color::Cyan, '▶', '>');
+const QUIET: Look = Look { style: DIM, color: None, sign: '–', ascii: '-' };
+
+pub(super) fn of_execution(status: ExecutionStatus) -> Look {
+    match status {
+        ExecutionStatus::Success => GOOD,
+        ExecutionStatus::Failed => BAD,
+        ExecutionStatus::Cancelled => STOPPED,
+        ExecutionStatus::Interrupted => LOST,
+        ExecutionStatus::Running => ACTIVE,
+        ExecutionStatus::Pending => QUIET,
+    }
+}
+
+pub(super) fn of_step(status: StepStatus) -> Look {
+    match status {
+        StepStatus::Success => GOOD,
+        StepStatus::Failed => BAD,
+        StepStatus::Cancelled => STOPPED,
+        StepStatus::Interrupted => LOST,
+        StepStatus::Running => ACTIVE,
+        StepStatus::Pending | StepStatus::Skipped => QUIET,
+    }
+}
+
+impl Look {
+    pub(super) fn sign(self, unicode: bool) -> char {
+        if unicode { self.sign } else { self.ascii }
+    }
+
+    /// The text in the style of the state.
+    pub(super) fn paint(self, text: &str) -> String {
+        let style = self.style;
+        format!("{style}{text}{style:#}")
+    }
+}

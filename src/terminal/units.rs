@@ -1,0 +1,106 @@
+//! Durations and sizes as people read them, and text cut to a width.
+
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// `340 ms`, `1.2 s`, `2m 03s`, `1h 02m`, `3d 04h`.
+pub(super) fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{millis} ms"),
+        // Cut, not rounded, so that 59.96 s does not become 60.0 s.
+        1..60 => format!("{}.{} s", seconds, duration.subsec_millis() / 100),
+        60..3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h {:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d {:02}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// `512 B`, `1.2 KiB`, `953.6 MiB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = u128::from(bytes) * 10 / 1024;
+    let mut unit = 0;
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// The text in at most `width` cells, an ellipsis at its end when it is cut.
+pub(super) fn fit(text: &str, width: usize, unicode: bool) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let ellipsis = if unicode { '…' } else { '~' };
+    let mut cut = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        cut.push(c);
+    }
+    cut.push(ellipsis);
+    cut
+}
+
+/// The text, filled with spaces to `width` cells.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit_for_each_size() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_250, "1.2 s"),
+            (59_990, "59.9 s"),
+            (123_000, "2m 03s"),
+            (3_720_000, "1h 02m"),
+            (273_600_000, "3d 04h"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_binary() {
+        for (size, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (65_536, "64.0 KiB"),
+            (1_000_000_008, "953.6 MiB"),
+            (u64::MAX, "16384.0 PiB"),
+        ] {
+            assert_eq!(bytes(size), text);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_fits() {
+        assert_eq!(fit("abcdef", 6, true), "abcdef");
+        assert_eq!(fit("abcdef", 5, true), "abcd…");
+        assert_eq!(fit("日本語です", 5, true), "日本…");
+        assert_eq!(fit("abcdef", 3, false), "ab~");
+        assert_eq!(pad("日本", 6), "日本  ");
+    }
+}
