@@ -28,7 +28,7 @@ const QUEUE_CAPACITY: usize = 16;
 
 /// What is to be run.
 #[derive(Debug)]
-pub struct Run {
+pub(super) struct Run {
     /// The definition, the parameters and the working folder.
     pub snapshot: Snapshot,
     /// The execution that it repeats.
@@ -41,7 +41,7 @@ pub struct Run {
 ///
 /// # Errors
 /// Exit 3 when the database or the temporary folder fails.
-pub fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let settings = &context.settings;
     let database = settings.database()?;
     let store_timeout = settings.store_timeout()?;

@@ -9,7 +9,7 @@ use crate::workflow::record::ExecutionDetail;
 ///
 /// # Errors
 /// Exit 2 when there is none or more than one, 3 when the database fails.
-pub fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
+pub(super) fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
     let unknown = || {
         CliError::new(Exit::Usage, format!("no execution `{reference}`"))
             .with_hint("`wfx list` shows those that are kept")

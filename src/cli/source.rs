@@ -14,7 +14,7 @@ const DOCUMENT_BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
 
 /// The text of a document and what it is.
 #[derive(Debug)]
-pub struct Document {
+pub(super) struct Document {
     name: String,
     text: String,
     format: Format,
@@ -27,7 +27,7 @@ impl Document {
     ///
     /// # Errors
     /// Exit 2 when it cannot be read, is too large or is not UTF-8.
-    pub fn read(argument: &Path) -> Result<Self, CliError> {
+    pub(super) fn read(argument: &Path) -> Result<Self, CliError> {
         let name = argument.display().to_string();
         let refuse = |why: &str| CliError::new(Exit::Usage, format!("cannot read `{name}`: {why}"));
         let is_stdin = argument.as_os_str() == "-";
@@ -54,7 +54,7 @@ impl Document {
     ///
     /// # Errors
     /// [`Problems`], all of them.
-    pub fn check(&self) -> Result<Definition, Problems> {
+    pub(super) fn check(&self) -> Result<Definition, Problems> {
         check::read(&Source {
             name: &self.name,
             text: &self.text,

@@ -89,7 +89,7 @@ mod tests {
             (1024, "1.0 KiB"),
             (65_536, "64.0 KiB"),
             (1_000_000_008, "953.6 MiB"),
-            (u64::MAX, "16384.0 PiB"),
+            (u64::MAX, "16383.9 PiB"),
         ] {
             assert_eq!(bytes(size), text);
         }

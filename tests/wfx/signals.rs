@@ -1,0 +1,101 @@
+//! Signals: cancelled and stored, no process left behind.
+
+use crate::support::{Place, Running, processes_with, states};
+
+const LONG: &str = "id: long
+steps:
+- {name: first}
+- {name: long, run: 'echo begun; sleep 1000 & sleep 1000; wait'}
+- {name: nap, sleep: 1000s, depends_on: [first]}
+- {name: never, depends_on: [long]}
+";
+
+fn start(place: &Place, document: &str) -> Running {
+    let file = place.write("w.yaml", document);
+    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
+    running.wait_for("begun");
+    running
+}
+
+fn nobody_is_left(place: &Place) {
+    let id = place.sql("SELECT execution_id FROM workflow_executions");
+    assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
+}
+
+#[test]
+fn a_signal_cancels_and_stores() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let place = Place::new();
+        let running = start(&place, LONG);
+        running.signal(signal);
+        let ran = running.end();
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        let execution = place.show("@1");
+        assert_eq!(
+            states(&execution),
+            ["first success", "long cancelled", "nap cancelled", "never cancelled"]
+        );
+        assert_eq!(execution["execution"]["status"], "cancelled");
+        assert!(execution["execution"]["completed_at"].is_string());
+        nobody_is_left(&place);
+    }
+}
+
+#[test]
+fn a_second_signal_kills_what_will_not_end() {
+    let place = Place::new();
+    let mut running = start(
+        &place,
+        "steps: [{name: stubborn, run: \"trap 'echo not me' TERM INT; echo begun; while :; do sleep 0.1; done\"}]",
+    );
+    let begin = std::time::Instant::now();
+    running.signal("INT");
+    running.wait_for("not me");
+    running.signal("INT");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    // Without the second one the grace of 5 s would have passed.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!(states(&place.show("@1")), ["stubborn cancelled"]);
+    nobody_is_left(&place);
+}
+
+#[test]
+fn what_the_caller_ignores_stays_ignored() {
+    let place = Place::new();
+    let file = place.write(
+        "w.yaml",
+        "steps: [{name: a, run: 'echo begun; until test -e go; do sleep 0.02; done'}]",
+    );
+    let wfx = place.wfx(["exec", "-v"]);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" exec -v \"$1\"", env!("CARGO_BIN_EXE_wfx")])
+        .arg(&file)
+        .current_dir(place.path(""))
+        .env_clear();
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let mut running = Running::start(&mut command);
+    running.wait_for("begun");
+    running.signal("HUP");
+    place.write("go", "");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn a_start_is_durable_before_the_work() {
+    let place = Place::new();
+    let running = start(&place, "steps: [{name: a, run: 'echo begun; sleep 1000'}]");
+    // Killed as by a power loss: what is stored says which step may have run.
+    running.signal("KILL");
+    running.end();
+    assert_eq!(place.sql("SELECT status FROM workflow_executions"), "running");
+    assert_eq!(place.sql("SELECT status, attempt FROM workflow_execution_steps"), "running|1");
+    let id = place.sql("SELECT execution_id FROM workflow_executions");
+    for pid in processes_with(&format!("WFX_EXECUTION_ID={id}")) {
+        let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+    }
+}

@@ -1,0 +1,238 @@
+//! What the tests share: a place of its own for each, and the real binary in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder with a home, a database and documents, which nobody else uses.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "tmp"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.path("wfx.db")
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        let path = self.path(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// wfx, with nothing of this process's environment but PATH.
+    pub fn wfx<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wfx"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .env("LANG", "C.UTF-8")
+            .env("WFX_CONFIG", self.path("config.toml"))
+            .env("WFX_DB", self.database())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs wfx to its end.
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        Ran::of(&mut self.wfx(args))
+    }
+
+    /// Runs a workflow and gives its execution as JSON; `code` is how it is to end.
+    pub fn exec(&self, document: &str, code: i32) -> Value {
+        self.exec_with(document, &[], code)
+    }
+
+    pub fn exec_with(&self, document: &str, more: &[&str], code: i32) -> Value {
+        let file = self.write("workflow.yaml", document);
+        let mut command = self.wfx(["exec", "--format", "json"]);
+        command.arg(file).args(more);
+        let ran = Ran::of(&mut command);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        ran.json()
+    }
+
+    /// What `wfx show` knows of an execution.
+    pub fn show(&self, id: &str) -> Value {
+        let ran = self.run(["show", id, "--format", "json"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.json()
+    }
+
+    /// The executions as `wfx list` tells them.
+    pub fn list(&self) -> Value {
+        let ran = self.run(["list", "--limit", "1000", "--format", "json"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.json()
+    }
+
+    /// The one value that a query gives, by SQLite itself and not by wfx.
+    pub fn sql(&self, query: &str) -> String {
+        let output = Command::new("sqlite3").arg(self.database()).arg(query).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+}
+
+/// A command that ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(command: &mut Command) -> Self {
+        command.output().unwrap().into()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts the exit code and that stderr tells each of these texts.
+    #[track_caller]
+    pub fn refused(&self, code: i32, told: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for text in told {
+            assert!(self.stderr.contains(text), "no {text:?} in {}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A wfx that runs, and what it tells line by line.
+pub struct Running {
+    pub child: Child,
+    stderr: BufReader<ChildStderr>,
+    told: String,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr, told: String::new() }
+    }
+
+    /// Waits until a line of stderr has `text` in it.
+    pub fn wait_for(&mut self, text: &str) {
+        loop {
+            let mut line = String::new();
+            let read = self.stderr.read_line(&mut line).unwrap();
+            self.told += &line;
+            if line.contains(text) {
+                return;
+            }
+            assert!(read > 0, "no {text:?} came: {}", self.told);
+        }
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Its end.
+    pub fn end(mut self) -> Ran {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut self.stderr, &mut rest).unwrap();
+        let mut ran = Ran::from(self.child.wait_with_output().unwrap());
+        ran.stderr = self.told + &rest;
+        ran
+    }
+}
+
+/// Gives `input` to a command.
+pub fn with_stdin(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+/// The steps of an execution by name.
+pub fn steps(execution: &Value) -> BTreeMap<String, Value> {
+    execution["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["name"].as_str().unwrap().to_owned(), step.clone()))
+        .collect()
+}
+
+/// `name status` of each step, in `step_order`.
+pub fn states(execution: &Value) -> Vec<String> {
+    execution["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            format!("{} {}", step["name"].as_str().unwrap(), step["status"].as_str().unwrap())
+        })
+        .collect()
+}
+
+/// The processes whose environment has `variable`, such as `WFX_EXECUTION_ID=…`.
+pub fn processes_with(variable: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // Processes of others, and those that end just now, cannot be read.
+        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        if environment.split(|&b| b == 0).any(|entry| entry == variable.as_bytes()) {
+            found.push(pid);
+        }
+    }
+    found
+}
