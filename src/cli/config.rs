@@ -14,7 +14,7 @@ pub struct Args {}
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
     let shown = context.settings.shown();
     let files = context.settings.config_files();
     if matches!(context.ui.format(), OutputFormat::Json | OutputFormat::Jsonl) {
@@ -36,7 +36,7 @@ pub fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
         context.ui.json(&json!({"settings": settings, "files": files}))?;
         return Ok(Exit::Success);
     }
-    let rows = shown
+    let rows: Vec<_> = shown
         .into_iter()
         .map(|setting| {
             let value = match (setting.value, setting.problem) {
@@ -48,7 +48,7 @@ pub fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
             vec![setting.name.to_owned(), value, setting.origin.to_string()]
         })
         .collect();
-    context.ui.table(&["setting", "value", "from"], rows)?;
+    context.ui.table(&["setting", "value", "from"], &rows)?;
     if let Some(error) = context.settings.config_problem() {
         context.ui.warning(&error.to_string());
     }

@@ -28,7 +28,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let definition = Document::read(&args.file)?.check()?;
     let params = check::parameters(&definition, &args.param)?;
     let workdir = std::env::current_dir()

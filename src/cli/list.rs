@@ -41,10 +41,10 @@ pub enum Since {
 ///
 /// # Errors
 /// Exit 3 when the database cannot be read.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let now = clock::now();
     let filter = ListFilter {
-        workflow_id: args.workflow,
+        workflow_id: args.workflow.clone(),
         status: args.status,
         since: args.since.map(|since| match since {
             Since::Ago(period) => now.minus(period.duration()),

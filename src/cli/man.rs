@@ -18,16 +18,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let command = description();
-    let Some(folder) = args.dir else {
+    let Some(folder) = &args.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page)?;
         context.ui.bytes(&page)?;
         return Ok(Exit::Success);
     };
     let written =
-        fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
+        fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
     written.map_err(|error| {
         CliError::new(
             Exit::Environment,

@@ -207,7 +207,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
-    match dispatch(cli.command, &context) {
+    match dispatch(&cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {
             if !error.message.is_empty() {
@@ -218,7 +218,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     }
 }
 
-fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
+fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),

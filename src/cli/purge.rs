@@ -38,8 +38,8 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 3 when the database fails.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
-    let policy = policy(&args, context)?;
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let policy = policy(args, context)?;
     let database = context.settings.database()?;
     let plan = |reader: &Reader| -> Result<_, CliError> {
         Ok(retention::plan(&policy, &reader.finished()?, clock::now()))

@@ -22,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = Reader::open(&context.settings.database()?)?;
     let detail = lookup::detail(&reader, &args.id)?;
     drop(reader);

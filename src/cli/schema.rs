@@ -24,7 +24,7 @@ pub enum Of {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match args.of {
         Of::Workflow => context.ui.bytes(schema::WORKFLOW.as_bytes())?,
     }

@@ -32,7 +32,7 @@ pub enum Output {
 ///
 /// # Errors
 /// Exit 2 when there is no such execution, 3 when the database cannot be read.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = Reader::open(&context.settings.database()?)?;
     let detail = lookup::detail(&reader, &args.id)?;
     let id = &detail.execution.execution_id;

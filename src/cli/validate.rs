@@ -22,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the result cannot be written. Bad documents are exit 2.
-pub fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let ui = &context.ui;
     let as_json = matches!(ui.format(), OutputFormat::Json | OutputFormat::Jsonl);
     let mut exit = Exit::Success;

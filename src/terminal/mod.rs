@@ -102,12 +102,12 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn table(&self, headers: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+    pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         if self.format == OutputFormat::Plain {
-            return self.plain_rows(&rows);
+            return self.plain_rows(rows);
         }
         let mut table = table::Builder::new(self, headers);
-        for row in &rows {
+        for row in rows {
             table.row(row.iter().map(|cell| table::cell(&visible(cell))).collect());
         }
         self.text(&table.finish())

@@ -296,7 +296,7 @@ impl Execution {
         match event {
             Event::Begin => self.begin(moment),
             Event::AttemptEnded(step, end) => {
-                self.attempt_ended(step, end, moment, &mut effects)?
+                self.attempt_ended(step, end, moment, &mut effects)?;
             }
             Event::RetryDue(step) => {
                 if self.waiting.remove(&step) {
@@ -304,7 +304,7 @@ impl Execution {
                 }
             }
             Event::Cancel(reason) => {
-                self.end_early(Ending::Cancelled(reason), moment, &mut effects)?
+                self.end_early(Ending::Cancelled(reason), moment, &mut effects)?;
             }
             Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
         }

@@ -244,6 +244,7 @@ fn write_visible(line: &mut String, c: char, tab: char) -> usize {
 }
 
 /// The text on one line, what cannot be seen escaped.
+#[must_use]
 pub fn visible(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {

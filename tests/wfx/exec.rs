@@ -1,7 +1,5 @@
 //! What a workflow does: order, parallelism, failures, retries, timeouts.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::support::{Place, Ran, states, steps, with_stdin};
@@ -171,7 +169,7 @@ fn a_step_timeout_is_a_failed_attempt() {
     );
     let slow = &steps(&execution)["slow"];
     assert_eq!((&slow["status"], &slow["attempt"]), (&json!("failed"), &json!(2)));
-    assert!(slow["error"].as_str().unwrap().contains("timeout"), "{slow}");
+    assert!(slow["error"].as_str().unwrap().contains("timed out"), "{slow}");
     let execution = place.exec("steps: [{name: s, sleep: 100s, timeout: 100ms}]", 1);
     assert_eq!(states(&execution), ["s failed"]);
 }
@@ -194,7 +192,7 @@ steps:
         ["quick success", "slow failed", "waiting failed", "rest skipped"]
     );
     assert_eq!(execution["execution"]["status"], "failed");
-    assert!(execution["execution"]["error"].as_str().unwrap().contains("timeout"));
+    assert!(execution["execution"]["error"].as_str().unwrap().contains("timed out"));
 }
 
 #[test]
@@ -238,13 +236,9 @@ fn standard_input_is_taken_for_json_or_yaml() {
 #[test]
 fn what_a_step_leaves_running_is_ended_with_it() {
     let place = Place::new();
-    let begin = std::time::Instant::now();
     let execution = place.exec("steps: [{name: a, run: 'sleep 1000 & echo $! > pid'}]", 0);
-    assert!(begin.elapsed() < Duration::from_secs(60));
     assert_eq!(states(&execution), ["a success"]);
-    let pid = place.read("pid");
-    let alive = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-    assert!(alive.is_err() || alive.unwrap().contains(" Z "));
+    assert!(is_gone(&place.read("pid")));
 }
 
 #[test]
@@ -254,7 +248,7 @@ fn what_ignores_sigterm_is_killed() {
         "steps: [{name: a, run: \"(trap '' TERM; echo > ready; while :; do sleep 0.1; done) & while ! test -e ready; do sleep 0.01; done; echo $! > pid\"}]",
         0,
     );
-    assert!(!std::path::Path::new(&format!("/proc/{}", place.read("pid").trim())).exists());
+    assert!(is_gone(&place.read("pid")));
 }
 
 #[test]
@@ -280,4 +274,10 @@ fn five_hundred_steps_need_little_memory() {
     let execution = place.exec(&format!("steps:\n{list}{last}"), 0);
     assert_eq!(execution["execution"]["steps_completed"], 500);
     assert!(steps(&execution)["last"]["stdout"].as_str().unwrap().starts_with("VmHWM"));
+}
+
+/// Whether a process has ended; one that only waits to be collected has.
+fn is_gone(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.map_or(true, |stat| stat.contains(") Z "))
 }

@@ -108,7 +108,7 @@ fn list_filters_pages_and_tells_the_true_total() {
         (&["--status", "gone"][..], "gone"),
         (&["--limit", "0"], "--limit"),
         (&["--since", "yesterday-ish"], "--since"),
-        (&["--limit", "-1"], "--limit"),
+        (&["--limit=-1"], "--limit"),
     ] {
         let mut all = vec!["list"];
         all.extend(args);
@@ -156,7 +156,12 @@ fn retention_keeps_those_that_completed_last() {
         let ran = Ran::of(command.env("WORKFLOW_EXECUTION_RETENTION", "3"));
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
-    assert_eq!(place.sql("SELECT group_concat(seq) FROM workflow_executions"), "3,4,5");
+    assert_eq!(
+        place.sql(
+            "SELECT group_concat(seq) FROM (SELECT seq FROM workflow_executions ORDER BY seq)"
+        ),
+        "3,4,5"
+    );
     assert_eq!(
         place.sql("SELECT group_concat(DISTINCT seq) FROM workflow_execution_steps"),
         "3,4,5"
@@ -176,7 +181,12 @@ fn retention_keeps_those_that_completed_last() {
         "UPDATE workflow_executions SET status = 'running', completed_at = NULL WHERE seq = 3",
     );
     place.run(["exec", "w.yaml", "--retention", "1"]);
-    assert_eq!(place.sql("SELECT group_concat(seq) FROM workflow_executions"), "3,8");
+    assert_eq!(
+        place.sql(
+            "SELECT group_concat(seq) FROM (SELECT seq FROM workflow_executions ORDER BY seq)"
+        ),
+        "3,8"
+    );
     for bad in ["many", "1.5", ""] {
         let mut command = place.wfx(["exec", "w.yaml"]);
         let ran = Ran::of(command.env("WORKFLOW_EXECUTION_RETENTION", bad));
@@ -213,12 +223,27 @@ fn purge_deletes_what_its_dry_run_shows() {
     assert_eq!(place.run(["purge", "--older-than", "1h"]).code, Some(0));
     assert_eq!(total(), 6);
     assert_eq!(place.run(["purge", "1", "--status", "failed"]).code, Some(0));
-    assert_eq!(place.sql("SELECT group_concat(seq) FROM workflow_executions"), "1,3,5,6");
+    assert_eq!(
+        place.sql(
+            "SELECT group_concat(seq) FROM (SELECT seq FROM workflow_executions ORDER BY seq)"
+        ),
+        "1,3,5,6"
+    );
     assert_eq!(place.run(["purge", "2"]).code, Some(0));
-    assert_eq!(place.sql("SELECT group_concat(seq) FROM workflow_executions"), "1,5,6");
+    assert_eq!(
+        place.sql(
+            "SELECT group_concat(seq) FROM (SELECT seq FROM workflow_executions ORDER BY seq)"
+        ),
+        "1,5,6"
+    );
     let ran = place.run(["purge", "--all", "--format", "json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(place.sql("SELECT group_concat(seq) FROM workflow_executions"), "1");
+    assert_eq!(
+        place.sql(
+            "SELECT group_concat(seq) FROM (SELECT seq FROM workflow_executions ORDER BY seq)"
+        ),
+        "1"
+    );
     assert_eq!(place.sql("SELECT count(*) FROM workflow_execution_steps"), "1");
     for bad in [
         &["purge", "many"][..],

@@ -1,5 +1,7 @@
 //! Tests through the real binary: real files, real processes, a real database.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod support;
 
 mod database;

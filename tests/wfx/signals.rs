@@ -42,6 +42,7 @@ fn a_signal_cancels_and_stores() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the second signal is there to save time")]
 fn a_second_signal_kills_what_will_not_end() {
     let place = Place::new();
     let mut running = start(

@@ -10,17 +10,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The repository.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A folder with a home, a database and documents, which nobody else uses.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["home", "tmp"] {
             fs::create_dir(folder.path().join(name)).unwrap();
@@ -29,27 +29,30 @@ impl Place {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.path("wfx.db")
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         let path = self.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// wfx, with nothing of this process's environment but PATH.
-    pub fn wfx<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+    pub(crate) fn wfx<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wfx"));
         command
             .args(args)
@@ -66,16 +69,16 @@ impl Place {
     }
 
     /// Runs wfx to its end.
-    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
         Ran::of(&mut self.wfx(args))
     }
 
     /// Runs a workflow and gives its execution as JSON; `code` is how it is to end.
-    pub fn exec(&self, document: &str, code: i32) -> Value {
+    pub(crate) fn exec(&self, document: &str, code: i32) -> Value {
         self.exec_with(document, &[], code)
     }
 
-    pub fn exec_with(&self, document: &str, more: &[&str], code: i32) -> Value {
+    pub(crate) fn exec_with(&self, document: &str, more: &[&str], code: i32) -> Value {
         let file = self.write("workflow.yaml", document);
         let mut command = self.wfx(["exec", "--format", "json"]);
         command.arg(file).args(more);
@@ -85,21 +88,21 @@ impl Place {
     }
 
     /// What `wfx show` knows of an execution.
-    pub fn show(&self, id: &str) -> Value {
+    pub(crate) fn show(&self, id: &str) -> Value {
         let ran = self.run(["show", id, "--format", "json"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         ran.json()
     }
 
     /// The executions as `wfx list` tells them.
-    pub fn list(&self) -> Value {
+    pub(crate) fn list(&self) -> Value {
         let ran = self.run(["list", "--limit", "1000", "--format", "json"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         ran.json()
     }
 
     /// The one value that a query gives, by SQLite itself and not by wfx.
-    pub fn sql(&self, query: &str) -> String {
+    pub(crate) fn sql(&self, query: &str) -> String {
         let output = Command::new("sqlite3").arg(self.database()).arg(query).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
@@ -108,24 +111,24 @@ impl Place {
 
 /// A command that ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
-    pub fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         command.output().unwrap().into()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Asserts the exit code and that stderr tells each of these texts.
     #[track_caller]
-    pub fn refused(&self, code: i32, told: &[&str]) {
+    pub(crate) fn refused(&self, code: i32, told: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:?}");
         for text in told {
             assert!(self.stderr.contains(text), "no {text:?} in {}", self.stderr);
@@ -145,21 +148,21 @@ impl From<Output> for Ran {
 }
 
 /// A wfx that runs, and what it tells line by line.
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     stderr: BufReader<ChildStderr>,
     told: String,
 }
 
 impl Running {
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self { child, stderr, told: String::new() }
     }
 
     /// Waits until a line of stderr has `text` in it.
-    pub fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         loop {
             let mut line = String::new();
             let read = self.stderr.read_line(&mut line).unwrap();
@@ -171,14 +174,14 @@ impl Running {
         }
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
         assert!(status.success());
     }
 
     /// Its end.
-    pub fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> Ran {
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.stderr, &mut rest).unwrap();
         let mut ran = Ran::from(self.child.wait_with_output().unwrap());
@@ -188,7 +191,7 @@ impl Running {
 }
 
 /// Gives `input` to a command.
-pub fn with_stdin(command: &mut Command, input: &[u8]) -> Ran {
+pub(crate) fn with_stdin(command: &mut Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -200,7 +203,7 @@ pub fn with_stdin(command: &mut Command, input: &[u8]) -> Ran {
 }
 
 /// The steps of an execution by name.
-pub fn steps(execution: &Value) -> BTreeMap<String, Value> {
+pub(crate) fn steps(execution: &Value) -> BTreeMap<String, Value> {
     execution["steps"]
         .as_array()
         .unwrap()
@@ -210,7 +213,7 @@ pub fn steps(execution: &Value) -> BTreeMap<String, Value> {
 }
 
 /// `name status` of each step, in `step_order`.
-pub fn states(execution: &Value) -> Vec<String> {
+pub(crate) fn states(execution: &Value) -> Vec<String> {
     execution["steps"]
         .as_array()
         .unwrap()
@@ -222,7 +225,7 @@ pub fn states(execution: &Value) -> Vec<String> {
 }
 
 /// The processes whose environment has `variable`, such as `WFX_EXECUTION_ID=…`.
-pub fn processes_with(variable: &str) -> Vec<u32> {
+pub(crate) fn processes_with(variable: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {

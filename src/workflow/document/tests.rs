@@ -34,7 +34,7 @@ fn entry<'n>(node: &'n Node, key: &str) -> &'n Entry {
     }
 }
 
-fn slice<'t>(text: &'t str, place: Option<Place>) -> &'t str {
+fn slice(text: &str, place: Option<Place>) -> &str {
     let place = place.unwrap();
     &text[place.start..place.end]
 }

@@ -324,7 +324,7 @@ impl<'a> Running<'a> {
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
         let mut killed = false;
-        while !group.is_empty() && !(look == LOOK_LAST && group.is_lifeless()) {
+        while !(group.is_empty() || look == LOOK_LAST && group.is_lifeless()) {
             let left = since.elapsed();
             if left >= GRACE + GIVE_UP_AFTER_KILL {
                 return;

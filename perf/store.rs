@@ -1,0 +1,41 @@
+//! Databases to measure on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wfx::repository::{Durability, Writer, WriterOptions};
+
+use crate::limits;
+use crate::measure::Failure;
+
+/// A folder that goes away. On the file system of the target folder: that of /tmp may
+/// be memory.
+pub(crate) fn folder() -> Result<tempfile::TempDir, Failure> {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(parent)?;
+    Ok(tempfile::tempdir_in(parent)?)
+}
+
+pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
+    WriterOptions {
+        durability: Durability::Full,
+        retention,
+        queue_capacity: 10_000,
+        busy_timeout: Duration::from_secs(60),
+    }
+}
+
+/// A database as wfx makes it, nothing in it.
+pub(crate) fn empty(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let path = folder.join(name);
+    Writer::open(&path, options(None))?.close()?;
+    Ok(path)
+}
+
+/// A database with so many finished executions.
+pub(crate) fn filled(folder: &Path, name: &str, count: usize) -> Result<PathBuf, Failure> {
+    let path = empty(folder, name)?;
+    limits::insert(&path, "OFF", count, 10_000, &crate::engine::snapshot_text())?;
+    Ok(path)
+}
