@@ -1,12 +1,14 @@
 //! Tests through the real binary: real files, real processes, a real database.
-
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;
 
+mod architecture;
 mod database;
 mod documents;
 mod exec;
+mod fixtures;
+mod generated;
 mod history;
 mod output;
 mod signals;

@@ -1,0 +1,198 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'wfx'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'wfx' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a workflow in the foreground')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a stored execution again: its definition and parameters of then')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
+            [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all of them')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;exec' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'A parameter; repeat for more')
+            [CompletionResult]::new('--param', '--param', [CompletionResultType]::ParameterName, 'A parameter; repeat for more')
+            [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
+            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;replay' {
+            [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
+            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;list' {
+            [CompletionResult]::new('--workflow', '--workflow', [CompletionResultType]::ParameterName, 'Only executions of this workflow')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only executions in this state')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'How many at most, up to 10000')
+            [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'How many of the newest to leave out')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;show' {
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the output of steps')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;purge' {
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Only executions that completed longer ago than this')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only executions in this state: success, failed, cancelled, interrupted')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every finished execution that the other options let through')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be deleted and delete nothing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;validate' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schema' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;config' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;completions' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;man' {
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Write the page of every command into this folder')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;help' {
+            [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a workflow in the foreground')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a stored execution again: its definition and parameters of then')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
+            [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write all of them')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;help;exec' {
+            break
+        }
+        'wfx;help;replay' {
+            break
+        }
+        'wfx;help;list' {
+            break
+        }
+        'wfx;help;show' {
+            break
+        }
+        'wfx;help;purge' {
+            break
+        }
+        'wfx;help;validate' {
+            break
+        }
+        'wfx;help;schema' {
+            break
+        }
+        'wfx;help;config' {
+            break
+        }
+        'wfx;help;completions' {
+            break
+        }
+        'wfx;help;man' {
+            break
+        }
+        'wfx;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,170 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[wfx] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'wfx'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'wfx'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand exec 'Run a workflow in the foreground'
+            cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand list 'List executions, newest first'
+            cand show 'Show an execution: steps, timeline, output, lineage'
+            cand purge 'Delete finished executions'
+            cand validate 'Check workflow documents without running them'
+            cand schema 'Print the JSON Schema of workflow documents'
+            cand config 'Show every setting, its value and where it comes from'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print the manual page, or write all of them'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;exec'= {
+            cand -p 'A parameter; repeat for more'
+            cand --param 'A parameter; repeat for more'
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -v 'Show what the steps write as they write it'
+            cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;replay'= {
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -v 'Show what the steps write as they write it'
+            cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;list'= {
+            cand --workflow 'Only executions of this workflow'
+            cand --status 'Only executions in this state'
+            cand --limit 'How many at most, up to 10000'
+            cand --offset 'How many of the newest to leave out'
+            cand --since 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;show'= {
+            cand --output 'How much of the output of steps'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;purge'= {
+            cand --older-than 'Only executions that completed longer ago than this'
+            cand --status 'Only executions in this state: success, failed, cancelled, interrupted'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --all 'Every finished execution that the other options let through'
+            cand --dry-run 'Show what would be deleted and delete nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;validate'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schema'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;config'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;completions'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;man'= {
+            cand --dir 'Write the page of every command into this folder'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;help'= {
+            cand exec 'Run a workflow in the foreground'
+            cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand list 'List executions, newest first'
+            cand show 'Show an execution: steps, timeline, output, lineage'
+            cand purge 'Delete finished executions'
+            cand validate 'Check workflow documents without running them'
+            cand schema 'Print the JSON Schema of workflow documents'
+            cand config 'Show every setting, its value and where it comes from'
+            cand completions 'Print a completion script for a shell'
+            cand man 'Print the manual page, or write all of them'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;help;exec'= {
+        }
+        &'wfx;help;replay'= {
+        }
+        &'wfx;help;list'= {
+        }
+        &'wfx;help;show'= {
+        }
+        &'wfx;help;purge'= {
+        }
+        &'wfx;help;validate'= {
+        }
+        &'wfx;help;schema'= {
+        }
+        &'wfx;help;config'= {
+        }
+        &'wfx;help;completions'= {
+        }
+        &'wfx;help;man'= {
+        }
+        &'wfx;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,150 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_wfx_global_optspecs
+    string join \n db= config= format= h/help V/version
+end
+
+function __fish_wfx_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_wfx_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_wfx_using_subcommand
+    set -l cmd (__fish_wfx_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c wfx -n "__fish_wfx_needs_command" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_needs_command" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_needs_command" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s p -l param -d 'A parameter; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps' -r -f -a "tail\t'The last 10 lines of each stream'
+all\t'All that is kept: the last 64 KiB of each stream'
+none\t'None'"
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l older-than -d 'Only executions that completed longer ago than this' -r
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l status -d 'Only executions in this state: success, failed, cancelled, interrupted' -r
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l all -d 'Every finished execution that the other options let through'
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l dry-run -d 'Show what would be deleted and delete nothing'
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

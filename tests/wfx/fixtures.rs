@@ -1,0 +1,202 @@
+//! The workflows of `fixtures/workflows` do what they say.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Place, Ran, root, states, steps};
+
+/// Runs a fixture in the repository, as README does, with these parameters.
+fn exec(place: &Place, name: &str, params: &[(&str, &Path)], code: i32) -> Value {
+    let mut command = place.wfx(["exec", "--format", "json"]);
+    command.arg(root().join("fixtures/workflows").join(name)).current_dir(root());
+    for (name, value) in params {
+        command.arg("-p").arg(format!("{name}={}", value.display()));
+    }
+    let ran = Ran::of(&mut command);
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    ran.json()
+}
+
+fn sqlite(database: &Path, sql: &str) -> String {
+    let ran = Ran::of(Command::new("sqlite3").arg(database).arg(sql));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.stdout.trim_end().to_owned()
+}
+
+#[test]
+fn hello_greets() {
+    let place = Place::new();
+    let execution = exec(&place, "hello.yaml", &[("who", Path::new("O'Brien $(id)"))], 0);
+    assert_eq!(steps(&execution)["greet"]["stdout"], "Hello, O'Brien $(id)!\n");
+    assert_eq!(execution["execution"]["steps_completed"], 5);
+}
+
+#[test]
+fn sqlite_backup_verifies_and_rotates() {
+    let place = Place::new();
+    let (database, backups) = (place.path("app.db"), place.path("backups"));
+    sqlite(
+        &database,
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (41), (42)",
+    );
+    place.write("keep", "");
+    for _ in 0..3 {
+        let params =
+            [("database", database.as_path()), ("backup_dir", &backups), ("keep", Path::new("2"))];
+        let execution = exec(&place, "sqlite-backup.yaml", &params, 0);
+        assert_eq!(steps(&execution)["verify"]["outputs"]["tables"], "1");
+    }
+    let mut kept: Vec<_> = fs::read_dir(&backups).unwrap().map(|e| e.unwrap().path()).collect();
+    kept.sort();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let restored = place.path("restored.db");
+    let file = fs::File::create(&restored).unwrap();
+    let unzipped = Command::new("gzip").arg("-dc").arg(&kept[1]).stdout(file).status().unwrap();
+    assert!(unzipped.success());
+    assert_eq!(sqlite(&restored, "SELECT sum(x) FROM t"), "83");
+    // A file that is no database makes no backup and costs none.
+    let broken = place.write("broken.db", "not a database at all".repeat(200));
+    let params = [("database", broken.as_path()), ("backup_dir", &backups)];
+    let execution = exec(&place, "sqlite-backup.yaml", &params, 1);
+    assert!(states(&execution).contains(&"publish skipped".to_owned()));
+    assert_eq!(
+        fs::read_dir(&backups)
+            .unwrap()
+            .filter(|e| { e.as_ref().unwrap().path().extension().is_some_and(|e| e == "gz") })
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn site_build_fans_out_and_in() {
+    let place = Place::new();
+    let target = place.path("site");
+    let first = exec(&place, "site-build.json", &[("target", &target)], 0);
+    assert!(target.join("site.tar.gz").exists());
+    let digest = |execution: &Value| steps(execution)["publish"]["stdout"].clone();
+    // The same source gives the same archive.
+    assert_eq!(digest(&exec(&place, "site-build.json", &[("target", &target)], 0)), digest(&first));
+    let order = first["execution"]["step_order"].as_array().unwrap();
+    let at = |name: &str| order.iter().position(|n| n == name).unwrap();
+    for page in ["page-index", "page-install", "page-faq", "styles", "search-index", "check-links"]
+    {
+        assert!(at(page) < at("assemble"));
+    }
+}
+
+fn release(place: &Place, version: &str, healthy: bool) -> std::path::PathBuf {
+    let folder = place.path(&format!("app-{version}"));
+    fs::create_dir_all(folder.join("bin")).unwrap();
+    let code = if healthy { 0 } else { 1 };
+    fs::write(folder.join("bin/health"), format!("#!/bin/sh\nexit {code}\n")).unwrap();
+    let archive = place.path(&format!("app-{version}.tar.gz"));
+    let packed = Command::new("sh")
+        .args(["-c", "chmod +x \"$1/bin/health\" && tar -czf \"$2\" -C \"$1\" bin", "pack"])
+        .args([&folder, &archive])
+        .status()
+        .unwrap();
+    assert!(packed.success());
+    archive
+}
+
+#[test]
+fn deploy_rolls_back_what_is_not_healthy() {
+    let place = Place::new();
+    let app = place.path("srv");
+    let live = || fs::read_link(app.join("current")).unwrap().display().to_string();
+    let deploy = |archive: &Path, code| {
+        exec(&place, "deploy.yaml", &[("archive", archive), ("root", &app)], code)
+    };
+    deploy(&release(&place, "1.0", true), 0);
+    assert_eq!(live(), "releases/1.0");
+    let execution = deploy(&release(&place, "1.1", false), 1);
+    assert_eq!(live(), "releases/1.0");
+    assert_eq!(
+        states(&execution),
+        [
+            "unpack success",
+            "switch success",
+            "health failed",
+            "rollback success",
+            "verdict failed",
+            "tidy skipped"
+        ]
+    );
+    assert_eq!(steps(&execution)["health"]["attempt"], 5);
+    assert_eq!(steps(&execution)["rollback"]["outputs"]["rolled_back"], "true");
+    deploy(&release(&place, "1.2", true), 0);
+    assert_eq!(live(), "releases/1.2");
+}
+
+#[test]
+fn import_hands_counts_on_and_imports_once() {
+    let place = Place::new();
+    let csv = root().join("fixtures/workflows/data/orders.csv");
+    let database = place.path("shop.db");
+    let params = [("csv", csv.as_path()), ("database", database.as_path())];
+    let first = exec(&place, "import.yaml", &params, 0);
+    let lines = steps(&first)["inspect"]["outputs"]["lines"].as_str().unwrap().to_owned();
+    assert_eq!(sqlite(&database, "SELECT count(*) FROM orders"), lines);
+    let report =
+        |execution: &Value| steps(execution)["report"]["stdout"].as_str().unwrap().to_owned();
+    assert!(report(&first).contains(&format!("{lines} orders changed")), "{}", report(&first));
+    let second = exec(&place, "import.yaml", &params, 0);
+    assert!(
+        report(&second).contains("imported before") && report(&second).contains("0 orders changed")
+    );
+    let bad =
+        place.write("bad.csv", "order_id,customer,amount_cents,ordered_on\n1,a,x,2026-01-01\n");
+    let failed = exec(&place, "import.yaml", &[("csv", &bad), ("database", &database)], 1);
+    assert!(steps(&failed)["clean"]["stderr"].as_str().unwrap().contains("line 2: amount_cents x"));
+    assert_eq!(sqlite(&database, "SELECT count(*) FROM orders"), lines);
+}
+
+#[test]
+fn soak_ends_at_its_timeout() {
+    let place = Place::new();
+    let heartbeat = place.path("heartbeat");
+    let execution = exec(&place, "soak.yaml", &[("heartbeat", &heartbeat)], 1);
+    let ended = states(&execution);
+    for state in [
+        "start success",
+        "soak failed",
+        "watch failed",
+        "warm-up failed",
+        "warmed success",
+        "verdict skipped",
+    ] {
+        assert!(ended.contains(&state.to_owned()), "{state}: {ended:?}");
+    }
+    assert!(!fs::read_to_string(&heartbeat).unwrap().is_empty());
+}
+
+#[test]
+fn drill_fails_as_it_should() {
+    let place = Place::new();
+    let execution = exec(&place, "drill.json", &[], 1);
+    let ended = steps(&execution);
+    assert_eq!(ended["primary-site"]["status"], "failed");
+    assert_eq!(ended["status-page"]["status"], "skipped");
+    assert_eq!(ended["secondary-site"]["status"], "success");
+    assert_eq!(ended["phone-chain"]["stdout"], "the pager: failed\n");
+    let snapshot = &execution["execution"]["input_snapshot"]["definition"];
+    assert_eq!(snapshot["x-owner"], "operations");
+    assert_eq!(snapshot["steps"][0]["agent_id"], "ops");
+}
+
+#[test]
+fn fleet_runs_five_hundred_steps() {
+    let place = Place::new();
+    let execution = exec(&place, "fleet.json", &[], 0);
+    assert_eq!(execution["execution"]["steps_completed"], 500);
+    assert_eq!(steps(&execution)["site-6-close"]["stdout"], "site-6: rack 9 was the last\n");
+    let generated = Ran::of(&mut Command::new(root().join("fixtures/workflows/generate-fleet")));
+    assert_eq!(
+        generated.stdout,
+        fs::read_to_string(root().join("fixtures/workflows/fleet.json")).unwrap()
+    );
+}

@@ -1,0 +1,100 @@
+//! What is generated from the command line is current.
+
+use std::fs;
+
+use crate::support::{Place, root};
+
+#[test]
+fn completions_are_current() {
+    let place = Place::new();
+    for (shell, file) in [
+        ("bash", "wfx.bash"),
+        ("zsh", "_wfx"),
+        ("fish", "wfx.fish"),
+        ("powershell", "_wfx.ps1"),
+        ("elvish", "wfx.elv"),
+    ] {
+        let ran = place.run(["completions", shell]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let kept = fs::read_to_string(root().join("completions").join(file)).unwrap();
+        assert!(
+            ran.stdout == kept,
+            "completions/{file} is old: run `wfx completions {shell} > completions/{file}`"
+        );
+    }
+    place.run(["completions", "tcsh"]).refused(2, &["tcsh"]);
+}
+
+#[test]
+fn bash_reads_its_completions() {
+    let file = root().join("completions/wfx.bash");
+    let script = format!(
+        ". '{}'; COMP_WORDS=(wfx re); COMP_CWORD=1; _wfx wfx re wfx; echo ${{COMPREPLY[@]}}",
+        file.display()
+    );
+    let ran = crate::support::Ran::of(std::process::Command::new("bash").args(["-c", &script]));
+    assert_eq!(ran.stdout.trim(), "replay", "{ran:?}");
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let place = Place::new();
+    let page = place.run(["man"]).stdout;
+    assert!(page.contains(".TH wfx 1"), "{page}");
+    let pages = place.path("pages");
+    let ran = place.run(["man".as_ref(), "--dir".as_ref(), pages.as_os_str()]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for command in [
+        "exec",
+        "replay",
+        "list",
+        "show",
+        "purge",
+        "validate",
+        "schema",
+        "config",
+        "completions",
+        "man",
+    ] {
+        let page = fs::read_to_string(pages.join(format!("wfx-{command}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS") && page.contains("\\-\\-db"), "{command}: {page}");
+    }
+    place.run(["man", "--dir", "/proc/none"]).refused(3, &["/proc/none"]);
+}
+
+#[test]
+fn every_setting_is_shown_with_its_origin() {
+    let place = Place::new();
+    place.write("config.toml", "wfx_durability = \"normal\"\n");
+    let mut command = place.wfx(["config", "--format", "json"]);
+    command.env("SLO_MIN_SAMPLES", "few").env("WFX_TOKEN", "hush-hush");
+    let ran = crate::support::Ran::of(&mut command);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!ran.stdout.contains("hush"), "{}", ran.stdout);
+    let settings = ran.json();
+    let setting = |name: &str| {
+        let list = settings["settings"].as_array().unwrap();
+        list.iter().find(|setting| setting["name"] == name).unwrap().clone()
+    };
+    assert_eq!(setting("WFX_DURABILITY")["value"], "normal");
+    assert!(setting("WFX_DURABILITY")["origin"].as_str().unwrap().ends_with("config.toml:1"));
+    assert_eq!(setting("WFX_DB")["origin"], "WFX_DB");
+    assert_eq!(setting("SLO_ERROR_RATE_WINDOW")["value"], "300");
+    assert!(setting("SLO_MIN_SAMPLES")["problem"].is_string());
+    assert_eq!(setting("WFX_TOKEN")["value"], "***");
+    // A bad file stops the commands that need it, with its line.
+    place.write("config.toml", "\nwfx_durabilty = \"normal\"\n");
+    let mut command = place.wfx(["list"]);
+    command.env_remove("WFX_DB");
+    crate::support::Ran::of(&mut command)
+        .refused(2, &["config.toml:2", "did you mean `wfx_durability`?"]);
+    assert_eq!(place.run(["config"]).code, Some(0));
+    for (name, value) in [("WFX_DURABILITY", "half"), ("WFX_STORE_TIMEOUT", "soon")] {
+        place.write("config.toml", "");
+        let file = place.write("w.yaml", "steps: [{name: a}]");
+        let mut command = place.wfx(["exec"]);
+        command.arg(file).env(name, value);
+        crate::support::Ran::of(&mut command).refused(2, &[name, value, "it takes"]);
+    }
+    assert!(!place.database().exists());
+}
