@@ -72,11 +72,14 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let (result, signalled) = drive(&supervisor, plan, &observer)?;
     drop(supervisor);
     drop(observer);
+    // While the writer is open: a reader alone would set up the shared memory of the
+    // database anew.
+    let detail = result.is_ok().then(|| lookup::detail(&Reader::open(&database)?, &execution_id));
     let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);
     drop(owner);
     let status = result.map_err(|error| gave_up(&error, &execution_id))?;
     closed?;
-    let detail = lookup::detail(&Reader::open(&database)?, &execution_id)?;
+    let Some(detail) = detail.transpose()? else { return Ok(Exit::Failed) };
     match context.ui.execution_summary(&detail) {
         // Who stopped reading still gets the exit code of the execution.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
@@ -101,6 +104,7 @@ fn drive(
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let cancel = Cancel::default();
     let signalled = Arc::new(OnceLock::new());
+    let ignored = ignored_signals();
     let result = runtime.block_on(async {
         for (kind, name, exit) in [
             (SignalKind::interrupt(), "SIGINT", Exit::Interrupted),
@@ -108,7 +112,7 @@ fn drive(
             (SignalKind::hangup(), "SIGHUP", Exit::Terminated),
         ] {
             // What the caller wants ignored (nohup, a job in the background) stays so.
-            if is_ignored(kind.as_raw_value()) {
+            if ignored >> (kind.as_raw_value() - 1) & 1 == 1 {
                 continue;
             }
             let mut signals = signal(kind)?;
@@ -127,14 +131,12 @@ fn drive(
     Ok((result.map_err(failed)?, signalled.get().copied()))
 }
 
-/// Reads `SigIgn` of proc(5); where there is none, nothing is taken for ignored.
-fn is_ignored(signal: i32) -> bool {
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+/// The signals that the caller has set to be ignored, signal `n` as bit `n - 1`: `SigIgn`
+/// of proc(5). Where there is none, nothing is taken for ignored.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 fn claim(database: &Path) -> Result<Owner, CliError> {

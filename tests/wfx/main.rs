@@ -12,4 +12,5 @@ mod generated;
 mod history;
 mod output;
 mod signals;
+mod terminal;
 mod values;

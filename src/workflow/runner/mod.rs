@@ -4,6 +4,7 @@ pub mod group;
 pub mod outputs;
 pub mod process;
 pub mod scratch;
+pub mod search;
 pub mod sleep;
 pub mod tail;
 

@@ -2,9 +2,9 @@
 //!
 //! The group ends with its first process: what is left gets SIGTERM, and SIGKILL
 //! after [`GRACE`]. A process that left the group (`setsid`) goes on, but its
-//! output is no longer read. Spawning has no `pre_exec` closure: with one, the
-//! standard library forks instead of calling `posix_spawn`, and a fork copies the
-//! page tables of all of wfx.
+//! output is no longer read. Spawning has no `pre_exec` closure, and the program's
+//! path is [searched](super::search) before: otherwise the standard library forks
+//! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
 use std::ffi::OsString;
 use std::io;
@@ -22,6 +22,7 @@ use tokio::time;
 use super::Stop;
 use super::group::Group;
 use super::outputs;
+use super::search;
 use super::tail::Tail;
 use crate::clock;
 use crate::workflow::definition::Work;
@@ -103,8 +104,8 @@ impl Ended {
 fn spawn(job: &Job) -> io::Result<Child> {
     let mut command = match &job.work {
         Work::Argv(argv) => {
-            let mut command = Command::new(&argv[0]);
-            command.args(&argv[1..]);
+            let mut command = Command::new(search::find(&argv[0], &job.variables, &job.folder)?);
+            command.arg0(&argv[0]).args(&argv[1..]);
             command
         }
         Work::Shell(line) => {
