@@ -1,5 +1,4 @@
-//! Deletes finished executions, and gives their pages back to the file system. Steps,
-//! attempts and counts follow by the triggers of the schema.
+//! Deletes finished executions, and gives their pages back to the file system.
 
 use rusqlite::Connection;
 
@@ -57,20 +56,35 @@ pub(super) fn retain(
         )?
         .query_map([i64::try_from(limit + protected.len()).unwrap_or(i64::MAX)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let mut executions = 0;
-    for seq in candidates.into_iter().filter(|seq| !protected.contains(seq)).take(limit) {
-        executions += delete(connection, seq)?;
-    }
+    let chosen: Vec<i64> =
+        candidates.into_iter().filter(|seq| !protected.contains(seq)).take(limit).collect();
+    let executions = delete(connection, chosen)?;
     Ok(Pruned { executions, more: excess > limit && executions > 0 })
 }
 
-/// Deletes one finished execution; 0 when it is none or gone already.
-pub(super) fn delete(connection: &Connection, seq: i64) -> rusqlite::Result<usize> {
-    connection
+/// Deletes those of the executions that are finished, with their steps and output, and
+/// tells how many. Neighbours go together: one statement for many rows.
+pub(super) fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize> {
+    seqs.sort_unstable();
+    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let unfinished: Vec<i64> = connection
         .prepare_cached(
-            "DELETE FROM workflow_executions WHERE seq = ?1 AND completed_at IS NOT NULL",
+            "SELECT seq FROM workflow_executions
+             WHERE status IN ('pending', 'running') AND status <> 'success'
+               AND seq BETWEEN ?1 AND ?2",
         )?
-        .execute([seq])
+        .query_map([first, last], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    seqs.retain(|seq| !unfinished.contains(seq));
+    let mut deleted = 0;
+    for run in seqs.chunk_by(|a, b| a + 1 == *b) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        let execute = |sql| connection.prepare_cached(sql)?.execute([first, last]);
+        execute("DELETE FROM workflow_execution_attempts WHERE seq BETWEEN ?1 AND ?2")?;
+        execute("DELETE FROM workflow_execution_steps WHERE seq BETWEEN ?1 AND ?2")?;
+        deleted += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
+    }
+    Ok(deleted)
 }
 
 /// Whether so many pages are free that they should be given back: many, and not just

@@ -429,11 +429,9 @@ impl Worker {
             return Ok((purge.next, purge.deleted, more));
         }
         let end = purge.seqs.len().min(purge.next + prune::DELETED_PER_TRANSACTION);
-        let mut deleted = purge.deleted;
-        for seq in &purge.seqs[purge.next..end] {
-            deleted += prune::delete(&self.connection, *seq)? as u64;
-        }
-        Ok((end, deleted, true))
+        let some = purge.seqs[purge.next..end].to_vec();
+        let deleted = prune::delete(&self.connection, some)? as u64;
+        Ok((end, purge.deleted + deleted, true))
     }
 
     /// Begins a transaction that may write, once it is sure that the file is still the

@@ -27,8 +27,10 @@ CREATE TABLE workflow_executions (
 -- One workflow's executions, newest first.
 CREATE INDEX workflow_executions_by_workflow ON workflow_executions (workflow_id);
 
--- Executions in one state, newest first; and those that are not finished.
-CREATE INDEX workflow_executions_by_status ON workflow_executions (status);
+-- Executions in one state, newest first. Success is what most have: those are found by
+-- going through all, and their rows cost no entry here.
+CREATE INDEX workflow_executions_by_status ON workflow_executions (status)
+  WHERE status <> 'success';
 
 -- Finished executions in the order they completed: what retention deletes next.
 CREATE INDEX workflow_executions_finished ON workflow_executions (completed_at)
@@ -103,14 +105,18 @@ WHEN new.status <> old.status OR new.workflow_id <> old.workflow_id BEGIN
     ON CONFLICT DO UPDATE SET executions = executions + 1;
 END;
 
--- Steps, attempts and output go with their execution, whoever deletes it.
 CREATE TRIGGER workflow_executions_deleted AFTER DELETE ON workflow_executions BEGIN
-  DELETE FROM workflow_execution_attempts WHERE seq = old.seq;
-  DELETE FROM workflow_execution_steps WHERE seq = old.seq;
   UPDATE workflow_execution_counts SET executions = executions - 1
     WHERE workflow_id = old.workflow_id AND status = old.status;
-  DELETE FROM workflow_execution_counts
-    WHERE workflow_id = old.workflow_id AND status = old.status AND executions = 0;
+END;
+
+-- Steps, attempts and output go with their execution, whoever deletes it. wfx deletes
+-- them first, many at a time; then this has nothing to do.
+CREATE TRIGGER workflow_executions_deleted_alone AFTER DELETE ON workflow_executions
+WHEN EXISTS (SELECT 1 FROM workflow_execution_steps WHERE seq = old.seq)
+  OR EXISTS (SELECT 1 FROM workflow_execution_attempts WHERE seq = old.seq) BEGIN
+  DELETE FROM workflow_execution_attempts WHERE seq = old.seq;
+  DELETE FROM workflow_execution_steps WHERE seq = old.seq;
 END;
 
 -- What processes that share this database agree on.
