@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{CliError, Context, lookup};
 use crate::clock;
 use crate::exit::Exit;
+use crate::repository::StoreErrorKind;
 use crate::repository::liveness::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -90,6 +91,32 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
         (ExecutionStatus::Success, _) => Exit::Success,
         _ => Exit::Failed,
     })
+}
+
+/// Opens the database to read what is to be run again; an old one is brought up first.
+///
+/// # Errors
+/// Exit 3 when there is none or it fails.
+pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
+    let settings = &context.settings;
+    let database = settings.database()?;
+    match Reader::open(&database) {
+        Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
+            context.ui.note(&format!("bringing up the database {}", database.display()));
+            Writer::open(
+                &database,
+                WriterOptions {
+                    durability: settings.durability()?,
+                    retention: None,
+                    queue_capacity: QUEUE_CAPACITY,
+                    busy_timeout: settings.store_timeout()?,
+                },
+            )?
+            .close()?;
+            Ok(Reader::open(&database)?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 fn drive(

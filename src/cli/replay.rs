@@ -3,7 +3,6 @@
 use super::foreground::{self, Run};
 use super::{CliError, Context, StorageArgs, lookup};
 use crate::exit::Exit;
-use crate::repository::reader::Reader;
 use crate::workflow::check;
 
 /// What was typed after `wfx replay`.
@@ -23,7 +22,7 @@ pub struct Args {
 /// # Errors
 /// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let reader = Reader::open(&context.settings.database()?)?;
+    let reader = foreground::reader(context)?;
     let detail = lookup::detail(&reader, &args.id)?;
     drop(reader);
     let execution = detail.execution;

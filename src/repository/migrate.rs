@@ -30,6 +30,16 @@ fn current() -> i64 {
 
 /// Tells what the database is, and refuses those of others and newer ones.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<Version, StoreError> {
+    if !connection.is_autocommit() {
+        return version_in_transaction(connection, path);
+    }
+    // One state of the database: another process may be making the tables.
+    let transaction =
+        connection.unchecked_transaction().map_err(|error| opening_failed(path, &error))?;
+    version_in_transaction(&transaction, path)
+}
+
+fn version_in_transaction(connection: &Connection, path: &Path) -> Result<Version, StoreError> {
     let failed = |error: rusqlite::Error| opening_failed(path, &error);
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = pragma("user_version").map_err(failed)?;

@@ -52,6 +52,7 @@ pub struct Ui {
     unicode: bool,
     colour: bool,
     live: bool,
+    live_colour: bool,
 }
 
 impl Ui {
@@ -70,6 +71,8 @@ impl Ui {
             locale.contains("utf-8") || locale.contains("utf8")
         });
         let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+        let live_colour =
+            anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         let dumb = variable("TERM").is_none_or(|term| term == "dumb");
         Self {
             format,
@@ -77,6 +80,7 @@ impl Ui {
             unicode,
             colour,
             live: io::stderr().is_terminal() && !dumb,
+            live_colour,
         }
     }
 

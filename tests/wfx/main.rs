@@ -11,6 +11,7 @@ mod fixtures;
 mod generated;
 mod history;
 mod output;
+mod predecessor;
 mod signals;
 mod terminal;
 mod values;

@@ -19,11 +19,11 @@ const WORKDIR: &str = "/";
 pub(super) fn text(workflow_id: &str, steps: &[Step], stored: Option<Value>) -> String {
     stored
         .and_then(|stored| from_stored(workflow_id, steps, stored))
-        .unwrap_or_else(|| snapshot(from_rows(workflow_id, steps), Map::new()))
+        .unwrap_or_else(|| snapshot(&from_rows(workflow_id, steps), &Map::new()))
         .to_string()
 }
 
-fn snapshot(definition: Map<String, Value>, params: Map<String, Value>) -> Value {
+fn snapshot(definition: &Map<String, Value>, params: &Map<String, Value>) -> Value {
     json!({ "definition": definition, "params": params, "workdir": WORKDIR })
 }
 
@@ -109,7 +109,7 @@ fn from_stored(workflow_id: &str, rows: &[Step], stored: Value) -> Option<Value>
     if !params.is_empty() {
         definition.insert("params".to_owned(), Value::Object(params.clone()));
     }
-    let made = snapshot(definition, params);
+    let made = snapshot(&definition, &params);
     if check::snapshot(&made).is_ok() {
         return Some(made);
     }
@@ -124,7 +124,7 @@ fn from_stored(workflow_id: &str, rows: &[Step], stored: Value) -> Option<Value>
     if let Some(params) = definition.remove("params") {
         definition.insert("x-params".to_owned(), params);
     }
-    let made = snapshot(definition, Map::new());
+    let made = snapshot(&definition, &Map::new());
     check::snapshot(&made).is_ok().then_some(made)
 }
 

@@ -39,10 +39,13 @@ impl Place {
         super::file::beside(&self.path, suffix)
     }
 
+    /// The files beside each other, but for the log, which the last one to close may
+    /// leave empty.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
             .collect();
         names.sort();
         names
@@ -116,9 +119,11 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Enqueues the slot until everything recorded is answered.
 fn settle(writer: &Writer, slot: &Arc<Slot>) {
     until("the slot is stored", || {
-        slot.stored().borrow().refused.is_some() || !slot.is_dirty() || !writer.enqueue(slot)
+        let settled = slot.stored().borrow().refused.is_some() || !slot.is_dirty();
+        // Full: it is offered again.
+        let _ = settled || writer.enqueue(slot);
+        settled
     });
-    until("the slot is stored", || slot.stored().borrow().refused.is_some() || !slot.is_dirty());
 }
 
 /// Stores a whole execution that ended in second `second`.

@@ -121,8 +121,10 @@ fn what_has_ended_never_changes() {
     for (index, end) in ExecutionStatus::ALL.into_iter().filter(|s| s.is_terminal()).enumerate() {
         let id = format!("e{index}");
         store(&writer, &id, end, 5);
-        let before = Reader::open(&place.path).unwrap().detail(&id).unwrap();
+        let stored = || Reader::open(&place.path).unwrap().detail(&id).unwrap();
+        let first = stored();
         for other in ExecutionStatus::ALL {
+            let before = stored();
             let slot = Slot::new(id.clone());
             let mut later = change(head(other, 9));
             later.steps.insert(0, ended(StepStatus::Success));
@@ -131,11 +133,11 @@ fn what_has_ended_never_changes() {
             let refused = slot.stored().borrow().refused.is_some();
             assert_eq!(refused, other != end, "{end} to {other}");
             if refused {
-                assert_eq!(Reader::open(&place.path).unwrap().detail(&id).unwrap(), before);
+                assert_eq!(stored(), before);
             }
         }
-        let after = Reader::open(&place.path).unwrap().detail(&id).unwrap().unwrap();
-        assert_eq!(Some(after.execution), before.map(|before| before.execution));
+        let after = stored().unwrap();
+        assert_eq!(Some(after.execution), first.map(|first| first.execution));
     }
     // Steps alike.
     let slot = Slot::new("steps".to_owned());
@@ -389,7 +391,7 @@ impl Model {
                         step.status = end;
                         step.completed_at = Some(at(second));
                         step.duration_ms = Some(7);
-                        step.exit_code = Some(second as i32 % 256);
+                        step.exit_code = Some(i32::try_from(second % 256).unwrap());
                         step.outputs.insert("key".to_owned(), format!("it's \"{second}\"\n"));
                         self.head.steps_completed += 1;
                     }

@@ -21,6 +21,7 @@ const STEPS_SHOWN: usize = 12;
 pub(super) struct Live {
     words: Words,
     verbose: bool,
+    colour: bool,
     screen: MultiProgress,
     overall: ProgressBar,
     state: Mutex<State>,
@@ -34,15 +35,23 @@ struct State {
 }
 
 impl Live {
-    pub(super) fn new(words: Words, verbose: bool) -> Self {
+    pub(super) fn new(words: Words, verbose: bool, colour: bool) -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(RATE));
         let overall = screen.add(ProgressBar::new(0).with_style(overall_style(words)));
-        Self { words, verbose, screen, overall, state: Mutex::default() }
+        Self { words, verbose, colour, screen, overall, state: Mutex::default() }
     }
 
     fn say(&self, text: &str) {
         // A terminal that went away is no reason to stop.
-        let _ = self.screen.println(text);
+        let _ = self.screen.println(self.styled(text));
+    }
+
+    /// The text with its styles, if they are wanted.
+    fn styled(&self, text: &str) -> String {
+        if self.colour {
+            return text.to_owned();
+        }
+        anstream::adapter::strip_str(text).to_string()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,7 +66,7 @@ impl Live {
             bar.set_style(step_style(self.words));
             let again =
                 if attempt > 1 { format!(" {DIM}attempt {attempt}{DIM:#}") } else { String::new() };
-            bar.set_message(format!("{BOLD}{}{BOLD:#}{again}", visible(step)));
+            bar.set_message(self.styled(&format!("{BOLD}{}{BOLD:#}{again}", visible(step))));
             bar.enable_steady_tick(TICK);
             bar
         });

@@ -16,7 +16,7 @@ use crate::workflow::report::Observer;
 pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.unicode };
     if ui.live {
-        Arc::new(live::Live::new(words, verbose))
+        Arc::new(live::Live::new(words, verbose, ui.live_colour))
     } else {
         Arc::new(lines::Lines::new(words, verbose))
     }
