@@ -6,7 +6,7 @@
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
 //! - [`backup`]: the copy that is kept of an older one
-//! - [`connection`], [`file`], [`error`]: how it is opened and what can go wrong
+//! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
 //! - [`liveness`]: which process runs what
 
 pub mod liveness;
