@@ -1,5 +1,7 @@
 //! Deletes finished executions, and gives their pages back to the file system.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 
 /// The most executions deleted in one transaction, so that commits of others wait a
@@ -48,7 +50,8 @@ pub(super) fn retain(
     }
     let limit = excess.min(DELETED_PER_TRANSACTION);
     let kept = usize::try_from(retention).unwrap_or(usize::MAX);
-    let protected = &completed[completed.len().saturating_sub(kept)..];
+    let protected: HashSet<i64> =
+        completed[completed.len().saturating_sub(kept)..].iter().copied().collect();
     let candidates: Vec<i64> = connection
         .prepare_cached(
             "SELECT seq FROM workflow_executions WHERE completed_at IS NOT NULL

@@ -84,12 +84,21 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Takes what waits. Sleeps until there is something unless `busy`.
-    pub(super) fn next(&self, busy: bool) -> Next<T> {
+    /// Takes what waits. Sleeps until there is something, `patience` at most.
+    pub(super) fn next(&self, patience: Option<Duration>) -> Next<T> {
         let mut state = self.lock();
-        while !busy && state.slots.is_empty() && state.tasks.is_empty() && !state.closed {
+        let idle = |state: &mut State<T>| {
+            state.slots.is_empty() && state.tasks.is_empty() && !state.closed
+        };
+        if idle(&mut state) && patience != Some(Duration::ZERO) {
             state.asleep = true;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match patience {
+                None => self.wake.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let waited = self.wake.wait_timeout_while(state, patience, idle);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
             state.asleep = false;
         }
         let count = state.slots.len().min(BATCH_MAX);

@@ -26,6 +26,11 @@ const BACKOFF: Duration = Duration::from_millis(20);
 /// The longest wait: a database that works again is noticed within it.
 const BACKOFF_MAX: Duration = Duration::from_millis(250);
 
+/// So many completions are pruned with the commit that stores them.
+const FEW: usize = 4;
+/// When nothing came for so long, what retention has put off is done.
+const IDLE: Duration = Duration::from_millis(10);
+
 /// How a writer works.
 #[derive(Debug, Clone, Copy)]
 pub struct WriterOptions {
@@ -85,6 +90,7 @@ impl Writer {
             queue: Arc::clone(&queue),
             health: health_sender,
             unfinished: Unfinished::default(),
+            unpruned: Vec::new(),
             prune_more: false,
             give_back: false,
         };
@@ -199,7 +205,9 @@ struct Worker {
     queue: Arc<Queue<Purge>>,
     health: watch::Sender<Health>,
     unfinished: Unfinished,
-    /// Retention has more to delete than one transaction may.
+    /// What completed since retention last deleted, in that order.
+    unpruned: Vec<i64>,
+    /// Retention has more to delete than one transaction may, or time to do it.
     prune_more: bool,
     /// Free pages are to go back to the file system.
     give_back: bool,
@@ -211,7 +219,17 @@ impl Worker {
         let mut purge: Option<Purge> = None;
         loop {
             let busy = self.prune_more || self.give_back || purge.is_some();
-            let Next { slots, task, closed } = self.queue.next(busy);
+            let deferred = !self.unpruned.is_empty();
+            let patience = match (busy, deferred) {
+                (true, _) => Some(Duration::ZERO),
+                (false, true) => Some(IDLE),
+                (false, false) => None,
+            };
+            let Next { slots, task, closed } = self.queue.next(patience);
+            if deferred && slots.is_empty() {
+                self.prune_more = true;
+            }
+            let busy = busy || self.prune_more;
             if closed && slots.is_empty() && task.is_none() && !busy {
                 return Ok(());
             }
@@ -310,10 +328,14 @@ impl Worker {
                 .flatten()
                 .filter_map(|written| written.finished.then_some(written.seq))
                 .collect();
-            if !completed.is_empty() {
-                self.prune(&completed)?;
+            let prune_now = self.is_prune_due(completed);
+            if prune_now {
+                self.prune()?;
             }
             self.execute("COMMIT")?;
+            if prune_now {
+                self.unpruned.clear();
+            }
             Ok(outcomes)
         });
         outcome.map_err(|error| {
@@ -347,12 +369,23 @@ impl Worker {
         change::write(&self.connection, &self.unfinished, item.slot.execution_id(), &item.change)
     }
 
+    /// Notes what completed, and tells whether retention is to delete now: one by one as
+    /// they come; many at a time when there are many, which costs a fraction of the pages.
+    fn is_prune_due(&mut self, completed: Vec<i64>) -> bool {
+        if completed.is_empty() || self.options.retention.is_none_or(|retention| retention == 0) {
+            return false;
+        }
+        self.unpruned.extend(completed);
+        let count = self.unpruned.len();
+        count <= FEW || count >= prune::DELETED_PER_TRANSACTION
+    }
+
     /// Deletes what retention asks for, inside the transaction under way.
-    fn prune(&mut self, completed: &[i64]) -> rusqlite::Result<()> {
+    fn prune(&mut self) -> rusqlite::Result<()> {
         let Some(retention) = self.options.retention.filter(|retention| *retention > 0) else {
             return Ok(());
         };
-        let pruned = prune::retain(&self.connection, retention, completed)?;
+        let pruned = prune::retain(&self.connection, retention, &self.unpruned)?;
         self.prune_more = pruned.more;
         if pruned.executions > 0 {
             self.give_back = prune::is_worth_giving_back(&self.connection)?;
@@ -364,7 +397,7 @@ impl Worker {
     fn tidy(&mut self) {
         let done = self.begin().and_then(|()| {
             let outcome = if self.prune_more {
-                self.prune(&[])
+                self.prune()
             } else {
                 prune::give_back(&self.connection).map(|more| self.give_back = more)
             };
@@ -373,8 +406,10 @@ impl Worker {
                 StoreError::sqlite("prune", &self.path, &error)
             })
         });
+        // The commit, not what came after, decided whether more is left; after a failure
+        // the next completion starts it again.
+        self.unpruned.clear();
         if done.is_err() {
-            // The next completion starts it again.
             self.prune_more = false;
             self.give_back = false;
         }

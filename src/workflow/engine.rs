@@ -202,9 +202,10 @@ impl Driver {
             self.stops[*step] = None;
         }
         let effects = self.execution.apply(event, self.moment())?;
-        self.report_effects(&effects);
         self.version = self.slot.record(self.execution.take_change());
         self.enqueue();
+        // While the writer is at work.
+        self.report_effects(&effects);
         for effect in effects {
             match effect {
                 Effect::Start { step, attempt } => self.start(step, attempt),

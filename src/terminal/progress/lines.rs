@@ -33,9 +33,13 @@ impl Lines {
     }
 }
 
+/// Writes in one piece, which lines of other processes cannot come into.
 fn write(text: &str) {
+    let stderr = std::io::stderr();
+    let plain = anstream::AutoStream::choice(&stderr) == anstream::ColorChoice::Never;
+    let stripped = plain.then(|| anstream::adapter::strip_str(text).to_string());
     // Who closed standard error does not want to know.
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    let _ = stderr.lock().write_all(stripped.as_deref().unwrap_or(text).as_bytes());
 }
 
 impl Observer for Lines {
