@@ -206,8 +206,9 @@ impl Observer for StepTimes {
 pub(crate) fn shell_overhead() -> Measured {
     let folder = store::folder()?;
     let path = store::empty(folder.path(), "shell.db")?;
-    let list: String = (0..STEPS).map(|n| format!("- {{name: s{n}, run: 'true'}}\n")).collect();
-    let snapshot = snapshot(&format!("id: shells\nsteps:\n{list}"))?;
+    let list: String =
+        (0..STEPS).map(|n| format!("- {{name: s{n}, depends_on: [], run: 'true'}}\n")).collect();
+    let snapshot = snapshot(&format!("id: shells\nmax_parallel: 1\nsteps:\n{list}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pairs = alternate(
         || {

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CliError, Context, lookup};
+use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
 use crate::repository::StoreErrorKind;
@@ -73,14 +73,17 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let (result, signalled) = drive(&supervisor, plan, &observer)?;
     drop(supervisor);
     drop(observer);
-    // While the writer is open: a reader alone would set up the shared memory of the
-    // database anew.
-    let detail = result.is_ok().then(|| lookup::detail(&Reader::open(&database)?, &execution_id));
+    let detail = result.is_ok().then(|| writer.detail(&execution_id));
     let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);
     drop(owner);
     let status = result.map_err(|error| gave_up(&error, &execution_id))?;
     closed?;
-    let Some(detail) = detail.transpose()? else { return Ok(Exit::Failed) };
+    let Some(detail) = detail.transpose()?.flatten() else {
+        return Err(CliError::new(
+            Exit::Environment,
+            format!("execution {execution_id} was deleted from the database by another process"),
+        ));
+    };
     match context.ui.execution_summary(&detail) {
         // Who stopped reading still gets the exit code of the execution.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}

@@ -187,26 +187,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
-        self.read(|connection| {
-            let execution = connection
-                .prepare_cached(&format!(
-                    "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
-                ))?
-                .query_row([execution_id], rows::execution)
-                .optional()?;
-            let Some(execution) = execution else { return Ok(None) };
-            let steps = connection
-                .prepare_cached(&format!(
-                    "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
-                     LEFT JOIN workflow_execution_attempts AS last
-                       ON last.seq = steps.seq AND last.position = steps.position
-                       AND last.attempt = steps.attempt
-                     WHERE steps.seq = ?1 ORDER BY steps.position"
-                ))?
-                .query_map([execution.seq], rows::step)?
-                .collect::<Result<_, _>>()?;
-            Ok(Some(ExecutionDetail { execution, steps }))
-        })
+        self.read(|connection| detail(connection, execution_id))
     }
 
     /// The kept attempts of an execution's steps, by position and number.
@@ -269,6 +250,31 @@ impl Reader {
         };
         run().map_err(|error| StoreError::sqlite("read", &self.path, &error))
     }
+}
+
+/// An execution with its steps and their last output, by queries on one connection.
+pub(super) fn detail(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Option<ExecutionDetail>> {
+    let execution = connection
+        .prepare_cached(&format!(
+            "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
+        ))?
+        .query_row([execution_id], rows::execution)
+        .optional()?;
+    let Some(execution) = execution else { return Ok(None) };
+    let steps = connection
+        .prepare_cached(&format!(
+            "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
+             LEFT JOIN workflow_execution_attempts AS last
+               ON last.seq = steps.seq AND last.position = steps.position
+               AND last.attempt = steps.attempt
+             WHERE steps.seq = ?1 ORDER BY steps.position"
+        ))?
+        .query_map([execution.seq], rows::step)?
+        .collect::<Result<_, _>>()?;
+    Ok(Some(ExecutionDetail { execution, steps }))
 }
 
 /// The WHERE clause of a filter and its values.

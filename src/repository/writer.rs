@@ -16,9 +16,10 @@ use super::error::{StoreError, StoreErrorKind};
 use super::file::{self, Identity};
 use super::prune::{self, Purged};
 use super::queue::{Next, Queue};
+use super::reader;
 use super::slot::Slot;
 use crate::clock;
-use crate::workflow::record::Change;
+use crate::workflow::record::{Change, ExecutionDetail};
 use crate::workflow::retention::PrunePlan;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
@@ -59,7 +60,7 @@ pub enum Health {
 
 /// A handle on the writing thread. Dropped, it stores what it can, as [`Self::close`].
 pub struct Writer {
-    queue: Arc<Queue<Purge>>,
+    queue: Arc<Queue<Task>>,
     health: watch::Receiver<Health>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
@@ -135,7 +136,7 @@ impl Writer {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         let purge = Purge { seqs: plan.seqs.clone(), next: 0, deleted: 0, size_bytes: None, told };
-        self.queue.push_task(purge).map_err(|_| closed())?;
+        self.queue.push_task(Task::Purge(purge)).map_err(|_| closed())?;
         for message in telling {
             match message {
                 Told::Deleted(deleted) => progress(deleted),
@@ -143,6 +144,19 @@ impl Writer {
             }
         }
         Err(closed())
+    }
+
+    /// What is stored of an execution, read back over the connection that wrote it: a
+    /// process that ran one execution needs no second one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+        let closed = || StoreError::new(StoreErrorKind::Io, "cannot read: the database is closed");
+        let (answer, answered) = mpsc::channel();
+        let task = Task::Detail { execution_id: execution_id.to_owned(), answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        answered.recv().map_err(|_| closed())?
     }
 
     /// Stores what can be stored, deletes what retention asks for, ends the thread.
@@ -170,6 +184,16 @@ impl Drop for Writer {
         // Who wants to know closes it.
         let _ = self.end();
     }
+}
+
+/// What the thread is asked for beside storing.
+#[derive(Debug)]
+enum Task {
+    Purge(Purge),
+    Detail {
+        execution_id: String,
+        answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
+    },
 }
 
 /// A purge under way.
@@ -202,7 +226,7 @@ struct Worker {
     identity: Option<Identity>,
     connection: Connection,
     options: WriterOptions,
-    queue: Arc<Queue<Purge>>,
+    queue: Arc<Queue<Task>>,
     health: watch::Sender<Health>,
     unfinished: Unfinished,
     /// What completed since retention last deleted, in that order.
@@ -246,15 +270,17 @@ impl Worker {
             } else {
                 backoff = BACKOFF;
             }
-            match (task, purge.is_some()) {
-                (Some(task), false) => purge = Some(task),
-                (Some(task), true) => {
-                    // One at a time; it comes first again.
-                    if let Err(task) = self.queue.push_task(task) {
-                        drop(task);
-                    }
+            match task {
+                Some(Task::Detail { execution_id, answer }) => {
+                    let detail = reader::detail(&self.connection, &execution_id)
+                        .map_err(|error| StoreError::sqlite("read", &self.path, &error));
+                    // The asker may be gone.
+                    let _ = answer.send(detail);
                 }
-                (None, _) => {}
+                Some(Task::Purge(next)) if purge.is_none() => purge = Some(next),
+                // One at a time; it comes again.
+                Some(next) => drop(self.queue.push_task(next)),
+                None => {}
             }
             if let Some(current) = purge.take() {
                 purge = self.purge(current);
