@@ -6,7 +6,10 @@ use rusqlite::Connection;
 
 /// The most executions deleted in one transaction, so that commits of others wait a
 /// few milliseconds at most.
-pub(super) const DELETED_PER_TRANSACTION: usize = 512;
+pub(super) const DELETED_PER_TRANSACTION: usize = 1024;
+/// So many that completed are worth a deletion while others complete. Less than what
+/// one transaction may delete: what came with them goes with them.
+pub(super) const WORTH_DELETING: usize = 512;
 /// Free pages (1 MiB) that are worth moving others for.
 const FREE_PAGES_WORTH: i64 = 256;
 /// Pages given back in one transaction.

@@ -403,7 +403,7 @@ impl Worker {
         }
         self.unpruned.extend(completed);
         let count = self.unpruned.len();
-        count <= FEW || count >= prune::DELETED_PER_TRANSACTION
+        count <= FEW || count >= prune::WORTH_DELETING
     }
 
     /// Deletes what retention asks for, inside the transaction under way.
