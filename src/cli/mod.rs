@@ -20,6 +20,8 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -207,6 +209,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
+    // A file that may not grow further (ulimit -f) is to be an error of writing. Steps
+    // get the signal's default back.
+    let survived = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, survived) {
+        context.ui.warning(&format!("cannot catch SIGXFSZ: {error}"));
+    }
     match dispatch(&cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {

@@ -213,3 +213,22 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
     holder.wait().unwrap();
     assert_eq!(Ran::of(place.wfx(["exec"]).arg(&file)).code, Some(0));
 }
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_no_death() {
+    let place = Place::new();
+    place.exec(ONE, 0);
+    let wfx = place.wfx(["exec"]);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -f 1; exec \"$0\" exec workflow.yaml", env!("CARGO_BIN_EXE_wfx")])
+        .current_dir(place.path(""))
+        .env_clear();
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    Ran::of(&mut command).refused(3, &["wfx.db"]);
+    // Nothing is lost, and it goes on when there is room.
+    place.exec(ONE, 0);
+    assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
+}
