@@ -8,8 +8,16 @@ use serde_json::Value;
 
 use crate::support::{Place, Ran, root, states, steps};
 
-/// Runs a fixture in the repository, as README does, with these parameters.
+/// Runs a fixture in the repository, as README does, with these parameters. It leaves
+/// nothing in the temporary folder.
 fn exec(place: &Place, name: &str, params: &[(&str, &Path)], code: i32) -> Value {
+    let execution = exec_beside_others(place, name, params, code);
+    let left: Vec<_> = fs::read_dir(place.path("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{name} leaves {left:?}");
+    execution
+}
+
+fn exec_beside_others(place: &Place, name: &str, params: &[(&str, &Path)], code: i32) -> Value {
     let mut command = place.wfx(["exec", "--format", "json"]);
     command.arg(root().join("fixtures/workflows").join(name)).current_dir(root());
     for (name, value) in params {
@@ -57,18 +65,26 @@ fn sqlite_backup_verifies_and_rotates() {
     let unzipped = Command::new("gzip").arg("-dc").arg(&kept[1]).stdout(file).status().unwrap();
     assert!(unzipped.success());
     assert_eq!(sqlite(&restored, "SELECT sum(x) FROM t"), "83");
-    // A file that is no database makes no backup and costs none.
+    // A file that is no database makes no backup, costs none and leaves nothing.
     let broken = place.write("broken.db", "not a database at all".repeat(200));
     let params = [("database", broken.as_path()), ("backup_dir", &backups)];
     let execution = exec(&place, "sqlite-backup.yaml", &params, 1);
     assert!(states(&execution).contains(&"publish skipped".to_owned()));
-    assert_eq!(
-        fs::read_dir(&backups)
-            .unwrap()
-            .filter(|e| { e.as_ref().unwrap().path().extension().is_some_and(|e| e == "gz") })
-            .count(),
-        2
-    );
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 2);
+}
+
+#[test]
+fn sqlite_backups_at_one_time_keep_apart() {
+    let place = Place::new();
+    let (database, backups) = (place.path("app.db"), place.path("backups"));
+    sqlite(&database, "CREATE TABLE t (x); INSERT INTO t VALUES (randomblob(20000000))");
+    let params = [("database", database.as_path()), ("backup_dir", &backups)];
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| exec_beside_others(&place, "sqlite-backup.yaml", &params, 0));
+        }
+    });
+    assert_eq!(fs::read_dir(&backups).unwrap().count(), 4);
 }
 
 #[test]
@@ -151,8 +167,10 @@ fn import_hands_counts_on_and_imports_once() {
     let bad =
         place.write("bad.csv", "order_id,customer,amount_cents,ordered_on\n1,a,x,2026-01-01\n");
     let failed = exec(&place, "import.yaml", &[("csv", &bad), ("database", &database)], 1);
-    assert!(steps(&failed)["clean"]["stderr"].as_str().unwrap().contains("line 2: amount_cents x"));
+    assert!(steps(&failed)["check"]["stderr"].as_str().unwrap().contains("line 2: amount_cents x"));
     assert_eq!(sqlite(&database, "SELECT count(*) FROM orders"), lines);
+    let folder = place.path("tmp");
+    exec(&place, "import.yaml", &[("csv", &csv), ("database", &folder)], 1);
 }
 
 #[test]
