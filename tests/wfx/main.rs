@@ -12,6 +12,7 @@ mod generated;
 mod history;
 mod output;
 mod predecessor;
+mod readme;
 mod signals;
 mod terminal;
 mod values;
