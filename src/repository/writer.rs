@@ -489,7 +489,7 @@ impl Worker {
             let more = prune::give_back(&self.connection)?;
             return Ok((purge.next, purge.deleted, more));
         }
-        let end = purge.seqs.len().min(purge.next + prune::DELETED_PER_TRANSACTION);
+        let end = purge.seqs.len().min(purge.next + prune::WORTH_DELETING);
         let some = purge.seqs[purge.next..end].to_vec();
         let deleted = prune::delete(&self.connection, some)? as u64;
         Ok((end, purge.deleted + deleted, true))
