@@ -99,3 +99,14 @@ fn exit_codes_are_those_of_help() {
         assert!(help.contains(&format!("  {code}  ")), "{code}: {help}");
     }
 }
+
+#[test]
+fn links_lead_somewhere() {
+    for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let is_there = link.starts_with("https://") || root().join(link).exists();
+            assert!(is_there, "{page} links to {link}, which is not there");
+        }
+    }
+}
