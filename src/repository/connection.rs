@@ -91,7 +91,8 @@ fn try_open_writable(path: &Path, durability: Durability) -> Result<Connection, 
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = {synchronous};
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-             PRAGMA journal_size_limit = {LOG_BYTES_KEPT};"
+             PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
+             PRAGMA temp_store = MEMORY;"
         ))
         .map_err(failed)?;
     if connection.is_readonly("main").map_err(failed)? {
