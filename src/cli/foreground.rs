@@ -78,16 +78,17 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     drop(owner);
     let status = result.map_err(|error| gave_up(&error, &execution_id))?;
     closed?;
-    let Some(detail) = detail.transpose()?.flatten() else {
-        return Err(CliError::new(
-            Exit::Environment,
-            format!("execution {execution_id} was deleted from the database by another process"),
-        ));
-    };
-    match context.ui.execution_summary(&detail) {
-        // Who stopped reading still gets the exit code of the execution.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        shown => shown?,
+    // The execution has ended and is stored, whatever can still be shown of it.
+    match detail.transpose() {
+        Ok(Some(Some(detail))) => match context.ui.execution_summary(&detail) {
+            // Who stopped reading still gets the exit code of the execution.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            shown => shown?,
+        },
+        Ok(_) => context.ui.warning(&format!(
+            "execution {execution_id} ended as {status} and was pruned by another process since"
+        )),
+        Err(error) => context.ui.warning(&error.to_string()),
     }
     Ok(match (status, signalled) {
         (ExecutionStatus::Cancelled, Some(exit)) => exit,
@@ -180,7 +181,9 @@ fn claim(database: &Path) -> Result<Owner, CliError> {
 }
 
 fn scratch() -> Result<Scratch, CliError> {
-    let parent: PathBuf = std::env::temp_dir();
+    let given: PathBuf = std::env::temp_dir();
+    // Steps look at it from folders of their own.
+    let parent = std::path::absolute(&given).unwrap_or(given);
     let name = format!("wfx-{}-{:08x}", std::process::id(), fastrand::u32(..));
     Scratch::create(&parent, &name).map_err(|error| {
         CliError::new(

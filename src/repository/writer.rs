@@ -359,7 +359,7 @@ impl Worker {
                 self.prune()?;
             }
             self.execute("COMMIT")?;
-            if prune_now {
+            if prune_now && !self.prune_more {
                 self.unpruned.clear();
             }
             Ok(outcomes)
@@ -434,7 +434,9 @@ impl Worker {
         });
         // The commit, not what came after, decided whether more is left; after a failure
         // the next completion starts it again.
-        self.unpruned.clear();
+        if done.is_err() || !self.prune_more {
+            self.unpruned.clear();
+        }
         if done.is_err() {
             self.prune_more = false;
             self.give_back = false;

@@ -131,8 +131,9 @@ struct Driver {
     stored: watch::Receiver<Stored>,
     /// The last version recorded.
     version: u64,
-    /// How to stop the attempt of each step that runs.
-    stops: Vec<Option<CancellationToken>>,
+    /// How to stop the attempt of each step that runs, and the version that holds its
+    /// start: until that is durable it waits.
+    stops: Vec<Option<(u64, CancellationToken)>>,
     kill: CancellationToken,
     tasks: JoinSet<Event>,
     /// The queue did not take the slot; it is still dirty.
@@ -153,16 +154,18 @@ impl Driver {
         while !self.is_over() {
             let patience_left = self.patience_left();
             let event = tokio::select! {
+                // In this order: what a second signal killed was cancelled by the first.
+                biased;
+                () = cancel.gently.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    Event::Cancel(cancel.reason.get().cloned().unwrap_or_default())
+                }
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(event) => event,
                     // A wait for a retry that the end made pointless.
                     Err(fault) if fault.is_cancelled() => continue,
                     Err(fault) => std::panic::resume_unwind(fault.into_panic()),
                 },
-                () = cancel.gently.cancelled(), if !cancelled => {
-                    cancelled = true;
-                    Event::Cancel(cancel.reason.get().cloned().unwrap_or_default())
-                }
                 () = &mut time_up, if !timed_out => {
                     timed_out = true;
                     Event::TimeUp
@@ -210,7 +213,7 @@ impl Driver {
             match effect {
                 Effect::Start { step, attempt } => self.start(step, attempt),
                 Effect::Stop { step } => {
-                    if let Some(stop) = &self.stops[step] {
+                    if let Some((_, stop)) = &self.stops[step] {
                         stop.cancel();
                     }
                 }
@@ -238,7 +241,7 @@ impl Driver {
 
     fn start(&mut self, step: usize, attempt: u32) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
-        self.stops[step] = Some(stop.gently.clone());
+        self.stops[step] = Some((self.version, stop.gently.clone()));
         let attempt = AttemptTask {
             plan: Arc::clone(self.execution.plan()),
             means: Arc::clone(&self.means),
@@ -298,7 +301,8 @@ impl Driver {
 
     /// Whether some attempt is past waiting for its start to be durable.
     fn attempts_running(&self) -> bool {
-        self.stored.borrow().version > 0 && self.stops.iter().any(Option::is_some)
+        let durable = self.stored.borrow().version;
+        self.stops.iter().flatten().any(|(start, _)| *start <= durable)
     }
 
     fn report_start(&self) {
