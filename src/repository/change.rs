@@ -39,11 +39,6 @@ impl From<rusqlite::Error> for NotWritten {
 pub(super) struct Unfinished(HashMap<String, i64>);
 
 impl Unfinished {
-    /// Forgets everything: the rows may be others now.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// Takes over what a commit made true.
     pub(super) fn apply(&mut self, execution_id: &str, written: Written) {
         if !written.finished {

@@ -518,30 +518,19 @@ impl Worker {
     }
 
     /// A deleted database takes writes into the void, so the place is looked at before
-    /// each transaction. When another database lies there, that one is taken.
-    fn check_place(&mut self) -> Result<(), StoreError> {
+    /// each transaction. Another file there is never taken: the log beside it may be that
+    /// of the first one, and would be written over it.
+    fn check_place(&self) -> Result<(), StoreError> {
         let now = file::identity(&self.path);
         if now.is_some() && now == self.identity {
             return Ok(());
         }
-        if now.is_none() {
-            return Err(StoreError::new(
-                StoreErrorKind::Gone,
-                format!(
-                    "cannot write to the database {}: the file was deleted or emptied",
-                    self.path.display()
-                ),
-            )
-            .with_hint("put it back; what is not stored yet is kept and tried again"));
-        }
-        self.connection = connection::open_writable(
-            &self.path,
-            self.options.durability,
-            self.options.busy_timeout,
-        )?;
-        self.identity = now;
-        self.unfinished.clear();
-        Ok(())
+        let what = if now.is_none() { "deleted or emptied" } else { "replaced by another" };
+        Err(StoreError::new(
+            StoreErrorKind::Gone,
+            format!("cannot write to the database {}: the file was {what}", self.path.display()),
+        )
+        .with_hint("put it back; what is not stored yet is kept and tried again"))
     }
 
     fn rollback(&self) {

@@ -253,17 +253,25 @@ fn a_database_deleted_under_the_writer_is_told() {
 }
 
 #[test]
-fn another_database_in_its_place_is_taken() {
+fn another_database_in_its_place_is_left_alone() {
     let place = Place::new();
     let writer = open(&place.path);
     store(&writer, "before", ExecutionStatus::Success, 1);
-    for suffix in ["", "-wal", "-shm"] {
-        fs::remove_file(place.beside(suffix)).unwrap();
-    }
-    open(&place.path).close().unwrap();
-    store(&writer, "after", ExecutionStatus::Success, 2);
-    assert_eq!(ids(&place), ["after"]);
-    writer.close().unwrap();
+    let other = Place::new();
+    open(&other.path).close().unwrap();
+    fs::rename(&other.path, &place.path).unwrap();
+    let content = fs::read(&place.path).unwrap();
+    let slot = Slot::new("after".to_owned());
+    slot.record(creation(1, head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&slot));
+    let health = writer.health();
+    until(
+        "the writer fails",
+        || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == StoreErrorKind::Gone),
+    );
+    assert!(slot.is_dirty());
+    assert_eq!(fs::read(&place.path).unwrap(), content);
+    assert!(writer.close().is_err());
 }
 
 #[test]
