@@ -18,7 +18,7 @@ use crate::terminal;
 use crate::workflow::definition::Snapshot;
 use crate::workflow::engine::{Cancel, Means, RunError};
 use crate::workflow::environment;
-use crate::workflow::execution::Plan;
+use crate::workflow::plan::Plan;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::Observer;
 use crate::workflow::runner::scratch::Scratch;

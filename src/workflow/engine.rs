@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::definition::Work;
 use super::environment::{self, Variables};
-use super::execution::{AttemptEnd, Effect, Event, Execution, IllegalTransition, Moment, Outcome};
+use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
+use super::execution::{Execution, IllegalTransition};
 use super::period::Period;
+use super::plan::Plan;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
 use super::runner::process::{self, Job};
@@ -374,7 +376,7 @@ async fn wait_for(left: Option<Duration>) {
 
 /// One attempt on its own: it waits for its start to be durable, then does its work.
 struct AttemptTask {
-    plan: Arc<super::execution::Plan>,
+    plan: Arc<Plan>,
     means: Arc<Means>,
     observer: Arc<dyn Observer>,
     stored: watch::Receiver<Stored>,

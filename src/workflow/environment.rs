@@ -7,7 +7,8 @@ use std::ffi::{OsStr, OsString};
 use indexmap::IndexMap;
 
 use super::definition::environment_name;
-use super::execution::{Execution, Plan};
+use super::execution::Execution;
+use super::plan::Plan;
 
 /// The file that a step writes its outputs to.
 pub const OUTPUT_FILE: &str = "WFX_OUTPUT";

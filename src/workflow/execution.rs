@@ -11,155 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::definition::{Snapshot, Step, Work};
-use super::graph::{Cycle, Graph};
-use super::record::{
-    Attempt, Captured, Change, Created, ExecutionStatus, Head, Outputs, StepState, StepStatus,
-};
+use super::definition::Work;
+use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
+use super::plan::Plan;
+use super::record::{Attempt, Change, ExecutionStatus, Head, StepState, StepStatus};
 use super::retry;
-use crate::timestamp::Timestamp;
 
 /// What `fail: true` reports; the predecessor's words.
 pub const SIMULATED_FAILURE: &str = "Simulated step failure";
-
-/// What an execution runs, decided before it starts and never changed.
-#[derive(Debug)]
-pub struct Plan {
-    /// Its id everywhere.
-    pub execution_id: String,
-    /// The definition, the parameters and the working folder.
-    pub snapshot: Snapshot,
-    /// Dependencies and order of the steps.
-    pub graph: Graph,
-    /// The columns that never change.
-    pub created: Arc<Created>,
-}
-
-impl Plan {
-    /// Lays out one execution of `snapshot`.
-    ///
-    /// # Errors
-    /// [`Cycle`] when the steps wait for each other, which a checked definition
-    /// never does.
-    pub fn new(
-        execution_id: String,
-        snapshot: Snapshot,
-        replay_of: Option<String>,
-        created_at: Timestamp,
-    ) -> Result<Self, Cycle> {
-        let graph = Graph::of(&snapshot.definition)?;
-        let steps = &snapshot.definition.steps;
-        let in_order = || graph.order.iter().map(|&index| &steps[index]);
-        let created = Arc::new(Created {
-            workflow_id: snapshot.definition.id.clone(),
-            created_at,
-            step_order: in_order().map(|step| step.name.clone()).collect(),
-            depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
-            replay_of,
-            input_snapshot: serde_json::json!(snapshot).to_string(),
-        });
-        Ok(Self { execution_id, snapshot, graph, created })
-    }
-
-    /// The step at `index` of the list.
-    #[must_use]
-    pub fn step(&self, index: usize) -> &Step {
-        &self.snapshot.definition.steps[index]
-    }
-
-    /// The row key of the step at `index` of the list.
-    #[must_use]
-    pub fn position(&self, index: usize) -> u32 {
-        u32::try_from(self.graph.position[index]).unwrap_or(u32::MAX)
-    }
-}
-
-/// When an event happens, and the randomness that it may use.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// By the wall clock.
-    pub now: Timestamp,
-    /// By a monotonic clock with any origin that stays the same for one process.
-    pub monotonic: Duration,
-    /// Evenly drawn from 0 to 1.
-    pub jitter: f64,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The process that will run it begins.
-    Begin,
-    /// An attempt that [`Effect::Start`] asked for is over.
-    AttemptEnded(usize, AttemptEnd),
-    /// The wait that [`Effect::Retry`] asked for is over.
-    RetryDue(usize),
-    /// Somebody wants it ended, and why.
-    Cancel(String),
-    /// The `timeout` of the workflow is over.
-    TimeUp,
-}
-
-/// How one attempt went.
-#[derive(Debug, Clone)]
-pub struct AttemptEnd {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it hands on, whether it succeeded or not.
-    pub outputs: Outputs,
-    /// When its work began.
-    pub started_at: Timestamp,
-    /// How long its work took, by the monotonic clock.
-    pub duration: Duration,
-    /// The exit status of its process.
-    pub exit_code: Option<i32>,
-    /// The end of its standard output.
-    pub stdout: Captured,
-    /// The end of its standard error.
-    pub stderr: Captured,
-}
-
-/// How one attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Done.
-    Success,
-    /// Not done, and why.
-    Failed(String),
-    /// Ended because [`Effect::Stop`] said so.
-    Stopped,
-}
-
-/// Something to be done by the driver, in the order given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// Begin the work of an attempt, once everything up to now is durable.
-    Start {
-        /// Which step.
-        step: usize,
-        /// From 1.
-        attempt: u32,
-    },
-    /// End the running attempt of a step; [`Event::AttemptEnded`] follows.
-    Stop {
-        /// Which step.
-        step: usize,
-    },
-    /// Send [`Event::RetryDue`] after `wait`.
-    Retry {
-        /// Which step.
-        step: usize,
-        /// How long from now.
-        wait: Duration,
-    },
-    /// A step reached its end.
-    StepEnded {
-        /// Which step.
-        step: usize,
-    },
-    /// The execution reached its end.
-    Ended,
-}
 
 /// An event that cannot happen in this state: a fault of wfx, never of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -555,22 +414,6 @@ impl Execution {
         match &self.steps[step].error {
             Some(error) => format!("step `{name}` failed: {error}"),
             None => format!("step `{name}` failed"),
-        }
-    }
-}
-
-impl AttemptEnd {
-    /// An attempt that took no time and no process.
-    #[must_use]
-    pub fn instant(outcome: Outcome, at: Timestamp) -> Self {
-        Self {
-            outcome,
-            outputs: Outputs::new(),
-            started_at: at,
-            duration: Duration::ZERO,
-            exit_code: None,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Workflows: what they are, how they run, what became of them.
 //!
 //! Pure: [`document`] (text → tree with places), [`check`] (tree → definition, all
-//! problems at once), [`problem`], [`definition`], [`graph`], [`execution`] (the state machine),
-//! [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
+//! problems at once), [`problem`], [`definition`], [`graph`], [`plan`], [`execution`] (the
+//! state machine) with its [`event`]s, [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
 //! one execution, [`supervisor`] starts many, [`runner`] performs one step.
 
 pub mod check;
@@ -10,9 +10,11 @@ pub mod definition;
 pub mod document;
 pub mod engine;
 pub mod environment;
+pub mod event;
 pub mod execution;
 pub mod graph;
 pub mod period;
+pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod report;

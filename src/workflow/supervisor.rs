@@ -6,8 +6,9 @@ use uuid::{NoContext, Uuid};
 
 use super::definition::Snapshot;
 use super::engine::{self, Cancel, Means, RunError};
-use super::execution::{Execution, Plan};
+use super::execution::Execution;
 use super::graph::Cycle;
+use super::plan::Plan;
 use super::record::ExecutionStatus;
 use super::report::Observer;
 use crate::clock;

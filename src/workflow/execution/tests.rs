@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::workflow::definition::{Definition, Parameters, Retry};
+use crate::timestamp::Timestamp;
+use crate::workflow::definition::{Definition, Parameters, Retry, Snapshot, Step};
 use crate::workflow::period::Period;
 
 fn step(name: &str, depends_on: &[&str]) -> Step {

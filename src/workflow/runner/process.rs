@@ -27,7 +27,7 @@ use super::tail::Tail;
 use crate::clock;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
-use crate::workflow::execution::{AttemptEnd, Outcome};
+use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::period::Period;
 use crate::workflow::record::{Captured, Outputs};
 use crate::workflow::report::Stream;

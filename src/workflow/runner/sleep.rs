@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Stop;
 use crate::clock;
-use crate::workflow::execution::{AttemptEnd, Outcome};
+use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::period::Period;
 
 /// Waits `period`, at most `timeout`.

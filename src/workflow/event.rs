@@ -1,0 +1,109 @@
+//! What comes into the state machine of an execution and what goes out of it.
+
+use std::time::Duration;
+
+use super::record::{Captured, Outputs};
+use crate::timestamp::Timestamp;
+
+/// When an event happens, and the randomness that it may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// By the wall clock.
+    pub now: Timestamp,
+    /// By a monotonic clock with any origin that stays the same for one process.
+    pub monotonic: Duration,
+    /// Evenly drawn from 0 to 1.
+    pub jitter: f64,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The process that will run it begins.
+    Begin,
+    /// An attempt that [`Effect::Start`] asked for is over.
+    AttemptEnded(usize, AttemptEnd),
+    /// The wait that [`Effect::Retry`] asked for is over.
+    RetryDue(usize),
+    /// Somebody wants it ended, and why.
+    Cancel(String),
+    /// The `timeout` of the workflow is over.
+    TimeUp,
+}
+
+/// How one attempt went.
+#[derive(Debug, Clone)]
+pub struct AttemptEnd {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it hands on, whether it succeeded or not.
+    pub outputs: Outputs,
+    /// When its work began.
+    pub started_at: Timestamp,
+    /// How long its work took, by the monotonic clock.
+    pub duration: Duration,
+    /// The exit status of its process.
+    pub exit_code: Option<i32>,
+    /// The end of its standard output.
+    pub stdout: Captured,
+    /// The end of its standard error.
+    pub stderr: Captured,
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Not done, and why.
+    Failed(String),
+    /// Ended because [`Effect::Stop`] said so.
+    Stopped,
+}
+
+/// Something to be done by the driver, in the order given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Begin the work of an attempt, once everything up to now is durable.
+    Start {
+        /// Which step.
+        step: usize,
+        /// From 1.
+        attempt: u32,
+    },
+    /// End the running attempt of a step; [`Event::AttemptEnded`] follows.
+    Stop {
+        /// Which step.
+        step: usize,
+    },
+    /// Send [`Event::RetryDue`] after `wait`.
+    Retry {
+        /// Which step.
+        step: usize,
+        /// How long from now.
+        wait: Duration,
+    },
+    /// A step reached its end.
+    StepEnded {
+        /// Which step.
+        step: usize,
+    },
+    /// The execution reached its end.
+    Ended,
+}
+
+impl AttemptEnd {
+    /// An attempt that took no time and no process.
+    #[must_use]
+    pub fn instant(outcome: Outcome, at: Timestamp) -> Self {
+        Self {
+            outcome,
+            outputs: Outputs::new(),
+            started_at: at,
+            duration: Duration::ZERO,
+            exit_code: None,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        }
+    }
+}
