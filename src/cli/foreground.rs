@@ -77,7 +77,10 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);
     drop(owner);
     let status = result.map_err(|error| gave_up(&error, &execution_id))?;
-    closed?;
+    // It is stored; what failed after that is retention.
+    if let Err(error) = closed {
+        context.ui.warning(&error.to_string());
+    }
     // The execution has ended and is stored, whatever can still be shown of it.
     match detail.transpose() {
         Ok(Some(Some(detail))) => match context.ui.execution_summary(&detail) {

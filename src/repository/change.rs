@@ -145,7 +145,7 @@ fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<()
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
                updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8
-             WHERE seq = ?1 AND completed_at IS NULL",
+             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9",
         )?
         .execute(params![
             seq,
@@ -156,17 +156,24 @@ fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<()
             head.steps_completed,
             owner(head),
             head.error,
+            head.owner,
         ])?;
     if changed > 0 {
         return Ok(());
     }
     let stored = connection
-        .prepare_cached("SELECT status FROM workflow_executions WHERE seq = ?1")?
-        .query_row([seq], |row| Ok(row.get::<_, Text<ExecutionStatus>>(0)?.0))
+        .prepare_cached("SELECT status, owner FROM workflow_executions WHERE seq = ?1")?
+        .query_row([seq], |row| {
+            Ok((row.get::<_, Text<ExecutionStatus>>(0)?.0, row.get::<_, Option<String>>(1)?))
+        })
         .optional()?;
     match stored {
-        Some(status) if status == head.status => Ok(()),
-        Some(status) => Err(refused(format!(
+        Some((status, owner)) if !status.is_terminal() => Err(refused(format!(
+            "the execution was taken over by {}",
+            owner.as_deref().unwrap_or("nobody")
+        ))),
+        Some((status, _)) if status == head.status => Ok(()),
+        Some((status, _)) => Err(refused(format!(
             "the execution has ended as {status} and cannot be {}",
             head.status
         ))),
@@ -244,7 +251,9 @@ fn update_step(
             "step {position} of the execution has ended as {status} and cannot be {}",
             state.status
         ))),
-        None => Err(refused(format!("the execution has no step {position} in the database"))),
+        None => {
+            Err(refused(format!("step {position} of the execution was deleted from the database")))
+        }
     }
 }
 

@@ -30,6 +30,12 @@ pub(super) struct Identity {
     inode: u64,
 }
 
+impl Identity {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
 /// Held while a file is looked for or made: see [`create`].
 static MAKING: Mutex<()> = Mutex::new(());
 
@@ -128,7 +134,12 @@ pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {
 /// Which file lies at `path` now; an emptied one counts as none.
 pub(super) fn identity(path: &Path) -> Option<Identity> {
     let metadata = fs::metadata(path).ok()?;
-    (metadata.len() > 0).then(|| Identity { device: metadata.dev(), inode: metadata.ino() })
+    (metadata.len() > 0).then(|| Identity::of(&metadata))
+}
+
+/// Which file lies at `path` now, empty or not.
+pub(super) fn identity_of(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|metadata| Identity::of(&metadata))
 }
 
 /// The file that SQLite or wfx keeps next to the database under a longer name.

@@ -1,10 +1,12 @@
 //! The database: the one module that speaks SQL.
 //!
-//! - [`writer`]: one thread, a bounded [`queue`] of [`slot`]s, group commit;
+//! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
+//!   group commit, a look whether the files are still in their [`place`];
 //!   [`change`] writes one execution's change, [`prune`] deletes executions
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
+//! - [`cancel`]: requests to end executions of other processes
 //! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
 //! - [`liveness`]: which process runs what
@@ -15,16 +17,19 @@ pub mod slot;
 pub mod writer;
 
 mod backup;
+mod cancel;
 mod change;
 mod connection;
 mod error;
 mod file;
 mod lineage;
 mod migrate;
+mod place;
 mod predecessor;
 mod prune;
 mod queue;
 mod rows;
+mod worker;
 
 pub use connection::Durability;
 pub use error::{StoreError, StoreErrorKind};

@@ -115,6 +115,11 @@ pub(super) fn size_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
+/// The size of a page, bytes.
+pub(super) fn page_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(pages(connection, "page_size")?).unwrap_or(0))
+}
+
 fn pages(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, pragma, |row| row.get(0))
 }

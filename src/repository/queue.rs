@@ -85,20 +85,15 @@ impl<T> Queue<T> {
     }
 
     /// Takes what waits. Sleeps until there is something, `patience` at most.
-    pub(super) fn next(&self, patience: Option<Duration>) -> Next<T> {
+    pub(super) fn next(&self, patience: Duration) -> Next<T> {
         let mut state = self.lock();
         let idle = |state: &mut State<T>| {
             state.slots.is_empty() && state.tasks.is_empty() && !state.closed
         };
-        if idle(&mut state) && patience != Some(Duration::ZERO) {
+        if idle(&mut state) && !patience.is_zero() {
             state.asleep = true;
-            state = match patience {
-                None => self.wake.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
-                Some(patience) => {
-                    let waited = self.wake.wait_timeout_while(state, patience, idle);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            let waited = self.wake.wait_timeout_while(state, patience, idle);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.asleep = false;
         }
         let count = state.slots.len().min(BATCH_MAX);
@@ -120,6 +115,11 @@ impl<T> Queue<T> {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.wake.notify_all();
+    }
+
+    /// Whether nothing will be added any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// How many slots wait.

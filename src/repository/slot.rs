@@ -18,6 +18,8 @@ pub struct Stored {
     pub version: u64,
     /// The repository will never take this execution, and why.
     pub refused: Option<Arc<StoreError>>,
+    /// Nothing more of it will be stored: it was [withdrawn](Slot::withdraw).
+    pub withdrawn: bool,
 }
 
 /// One execution's place between the engine and the writer.
@@ -33,6 +35,9 @@ struct Unstored {
     change: Option<Change>,
     version: u64,
     queued: bool,
+    /// The writer has taken a change and not told yet what became of it.
+    in_flight: bool,
+    withdrawing: bool,
 }
 
 impl Slot {
@@ -76,6 +81,18 @@ impl Slot {
         self.stored.subscribe()
     }
 
+    /// Asks that what is recorded is not stored after all. [`Stored::withdrawn`] tells
+    /// that it will not be, [`Stored::version`] that a commit under way came first: then
+    /// the slot goes on as if nothing was asked.
+    pub fn withdraw(&self) {
+        let mut unstored = self.lock();
+        unstored.withdrawing = true;
+        if !unstored.in_flight {
+            unstored.change = None;
+            self.stored.send_modify(|stored| stored.withdrawn = true);
+        }
+    }
+
     /// Marks the slot as queued; `false` when it was already.
     pub(super) fn mark_queued(&self) -> bool {
         !std::mem::replace(&mut self.lock().queued, true)
@@ -91,12 +108,20 @@ impl Slot {
         let mut unstored = self.lock();
         unstored.queued = false;
         let version = unstored.version;
-        unstored.change.take().map(|change| (change, version))
+        let change = unstored.change.take()?;
+        unstored.in_flight = true;
+        Some((change, version))
     }
 
     /// Puts back what could not be stored, under what was recorded since.
     pub(super) fn put_back(&self, mut change: Change) {
         let mut unstored = self.lock();
+        unstored.in_flight = false;
+        if unstored.withdrawing {
+            unstored.change = None;
+            self.stored.send_modify(|stored| stored.withdrawn = true);
+            return;
+        }
         if let Some(later) = unstored.change.take() {
             change.merge(later);
         }
@@ -105,16 +130,72 @@ impl Slot {
 
     /// A commit holds everything up to `version`.
     pub(super) fn committed(&self, version: u64) {
+        let mut unstored = self.lock();
+        unstored.in_flight = false;
+        unstored.withdrawing = false;
         self.stored.send_modify(|stored| stored.version = version);
     }
 
     /// No commit will ever hold this execution.
     pub(super) fn refused(&self, error: Arc<StoreError>) {
+        self.lock().in_flight = false;
         self.stored.send_modify(|stored| stored.refused = Some(error));
     }
 
     fn lock(&self) -> MutexGuard<'_, Unstored> {
-        // A panic cannot leave the three fields half changed.
+        // A panic cannot leave the fields half changed.
         self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::Timestamp;
+    use crate::workflow::record::{ExecutionStatus, Head};
+
+    fn change() -> Change {
+        let head = Head {
+            status: ExecutionStatus::Running,
+            started_at: None,
+            completed_at: None,
+            updated_at: Timestamp::from_micros(0),
+            steps_completed: 0,
+            error: None,
+            owner: None,
+        };
+        Change { head, created: None, steps: [].into(), attempts: Vec::new() }
+    }
+
+    fn withdrawn(slot: &Slot) -> bool {
+        slot.stored().borrow().withdrawn
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_never_taken() {
+        let slot = Slot::new("e".to_owned());
+        slot.record(change());
+        slot.withdraw();
+        assert!(withdrawn(&slot) && slot.take().is_none());
+    }
+
+    #[test]
+    fn a_commit_under_way_decides_about_a_withdrawal() {
+        let slot = Slot::new("e".to_owned());
+        slot.record(change());
+        let (taken, version) = slot.take().unwrap();
+        slot.withdraw();
+        assert!(!withdrawn(&slot));
+        slot.put_back(taken);
+        assert!(withdrawn(&slot) && slot.take().is_none());
+
+        let slot = Slot::new("e".to_owned());
+        slot.record(change());
+        slot.take().unwrap();
+        slot.withdraw();
+        slot.committed(version);
+        assert!(!withdrawn(&slot));
+        slot.record(change());
+        assert!(slot.take().is_some());
     }
 }

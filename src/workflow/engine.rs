@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,6 @@ use super::definition::Work;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
-use super::period::Period;
 use super::plan::Plan;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
@@ -70,6 +69,14 @@ impl Cancel {
     }
 }
 
+/// What a task of an execution tells when it is done.
+enum Done {
+    /// An attempt ended; without an end, it never began its work.
+    Attempt(usize, Option<AttemptEnd>),
+    /// A wait for the next attempt is over.
+    Wait(usize),
+}
+
 /// Why an execution could not be brought to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -98,12 +105,14 @@ impl RunError {
     }
 }
 
-/// Runs `execution` to its end, stored.
+/// Runs `execution` to its end, stored. `begin` is [`Event::Begin`] for one that nobody has
+/// stored, [`Event::Resume`] for one that another process began.
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it, or for a fault of wfx.
 pub async fn drive(
     execution: Execution,
+    begin: Event,
     means: &Arc<Means>,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
@@ -116,13 +125,14 @@ pub async fn drive(
         execution,
         means: Arc::clone(means),
         observer: Arc::clone(observer),
-        kill: cancel.now.clone(),
+        kill: cancel.now.child_token(),
         tasks: JoinSet::new(),
         version: 0,
+        is_new: matches!(begin, Event::Begin),
         queue_full: false,
         failing: None,
     };
-    driver.run(cancel).await
+    driver.run(begin, cancel).await
 }
 
 struct Driver {
@@ -137,7 +147,9 @@ struct Driver {
     /// start: until that is durable it waits.
     stops: Vec<Option<(u64, CancellationToken)>>,
     kill: CancellationToken,
-    tasks: JoinSet<Event>,
+    tasks: JoinSet<Done>,
+    /// Nobody has stored it before.
+    is_new: bool,
     /// The queue did not take the slot; it is still dirty.
     queue_full: bool,
     /// The store fails, since when.
@@ -145,15 +157,36 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, cancel: &Cancel) -> Result<ExecutionStatus, RunError> {
-        let mut health = self.means.writer.health();
-        let timeout = self.execution.plan().snapshot.definition.timeout;
-        let time_up = time::sleep(timeout.map_or(Duration::MAX, Period::duration));
-        tokio::pin!(time_up);
-        let (mut timed_out, mut cancelled) = (timeout.is_none(), false);
+    async fn run(mut self, begin: Event, cancel: &Cancel) -> Result<ExecutionStatus, RunError> {
         self.report_start();
-        self.step(Event::Begin)?;
+        let outcome = self.run_to_end(begin, cancel).await;
+        if let Err(RunError::Illegal(_)) = outcome {
+            // Nothing of it is known any more; what runs must not outlive that.
+            self.kill.cancel();
+            while self.has_attempts() {
+                self.next_done().await;
+            }
+        }
+        outcome?;
+        self.report_end();
+        Ok(self.execution.head().status)
+    }
+
+    async fn run_to_end(&mut self, begin: Event, cancel: &Cancel) -> Result<(), RunError> {
+        let mut health = self.means.writer.health();
+        let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
+        self.step(begin)?;
+        let time_left = self.time_left();
+        let time_up = time::sleep(time_left.unwrap_or(Duration::MAX));
+        tokio::pin!(time_up);
+        let mut timed_out = time_left.is_none();
         while !self.is_over() {
+            if let Some(error) = self.lost() {
+                if self.give_up(&error).await? {
+                    return Err(error);
+                }
+                continue;
+            }
             let patience_left = self.patience_left();
             let event = tokio::select! {
                 // In this order: what a second signal killed was cancelled by the first.
@@ -162,39 +195,52 @@ impl Driver {
                     cancelled = true;
                     Event::Cancel(cancel.reason.get().cloned().unwrap_or_default())
                 }
-                Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(event) => event,
-                    // A wait for a retry that the end made pointless.
-                    Err(fault) if fault.is_cancelled() => continue,
-                    Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+                Some(ended) = self.tasks.join_next() => match self.event_of(ended) {
+                    Some(event) => event,
+                    None => continue,
                 },
                 () = &mut time_up, if !timed_out => {
                     timed_out = true;
                     Event::TimeUp
                 }
-                _ = self.stored.changed() => {
-                    self.check_refusal()?;
-                    continue;
-                }
+                _ = self.stored.changed() => continue,
                 Ok(()) = health.changed() => {
                     let health = health.borrow_and_update().clone();
                     self.note_health(health);
-                    self.check_store()?;
                     continue;
                 }
                 () = time::sleep(QUEUE_RETRY), if self.queue_full => {
                     self.enqueue();
                     continue;
                 }
-                () = wait_for(patience_left) => {
-                    self.check_store()?;
-                    continue;
-                }
+                () = wait_for(patience_left) => continue,
             };
             self.step(event)?;
         }
-        self.report_end();
-        Ok(self.execution.head().status)
+        Ok(())
+    }
+
+    /// What is left of the time that the workflow may take.
+    fn time_left(&self) -> Option<Duration> {
+        let limit = self.execution.plan().snapshot.definition.timeout?.duration();
+        let started_at = self.execution.head().started_at;
+        let passed = started_at.map_or(Duration::ZERO, |at| clock::now().since(at));
+        Some(limit.saturating_sub(passed))
+    }
+
+    fn event_of(&mut self, ended: Result<Done, JoinError>) -> Option<Event> {
+        match ended {
+            Ok(Done::Wait(step)) => Some(Event::RetryDue(step)),
+            Ok(Done::Attempt(step, end)) => {
+                self.stops[step] = None;
+                let end =
+                    end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, clock::now()));
+                Some(Event::AttemptEnded(step, end))
+            }
+            // A wait for a retry that the end made pointless.
+            Err(fault) if fault.is_cancelled() => None,
+            Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+        }
     }
 
     /// Ended, and everything of it durable.
@@ -202,10 +248,7 @@ impl Driver {
         self.execution.head().status.is_terminal() && self.stored.borrow().version >= self.version
     }
 
-    fn step(&mut self, event: Event) -> Result<(), RunError> {
-        if let Event::AttemptEnded(step, _) = &event {
-            self.stops[*step] = None;
-        }
+    fn step(&mut self, event: Event) -> Result<(), IllegalTransition> {
         let effects = self.execution.apply(event, self.moment())?;
         self.version = self.slot.record(self.execution.take_change());
         self.enqueue();
@@ -213,7 +256,7 @@ impl Driver {
         self.report_effects(&effects);
         for effect in effects {
             match effect {
-                Effect::Start { step, attempt } => self.start(step, attempt),
+                Effect::Start { step, attempt, elapsed } => self.start(step, attempt, elapsed),
                 Effect::Stop { step } => {
                     if let Some((_, stop)) = &self.stops[step] {
                         stop.cancel();
@@ -222,7 +265,7 @@ impl Driver {
                 Effect::Retry { step, wait } => {
                     self.tasks.spawn(async move {
                         time::sleep(wait).await;
-                        Event::RetryDue(step)
+                        Done::Wait(step)
                     });
                 }
                 Effect::StepEnded { .. } => {}
@@ -241,7 +284,7 @@ impl Driver {
         Moment { now: clock::now(), monotonic: self.means.epoch.elapsed(), jitter: fastrand::f64() }
     }
 
-    fn start(&mut self, step: usize, attempt: u32) {
+    fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
         self.stops[step] = Some((self.version, stop.gently.clone()));
         let attempt = AttemptTask {
@@ -253,16 +296,10 @@ impl Driver {
             variables: environment::of_step(&self.execution, step, attempt, &self.means.inherited),
             step,
             attempt,
+            elapsed,
             stop,
         };
-        self.tasks.spawn(async move { Event::AttemptEnded(step, attempt.run().await) });
-    }
-
-    fn check_refusal(&self) -> Result<(), RunError> {
-        match &self.stored.borrow().refused {
-            Some(error) => Err(RunError::Refused(Arc::clone(error))),
-            None => Ok(()),
-        }
+        self.tasks.spawn(async move { Done::Attempt(step, attempt.run().await) });
     }
 
     fn note_health(&mut self, health: Health) {
@@ -288,17 +325,72 @@ impl Driver {
         Some(self.means.store_timeout.saturating_sub(since.elapsed()))
     }
 
-    fn check_store(&self) -> Result<(), RunError> {
-        let Some((error, _)) = &self.failing else { return Ok(()) };
-        let never_stored = self.stored.borrow().version == 0;
-        if never_stored && !error.may_pass() {
-            return Err(RunError::NotStored(Arc::clone(error)));
+    /// Why it is to be given up, once nothing of it runs that could be waited for.
+    fn lost(&self) -> Option<RunError> {
+        if self.attempts_running() {
+            return None;
         }
-        if self.patience_left() > Some(Duration::ZERO) || self.attempts_running() {
-            return Ok(());
+        let stored = self.stored.borrow();
+        if let Some(error) = &stored.refused {
+            return Some(RunError::Refused(Arc::clone(error)));
         }
-        let error = Arc::clone(error);
-        Err(if never_stored { RunError::NotStored(error) } else { RunError::StoreLost(error) })
+        let (error, _) = self.failing.as_ref()?;
+        let never_stored = self.is_new && stored.version == 0;
+        let patient = self.patience_left() > Some(Duration::ZERO);
+        match (never_stored, patient) {
+            (true, patient) if !patient || !error.may_pass() => {
+                Some(RunError::NotStored(Arc::clone(error)))
+            }
+            (false, false) => Some(RunError::StoreLost(Arc::clone(error))),
+            _ => None,
+        }
+    }
+
+    /// Sees to it that what is stored later, when the database works again, is true of an
+    /// execution that was given up; `false` when a commit under way succeeded after all.
+    async fn give_up(&mut self, error: &RunError) -> Result<bool, IllegalTransition> {
+        match error {
+            RunError::NotStored(_) => {
+                self.slot.withdraw();
+                let known = |stored: &Stored| stored.version > 0 || stored.withdrawn;
+                // The writer, which tells, outlives this.
+                let stored = self.stored.wait_for(known).await;
+                Ok(stored.is_ok_and(|stored| stored.withdrawn))
+            }
+            RunError::StoreLost(_) => {
+                while self.has_attempts() {
+                    for (_, stop) in self.stops.iter().flatten() {
+                        stop.cancel();
+                    }
+                    let event = match self.next_done().await {
+                        Some(Done::Attempt(step, None)) => Event::Withdrawn(step),
+                        Some(Done::Attempt(step, Some(end))) => Event::AttemptEnded(step, end),
+                        Some(Done::Wait(_)) | None => continue,
+                    };
+                    self.step(event)?;
+                }
+                Ok(true)
+            }
+            RunError::Refused(_) | RunError::Illegal(_) => Ok(true),
+        }
+    }
+
+    fn has_attempts(&self) -> bool {
+        self.stops.iter().any(Option::is_some) && !self.tasks.is_empty()
+    }
+
+    /// The next task that is done, when what comes of it is not to be decided any more.
+    async fn next_done(&mut self) -> Option<Done> {
+        match self.tasks.join_next().await? {
+            Ok(done) => {
+                if let Done::Attempt(step, _) = done {
+                    self.stops[step] = None;
+                }
+                Some(done)
+            }
+            Err(fault) if fault.is_cancelled() => None,
+            Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+        }
     }
 
     /// Whether some attempt is past waiting for its start to be durable.
@@ -323,7 +415,7 @@ impl Driver {
         for effect in effects {
             match *effect {
                 Effect::Retry { step, wait } => {
-                    if let Some(failed) = self.execution.last_attempt() {
+                    if let Some(failed) = self.execution.just_ended(step) {
                         self.observer.report(&Report::RetryScheduled {
                             step: &plan.step(step).name,
                             failed,
@@ -335,12 +427,11 @@ impl Driver {
                 }
                 Effect::StepEnded { step } => {
                     let state = &self.execution.steps()[step];
-                    let position = plan.position(step);
                     self.observer.report(&Report::StepEnded {
                         step: &plan.step(step).name,
                         status: state.status,
                         error: state.error.as_deref(),
-                        attempt: self.execution.last_attempt().filter(|a| a.position == position),
+                        attempt: self.execution.just_ended(step),
                         duration: state.duration_ms.map(Duration::from_millis),
                         steps_completed: head.steps_completed,
                         at: head.updated_at,
@@ -384,26 +475,30 @@ struct AttemptTask {
     variables: Result<Variables, environment::Clash>,
     step: usize,
     attempt: u32,
+    elapsed: Duration,
     stop: Stop,
 }
 
 impl AttemptTask {
-    async fn run(mut self) -> AttemptEnd {
+    /// Its end; `None` when it was stopped before its start was durable.
+    async fn run(mut self) -> Option<AttemptEnd> {
         let version = self.version;
         let durable = tokio::select! {
             biased;
             () = self.stop.gently.cancelled() => false,
+            () = self.stop.now.cancelled() => false,
             stored = self.stored.wait_for(|stored| stored.version >= version) => stored.is_ok(),
         };
-        if !durable {
-            return AttemptEnd::instant(Outcome::Stopped, clock::now());
-        }
+        if durable { Some(self.work().await) } else { None }
+    }
+
+    async fn work(self) -> AttemptEnd {
         let plan = Arc::clone(&self.plan);
         let step = plan.step(self.step);
         let (attempt, at) = (self.attempt, clock::now());
         self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
         if let Work::Sleep(period) = step.work {
-            return sleep::run(period, step.timeout, &self.stop).await;
+            return sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
         }
         let variables = match self.variables {
             Ok(variables) => variables,

@@ -21,6 +21,11 @@ pub struct Moment {
 pub enum Event {
     /// The process that will run it begins.
     Begin,
+    /// A process takes over what another left when it died.
+    Resume {
+        /// Somebody wanted it ended meanwhile, and why.
+        cancelled: Option<String>,
+    },
     /// An attempt that [`Effect::Start`] asked for is over.
     AttemptEnded(usize, AttemptEnd),
     /// The wait that [`Effect::Retry`] asked for is over.
@@ -29,6 +34,10 @@ pub enum Event {
     Cancel(String),
     /// The `timeout` of the workflow is over.
     TimeUp,
+    /// The attempt that [`Effect::Start`] asked for is given up before its work began. Only
+    /// for a driver that starts nothing more: whoever resumes the execution finds the step
+    /// as it was before.
+    Withdrawn(usize),
 }
 
 /// How one attempt went.
@@ -59,6 +68,8 @@ pub enum Outcome {
     Failed(String),
     /// Ended because [`Effect::Stop`] said so.
     Stopped,
+    /// The process that ran it died.
+    Lost,
 }
 
 /// Something to be done by the driver, in the order given.
@@ -70,6 +81,8 @@ pub enum Effect {
         step: usize,
         /// From 1.
         attempt: u32,
+        /// How much of a sleep went by before another process died.
+        elapsed: Duration,
     },
     /// End the running attempt of a step; [`Event::AttemptEnded`] follows.
     Stop {

@@ -16,9 +16,13 @@ use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::plan::Plan;
 use super::record::{Attempt, Change, ExecutionStatus, Head, StepState, StepStatus};
 use super::retry;
+use crate::timestamp::Timestamp;
 
 /// What `fail: true` reports; the predecessor's words.
 pub const SIMULATED_FAILURE: &str = "Simulated step failure";
+
+/// Why an attempt ended whose process died.
+const LOST: &str = "wfx ended while it ran";
 
 /// An event that cannot happen in this state: a fault of wfx, never of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,15 +54,30 @@ pub struct Execution {
     /// Steps with a failed attempt behind and another ahead.
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
-    /// The monotonic time of each step's first start.
-    begun: Vec<Option<Duration>>,
+    /// When the last kept attempt of each step ended, as far as another process stored it.
+    attempt_ended_at: Vec<Option<Timestamp>>,
+    /// When each step's first attempt started.
+    begun: Vec<Option<Begun>>,
     ending: Option<Ending>,
     /// The first step that failed the execution.
     failed_by: Option<usize>,
+    /// The first step that a crash left without attempts.
+    interrupted_by: Option<usize>,
     stored_once: bool,
     changed: BTreeSet<usize>,
+    /// Ended attempts that are to be stored.
     ended_attempts: Vec<Attempt>,
-    last_attempt: Option<Attempt>,
+    /// The attempts that the last event ended.
+    just_ended: Vec<Attempt>,
+}
+
+/// When a step's first attempt started.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// In this process, by the monotonic clock: then it started, or was taken over.
+    monotonic: Duration,
+    /// The time before it was taken over, by the wall clock.
+    before: Duration,
 }
 
 impl Execution {
@@ -85,13 +104,15 @@ impl Execution {
             ready: BTreeSet::new(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
+            attempt_ended_at: vec![None; count],
             begun: vec![None; count],
             ending: None,
             failed_by: None,
+            interrupted_by: None,
             stored_once: false,
             changed: (0..count).collect(),
             ended_attempts: Vec::new(),
-            last_attempt: None,
+            just_ended: Vec::new(),
             plan,
         }
     }
@@ -114,10 +135,11 @@ impl Execution {
         &self.steps
     }
 
-    /// The attempt that the last event ended.
+    /// The attempt of this step that the last event ended.
     #[must_use]
-    pub fn last_attempt(&self) -> Option<&Attempt> {
-        self.last_attempt.as_ref()
+    pub fn just_ended(&self, step: usize) -> Option<&Attempt> {
+        let position = self.plan.position(step);
+        self.just_ended.iter().find(|attempt| attempt.position == position)
     }
 
     /// What is not stored yet; nothing of it is given twice.
@@ -146,7 +168,7 @@ impl Execution {
         event: Event,
         moment: Moment,
     ) -> Result<Vec<Effect>, IllegalTransition> {
-        self.last_attempt = None;
+        self.just_ended.clear();
         if self.head.status.is_terminal() {
             return Ok(Vec::new());
         }
@@ -154,6 +176,7 @@ impl Execution {
         let mut effects = Vec::new();
         match event {
             Event::Begin => self.begin(moment),
+            Event::Resume { cancelled } => self.take_over(cancelled, moment, &mut effects)?,
             Event::AttemptEnded(step, end) => {
                 self.attempt_ended(step, end, moment, &mut effects)?;
             }
@@ -166,6 +189,10 @@ impl Execution {
                 self.end_early(Ending::Cancelled(reason), moment, &mut effects)?;
             }
             Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
+            Event::Withdrawn(step) => {
+                self.withdraw(step)?;
+                return Ok(effects);
+            }
         }
         self.schedule(moment, &mut effects)?;
         self.end_if_done(moment, &mut effects);
@@ -196,7 +223,7 @@ impl Execution {
                 let end = AttemptEnd::instant(Outcome::Success, moment.now);
                 self.attempt_ended(step, end, moment, effects)?;
             } else {
-                effects.push(Effect::Start { step, attempt });
+                effects.push(Effect::Start { step, attempt, elapsed: Duration::ZERO });
             }
         }
         Ok(())
@@ -205,11 +232,26 @@ impl Execution {
     fn start(&mut self, step: usize, moment: Moment) -> Result<u32, IllegalTransition> {
         self.go(step, StepStatus::Running)?;
         self.running.insert(step);
-        self.begun[step].get_or_insert(moment.monotonic);
+        self.begun[step]
+            .get_or_insert(Begun { monotonic: moment.monotonic, before: Duration::ZERO });
         let state = &mut self.steps[step];
         state.started_at.get_or_insert(moment.now);
         state.attempt += 1;
         Ok(state.attempt)
+    }
+
+    fn withdraw(&mut self, step: usize) -> Result<(), IllegalTransition> {
+        if !self.running.remove(&step) {
+            return Ok(());
+        }
+        self.go(step, StepStatus::Pending)?;
+        let state = &mut self.steps[step];
+        state.attempt -= 1;
+        if state.attempt == 0 {
+            state.started_at = None;
+            self.begun[step] = None;
+        }
+        Ok(())
     }
 
     fn attempt_ended(
@@ -219,18 +261,25 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
+        let lost = end.outcome == Outcome::Lost;
         let (status, error) = self.judge(&end.outcome);
         let outputs = end.outputs.clone();
         let retry = self.plan.step(step).retry;
         let attempt = self.steps[step].attempt;
-        let again =
-            status == StepStatus::Failed && self.ending.is_none() && attempt < retry.max_attempts;
+        let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
+            && self.ending.is_none()
+            && attempt < retry.max_attempts;
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
         if again {
             self.go(step, StepStatus::Pending)?;
             self.steps[step].error = error;
+            if lost {
+                // Nothing says that it would fail again at once.
+                self.ready.insert(step);
+                return Ok(());
+            }
             self.waiting.insert(step);
             effects.push(Effect::Retry { step, wait: retry::wait(&retry, attempt, moment.jitter) });
             return Ok(());
@@ -246,6 +295,10 @@ impl Execution {
             (Outcome::Stopped, Some(Ending::Cancelled(reason))) => {
                 (StepStatus::Cancelled, Some(reason.clone()))
             }
+            (Outcome::Lost, Some(Ending::Cancelled(reason))) => {
+                (StepStatus::Cancelled, Some(reason.clone()))
+            }
+            (Outcome::Lost, _) => (StepStatus::Interrupted, Some(LOST.to_owned())),
             (Outcome::Stopped, _) => (StepStatus::Failed, Some(self.timeout_text())),
         }
     }
@@ -275,7 +328,7 @@ impl Execution {
         if again || attempt.attempt > 1 || wrote {
             self.ended_attempts.push(attempt.clone());
         }
-        self.last_attempt = Some(attempt);
+        self.just_ended.push(attempt);
     }
 
     fn end_step(
@@ -290,7 +343,8 @@ impl Execution {
         let begun = self.begun[step];
         let state = &mut self.steps[step];
         state.completed_at = Some(moment.now);
-        state.duration_ms = begun.map(|begun| millis(moment.monotonic.saturating_sub(begun)));
+        state.duration_ms = begun
+            .map(|begun| millis(begun.before + moment.monotonic.saturating_sub(begun.monotonic)));
         state.error = error;
         self.head.steps_completed += 1;
         effects.push(Effect::StepEnded { step });
@@ -300,6 +354,10 @@ impl Execution {
             StepStatus::Failed if tolerated => self.release_dependents(step),
             StepStatus::Failed => {
                 self.failed_by.get_or_insert(step);
+                self.skip_dependents(step, moment, effects)?;
+            }
+            StepStatus::Interrupted => {
+                self.interrupted_by.get_or_insert(step);
                 self.skip_dependents(step, moment, effects)?;
             }
             _ => {}
@@ -334,7 +392,11 @@ impl Execution {
             let error = format!(
                 "`{}`, which it depends on, {}",
                 plan.step(because).name,
-                if because == failed { "failed" } else { "was skipped" }
+                match self.steps[because].status {
+                    StepStatus::Skipped => "was skipped",
+                    StepStatus::Interrupted => "was interrupted",
+                    _ => "failed",
+                }
             );
             self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
             doomed.extend(plan.graph.dependents[step].iter().map(|&next| (next, step)));
@@ -351,13 +413,26 @@ impl Execution {
         if self.ending.is_some() {
             return Ok(());
         }
+        self.end_pending(&ending, moment, effects)?;
+        self.ending = Some(ending);
+        effects.extend(self.running.iter().map(|&step| Effect::Stop { step }));
+        Ok(())
+    }
+
+    /// Ends the steps that do not run, with no further attempt.
+    fn end_pending(
+        &mut self,
+        ending: &Ending,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
         let plan = Arc::clone(&self.plan);
         self.ready.clear();
         for &step in &plan.graph.order {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
-            let (status, error) = match &ending {
+            let (status, error) = match ending {
                 Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
                 // Its attempts were made and failed; only the next one was not.
                 Ending::TimedOut if self.waiting.contains(&step) => {
@@ -368,8 +443,6 @@ impl Execution {
             self.end_step(step, status, Some(error), moment, effects)?;
         }
         self.waiting.clear();
-        self.ending = Some(ending);
-        effects.extend(self.running.iter().map(|&step| Effect::Stop { step }));
         Ok(())
     }
 
@@ -377,18 +450,22 @@ impl Execution {
         if (self.head.steps_completed as usize) < self.steps.len() {
             return;
         }
-        let (status, error) = match (&self.ending, self.failed_by) {
-            (Some(Ending::Cancelled(reason)), _) => {
+        let (status, error) = match (&self.ending, self.interrupted_by, self.failed_by) {
+            (Some(Ending::Cancelled(reason)), ..) => {
                 (ExecutionStatus::Cancelled, Some(reason.clone()))
             }
-            (Some(Ending::TimedOut), _) => (ExecutionStatus::Failed, Some(self.timeout_text())),
-            (None, Some(step)) => (ExecutionStatus::Failed, Some(self.failure_text(step))),
-            (None, None) => (ExecutionStatus::Success, None),
+            (_, Some(step), _) => {
+                (ExecutionStatus::Interrupted, Some(self.step_text(step, "was interrupted")))
+            }
+            (Some(Ending::TimedOut), ..) => (ExecutionStatus::Failed, Some(self.timeout_text())),
+            (None, None, Some(step)) => {
+                (ExecutionStatus::Failed, Some(self.step_text(step, "failed")))
+            }
+            (None, None, None) => (ExecutionStatus::Success, None),
         };
         self.head.status = status;
         self.head.error = error;
         self.head.completed_at = Some(moment.now);
-        self.head.owner = None;
         effects.push(Effect::Ended);
     }
 
@@ -409,11 +486,11 @@ impl Execution {
         }
     }
 
-    fn failure_text(&self, step: usize) -> String {
+    fn step_text(&self, step: usize, what: &str) -> String {
         let name = &self.plan.step(step).name;
         match &self.steps[step].error {
-            Some(error) => format!("step `{name}` failed: {error}"),
-            None => format!("step `{name}` failed"),
+            Some(error) => format!("step `{name}` {what}: {error}"),
+            None => format!("step `{name}` {what}"),
         }
     }
 }
@@ -431,6 +508,9 @@ fn may_become(from: StepStatus, to: StepStatus) -> bool {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+mod resume;
+pub use resume::{Recorded, RecordedStep};
 
 #[cfg(test)]
 mod tests;

@@ -193,7 +193,7 @@ pub struct Head {
     pub steps_completed: u32,
     /// Why it did not succeed.
     pub error: Option<String>,
-    /// The process that runs it, see `repository::liveness`; none once it ended.
+    /// The process that runs it, see `repository::liveness`; stored until it ends.
     pub owner: Option<String>,
 }
 

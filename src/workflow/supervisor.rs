@@ -6,6 +6,7 @@ use uuid::{NoContext, Uuid};
 
 use super::definition::Snapshot;
 use super::engine::{self, Cancel, Means, RunError};
+use super::event::Event;
 use super::execution::Execution;
 use super::graph::Cycle;
 use super::plan::Plan;
@@ -49,7 +50,7 @@ impl Supervisor {
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
-        engine::drive(execution, &self.means, observer, cancel).await
+        engine::drive(execution, Event::Begin, &self.means, observer, cancel).await
     }
 }
 

@@ -211,6 +211,8 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
     assert_eq!(place.list()["total"], 1);
     drop(input);
     holder.wait().unwrap();
+    // What was given up is not stored later either.
+    assert_eq!(place.list()["total"], 1);
     assert_eq!(Ran::of(place.wfx(["exec"]).arg(&file)).code, Some(0));
 }
 

@@ -14,5 +14,6 @@ mod output;
 mod predecessor;
 mod readme;
 mod signals;
+mod store;
 mod terminal;
 mod values;

@@ -62,6 +62,18 @@ fn a_second_signal_kills_what_will_not_end() {
 }
 
 #[test]
+fn two_signals_at_once_are_a_cancel_that_kills() {
+    let place = Place::new();
+    let running = start(&place, LONG);
+    running.signal("HUP");
+    running.signal("TERM");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(143), "{ran:?}");
+    assert_eq!(place.show("@1")["execution"]["status"], "cancelled");
+    nobody_is_left(&place);
+}
+
+#[test]
 fn what_the_caller_ignores_stays_ignored() {
     let place = Place::new();
     let file = place.write(

@@ -1,0 +1,123 @@
+//! Whether the files of an open database are still those that were opened. SQLite does
+//! not look: a deleted database takes writes into the void, and over a truncated log it
+//! writes frames that nobody will find.
+
+use std::fs::{self, File};
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::error::{StoreError, StoreErrorKind};
+use super::file::{self, Identity};
+
+/// Before the first frame of a log, bytes (<https://www.sqlite.org/fileformat2.html#walformat>).
+const LOG_HEADER_BYTES: u64 = 32;
+/// Before the page of each frame, bytes.
+const FRAME_HEADER_BYTES: u64 = 24;
+/// One of the two equal copies of its header that the log's index begins with
+/// (<https://www.sqlite.org/walformat.html#the_wal_index_header>).
+const INDEX_HEADER_BYTES: usize = 48;
+/// Where in it the number of frames stands, in native byte order.
+const FRAMES_AT: usize = 16;
+
+/// The files of a database that this process has opened.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    page_bytes: u64,
+    database: Option<Identity>,
+    log: Companion,
+    index: Companion,
+    /// Never closed: that would drop every lock of this process on the file.
+    index_file: Option<ManuallyDrop<File>>,
+}
+
+/// A file beside the database. It comes with the first transaction, and stays for as
+/// long as anybody has the database open.
+#[derive(Debug)]
+struct Companion {
+    path: PathBuf,
+    seen: Option<Identity>,
+}
+
+impl Companion {
+    fn check(&mut self) -> bool {
+        let now = file::identity_of(&self.path);
+        if self.seen.is_none() {
+            self.seen = now;
+        }
+        now == self.seen
+    }
+}
+
+impl Place {
+    /// The files at `path`, of a database with pages of `page_bytes`.
+    pub(super) fn new(path: &Path, page_bytes: u64) -> Self {
+        let companion = |suffix| Companion { path: file::beside(path, suffix), seen: None };
+        Self {
+            path: path.to_owned(),
+            page_bytes,
+            database: file::identity(path),
+            log: companion("-wal"),
+            index: companion("-shm"),
+            index_file: None,
+        }
+    }
+
+    /// Refuses files that somebody took away. Another file in their place is never taken:
+    /// the log may belong to the first one and would be written over the second.
+    ///
+    /// # Errors
+    /// Of kind `Gone`.
+    pub(super) fn check(&mut self) -> Result<(), StoreError> {
+        let now = file::identity(&self.path);
+        if now.is_none() {
+            return Err(self.gone("the file was deleted or emptied"));
+        }
+        if now != self.database {
+            return Err(self.gone("the file was replaced by another"));
+        }
+        if !self.log.check() {
+            return Err(self.gone("its write-ahead log (-wal) was deleted or replaced"));
+        }
+        if !self.index.check() {
+            return Err(self.gone("the index of its log (-shm) was deleted or replaced"));
+        }
+        let (Some(frames), Ok(log)) = (self.frames(), fs::metadata(&self.log.path)) else {
+            return Ok(());
+        };
+        let expected = LOG_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + self.page_bytes);
+        if frames > 0 && log.len() < expected {
+            return Err(self.gone(&format!(
+                "its write-ahead log was cut to {} of {expected} bytes; what was stored since \
+                 it was last copied into the database is lost",
+                log.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// How many frames of the log are valid; `None` while it cannot be told.
+    fn frames(&mut self) -> Option<u64> {
+        if self.index_file.is_none() {
+            self.index_file = File::open(&self.index.path).ok().map(ManuallyDrop::new);
+        }
+        let mut bytes = [0; 2 * INDEX_HEADER_BYTES];
+        self.index_file.as_ref()?.read_exact_at(&mut bytes, 0).ok()?;
+        let (first, second) = bytes.split_at(INDEX_HEADER_BYTES);
+        // Somebody is writing it.
+        if first != second {
+            return None;
+        }
+        let frames = first[FRAMES_AT..FRAMES_AT + 4].try_into().ok()?;
+        Some(u64::from(u32::from_ne_bytes(frames)))
+    }
+
+    fn gone(&self, what: &str) -> StoreError {
+        StoreError::new(
+            StoreErrorKind::Gone,
+            format!("cannot write to the database {}: {what}", self.path.display()),
+        )
+        .with_hint("put it back as it was; what is not stored yet is kept and tried again")
+    }
+}

@@ -1,0 +1,519 @@
+//! The thread of the [writer](super::writer): takes what waits, stores it in one
+//! transaction, answers after the commit, prunes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc as asynchronous, watch};
+
+use super::change::{self, NotWritten, Unfinished, Written};
+use super::error::{StoreError, StoreErrorKind};
+use super::place::Place;
+use super::prune::{self, Purged};
+use super::queue::{Next, Queue};
+use super::slot::Slot;
+use super::writer::{Health, WriterOptions};
+use super::{cancel, reader};
+use crate::clock;
+use crate::workflow::record::{Change, ExecutionDetail};
+
+/// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
+const BACKOFF: Duration = Duration::from_millis(20);
+/// The longest wait: a database that works again is noticed within it.
+const BACKOFF_MAX: Duration = Duration::from_millis(250);
+/// How long a commit waits for other processes before that is told as a failure.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// So often the writer looks at the files and for requests, if nothing else wakes it.
+const LOOK: Duration = Duration::from_millis(500);
+/// So many completions are pruned with the commit that stores them.
+const FEW: usize = 4;
+/// When nothing came for so long, what retention has put off is done.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// What the thread is asked for beside storing.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Delete executions.
+    Purge(Purge),
+    /// Read what is stored of an execution.
+    Detail {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
+    },
+    /// Watch for requests to cancel executions of `owner`.
+    WatchCancels {
+        /// The process that runs them.
+        owner: String,
+        /// Where their ids go.
+        sender: asynchronous::UnboundedSender<String>,
+    },
+}
+
+/// A purge under way.
+#[derive(Debug)]
+pub(super) struct Purge {
+    seqs: Vec<i64>,
+    next: usize,
+    deleted: u64,
+    /// The database's size before, once known.
+    size_bytes: Option<u64>,
+    told: mpsc::Sender<Told>,
+}
+
+impl Purge {
+    pub(super) fn new(seqs: Vec<i64>, told: mpsc::Sender<Told>) -> Self {
+        Self { seqs, next: 0, deleted: 0, size_bytes: None, told }
+    }
+}
+
+/// How a purge goes.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// So many are deleted so far.
+    Deleted(u64),
+    /// It is over.
+    Ended(Result<Purged, StoreError>),
+}
+
+/// One slot's part of a batch.
+struct Item {
+    slot: Arc<Slot>,
+    change: Change,
+    version: u64,
+}
+
+/// Why a batch is not committed.
+enum NotCommitted {
+    /// Deleting what retention asks for failed: without it the batch may still be stored.
+    Pruning,
+    Failed(StoreError),
+}
+
+/// What lives on the thread.
+pub(super) struct Worker {
+    path: PathBuf,
+    connection: Connection,
+    place: Place,
+    options: WriterOptions,
+    queue: Arc<Queue<Task>>,
+    health: watch::Sender<Health>,
+    unfinished: Unfinished,
+    /// What completed since retention last deleted, in that order.
+    unpruned: Vec<i64>,
+    /// Retention has more to delete than one transaction may, or time to do it.
+    prune_more: bool,
+    /// Why retention could not delete the last time.
+    prune_error: Option<StoreError>,
+    /// Free pages are to go back to the file system.
+    give_back: bool,
+    cancels: Option<cancel::Watch>,
+    looked_at: Instant,
+}
+
+impl Worker {
+    pub(super) fn new(
+        path: &Path,
+        connection: Connection,
+        options: WriterOptions,
+        queue: Arc<Queue<Task>>,
+        health: watch::Sender<Health>,
+    ) -> Result<Self, StoreError> {
+        let page_bytes = prune::page_bytes(&connection)
+            .map_err(|error| StoreError::sqlite("open", path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            place: Place::new(path, page_bytes),
+            connection,
+            options,
+            queue,
+            health,
+            unfinished: Unfinished::default(),
+            unpruned: Vec::new(),
+            prune_more: false,
+            prune_error: None,
+            give_back: false,
+            cancels: None,
+            looked_at: clock::monotonic(),
+        })
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), StoreError> {
+        let mut backoff = BACKOFF;
+        let mut purge: Option<Purge> = None;
+        loop {
+            let tidying = self.prune_more || self.give_back;
+            let deferred = !self.unpruned.is_empty();
+            let patience = match (tidying, deferred) {
+                _ if purge.is_some() => Duration::ZERO,
+                (true, _) if self.prune_error.is_some() => BACKOFF_MAX,
+                (true, _) => Duration::ZERO,
+                (false, true) => IDLE,
+                (false, false) => LOOK,
+            };
+            let Next { slots, task, closed } = self.queue.next(patience);
+            if deferred && slots.is_empty() {
+                self.prune_more = true;
+            }
+            let tidying = self.prune_more || self.give_back;
+            if closed && slots.is_empty() && task.is_none() && purge.is_none() && !tidying {
+                return Ok(());
+            }
+            if let Err(error) = self.store(slots) {
+                self.fails(error.clone());
+                // The last attempt is made after the queue is closed.
+                if closed {
+                    return Err(error);
+                }
+                self.queue.pause(backoff);
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+            } else {
+                backoff = BACKOFF;
+            }
+            match task {
+                Some(Task::Purge(next)) if purge.is_none() => purge = Some(next),
+                // One at a time; it comes again.
+                Some(Task::Purge(next)) => drop(self.queue.push_task(Task::Purge(next))),
+                Some(Task::Detail { execution_id, answer }) => {
+                    let detail = reader::detail(&self.connection, &execution_id)
+                        .map_err(|error| StoreError::sqlite("read", &self.path, &error));
+                    // The asker may be gone.
+                    let _ = answer.send(detail);
+                }
+                Some(Task::WatchCancels { owner, sender }) => {
+                    self.cancels = Some(cancel::Watch::new(owner, sender));
+                }
+                None => {}
+            }
+            if self.looked_at.elapsed() >= LOOK {
+                self.look();
+            }
+            if let Some(current) = purge.take() {
+                purge = self.purge(current);
+            } else if self.prune_more || self.give_back {
+                self.tidy();
+                if let (true, Some(error)) = (closed, &self.prune_error) {
+                    return Err(error.clone());
+                }
+            }
+        }
+    }
+
+    /// Looks whether the files are still there, and whether somebody wants something
+    /// cancelled.
+    fn look(&mut self) {
+        self.looked_at = clock::monotonic();
+        if let Err(error) = self.place.check() {
+            self.fails(error);
+            return;
+        }
+        // What waits is tried again by itself, and tells then.
+        if self.queue.len() == 0 {
+            self.works();
+        }
+        if let Some(watch) = &mut self.cancels {
+            // A database that cannot be read fails to be written as well, which tells.
+            let _ = watch.look(&self.connection);
+        }
+    }
+
+    fn fails(&self, error: StoreError) {
+        self.health.send_replace(Health::Failing { error: Arc::new(error) });
+    }
+
+    /// Stores what the slots hold. On a failure everything is back in the queue.
+    fn store(&mut self, slots: Vec<Arc<Slot>>) -> Result<(), StoreError> {
+        let batch: Vec<Item> = slots
+            .into_iter()
+            .filter_map(|slot| {
+                let (change, version) = slot.take()?;
+                Some(Item { slot, change, version })
+            })
+            .collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.commit(&batch) {
+            Ok(outcomes) => {
+                for (item, outcome) in batch.into_iter().zip(outcomes) {
+                    match outcome {
+                        Ok(written) => {
+                            self.unfinished.apply(item.slot.execution_id(), written);
+                            item.slot.committed(item.version);
+                        }
+                        Err(error) => item.slot.refused(Arc::new(error)),
+                    }
+                }
+                self.works();
+                Ok(())
+            }
+            Err(error) => {
+                let slots = batch.into_iter().map(|item| {
+                    item.slot.put_back(item.change);
+                    item.slot
+                });
+                self.queue.put_back(slots.collect::<Vec<_>>().into_iter());
+                Err(error)
+            }
+        }
+    }
+
+    fn works(&self) {
+        self.health.send_if_modified(|health| {
+            let was_failing = matches!(health, Health::Failing { .. });
+            *health = Health::Working;
+            was_failing
+        });
+    }
+
+    /// Writes the batch in one transaction, with what retention deletes for it; if that
+    /// cannot be deleted, without.
+    fn commit(&mut self, batch: &[Item]) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+        let outcome = match self.try_commit(batch, true) {
+            Err(NotCommitted::Pruning) => self.try_commit(batch, false),
+            outcome => outcome,
+        };
+        outcome.map_err(|why| match why {
+            NotCommitted::Failed(error) => error,
+            NotCommitted::Pruning => self.prune_error.clone().unwrap_or_else(|| {
+                StoreError::new(StoreErrorKind::Io, "cannot prune the database")
+            }),
+        })
+    }
+
+    fn try_commit(
+        &mut self,
+        batch: &[Item],
+        may_prune: bool,
+    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
+        self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
+        let outcome = self.write_and_prune(batch, may_prune);
+        if outcome.is_err() {
+            self.rollback();
+        }
+        outcome
+    }
+
+    fn write_and_prune(
+        &mut self,
+        batch: &[Item],
+        may_prune: bool,
+    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
+        let path = self.path.clone();
+        let failed = |error: rusqlite::Error| {
+            NotCommitted::Failed(StoreError::sqlite("write to", &path, &error))
+        };
+        let outcomes = self.write_batch(batch)?;
+        let completed: Vec<i64> = outcomes
+            .iter()
+            .flatten()
+            .filter_map(|written| written.finished.then_some(written.seq))
+            .collect();
+        let prune_now = may_prune && self.is_prune_due(&completed);
+        if prune_now && let Err(error) = self.prune(&completed) {
+            self.prune_error = Some(StoreError::sqlite("prune", &path, &error));
+            self.prune_more = true;
+            return Err(NotCommitted::Pruning);
+        }
+        self.execute("COMMIT").map_err(failed)?;
+        if prune_now && !self.prune_more {
+            self.unpruned.clear();
+        } else if self.retention().is_some() {
+            self.unpruned.extend(completed);
+        }
+        Ok(outcomes)
+    }
+
+    /// First as if nothing could be refused; when something is, again with a savepoint
+    /// for each item.
+    fn write_batch(
+        &mut self,
+        batch: &[Item],
+    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
+        let path = self.path.clone();
+        let failed = |error: rusqlite::Error| {
+            NotCommitted::Failed(StoreError::sqlite("write to", &path, &error))
+        };
+        match self.write_all(batch) {
+            Ok(written) => Ok(written.into_iter().map(Ok).collect()),
+            Err(NotWritten::Failed(error)) => Err(failed(error)),
+            Err(NotWritten::Refused(_)) => {
+                self.rollback();
+                self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
+                self.write_each(batch).map_err(failed)
+            }
+        }
+    }
+
+    fn write_all(&self, batch: &[Item]) -> Result<Vec<Written>, NotWritten> {
+        batch.iter().map(|item| self.write(item)).collect()
+    }
+
+    fn write_each(&self, batch: &[Item]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for item in batch {
+            self.execute("SAVEPOINT item")?;
+            outcomes.push(match self.write(item) {
+                Ok(written) => Ok(written),
+                Err(NotWritten::Refused(error)) => {
+                    self.execute("ROLLBACK TO item")?;
+                    Err(error)
+                }
+                Err(NotWritten::Failed(error)) => return Err(error),
+            });
+            self.execute("RELEASE item")?;
+        }
+        Ok(outcomes)
+    }
+
+    fn write(&self, item: &Item) -> Result<Written, NotWritten> {
+        change::write(&self.connection, &self.unfinished, item.slot.execution_id(), &item.change)
+    }
+
+    /// How many finished executions are kept, if not all.
+    fn retention(&self) -> Option<u64> {
+        self.options.retention.filter(|retention| *retention > 0)
+    }
+
+    /// Whether retention is to delete now: one by one as they complete; many at a time when
+    /// there are many, which costs a fraction of the pages.
+    fn is_prune_due(&self, completed: &[i64]) -> bool {
+        if completed.is_empty() || self.retention().is_none() || self.prune_error.is_some() {
+            return false;
+        }
+        let count = self.unpruned.len() + completed.len();
+        count <= FEW || count >= prune::WORTH_DELETING
+    }
+
+    /// Deletes what retention asks for, inside the transaction under way, which stores
+    /// that `completed` did.
+    fn prune(&mut self, completed: &[i64]) -> rusqlite::Result<()> {
+        let Some(retention) = self.retention() else { return Ok(()) };
+        let pruned = if completed.is_empty() {
+            prune::retain(&self.connection, retention, &self.unpruned)?
+        } else {
+            let all = [&self.unpruned, completed].concat();
+            prune::retain(&self.connection, retention, &all)?
+        };
+        self.prune_more = pruned.more;
+        if pruned.executions > 0 {
+            self.give_back = prune::is_worth_giving_back(&self.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with what retention left over, one transaction's worth. After a failure it
+    /// is tried again later.
+    fn tidy(&mut self) {
+        let pruning = self.prune_more;
+        let done = self.begin(LOCK_PATIENCE).and_then(|()| {
+            let outcome = if pruning {
+                self.prune(&[])
+            } else {
+                prune::give_back(&self.connection).map(|more| self.give_back = more)
+            };
+            outcome.and_then(|()| self.execute("COMMIT")).map_err(|error| {
+                self.rollback();
+                StoreError::sqlite("prune", &self.path, &error)
+            })
+        });
+        match done {
+            Ok(()) => {
+                self.prune_error = None;
+                if !self.prune_more {
+                    self.unpruned.clear();
+                }
+            }
+            Err(error) => {
+                self.prune_more = pruning;
+                self.prune_error = Some(error);
+                // Only the newest are needed, so as not to be deleted first.
+                let kept = usize::try_from(self.retention().unwrap_or(0)).unwrap_or(usize::MAX);
+                let excess = self.unpruned.len().saturating_sub(kept);
+                self.unpruned.drain(..excess);
+            }
+        }
+    }
+
+    /// Takes a purge one transaction further; returns it while there is more to do.
+    fn purge(&mut self, mut purge: Purge) -> Option<Purge> {
+        let outcome = match self.purge_some(&mut purge) {
+            Ok(None) => return Some(purge),
+            Ok(Some(purged)) => Ok(purged),
+            Err(error) => Err(error),
+        };
+        // The asker may be gone; then nobody wants to know.
+        let _ = purge.told.send(Told::Ended(outcome));
+        None
+    }
+
+    fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
+        self.begin(self.options.busy_timeout)?;
+        let outcome = self.purge_in_transaction(purge).and_then(|done| {
+            self.execute("COMMIT")?;
+            Ok(done)
+        });
+        let (next, deleted, more) = outcome.map_err(|error| {
+            self.rollback();
+            StoreError::sqlite("purge", &self.path, &error)
+        })?;
+        if deleted > purge.deleted {
+            let _ = purge.told.send(Told::Deleted(deleted));
+        }
+        (purge.next, purge.deleted) = (next, deleted);
+        if more {
+            return Ok(None);
+        }
+        // So that the file shrinks now, not when the log is full.
+        let failed = |error: rusqlite::Error| StoreError::sqlite("purge", &self.path, &error);
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(failed)?;
+        let before = purge.size_bytes.unwrap_or(0);
+        let after = prune::size_bytes(&self.connection).map_err(failed)?;
+        Ok(Some(Purged { executions: deleted, freed_bytes: before.saturating_sub(after) }))
+    }
+
+    /// The next place in the list, how many are deleted in all, whether there is more.
+    fn purge_in_transaction(&self, purge: &mut Purge) -> rusqlite::Result<(usize, u64, bool)> {
+        if purge.size_bytes.is_none() {
+            purge.size_bytes = Some(prune::size_bytes(&self.connection)?);
+        }
+        if purge.next == purge.seqs.len() {
+            let more = prune::give_back(&self.connection)?;
+            return Ok((purge.next, purge.deleted, more));
+        }
+        let end = purge.seqs.len().min(purge.next + prune::WORTH_DELETING);
+        let some = purge.seqs[purge.next..end].to_vec();
+        let deleted = prune::delete(&self.connection, some)? as u64;
+        Ok((end, purge.deleted + deleted, true))
+    }
+
+    /// Begins a transaction that may write, once it is sure that the files are still those
+    /// that were opened, and nobody else writes; waits `patience` for others, and when
+    /// wfx ends only a moment.
+    fn begin(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.place.check()?;
+        let start = clock::monotonic();
+        loop {
+            let Err(error) = self.execute("BEGIN IMMEDIATE") else { return Ok(()) };
+            let error = StoreError::sqlite("write to", &self.path, &error);
+            let over = start.elapsed() >= patience.min(self.options.busy_timeout);
+            if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn rollback(&self) {
+        // SQLite may have rolled back by itself; then there is nothing to do.
+        let _ = self.execute("ROLLBACK");
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}

@@ -1,0 +1,159 @@
+//! Takes over an execution whose process died: what is stored → an execution that goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Begun, Ending, Execution, IllegalTransition};
+use crate::timestamp::Timestamp;
+use crate::workflow::definition::Work;
+use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
+use crate::workflow::plan::Plan;
+use crate::workflow::record::{ExecutionStatus, Head, StepState, StepStatus};
+use crate::workflow::retry;
+
+/// What is stored of an execution that has not ended.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its head.
+    pub head: Head,
+    /// Its steps, by position.
+    pub steps: Vec<RecordedStep>,
+}
+
+/// What is stored of one of its steps.
+#[derive(Debug, Clone)]
+pub struct RecordedStep {
+    /// Where it stands.
+    pub state: StepState,
+    /// When the last of its attempts that are kept ended.
+    pub attempt_ended_at: Option<Timestamp>,
+}
+
+impl Execution {
+    /// An execution as it was when its process died; [`Event::Resume`] makes it go on.
+    /// `owner` is the process that runs it now.
+    ///
+    /// [`Event::Resume`]: crate::workflow::event::Event::Resume
+    #[must_use]
+    pub fn resumed(plan: Arc<Plan>, places: usize, owner: String, recorded: Recorded) -> Self {
+        let mut execution = Self::new(plan, places, None);
+        execution.head = Head { owner: Some(owner), ..recorded.head };
+        execution.stored_once = true;
+        execution.changed = BTreeSet::new();
+        let plan = Arc::clone(&execution.plan);
+        for (&step, recorded) in plan.graph.order.iter().zip(recorded.steps) {
+            execution.attempt_ended_at[step] = recorded.attempt_ended_at;
+            execution.steps[step] = recorded.state;
+        }
+        execution.count_ended();
+        execution
+    }
+
+    fn count_ended(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        self.head.steps_completed = 0;
+        for &step in &plan.graph.order {
+            let status = self.steps[step].status;
+            let tolerated = plan.step(step).continue_on_error;
+            match status {
+                StepStatus::Running => {
+                    self.running.insert(step);
+                }
+                StepStatus::Failed if !tolerated => {
+                    self.failed_by = self.earlier(self.failed_by, step);
+                }
+                StepStatus::Interrupted => {
+                    self.interrupted_by = self.earlier(self.interrupted_by, step);
+                }
+                _ => {}
+            }
+            if status == StepStatus::Success || status == StepStatus::Failed && tolerated {
+                for &dependent in &plan.graph.dependents[step] {
+                    self.unmet[dependent] -= 1;
+                }
+            }
+            self.head.steps_completed += u32::from(status.is_terminal());
+        }
+    }
+
+    /// Which of the two ended first.
+    fn earlier(&self, known: Option<usize>, step: usize) -> Option<usize> {
+        let ended = |step: usize| self.steps[step].completed_at;
+        known.filter(|&known| ended(known) <= ended(step)).or(Some(step))
+    }
+
+    pub(super) fn take_over(
+        &mut self,
+        cancelled: Option<String>,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        self.head.status = ExecutionStatus::Running;
+        let started_at = *self.head.started_at.get_or_insert(moment.now);
+        for step in 0..self.steps.len() {
+            if let Some(started_at) = self.steps[step].started_at {
+                let before = moment.now.since(started_at);
+                self.begun[step] = Some(Begun { monotonic: moment.monotonic, before });
+            }
+        }
+        let timeout = self.plan.snapshot.definition.timeout;
+        let time_up = timeout.is_some_and(|limit| moment.now.since(started_at) >= limit.duration());
+        self.find_ready(moment, effects);
+        if let Some(reason) = cancelled {
+            // Before the lost attempts are judged: they are not tried again.
+            let ending = Ending::Cancelled(reason);
+            self.end_pending(&ending, moment, effects)?;
+            self.ending = Some(ending);
+        } else if time_up {
+            self.end_pending(&Ending::TimedOut, moment, effects)?;
+            self.ending = Some(Ending::TimedOut);
+        }
+        for step in self.running.clone() {
+            let attempt = self.steps[step].attempt;
+            let attempt_started_at = self.attempt_started_at(step);
+            let elapsed = attempt_started_at.map_or(Duration::ZERO, |at| moment.now.since(at));
+            let sleeps = matches!(self.plan.step(step).work, Work::Sleep(_));
+            if sleeps && self.ending.is_none() {
+                effects.push(Effect::Start { step, attempt, elapsed });
+                continue;
+            }
+            let outcome = if sleeps { Outcome::Stopped } else { Outcome::Lost };
+            let started_at = attempt_started_at.unwrap_or(moment.now);
+            let end = AttemptEnd { duration: elapsed, ..AttemptEnd::instant(outcome, started_at) };
+            self.attempt_ended(step, end, moment, effects)?;
+        }
+        Ok(())
+    }
+
+    fn find_ready(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
+        for step in 0..self.steps.len() {
+            let state = &self.steps[step];
+            if state.status != StepStatus::Pending || self.unmet[step] > 0 {
+                continue;
+            }
+            if state.attempt == 0 {
+                self.ready.insert(step);
+                continue;
+            }
+            // It waited for its next attempt; what is left of the wait.
+            let retry = self.plan.step(step).retry;
+            let waited =
+                self.attempt_ended_at[step].map_or(Duration::MAX, |at| moment.now.since(at));
+            let wait = retry::wait(&retry, state.attempt, moment.jitter).saturating_sub(waited);
+            self.waiting.insert(step);
+            effects.push(Effect::Retry { step, wait });
+        }
+    }
+
+    /// When the running attempt of a step began: not stored by itself, but the first one
+    /// began with its step, and another after the one before it had ended.
+    fn attempt_started_at(&self, step: usize) -> Option<Timestamp> {
+        let state = &self.steps[step];
+        let later = self.attempt_ended_at[step].filter(|_| state.attempt > 1);
+        later.or(state.started_at)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Crashes by hand: what was stored is all that is known afterwards.
+
+use proptest::prelude::*;
+
+use super::super::tests::{at, ended, execution, failed, graphs, starts, statuses, step};
+use super::*;
+use crate::workflow::event::Event;
+use crate::workflow::period::Period;
+use crate::workflow::record::Change;
+
+/// What a database holds.
+#[derive(Default)]
+struct Stored {
+    merged: Option<Change>,
+}
+
+impl Stored {
+    fn commit(&mut self, execution: &mut Execution) {
+        let change = execution.take_change();
+        match &mut self.merged {
+            Some(merged) => merged.merge(change),
+            None => self.merged = Some(change),
+        }
+    }
+
+    /// The process dies, another takes over.
+    fn resume(&self, died: &Execution, places: usize) -> Execution {
+        let merged = self.merged.as_ref().unwrap();
+        let steps = merged.steps.iter().map(|(position, state)| RecordedStep {
+            state: state.clone(),
+            attempt_ended_at: merged
+                .attempts
+                .iter()
+                .filter(|attempt| attempt.position == *position)
+                .map(|attempt| attempt.completed_at)
+                .max(),
+        });
+        let recorded = Recorded { head: merged.head.clone(), steps: steps.collect() };
+        Execution::resumed(Arc::clone(died.plan()), places, "other".to_owned(), recorded)
+    }
+}
+
+fn crashed(mut execution: Execution, events: Vec<(u64, Event)>) -> Execution {
+    for (second, event) in events {
+        execution.apply(event, at(second)).unwrap();
+    }
+    let mut stored = Stored::default();
+    stored.commit(&mut execution);
+    stored.resume(&execution, 4)
+}
+
+const RESUME: Event = Event::Resume { cancelled: None };
+
+#[test]
+fn a_step_without_attempts_left_is_interrupted_and_the_others_go_on() {
+    let steps = vec![step("a", &[]), step("b", &["a"]), step("c", &[]), step("d", &["c"])];
+    let mut e = crashed(execution(steps, 1), vec![(0, Event::Begin)]);
+    let effects = e.apply(RESUME, at(2)).unwrap();
+    assert_eq!(starts(&effects), [2]);
+    assert_eq!(e.steps()[0].error.as_deref(), Some(super::super::LOST));
+    assert_eq!(e.steps()[0].duration_ms, Some(2_000));
+    e.apply(ended(2, failed()), at(3)).unwrap();
+    use StepStatus::{Failed, Interrupted, Skipped};
+    assert_eq!(statuses(&e), [Interrupted, Skipped, Failed, Skipped]);
+    assert_eq!(e.steps()[1].error.as_deref(), Some("`a`, which it depends on, was interrupted"));
+    assert_eq!(e.head().status, ExecutionStatus::Interrupted);
+    let error = e.head().error.as_deref();
+    assert_eq!(error, Some("step `a` was interrupted: wfx ended while it ran"));
+}
+
+#[test]
+fn tolerance_of_errors_does_not_cover_a_crash() {
+    let mut a = step("a", &[]);
+    a.continue_on_error = true;
+    let mut e = crashed(execution(vec![a, step("b", &["a"])], 1), vec![(0, Event::Begin)]);
+    e.apply(RESUME, at(1)).unwrap();
+    assert_eq!(statuses(&e), [StepStatus::Interrupted, StepStatus::Skipped]);
+    assert_eq!(e.head().status, ExecutionStatus::Interrupted);
+}
+
+#[test]
+fn a_crash_is_a_failed_attempt_and_the_next_comes_at_once() {
+    let mut a = step("a", &[]);
+    a.retry.max_attempts = 2;
+    let mut e = crashed(execution(vec![a], 1), vec![(0, Event::Begin)]);
+    let effects = e.apply(RESUME, at(3)).unwrap();
+    assert_eq!(effects, [Effect::Start { step: 0, attempt: 2, elapsed: Duration::ZERO }]);
+    let attempts = e.take_change().attempts;
+    assert_eq!((attempts.len(), attempts[0].status), (1, StepStatus::Interrupted));
+    e.apply(ended(0, Outcome::Success), at(4)).unwrap();
+    assert_eq!(e.head().status, ExecutionStatus::Success);
+    assert_eq!(e.steps()[0].duration_ms, Some(4_000));
+}
+
+#[test]
+fn a_sleep_keeps_its_due_time() {
+    let mut nap = step("nap", &[]);
+    nap.work = Work::Sleep(Period::new(Duration::from_secs(60)));
+    let mut e = crashed(execution(vec![nap], 1), vec![(0, Event::Begin)]);
+    let effects = e.apply(RESUME, at(4)).unwrap();
+    let elapsed = Duration::from_secs(4);
+    assert_eq!(effects, [Effect::Start { step: 0, attempt: 1, elapsed }]);
+}
+
+#[test]
+fn what_is_left_of_a_wait_is_waited() {
+    let mut a = step("a", &[]);
+    a.retry.max_attempts = 2;
+    a.retry.backoff = Period::new(Duration::from_secs(4));
+    a.retry.max_backoff = Period::new(Duration::from_secs(4));
+    let events = vec![(0, Event::Begin), (1, ended(0, failed()))];
+    let mut e = crashed(execution(vec![a], 1), events);
+    let effects = e.apply(RESUME, at(2)).unwrap();
+    assert_eq!(effects, [Effect::Retry { step: 0, wait: Duration::from_secs(3) }]);
+    assert_eq!(starts(&e.apply(Event::RetryDue(0), at(5)).unwrap()), [0]);
+}
+
+#[test]
+fn a_cancel_that_came_meanwhile_ends_it_all() {
+    let steps = vec![step("a", &[]), step("b", &["a"]), step("c", &[])];
+    let events = vec![(0, Event::Begin), (1, ended(2, Outcome::Success))];
+    let mut e = crashed(execution(steps, 2), events);
+    let effects = e.apply(Event::Resume { cancelled: Some("enough".to_owned()) }, at(2)).unwrap();
+    assert_eq!(starts(&effects), [] as [usize; 0]);
+    use StepStatus::{Cancelled, Success};
+    assert_eq!(statuses(&e), [Cancelled, Cancelled, Success]);
+    assert_eq!(e.head().status, ExecutionStatus::Cancelled);
+    assert_eq!(e.head().error.as_deref(), Some("enough"));
+}
+
+#[test]
+fn time_goes_on_while_nobody_runs_it() {
+    let steps = vec![step("a", &[]), step("b", &[])];
+    let mut e = crashed(execution(steps, 1), vec![(0, Event::Begin)]);
+    let effects = e.apply(RESUME, at(6)).unwrap();
+    assert_eq!(starts(&effects), [] as [usize; 0]);
+    assert_eq!(statuses(&e), [StepStatus::Interrupted, StepStatus::Skipped]);
+    assert_eq!(e.head().status, ExecutionStatus::Interrupted);
+}
+
+#[test]
+fn a_start_that_was_withdrawn_never_was() {
+    let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    assert_eq!(e.apply(Event::Withdrawn(0), at(1)).unwrap(), []);
+    let mut stored = Stored::default();
+    stored.commit(&mut e);
+    let mut e = stored.resume(&e, 1);
+    assert_eq!((e.steps()[0].attempt, e.steps()[0].started_at), (0, None));
+    assert_eq!(starts(&e.apply(RESUME, at(2)).unwrap()), [0]);
+}
+
+proptest! {
+    /// Whatever the graph and wherever it crashes, again and again: it ends, no step
+    /// starts more often than it may, none of those that ended starts again, and the
+    /// end is that of the worst step.
+    #[test]
+    fn every_execution_ends_after_any_crashes(
+        steps in graphs(),
+        places in 1..5_usize,
+        dice in proptest::collection::vec(any::<u8>(), 400),
+    ) {
+        // So that time is not up while it is dead.
+        let mut snapshot = execution(steps, places).plan().snapshot.clone();
+        snapshot.definition.timeout = None;
+        let plan = Plan::new("id".to_owned(), snapshot, None, at(0).now).unwrap();
+        let mut e = Execution::new(Arc::new(plan), places, Some("me".to_owned()));
+        let mut dice = dice.into_iter().cycle();
+        let mut stored = Stored::default();
+        let mut started = vec![0_u32; e.steps().len()];
+        let mut todo = vec![Event::Begin];
+        let mut seconds = 0;
+        let mut crashes = 0;
+        while !todo.is_empty() {
+            let pick = usize::from(dice.next().unwrap()) % todo.len();
+            let event = todo.swap_remove(pick);
+            seconds += 1;
+            let before = statuses(&e);
+            let effects = e.apply(event, at(seconds)).unwrap();
+            for (before, after) in before.iter().zip(statuses(&e)) {
+                prop_assert!(!before.is_terminal() || *before == after);
+            }
+            stored.commit(&mut e);
+            for effect in effects {
+                match effect {
+                    Effect::Start { step, .. } => {
+                        started[step] += 1;
+                        let good = dice.next().unwrap() < 150;
+                        let outcome = if good { Outcome::Success } else { failed() };
+                        todo.push(ended(step, outcome));
+                    }
+                    Effect::Retry { step, .. } => todo.push(Event::RetryDue(step)),
+                    Effect::Stop { .. } | Effect::StepEnded { .. } | Effect::Ended => {}
+                }
+            }
+            if dice.next().unwrap() < 60 && crashes < 8 && !e.head().status.is_terminal() {
+                crashes += 1;
+                e = stored.resume(&e, places);
+                todo = vec![RESUME];
+            }
+        }
+        prop_assert!(e.head().status.is_terminal());
+        prop_assert_eq!(e.head().steps_completed as usize, e.steps().len());
+        for (step, state) in e.steps().iter().enumerate() {
+            prop_assert!(state.status.is_terminal());
+            prop_assert!(started[step] <= e.plan().step(step).retry.max_attempts);
+        }
+        let interrupted = statuses(&e).contains(&StepStatus::Interrupted);
+        prop_assert_eq!(e.head().status == ExecutionStatus::Interrupted, interrupted);
+    }
+}
