@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wfx::repository::{Durability, Writer, WriterOptions};
+use wfx::workflow::cancel::Cancel;
 use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::definition::{Parameters, Snapshot};
-use wfx::workflow::engine::{Cancel, Means};
+use wfx::workflow::engine::Means;
 use wfx::workflow::environment;
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::{Observer, Report};

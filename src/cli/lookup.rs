@@ -10,10 +10,12 @@ use crate::workflow::record::ExecutionDetail;
 /// # Errors
 /// Exit 2 when there is none or more than one, 3 when the database fails.
 pub(super) fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
-    let unknown = || {
-        CliError::new(Exit::Usage, format!("no execution `{reference}`"))
-            .with_hint("`wfx list` shows those that are kept")
-    };
-    let found = reader.resolve(reference)?.ok_or_else(unknown)?;
-    reader.detail(&found.execution_id)?.ok_or_else(unknown)
+    let found = reader.resolve(reference)?.ok_or_else(|| unknown(reference))?;
+    reader.detail(&found.execution_id)?.ok_or_else(|| unknown(reference))
+}
+
+/// There is no execution that `reference` means.
+pub(super) fn unknown(reference: &str) -> CliError {
+    CliError::new(Exit::Usage, format!("no execution `{reference}`"))
+        .with_hint("`wfx list` shows those that are kept")
 }

@@ -1,12 +1,14 @@
 //! What was typed: one file per subcommand, each from arguments over an operation to
 //! what is shown.
 
+pub mod cancel;
 pub mod completions;
 pub mod config;
 pub mod exec;
 pub mod list;
 pub mod man;
 pub mod purge;
+pub mod recover;
 pub mod replay;
 pub mod schema;
 pub mod show;
@@ -14,6 +16,7 @@ pub mod validate;
 
 mod foreground;
 mod lookup;
+mod session;
 mod source;
 
 use std::collections::HashMap;
@@ -106,6 +109,10 @@ enum Command {
     Exec(exec::Args),
     /// Run a stored execution again: its definition and parameters of then
     Replay(replay::Args),
+    /// Go on with executions whose process died
+    Recover(recover::Args),
+    /// End an execution that runs, in whichever process
+    Cancel(cancel::Args),
     /// List executions, newest first
     List(list::Args),
     /// Show an execution: steps, timeline, output, lineage
@@ -204,6 +211,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let values = match &cli.command {
         Command::Exec(args) => args.storage.values(),
         Command::Replay(args) => args.storage.values(),
+        Command::Recover(args) => args.storage.values(),
+        Command::Cancel(args) => args.storage.values(),
         _ => HashMap::new(),
     };
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
@@ -230,6 +239,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
+        Command::Recover(args) => recover::run(args, context),
+        Command::Cancel(args) => cancel::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
         Command::Purge(args) => purge::run(args, context),

@@ -1,7 +1,7 @@
 //! `wfx replay`: runs a stored execution again, exactly as it was given then.
 
 use super::foreground::{self, Run};
-use super::{CliError, Context, StorageArgs, lookup};
+use super::{CliError, Context, StorageArgs, lookup, session};
 use crate::exit::Exit;
 use crate::workflow::check;
 
@@ -22,7 +22,7 @@ pub struct Args {
 /// # Errors
 /// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let reader = foreground::reader(context)?;
+    let reader = session::reader(context)?;
     let detail = lookup::detail(&reader, &args.id)?;
     drop(reader);
     let execution = detail.execution;

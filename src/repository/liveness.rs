@@ -13,14 +13,29 @@ use std::path::{Path, PathBuf};
 /// What kind of process runs executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnerKind {
-    /// `wfx exec` and `wfx replay`.
+    /// `wfx exec`, `wfx replay` and `wfx recover`.
     Exec,
+    /// `wfx serve`.
+    Serve,
+}
+
+impl OwnerKind {
+    /// What kind of process an owner id tells; `None` for what is no owner id.
+    #[must_use]
+    pub fn of(owner: &str) -> Option<Self> {
+        match owner.split_once('-')?.0 {
+            "exec" => Some(Self::Exec),
+            "serve" => Some(Self::Serve),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for OwnerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exec => f.write_str("exec"),
+            Self::Serve => f.write_str("serve"),
         }
     }
 }
@@ -34,8 +49,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Takes a lock beside the database. `nonce` tells apart processes that had
-    /// the same pid.
+    /// Takes a lock beside the database, which must be there. `nonce` tells apart processes
+    /// that had the same pid.
     ///
     /// # Errors
     /// When the folder or the file cannot be made, or locks are not supported.
@@ -48,9 +63,14 @@ impl Owner {
         }
         let id = format!("{kind}-{}-{nonce:08x}", std::process::id());
         let path = folder.join(&id);
-        let lock = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
-        lock.lock()?;
-        Ok(Self { id, path, _lock: lock })
+        loop {
+            let lock = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+            lock.lock()?;
+            // Between the two, a sweep may have taken the file for one of the dead.
+            if path.exists() {
+                return Ok(Self { id, path, _lock: lock });
+            }
+        }
     }
 
     /// The owner id.
@@ -74,8 +94,34 @@ pub fn is_alive(database: &Path, owner: &str) -> bool {
     if owner.is_empty() || owner.contains(['/', '\0']) {
         return false;
     }
+    // Shared, so that two who look at once do not take each other for the owner.
     File::open(folder_of(database).join(owner))
-        .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Lock files of processes that died, which mean nobody any more.
+#[must_use]
+pub fn dead_owners(database: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder_of(database)) else { return Vec::new() };
+    let mut owners: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|owner| OwnerKind::of(owner).is_some() && !is_alive(database, owner))
+        .collect();
+    owners.sort();
+    owners
+}
+
+/// Removes the lock files of processes that died.
+pub fn sweep(database: &Path) {
+    for owner in dead_owners(database) {
+        let path = folder_of(database).join(owner);
+        // Held while it goes: who has just made it and waits for the lock makes it anew.
+        if let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
 }
 
 /// A process other than this one that runs executions of `database` now.
@@ -89,7 +135,9 @@ pub(super) fn other_owner(database: &Path) -> Option<String> {
 }
 
 fn folder_of(database: &Path) -> PathBuf {
-    let mut folder = database.as_os_str().to_owned();
+    // One folder, whatever links lead to the database.
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let mut folder = database.into_os_string();
     folder.push("-owners");
     PathBuf::from(folder)
 }

@@ -6,7 +6,7 @@
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
-//! - [`cancel`]: requests to end executions of other processes
+//! - [`takeover`]: executions whose process died; [`cancel`]: requests to end executions of other processes
 //! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
 //! - [`liveness`]: which process runs what
@@ -29,6 +29,7 @@ mod predecessor;
 mod prune;
 mod queue;
 mod rows;
+mod takeover;
 mod worker;
 
 pub use connection::Durability;
@@ -37,6 +38,7 @@ pub use lineage::{Lineage, LineageNode};
 pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};
 pub use slot::{Slot, Stored};
+pub use takeover::{CancelRequest, OwnerCount, TakenOver, Which};
 pub use writer::{Health, Writer, WriterOptions};
 
 #[cfg(test)]

@@ -9,9 +9,13 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::connection;
 use super::error::{StoreError, StoreErrorKind};
 use super::lineage::{self, Lineage};
+use super::liveness;
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
+use super::takeover::{self, OwnerCount};
 use crate::timestamp::Timestamp;
-use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::{
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, OwnerState,
+};
 use crate::workflow::retention::Finished;
 
 /// How many executions an ambiguous prefix names.
@@ -79,6 +83,22 @@ impl Reader {
         limit: u32,
         offset: u64,
     ) -> Result<Listing, StoreError> {
+        let mut listing = self.page(filter, limit, offset)?;
+        for execution in &mut listing.items {
+            self.look_at_owner(execution);
+        }
+        Ok(listing)
+    }
+
+    fn look_at_owner(&self, execution: &mut ExecutionRecord) {
+        let alive = |owner: &String| liveness::is_alive(&self.path, owner);
+        execution.owner_state = execution
+            .owner
+            .as_ref()
+            .map(|owner| if alive(owner) { OwnerState::Alive } else { OwnerState::Dead });
+    }
+
+    fn page(&self, filter: &ListFilter, limit: u32, offset: u64) -> Result<Listing, StoreError> {
         self.read(|connection| {
             let index = narrowest_index(connection, filter)?;
             let (condition, mut values) = condition(filter);
@@ -187,7 +207,11 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
-        self.read(|connection| detail(connection, execution_id))
+        let mut detail = self.read(|connection| detail(connection, execution_id))?;
+        if let Some(detail) = &mut detail {
+            self.look_at_owner(&mut detail.execution);
+        }
+        Ok(detail)
     }
 
     /// The kept attempts of an execution's steps, by position and number.
@@ -213,6 +237,14 @@ impl Reader {
     /// When the database cannot be read.
     pub fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
         self.read(|connection| lineage::read(connection, execution_id))
+    }
+
+    /// The processes that have unfinished executions, or had when they died.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
+        self.read(|connection| takeover::owners(connection, &self.path))
     }
 
     /// All finished executions, for [`crate::workflow::retention::plan`].

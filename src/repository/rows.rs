@@ -75,6 +75,7 @@ pub(super) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         input_snapshot: row.get::<_, Json<_>>(12)?.0,
         error: row.get(13)?,
         owner: row.get(14)?,
+        owner_state: None,
         persisted: true,
     })
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc as asynchronous, watch};
+use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::change::{self, NotWritten, Unfinished, Written};
 use super::error::{StoreError, StoreErrorKind};
@@ -14,6 +14,7 @@ use super::place::Place;
 use super::prune::{self, Purged};
 use super::queue::{Next, Queue};
 use super::slot::Slot;
+use super::takeover::{self, CancelRequest, TakenOver, Which};
 use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
@@ -43,6 +44,24 @@ pub(super) enum Task {
         execution_id: String,
         /// Where the answer goes.
         answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
+    },
+    /// Make `owner` the owner of executions whose process died.
+    TakeOver {
+        /// Which.
+        which: Which,
+        /// The new owner.
+        owner: String,
+        /// The most of them.
+        limit: usize,
+        /// Where they go.
+        answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
+    },
+    /// Leave a request to cancel an execution.
+    RequestCancel {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
     },
     /// Watch for requests to cancel executions of `owner`.
     WatchCancels {
@@ -177,15 +196,7 @@ impl Worker {
                 Some(Task::Purge(next)) if purge.is_none() => purge = Some(next),
                 // One at a time; it comes again.
                 Some(Task::Purge(next)) => drop(self.queue.push_task(Task::Purge(next))),
-                Some(Task::Detail { execution_id, answer }) => {
-                    let detail = reader::detail(&self.connection, &execution_id)
-                        .map_err(|error| StoreError::sqlite("read", &self.path, &error));
-                    // The asker may be gone.
-                    let _ = answer.send(detail);
-                }
-                Some(Task::WatchCancels { owner, sender }) => {
-                    self.cancels = Some(cancel::Watch::new(owner, sender));
-                }
+                Some(task) => self.perform(task),
                 None => {}
             }
             if self.looked_at.elapsed() >= LOOK {
@@ -200,6 +211,54 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Answers a task that is done at once. The asker may be gone.
+    fn perform(&mut self, task: Task) {
+        match task {
+            Task::Detail { execution_id, answer } => {
+                let detail = reader::detail(&self.connection, &execution_id)
+                    .map_err(|error| StoreError::sqlite("read", &self.path, &error));
+                let _ = answer.send(detail);
+            }
+            Task::TakeOver { which, owner, limit, answer } => {
+                let path = self.path.clone();
+                let taken = self.transaction(|connection| {
+                    takeover::take(connection, &path, &which, &owner, limit)
+                });
+                let _ = answer.send(taken);
+            }
+            Task::RequestCancel { execution_id, answer } => {
+                let path = self.path.clone();
+                let now = clock::now();
+                let request = self.transaction(|connection| {
+                    takeover::request_cancel(connection, &execution_id, now)
+                        .map_err(|error| StoreError::sqlite("write to", &path, &error))
+                });
+                let _ = answer.send(request);
+            }
+            Task::WatchCancels { owner, sender } => {
+                self.cancels = Some(cancel::Watch::new(owner, sender));
+            }
+            Task::Purge(_) => {}
+        }
+    }
+
+    /// Does something as one, waiting for others as long as the options say.
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.begin(self.options.busy_timeout)?;
+        let outcome = work(&self.connection).and_then(|value| {
+            self.execute("COMMIT")
+                .map_err(|error| StoreError::sqlite("write to", &self.path, &error))?;
+            Ok(value)
+        });
+        if outcome.is_err() {
+            self.rollback();
+        }
+        outcome
     }
 
     /// Looks whether the files are still there, and whether somebody wants something

@@ -7,13 +7,14 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::{mpsc as asynchronous, watch};
+use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::connection::{self, Durability};
 use super::error::{StoreError, StoreErrorKind};
 use super::prune::Purged;
 use super::queue::Queue;
 use super::slot::Slot;
+use super::takeover::{CancelRequest, TakenOver, Which};
 use super::worker::{Purge, Task, Told, Worker};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
@@ -96,6 +97,38 @@ impl Writer {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
+    }
+
+    /// Makes `owner` the owner of at most `limit` executions whose process died, oldest
+    /// first, for it to go on with.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing changed hands.
+    pub async fn take_over(
+        &self,
+        which: Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Vec<TakenOver>, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot take over: the database is closed");
+        let (answer, answered) = oneshot::channel();
+        let task = Task::TakeOver { which, owner: owner.to_owned(), limit, answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Leaves a request to cancel an execution for the process that runs it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn request_cancel(&self, execution_id: &str) -> Result<CancelRequest, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot cancel: the database is closed");
+        let (answer, answered) = mpsc::channel();
+        let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        answered.recv().map_err(|_| closed())?
     }
 
     /// The ids of those executions of `owner` that somebody asked to cancel, each once,

@@ -6,6 +6,7 @@
 //! output of a step can drive the terminal.
 
 pub mod progress;
+pub mod recovery;
 
 mod detail;
 mod lineage;
@@ -138,17 +139,17 @@ impl Ui {
     /// Tells what went wrong and what can be done.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         let hint = hint.map(|hint| format!("\n  {BOLD}help:{BOLD:#} {hint}")).unwrap_or_default();
-        self.tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
+        tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
     }
 
     /// Tells what may be wrong.
     pub fn warning(&self, message: &str) {
-        self.tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
+        tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
     }
 
     /// Tells something beside the data.
     pub fn note(&self, message: &str) {
-        self.tell(message);
+        tell(message);
     }
 
     /// A bar over `total` things, on a terminal only.
@@ -160,11 +161,6 @@ impl Ui {
             indicatif::ProgressBar::hidden()
         };
         Bar(bar)
-    }
-
-    fn tell(&self, message: &str) {
-        // Who closed standard error does not want to know.
-        let _ = writeln!(anstream::stderr().lock(), "{message}");
     }
 
     /// Writes text with styles, which are left out where they are not wanted.
@@ -183,6 +179,11 @@ impl Ui {
         }
         self.bytes(text.as_bytes())
     }
+}
+
+fn tell(message: &str) {
+    // Who closed standard error does not want to know.
+    let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 
 /// A bar that is cleared when it is dropped.

@@ -5,7 +5,6 @@
 //! that holds its start. While the store does not work, running steps finish and
 //! no further one begins.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,16 +13,15 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::definition::Work;
+use super::attempt::AttemptTask;
+use super::cancel::Cancel;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
-use super::plan::Plan;
-use super::record::ExecutionStatus;
+use super::record::{Change, ExecutionStatus};
 use super::report::{Observer, Report};
-use super::runner::process::{self, Job};
+use super::runner::Stop;
 use super::runner::scratch::Scratch;
-use super::runner::{Stop, sleep};
 use crate::clock;
 use crate::repository::StoreError;
 use crate::repository::slot::{Slot, Stored};
@@ -45,28 +43,6 @@ pub struct Means {
     pub epoch: Instant,
     /// How long a failing store is borne with.
     pub store_timeout: Duration,
-}
-
-/// How somebody ends an execution from outside.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel {
-    /// End it in order.
-    pub gently: CancellationToken,
-    /// Kill what runs.
-    pub now: CancellationToken,
-    /// Why, for the record.
-    pub reason: Arc<std::sync::OnceLock<String>>,
-}
-
-impl Cancel {
-    /// Asks for an end in order; a second time, at once.
-    pub fn request(&self, reason: &str) {
-        if self.reason.set(reason.to_owned()).is_ok() {
-            self.gently.cancel();
-        } else {
-            self.now.cancel();
-        }
-    }
 }
 
 /// What a task of an execution tells when it is done.
@@ -135,6 +111,43 @@ pub async fn drive(
     driver.run(begin, cancel).await
 }
 
+/// Stores the last change of an execution that nobody runs.
+///
+/// # Errors
+/// [`RunError`] when the store does not take it.
+pub async fn settle(
+    execution_id: &str,
+    change: Change,
+    means: &Means,
+) -> Result<ExecutionStatus, RunError> {
+    let status = change.head.status;
+    let slot = Slot::new(execution_id.to_owned());
+    let mut stored = slot.stored();
+    let mut health = means.writer.health();
+    slot.record(change);
+    let since = clock::monotonic();
+    loop {
+        let queued = means.writer.enqueue(&slot);
+        tokio::select! {
+            _ = stored.changed() => {
+                if let Some(error) = &stored.borrow().refused {
+                    return Err(RunError::Refused(Arc::clone(error)));
+                }
+                if stored.borrow().version > 0 {
+                    return Ok(status);
+                }
+            }
+            Ok(()) = health.changed() => {}
+            () = time::sleep(QUEUE_RETRY), if !queued => {}
+        }
+        if let Health::Failing { error } = &*health.borrow()
+            && since.elapsed() >= means.store_timeout
+        {
+            return Err(RunError::StoreLost(Arc::clone(error)));
+        }
+    }
+}
+
 struct Driver {
     execution: Execution,
     means: Arc<Means>,
@@ -193,7 +206,7 @@ impl Driver {
                 biased;
                 () = cancel.gently.cancelled(), if !cancelled => {
                     cancelled = true;
-                    Event::Cancel(cancel.reason.get().cloned().unwrap_or_default())
+                    Event::Cancel(cancel.reason())
                 }
                 Some(ended) = self.tasks.join_next() => match self.event_of(ended) {
                     Some(event) => event,
@@ -462,67 +475,5 @@ async fn wait_for(left: Option<Duration>) {
         // The running steps may outlast our patience: look again now and then.
         Some(left) => time::sleep(left.max(Duration::from_millis(100))).await,
         None => std::future::pending().await,
-    }
-}
-
-/// One attempt on its own: it waits for its start to be durable, then does its work.
-struct AttemptTask {
-    plan: Arc<Plan>,
-    means: Arc<Means>,
-    observer: Arc<dyn Observer>,
-    stored: watch::Receiver<Stored>,
-    version: u64,
-    variables: Result<Variables, environment::Clash>,
-    step: usize,
-    attempt: u32,
-    elapsed: Duration,
-    stop: Stop,
-}
-
-impl AttemptTask {
-    /// Its end; `None` when it was stopped before its start was durable.
-    async fn run(mut self) -> Option<AttemptEnd> {
-        let version = self.version;
-        let durable = tokio::select! {
-            biased;
-            () = self.stop.gently.cancelled() => false,
-            () = self.stop.now.cancelled() => false,
-            stored = self.stored.wait_for(|stored| stored.version >= version) => stored.is_ok(),
-        };
-        if durable { Some(self.work().await) } else { None }
-    }
-
-    async fn work(self) -> AttemptEnd {
-        let plan = Arc::clone(&self.plan);
-        let step = plan.step(self.step);
-        let (attempt, at) = (self.attempt, clock::now());
-        self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
-        if let Work::Sleep(period) = step.work {
-            return sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
-        }
-        let variables = match self.variables {
-            Ok(variables) => variables,
-            Err(clash) => {
-                return AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now());
-            }
-        };
-        let output_file = match self.means.scratch.file() {
-            Ok(path) => path,
-            Err(error) => {
-                let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
-                return AttemptEnd::instant(Outcome::Failed(text), clock::now());
-            }
-        };
-        let folder =
-            PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
-        let job =
-            Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
-        let observer = &self.observer;
-        let listener = |stream, bytes: &[u8]| {
-            observer.report(&Report::Output { step: &step.name, stream, bytes });
-        };
-        let listener: Option<process::Listener<'_>> =
-            if observer.wants_output() { Some(&listener) } else { None };
-        process::run(job, &self.stop, listener).await
     }
 }

@@ -3,8 +3,9 @@
 //! Pure: [`document`] (text → tree with places), [`check`] (tree → definition, all
 //! problems at once), [`problem`], [`definition`], [`graph`], [`plan`], [`execution`] (the
 //! state machine) with its [`event`]s, [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
-//! one execution, [`supervisor`] starts many, [`runner`] performs one step.
+//! one execution, [`supervisor`] runs many, [`recovery`] goes on with those of the dead, [`runner`] performs one step.
 
+pub mod cancel;
 pub mod check;
 pub mod definition;
 pub mod document;
@@ -17,9 +18,12 @@ pub mod period;
 pub mod plan;
 pub mod problem;
 pub mod record;
+pub mod recovery;
 pub mod report;
 pub mod retention;
 pub mod retry;
 pub mod runner;
 pub mod schema;
 pub mod supervisor;
+
+mod attempt;

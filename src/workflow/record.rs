@@ -302,6 +302,16 @@ impl Change {
     }
 }
 
+/// Whether the process that runs an execution is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnerState {
+    /// It is.
+    Alive,
+    /// It died; `wfx recover` goes on with the execution.
+    Dead,
+}
+
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
@@ -335,6 +345,8 @@ pub struct ExecutionRecord {
     pub error: Option<String>,
     /// The process that runs it.
     pub owner: Option<String>,
+    /// Whether that process is alive.
+    pub owner_state: Option<OwnerState>,
     /// Whether it is in the database.
     pub persisted: bool,
 }

@@ -1,15 +1,15 @@
 //! Takes over an execution whose process died: what is stored → an execution that goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Begun, Ending, Execution, IllegalTransition};
+use super::{Begun, Ending, Execution, IllegalTransition, millis};
 use crate::timestamp::Timestamp;
 use crate::workflow::definition::Work;
 use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
 use crate::workflow::plan::Plan;
-use crate::workflow::record::{ExecutionStatus, Head, StepState, StepStatus};
+use crate::workflow::record::{Change, ExecutionStatus, Head, StepState, StepStatus};
 use crate::workflow::retry;
 
 /// What is stored of an execution that has not ended.
@@ -28,6 +28,36 @@ pub struct RecordedStep {
     pub state: StepState,
     /// When the last of its attempts that are kept ended.
     pub attempt_ended_at: Option<Timestamp>,
+}
+
+impl Recorded {
+    /// What is to be stored when it cannot go on: what ran is interrupted, the rest is
+    /// skipped.
+    #[must_use]
+    pub fn abandon(self, error: &str, now: Timestamp) -> Change {
+        let mut head = Head {
+            status: ExecutionStatus::Interrupted,
+            completed_at: Some(now),
+            updated_at: now,
+            error: Some(error.to_owned()),
+            steps_completed: 0,
+            ..self.head
+        };
+        let mut steps = BTreeMap::new();
+        for (position, RecordedStep { mut state, .. }) in (0_u32..).zip(self.steps) {
+            head.steps_completed += 1;
+            if state.status.is_terminal() {
+                continue;
+            }
+            let ran = state.status == StepStatus::Running;
+            state.status = if ran { StepStatus::Interrupted } else { StepStatus::Skipped };
+            state.completed_at = Some(now);
+            state.duration_ms = state.started_at.map(|at| millis(now.since(at)));
+            state.error = Some(error.to_owned());
+            steps.insert(position, state);
+        }
+        Change { head, created: None, steps, attempts: Vec::new() }
+    }
 }
 
 impl Execution {

@@ -1,6 +1,8 @@
-//! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits.
+//! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits. What a
+//! wfx that died has left, [`leftover`] finds and ends.
 
 pub mod group;
+pub mod leftover;
 pub mod outputs;
 pub mod process;
 pub mod scratch;

@@ -1,0 +1,186 @@
+//! What a command needs that runs executions: the database opened, a lock as an owner,
+//! a runtime, signals.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread::available_parallelism;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CliError, Context};
+use crate::clock;
+use crate::exit::Exit;
+use crate::repository::liveness::{Owner, OwnerKind};
+use crate::repository::reader::Reader;
+use crate::repository::writer::{Writer, WriterOptions};
+use crate::repository::{StoreError, StoreErrorKind};
+use crate::workflow::cancel::Cancel;
+use crate::workflow::engine::Means;
+use crate::workflow::environment;
+use crate::workflow::runner::scratch::Scratch;
+use crate::workflow::supervisor::Supervisor;
+
+/// Executions that may wait for the writer: more than a command runs side by side.
+const QUEUE_CAPACITY: usize = 256;
+
+/// An owner of executions, for as long as it is open.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// Runs executions.
+    pub supervisor: Arc<Supervisor>,
+    /// Where they are stored.
+    pub writer: Arc<Writer>,
+    owner: Owner,
+}
+
+impl Session {
+    /// Opens the database, made or brought up if need be.
+    ///
+    /// # Errors
+    /// Exit 3 when the database or the temporary folder fails.
+    pub(super) fn open(context: &Context) -> Result<Self, CliError> {
+        let settings = &context.settings;
+        let database = settings.database()?;
+        let store_timeout = settings.store_timeout()?;
+        let retention = settings.retention()?;
+        let writer = Arc::new(Writer::open(&database, options(context, retention)?)?);
+        let owner = claim(&database)?;
+        let means = Means {
+            writer: Arc::clone(&writer),
+            inherited: environment::inherited(std::env::vars_os()),
+            scratch: scratch()?,
+            epoch: clock::monotonic(),
+            store_timeout,
+        };
+        let places = available_parallelism().map_or(1, usize::from);
+        let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
+        Ok(Self { supervisor, writer, owner })
+    }
+
+    /// Runs `work` to its end. Signals, and requests of other processes, end executions;
+    /// the exit code of the first signal comes with the result.
+    ///
+    /// # Errors
+    /// Exit 3 when timers and signals cannot be set up.
+    pub(super) fn block_on<T>(
+        &self,
+        work: impl AsyncFnOnce(&Arc<Supervisor>, &Cancel) -> T,
+    ) -> Result<(T, Option<Exit>), CliError> {
+        let failed = |error: std::io::Error| {
+            CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let cancel = Cancel::default();
+        let signalled = Arc::new(OnceLock::new());
+        let result = runtime.block_on(async {
+            listen_to_signals(&cancel, &signalled)?;
+            self.listen_to_requests();
+            Ok(work(&self.supervisor, &cancel).await)
+        });
+        // A task of a step that cannot be killed must not keep us.
+        runtime.shutdown_background();
+        Ok((result.map_err(failed)?, signalled.get().copied()))
+    }
+
+    fn listen_to_requests(&self) {
+        let mut requests = self.writer.cancel_requests(self.owner.id());
+        let supervisor = Arc::clone(&self.supervisor);
+        tokio::spawn(async move {
+            while let Some(execution_id) = requests.recv().await {
+                supervisor.cancel(&execution_id);
+            }
+        });
+    }
+
+    /// Stores what can be stored, deletes what retention asks for, gives up the lock.
+    ///
+    /// # Errors
+    /// When something could not be stored or deleted.
+    pub(super) fn close(self) -> Result<(), StoreError> {
+        drop(self.supervisor);
+        let closed = Arc::into_inner(self.writer).map_or(Ok(()), Writer::close);
+        drop(self.owner);
+        closed
+    }
+}
+
+/// Opens the database to read what is to be run or ended; an old one is brought up first.
+///
+/// # Errors
+/// Exit 3 when there is none or it fails.
+pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
+    let database = context.settings.database()?;
+    match Reader::open(&database) {
+        Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
+            context.ui.note(&format!("bringing up the database {}", database.display()));
+            Writer::open(&database, options(context, None)?)?.close()?;
+            Ok(Reader::open(&database)?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+fn options(context: &Context, retention: Option<u64>) -> Result<WriterOptions, CliError> {
+    Ok(WriterOptions {
+        durability: context.settings.durability()?,
+        retention,
+        queue_capacity: QUEUE_CAPACITY,
+        busy_timeout: context.settings.store_timeout()?,
+    })
+}
+
+fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::io::Result<()> {
+    let ignored = ignored_signals();
+    for (kind, name, exit) in [
+        (SignalKind::interrupt(), "SIGINT", Exit::Interrupted),
+        (SignalKind::terminate(), "SIGTERM", Exit::Terminated),
+        (SignalKind::hangup(), "SIGHUP", Exit::Terminated),
+    ] {
+        // What the caller wants ignored (nohup, a job in the background) stays so.
+        if ignored >> (kind.as_raw_value() - 1) & 1 == 1 {
+            continue;
+        }
+        let mut signals = signal(kind)?;
+        let (cancel, signalled) = (cancel.clone(), Arc::clone(signalled));
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                signalled.get_or_init(|| exit);
+                cancel.request(&format!("cancelled by {name}"));
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The signals that the caller has set to be ignored, signal `n` as bit `n - 1`: `SigIgn`
+/// of proc(5). Where there is none, nothing is taken for ignored.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn claim(database: &Path) -> Result<Owner, CliError> {
+    Owner::claim(database, OwnerKind::Exec, fastrand::u32(..)).map_err(|error| {
+        CliError::new(
+            Exit::Environment,
+            format!("cannot make a lock file beside {}: {error}", database.display()),
+        )
+        .with_hint("make its folder writable, or choose another database with --db")
+    })
+}
+
+fn scratch() -> Result<Scratch, CliError> {
+    let given: PathBuf = std::env::temp_dir();
+    // Steps look at it from folders of their own.
+    let parent = std::path::absolute(&given).unwrap_or(given);
+    let name = format!("wfx-{}-{:08x}", std::process::id(), fastrand::u32(..));
+    Scratch::create(&parent, &name).map_err(|error| {
+        CliError::new(
+            Exit::Environment,
+            format!("cannot make a temporary folder in {}: {error}", parent.display()),
+        )
+        .with_hint("set TMPDIR to a folder that is writable")
+    })
+}

@@ -1,0 +1,80 @@
+//! One attempt of a step, as a task of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::definition::Work;
+use super::engine::Means;
+use super::environment::{self, Variables};
+use super::event::{AttemptEnd, Outcome};
+use super::plan::Plan;
+use super::report::{Observer, Report};
+use super::runner::process::{self, Job};
+use super::runner::{Stop, sleep};
+use crate::clock;
+use crate::repository::Stored;
+
+/// One attempt on its own: it waits for its start to be durable, then does its work.
+pub(super) struct AttemptTask {
+    pub(super) plan: Arc<Plan>,
+    pub(super) means: Arc<Means>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) stored: watch::Receiver<Stored>,
+    pub(super) version: u64,
+    pub(super) variables: Result<Variables, environment::Clash>,
+    pub(super) step: usize,
+    pub(super) attempt: u32,
+    pub(super) elapsed: Duration,
+    pub(super) stop: Stop,
+}
+
+impl AttemptTask {
+    /// Its end; `None` when it was stopped before its start was durable.
+    pub(super) async fn run(mut self) -> Option<AttemptEnd> {
+        let version = self.version;
+        let durable = tokio::select! {
+            biased;
+            () = self.stop.gently.cancelled() => false,
+            () = self.stop.now.cancelled() => false,
+            stored = self.stored.wait_for(|stored| stored.version >= version) => stored.is_ok(),
+        };
+        if durable { Some(self.work().await) } else { None }
+    }
+
+    async fn work(self) -> AttemptEnd {
+        let plan = Arc::clone(&self.plan);
+        let step = plan.step(self.step);
+        let (attempt, at) = (self.attempt, clock::now());
+        self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
+        if let Work::Sleep(period) = step.work {
+            return sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
+        }
+        let variables = match self.variables {
+            Ok(variables) => variables,
+            Err(clash) => {
+                return AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now());
+            }
+        };
+        let output_file = match self.means.scratch.file() {
+            Ok(path) => path,
+            Err(error) => {
+                let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
+                return AttemptEnd::instant(Outcome::Failed(text), clock::now());
+            }
+        };
+        let folder =
+            PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
+        let job =
+            Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
+        let observer = &self.observer;
+        let listener = |stream, bytes: &[u8]| {
+            observer.report(&Report::Output { step: &step.name, stream, bytes });
+        };
+        let listener: Option<process::Listener<'_>> =
+            if observer.wants_output() { Some(&listener) } else { None };
+        process::run(job, &self.stop, listener).await
+    }
+}
