@@ -30,6 +30,8 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a workflow in the foreground')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a stored execution again: its definition and parameters of then')
+            [CompletionResult]::new('recover', 'recover', [CompletionResultType]::ParameterValue, 'Go on with executions whose process died')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'End an execution that runs, in whichever process')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
@@ -65,6 +67,31 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show what the steps write as they write it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;recover' {
+            [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
+            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'With an ID, show what the steps write as they write it')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'With an ID, show what the steps write as they write it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;cancel' {
+            [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
+            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--no-wait', '--no-wait', [CompletionResultType]::ParameterName, 'Leave the request and do not wait for the end')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -147,6 +174,8 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
         'wfx;help' {
             [CompletionResult]::new('exec', 'exec', [CompletionResultType]::ParameterValue, 'Run a workflow in the foreground')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Run a stored execution again: its definition and parameters of then')
+            [CompletionResult]::new('recover', 'recover', [CompletionResultType]::ParameterValue, 'Go on with executions whose process died')
+            [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'End an execution that runs, in whichever process')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
@@ -162,6 +191,12 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;help;replay' {
+            break
+        }
+        'wfx;help;recover' {
+            break
+        }
+        'wfx;help;cancel' {
             break
         }
         'wfx;help;list' {

@@ -16,6 +16,9 @@ _wfx() {
             ",$1")
                 cmd="wfx"
                 ;;
+            wfx,cancel)
+                cmd="wfx__subcmd__cancel"
+                ;;
             wfx,completions)
                 cmd="wfx__subcmd__completions"
                 ;;
@@ -37,6 +40,9 @@ _wfx() {
             wfx,purge)
                 cmd="wfx__subcmd__purge"
                 ;;
+            wfx,recover)
+                cmd="wfx__subcmd__recover"
+                ;;
             wfx,replay)
                 cmd="wfx__subcmd__replay"
                 ;;
@@ -48,6 +54,9 @@ _wfx() {
                 ;;
             wfx,validate)
                 cmd="wfx__subcmd__validate"
+                ;;
+            wfx__subcmd__help,cancel)
+                cmd="wfx__subcmd__help__subcmd__cancel"
                 ;;
             wfx__subcmd__help,completions)
                 cmd="wfx__subcmd__help__subcmd__completions"
@@ -70,6 +79,9 @@ _wfx() {
             wfx__subcmd__help,purge)
                 cmd="wfx__subcmd__help__subcmd__purge"
                 ;;
+            wfx__subcmd__help,recover)
+                cmd="wfx__subcmd__help__subcmd__recover"
+                ;;
             wfx__subcmd__help,replay)
                 cmd="wfx__subcmd__help__subcmd__replay"
                 ;;
@@ -89,12 +101,50 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --format --help --version exec replay list show purge validate schema config completions man help"
+            opts="-h -V --db --config --format --help --version exec replay recover cancel list show purge validate schema config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__cancel)
+            opts="-h --no-wait --retention --durability --store-timeout --db --config --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -213,8 +263,22 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay list show purge validate schema config completions man help"
+            opts="exec replay recover cancel list show purge validate schema config completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -311,6 +375,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__purge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__recover)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -468,6 +546,44 @@ _wfx() {
                     return 0
                     ;;
                 --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__recover)
+            opts="-v -h --verbose --retention --durability --store-timeout --db --config --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

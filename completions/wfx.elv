@@ -27,6 +27,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --version 'Print version'
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand recover 'Go on with executions whose process died'
+            cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
@@ -60,6 +62,29 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --format 'How results are written to standard output'
             cand -v 'Show what the steps write as they write it'
             cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;recover'= {
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -v 'With an ID, show what the steps write as they write it'
+            cand --verbose 'With an ID, show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;cancel'= {
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --no-wait 'Leave the request and do not wait for the end'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -133,6 +158,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help'= {
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand recover 'Go on with executions whose process died'
+            cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
@@ -146,6 +173,10 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;exec'= {
         }
         &'wfx;help;replay'= {
+        }
+        &'wfx;help;recover'= {
+        }
+        &'wfx;help;cancel'= {
         }
         &'wfx;help;list'= {
         }

@@ -34,6 +34,8 @@ complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see m
 complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "cancel" -d 'End an execution that runs, in whichever process'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "list" -d 'List executions, newest first'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished executions'
@@ -68,6 +70,30 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'With an ID, show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
@@ -137,14 +163,16 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay list show purge validate schema config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -13,6 +13,7 @@ mod history;
 mod output;
 mod predecessor;
 mod readme;
+mod recovery;
 mod signals;
 mod store;
 mod terminal;

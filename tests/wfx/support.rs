@@ -190,6 +190,17 @@ impl Running {
     }
 }
 
+/// Waits until `condition` holds, which others bring about.
+#[expect(clippy::disallowed_methods, reason = "a wait that must not last for ever")]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !condition() {
+        let passed = begin.elapsed();
+        assert!(passed < std::time::Duration::from_secs(60), "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
 /// Gives `input` to a command.
 pub(crate) fn with_stdin(command: &mut Command, input: &[u8]) -> Ran {
     let mut child = command
