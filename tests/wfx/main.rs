@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod crash;
 mod database;
 mod documents;
 mod exec;

@@ -237,6 +237,11 @@ pub(crate) fn states(execution: &Value) -> Vec<String> {
 
 /// The processes whose environment has `variable`, such as `WFX_EXECUTION_ID=…`.
 pub(crate) fn processes_with(variable: &str) -> Vec<u32> {
+    processes_with_any(&[variable.to_owned()])
+}
+
+/// The processes whose environment has one of `variables`.
+pub(crate) fn processes_with_any(variables: &[String]) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -244,7 +249,8 @@ pub(crate) fn processes_with(variable: &str) -> Vec<u32> {
         };
         // Processes of others, and those that end just now, cannot be read.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
-        if environment.split(|&b| b == 0).any(|entry| entry == variable.as_bytes()) {
+        let wanted = |entry: &[u8]| variables.iter().any(|variable| entry == variable.as_bytes());
+        if environment.split(|&b| b == 0).any(wanted) {
             found.push(pid);
         }
     }
