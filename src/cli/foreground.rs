@@ -69,9 +69,12 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
     let execution_id = plan.execution_id.clone();
-    let observer = terminal::progress::observer(&context.ui, run.verbose);
+    let observer = terminal::progress::observer(&context.ui, run.verbose).map_err(|error| {
+        CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
+    })?;
     let (result, signalled) = drive(&supervisor, plan, &observer)?;
     drop(supervisor);
+    // All progress is shown before the summary.
     drop(observer);
     let detail = result.is_ok().then(|| writer.detail(&execution_id));
     let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);

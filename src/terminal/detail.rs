@@ -1,6 +1,6 @@
 //! One execution: how it went, its steps, timeline, output and lineage.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use super::lineage::short;
@@ -41,6 +41,8 @@ impl Ui {
         match self.format {
             OutputFormat::Json | OutputFormat::Jsonl => self.json(detail),
             OutputFormat::Plain => self.plain_rows(&plain_detail(detail)),
+            // A terminal that is stopped shows no summary, and must not keep us.
+            OutputFormat::Table if self.stalled() && io::stdout().is_terminal() => Ok(()),
             OutputFormat::Table => {
                 let execution = &detail.execution;
                 let look = of_execution(execution.status);

@@ -17,6 +17,8 @@ mod timeline;
 mod units;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -53,6 +55,8 @@ pub struct Ui {
     colour: bool,
     live: bool,
     live_colour: bool,
+    /// Whether nobody reads standard error: whoever writes to it would wait for ever.
+    stalled: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -81,6 +85,7 @@ impl Ui {
             colour,
             live: io::stderr().is_terminal() && !dumb,
             live_colour,
+            stalled: Arc::default(),
         }
     }
 
@@ -162,7 +167,15 @@ impl Ui {
         Bar(bar)
     }
 
+    /// Whether progress gave up on standard error, since nobody reads it.
+    fn stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
     fn tell(&self, message: &str) {
+        if self.stalled() {
+            return;
+        }
         // Who closed standard error does not want to know.
         let _ = writeln!(anstream::stderr().lock(), "{message}");
     }
