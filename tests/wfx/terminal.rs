@@ -1,24 +1,30 @@
 //! What is shown: on a terminal, in pipes, with and without colour.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::support::{Place, Ran};
+use crate::output::{in_time, pipe};
+use crate::support::{Place, Ran, states};
 
 const STEPS: &str = "id: shown\nsteps: [{name: first, run: 'echo one; echo two >&2; sleep 0.5'}, {name: second, run: 'echo broken >&2; exit 4'}]";
 
-/// Runs wfx on a terminal of its own, which script(1) makes.
+/// Runs wfx on a terminal of its own, 80 columns wide.
 fn on_terminal(place: &Place, line: &str, variables: &[(&str, &str)]) -> String {
+    Ran::of(&mut terminal(place, 80, line, variables)).stdout
+}
+
+/// wfx on a terminal, which script(1) makes.
+fn terminal(place: &Place, columns: u16, line: &str, variables: &[(&str, &str)]) -> Command {
     let wfx = place.wfx(["x"]);
     let mut command = Command::new("script");
     command
         .args([
             "-qec",
-            &format!("stty cols 80 rows 24; {} {line}", env!("CARGO_BIN_EXE_wfx")),
+            &format!("stty cols {columns} rows 24; {} {line}", env!("CARGO_BIN_EXE_wfx")),
             "/dev/null",
         ])
         .current_dir(place.path(""))
         .env_clear()
-        .stdin(std::process::Stdio::null());
+        .stdin(Stdio::null());
     for (name, value) in wfx.get_envs() {
         command.env(name, value.unwrap());
     }
@@ -26,7 +32,7 @@ fn on_terminal(place: &Place, line: &str, variables: &[(&str, &str)]) -> String 
     for (name, value) in variables {
         command.env(name, value);
     }
-    Ran::of(&mut command).stdout
+    command
 }
 
 #[test]
@@ -89,6 +95,21 @@ fn a_terminal_gets_bars_and_colour() {
     let shown = on_terminal(&place, "list", &[]);
     assert!(shown.contains("\u{1b}["), "{shown:?}");
     assert!(shown.lines().all(|line| strip(line).chars().count() <= 80), "{shown}");
+}
+
+#[test]
+fn a_terminal_that_is_stopped_holds_up_nothing() {
+    let place = Place::new();
+    pipe(&place, "ended");
+    place.write("w.yaml", "steps: [{name: flood, run: 'yes', timeout: 1s}]");
+    // script(1) stops reading the terminal when nobody reads what it writes.
+    let line = "exec -v w.yaml; echo $? > ended";
+    let mut unread = terminal(&place, 80, line, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let ended = place.path("ended");
+    assert_eq!(in_time(|| std::fs::read_to_string(ended).unwrap()), "1\n");
+    assert_eq!(states(&place.show("@1")), ["flood failed"]);
+    drop(unread.stdout.take());
+    unread.wait().unwrap();
 }
 
 #[test]

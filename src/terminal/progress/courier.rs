@@ -11,6 +11,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -69,8 +70,9 @@ struct Queue {
     patience: Duration,
     /// When a write began that has not ended.
     writing: Option<Instant>,
-    /// Lines that were lost since this was last told.
-    missed: Option<u64>,
+    /// Whole lines that were lost since this was last told, and whose.
+    missed: u64,
+    missed_of: HashSet<(String, Stream)>,
     /// Who is in the midst of a line whose beginning was lost.
     cut: HashSet<(String, Stream)>,
     /// How many items were shown.
@@ -88,7 +90,8 @@ impl Default for Queue {
             output_bytes: 0,
             patience: PATIENCE,
             writing: None,
-            missed: None,
+            missed: 0,
+            missed_of: HashSet::new(),
             cut: HashSet::new(),
             shown: 0,
             closed: false,
@@ -296,20 +299,23 @@ impl Queue {
 
     /// Counts output that is lost.
     fn miss(&mut self, step: &str, stream: Stream, bytes: &[u8]) {
-        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        *self.missed.get_or_insert_default() += lines;
+        self.missed += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let of = (step.to_owned(), stream);
         if bytes.ends_with(b"\n") {
-            self.cut.remove(&(step.to_owned(), stream));
+            self.cut.remove(&of);
         } else {
-            self.cut.insert((step.to_owned(), stream));
+            self.cut.insert(of.clone());
         }
+        self.missed_of.insert(of);
     }
 
     /// Puts in its place how many lines are missing, if any are.
     fn tell_missed(&mut self) {
-        if let Some(lines) = self.missed.take() {
+        if !self.missed_of.is_empty() {
             // A part of one line is missing at least.
-            let message = Message::Missed { lines: lines.max(1), at: clock::now() };
+            let lines = mem::take(&mut self.missed).max(1);
+            let of = mem::take(&mut self.missed_of);
+            let message = Message::Missed { lines, of, at: clock::now() };
             self.items.push_back(Item::Message(message));
         }
     }
@@ -331,23 +337,15 @@ fn cost(item: &Item) -> usize {
 /// The lines of output that are complete with `item`, to be shown before it.
 fn lines(item: &Item, words: Words, cutter: &mut LineCutter) -> String {
     let mut text = String::new();
-    let mut finish = |cutter: &mut LineCutter, step: &str| {
-        cutter.finish(step, |line| words.add_output(step, line, &mut text));
-    };
     match item {
-        Item::Message(Message::Retry { step, .. } | Message::StepEnded { step, .. }) => {
-            finish(cutter, step);
-        }
-        // What was begun is not to be taken for the beginning of what comes after.
-        Item::Message(Message::Missed { .. }) => {
-            for step in cutter.steps() {
-                finish(cutter, &step);
-            }
-        }
-        Item::Message(_) => {}
         Item::Output { step, stream, bytes } => {
             cutter.take(step, *stream, bytes, |line| words.add_output(step, line, &mut text));
         }
+        Item::Message(Message::Retry { step, .. } | Message::StepEnded { step, .. }) => {
+            cutter.finish(step, |line| words.add_output(step, line, &mut text));
+        }
+        Item::Message(Message::Missed { of, .. }) => of.iter().for_each(|of| cutter.forget(of)),
+        Item::Message(_) => {}
     }
     text
 }

@@ -46,7 +46,7 @@ impl Screen for Lines {
                     if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 self.say(*at, &format!("{} started{again}", visible(step)));
             }
-            Message::Missed { lines, at } => self.say(*at, &self.words.missed(*lines)),
+            Message::Missed { lines, at, .. } => self.say(*at, &self.words.missed(*lines)),
             Message::StepEnded { text, last_lines, at, .. } => {
                 self.say(*at, text);
                 self.output(last_lines);

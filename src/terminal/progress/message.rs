@@ -1,10 +1,12 @@
 //! What a screen is to show: reports in words, without anything borrowed.
 
+use std::collections::HashSet;
+
 use super::words::Words;
 use crate::timestamp::Timestamp;
 use crate::workflow::problem::visible;
 use crate::workflow::record::StepStatus;
-use crate::workflow::report::Report;
+use crate::workflow::report::{Report, Stream};
 
 /// One thing to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +15,8 @@ pub(super) enum Message {
     Started { execution_id: String, workflow_id: String, total_steps: u32, at: Timestamp },
     /// An attempt of a step begins.
     AttemptStarted { step: String, attempt: u32, at: Timestamp },
-    /// Here so many lines of output are missing.
-    Missed { lines: u64, at: Timestamp },
+    /// Here so many lines of output are missing, of these steps' streams.
+    Missed { lines: u64, of: HashSet<(String, Stream)>, at: Timestamp },
     /// An attempt failed and another will follow.
     Retry { step: String, text: String, at: Timestamp },
     /// A step ended; `last_lines` are of what it wrote, if it failed unseen.

@@ -1,7 +1,7 @@
 //! What is said of an execution, on a terminal and elsewhere alike.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -149,9 +149,9 @@ impl LineCutter {
         }
     }
 
-    /// The steps that have begun to write a line.
-    pub(super) fn steps(&self) -> BTreeSet<String> {
-        self.pieces.keys().map(|(step, _)| step.clone()).collect()
+    /// Forgets what a step had begun to write, since the rest of the line is lost.
+    pub(super) fn forget(&mut self, of: &(String, Stream)) {
+        self.pieces.remove(of);
     }
 
     /// Hands on what a step that ended left without an end of line.
