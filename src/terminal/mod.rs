@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use self::style::{BOLD, ERROR, WARNING};
 use crate::workflow::problem::visible;
@@ -111,11 +112,14 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    pub fn table(&self, headers: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
         if self.format == OutputFormat::Plain {
             return self.plain_rows(rows);
         }
-        let mut table = table::Builder::new(self, headers);
+        let mut table = table::Builder::new(
+            self,
+            headers.iter().map(|header| table::Column::new(header)).collect(),
+        );
         for row in rows {
             table.row(row.iter().map(|cell| table::cell(&visible(cell))).collect());
         }
@@ -165,6 +169,25 @@ impl Ui {
             indicatif::ProgressBar::hidden()
         };
         Bar(bar)
+    }
+
+    /// The parts on as few lines as their width allows, each whole.
+    fn flow(&self, parts: &[&str]) -> String {
+        let mut text = String::new();
+        let mut used = 0;
+        for part in parts {
+            let width = part.width();
+            if used > 0 && used + 1 + width > usize::from(self.width) {
+                text.push_str("\n  ");
+                used = 2;
+            } else if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            text.push_str(part);
+            used += width;
+        }
+        text
     }
 
     /// Whether progress gave up on standard error, since nobody reads it.
