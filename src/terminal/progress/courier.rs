@@ -29,7 +29,7 @@ const OVERHEAD_BYTES: usize = 128;
 /// The most bytes of output in one message: what is shown at a time.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// How long the reader may take for half of a full queue.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the end waits for a reader that takes nothing at all.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
