@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::session::{self, Session};
-use super::{CliError, Context, StorageArgs, lookup};
+use super::{CliError, Context, StorageArgs, foreground, lookup};
 use crate::clock;
 use crate::exit::Exit;
 use crate::repository::reader::Reader;
 use crate::repository::{CancelRequest, liveness};
-use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
 use crate::workflow::recovery;
 
@@ -106,12 +105,12 @@ fn wait(
 
 /// Ends an execution whose process has died, unless another process takes it over.
 fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
-    let observer = terminal::progress::observer(&context.ui, false);
+    let observer = foreground::observer(false, context)?;
     let (result, _) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;
     match result? {
-        Some(Err(error)) => Err(super::foreground::gave_up(&error, execution_id)),
+        Some(Err(error)) => Err(foreground::gave_up(&error, execution_id)),
         Some(Ok(_)) | None => Ok(()),
     }
 }

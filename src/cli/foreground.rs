@@ -1,6 +1,8 @@
 //! Runs one execution in the foreground, for `exec`, `replay` and `recover ID`: shows
 //! progress and the end.
 
+use std::sync::Arc;
+
 use super::session::Session;
 use super::{CliError, Context};
 use crate::exit::Exit;
@@ -8,6 +10,7 @@ use crate::terminal;
 use crate::workflow::definition::Snapshot;
 use crate::workflow::engine::RunError;
 use crate::workflow::record::ExecutionStatus;
+use crate::workflow::report::Observer;
 
 /// What is to be run.
 #[derive(Debug)]
@@ -30,11 +33,22 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
     let execution_id = plan.execution_id.clone();
-    let observer = terminal::progress::observer(&context.ui, run.verbose);
+    let observer = observer(run.verbose, context)?;
     let (result, signalled) = session
         .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
+    // All progress is shown before the summary.
     drop(observer);
     finish(session, result, signalled, &execution_id, context)
+}
+
+/// Whoever shows an execution while it runs.
+///
+/// # Errors
+/// Exit 3 when no thread can be started.
+pub(super) fn observer(verbose: bool, context: &Context) -> Result<Arc<dyn Observer>, CliError> {
+    terminal::progress::observer(&context.ui, verbose).map_err(|error| {
+        CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
+    })
 }
 
 /// Closes the database and shows how an execution went that ran in the foreground.

@@ -147,12 +147,19 @@ pub struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    /// There is no database.
+    missing: bool,
 }
 
 impl CliError {
     /// An error with the exit code that scripts see.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self { exit, message: message.into(), hint: None, missing: false }
+    }
+
+    /// Whether all that is wrong is that nothing was ever stored.
+    fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// Adds what can be done.
@@ -168,7 +175,12 @@ impl From<StoreError> for CliError {
             StoreErrorKind::Ambiguous => Exit::Usage,
             _ => Exit::Environment,
         };
-        Self { exit, message: error.to_string(), hint: error.hint().map(str::to_owned) }
+        Self {
+            exit,
+            message: error.to_string(),
+            hint: error.hint().map(str::to_owned),
+            missing: error.kind() == StoreErrorKind::Missing,
+        }
     }
 }
 
@@ -178,6 +190,7 @@ impl From<SettingsError> for CliError {
             exit: error.exit(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
+            missing: false,
         }
     }
 }

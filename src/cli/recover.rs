@@ -57,7 +57,7 @@ fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, Cl
         context.ui.note(&format!("taking execution {execution_id} over from {owner}, which died"));
     }
     let session = Session::open(context)?;
-    let observer = terminal::progress::observer(&context.ui, verbose);
+    let observer = foreground::observer(verbose, context)?;
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;
@@ -76,7 +76,14 @@ fn has_owner(execution: &ExecutionRecord) -> CliError {
 
 fn run_all(context: &Context) -> Result<Exit, CliError> {
     let database = context.settings.database()?;
-    let owners = session::reader(context)?.owners()?;
+    let owners = match session::reader(context) {
+        Ok(reader) => reader.owners()?,
+        Err(error) if error.is_missing() => {
+            context.ui.note(&error.to_string());
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
     let count = |kind| -> u64 {
         let abandoned = owners.iter().filter(|owner| owner.is_abandoned_by(kind));
         abandoned.map(|owner: &OwnerCount| owner.executions).sum()
@@ -92,7 +99,10 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
         ));
     }
     let total = count(OwnerKind::Exec);
-    let progress = Arc::new(terminal::recovery::Progress::new(&context.ui, total));
+    let progress =
+        Arc::new(terminal::recovery::Progress::start(&context.ui, total).map_err(|error| {
+            CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
+        })?);
     if total == 0 {
         liveness::sweep(&database);
         progress.finish()?;

@@ -1,22 +1,26 @@
 //! One execution: how it went, its steps, timeline, output and lineage.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use super::lineage::short;
 use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
+use super::table::Column;
 use super::timeline::{Axis, Row};
 use super::{OutputFormat, Ui, table, units};
 use crate::repository::Lineage;
 use crate::timestamp::Timestamp;
 use crate::workflow::problem::visible;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, StepRecord, StepStatus,
+    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,
+    StepStatus,
 };
 
 /// How many lines of each stream are shown unless all of it is asked for.
 const LINES_SHOWN: usize = 10;
+/// So much of the name of a step is worth more than any column that can be left out.
+const NAME_LEAST: usize = 16;
 /// Columns of a timeline beside names and bars: signs and gaps.
 const TIMELINE_MARGIN: usize = 4;
 
@@ -41,6 +45,8 @@ impl Ui {
         match self.format {
             OutputFormat::Json | OutputFormat::Jsonl => self.json(detail),
             OutputFormat::Plain => self.plain_rows(&plain_detail(detail)),
+            // A terminal that is stopped shows no summary, and must not keep us.
+            OutputFormat::Table if self.stalled() && io::stdout().is_terminal() => Ok(()),
             OutputFormat::Table => {
                 let execution = &detail.execution;
                 let look = of_execution(execution.status);
@@ -109,6 +115,15 @@ impl Ui {
             Some(took) => fact("status", &format!("{state} in {took}")),
             None => fact("status", &state),
         }
+        if let Some(owner) = &execution.owner {
+            let dead = "it died: `wfx recover` goes on with the execution";
+            match execution.owner_state {
+                Some(OwnerState::Dead) => {
+                    fact("owner", &format!("{} {DIM}({dead}){DIM:#}", visible(owner)));
+                }
+                _ => fact("owner", &visible(owner)),
+            }
+        }
         for (name, at) in [("created", execution.created_at), ("ended", execution.completed_at)] {
             if let Some(at) = at {
                 fact(name, &short(at));
@@ -136,36 +151,30 @@ impl Ui {
         let start = detail.execution.started_at;
         let any_exit = detail.steps.iter().any(|step| step.exit_code.is_some());
         let any_retry = detail.steps.iter().any(|step| step.attempt > 1);
-        let wide = self.width >= 60;
-        let mut headers = vec!["step", "status"];
+        let mut columns = vec![Column::new("step").cut(NAME_LEAST), Column::new("status")];
         if any_retry {
-            headers.push("attempts");
+            columns.push(Column::new("attempts").rank(3));
         }
-        if any_exit && wide {
-            headers.push("exit");
+        if any_exit {
+            columns.push(Column::new("exit").rank(2));
         }
-        if wide {
-            headers.push("start");
-        }
-        headers.push("took");
-        let mut table = table::Builder::new(self, &headers);
-        let names = usize::from(self.width / 3).max(8);
+        columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
+        let mut table = table::Builder::new(self, columns);
         for step in &detail.steps {
-            let name = units::fit(&visible(&step.name), names, self.unicode);
-            let mut row =
-                vec![table::cell(&name), table::state(step.status.as_str(), of_step(step.status))];
+            let mut row = vec![
+                table::cell(&visible(&step.name)),
+                table::state(step.status.as_str(), of_step(step.status)),
+            ];
             if any_retry {
                 row.push(table::number(&step.attempt.to_string()));
             }
-            if any_exit && wide {
+            if any_exit {
                 let exit = step.exit_code.map(|code| code.to_string()).unwrap_or_default();
                 row.push(table::number(&exit));
             }
-            if wide {
-                let offset = step.started_at.zip(start).map(|(at, start)| at.since(start));
-                let offset = offset.map(|offset| format!("+{}", units::duration(offset)));
-                row.push(table::number(&offset.unwrap_or_default()));
-            }
+            let offset = step.started_at.zip(start).map(|(at, start)| at.since(start));
+            let offset = offset.map(|offset| format!("+{}", units::duration(offset)));
+            row.push(table::number(&offset.unwrap_or_default()));
             let took = step.duration_ms.map(|ms| units::duration(Duration::from_millis(ms)));
             row.push(table::number(&took.unwrap_or_default()));
             table.row(row);

@@ -1,30 +1,49 @@
 //! What was replayed from what, as a tree.
 
+use anstream::adapter::strip_str;
+use unicode_width::UnicodeWidthStr;
+
 use super::Ui;
 use super::style::{BOLD, DIM, of_execution};
 use crate::repository::{Lineage, LineageNode};
+
+/// What is told of each execution: less where lines would be too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    All,
+    NoTime,
+    /// Its number stands for its id as well.
+    Number,
+}
 
 impl Ui {
     /// The tree, the execution `shown` marked.
     pub(super) fn lineage_tree(&self, lineage: &Lineage, shown: &str) -> String {
         let mut text = String::new();
-        self.branch(&lineage.root, shown, "", "", &mut text);
+        for told in [Told::All, Told::NoTime, Told::Number] {
+            text = self.branches(&lineage.root, shown, told);
+            let plain = strip_str(&text).to_string();
+            if plain.lines().all(|line| line.width() <= usize::from(self.width)) {
+                break;
+            }
+        }
         if lineage.truncated {
             text += "(there are more)\n";
         }
         text
     }
 
-    fn branch(&self, root: &LineageNode, shown: &str, lead: &str, below: &str, text: &mut String) {
+    fn branches(&self, root: &LineageNode, shown: &str, told: Told) -> String {
+        let mut text = String::new();
         // Replays of replays may be many: a stack of our own cannot overflow.
-        let mut open = vec![(root, lead.to_owned(), below.to_owned())];
+        let mut open = vec![(root, String::new(), String::new())];
         let (fork, last, line, none) = if self.unicode {
             ("├─ ", "└─ ", "│  ", "   ")
         } else {
             ("|- ", "`- ", "|  ", "   ")
         };
         while let Some((node, lead, below)) = open.pop() {
-            text.push_str(&format!("{lead}{}\n", self.lineage_node(node, shown)));
+            text.push_str(&format!("{lead}{}\n", lineage_node(node, shown, told)));
             for (index, child) in node.children.iter().enumerate().rev() {
                 let is_last = index + 1 == node.children.len();
                 let (here, further) = if is_last { (last, none) } else { (fork, line) };
@@ -33,22 +52,30 @@ impl Ui {
                 open.push((child, format!("{indent}{here}"), format!("{indent}{further}")));
             }
         }
+        text
     }
+}
 
-    fn lineage_node(&self, node: &LineageNode, shown: &str) -> String {
-        let id = &node.execution_id;
-        let id = if id == shown { format!("{BOLD}{id}{BOLD:#}") } else { id.clone() };
-        match (node.seq, node.status) {
-            (Some(seq), Some(status)) => {
-                let state = of_execution(status).paint(status.as_str());
-                let created =
-                    node.created_at.map(|at| format!("  {}", short(at))).unwrap_or_default();
-                let mark = if node.execution_id == shown { "  (this one)" } else { "" };
-                format!("{id}  @{seq}  {state}{created}{mark}")
-            }
-            _ => format!("{DIM}{id}  pruned{DIM:#}"),
-        }
+fn lineage_node(node: &LineageNode, shown: &str, told: Told) -> String {
+    let id = &node.execution_id;
+    let (Some(seq), Some(status)) = (node.seq, node.status) else {
+        return format!("{DIM}{id}  pruned{DIM:#}");
+    };
+    let seq = format!("@{seq}");
+    let names = if told == Told::Number { vec![&seq] } else { vec![id, &seq] };
+    let mut text = String::new();
+    for (place, name) in names.into_iter().enumerate() {
+        let is_bold = place == 0 && id == shown;
+        text += &if is_bold { format!("{BOLD}{name}{BOLD:#}  ") } else { format!("{name}  ") };
     }
+    text += &of_execution(status).paint(status.as_str());
+    if let Some(at) = node.created_at.filter(|_| told == Told::All) {
+        text += &format!("  {}", short(at));
+    }
+    if id == shown {
+        text += "  (this one)";
+    }
+    text
 }
 
 /// A time to the second.

@@ -6,17 +6,21 @@ use serde_json::json;
 
 use super::lineage::short;
 use super::style::of_execution;
+use super::table::Column;
 use super::{OutputFormat, Ui, table, units};
 use crate::repository::Listing;
 use crate::timestamp::Timestamp;
 use crate::workflow::problem::visible;
-use crate::workflow::record::ExecutionRecord;
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
 
-/// Below this width ids are cut, below the other one only what matters is shown.
-const WIDTH_WHOLE_IDS: u16 = 120;
-const WIDTH_ALL_COLUMNS: u16 = 76;
 /// So many characters of an id tell when it was made to the millisecond.
 const ID_CUT: usize = 13;
+/// So much of the name of a workflow is worth more than any column that can be left out.
+const NAME_LEAST: usize = 24;
+/// So many characters of a time tell it to the minute.
+const TO_THE_MINUTE: usize = 16;
+/// The longest status.
+const STATUS_LEAST: usize = 11;
 
 impl Ui {
     /// Shows a page; `limit` and `offset` are those it was asked for with.
@@ -75,43 +79,46 @@ impl Ui {
     }
 
     fn listing_table(&self, items: &[ExecutionRecord], now: Timestamp) -> String {
-        let all = self.width >= WIDTH_ALL_COLUMNS;
-        let headers: &[&str] = if all {
-            &["@", "execution", "workflow", "status", "created", "took", "steps"]
-        } else {
-            &["@", "workflow", "status", "took"]
-        };
-        let mut table = table::Builder::new(self, headers);
+        let unfinished = items.iter().any(|item| item.owner_state.is_some());
+        let mut columns = vec![
+            Column::new("@"),
+            // The number says as much, in this database.
+            Column::new("execution").prefix(ID_CUT).rank(4),
+            Column::new("workflow").cut(NAME_LEAST),
+            Column::new("status").cut(STATUS_LEAST),
+            Column::new("created").prefix(TO_THE_MINUTE).rank(2),
+            Column::new("took").rank(1),
+            Column::new("steps").rank(3),
+        ];
+        if unfinished {
+            columns.insert(4, Column::new("owner"));
+        }
+        let mut table = table::Builder::new(self, columns);
         for item in items {
-            let look = of_execution(item.status);
-            let seq = table::number(&format!("@{}", item.seq));
-            let names = usize::from(self.width / 4).max(8);
-            let workflow =
-                table::cell(&units::fit(&visible(&item.workflow_id), names, self.unicode));
-            let status = table::state(item.status.as_str(), look);
-            let took = table::number(&took(item, now).map(units::duration).unwrap_or_default());
-            if !all {
-                table.row(vec![seq, workflow, status, took]);
-                continue;
+            let mut row = vec![
+                table::number(&format!("@{}", item.seq)),
+                table::cell(&visible(&item.execution_id)),
+                table::cell(&visible(&item.workflow_id)),
+                table::state(item.status.as_str(), of_execution(item.status)),
+                table::cell(&item.created_at.map(short).unwrap_or_default()),
+                table::number(&took(item, now).map(units::duration).unwrap_or_default()),
+                table::number(&format!("{}/{}", item.steps_completed, item.total_steps)),
+            ];
+            if unfinished {
+                row.insert(4, owner(item.owner_state));
             }
-            let id = if self.width >= WIDTH_WHOLE_IDS {
-                item.execution_id.as_str()
-            } else {
-                item.execution_id.get(..ID_CUT).unwrap_or(&item.execution_id)
-            };
-            let created = item.created_at.map(short).unwrap_or_default();
-            let steps = format!("{}/{}", item.steps_completed, item.total_steps);
-            table.row(vec![
-                seq,
-                table::cell(&visible(id)),
-                workflow,
-                status,
-                table::cell(&created),
-                took,
-                table::number(&steps),
-            ]);
+            table.row(row);
         }
         table.finish()
+    }
+}
+
+/// Whether the process that runs it is alive.
+fn owner(state: Option<OwnerState>) -> table::Cell {
+    match state {
+        Some(OwnerState::Dead) => table::state("dead", of_execution(ExecutionStatus::Interrupted)),
+        Some(OwnerState::Alive) => table::cell("alive"),
+        None => table::cell(""),
     }
 }
 

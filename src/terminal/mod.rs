@@ -18,8 +18,11 @@ mod timeline;
 mod units;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use self::style::{BOLD, ERROR, WARNING};
 use crate::workflow::problem::visible;
@@ -54,6 +57,8 @@ pub struct Ui {
     colour: bool,
     live: bool,
     live_colour: bool,
+    /// Whether nobody reads standard error: whoever writes to it would wait for ever.
+    stalled: Arc<AtomicBool>,
 }
 
 impl Ui {
@@ -82,6 +87,7 @@ impl Ui {
             colour,
             live: io::stderr().is_terminal() && !dumb,
             live_colour,
+            stalled: Arc::default(),
         }
     }
 
@@ -107,11 +113,14 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    pub fn table(&self, headers: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
         if self.format == OutputFormat::Plain {
             return self.plain_rows(rows);
         }
-        let mut table = table::Builder::new(self, headers);
+        let mut table = table::Builder::new(
+            self,
+            headers.iter().map(|header| table::Column::new(header)).collect(),
+        );
         for row in rows {
             table.row(row.iter().map(|cell| table::cell(&visible(cell))).collect());
         }
@@ -139,17 +148,17 @@ impl Ui {
     /// Tells what went wrong and what can be done.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         let hint = hint.map(|hint| format!("\n  {BOLD}help:{BOLD:#} {hint}")).unwrap_or_default();
-        tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
+        self.tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
     }
 
     /// Tells what may be wrong.
     pub fn warning(&self, message: &str) {
-        tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
+        self.tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
     }
 
     /// Tells something beside the data.
     pub fn note(&self, message: &str) {
-        tell(message);
+        self.tell(message);
     }
 
     /// A bar over `total` things, on a terminal only.
@@ -161,6 +170,43 @@ impl Ui {
             indicatif::ProgressBar::hidden()
         };
         Bar(bar)
+    }
+
+    /// The parts on as few lines as their width allows, each whole.
+    fn flow(&self, parts: &[&str]) -> String {
+        let mut text = String::new();
+        let mut used = 0;
+        for part in parts {
+            let width = part.width();
+            if used > 0 && used + 1 + width > usize::from(self.width) {
+                text.push_str("\n  ");
+                used = 2;
+            } else if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            text.push_str(part);
+            used += width;
+        }
+        text
+    }
+
+    /// Writes nothing more to standard error, which nobody reads.
+    fn give_up_on_stderr(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether progress gave up on standard error, since nobody reads it.
+    fn stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, message: &str) {
+        if self.stalled() {
+            return;
+        }
+        // Who closed standard error does not want to know.
+        let _ = writeln!(anstream::stderr().lock(), "{message}");
     }
 
     /// Writes text with styles, which are left out where they are not wanted.
@@ -181,16 +227,21 @@ impl Ui {
     }
 }
 
-fn tell(message: &str) {
-    // Who closed standard error does not want to know.
-    let _ = writeln!(anstream::stderr().lock(), "{message}");
-}
-
 /// A bar that is cleared when it is dropped.
 #[derive(Debug)]
 pub struct Bar(indicatif::ProgressBar);
 
 impl Bar {
+    /// So many more are done.
+    pub fn add(&self, more: u64) {
+        self.0.inc(more);
+    }
+
+    /// Tells something above the bar.
+    pub fn say(&self, tell: impl FnOnce()) {
+        self.0.suspend(tell);
+    }
+
     /// So many are done.
     pub fn set(&self, done: u64) {
         self.0.set_position(done);

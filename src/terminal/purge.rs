@@ -5,6 +5,7 @@ use std::io;
 use serde_json::json;
 
 use super::lineage::short;
+use super::table::Column;
 use super::{OutputFormat, Ui, table, units};
 use crate::repository::Purged;
 use crate::workflow::retention::PrunePlan;
@@ -47,8 +48,11 @@ impl Ui {
         let what = units::count(executions, "execution");
         match purged {
             None => {
-                self.line(&format!("would delete {what}; {stay}"))?;
-                let mut table = table::Builder::new(self, &["status", "executions"]);
+                self.line(&self.flow(&[&format!("would delete {what};"), &stay]))?;
+                let mut table = table::Builder::new(
+                    self,
+                    vec![Column::new("status"), Column::new("executions")],
+                );
                 for (status, number) in &plan.by_status {
                     let look = super::style::of_execution(*status);
                     table.row(vec![
@@ -58,14 +62,17 @@ impl Ui {
                 }
                 self.text(&table.finish())?;
                 if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
-                    self.line(&format!("completed from {} to {}", short(oldest), short(newest)))?;
+                    let (from, to) = (short(oldest), short(newest));
+                    self.line(
+                        &self.flow(&[&format!("completed from {from}"), &format!("to {to}")]),
+                    )?;
                 }
                 Ok(())
             }
-            Some(purged) => self.line(&format!(
-                "deleted {what}, gave back {}; {stay}",
-                units::bytes(purged.freed_bytes)
-            )),
+            Some(purged) => {
+                let freed = format!("gave back {};", units::bytes(purged.freed_bytes));
+                self.line(&self.flow(&[&format!("deleted {what},"), &freed, &stay]))
+            }
         }
     }
 }

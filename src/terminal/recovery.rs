@@ -3,25 +3,39 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::json;
 
-use super::style::{BOLD, of_execution};
+use super::style::{BOLD, WARNING, of_execution};
 use super::{OutputFormat, Ui, units};
 use crate::workflow::problem::visible;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::recovery::{Recovered, Watcher};
-use crate::workflow::report::{Observer, Report};
 
-/// Shows how a recovery goes on, and keeps count.
+/// How long the end waits for a reader of standard error that takes nothing.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+
+/// Shows how a recovery goes on, and keeps count. It is shown by a thread of its own: who
+/// does not read standard error holds up nothing.
 pub struct Progress {
     ui: Ui,
-    bar: ProgressBar,
     tally: Mutex<Tally>,
-    store: Arc<StoreWatch>,
+    lines: Mutex<Option<Sender<Shown>>>,
+    /// Hears of each line that was shown; ends with the thread.
+    shown: Mutex<Receiver<()>>,
+    store_fails: Mutex<bool>,
+}
+
+/// What is to be shown.
+struct Shown {
+    text: String,
+    /// So many executions ended with it.
+    ended: u64,
 }
 
 /// What became of the executions.
@@ -55,11 +69,29 @@ impl Tally {
 
 impl Progress {
     /// For a recovery of `total` executions.
-    #[must_use]
-    pub fn new(ui: &Ui, total: u64) -> Self {
-        let bar =
-            if ui.live && total > 0 { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        Self { ui: ui.clone(), bar, tally: Mutex::default(), store: Arc::default() }
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(ui: &Ui, total: u64) -> io::Result<Self> {
+        let (lines, to_show) = mpsc::channel::<Shown>();
+        let (tell, shown) = mpsc::channel();
+        let screen = ui.clone();
+        thread::Builder::new().name("wfx-progress".to_owned()).spawn(move || {
+            let bar = screen.progress_bar(total);
+            for Shown { text, ended } in to_show {
+                bar.say(|| screen.note(&text));
+                bar.add(ended);
+                // Who waits for the end may have given up.
+                let _ = tell.send(());
+            }
+        })?;
+        Ok(Self {
+            ui: ui.clone(),
+            tally: Mutex::default(),
+            lines: Mutex::new(Some(lines)),
+            shown: Mutex::new(shown),
+            store_fails: Mutex::default(),
+        })
     }
 
     /// Shows what became of all of them.
@@ -67,7 +99,7 @@ impl Progress {
     /// # Errors
     /// When standard output cannot be written.
     pub fn finish(&self) -> io::Result<Tally> {
-        self.bar.finish_and_clear();
+        self.wait_until_shown();
         let tally = self.tally().clone();
         let ui = &self.ui;
         match ui.format {
@@ -96,8 +128,22 @@ impl Progress {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say(&self, text: &str) {
-        self.bar.suspend(|| self.ui.note(text));
+    fn say(&self, text: String, ended: u64) {
+        if let Some(lines) = &*self.lines.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = lines.send(Shown { text, ended });
+        }
+    }
+
+    fn wait_until_shown(&self) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match shown.recv_timeout(PATIENCE_AT_END) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => return self.ui.give_up_on_stderr(),
+            }
+        }
     }
 }
 
@@ -122,7 +168,7 @@ impl Watcher for Progress {
     fn ended_processes(&self, count: usize) {
         self.tally().ended_processes += count;
         let what = if count == 1 { "process" } else { "processes" };
-        self.say(&format!("ended {count} {what} that steps had left"));
+        self.say(format!("ended {count} {what} that steps had left"), 0);
     }
 
     fn recovered(&self, recovered: &Recovered) {
@@ -162,37 +208,23 @@ impl Watcher for Progress {
                 error,
             });
         }
-        self.say(&text);
-        self.bar.inc(1);
+        self.say(text, 1);
     }
 
-    fn observer(&self) -> Arc<dyn Observer> {
-        Arc::clone(&self.store) as Arc<dyn Observer>
-    }
-}
-
-/// Tells once, not once for each execution, that the store fails or works again.
-#[derive(Debug, Default)]
-struct StoreWatch {
-    is_failing: Mutex<bool>,
-}
-
-impl Observer for StoreWatch {
-    fn report(&self, report: &Report<'_>) {
-        let failing = match report {
-            Report::StoreFailing { .. } => true,
-            Report::StoreWorking { .. } => false,
-            _ => return,
-        };
-        let mut known = self.is_failing.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *known, failing) == failing {
-            return;
-        }
-        match report {
-            Report::StoreFailing { error, .. } => {
-                super::tell(&format!("warning: {error}; no further step starts until it works"));
-            }
-            _ => super::tell("the database works again"),
+    fn store_failing(&self, error: Option<&str>) {
+        let fails = error.is_some();
+        let mut known = self.store_fails.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each execution tells it; once is enough.
+        if std::mem::replace(&mut *known, fails) != fails {
+            self.say(
+                match error {
+                    Some(error) => format!(
+                        "{WARNING}warning:{WARNING:#} {error}; no further step starts until it works"
+                    ),
+                    None => "the database works again".to_owned(),
+                },
+                0,
+            );
         }
     }
 }

@@ -1,20 +1,115 @@
-//! Tables fitted to the width.
+//! Tables fitted to the width: what is long is cut, what matters least is left out.
 
 use comfy_table::presets::{ASCII_FULL_CONDENSED, UTF8_FULL_CONDENSED};
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table};
+use unicode_width::UnicodeWidthStr;
 
-use super::Ui;
 use super::style::Look;
+use super::{Ui, units};
 
-/// A table that is being filled.
-pub(super) struct Builder {
-    table: Table,
+/// What lines and gaps take beside each column, and once more.
+const COLUMN_MARGIN: usize = 3;
+const TABLE_MARGIN: usize = 1;
+
+/// A column, which is as wide as what is in it unless it says more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    header: &'static str,
+    narrow: Narrow,
+    rank: Option<u8>,
 }
 
-impl Builder {
-    pub(super) fn new(ui: &Ui, headers: &[&str]) -> Self {
+/// How a column may be made narrower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Narrow {
+    Never,
+    /// Cut anywhere; below this width others are left out first.
+    Cut(usize),
+    /// To so many characters, which say enough.
+    Prefix(usize),
+}
+
+impl Column {
+    pub(super) fn new(header: &'static str) -> Self {
+        Self { header, narrow: Narrow::Never, rank: None }
+    }
+
+    /// It may be cut. That costs it less than `width` only when no column can be left out.
+    pub(super) fn cut(self, width: usize) -> Self {
+        Self { narrow: Narrow::Cut(width), ..self }
+    }
+
+    /// Where it does not fit whole, its first characters are enough.
+    pub(super) fn prefix(self, characters: usize) -> Self {
+        Self { narrow: Narrow::Prefix(characters), ..self }
+    }
+
+    /// It is left out where there is no room, the greatest rank first.
+    pub(super) fn rank(self, rank: u8) -> Self {
+        Self { rank: Some(rank), ..self }
+    }
+
+    /// The width that it needs at least, of all that it would take.
+    fn least(&self, natural: usize) -> usize {
+        match self.narrow {
+            Narrow::Never => natural,
+            Narrow::Cut(least) | Narrow::Prefix(least) => {
+                natural.min(least.max(self.header.width()))
+            }
+        }
+    }
+}
+
+/// What stands in one row and column.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    text: String,
+    is_number: bool,
+    look: Option<Look>,
+}
+
+pub(super) fn cell(text: &str) -> Cell {
+    Cell { text: text.to_owned(), is_number: false, look: None }
+}
+
+pub(super) fn number(text: &str) -> Cell {
+    Cell { is_number: true, ..cell(text) }
+}
+
+pub(super) fn state(text: &str, look: Look) -> Cell {
+    Cell { look: Some(look), ..cell(text) }
+}
+
+/// A table that is being filled.
+pub(super) struct Builder<'u> {
+    ui: &'u Ui,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl<'u> Builder<'u> {
+    pub(super) fn new(ui: &'u Ui, columns: Vec<Column>) -> Self {
+        Self { ui, columns, rows: Vec::new() }
+    }
+
+    /// Adds a row: a cell for each column.
+    pub(super) fn row(&mut self, cells: Vec<Cell>) {
+        self.rows.push(cells);
+    }
+
+    pub(super) fn finish(self) -> String {
+        let natural: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| {
+                let cells = self.rows.iter().filter_map(|row| row.get(at));
+                cells.map(|cell| cell.text.width()).fold(column.header.width(), usize::max)
+            })
+            .collect();
+        let widths = fit(&self.columns, &natural, usize::from(self.ui.width));
         let mut table = Table::new();
-        let style = if ui.unicode {
+        let style = if self.ui.unicode {
             UTF8_FULL_CONDENSED.with_rounded_corners()
         } else {
             ASCII_FULL_CONDENSED
@@ -22,37 +117,116 @@ impl Builder {
         table
             .load_style(style)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(ui.width)
-            .force_no_tty()
-            .set_header(
-                headers.iter().map(|header| Cell::new(header).add_attribute(Attribute::Bold)),
-            );
-        if ui.colour {
+            .set_width(self.ui.width)
+            .force_no_tty();
+        let headers = self.columns.iter().zip(&widths).filter(|(_, width)| width.is_some());
+        table.set_header(headers.map(|(column, _)| {
+            comfy_table::Cell::new(column.header).add_attribute(Attribute::Bold)
+        }));
+        if self.ui.colour {
             table.enforce_styling();
         }
-        Self { table }
-    }
-
-    pub(super) fn row(&mut self, cells: Vec<Cell>) {
-        self.table.add_row(cells);
-    }
-
-    pub(super) fn finish(self) -> String {
-        format!("{}\n", self.table)
+        for row in self.rows {
+            let cells = self.columns.iter().zip(row).zip(&widths);
+            table.add_row(cells.filter_map(|((column, cell), width)| {
+                width.map(|width| shown(column, &cell, width, self.ui.unicode))
+            }));
+        }
+        format!("{table}\n")
     }
 }
 
-pub(super) fn cell(text: &str) -> Cell {
-    Cell::new(text)
+/// The width of each column, none for those that are left out.
+fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>> {
+    let mut widths: Vec<Option<usize>> =
+        columns.iter().zip(natural).map(|(column, natural)| Some(column.least(*natural))).collect();
+    let total = |widths: &[Option<usize>]| {
+        widths.iter().flatten().map(|width| width + COLUMN_MARGIN).sum::<usize>() + TABLE_MARGIN
+    };
+    while total(&widths) > width {
+        let kept = (0..columns.len()).filter(|&at| widths[at].is_some());
+        let Some(last) =
+            kept.filter(|&at| columns[at].rank.is_some()).max_by_key(|&at| columns[at].rank)
+        else {
+            break;
+        };
+        widths[last] = None;
+    }
+    // Nothing more can be left out, or what is cut may be longer again.
+    let mut lacking = total(&widths).saturating_sub(width);
+    let mut spare = width.saturating_sub(total(&widths));
+    for cuts in [true, false] {
+        for ((column, natural), width) in columns.iter().zip(natural).zip(&mut widths) {
+            let Some(width) = width else { continue };
+            match column.narrow {
+                Narrow::Cut(_) if cuts => {
+                    let less = lacking.min(width.saturating_sub(column.header.width()));
+                    let more = spare.min(natural - *width);
+                    *width = *width - less + more;
+                    lacking -= less;
+                    spare -= more;
+                }
+                Narrow::Prefix(_) if !cuts && natural - *width <= spare => {
+                    spare -= natural - *width;
+                    *width = *natural;
+                }
+                _ => {}
+            }
+        }
+    }
+    widths
 }
 
-pub(super) fn number(text: &str) -> Cell {
-    Cell::new(text).set_alignment(CellAlignment::Right)
+fn shown(column: &Column, cell: &Cell, width: usize, unicode: bool) -> comfy_table::Cell {
+    let text = match column.narrow {
+        Narrow::Never => cell.text.clone(),
+        Narrow::Cut(_) => units::fit(&cell.text, width, unicode),
+        Narrow::Prefix(least) if cell.text.width() > width => {
+            cell.text.chars().take(least).collect()
+        }
+        Narrow::Prefix(_) => cell.text.clone(),
+    };
+    let shown = comfy_table::Cell::new(text);
+    let shown = if cell.is_number { shown.set_alignment(CellAlignment::Right) } else { shown };
+    match cell.look {
+        Some(Look { color: Some(color), .. }) => shown.fg(color),
+        Some(_) => shown.add_attribute(Attribute::Dim),
+        None => shown,
+    }
 }
 
-pub(super) fn state(text: &str, look: Look) -> Cell {
-    match look.color {
-        Some(color) => Cell::new(text).fg(color),
-        None => Cell::new(text).add_attribute(Attribute::Dim),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns() -> Vec<Column> {
+        vec![
+            Column::new("id").prefix(5).rank(2),
+            Column::new("name").cut(10),
+            Column::new("took").rank(1),
+        ]
+    }
+
+    fn widths(width: usize) -> Vec<Option<usize>> {
+        fit(&columns(), &[12, 20, 6], width)
+    }
+
+    #[test]
+    fn what_is_cut_gets_what_is_left() {
+        assert_eq!(widths(100), [Some(12), Some(20), Some(6)]);
+        assert_eq!(widths(48), [Some(12), Some(20), Some(6)]);
+        assert_eq!(widths(47), [Some(5), Some(20), Some(6)]);
+        assert_eq!(widths(40), [Some(5), Some(19), Some(6)]);
+        assert_eq!(widths(31), [Some(5), Some(10), Some(6)]);
+    }
+
+    #[test]
+    fn the_least_is_left_out_first() {
+        assert_eq!(widths(30), [None, Some(17), Some(6)]);
+        assert_eq!(widths(23), [None, Some(10), Some(6)]);
+        assert_eq!(widths(22), [None, Some(18), None]);
+        assert_eq!(widths(10), [None, Some(6), None]);
+        // The header stays whole.
+        assert_eq!(widths(3), [None, Some(4), None]);
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::cancel::Cancel;
 use super::engine::RunError;
 use super::record::{ExecutionStatus, StepStatus};
-use super::report::Observer;
+use super::report::{Observer, Report};
 use super::runner::leftover::{self, Origin};
 use super::supervisor::Supervisor;
 use crate::repository::{StoreError, TakenOver, Which};
@@ -39,8 +39,21 @@ pub trait Watcher: Send + Sync {
     fn ended_processes(&self, count: usize);
     /// An execution came to its end.
     fn recovered(&self, recovered: &Recovered);
-    /// Who watches the steps of an execution that goes on.
-    fn observer(&self) -> Arc<dyn Observer>;
+    /// The store fails, and why; `None` when it works again. Told by each execution.
+    fn store_failing(&self, error: Option<&str>);
+}
+
+/// What is told of the steps of many executions: only what concerns all of them.
+struct StoreReports(Arc<dyn Watcher>);
+
+impl Observer for StoreReports {
+    fn report(&self, report: &Report<'_>) {
+        match report {
+            Report::StoreFailing { error, .. } => self.0.store_failing(Some(error)),
+            Report::StoreWorking { .. } => self.0.store_failing(None),
+            _ => {}
+        }
+    }
 }
 
 /// Goes on with `which` executions until none is left, or `cancel` is asked for: then
@@ -54,6 +67,7 @@ pub async fn recover(
     watcher: &Arc<dyn Watcher>,
     cancel: &Cancel,
 ) -> Result<(), StoreError> {
+    let observer: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
     let mut waiting: VecDeque<TakenOver> = VecDeque::new();
     let mut running = JoinSet::new();
     let mut more = true;
@@ -79,13 +93,14 @@ pub async fn recover(
         while running.len() < SIDE_BY_SIDE && !cancel.gently.is_cancelled() {
             let Some(taken) = waiting.pop_front() else { break };
             let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
+            let observer = Arc::clone(&observer);
             let cancel = cancel.clone();
             running.spawn(async move {
                 let recovered = Recovered {
                     execution_id: taken.execution.execution_id.clone(),
                     workflow_id: taken.execution.workflow_id.clone(),
                     previous_owner: taken.previous_owner.clone(),
-                    outcome: supervisor.resume(taken, &watcher.observer(), &cancel).await,
+                    outcome: supervisor.resume(taken, &observer, &cancel).await,
                 };
                 watcher.recovered(&recovered);
             });

@@ -1,9 +1,18 @@
 //! What steps write: kept within bounds, whatever it is.
 
-use crate::support::{Place, steps};
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Place, Ran, Running, steps};
 
 /// The most memory that wfx may take with any output, in kB.
 const MEMORY_MAX_KB: u64 = 64 * 1024;
+
+/// Far more than anything here takes, also on a machine that is busy.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A last step that tells the peak memory of wfx, its parent.
 const PEAK: &str = "- {name: peak, run: 'grep VmHWM /proc/$PPID/status'}\n";
@@ -93,4 +102,138 @@ fn output_cannot_drive_the_terminal_that_shows_it() {
             "{all:?}"
         );
     }
+}
+
+/// What `work` gives, if it does in time.
+pub(crate) fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    result.recv_timeout(LONG).unwrap()
+}
+
+/// Makes a pipe with a name, into which a step tells how far it is.
+pub(crate) fn pipe(place: &Place, name: &str) {
+    let status = Command::new("mkfifo").arg(place.path(name)).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits until a step has written into a pipe with a name.
+fn wait_for(place: &Place, name: &str) {
+    let path = place.path(name);
+    in_time(move || fs::read(path).unwrap());
+}
+
+/// wfx at work, standard error being a pipe that nobody empties.
+fn unread(place: &Place, more: &[&str], document: &str) -> Child {
+    let file = place.write("w.yaml", document);
+    place
+        .wfx(["exec", "-v"])
+        .args(more)
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Its end, while standard error still is open and unread.
+fn end_unread(mut child: Child) -> Ran {
+    let unread = child.stderr.take();
+    let ran = in_time(|| Ran::from(child.wait_with_output().unwrap()));
+    drop(unread);
+    ran
+}
+
+#[test]
+fn who_does_not_read_holds_up_no_timeout() {
+    let place = Place::new();
+    let ran = end_unread(unread(&place, &[], "steps: [{name: flood, run: 'yes', timeout: 1s}]"));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("timed out after 1s"), "{ran:?}");
+    assert_eq!(steps(&place.show("@1"))["flood"]["status"], "failed");
+}
+
+#[test]
+fn who_does_not_read_holds_up_no_signal() {
+    let place = Place::new();
+    pipe(&place, "flooded");
+    let child = unread(
+        &place,
+        &[],
+        "steps: [{name: flood, run: 'yes | head -c 5000000; echo > flooded; yes'}]",
+    );
+    wait_for(&place, "flooded");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    let ran = end_unread(child);
+    assert_eq!(ran.code, Some(143), "{ran:?}");
+    assert_eq!(place.show("@1")["execution"]["status"], "cancelled");
+}
+
+#[test]
+fn who_does_not_read_holds_up_no_error() {
+    let place = Place::new();
+    pipe(&place, "flooded");
+    let child = unread(
+        &place,
+        &["--store-timeout", "300ms"],
+        "steps: [{name: flood, run: 'yes | head -c 5000000; echo > flooded; until test -e go; do sleep 0.02; done; exit 1'}]",
+    );
+    wait_for(&place, "flooded");
+    // The execution is lost with its database: there is an error to tell, and nobody reads.
+    let mut table = Command::new("sqlite3");
+    table.arg(place.database()).arg("DROP TABLE workflow_execution_steps");
+    assert!(table.status().unwrap().success());
+    place.write("go", "");
+    let ran = end_unread(child);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+}
+
+#[test]
+fn who_reads_late_is_told_what_is_missing() {
+    let place = Place::new();
+    pipe(&place, "flooded");
+    let file = place.write(
+        "w.yaml",
+        "steps: [{name: a, run: 'seq 300000; echo > flooded; until test -e go; do sleep 0.02; done; echo the end'}]",
+    );
+    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
+    wait_for(&place, "flooded");
+    // Told while the step goes on.
+    running.wait_for("not shown: standard error is read too slowly");
+    place.write("go", "");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let shown: Vec<u64> = ran
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("a │ ").and_then(|number| number.parse().ok()))
+        .collect();
+    let missed: u64 = ran
+        .stderr
+        .lines()
+        .filter_map(|line| {
+            line.strip_suffix(" lines of output not shown: standard error is read too slowly")
+        })
+        .map(|line| line.split(' ').next_back().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert!(shown.is_sorted() && missed > 0);
+    assert_eq!(shown.len() as u64 + missed, 300_000);
+    let end: Vec<&str> = ran.stderr.lines().rev().take(3).collect();
+    assert!(end[2] == "a │ the end" && end[1].contains("a success"), "{end:?}");
+    assert!(end[0].contains("execution success"), "{end:?}");
+}
+
+#[test]
+fn who_reads_gets_every_line() {
+    let place = Place::new();
+    let file = place.write("w.yaml", "steps: [{name: a, run: 'seq 1000000 1300000'}]");
+    // A file takes everything, however busy the machine is.
+    let log = fs::File::create(place.path("log")).unwrap();
+    let status = place.wfx(["exec", "-v"]).arg(file).stdout(Stdio::null()).stderr(log).status();
+    assert_eq!(status.unwrap().code(), Some(0));
+    let log = place.read("log");
+    let lines: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("a │ ")).collect();
+    assert!(lines.iter().enumerate().all(|(n, line)| *line == (1_000_000 + n).to_string()));
+    assert_eq!(lines.len(), 300_001);
 }

@@ -1,24 +1,64 @@
 //! What is shown: on a terminal, in pipes, with and without colour.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::support::{Place, Ran};
+use crate::output::{in_time, pipe};
+use crate::support::{Place, Ran, states};
 
 const STEPS: &str = "id: shown\nsteps: [{name: first, run: 'echo one; echo two >&2; sleep 0.5'}, {name: second, run: 'echo broken >&2; exit 4'}]";
 
-/// Runs wfx on a terminal of its own, which script(1) makes.
+/// Runs wfx on a terminal of its own, 80 columns wide.
 fn on_terminal(place: &Place, line: &str, variables: &[(&str, &str)]) -> String {
+    Ran::of(&mut terminal(place, 80, line, variables)).stdout
+}
+
+/// The lines that wfx shows on a terminal so wide.
+fn lines(place: &Place, columns: u16, line: &str) -> Vec<String> {
+    let shown = Ran::of(&mut terminal(place, columns, line, &[])).stdout;
+    shown.lines().map(strip).collect()
+}
+
+/// The fields of a line of a table.
+fn fields(line: &str) -> Vec<&str> {
+    line.trim_matches(['│', ' ']).split('┆').map(str::trim).collect()
+}
+
+/// A history as people have it: names of 20 characters, replays, all kinds of states and
+/// durations, more than a hundred of them.
+fn history(place: &Place) {
+    place.write(
+        "w.yaml",
+        "id: nightly-report-eu-01\nsteps: [{name: fetch-all-the-sources, run: 'echo hi'}, {name: again, run: 'exit 3', retry: {max_attempts: 2, backoff: 1ms}, continue_on_error: true}]",
+    );
+    assert_eq!(place.run(["exec", "w.yaml"]).code, Some(0));
+    for id in ["@1", "@2", "@1"] {
+        assert_eq!(place.run(["replay", id]).code, Some(0));
+    }
+    place.sql(
+        "UPDATE workflow_executions SET seq = seq + 120;
+         UPDATE workflow_execution_steps SET seq = seq + 120;
+         UPDATE workflow_execution_attempts SET seq = seq + 120;
+         UPDATE workflow_executions SET started_at = '2026-01-27T09:00:00.000000Z',
+             completed_at = '2026-01-31T13:02:03.000000Z', status = 'interrupted' WHERE seq = 121;
+         UPDATE workflow_executions SET started_at = '2026-01-31T12:00:00.000000Z',
+             completed_at = '2026-01-31T13:02:03.000000Z', status = 'cancelled' WHERE seq = 122;
+         UPDATE workflow_executions SET completed_at = NULL, status = 'running' WHERE seq = 124;",
+    );
+}
+
+/// wfx on a terminal, which script(1) makes.
+fn terminal(place: &Place, columns: u16, line: &str, variables: &[(&str, &str)]) -> Command {
     let wfx = place.wfx(["x"]);
     let mut command = Command::new("script");
     command
         .args([
             "-qec",
-            &format!("stty cols 80 rows 24; {} {line}", env!("CARGO_BIN_EXE_wfx")),
+            &format!("stty cols {columns} rows 24; {} {line}", env!("CARGO_BIN_EXE_wfx")),
             "/dev/null",
         ])
         .current_dir(place.path(""))
         .env_clear()
-        .stdin(std::process::Stdio::null());
+        .stdin(Stdio::null());
     for (name, value) in wfx.get_envs() {
         command.env(name, value.unwrap());
     }
@@ -26,7 +66,7 @@ fn on_terminal(place: &Place, line: &str, variables: &[(&str, &str)]) -> String 
     for (name, value) in variables {
         command.env(name, value);
     }
-    Ran::of(&mut command).stdout
+    command
 }
 
 #[test]
@@ -89,6 +129,71 @@ fn a_terminal_gets_bars_and_colour() {
     let shown = on_terminal(&place, "list", &[]);
     assert!(shown.contains("\u{1b}["), "{shown:?}");
     assert!(shown.lines().all(|line| strip(line).chars().count() <= 80), "{shown}");
+}
+
+#[test]
+fn a_terminal_that_is_stopped_holds_up_nothing() {
+    let place = Place::new();
+    pipe(&place, "ended");
+    place.write("w.yaml", "steps: [{name: flood, run: 'yes', timeout: 1s}]");
+    // script(1) stops reading the terminal when nobody reads what it writes.
+    let line = "exec -v w.yaml; echo $? > ended";
+    let mut unread = terminal(&place, 80, line, &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let ended = place.path("ended");
+    assert_eq!(in_time(|| std::fs::read_to_string(ended).unwrap()), "1\n");
+    assert_eq!(states(&place.show("@1")), ["flood failed"]);
+    drop(unread.stdout.take());
+    unread.wait().unwrap();
+}
+
+#[test]
+fn each_execution_has_one_line() {
+    let place = Place::new();
+    history(&place);
+    for (columns, headers) in [
+        (30, &["@", "workflow", "status"][..]),
+        (40, &["@", "workflow", "status"]),
+        (60, &["@", "workflow", "status", "took"]),
+        (80, &["@", "workflow", "status", "created", "took"]),
+        (120, &["@", "execution", "workflow", "status", "created", "took", "steps"]),
+    ] {
+        let shown = lines(&place, columns, "list");
+        assert_eq!(shown.len(), 4 + 4, "{shown:#?}");
+        assert!(
+            shown.iter().all(|line| line.chars().count() <= usize::from(columns)),
+            "{shown:#?}"
+        );
+        assert_eq!(fields(&shown[1]), headers, "{shown:#?}");
+        for (line, status) in shown[3..].iter().zip(["running", "success", "cancelled"]) {
+            let row = fields(line);
+            let field = |name| row[headers.iter().position(|header| *header == name).unwrap()];
+            assert!(field("status") == status || columns < 40, "{shown:#?}");
+            assert!(field("workflow") == "nightly-report-eu-01" || columns < 60, "{shown:#?}");
+        }
+    }
+    let shown = lines(&place, 80, "list");
+    assert_eq!(fields(&shown[5])[4], "1h 02m", "{shown:#?}");
+}
+
+#[test]
+fn an_execution_is_shown_within_the_width() {
+    let place = Place::new();
+    history(&place);
+    for columns in [40, 60, 80, 120] {
+        for line in ["show @123", "purge --all --dry-run"] {
+            let shown = lines(&place, columns, line);
+            // Where the whole id cannot stand beside its name, the terminal folds it.
+            let is_id = |line: &str| line.starts_with("execution") || line.starts_with("replay of");
+            let folded = shown.iter().filter(|line| line.chars().count() > usize::from(columns));
+            assert!(folded.clone().all(|line| columns < 60 && is_id(line)), "{shown:#?}");
+        }
+        let shown = lines(&place, columns, "show @123");
+        let header = shown.iter().find(|line| line.starts_with("│ step")).unwrap();
+        let all = ["step", "status", "attempts", "exit", "start", "took"];
+        assert!(fields(header).iter().all(|field| all.contains(field)), "{shown:#?}");
+        assert!(columns < 80 || fields(header) == all, "{shown:#?}");
+        assert!(shown.iter().any(|line| line.ends_with("(this one)")), "{shown:#?}");
+    }
 }
 
 #[test]

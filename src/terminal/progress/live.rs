@@ -1,16 +1,14 @@
 //! On a terminal: a line for each running step, and a bar over all of them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::style::{BOLD, DIM};
-use super::words::{LineCutter, Words};
+use super::message::{Message, Screen};
+use super::words::Words;
 use crate::workflow::problem::visible;
-use crate::workflow::record::StepStatus;
-use crate::workflow::report::{Observer, Report};
 
 /// Draws per second.
 const RATE: u8 = 10;
@@ -20,74 +18,52 @@ const STEPS_SHOWN: usize = 12;
 
 pub(super) struct Live {
     words: Words,
-    verbose: bool,
-    colour: bool,
     screen: MultiProgress,
     overall: ProgressBar,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
     /// The running steps; those past [`STEPS_SHOWN`] have no line.
     running: HashMap<String, Option<ProgressBar>>,
-    cutter: LineCutter,
 }
 
 impl Live {
-    pub(super) fn new(words: Words, verbose: bool, colour: bool) -> Self {
+    pub(super) fn new(words: Words) -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(RATE));
         let overall = screen.add(ProgressBar::new(0).with_style(overall_style(words)));
-        Self { words, verbose, colour, screen, overall, state: Mutex::default() }
+        Self { words, screen, overall, running: HashMap::new() }
     }
 
     fn say(&self, text: &str) {
         // A terminal that went away is no reason to stop.
-        let _ = self.screen.println(self.styled(text));
+        let _ = self.screen.println(self.words.styled(text));
     }
 
-    /// The text with its styles, if they are wanted.
-    fn styled(&self, text: &str) -> String {
-        if self.colour {
-            return text.to_owned();
-        }
-        anstream::adapter::strip_str(text).to_string()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn start(&self, step: &str, attempt: u32) {
-        let mut state = self.state();
-        let shown = state.running.values().flatten().count();
+    fn start(&mut self, step: &str, attempt: u32) {
+        let shown = self.running.values().flatten().count();
         let bar = (shown < STEPS_SHOWN).then(|| {
             let bar = self.screen.insert_before(&self.overall, ProgressBar::new_spinner());
             bar.set_style(step_style(self.words));
             let again =
                 if attempt > 1 { format!(" {DIM}attempt {attempt}{DIM:#}") } else { String::new() };
-            bar.set_message(self.styled(&format!("{BOLD}{}{BOLD:#}{again}", visible(step))));
+            let message = format!("{BOLD}{}{BOLD:#}{again}", visible(step));
+            bar.set_message(self.words.styled(&message).into_owned());
             bar.enable_steady_tick(TICK);
             bar
         });
-        state.running.insert(step.to_owned(), bar);
-        self.tell_running(&state);
+        self.running.insert(step.to_owned(), bar);
+        self.tell_running();
     }
 
-    /// Takes a step's line away, after what it had begun to write.
-    fn stop(&self, step: &str) {
-        let mut state = self.state();
-        state.cutter.finish(step, |line| self.say(&self.words.output(step, line)));
-        if let Some(Some(bar)) = state.running.remove(step) {
+    /// Takes a step's line away.
+    fn stop(&mut self, step: &str) {
+        if let Some(Some(bar)) = self.running.remove(step) {
             bar.finish_and_clear();
             self.screen.remove(&bar);
         }
-        self.tell_running(&state);
+        self.tell_running();
     }
 
-    fn tell_running(&self, state: &State) {
-        let hidden = state.running.values().filter(|bar| bar.is_none()).count();
-        let message = match (state.running.len(), hidden) {
+    fn tell_running(&self) {
+        let hidden = self.running.values().filter(|bar| bar.is_none()).count();
+        let message = match (self.running.len(), hidden) {
             (0, _) => String::new(),
             (running, 0) => format!("{running} running"),
             (running, hidden) => format!("{running} running, {hidden} not shown"),
@@ -98,63 +74,46 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        for bar in self.state().running.values().flatten() {
+        for bar in self.running.values().flatten() {
             bar.finish_and_clear();
         }
         self.overall.finish_and_clear();
     }
 }
 
-impl Observer for Live {
-    fn report(&self, report: &Report<'_>) {
-        match *report {
-            Report::ExecutionStarted { execution_id, workflow_id, total_steps, .. } => {
-                self.overall.set_length(u64::from(total_steps));
-                self.overall.set_prefix(visible(workflow_id));
+impl Screen for Live {
+    fn show(&mut self, message: &Message) {
+        match message {
+            Message::Started { execution_id, workflow_id, total_steps, .. } => {
+                self.overall.set_length(u64::from(*total_steps));
+                self.overall.set_prefix(workflow_id.clone());
                 self.overall.enable_steady_tick(TICK);
                 self.say(&format!(
-                    "{DIM}execution{DIM:#} {execution_id} {DIM}of{DIM:#} {}",
-                    visible(workflow_id)
+                    "{DIM}execution{DIM:#} {execution_id} {DIM}of{DIM:#} {workflow_id}"
                 ));
             }
-            Report::AttemptStarted { step, attempt, .. } => self.start(step, attempt),
-            Report::Output { step, stream, bytes } => {
-                let mut lines = Vec::new();
-                self.state().cutter.take(step, stream, bytes, |line| {
-                    lines.push(self.words.output(step, line));
-                });
-                if !lines.is_empty() {
-                    self.say(&lines.join("\n"));
-                }
-            }
-            Report::RetryScheduled { step, failed, max_attempts, wait, .. } => {
+            Message::AttemptStarted { step, attempt, .. } => self.start(step, *attempt),
+            Message::Missed { lines, .. } => self.say(&self.words.missed(*lines)),
+            Message::Retry { step, text, .. } => {
                 self.stop(step);
-                self.say(&self.words.retry(step, failed, max_attempts, wait));
+                self.say(text);
             }
-            Report::StepEnded {
-                step, status, error, attempt, duration, steps_completed, ..
-            } => {
+            Message::StepEnded { step, text, last_lines, steps_completed, .. } => {
                 self.stop(step);
-                self.say(&self.words.step_ended(step, status, error, duration));
-                if let (StepStatus::Failed, false, Some(attempt)) = (status, self.verbose, attempt)
-                {
-                    for line in self.words.last_lines(step, attempt) {
-                        self.say(&line);
-                    }
-                }
-                self.overall.set_position(u64::from(steps_completed));
+                self.say(text);
+                self.output(last_lines);
+                self.overall.set_position(u64::from(*steps_completed));
             }
-            Report::StoreFailing { error, hint, .. } => {
-                self.say(&self.words.store_failing(error, hint));
-            }
-            Report::StoreWorking { .. } => self.say("the database works again"),
+            Message::Store { text, .. } => self.say(text),
             // The summary follows, with the same words.
-            Report::ExecutionEnded { .. } => self.overall.finish_and_clear(),
+            Message::Ended { .. } => self.overall.finish_and_clear(),
         }
     }
 
-    fn wants_output(&self) -> bool {
-        self.verbose
+    fn output(&mut self, lines: &str) {
+        if let Some(lines) = lines.strip_suffix('\n') {
+            let _ = self.screen.println(lines);
+        }
     }
 }
 

@@ -1,7 +1,11 @@
 //! What is said of an execution, on a terminal and elsewhere alike.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::Duration;
+
+use anstyle::Style;
 
 use super::super::style::{BOLD, DIM, WARNING, of_execution, of_step};
 use super::super::units;
@@ -17,9 +21,18 @@ const PIECE_BYTES_MAX: usize = 8 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
     pub(super) unicode: bool,
+    pub(super) colour: bool,
 }
 
 impl Words {
+    /// The text with its styles, if they are wanted.
+    pub(super) fn styled(self, text: &str) -> Cow<'_, str> {
+        if self.colour {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(anstream::adapter::strip_str(text).to_string())
+    }
+
     pub(super) fn execution_ended(
         self,
         status: ExecutionStatus,
@@ -68,15 +81,28 @@ impl Words {
         format!("{WARNING}warning:{WARNING:#} {error}{hint}; no further step starts until it works")
     }
 
-    /// A line that a step wrote.
-    pub(super) fn output(self, step: &str, line: &[u8]) -> String {
+    /// Lines of output are missing here.
+    pub(super) fn missed(self, lines: u64) -> String {
+        let lines = units::count(lines, "line");
+        format!(
+            "{WARNING}{lines} of output not shown{WARNING:#}: standard error is read too slowly"
+        )
+    }
+
+    /// Adds a line that a step wrote, its end included. There may be very many: there is
+    /// nothing in it that [`Words::styled`] would have to look for.
+    pub(super) fn add_output(self, step: &str, line: &[u8], text: &mut String) {
+        let dim = if self.colour { DIM } else { Style::new() };
         let line = String::from_utf8_lossy(line);
         let bar = if self.unicode { '│' } else { '|' };
-        format!("{DIM}{} {bar}{DIM:#} {}", visible(step), visible(line.trim_end_matches('\r')))
+        // Text takes whatever is written to it.
+        let _ = write!(text, "{dim}{} {bar}{dim:#} ", visible(step));
+        text.push_str(&visible(line.trim_end_matches('\r')));
+        text.push('\n');
     }
 
     /// The last lines of a failing attempt: of stderr, or of stdout if there is none.
-    pub(super) fn last_lines(self, step: &str, attempt: &Attempt) -> Vec<String> {
+    pub(super) fn last_lines(self, step: &str, attempt: &Attempt) -> String {
         let text = if attempt.stderr.text.trim().is_empty() {
             &attempt.stdout.text
         } else {
@@ -84,10 +110,12 @@ impl Words {
         };
         let lines: Vec<&str> = text.lines().collect();
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
-        lines[skipped..]
-            .iter()
-            .map(|line| self.output(step, units::fit(line, 1_000, self.unicode).as_bytes()))
-            .collect()
+        let mut shown = String::new();
+        for line in &lines[skipped..] {
+            let line = units::fit(line, 1_000, self.unicode);
+            self.add_output(step, line.as_bytes(), &mut shown);
+        }
+        shown
     }
 }
 
@@ -119,6 +147,11 @@ impl LineCutter {
                 piece.clear();
             }
         }
+    }
+
+    /// Forgets what a step had begun to write, since the rest of the line is lost.
+    pub(super) fn forget(&mut self, of: &(String, Stream)) {
+        self.pieces.remove(of);
     }
 
     /// Hands on what a step that ended left without an end of line.

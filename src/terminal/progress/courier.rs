@@ -1,0 +1,351 @@
+//! Carries messages from the engine to a screen, over a queue and a thread.
+//!
+//! The engine has one thread for timers, signals and pipes. Were it to write to standard
+//! error, a reader that stalls (a pager, a stopped terminal, a full pipe that nobody
+//! empties) would hold up every timeout and every signal. So the engine only queues.
+//!
+//! What steps write has no end, so its part of the queue has one. When it is full, the
+//! engine waits, which slows the step down as a full pipe would, and loses nothing. But it
+//! bears with the reader for [`PATIENCE`] only: who takes longer loses lines, and is told
+//! how many. All other messages are few, and are never lost.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::message::{Message, Screen};
+use super::words::{LineCutter, Words};
+use crate::clock;
+use crate::workflow::report::{Observer, Report, Stream};
+
+/// The most bytes of output that wait.
+const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// What a message costs beside its bytes, so that many small ones are bounded too.
+const OVERHEAD_BYTES: usize = 128;
+/// The most bytes of output in one message: what is shown at a time.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// How long the reader may take for half of a full queue.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the end waits for a reader that takes nothing at all.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+
+/// The engine's end of the queue. Dropped, it waits until all is shown; when the reader
+/// takes nothing for [`PATIENCE_AT_END`], it leaves the thread behind and says so in
+/// `stalled`.
+pub(super) struct Courier {
+    shared: Arc<Shared>,
+    words: Words,
+    verbose: bool,
+    stalled: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Something is to be shown, or nothing more will be.
+    arrived: Condvar,
+    /// Something was shown, and half of the queue is free or the end waits for it.
+    went_on: Condvar,
+}
+
+enum Item {
+    Message(Message),
+    /// A step wrote something, cut anywhere.
+    Output {
+        step: String,
+        stream: Stream,
+        bytes: Vec<u8>,
+    },
+}
+
+struct Queue {
+    items: VecDeque<Item>,
+    /// What the output among them costs.
+    output_bytes: usize,
+    /// What is left of [`PATIENCE`], the write that is under way not counted.
+    patience: Duration,
+    /// When a write began that has not ended.
+    writing: Option<Instant>,
+    /// Whole lines that were lost since this was last told, and whose.
+    missed: u64,
+    missed_of: HashSet<(String, Stream)>,
+    /// Who is in the midst of a line whose beginning was lost.
+    cut: HashSet<(String, Stream)>,
+    /// How many items were shown.
+    shown: u64,
+    /// Nothing more will come.
+    closed: bool,
+    /// All is shown, and the screen is gone.
+    done: bool,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            items: VecDeque::new(),
+            output_bytes: 0,
+            patience: PATIENCE,
+            writing: None,
+            missed: 0,
+            missed_of: HashSet::new(),
+            cut: HashSet::new(),
+            shown: 0,
+            closed: false,
+            done: false,
+        }
+    }
+}
+
+impl Courier {
+    /// Starts the thread that shows on `screen`.
+    pub(super) fn start(
+        screen: Box<dyn Screen>,
+        words: Words,
+        verbose: bool,
+        stalled: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("wfx-progress".to_owned())
+            .spawn(move || theirs.show_all(screen, words))?;
+        Ok(Self { shared, words, verbose, stalled })
+    }
+}
+
+impl Observer for Courier {
+    fn report(&self, report: &Report<'_>) {
+        match *report {
+            Report::Output { step, stream, bytes } => self.shared.offer(step, stream, bytes),
+            _ => {
+                if let Some(message) = Message::new(report, self.words, self.verbose) {
+                    self.shared.push(message);
+                }
+            }
+        }
+    }
+
+    fn wants_output(&self) -> bool {
+        self.verbose
+    }
+}
+
+impl Drop for Courier {
+    fn drop(&mut self) {
+        if !self.shared.close() {
+            self.stalled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a message that must not be lost.
+    fn push(&self, message: Message) {
+        let mut queue = self.lock();
+        if let Message::AttemptStarted { step, .. } = &message {
+            queue.cut.retain(|(cut, _)| cut != step);
+        }
+        queue.tell_missed();
+        queue.items.push_back(Item::Message(message));
+        self.arrived.notify_one();
+    }
+
+    /// Queues output, or counts its lines when there is no room.
+    fn offer(&self, step: &str, stream: Stream, bytes: &[u8]) {
+        let mut queue = self.lock();
+        if !queue.has_room(bytes.len()) {
+            queue = self.wait_for_room(queue);
+        }
+        if queue.has_room(bytes.len()) {
+            queue.push_output(step, stream, bytes);
+            self.arrived.notify_one();
+        } else {
+            queue.miss(step, stream, bytes);
+        }
+    }
+
+    /// Waits until half of the queue is taken, as long as patience lasts. Only the time in
+    /// which the reader takes nothing counts, not what the thread needs for itself.
+    fn wait_for_room<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
+        while queue.is_behind() {
+            let patience = queue.patience_left();
+            if patience.is_zero() {
+                break;
+            }
+            let waited = self.went_on.wait_timeout(queue, patience);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        queue
+    }
+
+    /// The thread: shows what comes until nothing more will.
+    fn show_all(&self, mut screen: Box<dyn Screen>, words: Words) {
+        let mut cutter = LineCutter::default();
+        while let Some(item) = self.take() {
+            let lines = lines(&item, words, &mut cutter);
+            self.lock().writing = Some(clock::monotonic());
+            if !lines.is_empty() {
+                screen.output(&lines);
+            }
+            if let Item::Message(message) = item {
+                screen.show(&message);
+            }
+            self.wrote();
+        }
+        // A screen that is dropped draws once more.
+        drop(screen);
+        self.lock().done = true;
+        self.went_on.notify_all();
+    }
+
+    fn wrote(&self) {
+        let mut queue = self.lock();
+        queue.patience = queue.patience_left();
+        queue.writing = None;
+        queue.shown += 1;
+        if !queue.is_behind() {
+            queue.patience = PATIENCE;
+        }
+        if queue.closed || !queue.is_behind() {
+            self.went_on.notify_all();
+        }
+    }
+
+    fn take(&self) -> Option<Item> {
+        let mut queue = self.lock();
+        loop {
+            if queue.items.is_empty() {
+                queue.tell_missed();
+            }
+            if let Some(item) = queue.items.pop_front() {
+                queue.output_bytes -= cost(&item);
+                return Some(item);
+            }
+            if queue.closed {
+                return None;
+            }
+            queue = self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until all is shown. Gives `false` when the reader takes nothing.
+    fn close(&self) -> bool {
+        let mut queue = self.lock();
+        queue.closed = true;
+        self.arrived.notify_one();
+        while !queue.done {
+            let shown = queue.shown;
+            let (after, waited) = self
+                .went_on
+                .wait_timeout_while(queue, PATIENCE_AT_END, |q| !q.done && q.shown == shown)
+                .unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() {
+                return false;
+            }
+            queue = after;
+        }
+        true
+    }
+}
+
+impl Queue {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.output_bytes + bytes <= OUTPUT_BYTES_MAX
+    }
+
+    /// Whether more than half of it waits.
+    fn is_behind(&self) -> bool {
+        self.output_bytes > OUTPUT_BYTES_MAX / 2
+    }
+
+    fn push_output(&mut self, step: &str, stream: Stream, mut bytes: &[u8]) {
+        if !self.cut.is_empty() && self.cut.contains(&(step.to_owned(), stream)) {
+            // Its line has lost its beginning; what is left of it goes as well.
+            let rest = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |n| n + 1);
+            self.miss(step, stream, &bytes[..rest]);
+            bytes = &bytes[rest..];
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        self.tell_missed();
+        for bytes in bytes.chunks(MESSAGE_BYTES_MAX) {
+            match self.items.back_mut() {
+                Some(Item::Output { step: last, stream: to, bytes: before })
+                    if last == step
+                        && *to == stream
+                        && before.len() + bytes.len() <= MESSAGE_BYTES_MAX =>
+                {
+                    before.extend_from_slice(bytes);
+                    self.output_bytes += bytes.len();
+                }
+                _ => {
+                    let bytes = bytes.to_owned();
+                    let item = Item::Output { step: step.to_owned(), stream, bytes };
+                    self.output_bytes += cost(&item);
+                    self.items.push_back(item);
+                }
+            }
+        }
+    }
+
+    /// Counts output that is lost.
+    fn miss(&mut self, step: &str, stream: Stream, bytes: &[u8]) {
+        self.missed += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let of = (step.to_owned(), stream);
+        if bytes.ends_with(b"\n") {
+            self.cut.remove(&of);
+        } else {
+            self.cut.insert(of.clone());
+        }
+        self.missed_of.insert(of);
+    }
+
+    /// Puts in its place how many lines are missing, if any are.
+    fn tell_missed(&mut self) {
+        if !self.missed_of.is_empty() {
+            // A part of one line is missing at least.
+            let lines = mem::take(&mut self.missed).max(1);
+            let of = mem::take(&mut self.missed_of);
+            let message = Message::Missed { lines, of, at: clock::now() };
+            self.items.push_back(Item::Message(message));
+        }
+    }
+
+    fn patience_left(&self) -> Duration {
+        let writing = self.writing.map_or(Duration::ZERO, |begun| begun.elapsed());
+        self.patience.saturating_sub(writing)
+    }
+}
+
+/// What counts for the bounded part of the queue.
+fn cost(item: &Item) -> usize {
+    match item {
+        Item::Output { step, bytes, .. } => OVERHEAD_BYTES + step.len() + bytes.len(),
+        Item::Message(_) => 0,
+    }
+}
+
+/// The lines of output that are complete with `item`, to be shown before it.
+fn lines(item: &Item, words: Words, cutter: &mut LineCutter) -> String {
+    let mut text = String::new();
+    match item {
+        Item::Output { step, stream, bytes } => {
+            cutter.take(step, *stream, bytes, |line| words.add_output(step, line, &mut text));
+        }
+        Item::Message(Message::Retry { step, .. } | Message::StepEnded { step, .. }) => {
+            cutter.finish(step, |line| words.add_output(step, line, &mut text));
+        }
+        Item::Message(Message::Missed { of, .. }) => of.iter().for_each(|of| cutter.forget(of)),
+        Item::Message(_) => {}
+    }
+    text
+}

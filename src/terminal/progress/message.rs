@@ -1,0 +1,88 @@
+//! What a screen is to show: reports in words, without anything borrowed.
+
+use std::collections::HashSet;
+
+use super::words::Words;
+use crate::timestamp::Timestamp;
+use crate::workflow::problem::visible;
+use crate::workflow::record::StepStatus;
+use crate::workflow::report::{Report, Stream};
+
+/// One thing to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Message {
+    /// The execution begins.
+    Started { execution_id: String, workflow_id: String, total_steps: u32, at: Timestamp },
+    /// An attempt of a step begins.
+    AttemptStarted { step: String, attempt: u32, at: Timestamp },
+    /// Here so many lines of output are missing, of these steps' streams.
+    Missed { lines: u64, of: HashSet<(String, Stream)>, at: Timestamp },
+    /// An attempt failed and another will follow.
+    Retry { step: String, text: String, at: Timestamp },
+    /// A step ended; `last_lines` are of what it wrote, if it failed unseen.
+    StepEnded {
+        step: String,
+        text: String,
+        last_lines: String,
+        steps_completed: u32,
+        at: Timestamp,
+    },
+    /// Something about the store.
+    Store { text: String, at: Timestamp },
+    /// The execution ended.
+    Ended { text: String, at: Timestamp },
+}
+
+impl Message {
+    /// Puts a report in words; output is none of these. Of an attempt only the lines that
+    /// are shown are kept: messages may have to wait, and all that it wrote would be much.
+    pub(super) fn new(report: &Report<'_>, words: Words, verbose: bool) -> Option<Self> {
+        Some(match *report {
+            Report::ExecutionStarted { execution_id, workflow_id, total_steps, at } => {
+                Self::Started {
+                    execution_id: execution_id.to_owned(),
+                    workflow_id: visible(workflow_id),
+                    total_steps,
+                    at,
+                }
+            }
+            Report::AttemptStarted { step, attempt, at } => {
+                Self::AttemptStarted { step: step.to_owned(), attempt, at }
+            }
+            Report::Output { .. } => return None,
+            Report::RetryScheduled { step, failed, max_attempts, wait, at } => Self::Retry {
+                step: step.to_owned(),
+                text: words.retry(step, failed, max_attempts, wait),
+                at,
+            },
+            Report::StepEnded { step, status, error, attempt, duration, steps_completed, at } => {
+                let unseen = attempt.filter(|_| status == StepStatus::Failed && !verbose);
+                Self::StepEnded {
+                    step: step.to_owned(),
+                    text: words.step_ended(step, status, error, duration),
+                    last_lines: unseen.map(|a| words.last_lines(step, a)).unwrap_or_default(),
+                    steps_completed,
+                    at,
+                }
+            }
+            Report::StoreFailing { error, hint, at } => {
+                Self::Store { text: words.store_failing(error, hint), at }
+            }
+            Report::StoreWorking { at } => {
+                Self::Store { text: "the database works again".to_owned(), at }
+            }
+            Report::ExecutionEnded { status, error, duration, at } => {
+                Self::Ended { text: words.execution_ended(status, error, duration), at }
+            }
+        })
+    }
+}
+
+/// Whoever shows messages; it may block for as long as its reader wants.
+pub(super) trait Screen: Send {
+    /// Shows one message.
+    fn show(&mut self, message: &Message);
+
+    /// Shows lines that steps wrote, each with its end.
+    fn output(&mut self, lines: &str);
+}
