@@ -25,6 +25,9 @@ _wfx() {
             wfx,config)
                 cmd="wfx__subcmd__config"
                 ;;
+            wfx,doctor)
+                cmd="wfx__subcmd__doctor"
+                ;;
             wfx,exec)
                 cmd="wfx__subcmd__exec"
                 ;;
@@ -64,6 +67,9 @@ _wfx() {
             wfx__subcmd__help,config)
                 cmd="wfx__subcmd__help__subcmd__config"
                 ;;
+            wfx__subcmd__help,doctor)
+                cmd="wfx__subcmd__help__subcmd__doctor"
+                ;;
             wfx__subcmd__help,exec)
                 cmd="wfx__subcmd__help__subcmd__exec"
                 ;;
@@ -101,7 +107,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --format --help --version exec replay recover cancel list show purge validate schema config completions man help"
+            opts="-h -V --db --config --format --help --version exec replay recover cancel list show purge validate schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +222,32 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__doctor)
+            opts="-h --db --config --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__exec)
             opts="-p -v -h --param --verbose --retention --durability --store-timeout --db --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -263,7 +295,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay recover cancel list show purge validate schema config completions man help"
+            opts="exec replay recover cancel list show purge validate schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -305,6 +337,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -35,6 +35,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand validate 'Check workflow documents without running them'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
+            cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all of them'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -140,6 +141,13 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'wfx;doctor'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'wfx;completions'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -166,6 +174,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand validate 'Check workflow documents without running them'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
+            cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
             cand completions 'Print a completion script for a shell'
             cand man 'Print the manual page, or write all of them'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -189,6 +198,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;schema'= {
         }
         &'wfx;help;config'= {
+        }
+        &'wfx;help;doctor'= {
         }
         &'wfx;help;completions'= {
         }

@@ -53,7 +53,7 @@ fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failure> {
     Ok(Means {
         writer: Arc::clone(writer),
         inherited: environment::inherited(std::env::vars_os()),
-        scratch: Scratch::create(folder, "scratch")?,
+        scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
         store_timeout: Duration::from_secs(60),
     })

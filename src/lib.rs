@@ -8,16 +8,19 @@
 //! - [`workflow`]: documents, the state machine, the engine that drives it
 //! - [`repository`]: the database; nothing else speaks SQL
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
-//! - [`clock`], [`timestamp`], [`exit`]: time and exit codes
+//! - [`diagnosis`]: what `wfx doctor` makes of what it finds
+//! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
 
 #[cfg(not(unix))]
 compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
 
 pub mod cli;
 pub mod clock;
+pub mod diagnosis;
 pub mod exit;
 pub mod repository;
 pub mod settings;
 pub mod terminal;
 pub mod timestamp;
+pub mod units;
 pub mod workflow;

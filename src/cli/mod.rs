@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod exec;
 pub mod list;
 pub mod man;
@@ -125,6 +126,8 @@ enum Command {
     Schema(schema::Args),
     /// Show every setting, its value and where it comes from
     Config(config::Args),
+    /// Look for what is wrong with the database, its surroundings and what was left
+    Doctor(doctor::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page, or write all of them
@@ -260,6 +263,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Validate(args) => validate::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Config(args) => config::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
     }

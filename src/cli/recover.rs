@@ -1,5 +1,6 @@
 //! `wfx recover`: goes on with executions whose process died.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::session::{self, Session};
@@ -10,6 +11,7 @@ use crate::repository::{OwnerCount, Which};
 use crate::terminal;
 use crate::workflow::record::{ExecutionRecord, OwnerState};
 use crate::workflow::recovery::{self, Watcher};
+use crate::workflow::runner::scratch::Scratch;
 
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]
@@ -104,7 +106,7 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
         })?);
     if total == 0 {
-        liveness::sweep(&database);
+        sweep(&database);
         progress.finish()?;
         return Ok(Exit::Success);
     }
@@ -115,7 +117,7 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
     })?;
     drop(watcher);
     let closed = session.close();
-    liveness::sweep(&database);
+    sweep(&database);
     let tally = progress.finish()?;
     if let Some(error) = &tally.first_error {
         return Err(CliError::new(Exit::Environment, error.clone()));
@@ -130,4 +132,10 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
         None if tally.is_success() => Exit::Success,
         None => Exit::Failed,
     })
+}
+
+/// Removes what dead processes left that means nothing any more.
+fn sweep(database: &Path) {
+    liveness::sweep(database);
+    Scratch::sweep(&std::env::temp_dir());
 }

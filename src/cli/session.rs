@@ -175,8 +175,7 @@ fn scratch() -> Result<Scratch, CliError> {
     let given: PathBuf = std::env::temp_dir();
     // Steps look at it from folders of their own.
     let parent = std::path::absolute(&given).unwrap_or(given);
-    let name = format!("wfx-{}-{:08x}", std::process::id(), fastrand::u32(..));
-    Scratch::create(&parent, &name).map_err(|error| {
+    Scratch::create(&parent, fastrand::u32(..)).map_err(|error| {
         CliError::new(
             Exit::Environment,
             format!("cannot make a temporary folder in {}: {error}", parent.display()),

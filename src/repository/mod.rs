@@ -7,6 +7,7 @@
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
 //! - [`takeover`]: executions whose process died; [`cancel`]: requests to end executions of other processes
+//! - [`inspect`]: a look at all of it
 //! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
 //! - [`liveness`]: which process runs what
@@ -22,6 +23,7 @@ mod change;
 mod connection;
 mod error;
 mod file;
+mod inspect;
 mod lineage;
 mod migrate;
 mod place;
@@ -34,6 +36,7 @@ mod worker;
 
 pub use connection::Durability;
 pub use error::{StoreError, StoreErrorKind};
+pub use inspect::Inspection;
 pub use lineage::{Lineage, LineageNode};
 pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};

@@ -115,6 +115,11 @@ pub(super) fn size_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
+/// How many pages are free.
+pub(super) fn free_pages(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(pages(connection, "freelist_count")?).unwrap_or(0))
+}
+
 /// The size of a page, bytes.
 pub(super) fn page_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(pages(connection, "page_size")?).unwrap_or(0))

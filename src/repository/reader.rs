@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::connection;
 use super::error::{StoreError, StoreErrorKind};
+use super::inspect::{self, Inspection};
 use super::lineage::{self, Lineage};
 use super::liveness;
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
@@ -237,6 +238,14 @@ impl Reader {
     /// When the database cannot be read.
     pub fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
         self.read(|connection| lineage::read(connection, execution_id))
+    }
+
+    /// A look at the database and its files as a whole; reads all of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn inspect(&self) -> Result<Inspection, StoreError> {
+        self.read(|connection| inspect::inspect(connection, &self.path))
     }
 
     /// The processes that have unfinished executions, or had when they died.

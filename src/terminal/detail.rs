@@ -8,9 +8,10 @@ use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
 use super::table::Column;
 use super::timeline::{Axis, Row};
-use super::{OutputFormat, Ui, table, units};
+use super::{OutputFormat, Ui, table};
 use crate::repository::Lineage;
 use crate::timestamp::Timestamp;
+use crate::units;
 use crate::workflow::problem::visible;
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,

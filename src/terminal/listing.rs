@@ -7,9 +7,10 @@ use serde_json::json;
 use super::lineage::short;
 use super::style::of_execution;
 use super::table::Column;
-use super::{OutputFormat, Ui, table, units};
+use super::{OutputFormat, Ui, table};
 use crate::repository::Listing;
 use crate::timestamp::Timestamp;
+use crate::units;
 use crate::workflow::problem::visible;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
 

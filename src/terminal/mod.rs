@@ -9,17 +9,18 @@ pub mod progress;
 pub mod recovery;
 
 mod detail;
+mod doctor;
 mod lineage;
 mod listing;
 mod purge;
 mod style;
 mod table;
 mod timeline;
-mod units;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -199,6 +200,18 @@ impl Ui {
     /// Whether progress gave up on standard error, since nobody reads it.
     fn stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// A sign that something goes on, on a terminal only.
+    #[must_use]
+    pub fn spinner(&self, what: &str) -> Bar {
+        let bar = if self.live {
+            indicatif::ProgressBar::new_spinner().with_message(what.to_owned())
+        } else {
+            indicatif::ProgressBar::hidden()
+        };
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Bar(bar)
     }
 
     fn tell(&self, message: &str) {

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::lineage::short;
 use super::table::Column;
-use super::{OutputFormat, Ui, table, units};
+use super::{OutputFormat, Ui, table};
 use crate::repository::Purged;
+use crate::units;
 use crate::workflow::retention::PrunePlan;
 
 impl Ui {

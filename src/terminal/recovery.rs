@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::style::{BOLD, WARNING, of_execution};
-use super::{OutputFormat, Ui, units};
+use super::{OutputFormat, Ui};
+use crate::units;
 use crate::workflow::problem::visible;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::recovery::{Recovered, Watcher};
@@ -159,16 +160,20 @@ fn summary(tally: &Tally) -> String {
     let what = units::count(tally.executions.len() as u64, "execution");
     let processes = match tally.ended_processes {
         0 => String::new(),
-        count => format!("; ended {count} left over by steps"),
+        count => format!("; ended {}", left_processes(count)),
     };
     format!("recovered {what}: {}{processes}", parts.join(", "))
+}
+
+fn left_processes(count: usize) -> String {
+    let what = if count == 1 { "process" } else { "processes" };
+    format!("{count} {what} that steps had left")
 }
 
 impl Watcher for Progress {
     fn ended_processes(&self, count: usize) {
         self.tally().ended_processes += count;
-        let what = if count == 1 { "process" } else { "processes" };
-        self.say(format!("ended {count} {what} that steps had left"), 0);
+        self.say(format!("ended {}", left_processes(count)), 0);
     }
 
     fn recovered(&self, recovered: &Recovered) {

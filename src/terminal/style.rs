@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
+use crate::diagnosis::State;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -39,6 +40,15 @@ pub(super) fn of_execution(status: ExecutionStatus) -> Look {
         ExecutionStatus::Interrupted => LOST,
         ExecutionStatus::Running => ACTIVE,
         ExecutionStatus::Pending => QUIET,
+    }
+}
+
+/// What a finding looks like, and its word.
+pub(super) fn of_finding(state: State) -> (Look, &'static str) {
+    match state {
+        State::Ok => (GOOD, "ok"),
+        State::Note => (STOPPED, "note"),
+        State::Problem => (BAD, "problem"),
     }
 }
 

@@ -4,8 +4,9 @@ use comfy_table::presets::{ASCII_FULL_CONDENSED, UTF8_FULL_CONDENSED};
 use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table};
 use unicode_width::UnicodeWidthStr;
 
+use super::Ui;
 use super::style::Look;
-use super::{Ui, units};
+use crate::units;
 
 /// What lines and gaps take beside each column, and once more.
 const COLUMN_MARGIN: usize = 3;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::units;
 use crate::timestamp::Timestamp;
+use crate::units;
 
 /// One row of a timeline: stretches of time in which something ran.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,7 +29,7 @@ fn completions_are_current() {
 fn bash_reads_its_completions() {
     let file = root().join("completions/wfx.bash");
     let script = format!(
-        ". '{}'; COMP_WORDS=(wfx re); COMP_CWORD=1; _wfx wfx re wfx; echo ${{COMPREPLY[@]}}",
+        ". '{}'; COMP_WORDS=(wfx rep); COMP_CWORD=1; _wfx wfx rep wfx; echo ${{COMPREPLY[@]}}",
         file.display()
     );
     let ran = crate::support::Ran::of(std::process::Command::new("bash").args(["-c", &script]));

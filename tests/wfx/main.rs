@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod crash;
 mod database;
+mod doctor;
 mod documents;
 mod exec;
 mod fixtures;

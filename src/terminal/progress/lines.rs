@@ -4,10 +4,10 @@ use std::io::Write;
 
 use super::super::lineage::short;
 use super::super::style::DIM;
-use super::super::units;
 use super::message::{Message, Screen};
 use super::words::Words;
 use crate::timestamp::Timestamp;
+use crate::units;
 use crate::workflow::problem::visible;
 
 pub(super) struct Lines {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::super::style::{BOLD, DIM, WARNING, of_execution, of_step};
-use super::super::units;
+use crate::units;
 use crate::workflow::problem::visible;
 use crate::workflow::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::workflow::report::Stream;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `340 ms`, `1.2 s`, `2m 03s`, `1h 02m`, `3d 04h`.
-pub(super) fn duration(duration: Duration) -> String {
+#[must_use]
+pub fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let seconds = duration.as_secs();
     match seconds {
@@ -19,7 +20,8 @@ pub(super) fn duration(duration: Duration) -> String {
 }
 
 /// `512 B`, `1.2 KiB`, `953.6 MiB`.
-pub(super) fn bytes(bytes: u64) -> String {
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -34,12 +36,14 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `1 step`, `2 steps`.
-pub(super) fn count(number: u64, noun: &str) -> String {
+#[must_use]
+pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The text in at most `width` cells, an ellipsis at its end when it is cut.
-pub(super) fn fit(text: &str, width: usize, unicode: bool) -> String {
+#[must_use]
+pub fn fit(text: &str, width: usize, unicode: bool) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -58,7 +62,8 @@ pub(super) fn fit(text: &str, width: usize, unicode: bool) -> String {
 }
 
 /// The text, filled with spaces to `width` cells.
-pub(super) fn pad(text: &str, width: usize) -> String {
+#[must_use]
+pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 

@@ -1,0 +1,167 @@
+//! `wfx doctor`: looks at everything wfx needs, and says what can be done about what is
+//! wrong. Changes nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{CliError, Context};
+use crate::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
+use crate::exit::Exit;
+use crate::repository::liveness::OwnerKind;
+use crate::repository::{Inspection, Reader, StoreErrorKind};
+use crate::workflow::record::OwnerState;
+use crate::workflow::runner::leftover;
+use crate::workflow::runner::scratch::Scratch;
+
+/// What was typed after `wfx doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Shows what it finds; exit 1 when something is wrong.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let bar = context.ui.spinner("looking at the database");
+    let findings = diagnosis::diagnose(&facts(context));
+    drop(bar);
+    context.ui.findings(&findings)?;
+    let wrong = findings.iter().any(|finding| finding.state == State::Problem);
+    Ok(if wrong { Exit::Failed } else { Exit::Success })
+}
+
+fn facts(context: &Context) -> Facts {
+    let shown = context.settings.shown();
+    let mut facts = Facts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        settings: shown.len(),
+        temporary: temporary(),
+        abandoned_folders: Scratch::abandoned(&std::env::temp_dir())
+            .iter()
+            .map(|folder| folder.display().to_string())
+            .collect(),
+        ..Facts::default()
+    };
+    facts.bad_settings = shown
+        .into_iter()
+        .filter_map(|setting| Some((setting.name.to_owned(), setting.problem?)))
+        .collect();
+    if let Some(error) = context.settings.config_problem() {
+        facts.bad_settings.push(("WFX_CONFIG".to_owned(), error.to_string()));
+        facts.bad_settings.dedup();
+    }
+    let path = match context.settings.database() {
+        Ok(path) => path,
+        Err(error) => {
+            let hint = error.hint().map(str::to_owned);
+            facts.database = Database::Unusable(error.to_string(), hint);
+            return facts;
+        }
+    };
+    facts.path = path.display().to_string();
+    facts.disk = disk(&path);
+    let opened = Reader::open(&path).and_then(|reader| Ok((reader.inspect()?, reader)));
+    match opened {
+        Ok((inspection, reader)) => {
+            facts.processes = processes(&reader);
+            facts.database = Database::Usable(usable(inspection));
+        }
+        Err(error) => {
+            facts.database = match error.kind() {
+                StoreErrorKind::Missing => Database::Missing,
+                StoreErrorKind::NeedsMigration => Database::Old(error.to_string()),
+                _ => Database::Unusable(error.to_string(), error.hint().map(str::to_owned)),
+            };
+        }
+    }
+    facts
+}
+
+fn usable(inspection: Inspection) -> Usable {
+    let owner = |count: crate::repository::OwnerCount| Owner {
+        is_serve: count.owner.as_deref().and_then(OwnerKind::of) == Some(OwnerKind::Serve),
+        id: count.owner,
+        is_alive: count.is_alive,
+        executions: count.executions,
+    };
+    Usable {
+        schema: inspection.schema,
+        size_bytes: inspection.size_bytes,
+        free_bytes: inspection.free_bytes,
+        log_bytes: inspection.log_bytes,
+        mode: inspection.mode,
+        executions: inspection.executions,
+        damages: inspection.damages,
+        misplaced: inspection.misplaced.map(|error| error.to_string()),
+        unwritable: inspection.unwritable.map(|error| error.to_string()),
+        owners: inspection.owners.into_iter().map(owner).collect(),
+        dead_locks: inspection.dead_locks,
+    }
+}
+
+/// Processes of steps of this database that nobody runs any more.
+fn processes(reader: &Reader) -> Vec<Process> {
+    let mut known = HashMap::new();
+    leftover::find()
+        .into_iter()
+        .filter_map(|process| {
+            let id = &process.origin.execution_id;
+            // Whether somebody runs it: none for an execution of another database.
+            let state = known.entry(id.clone()).or_insert_with(|| {
+                let execution = reader.detail(id).ok()??.execution;
+                Some((execution.status.is_terminal(), execution.owner_state))
+            });
+            let is_abandoned = match (*state)? {
+                (true, _) => false,
+                (false, Some(OwnerState::Alive)) => return None,
+                (false, _) => true,
+            };
+            Some(Process {
+                pid: process.pid,
+                name: process.name,
+                execution_id: process.origin.execution_id,
+                step: process.origin.step,
+                is_abandoned,
+            })
+        })
+        .collect()
+}
+
+/// The file system that the database lies on, or will.
+fn disk(path: &Path) -> Option<Disk> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let stat = rustix::fs::statvfs(&folder).ok()?;
+    Some(Disk {
+        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        network: network(&folder),
+    })
+}
+
+/// The name of a file system that other machines share, statfs(2).
+#[cfg(target_os = "linux")]
+fn network(folder: &Path) -> Option<&'static str> {
+    match rustix::fs::statfs(folder).ok()?.f_type {
+        0x6969 => Some("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => Some("SMB"),
+        0x0102_1997 => Some("9P"),
+        0x0bd0_0bd0 => Some("Lustre"),
+        0x00c3_6400 => Some("Ceph"),
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn network(_folder: &Path) -> Option<&'static str> {
+    None
+}
+
+fn temporary() -> (String, Option<String>) {
+    let folder = std::env::temp_dir();
+    let why = if folder.is_dir() {
+        rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).err().map(|e| e.to_string())
+    } else {
+        Some("there is no such folder".to_owned())
+    };
+    (folder.display().to_string(), why)
+}

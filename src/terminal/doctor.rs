@@ -1,0 +1,58 @@
+//! What `wfx doctor` found.
+
+use std::io;
+
+use serde_json::json;
+
+use super::style::{BOLD, DIM, of_finding};
+use super::{OutputFormat, Ui};
+use crate::diagnosis::{Finding, State};
+use crate::units;
+use crate::workflow::problem::visible;
+
+impl Ui {
+    /// Shows findings, each bad one with its remedy.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn findings(&self, findings: &[Finding]) -> io::Result<()> {
+        let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+        let (problems, notes) = (count(State::Problem), count(State::Note));
+        match self.format {
+            OutputFormat::Json => {
+                return self.json(&json!({"ok": problems == 0, "findings": findings}));
+            }
+            OutputFormat::Jsonl => {
+                for finding in findings {
+                    self.json(finding)?;
+                }
+                return Ok(());
+            }
+            OutputFormat::Plain => {
+                let row = |finding: &Finding| {
+                    let look = of_finding(finding.state).1.to_owned();
+                    let remedy = finding.remedy.clone().unwrap_or_default();
+                    vec![finding.check.to_owned(), look, finding.detail.clone(), remedy]
+                };
+                return self.plain_rows(&findings.iter().map(row).collect::<Vec<_>>());
+            }
+            OutputFormat::Table => {}
+        }
+        let mut text = String::new();
+        for finding in findings {
+            let (look, _) = of_finding(finding.state);
+            let sign = look.paint(&look.sign(self.unicode).to_string());
+            let detail = visible(&finding.detail);
+            text += &format!("{sign} {BOLD}{:<12}{BOLD:#} {detail}\n", finding.check);
+            if let Some(remedy) = &finding.remedy {
+                text += &format!("  {:<12} {DIM}{}{DIM:#}\n", "", visible(remedy));
+            }
+        }
+        text += &match (problems, notes) {
+            (0, 0) => "\nall is well\n".to_owned(),
+            (0, notes) => format!("\nnothing is wrong; {}\n", units::count(notes as u64, "note")),
+            (problems, _) => format!("\n{}\n", units::count(problems as u64, "problem")),
+        };
+        self.text(&text)
+    }
+}
