@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::measure::{Failure, Figure, PAIRS, Pairs, Target, median, timed};
 use crate::{Measured, store};
 
-const WFX: &str = env!("CARGO_BIN_EXE_wfx");
+pub(crate) const WFX: &str = env!("CARGO_BIN_EXE_wfx");
 /// Runs of one measurement: a process is too short for one to tell.
 const RUNS: usize = 41;
 const STORED: usize = 1_000_000;
@@ -84,15 +84,21 @@ pub(crate) fn list() -> Measured {
 pub(crate) fn memory() -> Measured {
     let folder = store::folder()?;
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/workflows/fleet.json");
-    let mut child = Command::new(WFX)
-        .arg("exec")
-        .arg(document)
-        .arg("--db")
-        .arg(folder.path().join("memory.db"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let mut peak_kb: u64 = 0;
+    let mut command = Command::new(WFX);
+    command.arg("exec").arg(document).arg("--db").arg(folder.path().join("memory.db"));
+    let peak_kb = peak_kb(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+    Ok(Figure {
+        name: "memory: peak MB of `wfx exec` on the fixture with 500 steps",
+        lines: vec![format!("{peak_kb} kB")],
+        value: peak_kb / 1024.0,
+        target: Target::AtMost(30.0),
+    })
+}
+
+/// Runs a command to its good end and gives the peak of its memory, kB.
+pub(crate) fn peak_kb(command: &mut Command) -> Result<f64, Failure> {
+    let mut child = command.spawn()?;
+    let mut peak_kb: u32 = 0;
     // The system keeps the peak for as long as the process lives.
     while child.try_wait()?.is_none() {
         if let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", child.id())) {
@@ -103,12 +109,7 @@ pub(crate) fn memory() -> Measured {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     if !child.wait()?.success() {
-        return Err("the fixture failed".into());
+        return Err(format!("{command:?} failed").into());
     }
-    Ok(Figure {
-        name: "memory: peak MB of `wfx exec` on the fixture with 500 steps",
-        lines: vec![format!("{peak_kb} kB")],
-        value: peak_kb as f64 / 1024.0,
-        target: Target::AtMost(30.0),
-    })
+    Ok(f64::from(peak_kb))
 }

@@ -28,13 +28,13 @@ const STORED: usize = 1_000_000;
 const RETENTION: usize = 10_000;
 const STEPS: usize = 200;
 
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Observer for Nobody {
     fn report(&self, _report: &Report<'_>) {}
 }
 
-fn snapshot(document: &str) -> Result<Snapshot, Failure> {
+pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
     let definition = check::read(&source)?;
     Ok(Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() })
@@ -49,7 +49,7 @@ pub(crate) fn snapshot_text() -> String {
     three_empty_steps().map(|s| serde_json::json!(s).to_string()).unwrap_or_default()
 }
 
-fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failure> {
+pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failure> {
     Ok(Means {
         writer: Arc::clone(writer),
         inherited: environment::inherited(std::env::vars_os()),

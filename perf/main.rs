@@ -13,19 +13,21 @@ mod command;
 mod engine;
 mod limits;
 mod measure;
+mod recovery;
 mod store;
 
 use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 7] = ["engine", "stored", "retention", "disk", "exec", "shell", "list"];
+const NAMES: [&str; 8] =
+    ["engine", "stored", "retention", "disk", "exec", "shell", "list", "recover"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a flag of its own.
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let names: Vec<&str> = match asked.first().map(String::as_str) {
-        None | Some("all") => NAMES.into_iter().chain(["memory"]).collect(),
+        None | Some("all") => NAMES.into_iter().chain(["memory", "recover-memory"]).collect(),
         Some(_) => asked.iter().map(String::as_str).collect(),
     };
     for name in names {
@@ -37,9 +39,14 @@ fn main() -> ExitCode {
             "exec" => command::exec(),
             "shell" => engine::shell_overhead(),
             "list" => command::list(),
+            "recover" => recovery::throughput(),
             "memory" => command::memory(),
+            "recover-memory" => recovery::memory(),
             other => {
-                eprintln!("no benchmark `{other}`: there are {}, memory", NAMES.join(", "));
+                eprintln!(
+                    "no benchmark `{other}`: there are {}, memory, recover-memory",
+                    NAMES.join(", ")
+                );
                 return ExitCode::from(2);
             }
         };
