@@ -7,6 +7,7 @@ mod architecture;
 mod database;
 mod documents;
 mod exec;
+mod faults;
 mod fixtures;
 mod generated;
 mod history;
