@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 mod disk;
+mod others;
 mod power;
 mod sweep;
 mod system;
