@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod documents;
 mod exec;
+mod faults;
 mod fixtures;
 mod generated;
 mod history;
