@@ -41,7 +41,8 @@ fn a_step_without_attempts_left_is_interrupted_and_others_go_on() {
     crash(
         &place,
         &format!(
-            "steps:\n- {{name: lost, {WAITS}}}\n- {{name: after, run: touch after}}\n\
+            "max_parallel: 1\nsteps:\n\
+             - {{name: lost, {WAITS}}}\n- {{name: after, run: touch after}}\n\
              - {{name: apart, depends_on: [], sleep: 1ms}}\n- {{name: last, run: touch last}}"
         ),
     );
