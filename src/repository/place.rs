@@ -20,6 +20,12 @@ const INDEX_HEADER_BYTES: usize = 48;
 /// Where in it the number of frames stands, in native byte order.
 const FRAMES_AT: usize = 16;
 
+/// While the database is elsewhere nothing was written over.
+const PUT_BACK: &str = "put it back as it was; what is not stored yet is kept and tried again";
+/// A log cannot be put back: each process may be writing to one of its own.
+const BEGIN_ANEW: &str = "end every wfx that uses the database, look at it with `wfx doctor`, \
+                          then go on with `wfx recover`";
+
 /// The files of a database that this process has opened.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -72,27 +78,30 @@ impl Place {
     pub(super) fn check(&mut self) -> Result<(), StoreError> {
         let now = file::identity(&self.path);
         if now.is_none() {
-            return Err(self.gone("the file was deleted or emptied"));
+            return Err(self.gone("the file was deleted or emptied", PUT_BACK));
         }
         if now != self.database {
-            return Err(self.gone("the file was replaced by another"));
+            return Err(self.gone("the file was replaced by another", PUT_BACK));
         }
         if !self.log.check() {
-            return Err(self.gone("its write-ahead log (-wal) was deleted or replaced"));
+            return Err(self.gone("its write-ahead log (-wal) was deleted or replaced", BEGIN_ANEW));
         }
         if !self.index.check() {
-            return Err(self.gone("the index of its log (-shm) was deleted or replaced"));
+            return Err(
+                self.gone("the index of its log (-shm) was deleted or replaced", BEGIN_ANEW)
+            );
         }
         let (Some(frames), Ok(log)) = (self.frames(), fs::metadata(&self.log.path)) else {
             return Ok(());
         };
         let expected = LOG_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + self.page_bytes);
         if frames > 0 && log.len() < expected {
-            return Err(self.gone(&format!(
+            let what = format!(
                 "its write-ahead log was cut to {} of {expected} bytes; what was stored since \
                  it was last copied into the database is lost",
                 log.len()
-            )));
+            );
+            return Err(self.gone(&what, BEGIN_ANEW));
         }
         Ok(())
     }
@@ -113,11 +122,11 @@ impl Place {
         Some(u64::from(u32::from_ne_bytes(frames)))
     }
 
-    fn gone(&self, what: &str) -> StoreError {
+    fn gone(&self, what: &str, remedy: &str) -> StoreError {
         StoreError::new(
             StoreErrorKind::Gone,
             format!("cannot write to the database {}: {what}", self.path.display()),
         )
-        .with_hint("put it back as it was; what is not stored yet is kept and tried again")
+        .with_hint(remedy)
     }
 }

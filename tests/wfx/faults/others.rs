@@ -36,13 +36,15 @@ fn open_gate(place: &Place) {
 }
 
 #[test]
-fn a_lock_in_the_middle_is_waited_for() {
+fn a_lock_of_thirty_seconds_is_waited_for() {
     let place = Place::new();
-    let mut running = begin(&place, "60s");
+    let mut running = begin(&place, "90s");
     let other = Connection::open(place.database()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     open_gate(&place);
-    running.wait_for("a success");
+    running.wait_for("no further step starts");
+    let half_a_minute = Ran::of(Command::new("sleep").arg("30"));
+    assert_eq!(half_a_minute.code, Some(0), "{half_a_minute:?}");
     assert!(!is_there(&place, "b"));
     fs::remove_file(place.path("closed")).unwrap();
     other.execute_batch("COMMIT").unwrap();
@@ -108,16 +110,21 @@ fn a_database_put_back_is_taken_again() {
 }
 
 #[test]
-fn a_log_deleted_in_the_middle_is_no_harm() {
+fn a_log_deleted_in_the_middle_is_told_and_costs_nothing_stored() {
     let place = Place::new();
     place.exec(BEFORE, 0);
-    let running = begin(&place, "60s");
+    let running = begin(&place, "500ms");
     fs::remove_file(place.path("wfx.db-wal")).unwrap();
-    fs::remove_file(place.path("closed")).unwrap();
     open_gate(&place);
-    let ran = running.end();
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(states(&place.show("@2")), ["a success", "b success"]);
+    running.end().refused(3, &["wfx.db", "write-ahead log", "deleted", "wfx recover"]);
+    assert!(!is_there(&place, "b"));
+    assert_sound(&place);
+    assert_eq!(states(&place.show("@1")), ["a success"]);
+    // What the log held was copied when wfx ended.
+    assert_eq!(states(&place.show("@2")), ["a running", "b pending"]);
+    let recovered = Ran::of(&mut place.wfx(["recover"]));
+    recovered.refused(1, &["interrupted"]);
+    assert_eq!(states(&place.show("@2")), ["a interrupted", "b skipped"]);
     assert_sound(&place);
 }
 
