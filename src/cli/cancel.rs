@@ -8,6 +8,7 @@ use crate::clock;
 use crate::exit::Exit;
 use crate::repository::reader::Reader;
 use crate::repository::{CancelRequest, liveness};
+use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
 use crate::workflow::recovery;
 
@@ -105,7 +106,7 @@ fn wait(
 
 /// Ends an execution whose process has died, unless another process takes it over.
 fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
-    let observer = foreground::observer(false, context)?;
+    let observer = terminal::progress::observer(&context.ui, false);
     let (result, _) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;

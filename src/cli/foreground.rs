@@ -1,8 +1,6 @@
 //! Runs one execution in the foreground, for `exec`, `replay` and `recover ID`: shows
 //! progress and the end.
 
-use std::sync::Arc;
-
 use super::session::Session;
 use super::{CliError, Context};
 use crate::exit::Exit;
@@ -10,7 +8,6 @@ use crate::terminal;
 use crate::workflow::definition::Snapshot;
 use crate::workflow::engine::RunError;
 use crate::workflow::record::ExecutionStatus;
-use crate::workflow::report::Observer;
 
 /// What is to be run.
 #[derive(Debug)]
@@ -33,22 +30,12 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
     let execution_id = plan.execution_id.clone();
-    let observer = observer(run.verbose, context)?;
+    let observer = terminal::progress::observer(&context.ui, run.verbose);
     let (result, signalled) = session
         .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
     // All progress is shown before the summary.
     drop(observer);
     finish(session, result, signalled, &execution_id, context)
-}
-
-/// Whoever shows an execution while it runs.
-///
-/// # Errors
-/// Exit 3 when no thread can be started.
-pub(super) fn observer(verbose: bool, context: &Context) -> Result<Arc<dyn Observer>, CliError> {
-    terminal::progress::observer(&context.ui, verbose).map_err(|error| {
-        CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
-    })
 }
 
 /// Closes the database and shows how an execution went that ran in the foreground.
@@ -62,7 +49,7 @@ pub(super) fn finish(
     execution_id: &str,
     context: &Context,
 ) -> Result<Exit, CliError> {
-    let detail = result.is_ok().then(|| session.writer.detail(execution_id));
+    let detail = result.is_ok().then(|| session.writer.last_detail(execution_id));
     let closed = session.close();
     let status = result.map_err(|error| gave_up(&error, execution_id))?;
     // It is stored; what failed after that is retention.

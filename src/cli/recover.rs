@@ -59,7 +59,7 @@ fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, Cl
         context.ui.note(&format!("taking execution {execution_id} over from {owner}, which died"));
     }
     let session = Session::open(context)?;
-    let observer = foreground::observer(verbose, context)?;
+    let observer = terminal::progress::observer(&context.ui, verbose);
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;

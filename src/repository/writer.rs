@@ -167,16 +167,18 @@ impl Writer {
         Err(closed())
     }
 
-    /// What is stored of an execution, read back over the connection that wrote it: a
-    /// process that ran one execution needs no second one.
+    /// What is stored of an execution, as the last that this writer is asked for: it
+    /// begins to close. Read over the connection that wrote it, since a process that ran
+    /// one execution needs no second one.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+    pub fn last_detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot read: the database is closed");
         let (answer, answered) = mpsc::channel();
         let task = Task::Detail { execution_id: execution_id.to_owned(), answer };
         self.queue.push_task(task).map_err(|_| closed())?;
+        self.queue.close();
         answered.recv().map_err(|_| closed())?
     }
 

@@ -50,7 +50,7 @@ fn a_step_without_attempts_left_is_interrupted_and_others_go_on() {
     assert_eq!(listed["items"][0]["status"], "running");
     assert_eq!(listed["items"][0]["owner_state"], "dead");
     let ran = recover(&place, []);
-    ran.refused(1, &["processes that steps had left", "interrupted"]);
+    ran.refused(1, &["that steps had left", "interrupted"]);
     assert!(ran.stdout.contains("recovered 1 execution: 1 interrupted"), "{ran:?}");
     let execution = place.show("@1");
     assert_eq!(

@@ -8,9 +8,12 @@
 //! engine waits, which slows the step down as a full pipe would, and loses nothing. But it
 //! bears with the reader for [`PATIENCE`] only: who takes longer loses lines, and is told
 //! how many. All other messages are few, and are never lost.
+//!
+//! A thread and its being woken cost a short execution more than its writes. So it comes
+//! with the first thing to show that may have to wait; what can be written at once before
+//! is written by the engine.
 
 use std::collections::{HashSet, VecDeque};
-use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -38,6 +41,8 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 /// `stalled`.
 pub(super) struct Courier {
     shared: Arc<Shared>,
+    /// Who shows, until that is the thread.
+    shower: Mutex<Option<Shower>>,
     words: Words,
     verbose: bool,
     stalled: Arc<AtomicBool>,
@@ -100,32 +105,79 @@ impl Default for Queue {
     }
 }
 
+/// Shows on a screen what is in the queue.
+struct Shower {
+    screen: Box<dyn Screen>,
+    words: Words,
+    cutter: LineCutter,
+}
+
+impl Shower {
+    fn show(&mut self, item: &Item) {
+        let lines = lines(item, self.words, &mut self.cutter);
+        if !lines.is_empty() {
+            self.screen.output(&lines);
+        }
+        if let Item::Message(message) = item {
+            self.screen.show(message);
+        }
+    }
+
+    /// Before there was any output, which would have brought the thread.
+    fn show_at_once(&mut self, item: &Item) -> bool {
+        matches!(item, Item::Message(message) if self.screen.show_at_once(message))
+    }
+}
+
 impl Courier {
-    /// Starts the thread that shows on `screen`.
-    pub(super) fn start(
+    /// A way to `screen`.
+    pub(super) fn new(
         screen: Box<dyn Screen>,
         words: Words,
         verbose: bool,
         stalled: Arc<AtomicBool>,
-    ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("wfx-progress".to_owned())
-            .spawn(move || theirs.show_all(screen, words))?;
-        Ok(Self { shared, words, verbose, stalled })
+    ) -> Self {
+        let shower = Shower { screen, words, cutter: LineCutter::default() };
+        Self { shared: Arc::default(), shower: Mutex::new(Some(shower)), words, verbose, stalled }
+    }
+
+    /// Shows it if there is no thread and no need for one.
+    fn shows(&self, item: &Item) -> bool {
+        let mut place = self.shower.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut shower) = place.take() else { return false };
+        if shower.show_at_once(item) {
+            *place = Some(shower);
+            return true;
+        }
+        match self.shared.start(shower) {
+            Ok(()) => false,
+            // A system that is out of threads: better slow than silent.
+            Err(mut shower) => {
+                shower.show(item);
+                *place = Some(shower);
+                true
+            }
+        }
     }
 }
 
 impl Observer for Courier {
     fn report(&self, report: &Report<'_>) {
-        match *report {
-            Report::Output { step, stream, bytes } => self.shared.offer(step, stream, bytes),
-            _ => {
-                if let Some(message) = Message::new(report, self.words, self.verbose) {
-                    self.shared.push(message);
-                }
+        let item = match *report {
+            Report::Output { step, stream, bytes } => {
+                Item::Output { step: step.to_owned(), stream, bytes: bytes.to_owned() }
             }
+            _ => match Message::new(report, self.words, self.verbose) {
+                Some(message) => Item::Message(message),
+                None => return,
+            },
+        };
+        if self.shows(&item) {
+            return;
+        }
+        match item {
+            Item::Message(message) => self.shared.push(message),
+            Item::Output { step, stream, bytes } => self.shared.offer(&step, stream, &bytes),
         }
     }
 
@@ -136,7 +188,8 @@ impl Observer for Courier {
 
 impl Drop for Courier {
     fn drop(&mut self) {
-        if !self.shared.close() {
+        let is_threads = self.shower.get_mut().is_ok_and(|shower| shower.is_none());
+        if is_threads && !self.shared.close() {
             self.stalled.store(true, Ordering::Relaxed);
         }
     }
@@ -186,22 +239,34 @@ impl Shared {
         queue
     }
 
+    /// Starts the thread; gives the shower back when the system has none.
+    fn start(self: &Arc<Self>, shower: Shower) -> Result<(), Shower> {
+        let shared = Arc::clone(self);
+        let parcel = Arc::new(Mutex::new(Some(shower)));
+        let theirs = Arc::clone(&parcel);
+        let take = |parcel: &Mutex<Option<Shower>>| {
+            parcel.lock().unwrap_or_else(PoisonError::into_inner).take()
+        };
+        let started = thread::Builder::new().name("wfx-progress".to_owned()).spawn(move || {
+            if let Some(shower) = take(&theirs) {
+                shared.show_all(shower);
+            }
+        });
+        match started {
+            Ok(_) => Ok(()),
+            Err(_) => take(&parcel).map_or(Ok(()), Err),
+        }
+    }
+
     /// The thread: shows what comes until nothing more will.
-    fn show_all(&self, mut screen: Box<dyn Screen>, words: Words) {
-        let mut cutter = LineCutter::default();
+    fn show_all(&self, mut shower: Shower) {
         while let Some(item) = self.take() {
-            let lines = lines(&item, words, &mut cutter);
             self.lock().writing = Some(clock::monotonic());
-            if !lines.is_empty() {
-                screen.output(&lines);
-            }
-            if let Item::Message(message) = item {
-                screen.show(&message);
-            }
+            shower.show(&item);
             self.wrote();
         }
         // A screen that is dropped draws once more.
-        drop(screen);
+        drop(shower);
         self.lock().done = true;
         self.went_on.notify_all();
     }

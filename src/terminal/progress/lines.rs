@@ -1,6 +1,6 @@
 //! Lines with the time, for files and pipes.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::super::lineage::short;
 use super::super::style::DIM;
@@ -19,42 +19,66 @@ impl Lines {
         Self { words }
     }
 
-    fn say(&self, at: Timestamp, text: &str) {
+    fn line(&self, at: Timestamp, text: &str) -> String {
         let line = format!("{DIM}{}{DIM:#} {text}\n", short(at));
-        write(&self.words.styled(&line));
+        self.words.styled(&line).into_owned()
+    }
+
+    fn lines(&self, message: &Message) -> String {
+        match message {
+            Message::Started { execution_id, workflow_id, total_steps, at } => {
+                let steps = units::count(u64::from(*total_steps), "step");
+                self.line(
+                    *at,
+                    &format!("execution {execution_id} of {workflow_id} started: {steps}"),
+                )
+            }
+            Message::AttemptStarted { step, attempt, at } => {
+                let again =
+                    if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+                self.line(*at, &format!("{} started{again}", visible(step)))
+            }
+            Message::Missed { lines, at, .. } => self.line(*at, &self.words.missed(*lines)),
+            Message::StepEnded { text, last_lines, at, .. } => self.line(*at, text) + last_lines,
+            Message::Retry { text, at, .. }
+            | Message::Store { text, at }
+            | Message::Ended { text, at } => self.line(*at, text),
+        }
     }
 }
 
 /// Writes in one piece, which lines of other processes cannot come into.
 fn write(text: &str) {
     // Who closed standard error does not want to know.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// The same if nobody has to be waited for. That much fits into a pipe as a whole or not
+/// at all; terminals, and systems that cannot tell, are left to `write`.
+#[cfg(target_os = "linux")]
+fn write_at_once(text: &str) -> bool {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+
+    const HERE: u64 = u64::MAX;
+    if text.len() > rustix::pipe::PIPE_BUF {
+        return false;
+    }
+    let text = [io::IoSlice::new(text.as_bytes())];
+    pwritev2(io::stderr().lock(), &text, HERE, ReadWriteFlags::NOWAIT).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_at_once(_text: &str) -> bool {
+    false
 }
 
 impl Screen for Lines {
     fn show(&mut self, message: &Message) {
-        match message {
-            Message::Started { execution_id, workflow_id, total_steps, at } => {
-                let steps = units::count(u64::from(*total_steps), "step");
-                self.say(
-                    *at,
-                    &format!("execution {execution_id} of {workflow_id} started: {steps}"),
-                );
-            }
-            Message::AttemptStarted { step, attempt, at } => {
-                let again =
-                    if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                self.say(*at, &format!("{} started{again}", visible(step)));
-            }
-            Message::Missed { lines, at, .. } => self.say(*at, &self.words.missed(*lines)),
-            Message::StepEnded { text, last_lines, at, .. } => {
-                self.say(*at, text);
-                self.output(last_lines);
-            }
-            Message::Retry { text, at, .. }
-            | Message::Store { text, at }
-            | Message::Ended { text, at } => self.say(*at, text),
-        }
+        write(&self.lines(message));
+    }
+
+    fn show_at_once(&mut self, message: &Message) -> bool {
+        write_at_once(&self.lines(message))
     }
 
     fn output(&mut self, lines: &str) {

@@ -83,6 +83,11 @@ pub(super) trait Screen: Send {
     /// Shows one message.
     fn show(&mut self, message: &Message);
 
+    /// Shows one message if that takes no waiting, and tells whether it did.
+    fn show_at_once(&mut self, _message: &Message) -> bool {
+        false
+    }
+
     /// Shows lines that steps wrote, each with its end.
     fn output(&mut self, lines: &str);
 }

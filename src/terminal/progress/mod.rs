@@ -1,6 +1,7 @@
 //! An execution while it runs: on a terminal a line for each running step and a bar
-//! over all of them, elsewhere lines with the time. All of it on standard error, and by
-//! a thread of its own: the engine never waits for who reads it, or does not.
+//! over all of them, elsewhere lines with the time. All of it on standard error, and what
+//! may have to wait by a thread of its own: the engine never waits for who reads it, or
+//! does not.
 
 mod courier;
 mod lines;
@@ -8,7 +9,6 @@ mod live;
 mod message;
 mod words;
 
-use std::io;
 use std::sync::Arc;
 
 use self::courier::Courier;
@@ -19,12 +19,10 @@ use crate::workflow::report::Observer;
 /// Whoever shows an execution on this terminal. With `verbose` what steps write is
 /// shown as it comes, without it the last lines of a failing one. Dropping it waits until
 /// all is shown, unless nobody reads.
-///
-/// # Errors
-/// When no thread can be started.
-pub fn observer(ui: &Ui, verbose: bool) -> io::Result<Arc<dyn Observer>> {
+#[must_use]
+pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.unicode, colour: ui.live_colour };
     let screen: Box<dyn Screen> =
         if ui.live { Box::new(live::Live::new(words)) } else { Box::new(lines::Lines::new(words)) };
-    Ok(Arc::new(Courier::start(screen, words, verbose, Arc::clone(&ui.stalled))?))
+    Arc::new(Courier::new(screen, words, verbose, Arc::clone(&ui.stalled)))
 }
