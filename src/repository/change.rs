@@ -140,7 +140,30 @@ fn insert_execution(
     Ok(connection.last_insert_rowid())
 }
 
+/// Notes how far an execution has come of which nothing else changed. Leaves the indexed
+/// columns alone: SQLite writes their pages even when the value stays.
+fn goes_on(connection: &Connection, seq: i64, head: &Head) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
+             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7",
+        )?
+        .execute(params![
+            seq,
+            head.updated_at.to_string(),
+            head.steps_completed,
+            head.status.as_str(),
+            time(head.started_at),
+            head.error,
+            head.owner,
+        ])?;
+    Ok(changed > 0)
+}
+
 fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<(), NotWritten> {
+    if !head.status.is_terminal() && goes_on(connection, seq, head)? {
+        return Ok(());
+    }
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
