@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::session::{self, Driver, Session};
+use super::session::{self, Session};
 use super::{CliError, Context, StorageArgs, foreground, lookup};
 use crate::clock;
 use crate::exit::Exit;
@@ -38,7 +38,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
     let execution_id = lookup::detail(&reader, &args.id)?.execution.execution_id;
     let database = context.settings.database()?;
-    let (session, driver) = Session::open(context)?;
+    let session = Session::open(context)?;
     let owner = match session.writer.request_cancel(&execution_id)? {
         CancelRequest::Stored { owner } => owner,
         CancelRequest::Ended(status) => return Err(ended(&execution_id, status)),
@@ -56,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             return show(&detail, context);
         }
     }
-    settle(&session, driver, &execution_id, context)?;
+    settle(&session, &execution_id, context)?;
     let Some(detail) = reader.detail(&execution_id)? else {
         return Err(lookup::unknown(&args.id));
     };
@@ -105,14 +105,9 @@ fn wait(
 }
 
 /// Ends an execution whose process has died, unless another process takes it over.
-fn settle(
-    session: &Session,
-    driver: Driver,
-    execution_id: &str,
-    context: &Context,
-) -> Result<(), CliError> {
+fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
     let observer = terminal::progress::observer(&context.ui, false);
-    let (result, _) = driver.block_on(session, async |supervisor, cancel| {
+    let (result, _) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;
     match result? {

@@ -25,15 +25,14 @@ pub(super) struct Run {
 /// # Errors
 /// Exit 3 when the database or the temporary folder fails.
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
-    let (session, driver) = Session::open(context)?;
+    let session = Session::open(context)?;
     let plan = session.supervisor.plan(run.snapshot, run.replay_of).map_err(|cycle| {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
     let execution_id = plan.execution_id.clone();
     let observer = terminal::progress::observer(&context.ui, run.verbose);
-    let (result, signalled) = driver.block_on(&session, async |supervisor, cancel| {
-        supervisor.run(plan, &observer, cancel).await
-    })?;
+    let (result, signalled) = session
+        .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
     // All progress is shown before the summary.
     drop(observer);
     finish(session, result, signalled, &execution_id, context)

@@ -58,9 +58,9 @@ fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, Cl
     {
         context.ui.note(&format!("taking execution {execution_id} over from {owner}, which died"));
     }
-    let (session, driver) = Session::open(context)?;
+    let session = Session::open(context)?;
     let observer = terminal::progress::observer(&context.ui, verbose);
-    let (result, signalled) = driver.block_on(&session, async |supervisor, cancel| {
+    let (result, signalled) = session.block_on(async |supervisor, cancel| {
         recovery::recover_one(supervisor, execution_id, &observer, cancel).await
     })?;
     drop(observer);
@@ -110,9 +110,9 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
         progress.finish()?;
         return Ok(Exit::Success);
     }
-    let (session, driver) = Session::open(context)?;
+    let session = Session::open(context)?;
     let watcher: Arc<dyn Watcher> = Arc::clone(&progress) as Arc<dyn Watcher>;
-    let (result, signalled) = driver.block_on(&session, async |supervisor, cancel| {
+    let (result, signalled) = session.block_on(async |supervisor, cancel| {
         recovery::recover(supervisor, &Which::Kind(OwnerKind::Exec), &watcher, cancel).await
     })?;
     drop(watcher);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, Context};
@@ -34,44 +33,54 @@ pub(super) struct Session {
     owner: Owner,
 }
 
-/// What runs the work of a session.
-#[derive(Debug)]
-pub(super) struct Driver {
-    runtime: Runtime,
-    /// The signals that the caller has set to be ignored: see [`ignored_signals`].
-    ignored_signals: u64,
-}
-
 impl Session {
     /// Opens the database, made or brought up if need be.
     ///
     /// # Errors
     /// Exit 3 when the database or the temporary folder fails.
-    pub(super) fn open(context: &Context) -> Result<(Self, Driver), CliError> {
+    pub(super) fn open(context: &Context) -> Result<Self, CliError> {
         let settings = &context.settings;
         let database = settings.database()?;
         let store_timeout = settings.store_timeout()?;
         let retention = settings.retention()?;
-        let opening = Writer::begin_open(&database, options(context, retention)?)?;
-        // What takes about as long as opening the database.
-        let scratch = scratch();
-        let inherited = environment::inherited(std::env::vars_os());
-        let places = available_parallelism().map_or(1, usize::from);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let ignored_signals = ignored_signals();
-
-        let writer = Arc::new(opening.wait()?);
+        let writer = Arc::new(Writer::open(&database, options(context, retention)?)?);
         let owner = claim(&database)?;
         let means = Means {
             writer: Arc::clone(&writer),
-            inherited,
-            scratch: scratch?,
+            inherited: environment::inherited(std::env::vars_os()),
+            scratch: scratch()?,
             epoch: clock::monotonic(),
             store_timeout,
         };
+        let places = available_parallelism().map_or(1, usize::from);
         let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
-        let runtime = runtime.map_err(|error| no_runtime(&error))?;
-        Ok((Self { supervisor, writer, owner }, Driver { runtime, ignored_signals }))
+        Ok(Self { supervisor, writer, owner })
+    }
+
+    /// Runs `work` to its end. Signals, and requests of other processes, end executions;
+    /// the exit code of the first signal comes with the result.
+    ///
+    /// # Errors
+    /// Exit 3 when timers and signals cannot be set up.
+    pub(super) fn block_on<T>(
+        &self,
+        work: impl AsyncFnOnce(&Arc<Supervisor>, &Cancel) -> T,
+    ) -> Result<(T, Option<Exit>), CliError> {
+        let failed = |error: std::io::Error| {
+            CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let cancel = Cancel::default();
+        let signalled = Arc::new(OnceLock::new());
+        let result = runtime.block_on(async {
+            listen_to_signals(&cancel, &signalled)?;
+            self.listen_to_requests();
+            Ok(work(&self.supervisor, &cancel).await)
+        });
+        // A task of a step that cannot be killed must not keep us.
+        runtime.shutdown_background();
+        Ok((result.map_err(failed)?, signalled.get().copied()))
     }
 
     fn listen_to_requests(&self) {
@@ -93,30 +102,6 @@ impl Session {
         let closed = Arc::into_inner(self.writer).map_or(Ok(()), Writer::close);
         drop(self.owner);
         closed
-    }
-}
-
-impl Driver {
-    /// Runs `work` to its end. Signals, and requests of other processes, end executions;
-    /// the exit code of the first signal comes with the result.
-    ///
-    /// # Errors
-    /// Exit 3 when timers and signals cannot be set up.
-    pub(super) fn block_on<T>(
-        self,
-        session: &Session,
-        work: impl AsyncFnOnce(&Arc<Supervisor>, &Cancel) -> T,
-    ) -> Result<(T, Option<Exit>), CliError> {
-        let cancel = Cancel::default();
-        let signalled = Arc::new(OnceLock::new());
-        let result = self.runtime.block_on(async {
-            listen_to_signals(self.ignored_signals, &cancel, &signalled)?;
-            session.listen_to_requests();
-            Ok(work(&session.supervisor, &cancel).await)
-        });
-        // A task of a step that cannot be killed must not keep us.
-        self.runtime.shutdown_background();
-        Ok((result.map_err(|error| no_runtime(&error))?, signalled.get().copied()))
     }
 }
 
@@ -145,15 +130,8 @@ fn options(context: &Context, retention: Option<u64>) -> Result<WriterOptions, C
     })
 }
 
-fn no_runtime(error: &std::io::Error) -> CliError {
-    CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
-}
-
-fn listen_to_signals(
-    ignored: u64,
-    cancel: &Cancel,
-    signalled: &Arc<OnceLock<Exit>>,
-) -> std::io::Result<()> {
+fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::io::Result<()> {
+    let ignored = ignored_signals();
     for (kind, name, exit) in [
         (SignalKind::interrupt(), "SIGINT", Exit::Interrupted),
         (SignalKind::terminate(), "SIGTERM", Exit::Terminated),

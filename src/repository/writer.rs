@@ -68,37 +68,15 @@ impl Writer {
     /// Of any kind but `Missing`, `Refused` and `Ambiguous`; nothing is written to a
     /// file that is refused.
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
-        Self::begin_open(path, options)?.wait()
-    }
-
-    /// Begins to do so, for who has something else to do meanwhile.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn begin_open(path: &Path, options: WriterOptions) -> Result<Opening, StoreError> {
+        let connection = connection::open_writable(path, options.durability, options.busy_timeout)?;
         let queue = Arc::new(Queue::new(options.queue_capacity));
         let (health_sender, health) = watch::channel(Health::Working);
-        let (tell, opened) = mpsc::channel();
-        let (path, theirs) = (path.to_owned(), Arc::clone(&queue));
-        let run = move || {
-            let connection =
-                connection::open_writable(&path, options.durability, options.busy_timeout);
-            let worker = connection.and_then(|connection| {
-                Worker::new(&path, connection, options, theirs, health_sender)
-            });
-            let (worker, outcome) = match worker {
-                Ok(worker) => (Some(worker), Ok(())),
-                Err(error) => (None, Err(error)),
-            };
-            // Whoever began is waiting, or closes the queue.
-            let _ = tell.send(outcome);
-            worker.map_or(Ok(()), |mut worker| worker.run())
-        };
+        let mut worker = Worker::new(path, connection, options, Arc::clone(&queue), health_sender)?;
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
-            .spawn(run)
+            .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Opening { writer: Self { queue, health, thread: Some(thread) }, opened })
+        Ok(Self { queue, health, thread: Some(thread) })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -221,28 +199,6 @@ impl Writer {
             Some(Err(_)) => {
                 Err(StoreError::new(StoreErrorKind::Io, "the thread that writes has panicked"))
             }
-        }
-    }
-}
-
-/// A writer whose database is being opened.
-#[derive(Debug)]
-pub struct Opening {
-    writer: Writer,
-    opened: mpsc::Receiver<Result<(), StoreError>>,
-}
-
-impl Opening {
-    /// Waits until it is open.
-    ///
-    /// # Errors
-    /// As [`Writer::open`].
-    pub fn wait(self) -> Result<Writer, StoreError> {
-        match self.opened.recv() {
-            Ok(outcome) => outcome.map(|()| self.writer),
-            Err(_) => Err(self.writer.close().err().unwrap_or_else(|| {
-                StoreError::new(StoreErrorKind::Io, "the thread that writes ended by itself")
-            })),
         }
     }
 }

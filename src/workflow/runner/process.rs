@@ -8,15 +8,15 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
 use tokio::time;
 
 use super::Stop;
@@ -233,11 +233,11 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     fn new(mut child: Child, begun: Instant, listener: Option<Listener<'a>>) -> Self {
-        let stdout = child.stdout.take().and_then(|s| s.into_owned_fd().ok());
-        let stderr = child.stderr.take().and_then(|s| s.into_owned_fd().ok());
-        let receiver = |fd| pipe::Receiver::from_owned_fd(fd).ok();
+        let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
+        let stdout = child.stdout.take().map(OwnedFd::from);
+        let stderr = child.stderr.take().map(OwnedFd::from);
         Self {
-            group: child.id().and_then(Group::led_by),
+            group: Group::led_by(child.id()),
             child,
             begun,
             stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
@@ -317,7 +317,7 @@ impl<'a> Running<'a> {
         }
         // Before it is waited for: until then the number of the group is its own.
         self.signal(Group::terminate);
-        (self.child.wait().await, ending)
+        (self.child.wait(), ending)
     }
 
     async fn until_group_is_gone(&mut self, stop: &Stop, buffer: &mut [u8]) {
@@ -376,7 +376,7 @@ async fn exited(group: Option<Group>) {
     deprecated,
     reason = "its successor is unsafe; an owned descriptor stays open as it wants"
 )]
-fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<OwnedFd>> {
     use rustix::process::{PidfdFlags, pidfd_open};
     let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK).ok()?;
     tokio::io::unix::AsyncFd::new(descriptor).ok()

@@ -228,6 +228,7 @@ fn power_losses(durability: &str, rounds: usize) -> Vec<String> {
 fn what_was_acknowledged_outlives_a_power_loss() {
     let rounds = std::env::var("WFX_FAULT_ROUNDS").map_or(400, |rounds| rounds.parse().unwrap());
     let lies = power_losses("full", rounds);
+    println!("{} of {rounds} images miss what was acknowledged", lies.len());
     assert!(lies.is_empty(), "{}", lies.join("\n"));
 }
 
@@ -235,6 +236,7 @@ fn what_was_acknowledged_outlives_a_power_loss() {
 #[test]
 fn without_syncs_a_power_loss_is_noticed() {
     let lies = power_losses("normal", 60);
+    println!("{} of 60 images miss what was acknowledged", lies.len());
     assert!(lies.len() > 5, "{lies:?}");
     assert!(!lies.iter().any(|lie| lie.contains("cannot")), "{}", lies.join("\n"));
 }
