@@ -65,6 +65,10 @@ pub(super) fn inspect(path: &Path) -> Result<Found, StoreError> {
     }
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|log| log.len() > WAL_HEADER_BYTES) {
+        // The first process may have filled both since the one was looked at.
+        if fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0) {
+            return Ok(Found::Database);
+        }
         return Err(StoreError::new(
             StoreErrorKind::Damaged,
             format!(

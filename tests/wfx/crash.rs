@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Place, Running, processes_with_any, until};
+use crate::support::{Place, Ran, Running, processes_with_any, until};
 
 /// Rounds of an ordinary test run.
 const ROUNDS: usize = 8;
@@ -52,7 +52,7 @@ fn lines(path: &Path) -> Vec<(String, String, u64)> {
 
 /// What must be true of every execution when nobody runs any more. Gives how many were
 /// interrupted.
-fn check(place: &Place, reported: &HashSet<String>) -> usize {
+fn check(place: &Place, reported: &HashSet<String>, recoveries: &[Ran]) -> usize {
     let mut starts: BTreeMap<(String, String), Vec<u64>> = BTreeMap::new();
     for (id, step, attempt) in lines(&place.path("ran")) {
         starts.entry((id, step)).or_default().push(attempt);
@@ -73,7 +73,10 @@ fn check(place: &Place, reported: &HashSet<String>) -> usize {
         let id = item["execution_id"].as_str().unwrap();
         let execution = place.show(id);
         let status = item["status"].as_str().unwrap();
-        assert!(["success", "failed", "interrupted"].contains(&status), "{id} is {status}");
+        assert!(
+            ["success", "failed", "interrupted"].contains(&status),
+            "after {recoveries:#?} this is left: {execution:#}"
+        );
         assert_eq!(execution["execution"]["owner"], Value::Null);
         let definition = &execution["execution"]["input_snapshot"]["definition"];
         let mut interrupted = false;
@@ -164,12 +167,13 @@ fn killed_at_random_moments_everything_ends_as_it_must() {
             });
             let _ = first.child.kill();
         }
-        for ended in [first.end(), second.end(), Running::start(&mut place.wfx(["recover"])).end()]
-        {
+        let mut recoveries = vec![first.end(), second.end()];
+        recoveries.push(Ran::of(&mut place.wfx(["recover"])));
+        for ended in &recoveries {
             assert!(!ended.stderr.contains("panicked"), "round {round}: {ended:?}");
             assert!(matches!(ended.code, None | Some(0 | 1)), "round {round}: {ended:?}");
         }
-        interrupted += check(&place, &reported);
+        interrupted += check(&place, &reported, &recoveries);
     }
     // Otherwise nothing was tried.
     assert!(killed > 0 && interrupted > 0, "{killed} killed, {interrupted} interrupted");
