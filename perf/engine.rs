@@ -56,6 +56,8 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
         scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
         store_timeout: Duration::from_secs(60),
+        unstored: wfx::workflow::engine::Unstored::Refuse,
+        abandon: tokio_util::sync::CancellationToken::new(),
     })
 }
 

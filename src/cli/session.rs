@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Context};
 use crate::clock;
@@ -15,7 +16,7 @@ use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::workflow::cancel::Cancel;
-use crate::workflow::engine::Means;
+use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::runner::scratch::Scratch;
 use crate::workflow::supervisor::Supervisor;
@@ -51,6 +52,8 @@ impl Session {
             scratch: scratch()?,
             epoch: clock::monotonic(),
             store_timeout,
+            unstored: Unstored::Refuse,
+            abandon: CancellationToken::new(),
         };
         let places = available_parallelism().map_or(1, usize::from);
         let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));

@@ -55,9 +55,9 @@ impl Ui {
                 let state =
                     look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
                 let mut text = format!(
-                    "{state}  {BOLD}{}{BOLD:#}  @{}  {}  {}  {}/{} steps\n",
+                    "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}/{} steps\n",
                     visible(&execution.workflow_id),
-                    execution.seq,
+                    execution.number(),
                     execution.execution_id,
                     took.map(units::duration).unwrap_or_default(),
                     execution.steps_completed,
@@ -110,7 +110,7 @@ impl Ui {
         let mut fact = |name: &str, value: &str| {
             text += &format!("{DIM}{name:<10}{DIM:#} {value}\n");
         };
-        fact("execution", &format!("{}  @{}", execution.execution_id, execution.seq));
+        fact("execution", &format!("{}  {}", execution.execution_id, execution.number()));
         fact("workflow", &visible(&execution.workflow_id));
         match &took {
             Some(took) => fact("status", &format!("{state} in {took}")),
@@ -312,7 +312,7 @@ fn plain_detail(detail: &ExecutionDetail) -> Vec<Vec<String>> {
     let mut rows = vec![vec![
         "execution".to_owned(),
         execution.execution_id.clone(),
-        format!("@{}", execution.seq),
+        execution.number(),
         execution.workflow_id.clone(),
         execution.status.to_string(),
         optional(took),

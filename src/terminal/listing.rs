@@ -97,7 +97,7 @@ impl Ui {
         let mut table = table::Builder::new(self, columns);
         for item in items {
             let mut row = vec![
-                table::number(&format!("@{}", item.seq)),
+                table::number(&item.number()),
                 table::cell(&visible(&item.execution_id)),
                 table::cell(&visible(&item.workflow_id)),
                 table::state(item.status.as_str(), of_execution(item.status)),
@@ -125,7 +125,7 @@ fn owner(state: Option<OwnerState>) -> table::Cell {
 
 fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
     vec![
-        format!("@{}", item.seq),
+        item.number(),
         item.execution_id.clone(),
         item.workflow_id.clone(),
         item.status.to_string(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::definition::Work;
 use super::engine::Means;
@@ -24,6 +25,8 @@ pub(super) struct AttemptTask {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) stored: watch::Receiver<Stored>,
     pub(super) version: u64,
+    /// Cancelled when the execution goes on without being stored.
+    pub(super) unstored: CancellationToken,
     pub(super) variables: Result<Variables, environment::Clash>,
     pub(super) step: usize,
     pub(super) attempt: u32,
@@ -34,14 +37,14 @@ pub(super) struct AttemptTask {
 impl AttemptTask {
     /// Its end; `None` when it was stopped before its start was durable.
     pub(super) async fn run(mut self) -> Option<AttemptEnd> {
-        let version = self.version;
-        let durable = tokio::select! {
+        let Self { stored, stop, version, unstored, .. } = &mut self;
+        let may_begin = tokio::select! {
             biased;
-            () = self.stop.gently.cancelled() => false,
-            () = self.stop.now.cancelled() => false,
-            stored = self.stored.wait_for(|stored| stored.version >= version) => stored.is_ok(),
+            () = stop.gently.cancelled() => false,
+            () = stop.now.cancelled() => false,
+            may = may_begin(stored, *version, unstored) => may,
         };
-        if durable { Some(self.work().await) } else { None }
+        if may_begin { Some(self.work().await) } else { None }
     }
 
     async fn work(self) -> AttemptEnd {
@@ -77,4 +80,20 @@ impl AttemptTask {
             if observer.wants_output() { Some(&listener) } else { None };
         process::run(job, &self.stop, listener).await
     }
+}
+
+/// Waits until `version` is durable, or nothing is and nothing needs to be. What is stored
+/// once waits for each further commit. `false` when the writer is gone.
+async fn may_begin(
+    stored: &mut watch::Receiver<Stored>,
+    version: u64,
+    unstored: &CancellationToken,
+) -> bool {
+    if !unstored.is_cancelled() {
+        tokio::select! {
+            durable = stored.wait_for(|stored| stored.version >= version) => return durable.is_ok(),
+            () = unstored.cancelled() => {}
+        }
+    }
+    stored.wait_for(|stored| stored.version == 0 || stored.version >= version).await.is_ok()
 }

@@ -3,12 +3,14 @@
 //!
 //! Nothing starts before it is durable: the work of a step waits for the commit
 //! that holds its start. While the store does not work, running steps finish and
-//! no further one begins.
+//! no further one begins. Only where the caller wants it ([`Unstored::Run`]) does an
+//! execution that could not even be stored begin all the same; from its first commit on
+//! it is as the others.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,8 @@ use super::cancel::Cancel;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
-use super::record::{Change, ExecutionStatus};
+use super::memory::Memory;
+use super::record::{Attempt, Change, ExecutionStatus};
 use super::report::{Observer, Report};
 use super::runner::Stop;
 use super::runner::scratch::Scratch;
@@ -29,6 +32,17 @@ use crate::repository::writer::{Health, Writer};
 
 /// How long after a full queue the next try is made.
 const QUEUE_RETRY: Duration = Duration::from_millis(5);
+/// How long a new execution waits for its commit before it is run unstored.
+const LAUNCH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What becomes of a new execution that cannot be stored.
+#[derive(Debug, Clone)]
+pub enum Unstored {
+    /// Nothing of it is started.
+    Refuse,
+    /// It runs all the same and is shown from here; it is stored when that works again.
+    Run(Arc<Memory>),
+}
 
 /// What every execution of this process uses.
 #[derive(Debug)]
@@ -43,6 +57,10 @@ pub struct Means {
     pub epoch: Instant,
     /// How long a failing store is borne with.
     pub store_timeout: Duration,
+    /// What becomes of those that cannot be stored at their start.
+    pub unstored: Unstored,
+    /// Ends what runs as a crash would: nothing of its end is recorded.
+    pub abandon: CancellationToken,
 }
 
 /// What a task of an execution tells when it is done.
@@ -65,6 +83,9 @@ pub enum RunError {
     /// The repository takes nothing of this execution.
     #[error("the repository refused the execution: {0}")]
     Refused(Arc<StoreError>),
+    /// The process ends before it; it stays as a crash would leave it.
+    #[error("the process that ran it was told to end; it stays to be recovered")]
+    Abandoned,
     /// A fault of wfx.
     #[error("a fault of wfx: {0}")]
     Illegal(#[from] IllegalTransition),
@@ -76,13 +97,14 @@ impl RunError {
     pub fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
-            Self::Illegal(_) => None,
+            Self::Abandoned | Self::Illegal(_) => None,
         }
     }
 }
 
 /// Runs `execution` to its end, stored. `begin` is [`Event::Begin`] for one that nobody has
-/// stored, [`Event::Resume`] for one that another process began.
+/// stored, [`Event::Resume`] for one that another process began. `launched` is told
+/// whether it is stored as soon as that is known.
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it, or for a fault of wfx.
@@ -92,6 +114,7 @@ pub async fn drive(
     means: &Arc<Means>,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
+    launched: Option<oneshot::Sender<bool>>,
 ) -> Result<ExecutionStatus, RunError> {
     let slot = Slot::new(execution.plan().execution_id.clone());
     let driver = Driver {
@@ -105,6 +128,8 @@ pub async fn drive(
         tasks: JoinSet::new(),
         version: 0,
         is_new: matches!(begin, Event::Begin),
+        launched,
+        unstored: CancellationToken::new(),
         queue_full: false,
         failing: None,
     };
@@ -163,6 +188,9 @@ struct Driver {
     tasks: JoinSet<Done>,
     /// Nobody has stored it before.
     is_new: bool,
+    launched: Option<oneshot::Sender<bool>>,
+    /// Cancelled when it goes on without being stored.
+    unstored: CancellationToken,
     /// The queue did not take the slot; it is still dirty.
     queue_full: bool,
     /// The store fails, since when.
@@ -173,6 +201,11 @@ impl Driver {
     async fn run(mut self, begin: Event, cancel: &Cancel) -> Result<ExecutionStatus, RunError> {
         self.report_start();
         let outcome = self.run_to_end(begin, cancel).await;
+        if let Unstored::Run(memory) = &self.means.unstored
+            && self.unstored.is_cancelled()
+        {
+            memory.forget(self.slot.execution_id());
+        }
         if let Err(RunError::Illegal(_)) = outcome {
             // Nothing of it is known any more; what runs must not outlive that.
             self.kill.cancel();
@@ -189,9 +222,14 @@ impl Driver {
         let mut health = self.means.writer.health();
         let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
         self.step(begin)?;
+        if matches!(*health.borrow_and_update(), Health::Failing { .. }) {
+            self.go_on_unstored();
+        }
         let time_left = self.time_left();
         let time_up = time::sleep(time_left.unwrap_or(Duration::MAX));
-        tokio::pin!(time_up);
+        let launch_patience = time::sleep(LAUNCH_PATIENCE);
+        let abandon = self.means.abandon.clone();
+        tokio::pin!(time_up, launch_patience);
         let mut timed_out = time_left.is_none();
         while !self.is_over() {
             if let Some(error) = self.lost() {
@@ -204,6 +242,10 @@ impl Driver {
             let event = tokio::select! {
                 // In this order: what a second signal killed was cancelled by the first.
                 biased;
+                () = abandon.cancelled() => {
+                    self.end_attempts().await;
+                    return Err(RunError::Abandoned);
+                }
                 () = cancel.gently.cancelled(), if !cancelled => {
                     cancelled = true;
                     Event::Cancel(cancel.reason())
@@ -216,7 +258,14 @@ impl Driver {
                     timed_out = true;
                     Event::TimeUp
                 }
-                _ = self.stored.changed() => continue,
+                _ = self.stored.changed() => {
+                    self.note_stored();
+                    continue;
+                }
+                () = &mut launch_patience, if self.is_unlaunched() => {
+                    self.go_on_unstored();
+                    continue;
+                }
                 Ok(()) = health.changed() => {
                     let health = health.borrow_and_update().clone();
                     self.note_health(health);
@@ -231,6 +280,47 @@ impl Driver {
             self.step(event)?;
         }
         Ok(())
+    }
+
+    /// Nothing of it is stored, and nobody was told so yet.
+    fn is_unlaunched(&self) -> bool {
+        let may = matches!(self.means.unstored, Unstored::Run(_)) && self.is_new;
+        may && !self.unstored.is_cancelled() && self.stored.borrow().version == 0
+    }
+
+    fn go_on_unstored(&mut self) {
+        if self.is_unlaunched() {
+            self.unstored.cancel();
+            self.show_unstored(&[]);
+            if let Some(launched) = self.launched.take() {
+                let _ = launched.send(false);
+            }
+        }
+    }
+
+    fn note_stored(&mut self) {
+        if self.stored.borrow().version == 0 {
+            return;
+        }
+        if let Some(launched) = self.launched.take() {
+            // Whoever asked may be gone.
+            let _ = launched.send(true);
+        }
+        if let Unstored::Run(memory) = &self.means.unstored
+            && self.unstored.is_cancelled()
+        {
+            memory.forget(self.slot.execution_id());
+        }
+    }
+
+    /// Shows it from memory as long as nothing of it is stored.
+    fn show_unstored(&self, ended: &[Attempt]) {
+        if let Unstored::Run(memory) = &self.means.unstored
+            && self.unstored.is_cancelled()
+            && self.stored.borrow().version == 0
+        {
+            memory.show(&self.execution, ended);
+        }
     }
 
     /// What is left of the time that the workflow may take.
@@ -263,7 +353,9 @@ impl Driver {
 
     fn step(&mut self, event: Event) -> Result<(), IllegalTransition> {
         let effects = self.execution.apply(event, self.moment())?;
-        self.version = self.slot.record(self.execution.take_change());
+        let change = self.execution.take_change();
+        self.show_unstored(&change.attempts);
+        self.version = self.slot.record(change);
         self.enqueue();
         // While the writer is at work.
         self.report_effects(&effects);
@@ -306,6 +398,7 @@ impl Driver {
             observer: Arc::clone(&self.observer),
             stored: self.stored.clone(),
             version: self.version,
+            unstored: self.unstored.clone(),
             variables: environment::of_step(&self.execution, step, attempt, &self.means.inherited),
             step,
             attempt,
@@ -322,6 +415,7 @@ impl Driver {
                 let (text, hint) = (error.to_string(), error.hint());
                 self.observer.report(&Report::StoreFailing { error: &text, hint, at });
                 self.failing = Some((error, clock::monotonic()));
+                self.go_on_unstored();
             }
             (Health::Working, Some(_)) => {
                 self.observer.report(&Report::StoreWorking { at });
@@ -346,6 +440,9 @@ impl Driver {
         let stored = self.stored.borrow();
         if let Some(error) = &stored.refused {
             return Some(RunError::Refused(Arc::clone(error)));
+        }
+        if matches!(self.means.unstored, Unstored::Run(_)) {
+            return None;
         }
         let (error, _) = self.failing.as_ref()?;
         let never_stored = self.is_new && stored.version == 0;
@@ -384,7 +481,17 @@ impl Driver {
                 }
                 Ok(true)
             }
-            RunError::Refused(_) | RunError::Illegal(_) => Ok(true),
+            RunError::Refused(_) | RunError::Abandoned | RunError::Illegal(_) => Ok(true),
+        }
+    }
+
+    /// Ends the processes of all attempts and records nothing of it.
+    async fn end_attempts(&mut self) {
+        while self.has_attempts() {
+            for (_, stop) in self.stops.iter().flatten() {
+                stop.cancel();
+            }
+            self.next_done().await;
         }
     }
 

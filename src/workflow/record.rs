@@ -315,8 +315,8 @@ pub enum OwnerState {
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
-    /// Its number in this database.
-    pub seq: i64,
+    /// Its number in this database, once it is there.
+    pub seq: Option<i64>,
     /// Its id everywhere.
     pub execution_id: String,
     /// What it runs.
@@ -349,6 +349,14 @@ pub struct ExecutionRecord {
     pub owner_state: Option<OwnerState>,
     /// Whether it is in the database.
     pub persisted: bool,
+}
+
+impl ExecutionRecord {
+    /// `@N`, as it is named in commands; nothing while it is in no database.
+    #[must_use]
+    pub fn number(&self) -> String {
+        self.seq.map(|seq| format!("@{seq}")).unwrap_or_default()
+    }
 }
 
 /// A step as it is stored and shown.

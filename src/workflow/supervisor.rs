@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use uuid::{NoContext, Uuid};
 
 use super::cancel::Cancel;
@@ -29,6 +32,19 @@ pub struct Supervisor {
     places: usize,
     /// How those that run are ended.
     running: Mutex<HashMap<String, Cancel>>,
+    /// Those that were submitted.
+    tasks: TaskTracker,
+}
+
+/// An execution that runs on its own.
+#[derive(Debug)]
+pub struct Submitted {
+    /// Its id.
+    pub execution_id: String,
+    /// Tells whether it is stored, once that is known.
+    pub launched: oneshot::Receiver<bool>,
+    /// Its end, stored.
+    pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
 }
 
 impl Supervisor {
@@ -36,7 +52,13 @@ impl Supervisor {
     /// steps of one execution run at a time where the definition does not say.
     #[must_use]
     pub fn new(means: Means, owner: String, places: usize) -> Self {
-        Self { means: Arc::new(means), owner, places, running: Mutex::default() }
+        Self {
+            means: Arc::new(means),
+            owner,
+            places,
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Lays out a new execution.
@@ -59,7 +81,39 @@ impl Supervisor {
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
-        self.drive(execution, Event::Begin, observer, cancel).await
+        let own = self.enter(&execution, cancel);
+        self.drive(execution, Event::Begin, observer, &own, None).await
+    }
+
+    /// Runs it on its own.
+    #[must_use]
+    pub fn submit(self: &Arc<Self>, plan: Plan, observer: Arc<dyn Observer>) -> Submitted {
+        let execution_id = plan.execution_id.clone();
+        let (launch, launched) = oneshot::channel();
+        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
+        let own = self.enter(&execution, &Cancel::default());
+        let supervisor = Arc::clone(self);
+        let ended = self.tasks.spawn(async move {
+            supervisor.drive(execution, Event::Begin, &observer, &own, Some(launch)).await
+        });
+        Submitted { execution_id, launched, ended }
+    }
+
+    /// How many run here, or have ended and are not stored.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.running().len()
+    }
+
+    /// Waits until nothing runs here any more; nothing may be submitted meanwhile.
+    pub async fn idle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Ends what runs as a crash would: it stays to be recovered.
+    pub fn abandon(&self) {
+        self.means.abandon.cancel();
     }
 
     /// Makes this process the owner of at most `limit` executions whose process died.
@@ -91,7 +145,8 @@ impl Supervisor {
                 let recorded = taken.recorded;
                 let execution =
                     Execution::resumed(Arc::new(plan), self.places, self.owner.clone(), recorded);
-                self.drive(execution, Event::Resume { cancelled }, observer, cancel).await
+                let own = self.enter(&execution, cancel);
+                self.drive(execution, Event::Resume { cancelled }, observer, &own, None).await
             }
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");
@@ -101,11 +156,21 @@ impl Supervisor {
         }
     }
 
-    /// Asks an execution that runs to end; one that does not has ended already.
-    pub fn cancel(&self, execution_id: &str) {
-        if let Some(cancel) = self.running().get(execution_id) {
+    /// Asks an execution that runs here to end; `false` when it does not.
+    pub fn cancel(&self, execution_id: &str) -> bool {
+        let running = self.running();
+        let cancel = running.get(execution_id);
+        if let Some(cancel) = cancel {
             cancel.request(CANCELLED);
         }
+        cancel.is_some()
+    }
+
+    /// Counts it among those that run here, and gives what ends it alone.
+    fn enter(&self, execution: &Execution, above: &Cancel) -> Cancel {
+        let own = above.child();
+        self.running().insert(execution.plan().execution_id.clone(), own.clone());
+        own
     }
 
     async fn drive(
@@ -113,12 +178,11 @@ impl Supervisor {
         execution: Execution,
         begin: Event,
         observer: &Arc<dyn Observer>,
-        cancel: &Cancel,
+        own: &Cancel,
+        launched: Option<oneshot::Sender<bool>>,
     ) -> Result<ExecutionStatus, RunError> {
         let execution_id = execution.plan().execution_id.clone();
-        let own = cancel.child();
-        self.running().insert(execution_id.clone(), own.clone());
-        let outcome = engine::drive(execution, begin, &self.means, observer, &own).await;
+        let outcome = engine::drive(execution, begin, &self.means, observer, own, launched).await;
         self.running().remove(&execution_id);
         outcome
     }

@@ -102,7 +102,7 @@ fn the_sample_is_read_and_can_be_replayed() {
     assert_whole(&place, 3);
 
     let success = detail(&place, SUCCESS);
-    assert_eq!(success.execution.seq, 1);
+    assert_eq!(success.execution.seq, Some(1));
     assert_eq!(success.execution.status, ExecutionStatus::Success);
     let text = |time: Option<crate::timestamp::Timestamp>| time.unwrap().to_string();
     assert_eq!(text(success.execution.created_at), "2025-10-05T12:00:00.101000Z");
@@ -144,7 +144,7 @@ fn a_copy_is_kept_and_the_next_opening_finds_nothing_to_do() {
     assert_eq!(place.names(), ["wfx.db", "wfx.db.v0.bak"]);
     let writer = open(&place.path);
     store(&writer, "new", ExecutionStatus::Success, 9);
-    assert_eq!(detail(&place, "new").execution.seq, 4);
+    assert_eq!(detail(&place, "new").execution.seq, Some(4));
 }
 
 #[test]
