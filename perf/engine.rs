@@ -37,7 +37,7 @@ impl Observer for Nobody {
 pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
     let definition = check::read(&source)?;
-    Ok(Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() })
+    Ok(Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned(), ad_hoc: false })
 }
 
 fn three_empty_steps() -> Result<Snapshot, Failure> {

@@ -7,7 +7,7 @@ use super::source::Document;
 use super::{CliError, Context, StorageArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
-use crate::workflow::definition::Snapshot;
+use crate::workflow::definition::{Scalar, Snapshot};
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,12 @@ pub struct Args {
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let definition = Document::read(&args.file)?.check()?;
-    let params = check::parameters(&definition, &args.param)?;
+    let given: Vec<(String, Scalar)> = args
+        .param
+        .iter()
+        .map(|(name, value)| (name.clone(), Scalar::String(value.clone())))
+        .collect();
+    let params = check::parameters(&definition, &given)?;
     let workdir = std::env::current_dir()
         .map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))
@@ -45,7 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
         })?;
-    let snapshot = Snapshot { definition, params, workdir };
+    let snapshot = Snapshot { definition, params, workdir, ad_hoc: false };
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
 }
 

@@ -50,6 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             Since::Ago(period) => now.minus(period.duration()),
             Since::At(at) => at,
         }),
+        before: None,
     };
     let reader = Reader::open(&context.settings.database()?)?;
     let listing = reader.list(&filter, args.limit, args.offset)?;

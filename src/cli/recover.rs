@@ -32,6 +32,7 @@ pub struct Args {
 /// Exit 2 when there is nothing to recover of the given execution, 3 when the database
 /// fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    liveness::await_dying(&context.settings.database()?);
     match &args.id {
         Some(id) => run_one(id, args.verbose, context),
         None => run_all(context),

@@ -9,6 +9,13 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::clock;
 
 /// What kind of process runs executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,16 +106,40 @@ pub fn is_alive(database: &Path, owner: &str) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
+/// Waits a little for the locks of processes that are gone already. Who is killed while it
+/// starts a program leaves its lock, for some milliseconds, to the child that has not become
+/// that program yet. A pid of another namespace looks gone as well, hence only a little.
+pub fn await_dying(database: &Path) {
+    const LOOK: Duration = Duration::from_millis(5);
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let since = clock::monotonic();
+    let dying = || owners(database).iter().any(|owner| is_gone(owner) && is_alive(database, owner));
+    while dying() && since.elapsed() < PATIENCE {
+        thread::sleep(LOOK);
+    }
+}
+
+/// Whether the process that an owner id names is no more.
+fn is_gone(owner: &str) -> bool {
+    let pid = owner.split('-').nth(1).and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+fn owners(database: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder_of(database)) else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|owner| OwnerKind::of(owner).is_some())
+        .collect()
+}
+
 /// Lock files of processes that died, which mean nobody any more.
 #[must_use]
 pub fn dead_owners(database: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder_of(database)) else { return Vec::new() };
-    let mut owners: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|owner| OwnerKind::of(owner).is_some() && !is_alive(database, owner))
-        .collect();
-    owners.sort();
-    owners
+    let mut dead = owners(database);
+    dead.retain(|owner| !is_alive(database, owner));
+    dead.sort();
+    dead
 }
 
 /// Removes the lock files of processes that died.
@@ -127,9 +158,8 @@ pub fn sweep(database: &Path) {
 /// A process other than this one that runs executions of `database` now.
 pub(super) fn other_owner(database: &Path) -> Option<String> {
     let own = std::process::id().to_string();
-    std::fs::read_dir(folder_of(database))
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+    owners(database)
+        .into_iter()
         .filter(|owner| owner.split('-').nth(1) != Some(own.as_str()))
         .find(|owner| is_alive(database, owner))
 }

@@ -31,6 +31,9 @@ pub struct ListFilter {
     pub status: Option<ExecutionStatus>,
     /// Only those created at this time or later.
     pub since: Option<Timestamp>,
+    /// Only those with a lower `seq`: the page after one that ended there. The total is
+    /// not touched by it.
+    pub before: Option<i64>,
 }
 
 /// A page of executions, newest first.
@@ -111,6 +114,14 @@ impl Reader {
                     ))?
                     .query_row(params_from_iter(&values), |row| row.get(0))
                     .map(rows::count)?,
+            };
+            let condition = match filter.before {
+                None => condition,
+                Some(before) => {
+                    values.push(Value::from(before));
+                    let joined = if condition.is_empty() { " WHERE" } else { " AND" };
+                    format!("{condition}{joined} seq < ?")
+                }
             };
             values.push(Value::from(limit));
             values.push(Value::from(rows::integer(offset)));
@@ -371,7 +382,8 @@ fn counted(
     workflow_id: Option<&str>,
     status: Option<ExecutionStatus>,
 ) -> rusqlite::Result<u64> {
-    let filter = ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None };
+    let filter =
+        ListFilter { workflow_id: workflow_id.map(str::to_owned), status, ..Default::default() };
     let (condition, values) = condition(&filter);
     connection
         .prepare_cached(&format!(

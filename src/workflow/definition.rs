@@ -152,6 +152,9 @@ pub struct Snapshot {
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
     pub workdir: String,
+    /// It came with a request, not from a file.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ad_hoc: bool,
 }
 
 /// `WFX_…` names are upper-cased, and everything but ASCII letters and digits

@@ -88,7 +88,8 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
         None => Parameters::new(),
     };
     let workdir = fields.required("workdir", findings)?.text(findings)?;
-    Some(Snapshot { definition, params, workdir })
+    let ad_hoc = fields.get("ad_hoc").is_some_and(|field| field.bool(findings) == Some(true));
+    Some(Snapshot { definition, params, workdir, ad_hoc })
 }
 
 fn workflow(

@@ -48,7 +48,7 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
 /// twice, values that no process can be given.
 pub fn parameters(
     definition: &Definition,
-    given: &[(String, String)],
+    given: &[(String, Scalar)],
 ) -> Result<Parameters, Problems> {
     let mut findings = Findings::default();
     let mut parameters: Parameters =
@@ -74,8 +74,9 @@ pub fn parameters(
             refuse(name, message, Some("give it once".to_owned()));
             continue;
         }
-        let bytes = PREFIX.len() + environment_name(name).len() + 1 + value.len();
-        if value.contains('\0') {
+        let text = value.to_string();
+        let bytes = PREFIX.len() + environment_name(name).len() + 1 + text.len();
+        if text.contains('\0') {
             let message = format!("the parameter {} has a NUL character", quote(name));
             refuse(name, message, Some("hand the data on in a file".to_owned()));
         } else if bytes > PROCESS_STRING_BYTES_MAX {
@@ -86,11 +87,15 @@ pub fn parameters(
             );
             refuse(name, message, Some("put it into a file and give the file's name".to_owned()));
         }
-        parameters.insert(name.clone(), Scalar::String(value.clone()));
+        parameters.insert(name.clone(), value.clone());
     }
     for (name, _) in parameters.iter().filter(|(_, value)| **value == Scalar::Null) {
         let message = format!("the parameter {} is required", quote(name));
-        refuse(name, message, Some(format!("give it with `-p {name}=VALUE`")));
+        refuse(
+            name,
+            message,
+            Some(format!("give it with `-p {name}=VALUE`, or in `params` of a request")),
+        );
     }
     if findings.is_empty() {
         Ok(parameters)

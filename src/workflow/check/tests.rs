@@ -187,7 +187,8 @@ fn the_id_comes_from_the_file_name_when_it_can() {
 fn parameters_are_declared_defaults_and_given_values() {
     let definition = check("params: {where: null, count: 3}\nsteps: [{name: a}]").unwrap();
     let given = |list: &[(&str, &str)]| {
-        let owned: Vec<_> = list.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let text = |value: &str| Scalar::String(value.to_owned());
+        let owned: Vec<_> = list.iter().map(|(n, v)| ((*n).to_owned(), text(v))).collect();
         parameters(&definition, &owned)
     };
     let set = given(&[("where", "a=b\n$(x)")]).unwrap();
@@ -215,7 +216,7 @@ fn a_definition_survives_being_stored() {
     )
     .unwrap();
     let params = parameters(&definition, &[]).unwrap();
-    let stored = Snapshot { definition, params, workdir: "/srv".into() };
+    let stored = Snapshot { definition, params, workdir: "/srv".into(), ad_hoc: true };
     let text = serde_json::to_string(&stored).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(snapshot(&value).unwrap(), stored);

@@ -37,7 +37,8 @@ pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
         steps,
         extra: Default::default(),
     };
-    let snapshot = Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned() };
+    let workdir = "/".to_owned();
+    let snapshot = Snapshot { definition, params: Parameters::new(), workdir, ad_hoc: false };
     let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0)).unwrap();
     Execution::new(Arc::new(plan), places, Some("me".to_owned()))
 }
