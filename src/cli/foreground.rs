@@ -51,7 +51,10 @@ pub(super) fn finish(
 ) -> Result<Exit, CliError> {
     let detail = result.is_ok().then(|| session.writer.last_detail(execution_id));
     let closed = session.close();
-    let status = result.map_err(|error| gave_up(&error, execution_id))?;
+    let status = result.map_err(|error| match (&error, signalled) {
+        (RunError::NotStored(_), Some(exit)) => gave_up(&error, execution_id).with_exit(exit),
+        _ => gave_up(&error, execution_id),
+    })?;
     // It is stored; what failed after that is retention.
     if let Err(error) = closed {
         context.ui.warning(&error.to_string());

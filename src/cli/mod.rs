@@ -165,6 +165,11 @@ impl CliError {
         self.missing
     }
 
+    /// The same with another exit code.
+    fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
     /// Adds what can be done.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {

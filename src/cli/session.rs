@@ -91,7 +91,7 @@ impl Session {
         let supervisor = Arc::clone(&self.supervisor);
         tokio::spawn(async move {
             while let Some(execution_id) = requests.recv().await {
-                supervisor.cancel(&execution_id);
+                supervisor.cancel_own(&execution_id);
             }
         });
     }

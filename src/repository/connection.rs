@@ -146,7 +146,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
             ),
         )
         .with_hint(
-            "a command that writes does it and keeps a copy: `wfx exec`, `replay` or `purge`",
+            "a command that writes does it and keeps a copy: `wfx exec`, `replay`, `recover`, \
+             `cancel` or `purge`",
         )),
     }
 }

@@ -146,9 +146,11 @@ pub(super) fn identity_of(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|metadata| Identity::of(&metadata))
 }
 
-/// The file that SQLite or wfx keeps next to the database under a longer name.
+/// The file that SQLite or wfx keeps next to the database under a longer name: next to the
+/// file itself, whatever links lead to it.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut name = path.into_os_string();
     name.push(suffix);
     PathBuf::from(name)
 }

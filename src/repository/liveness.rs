@@ -5,8 +5,8 @@
 //! executions it runs. A pid alone would not do: it is taken again by others.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, TryLockError};
-use std::io;
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -64,7 +64,7 @@ impl Owner {
     pub fn claim(database: &Path, kind: OwnerKind, nonce: u32) -> io::Result<Self> {
         let folder = folder_of(database);
         if let Err(error) = DirBuilder::new().mode(0o700).create(&folder)
-            && error.kind() != io::ErrorKind::AlreadyExists
+            && error.kind() != ErrorKind::AlreadyExists
         {
             return Err(error);
         }
@@ -101,9 +101,12 @@ pub fn is_alive(database: &Path, owner: &str) -> bool {
     if owner.is_empty() || owner.contains(['/', '\0']) {
         return false;
     }
-    // Shared, so that two who look at once do not take each other for the owner.
-    File::open(folder_of(database).join(owner))
-        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    match File::open(folder_of(database).join(owner)) {
+        // Shared, so that two who look at once do not take each other for the owner.
+        Ok(file) => file.try_lock_shared().is_err(),
+        // Who cannot look (too many open files, no permission) must not take it for dead.
+        Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
 }
 
 /// Waits a little for the locks of processes that are gone already. Who is killed while it
@@ -187,5 +190,16 @@ mod tests {
         assert!(!is_alive(&database, "../wfx.db"));
         drop(owner);
         assert!(!is_alive(&database, &id));
+    }
+
+    #[test]
+    fn who_cannot_look_takes_nobody_for_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let owner = "exec-1-00000001";
+        std::fs::create_dir(folder_of(&database)).unwrap();
+        // A link to itself can be opened by nobody, whoever that is.
+        std::os::unix::fs::symlink(owner, folder_of(&database).join(owner)).unwrap();
+        assert!(is_alive(&database, owner));
     }
 }

@@ -244,12 +244,12 @@ impl Worker {
         }
     }
 
-    /// Does something as one, waiting for others as long as the options say.
+    /// Does something as one, waiting for others a moment only.
     fn transaction<T>(
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.begin(self.options.busy_timeout)?;
+        self.begin(LOCK_PATIENCE)?;
         let outcome = work(&self.connection).and_then(|value| {
             self.execute("COMMIT")
                 .map_err(|error| StoreError::sqlite("write to", &self.path, &error))?;

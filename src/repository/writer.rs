@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
@@ -16,6 +16,7 @@ use super::queue::Queue;
 use super::slot::Slot;
 use super::takeover::{CancelRequest, TakenOver, Which};
 use super::worker::{Purge, Task, Told, Worker};
+use crate::clock;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
 
@@ -51,7 +52,11 @@ pub struct Writer {
     queue: Arc<Queue<Task>>,
     health: watch::Receiver<Health>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
+    busy_timeout: Duration,
 }
+
+/// Between two tries at a transaction that another process keeps from beginning.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +81,7 @@ impl Writer {
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self { queue, health, thread: Some(thread) })
+        Ok(Self { queue, health, thread: Some(thread), busy_timeout: options.busy_timeout })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -112,10 +117,24 @@ impl Writer {
     ) -> Result<Vec<TakenOver>, StoreError> {
         let closed =
             || StoreError::new(StoreErrorKind::Io, "cannot take over: the database is closed");
-        let (answer, answered) = oneshot::channel();
-        let task = Task::TakeOver { which, owner: owner.to_owned(), limit, answer };
-        self.queue.push_task(task).map_err(|_| closed())?;
-        answered.await.map_err(|_| closed())?
+        let since = clock::monotonic();
+        loop {
+            let (answer, answered) = oneshot::channel();
+            let which = which.clone();
+            let task = Task::TakeOver { which, owner: owner.to_owned(), limit, answer };
+            self.queue.push_task(task).map_err(|_| closed())?;
+            match answered.await.map_err(|_| closed())? {
+                Err(error) if self.may_retry(&error, since) => {
+                    tokio::time::sleep(LOCK_RETRY).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The writer itself waits only a moment for others: it has commits to make.
+    fn may_retry(&self, error: &StoreError, since: Instant) -> bool {
+        error.kind() == StoreErrorKind::Locked && since.elapsed() < self.busy_timeout
     }
 
     /// Leaves a request to cancel an execution for the process that runs it.
@@ -125,10 +144,16 @@ impl Writer {
     pub fn request_cancel(&self, execution_id: &str) -> Result<CancelRequest, StoreError> {
         let closed =
             || StoreError::new(StoreErrorKind::Io, "cannot cancel: the database is closed");
-        let (answer, answered) = mpsc::channel();
-        let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
-        self.queue.push_task(task).map_err(|_| closed())?;
-        answered.recv().map_err(|_| closed())?
+        let since = clock::monotonic();
+        loop {
+            let (answer, answered) = mpsc::channel();
+            let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
+            self.queue.push_task(task).map_err(|_| closed())?;
+            match answered.recv().map_err(|_| closed())? {
+                Err(error) if self.may_retry(&error, since) => thread::sleep(LOCK_RETRY),
+                outcome => return outcome,
+            }
+        }
     }
 
     /// The ids of those executions of `owner` that somebody asked to cancel, each once,

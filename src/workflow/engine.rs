@@ -448,7 +448,10 @@ impl Driver {
         let never_stored = self.is_new && stored.version == 0;
         let patient = self.patience_left() > Some(Duration::ZERO);
         match (never_stored, patient) {
-            (true, patient) if !patient || !error.may_pass() => {
+            // Who is cancelled before anything began has nothing to wait for.
+            (true, patient)
+                if !patient || !error.may_pass() || self.execution.head().status.is_terminal() =>
+            {
                 Some(RunError::NotStored(Arc::clone(error)))
             }
             (false, false) => Some(RunError::StoreLost(Arc::clone(error))),

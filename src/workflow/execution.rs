@@ -54,6 +54,8 @@ pub struct Execution {
     /// Steps with a failed attempt behind and another ahead.
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
+    /// Those of them whose attempt another process began and stored.
+    resumed: BTreeSet<usize>,
     /// When the last kept attempt of each step ended, as far as another process stored it.
     attempt_ended_at: Vec<Option<Timestamp>>,
     /// When each step's first attempt started.
@@ -104,6 +106,7 @@ impl Execution {
             ready: BTreeSet::new(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
+            resumed: BTreeSet::new(),
             attempt_ended_at: vec![None; count],
             begun: vec![None; count],
             ending: None,
@@ -237,11 +240,12 @@ impl Execution {
         let state = &mut self.steps[step];
         state.started_at.get_or_insert(moment.now);
         state.attempt += 1;
+        self.resumed.remove(&step);
         Ok(state.attempt)
     }
 
     fn withdraw(&mut self, step: usize) -> Result<(), IllegalTransition> {
-        if !self.running.remove(&step) {
+        if self.resumed.contains(&step) || !self.running.remove(&step) {
             return Ok(());
         }
         self.go(step, StepStatus::Pending)?;

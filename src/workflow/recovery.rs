@@ -103,10 +103,16 @@ pub async fn recover(
                     outcome: supervisor.resume(taken, &observer, &cancel).await,
                 };
                 watcher.recovered(&recovered);
+                matches!(recovered.outcome, Err(RunError::StoreLost(_)))
             });
         }
         match running.join_next().await {
-            Some(Ok(())) => {}
+            Some(Ok(false)) => {}
+            Some(Ok(true)) => {
+                // Its patience is over; the others would only begin it anew.
+                waiting.clear();
+                more = false;
+            }
             Some(Err(fault)) => {
                 if fault.is_panic() {
                     std::panic::resume_unwind(fault.into_panic());

@@ -1,6 +1,6 @@
 //! Runs executions on behalf of one process: new ones, and those of processes that died.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -30,10 +30,17 @@ pub struct Supervisor {
     means: Arc<Means>,
     owner: String,
     places: usize,
-    /// How those that run are ended.
-    running: Mutex<HashMap<String, Cancel>>,
+    running: Mutex<Running>,
     /// Those that were submitted.
     tasks: TaskTracker,
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    /// How those that run are ended.
+    cancels: HashMap<String, Cancel>,
+    /// Taken over and not running yet, and to be ended.
+    requested: HashSet<String>,
 }
 
 /// An execution that runs on its own.
@@ -102,7 +109,7 @@ impl Supervisor {
     /// How many run here, or have ended and are not stored.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.running().len()
+        self.running().cancels.len()
     }
 
     /// Waits until nothing runs here any more; nothing may be submitted meanwhile.
@@ -139,7 +146,8 @@ impl Supervisor {
         observer: &Arc<dyn Observer>,
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
-        let cancelled = taken.cancel_requested.then(|| CANCELLED.to_owned());
+        let requested = self.running().requested.remove(&taken.execution.execution_id);
+        let cancelled = (taken.cancel_requested || requested).then(|| CANCELLED.to_owned());
         match plan_again(&taken) {
             Ok(plan) => {
                 let recorded = taken.recorded;
@@ -159,17 +167,32 @@ impl Supervisor {
     /// Asks an execution that runs here to end; `false` when it does not.
     pub fn cancel(&self, execution_id: &str) -> bool {
         let running = self.running();
-        let cancel = running.get(execution_id);
+        let cancel = running.cancels.get(execution_id);
         if let Some(cancel) = cancel {
             cancel.request(CANCELLED);
         }
         cancel.is_some()
     }
 
+    /// Ends an execution that belongs to this process, if need be as soon as it begins.
+    pub fn cancel_own(&self, execution_id: &str) {
+        let mut running = self.running();
+        match running.cancels.get(execution_id) {
+            Some(cancel) => cancel.request(CANCELLED),
+            None => _ = running.requested.insert(execution_id.to_owned()),
+        }
+    }
+
     /// Counts it among those that run here, and gives what ends it alone.
     fn enter(&self, execution: &Execution, above: &Cancel) -> Cancel {
         let own = above.child();
-        self.running().insert(execution.plan().execution_id.clone(), own.clone());
+        let execution_id = execution.plan().execution_id.clone();
+        let mut running = self.running();
+        // Between its taking over and now.
+        if running.requested.remove(&execution_id) {
+            own.request(CANCELLED);
+        }
+        running.cancels.insert(execution_id, own.clone());
         own
     }
 
@@ -183,11 +206,11 @@ impl Supervisor {
     ) -> Result<ExecutionStatus, RunError> {
         let execution_id = execution.plan().execution_id.clone();
         let outcome = engine::drive(execution, begin, &self.means, observer, own, launched).await;
-        self.running().remove(&execution_id);
+        self.running().cancels.remove(&execution_id);
         outcome
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Cancel>> {
+    fn running(&self) -> MutexGuard<'_, Running> {
         // An insertion or a removal is complete or did not happen.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -86,7 +86,7 @@ fn an_old_database_waits_for_who_writes() {
          CREATE TABLE workflow_execution_steps (execution_id TEXT)",
     );
     let ran = doctor(&place);
-    assert_eq!((ran.code, told(&ran)), (Some(0), vec!["database note".to_owned()]), "{ran:?}");
+    assert_eq!((ran.code, told(&ran)), (Some(3), vec!["database note".to_owned()]), "{ran:?}");
     assert!(ran.stdout.contains("`recover`"), "{ran:?}");
 }
 

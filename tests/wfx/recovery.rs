@@ -35,6 +35,43 @@ fn recover<const N: usize>(place: &Place, args: [&str; N]) -> Ran {
     Ran::of(place.wfx(["recover"]).args(args))
 }
 
+/// More than are run side by side.
+#[test]
+fn what_waits_to_be_recovered_can_be_cancelled() {
+    let place = Place::new();
+    let document = format!("steps: [{{name: a, {WAITS}, retry: {{max_attempts: 2}}}}]");
+    let file = place.write("w.yaml", document);
+    let running: Vec<Running> =
+        (0..40).map(|_| Running::start(place.wfx(["exec"]).arg(&file))).collect();
+    let begun = || std::fs::read_to_string(place.path("ran")).unwrap_or_default();
+    until("all have begun", || begun().lines().count() == 40);
+    for process in running {
+        process.signal("KILL");
+        process.end();
+    }
+    let recovery = Running::start(&mut place.wfx(["recover"]));
+    until("some go on", || begun().lines().filter(|attempt| *attempt == "2").count() == 32);
+    let in_attempt = |attempt: u32| {
+        place.sql(&format!(
+            "SELECT execution_id FROM workflow_executions
+             JOIN workflow_execution_steps USING (seq) WHERE attempt = {attempt}"
+        ))
+    };
+    let (waiting, running) = (in_attempt(1), in_attempt(2));
+    assert_eq!((waiting.lines().count(), running.lines().count()), (8, 32));
+    let last = waiting.lines().last().unwrap();
+    assert_eq!(place.run(["cancel", "--no-wait", last]).code, Some(0));
+    // Requests are found in their order, so that this one being acted on tells of the other.
+    let acted_on = place.run(["cancel", running.lines().next().unwrap()]);
+    assert_eq!(acted_on.code, Some(0), "{acted_on:?}");
+    place.write("go", "");
+    assert_eq!(recovery.end().code, Some(1));
+    assert_eq!(place.show(last)["execution"]["status"], "cancelled");
+    assert_eq!(place.list()["items"].as_array().unwrap().len(), 40);
+    let ended = place.sql("SELECT status, count(*) FROM workflow_executions GROUP BY status");
+    assert_eq!(ended, "cancelled|2\nsuccess|38");
+}
+
 #[test]
 fn a_step_without_attempts_left_is_interrupted_and_others_go_on() {
     let place = Place::new();

@@ -23,6 +23,22 @@ fn nobody_is_left(place: &Place) {
 }
 
 #[test]
+fn who_is_not_stored_yet_can_be_cancelled() {
+    let place = Place::new();
+    place.exec("steps: [{name: a}]", 0);
+    let other = rusqlite::Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let file = place.write("w.yaml", LONG);
+    let mut running = Running::start(place.wfx(["exec"]).arg(file));
+    running.wait_for("no further step starts");
+    running.signal("INT");
+    let ran = running.end();
+    ran.refused(130, &["nothing was started", "another process"]);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(place.list()["total"], 1);
+}
+
+#[test]
 fn a_signal_cancels_and_stores() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let place = Place::new();

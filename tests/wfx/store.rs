@@ -65,11 +65,16 @@ fn a_database_that_comes_back_gets_all_of_it() {
 
 #[test]
 fn a_truncated_log_is_told() {
-    let place = Place::new();
-    let mut running = start(&place, &["--store-timeout", "300ms"]);
-    fs::File::options().write(true).open(place.path("wfx.db-wal")).unwrap().set_len(0).unwrap();
-    running.wait_for("write-ahead log was cut to 0 of");
-    place.write("go", "");
-    running.end().refused(3, &["write-ahead log was cut"]);
-    assert!(!place.path("after").exists());
+    for path in ["wfx.db", "link.db"] {
+        let place = Place::new();
+        std::os::unix::fs::symlink("wfx.db", place.path("link.db")).unwrap();
+        place.exec("steps: [{name: a}]", 0);
+        let mut running = start(&place, &["--store-timeout", "300ms", "--db", path]);
+        let log = place.path("wfx.db-wal");
+        fs::File::options().write(true).open(log).unwrap().set_len(0).unwrap();
+        running.wait_for("write-ahead log was cut to 0 of");
+        place.write("go", "");
+        running.end().refused(3, &["write-ahead log was cut"]);
+        assert!(!place.path("after").exists());
+    }
 }

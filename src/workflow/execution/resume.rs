@@ -145,6 +145,7 @@ impl Execution {
             let elapsed = attempt_started_at.map_or(Duration::ZERO, |at| moment.now.since(at));
             let sleeps = matches!(self.plan.step(step).work, Work::Sleep(_));
             if sleeps && self.ending.is_none() {
+                self.resumed.insert(step);
                 effects.push(Effect::Start { step, attempt, elapsed });
                 continue;
             }

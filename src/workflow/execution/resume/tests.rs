@@ -103,6 +103,18 @@ fn a_sleep_keeps_its_due_time() {
 }
 
 #[test]
+fn a_sleep_that_is_given_up_again_keeps_it_too() {
+    let mut nap = step("nap", &[]);
+    nap.work = Work::Sleep(Period::new(Duration::from_secs(60)));
+    let mut e = crashed(execution(vec![nap], 1), vec![(0, Event::Begin)]);
+    e.apply(RESUME, at(4)).unwrap();
+    e.apply(Event::Withdrawn(0), at(5)).unwrap();
+    let nap = &e.steps()[0];
+    assert_eq!((nap.status, nap.attempt), (StepStatus::Running, 1));
+    assert_eq!(nap.started_at, Some(at(0).now));
+}
+
+#[test]
 fn what_is_left_of_a_wait_is_waited() {
     let mut a = step("a", &[]);
     a.retry.max_attempts = 2;
