@@ -5,10 +5,15 @@ use std::io;
 use serde_json::json;
 
 use super::style::{BOLD, DIM, of_finding};
-use super::{OutputFormat, Ui};
+use super::{OutputFormat, Ui, table};
 use crate::diagnosis::{Finding, State};
 use crate::units;
 use crate::workflow::problem::visible;
+
+/// Before a detail: the sign and the name of the check.
+const INDENT: usize = 15;
+/// No narrower than this, whatever the width.
+const DETAIL_LEAST: usize = 20;
 
 impl Ui {
     /// Shows findings, each bad one with its remedy.
@@ -42,10 +47,15 @@ impl Ui {
         for finding in findings {
             let (look, _) = of_finding(finding.state);
             let sign = look.paint(&look.sign(self.unicode).to_string());
-            let detail = visible(&finding.detail);
-            text += &format!("{sign} {BOLD}{:<12}{BOLD:#} {detail}\n", finding.check);
-            if let Some(remedy) = &finding.remedy {
-                text += &format!("  {:<12} {DIM}{}{DIM:#}\n", "", visible(remedy));
+            let room = usize::from(self.width).saturating_sub(INDENT).max(DETAIL_LEAST);
+            let mut lead = format!("{sign} {BOLD}{:<12}{BOLD:#} ", finding.check);
+            for line in table::fold(&visible(&finding.detail), room) {
+                text += &format!("{lead}{line}\n");
+                lead = " ".repeat(INDENT);
+            }
+            let remedy = finding.remedy.as_deref().map(visible).unwrap_or_default();
+            for line in table::fold(&remedy, room) {
+                text += &format!("{lead}{DIM}{line}{DIM:#}\n");
             }
         }
         text += &match (problems, notes) {

@@ -196,6 +196,21 @@ fn shown(column: &Column, cell: &Cell, width: usize, unicode: bool) -> comfy_tab
     }
 }
 
+/// Text in lines of at most `width` columns, broken between words; a longer word stays whole.
+pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,5 +244,12 @@ mod tests {
         assert_eq!(widths(10), [None, Some(6), None]);
         // The header stays whole.
         assert_eq!(widths(3), [None, Some(4), None]);
+    }
+
+    #[test]
+    fn text_is_folded_between_words() {
+        assert_eq!(fold("one two  three", 7), ["one two", "three"]);
+        assert_eq!(fold("a-very-long-word 日本 日本", 8), ["a-very-long-word", "日本", "日本"]);
+        assert_eq!(fold("", 8), [] as [&str; 0]);
     }
 }
