@@ -7,6 +7,8 @@
 //! - [`settings`]: what it means: flag, variable, file or default
 //! - [`workflow`]: documents, the state machine, the engine that drives it
 //! - [`repository`]: the database; nothing else speaks SQL
+//! - [`catalogue`]: the workflows of a folder, watched
+//! - [`http`]: the API of the daemon; [`log`]: what it tells
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -14,10 +16,13 @@
 #[cfg(not(unix))]
 compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
 
+pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod diagnosis;
 pub mod exit;
+pub mod http;
+pub mod log;
 pub mod repository;
 pub mod settings;
 pub mod terminal;

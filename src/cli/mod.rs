@@ -12,6 +12,7 @@ pub mod purge;
 pub mod recover;
 pub mod replay;
 pub mod schema;
+pub mod serve;
 pub mod show;
 pub mod validate;
 
@@ -110,6 +111,8 @@ enum Command {
     Exec(exec::Args),
     /// Run a stored execution again: its definition and parameters of then
     Replay(replay::Args),
+    /// Serve the HTTP API
+    Serve(serve::Args),
     /// Go on with executions whose process died
     Recover(recover::Args),
     /// End an execution that runs, in whichever process
@@ -233,6 +236,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Exec(args) => args.storage.values(),
         Command::Replay(args) => args.storage.values(),
         Command::Recover(args) => args.storage.values(),
+        Command::Serve(args) => {
+            let mut values = args.storage.values();
+            let more = [("WFX_LISTEN", &args.listen), ("WFX_LOG", &args.log)];
+            values.extend(more.into_iter().filter_map(|(name, v)| Some((name, v.clone()?))));
+            values
+        }
         Command::Cancel(args) => args.storage.values(),
         _ => HashMap::new(),
     };
@@ -261,6 +270,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Recover(args) => recover::run(args, context),
+        Command::Serve(args) => serve::run(args, context),
         Command::Cancel(args) => cancel::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),

@@ -45,7 +45,7 @@ impl Session {
         let store_timeout = settings.store_timeout()?;
         let retention = settings.retention()?;
         let writer = Arc::new(Writer::open(&database, options(context, retention)?)?);
-        let owner = claim(&database)?;
+        let owner = claim(&database, OwnerKind::Exec)?;
         let means = Means {
             writer: Arc::clone(&writer),
             inherited: environment::inherited(std::env::vars_os()),
@@ -164,8 +164,12 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-fn claim(database: &Path) -> Result<Owner, CliError> {
-    Owner::claim(database, OwnerKind::Exec, fastrand::u32(..)).map_err(|error| {
+/// Takes the lock of a process that runs executions.
+///
+/// # Errors
+/// Exit 3 when it cannot be made.
+pub(super) fn claim(database: &Path, kind: OwnerKind) -> Result<Owner, CliError> {
+    Owner::claim(database, kind, fastrand::u32(..)).map_err(|error| {
         CliError::new(
             Exit::Environment,
             format!("cannot make a lock file beside {}: {error}", database.display()),
@@ -174,7 +178,11 @@ fn claim(database: &Path) -> Result<Owner, CliError> {
     })
 }
 
-fn scratch() -> Result<Scratch, CliError> {
+/// Makes the folder in which steps leave their outputs.
+///
+/// # Errors
+/// Exit 3 when it cannot be made.
+pub(super) fn scratch() -> Result<Scratch, CliError> {
     let given: PathBuf = std::env::temp_dir();
     // Steps look at it from folders of their own.
     let parent = std::path::absolute(&given).unwrap_or(given);

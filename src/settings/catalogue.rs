@@ -105,14 +105,16 @@ pub const SETTINGS: [Setting; 24] = [
         Some("127.0.0.1:8080"),
         "an address and a port such as 127.0.0.1:8080",
         is_address,
-    ),
+    )
+    .flag("--listen"),
     setting("WFX_TOKEN", None, "a token without spaces", |v| {
         !v.is_empty() && !v.contains(char::is_whitespace)
     })
     .secrecy(Secrecy::Secret),
     setting("WFX_LOG", Some("info"), "error, warn, info, debug or trace", |v| {
         matches!(v, "error" | "warn" | "info" | "debug" | "trace")
-    }),
+    })
+    .flag("--log"),
     setting("SLO_ERROR_RATE_THRESHOLD", Some("0.05"), DECIMAL, is_decimal),
     setting("SLO_ERROR_RATE_5XX_THRESHOLD", None, DECIMAL, is_decimal),
     setting("SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), DECIMAL, is_decimal),

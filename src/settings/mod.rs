@@ -169,6 +169,31 @@ impl Settings {
         Ok(self.parsed::<Period>("WFX_STORE_TIMEOUT")?.duration())
     }
 
+    /// Where `serve` listens.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn listen(&self) -> Result<String, SettingsError> {
+        Ok(self.value_or_default("WFX_LISTEN")?.0)
+    }
+
+    /// The token that requests need; `None`: none is needed.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn token(&self) -> Result<Option<String>, SettingsError> {
+        let (token, _) = self.value_or_default("WFX_TOKEN")?;
+        Ok(Some(token).filter(|token| !token.is_empty()))
+    }
+
+    /// How much the daemon logs.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn log_level(&self) -> Result<String, SettingsError> {
+        Ok(self.value_or_default("WFX_LOG")?.0)
+    }
+
     /// Every setting as it stands.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {

@@ -54,6 +54,11 @@ impl<'n> Fields<'n> {
         None
     }
 
+    /// Whether there is no other key.
+    pub(super) fn has_only(&self, key: &str) -> bool {
+        self.entries.iter().all(|entry| entry.key == key)
+    }
+
     pub(super) fn get<'s>(&'s self, key: &'s str) -> Option<Field<'s>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(Field { node: &entry.value, at: self.at.key(key), key_place: entry.place })

@@ -61,6 +61,43 @@ pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
     }
 }
 
+/// The parameters of a document that holds nothing but `params`, which are given to a workflow
+/// that is known; `None` for one that holds anything else, which is a workflow itself.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn given_parameters(source: &Source<'_>) -> Result<Option<Vec<(String, Scalar)>>, Problems> {
+    let mut findings = Findings::default();
+    let given = document::read(source.text, source.format, &mut findings)
+        .and_then(|root| given_of(&root, &mut findings));
+    match given {
+        Some(given) if findings.is_empty() => Ok(given),
+        _ => Err(Problems::new(source.name, source.text, findings)),
+    }
+}
+
+/// `None` for what is wrong, `Some(None)` for a workflow.
+fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, Scalar)>>> {
+    let fields = Fields::of(root, Pointer::ROOT, "an object", findings)?;
+    if !fields.has_only("params") {
+        return Some(None);
+    }
+    let Some(params) = fields.get("params") else { return Some(Some(Vec::new())) };
+    let entries = params.entries("a map of parameters", findings)?;
+    let mut given = Vec::new();
+    for entry in entries {
+        match entry.field().scalar(findings) {
+            Some(Scalar::Null) | None => {
+                let message = format!("the parameter {} has no value", quote(entry.name));
+                let help = "give text, a number, `true` or `false`".to_owned();
+                findings.add(entry.place, entry.field().at.to_string(), message, help);
+            }
+            Some(value) => given.push((entry.name.to_owned(), value)),
+        }
+    }
+    Some(Some(given))
+}
+
 /// Reads a stored snapshot back: `{"definition": …, "params": …, "workdir": …}`.
 ///
 /// # Errors

@@ -1,0 +1,375 @@
+//! The workflows of a folder. It is looked at again and again: what changed is read again, a
+//! broken file is told and leaves the last good version in its place.
+//!
+//! Looked at rather than watched by inotify: that misses changes on network file systems,
+//! and a look at a few hundred files costs less than a millisecond.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use crate::timestamp::Timestamp;
+use crate::workflow::check::{self, Format, Source};
+use crate::workflow::definition::Definition;
+
+/// The largest file that is read.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The workflows of a folder, or none without one.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    folder: Option<PathBuf>,
+    files: RwLock<BTreeMap<PathBuf, Known>>,
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone)]
+struct Known {
+    stamp: Option<Stamp>,
+    workflow_id: String,
+    /// The last good version.
+    definition: Option<Arc<Definition>>,
+    /// Why the file as it is now cannot be used.
+    problem: Option<String>,
+    loaded_at: Option<Timestamp>,
+}
+
+/// What changes with a file's contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// A workflow of the folder, or a file that is none.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its id; of a file that never was a workflow, the stem of its name.
+    pub workflow_id: String,
+    /// Where it stands.
+    pub file: PathBuf,
+    /// The last good version, which is run.
+    pub definition: Option<Arc<Definition>>,
+    /// Why the file as it is now cannot be used.
+    pub problem: Option<String>,
+    /// When that version was read.
+    pub loaded_at: Option<Timestamp>,
+}
+
+/// What a look at the folder found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Which file, or the folder.
+    pub file: PathBuf,
+    /// What became of it.
+    pub what: What,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It holds this workflow, new or changed.
+    Loaded(String),
+    /// It is gone, and its workflow with it.
+    Removed(String),
+    /// It cannot be used, and why.
+    Broken(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match &self.what {
+            What::Loaded(id) => write!(f, "{file}: workflow `{id}` loaded"),
+            What::Removed(id) => write!(f, "{file}: gone, and workflow `{id}` with it"),
+            What::Broken(why) => write!(f, "{file}: cannot be used: {why}"),
+        }
+    }
+}
+
+impl Catalogue {
+    /// Reads every workflow of `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. Broken files are no error: see [`Self::list`].
+    pub fn load(folder: &Path, now: Timestamp) -> io::Result<(Self, Vec<Event>)> {
+        let catalogue = Self { folder: Some(folder.to_owned()), files: RwLock::default() };
+        let names = workflow_files(folder)?;
+        let events = catalogue.take(names, now);
+        Ok((catalogue, events))
+    }
+
+    /// Looks at the folder again, and tells what changed. A folder that cannot be read
+    /// changes nothing.
+    pub fn rescan(&self, now: Timestamp) -> Vec<Event> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        match workflow_files(folder) {
+            Ok(names) => self.take(names, now),
+            Err(error) => {
+                vec![Event { file: folder.clone(), what: What::Broken(error.to_string()) }]
+            }
+        }
+    }
+
+    /// The workflow that goes by this id.
+    #[must_use]
+    pub fn get(&self, workflow_id: &str) -> Option<Arc<Definition>> {
+        let files = self.files.read().ok()?;
+        let known = files.values().find(|k| k.workflow_id == workflow_id && k.definition.is_some());
+        known.and_then(|known| known.definition.clone())
+    }
+
+    /// Every file of the folder, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Entry> {
+        let Ok(files) = self.files.read() else { return Vec::new() };
+        files
+            .iter()
+            .map(|(file, known)| Entry {
+                workflow_id: known.workflow_id.clone(),
+                file: file.clone(),
+                definition: known.definition.clone(),
+                problem: known.problem.clone(),
+                loaded_at: known.loaded_at,
+            })
+            .collect()
+    }
+
+    /// How many workflows can be run, and how many files are broken.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let Ok(files) = self.files.read() else { return (0, 0) };
+        let usable = files.values().filter(|known| known.definition.is_some()).count();
+        (usable, files.values().filter(|known| known.problem.is_some()).count())
+    }
+
+    fn take(&self, names: Vec<PathBuf>, now: Timestamp) -> Vec<Event> {
+        let before = self.files.read().map(|files| files.clone()).unwrap_or_default();
+        let mut after: BTreeMap<PathBuf, Known> = BTreeMap::new();
+        let mut events = Vec::new();
+        for file in names {
+            let earlier = before.get(&file);
+            let known = look(&file, earlier, &after, now);
+            let changed = |get: fn(&Known) -> &Option<String>| earlier.map(get) != Some(get(&known));
+            if let Some(problem) = &known.problem
+                && changed(|known| &known.problem)
+            {
+                let what = What::Broken(problem.clone());
+                events.push(Event { file: file.clone(), what });
+            }
+            let is_new = earlier.is_none_or(|earlier| {
+                earlier.definition != known.definition || earlier.problem.is_some()
+            });
+            if known.problem.is_none() && is_new {
+                let what = What::Loaded(known.workflow_id.clone());
+                events.push(Event { file: file.clone(), what });
+            }
+            after.insert(file, known);
+        }
+        for (file, known) in before.iter().filter(|(file, _)| !after.contains_key(*file)) {
+            let what = What::Removed(known.workflow_id.clone());
+            events.push(Event { file: file.clone(), what });
+        }
+        if let Ok(mut files) = self.files.write() {
+            *files = after;
+        }
+        events
+    }
+}
+
+/// The files of a folder that should be workflows, by name.
+fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        // What editors keep for a moment begins or ends so.
+        let is_hidden = name.is_none_or(|name| name.starts_with(['.', '#', '~']));
+        if !is_hidden && format_of(&path).is_some() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn format_of(file: &Path) -> Option<Format> {
+    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "json" => Some(Format::Json),
+        "yaml" | "yml" => Some(Format::Yaml),
+        _ => None,
+    }
+}
+
+/// What is to be known of a file now; `before_it` are the files before it in the folder.
+fn look(
+    file: &Path,
+    earlier: Option<&Known>,
+    before_it: &BTreeMap<PathBuf, Known>,
+    now: Timestamp,
+) -> Known {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stamp = fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata));
+    let taken = |id: &str| {
+        before_it.iter().find(|(_, known)| known.workflow_id == id && known.definition.is_some())
+    };
+    if let Some(earlier) = earlier
+        && stamp.is_some()
+        && earlier.stamp == stamp
+        && earlier.problem.is_none()
+        && taken(&earlier.workflow_id).is_none()
+    {
+        return earlier.clone();
+    }
+    let outcome = read(file, &stem).and_then(|definition| match taken(&definition.id) {
+        Some((other, _)) => {
+            Err(format!("the workflow `{}` is that of {} already", definition.id, other.display()))
+        }
+        None => Ok(definition),
+    });
+    match outcome {
+        Ok(definition) => {
+            let same = earlier.and_then(|earlier| earlier.definition.clone());
+            let same = same.filter(|same| **same == definition);
+            let loaded_at = match (&same, earlier) {
+                (Some(_), Some(earlier)) => earlier.loaded_at,
+                _ => Some(now),
+            };
+            let workflow_id = definition.id.clone();
+            let definition = Some(same.unwrap_or_else(|| Arc::new(definition)));
+            Known { stamp, workflow_id, definition, problem: None, loaded_at }
+        }
+        Err(problem) => {
+            let kept = earlier.filter(|earlier| taken(&earlier.workflow_id).is_none());
+            Known {
+                stamp,
+                workflow_id: kept.map_or(stem, |kept| kept.workflow_id.clone()),
+                definition: kept.and_then(|kept| kept.definition.clone()),
+                problem: Some(problem),
+                loaded_at: kept.and_then(|kept| kept.loaded_at),
+            }
+        }
+    }
+}
+
+fn read(file: &Path, stem: &str) -> Result<Definition, String> {
+    // A pipe would keep us waiting for somebody who writes into it.
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = File::options().read(true).custom_flags(flags).open(file);
+    let opened = opened.map_err(|error| error.to_string())?;
+    let metadata = opened.metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    let mut text = String::new();
+    opened.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let source = Source {
+        name: &file.display().to_string(),
+        text: &text,
+        format: format_of(file).unwrap_or_else(|| check::sniff(&text)),
+        default_id: Some(stem),
+    };
+    check::read(&source).map_err(|problems| problems.to_string().trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "steps: [{name: a}]";
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_micros(second * 1_000_000)
+    }
+
+    fn told(events: &[Event]) -> Vec<String> {
+        let name = |event: &Event| event.file.file_name().unwrap().to_string_lossy().into_owned();
+        events
+            .iter()
+            .map(|event| match &event.what {
+                What::Loaded(id) => format!("{} loaded {id}", name(event)),
+                What::Removed(id) => format!("{} removed {id}", name(event)),
+                What::Broken(_) => format!("{} broken", name(event)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn files_come_change_break_mend_and_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("a.yaml", GOOD);
+        write("b.json", "{\"id\": \"bee\", \"steps\": [{\"name\": \"a\"}]}");
+        write(".hidden.yaml", GOOD);
+        write("notes.txt", GOOD);
+        let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+        assert_eq!(told(&events), ["a.yaml loaded a", "b.json loaded bee"]);
+        assert!(catalogue.get("a").is_some() && catalogue.get("bee").is_some());
+        assert_eq!(told(&catalogue.rescan(at(2))), [] as [&str; 0]);
+
+        write("a.yaml", "steps: [{name: a}, {name: b}]");
+        write("b.json", "{\"id\": \"bee\", \"steps");
+        assert_eq!(told(&catalogue.rescan(at(3))), ["a.yaml loaded a", "b.json broken"]);
+        assert_eq!(catalogue.get("a").unwrap().steps.len(), 2);
+        assert_eq!(catalogue.get("bee").unwrap().steps.len(), 1, "the last good version");
+        assert_eq!(catalogue.counts(), (2, 1));
+        assert_eq!(told(&catalogue.rescan(at(4))), [] as [&str; 0]);
+
+        write("b.json", "{\"id\": \"bee\", \"steps\": [{\"name\": \"a\"}]} ");
+        assert_eq!(told(&catalogue.rescan(at(5))), ["b.json loaded bee"]);
+        fs::remove_file(folder.path().join("a.yaml")).unwrap();
+        assert_eq!(told(&catalogue.rescan(at(6))), ["a.yaml removed a"]);
+        assert!(catalogue.get("a").is_none());
+        assert_eq!(catalogue.list()[0].loaded_at, Some(at(1)), "the same as before it broke");
+    }
+
+    #[test]
+    fn the_first_of_two_with_one_id_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("b.yaml", "id: one\nsteps: [{name: a}]");
+        let (catalogue, _) = Catalogue::load(folder.path(), at(1)).unwrap();
+        write("a.yaml", "id: one\nsteps: [{name: a}, {name: b}]");
+        assert_eq!(told(&catalogue.rescan(at(2))), ["a.yaml loaded one", "b.yaml broken"]);
+        assert_eq!(catalogue.get("one").unwrap().steps.len(), 2);
+        fs::remove_file(folder.path().join("a.yaml")).unwrap();
+        assert_eq!(told(&catalogue.rescan(at(3))), ["b.yaml loaded one", "a.yaml removed one"]);
+        assert_eq!(catalogue.get("one").unwrap().steps.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_workflow_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("folder.yaml")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe.yaml"), 0o600.into()).unwrap();
+        fs::write(path("binary.json"), b"\xff\xfe").unwrap();
+        fs::write(path("large.yaml"), "#".repeat(2 << 20)).unwrap();
+        std::os::unix::fs::symlink("nowhere", path("link.yaml")).unwrap();
+        let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+        assert_eq!(events.len(), 5, "{events:?}");
+        assert!(events.iter().all(|event| matches!(event.what, What::Broken(_))), "{events:?}");
+        assert_eq!(catalogue.counts(), (0, 5));
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert!(matches!(&catalogue.rescan(at(2))[..], [Event { what: What::Broken(_), .. }]));
+        assert_eq!(catalogue.list().len(), 5, "nothing is forgotten with the folder");
+    }
+}

@@ -1,0 +1,157 @@
+//! `wfx serve`: the daemon.
+
+mod daemon;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::{CliError, Context, StorageArgs};
+use crate::exit::Exit;
+use crate::http::resources::Definitions;
+use crate::http::server::FrontOptions;
+use crate::workflow::period::Period;
+
+/// What was typed after `wfx serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen; anything but a loopback address needs a token
+    /// [WFX_LISTEN; default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// The folder of the workflows that can be started by their id; watched
+    #[arg(long, value_name = "DIR")]
+    pub workflows: Option<PathBuf>,
+    /// The folder in which steps run [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub workdir: Option<PathBuf>,
+    /// Who may define what is run: the files of --workflows only, or requests as well, which
+    /// then can run any command [default: api where a token is set, else files]
+    #[arg(long, value_name = "WHO", value_parser = ["files", "api"])]
+    pub definitions: Option<String>,
+    /// The file with the token that requests need [WFX_TOKEN holds the token itself]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Lets /metrics be read without the token
+    #[arg(long)]
+    pub metrics_open: bool,
+    /// Host names under which this server is reached, beside its own; repeat for more
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub allowed_hosts: Vec<String>,
+    /// The most connections
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = at_least_one)]
+    pub max_connections: usize,
+    /// The most executions that run, or have ended and are not stored; beyond: 503
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = at_least_one)]
+    pub max_in_flight: usize,
+    /// How long running executions may take to end when the daemon is stopped
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub drain_timeout: Period,
+    /// How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<String>,
+    #[command(flatten)]
+    pub(super) storage: StorageArgs,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("give a whole number of 1 or more".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+/// What the daemon was told, checked.
+#[derive(Debug)]
+struct Options {
+    addresses: Vec<SocketAddr>,
+    front: FrontOptions,
+    workflows: Option<PathBuf>,
+    workdir: String,
+    definitions: Definitions,
+    max_in_flight: usize,
+    drain_timeout: std::time::Duration,
+}
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+/// Exit 2 for bad settings, 3 when the address, the database or a folder fails.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let options = check(args, context)?;
+    daemon::run(options, context)
+}
+
+fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
+    let settings = &context.settings;
+    let token = match &args.token_file {
+        Some(file) => Some(token_of(file)?),
+        None => settings.token()?,
+    };
+    let listen = settings.listen()?;
+    let addresses = addresses(&listen)?;
+    if token.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{listen} can be reached by others, and no token is set"),
+        )
+        .with_hint("set one with --token-file or WFX_TOKEN, or listen on 127.0.0.1"));
+    }
+    let definitions = match args.definitions.as_deref() {
+        Some("api") => Definitions::Api,
+        None if token.is_some() => Definitions::Api,
+        _ => Definitions::Files,
+    };
+    Ok(Options {
+        addresses,
+        front: FrontOptions {
+            allowed_hosts: args.allowed_hosts.clone(),
+            token,
+            metrics_open: args.metrics_open,
+            max_connections: args.max_connections,
+        },
+        workflows: args.workflows.clone(),
+        workdir: workdir(args.workdir.as_deref())?,
+        definitions,
+        max_in_flight: args.max_in_flight,
+        drain_timeout: args.drain_timeout.duration(),
+    })
+}
+
+fn token_of(file: &Path) -> Result<String, CliError> {
+    let refuse = |why: String| {
+        CliError::new(Exit::Usage, format!("cannot take a token from {}: {why}", file.display()))
+            .with_hint("write one line without spaces into it")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(refuse("it holds no token of one line".to_owned()));
+    }
+    Ok(token.to_owned())
+}
+
+fn addresses(listen: &str) -> Result<Vec<SocketAddr>, CliError> {
+    use std::net::ToSocketAddrs;
+    let found = listen.to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    match found {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        Ok(_) => Err(CliError::new(Exit::Environment, format!("{listen} is no address"))),
+        Err(error) => {
+            Err(CliError::new(Exit::Environment, format!("cannot look up {listen}: {error}"))
+                .with_hint("give an address and a port such as 127.0.0.1:8080"))
+        }
+    }
+}
+
+fn workdir(given: Option<&Path>) -> Result<String, CliError> {
+    let given = given.unwrap_or(Path::new("."));
+    let refuse = |why: String| {
+        CliError::new(Exit::Environment, format!("cannot run steps in {}: {why}", given.display()))
+            .with_hint("name a folder with --workdir")
+    };
+    let folder = given.canonicalize().map_err(|error| refuse(error.to_string()))?;
+    if !folder.is_dir() {
+        return Err(refuse("it is no folder".to_owned()));
+    }
+    folder.into_os_string().into_string().map_err(|_| refuse("its name is not UTF-8".to_owned()))
+}

@@ -1,0 +1,84 @@
+//! One connection: hyper, and one timer that watches over it.
+//!
+//! There is one deadline at a time: for the next request, the rest of a head, more of a
+//! body, or a peer that takes our answer. The timer is set anew only where a deadline comes
+//! closer; one that moved on is noticed when the timer goes off. So requests that follow
+//! each other quickly never touch it.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use hyper::StatusCode;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until};
+
+use super::Api;
+use super::link::{Limits, Link, Verdict};
+use super::problem::Problem;
+use super::service::{Service, tell_refused};
+use super::wire::Wire;
+use crate::clock;
+
+/// The longest head.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How the watched part has ended.
+enum Ended {
+    /// hyper is done, or the connection is to be closed as it stands.
+    Closed,
+    /// A head did not come in time.
+    HeadTimedOut,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits: Limits) {
+    let service = Arc::new(service);
+    let link = Arc::clone(&service.link);
+    let (api, remote) = (Arc::clone(&service.api), service.remote);
+    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
+    let mut connection = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .header_read_timeout(None)
+        // A client that closes its side after its request still wants the answer, and what
+        // was begun for it is carried through.
+        .half_close(true)
+        .serve_connection(wire, service_fn(move |request| Arc::clone(&service).answer(request)));
+
+    let mut timer = pin!(Timer::new(sleep_until(clock::monotonic().into())));
+    let ended = poll_fn(|context| {
+        loop {
+            // An error is the peer's: it was answered where that could be done.
+            if Pin::new(&mut connection).poll(context).is_ready() {
+                return Poll::Ready(Ended::Closed);
+            }
+            ready!(timer.as_mut().poll_expired(&link, &limits, context));
+            match link.time_out() {
+                Verdict::BodyTimedOut => {}
+                Verdict::HeadTimedOut => return Poll::Ready(Ended::HeadTimedOut),
+                Verdict::Close | Verdict::Wait(_) => return Poll::Ready(Ended::Closed),
+            }
+        }
+    })
+    .await;
+
+    if matches!(ended, Ended::HeadTimedOut) {
+        let mut wire = connection.into_parts().io.into_inner();
+        let detail = "the rest of the head did not come in time";
+        wire.refuse(&Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+        poll_fn(|context| {
+            if poll_goodbye(&mut wire, context).is_ready() {
+                return Poll::Ready(());
+            }
+            timer.as_mut().poll_expired(&link, &limits, context)
+        })
+        .await;
+    }
+    tell_refused(&*api, &link, remote, clock::monotonic());
+}

@@ -1,0 +1,272 @@
+//! What a connection is doing just now: known to the bytes below hyper, to the request
+//! above it, to the task that watches the time, and to the server that may want it closed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use hyper::header::HeaderValue;
+
+use super::tape::{Framing, Head, Tape};
+
+/// How long a peer may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Between requests.
+    pub(super) idle: Duration,
+    /// From the first byte of a head to its last.
+    pub(super) head: Duration,
+    /// Between bytes of a body.
+    pub(super) body: Duration,
+    /// Between bytes of ours that it takes.
+    pub(super) write: Duration,
+    /// Until it closes its side, once we have closed ours before it was done sending; and
+    /// for the rest of a head while the server ends.
+    pub(super) linger: Duration,
+    /// A connection that is idle for less is not closed to make room.
+    pub(super) idle_min: Duration,
+    /// Before another try to accept, where that failed or there is no room.
+    pub(super) pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(75),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(15),
+            write: Duration::from_secs(15),
+            linger: Duration::from_secs(2),
+            idle_min: Duration::from_secs(1),
+            pause: Duration::from_millis(100),
+        }
+    }
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The first byte of a request.
+    Idle { since: Instant },
+    /// The rest of its head. The time is filled in by the one that watches it, since a head
+    /// mostly comes whole and needs none.
+    Head { since: Option<Instant> },
+    /// The next byte of its body.
+    Body { since: Instant },
+    /// Our answer.
+    Busy,
+    /// The peer's close; what it still sends is thrown away.
+    Lingering { since: Instant },
+}
+
+/// What is to be done with a connection that the peer does not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing before that time, or a wake-up.
+    Wait(Option<Instant>),
+    /// Close it.
+    Close,
+    /// Answer 408 to its half of a head, and close it.
+    HeadTimedOut,
+    /// Let the body fail.
+    BodyTimedOut,
+}
+
+/// An answer that was given without hyper's knowing of a request.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) request_id: HeaderValue,
+}
+
+/// What a connection is doing just now.
+#[derive(Debug)]
+pub(super) struct Link {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    phase: Phase,
+    pub(super) tape: Tape,
+    /// An answer is with hyper, and not yet with the system.
+    pub(super) is_unsent: bool,
+    /// Since when the system takes nothing of our answer.
+    blocked_since: Option<Instant>,
+    /// The peer may still be sending when we close.
+    pub(super) lingers: bool,
+    pub(super) body_timed_out: bool,
+    pub(super) refused: Option<Refused>,
+    /// The server ends: no request after this one.
+    is_ending: bool,
+    /// Another connection needs the place.
+    is_spare: bool,
+    waker: Option<Waker>,
+}
+
+impl Link {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            state: Mutex::new(State {
+                phase: Phase::Idle { since: now },
+                tape: Tape::new(),
+                is_unsent: false,
+                blocked_since: None,
+                lingers: false,
+                body_timed_out: false,
+                refused: None,
+                is_ending: false,
+                is_spare: false,
+                waker: None,
+            }),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves nothing half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No request after the one in progress.
+    pub(super) fn end(&self) {
+        let waker = {
+            let mut state = self.lock();
+            state.is_ending = true;
+            state.waker.take()
+        };
+        waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// Closes the connection if it is still idle.
+    pub(super) fn make_room(&self) {
+        let waker = {
+            let mut state = self.lock();
+            state.is_spare = true;
+            state.waker.take()
+        };
+        waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// Since when nothing is in progress.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        match state.phase {
+            Phase::Idle { since } if !state.is_unsent => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Follows what is to be done. `now` is read only if need be.
+    pub(super) fn judge(
+        &self,
+        limits: &Limits,
+        context: &Context<'_>,
+        now: impl Fn() -> Instant,
+    ) -> Verdict {
+        let mut state = self.lock();
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.waker = Some(context.waker().clone());
+        }
+        let is_ending = state.is_ending;
+        let deadline = match &mut state.phase {
+            Phase::Idle { .. } if (is_ending || state.is_spare) && !state.is_unsent => {
+                return Verdict::Close;
+            }
+            Phase::Idle { since } => Some(*since + limits.idle),
+            Phase::Head { since } => {
+                let limit = if is_ending { limits.head.min(limits.linger) } else { limits.head };
+                Some(*since.get_or_insert_with(now) + limit)
+            }
+            Phase::Body { since } => Some(*since + limits.body),
+            Phase::Busy => None,
+            Phase::Lingering { since } => Some(*since + limits.linger),
+        };
+        // What came while there was no place or no time for more is forgotten.
+        state.is_spare = false;
+        let blocked = state.blocked_since.map(|since| since + limits.write);
+        Verdict::Wait(match (deadline, blocked) {
+            // A peer that takes nothing is waited for because of that only.
+            (_, Some(blocked)) => Some(blocked),
+            (deadline, None) => deadline,
+        })
+    }
+
+    /// What follows from a deadline that [`Self::judge`] gave and that has passed.
+    pub(super) fn time_out(&self) -> Verdict {
+        let mut state = self.lock();
+        match state.phase {
+            _ if state.blocked_since.is_some() => Verdict::Close,
+            Phase::Head { .. } => Verdict::HeadTimedOut,
+            Phase::Body { .. } => {
+                state.phase = Phase::Busy;
+                state.body_timed_out = true;
+                state.lingers = true;
+                Verdict::BodyTimedOut
+            }
+            Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy => Verdict::Close,
+        }
+    }
+}
+
+impl State {
+    /// A request was handed out, its head complete; what was seen of that in the bytes.
+    pub(super) fn begin(&mut self, framing: Framing) -> Option<Head> {
+        self.phase = Phase::Busy;
+        self.tape.take(framing)
+    }
+
+    /// Its body is waited for.
+    pub(super) fn await_body(&mut self, now: Instant) {
+        self.phase = Phase::Body { since: now };
+    }
+
+    /// Its body is there, or will not be waited for any longer.
+    pub(super) fn stop_awaiting(&mut self) {
+        self.phase = Phase::Busy;
+    }
+
+    /// Its answer goes to hyper. `is_read`: the body was read to its end. `true` when the
+    /// connection has to be closed after it.
+    pub(super) fn answer(&mut self, is_read: bool, now: Instant) -> bool {
+        self.is_unsent = true;
+        self.lingers |= !is_read;
+        self.phase = if self.tape.has_more() {
+            Phase::Head { since: Some(now) }
+        } else {
+            Phase::Idle { since: now }
+        };
+        !is_read || self.is_ending || !self.tape.is_at_end()
+    }
+
+    /// Whether what hyper writes now is an answer of its own: to a head that it could not
+    /// read.
+    pub(super) fn is_of_hyper(&self) -> bool {
+        !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. })
+    }
+
+    /// hyper has read these bytes.
+    pub(super) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
+        self.tape.record(bytes);
+        match self.phase {
+            Phase::Idle { .. } => self.phase = Phase::Head { since: None },
+            Phase::Body { .. } => self.phase = Phase::Body { since: now() },
+            Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
+        }
+    }
+
+    /// The system takes nothing, or something again.
+    pub(super) fn blocked(&mut self, is_blocked: bool, now: impl Fn() -> Instant) {
+        if !is_blocked {
+            self.blocked_since = None;
+        } else if self.blocked_since.is_none() {
+            self.blocked_since = Some(now());
+        }
+    }
+
+    /// All is said; the peer's close is waited for.
+    pub(super) fn linger(&mut self, now: impl Fn() -> Instant) {
+        if !matches!(self.phase, Phase::Lingering { .. }) {
+            self.phase = Phase::Lingering { since: now() };
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What goes back: a status, headers, a body.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::time::Instant;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    CONNECTION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+
+use super::problem::{self, Problem};
+
+/// The header under which requests are told apart in logs.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The media type of most replies.
+const JSON: &str = "application/json";
+
+/// The answer to a request.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Headers beyond those that every answer gets.
+    pub headers: HeaderMap,
+    /// The media type of the body; not sent where there is none.
+    pub content_type: &'static str,
+    /// The whole body.
+    pub body: Bytes,
+    /// What the body tells, if that is a problem: it is written again with the request's id.
+    problem: Option<Box<Problem>>,
+    /// Until when the request's latency counts, if not until its answer.
+    counted_until: Option<Instant>,
+}
+
+impl Reply {
+    /// A reply of its own kind.
+    #[must_use]
+    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            content_type,
+            body: body.into(),
+            problem: None,
+            counted_until: None,
+        }
+    }
+
+    /// 200 with a value as JSON; 500 for one that has no JSON.
+    #[must_use]
+    pub fn json(value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(body) => Self::new(StatusCode::OK, JSON, body),
+            Err(error) => {
+                tracing::error!(%error, "cannot write an answer as JSON");
+                let detail = "the answer could not be written as JSON; the log tells more";
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into()
+            }
+        }
+    }
+
+    /// 204: done, and nothing to tell.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(StatusCode::NO_CONTENT, JSON, Bytes::new())
+    }
+
+    /// The same with a header; one of the same name is replaced.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The same, its latency counted until `moment` only: what came after it was waited for
+    /// because the client asked to.
+    #[must_use]
+    pub fn counted_until(self, moment: Instant) -> Self {
+        Self { counted_until: Some(moment), ..self }
+    }
+
+    pub(super) fn latency_end(&self) -> Option<Instant> {
+        self.counted_until
+    }
+
+    /// Names the body by its hash; a client that has just this body gets 304 instead.
+    pub(super) fn tag(&mut self, asked: &HeaderMap) {
+        if self.status != StatusCode::OK {
+            return;
+        }
+        // Without a key, so that a tag outlives the process. It tells bodies apart, and
+        // protects nothing.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.body);
+        let tag = quoted(hasher.finish());
+        let has = asked.contains_key(IF_NONE_MATCH)
+            && asked.get_all(IF_NONE_MATCH).iter().any(|value| names(value.as_bytes(), &tag));
+        if has {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.body = Bytes::new();
+        }
+        if let Ok(tag) = HeaderValue::from_bytes(&tag) {
+            self.headers.insert(ETAG, tag);
+        }
+    }
+
+    /// As hyper sends it, with what every answer has.
+    pub(super) fn into_response(
+        mut self,
+        request_id: &HeaderValue,
+        closes: bool,
+    ) -> Response<Full<Bytes>> {
+        if let Some(problem) = self.problem {
+            self.body = problem.to_json(request_id.to_str().ok()).into();
+        }
+        let has_body = !self.body.is_empty();
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() = self.status;
+        let mut headers = self.headers;
+        headers.reserve(4);
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(X_REQUEST_ID, request_id.clone());
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl From<Problem> for Reply {
+    fn from(problem: Problem) -> Self {
+        let mut reply = Self::new(problem.status(), problem::CONTENT_TYPE, problem.to_json(None));
+        for (name, value) in problem.headers() {
+            reply.headers.append(name, value.clone());
+        }
+        reply.problem = Some(Box::new(problem));
+        reply
+    }
+}
+
+impl<E: Into<Problem>> From<Result<Reply, E>> for Reply {
+    fn from(result: Result<Reply, E>) -> Self {
+        result.unwrap_or_else(|problem| problem.into().into())
+    }
+}
+
+/// `"0123456789abcdef"`, quotes included, as an entity tag is written.
+fn quoted(hash: u64) -> [u8; 18] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut tag = [b'"'; 18];
+    for (at, byte) in hash.to_be_bytes().into_iter().enumerate() {
+        tag[1 + 2 * at] = DIGITS[usize::from(byte >> 4)];
+        tag[2 + 2 * at] = DIGITS[usize::from(byte & 15)];
+    }
+    tag
+}
+
+/// Whether `If-None-Match` names the tag: `*`, or a list with it, weak or strong.
+fn names(value: &[u8], tag: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).any(|entry| {
+        entry == b"*" || entry.strip_prefix(b"W/").unwrap_or(entry) == tag
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_again() {
+        let tag = quoted(0x0123_4567_89ab_cdef);
+        assert_eq!(&tag, b"\"0123456789abcdef\"");
+        for (value, known) in [
+            (r#""0123456789abcdef""#, true),
+            (r#"W/"0123456789abcdef""#, true),
+            (r#""x" , "0123456789abcdef""#, true),
+            ("*", true),
+            ("0123456789abcdef", false),
+            (r#""0123456789abcdee""#, false),
+            ("", false),
+        ] {
+            assert_eq!(names(value.as_bytes(), &tag), known, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_there_gets_a_tag() {
+        let asked = HeaderMap::new();
+        let mut found = Reply::json(&"x");
+        found.tag(&asked);
+        assert!(found.headers.contains_key(ETAG));
+        let mut missing = Reply::from(Problem::not_found("x"));
+        missing.tag(&asked);
+        assert!(!missing.headers.contains_key(ETAG));
+    }
+}

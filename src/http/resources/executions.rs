@@ -1,0 +1,127 @@
+//! Executions: shown, listed, ended.
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::{Query, Resources};
+use crate::http::{Problem, Reply};
+use crate::repository::{CancelRequest, ListFilter};
+use crate::workflow::cancel::Cancel;
+use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
+use crate::workflow::recovery;
+
+const LIMIT_DEFAULT: u32 = 50;
+const LIMIT_MAX: u32 = 500;
+
+impl Resources {
+    /// One execution with its steps.
+    pub(super) fn execution(&self, execution_id: &str, query: &str) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        Ok(Reply::json(&self.detail(execution_id)?))
+    }
+
+    /// How an execution stands, in memory or in the database.
+    pub(super) fn detail(&self, execution_id: &str) -> Result<ExecutionDetail, Problem> {
+        if let Some(detail) = self.memory.get(execution_id) {
+            return Ok(detail);
+        }
+        self.readers
+            .read(|reader| reader.detail(execution_id))?
+            .ok_or_else(|| unknown(execution_id))
+    }
+
+    /// A page of executions, newest first.
+    pub(super) fn list(&self, workflow_id: Option<&str>, query: &str) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["limit", "offset", "status", "cursor"])?;
+        let limit = query.parsed::<u32>("limit", "a number from 1 to 500")?;
+        let limit = limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(Problem::bad_request("the query key `limit` is out of its range")
+                .with_hint("it takes a number from 1 to 500"));
+        }
+        let offset = query.parsed::<u64>("offset", "a number of 0 or more")?;
+        let before = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
+        if before.is_some() && offset.is_some() {
+            return Err(Problem::bad_request("the query has both `cursor` and `offset`")
+                .with_hint("give one of them"));
+        }
+        let takes = "pending, running, success, failed, cancelled or interrupted";
+        let filter = ListFilter {
+            workflow_id: workflow_id.map(str::to_owned),
+            status: query.parsed::<ExecutionStatus>("status", takes)?,
+            since: None,
+            before,
+        };
+        let offset = offset.unwrap_or(0);
+        let page = self.readers.read(|reader| reader.list(&filter, limit, offset))?;
+        let is_full = page.items.len() as u64 == u64::from(limit);
+        let next = page.items.last().filter(|_| is_full).and_then(|item| item.seq);
+        Ok(Reply::json(&json!({
+            "items": page.items,
+            "total": page.total,
+            "limit": limit,
+            "offset": offset,
+            "next_cursor": next.map(|seq| seq.to_string()),
+        })))
+    }
+
+    /// Asks whoever runs it to end it; ends it here when that process is dead.
+    pub(super) async fn cancel(
+        &self,
+        execution_id: &str,
+        query: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        no_body(body)?;
+        let done = Reply::json(&json!({"execution_id": execution_id, "status": "cancelling"}));
+        if let Some(unstored) = self.memory.get(execution_id) {
+            if unstored.execution.status.is_terminal() {
+                return Err(has_ended(execution_id, unstored.execution.status));
+            }
+            self.supervisor.cancel(execution_id);
+            return Ok(done);
+        }
+        let (writer, id) = (self.writer.clone(), execution_id.to_owned());
+        let request = tokio::task::spawn_blocking(move || writer.request_cancel(&id))
+            .await
+            .map_err(|fault| super::fault(&fault.to_string()))?
+            .map_err(|error| super::unavailable(&error))?;
+        match request {
+            CancelRequest::Unknown => Err(unknown(execution_id)),
+            CancelRequest::Ended(status) => Err(has_ended(execution_id, status)),
+            CancelRequest::Stored { .. } => {
+                if !self.supervisor.cancel(execution_id) {
+                    self.settle(execution_id);
+                }
+                Ok(done)
+            }
+        }
+    }
+
+    /// Ends an execution whose process is dead; one that has an owner is left to it.
+    fn settle(&self, execution_id: &str) {
+        let (supervisor, id) = (self.supervisor.clone(), execution_id.to_owned());
+        let observer = (self.observers.0)("");
+        tokio::spawn(async move {
+            // What fails here stays for the recovery, which finds the request.
+            let _ = recovery::recover_one(&supervisor, &id, &observer, &Cancel::default()).await;
+        });
+    }
+}
+
+/// Refuses a body where none is taken.
+pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
+    match body {
+        None | Some(b"" | b"{}") => Ok(()),
+        Some(_) => Err(Problem::bad_request("this takes no body")),
+    }
+}
+
+pub(super) fn unknown(execution_id: &str) -> Problem {
+    Problem::not_found(format!("no execution `{execution_id}` is kept"))
+}
+
+fn has_ended(execution_id: &str, status: ExecutionStatus) -> Problem {
+    Problem::new(StatusCode::CONFLICT, format!("execution {execution_id} has ended as {status}"))
+}

@@ -1,0 +1,178 @@
+//! Executions that are started: of a known workflow, of a definition in the request, again.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::{Definitions, Query, Resources, executions, workflows};
+use crate::clock;
+use crate::http::problem::PointedError;
+use crate::http::{Problem, Reply, body};
+use crate::workflow::check::{self, Format, Problems, Source};
+use crate::workflow::definition::{Definition, Parameters, Scalar, Snapshot};
+
+/// Beyond the answer that is promised within a second.
+const RETRY_AFTER: u32 = 1;
+
+impl Resources {
+    /// Runs a workflow: a known one, or what the body defines.
+    pub(super) async fn execute(
+        &self,
+        workflow_id: &str,
+        query: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["wait"])?;
+        let wait = super::wait(&query)?;
+        let text = match body {
+            None | Some(b"") => "{}",
+            Some(body) => {
+                let serde::de::IgnoredAny = body::parse(body)?;
+                std::str::from_utf8(body)
+                    .map_err(|_| Problem::bad_request("the body is not UTF-8"))?
+            }
+        };
+        let source =
+            Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
+        let given = check::given_parameters(&source)
+            .map_err(|problems| invalid("the body gives no valid parameters", &problems))?;
+        let snapshot = match given {
+            Some(given) => self.known(workflow_id, &given)?,
+            None => self.ad_hoc(&source, workflow_id)?,
+        };
+        self.launch(snapshot, None, wait).await
+    }
+
+    /// Runs the snapshot of an execution again.
+    pub(super) async fn replay(
+        &self,
+        execution_id: &str,
+        query: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["wait"])?;
+        let wait = super::wait(&query)?;
+        executions::no_body(body)?;
+        let original = self.detail(execution_id)?.execution;
+        if !original.status.is_terminal() {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                format!(
+                    "execution {execution_id} is {}; it can be replayed when it has ended",
+                    original.status
+                ),
+            ));
+        }
+        let snapshot = check::snapshot(&original.input_snapshot).map_err(|problems| {
+            invalid("the snapshot of the execution cannot be run any more", &problems)
+        })?;
+        if snapshot.ad_hoc {
+            self.may_define()?;
+        }
+        self.launch(snapshot, Some(execution_id.to_owned()), wait).await
+    }
+
+    fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
+        let definition =
+            self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
+        let params = parameters(&definition, given)?;
+        let definition = Definition::clone(&definition);
+        Ok(Snapshot { definition, params, workdir: self.workdir.clone(), ad_hoc: false })
+    }
+
+    fn ad_hoc(&self, source: &Source<'_>, workflow_id: &str) -> Result<Snapshot, Problem> {
+        self.may_define()?;
+        let definition = check::read(source)
+            .map_err(|problems| invalid("the body is no valid workflow", &problems))?;
+        if definition.id != workflow_id {
+            let detail = format!(
+                "the workflow of the body is `{}`, that of the path `{workflow_id}`",
+                definition.id
+            );
+            let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(vec![fault]));
+        }
+        let params = parameters(&definition, &[])?;
+        Ok(Snapshot { definition, params, workdir: self.workdir.clone(), ad_hoc: true })
+    }
+
+    fn may_define(&self) -> Result<(), Problem> {
+        match self.definitions {
+            Definitions::Api => Ok(()),
+            Definitions::Files => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "definitions are taken from the folder of --workflows only",
+            )
+            .with_hint(
+                "put the workflow there, or start `wfx serve` with --definitions api",
+            )),
+        }
+    }
+
+    async fn launch(
+        &self,
+        snapshot: Snapshot,
+        replay_of: Option<String>,
+        wait: Option<Duration>,
+    ) -> Result<Reply, Problem> {
+        if self.draining.is_cancelled() {
+            return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
+        }
+        if self.supervisor.in_flight() >= self.max_in_flight {
+            let detail = format!(
+                "{} executions run or are not stored yet, which is as many as --max-in-flight \
+                 allows",
+                self.max_in_flight
+            );
+            return Err(Problem::unavailable(detail, RETRY_AFTER));
+        }
+        let observer = (self.observers.0)(&snapshot.definition.id);
+        let plan = self
+            .supervisor
+            .plan(snapshot, replay_of.clone())
+            .map_err(|cycle| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the steps wait for each other: {cycle}")))?;
+        let submitted = self.supervisor.submit(plan, observer);
+        let execution_id = submitted.execution_id;
+        // An end without a launch is told below.
+        let Ok(persisted) = submitted.launched.await else {
+            return match submitted.ended.await {
+                Ok(Err(error)) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+                _ => Err(super::fault("an execution ended before it was launched")),
+            };
+        };
+        if let Some(wait) = wait {
+            let launched = clock::monotonic();
+            let _ = tokio::time::timeout(wait, submitted.ended).await;
+            return Ok(Reply::json(&self.detail(&execution_id)?).counted_until(launched));
+        }
+        let mut answer = json!({
+            "execution_id": execution_id,
+            "status": "started",
+            "persisted": persisted,
+        });
+        if let Some(replay_of) = replay_of {
+            answer["replay_of"] = json!(replay_of);
+        }
+        Ok(Reply::json(&answer))
+    }
+}
+
+fn parameters(definition: &Definition, given: &[(String, Scalar)]) -> Result<Parameters, Problem> {
+    check::parameters(definition, given)
+        .map_err(|problems| invalid("the parameters do not fit the workflow", &problems))
+}
+
+fn invalid(detail: &str, problems: &Problems) -> Problem {
+    let errors = problems
+        .iter()
+        .map(|problem| {
+            let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            PointedError {
+                pointer: problem.pointer.clone(),
+                detail: format!("{}{help}", problem.message),
+            }
+        })
+        .collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+}

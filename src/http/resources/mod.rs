@@ -1,0 +1,180 @@
+//! What the API answers: one file for each kind of resource.
+
+mod executions;
+mod launch;
+mod ready;
+mod workflows;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio_util::sync::CancellationToken;
+
+use super::query;
+use super::{Api, Call, Problem, Reply, Route, Seen};
+use crate::catalogue::Catalogue;
+use crate::repository::writer::Writer;
+use crate::repository::{Reader, StoreError};
+use crate::workflow::memory::Memory;
+use crate::workflow::report::Observer;
+use crate::workflow::supervisor::Supervisor;
+
+/// Who may define what is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definitions {
+    /// Only the files of the folder of workflows.
+    Files,
+    /// Requests as well.
+    Api,
+}
+
+/// What the resources answer from.
+#[derive(Debug)]
+pub struct Resources {
+    /// Runs executions.
+    pub supervisor: Arc<Supervisor>,
+    /// Where they are stored.
+    pub writer: Arc<Writer>,
+    /// Those that are not stored yet.
+    pub memory: Arc<Memory>,
+    /// The workflows of files.
+    pub catalogue: Arc<Catalogue>,
+    /// Read-only connections that nobody uses at the moment.
+    pub readers: Readers,
+    /// Who may define what is run.
+    pub definitions: Definitions,
+    /// Where steps run.
+    pub workdir: String,
+    /// The most executions that run, or have ended and are not stored.
+    pub max_in_flight: usize,
+    /// Cancelled when nothing new is taken.
+    pub draining: CancellationToken,
+    /// Makes who is told of the steps of an execution of a workflow.
+    pub observers: Observers,
+}
+
+/// Makes who is told of the steps of an execution of a workflow.
+pub struct Observers(pub Box<dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync>);
+
+impl std::fmt::Debug for Observers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observers")
+    }
+}
+
+impl Api for Resources {
+    async fn call(&self, call: Call) -> Reply {
+        let Call { route, query, body, .. } = &call;
+        let body = body.as_deref();
+        let outcome = match route {
+            Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
+            Route::Healthz => Ok(ready::health()),
+            Route::Readyz => Ok(self.ready()),
+            Route::Metrics => Err(Problem::not_found("there are no metrics yet")),
+            Route::Slo => Err(Problem::not_found("there is no SLO monitoring yet")),
+            Route::Workflows => self.workflows(query),
+            Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
+            Route::Execute { workflow_id } => self.execute(workflow_id, query, body).await,
+            Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query),
+            Route::Executions => self.list(None, query),
+            Route::Execution { execution_id } => self.execution(execution_id, query),
+            Route::Replay { execution_id } => self.replay(execution_id, query, body).await,
+            Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,
+        };
+        outcome.unwrap_or_else(Reply::from)
+    }
+
+    fn done(&self, _seen: &Seen<'_>) {}
+}
+
+/// The query of a request: known keys, each once.
+struct Query<'q>(Vec<(&'static str, Cow<'q, str>)>);
+
+impl<'q> Query<'q> {
+    fn read(query: &'q str, known: &[&'static str]) -> Result<Self, Problem> {
+        query::pairs(query, known).map(Self)
+    }
+
+    /// The value of a key as what it stands for; 400 when it does not, with what it `takes`.
+    fn parsed<T: FromStr>(&self, key: &str, takes: &str) -> Result<Option<T>, Problem> {
+        let value = self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
+        let read = |value: &Cow<'_, str>| {
+            value.parse().map_err(|_| {
+                Problem::bad_request(format!("the query key `{key}` cannot be `{value}`"))
+                    .with_hint(format!("it takes {takes}"))
+            })
+        };
+        value.map(read).transpose()
+    }
+}
+
+/// Connections for reading, each used by one request at a time.
+#[derive(Debug)]
+pub struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Reader>>,
+}
+
+impl Readers {
+    /// Connections to the database at `path`, opened when they are needed.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::default() }
+    }
+
+    /// Reads over one of them.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be read.
+    pub fn read<T>(
+        &self,
+        work: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let outcome = match idle {
+            Some(reader) => Ok(reader),
+            None => Reader::open(&self.path),
+        }
+        .and_then(|reader| Ok((work(&reader)?, reader)));
+        match outcome {
+            Ok((value, reader)) => {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+                Ok(value)
+            }
+            // A connection that failed is not used again.
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+/// What is wrong is wfx.
+fn fault(detail: &str) -> Problem {
+    tracing::error!(detail, "a fault of wfx");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("a fault of wfx: {detail}"))
+}
+
+fn unavailable(error: &StoreError) -> Problem {
+    const RETRY_AFTER: u32 = 2;
+    let problem = Problem::unavailable(error.to_string(), RETRY_AFTER);
+    match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
+}
+
+/// How long a request waits for what it started, as a query tells: `30s`, at most 5m.
+fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
+    const WAIT_MAX: Duration = Duration::from_secs(300);
+    let takes = "a duration of at most 5m such as 30s";
+    match query.parsed::<crate::workflow::period::Period>("wait", takes)? {
+        Some(period) if period.duration() > WAIT_MAX => {
+            Err(Problem::bad_request("the query key `wait` is too long")
+                .with_hint(format!("it takes {takes}")))
+        }
+        period => Ok(period.map(|period| period.duration())),
+    }
+}

@@ -1,0 +1,228 @@
+//! One request from its head to its reply.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use uuid::Uuid;
+
+use super::access::{Access, Asked};
+use super::body::{BODY_BYTES_MAX, check_type};
+use super::link::Link;
+use super::problem::Problem;
+use super::reply::{Reply, X_REQUEST_ID};
+use super::route::{OTHER, Route};
+use super::tape::{Framing, Head};
+use super::{Api, Call, Seen};
+use crate::clock;
+
+/// The longest `X-Request-Id` that is taken over.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// The methods of the server as a whole: `OPTIONS *`.
+const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
+
+/// What answers the requests of one connection.
+#[derive(Debug)]
+pub(super) struct Service<A> {
+    pub(super) api: Arc<A>,
+    pub(super) access: Arc<Access>,
+    pub(super) link: Arc<Link>,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+}
+
+/// A request on its way, and what is known of it when it is done.
+struct Progress {
+    label: &'static str,
+    /// Its body was read to the end, or it has none.
+    is_read: bool,
+}
+
+impl<A: Api> Service<A> {
+    /// Answers a request. Whatever becomes of it, the API hears of it once.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let started = clock::monotonic();
+        let (parts, body) = request.into_parts();
+        let head = self.link.lock().begin(framing(&parts, &body));
+        let request_id = request_id(&parts.headers);
+        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
+        let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
+        let reply = reply.unwrap_or_else(Reply::from);
+
+        let ended = clock::monotonic();
+        let latency = reply.latency_end().unwrap_or(ended).saturating_duration_since(started);
+        self.api.done(&Seen {
+            route_label: progress.label,
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            status: reply.status.as_u16(),
+            latency,
+            request_id: request_id.to_str().unwrap_or_default(),
+            remote: Some(self.remote),
+            started,
+        });
+        let closes = self.link.lock().answer(progress.is_read && head.is_some(), ended);
+        Ok(reply.into_response(&request_id, closes))
+    }
+
+    async fn reply(
+        &self,
+        parts: &Parts,
+        head: Option<Head>,
+        body: Incoming,
+        request_id: &HeaderValue,
+        progress: &mut Progress,
+    ) -> Result<Reply, Problem> {
+        self.access.check(&Asked {
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
+            has_two_lengths: head.is_none_or(|head| head.has_length),
+            has_bare_line_feed: head.is_none_or(|head| head.has_bare_line_feed),
+            local: self.local,
+        })?;
+        let path = parts.uri.path();
+        if path == "*" && parts.method == Method::OPTIONS {
+            return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(ALLOW_ALL)));
+        }
+        let Some(route) = Route::parse(path)? else {
+            return Err(Problem::not_found(format!("there is nothing at `{path}`")));
+        };
+        progress.label = route.label();
+        if !route.takes(&parts.method) {
+            let detail = format!("`{path}` does not take {}", parts.method);
+            return Err(Problem::method_not_allowed(detail, route.allow()));
+        }
+        if parts.method == Method::OPTIONS {
+            return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
+        }
+        let body = if route.is_post() && !progress.is_read {
+            let read = self.read(&parts.headers, body).await?;
+            progress.is_read = true;
+            (!read.is_empty()).then_some(read)
+        } else {
+            None
+        };
+        let is_tagged = route.is_api() && !route.is_post();
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let request_id = request_id.to_str().unwrap_or_default().to_owned();
+        let mut reply = self.api.call(Call { route, query, body, request_id }).await;
+        if is_tagged {
+            reply.tag(&parts.headers);
+        }
+        Ok(reply)
+    }
+
+    /// Reads a body as a whole. What can be refused by the head is, before anything is read:
+    /// a client that waits for `100 Continue` then never sends it.
+    async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Problem> {
+        let checked = check_type(headers);
+        if let Some(length) = body.size_hint().exact() {
+            if length > BODY_BYTES_MAX as u64 {
+                return Err(too_large());
+            }
+            checked.clone()?;
+        }
+        self.link.lock().await_body(clock::monotonic());
+        let read = self.collect(&mut body).await;
+        self.link.lock().stop_awaiting();
+        let read = read?;
+        // A body in chunks may turn out to be none.
+        if !read.is_empty() {
+            checked?;
+        }
+        Ok(read)
+    }
+
+    async fn collect(&self, body: &mut Incoming) -> Result<Bytes, Problem> {
+        let mut first = Bytes::new();
+        let mut all = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.unreadable(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len().max(all.len()) + data.len() > BODY_BYTES_MAX {
+                return Err(too_large());
+            }
+            // Most bodies come in one piece.
+            if first.is_empty() && all.is_empty() {
+                first = data;
+            } else {
+                if all.is_empty() {
+                    all.extend_from_slice(&first);
+                }
+                all.extend_from_slice(&data);
+            }
+        }
+        Ok(if all.is_empty() { first } else { all.into() })
+    }
+
+    fn unreadable(&self, error: &hyper::Error) -> Problem {
+        if self.link.lock().body_timed_out {
+            let detail = "the rest of the body did not come in time";
+            return Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
+        }
+        Problem::bad_request(format!("the body cannot be read: {error}"))
+    }
+}
+
+fn too_large() -> Problem {
+    let detail = format!("the body is longer than {BODY_BYTES_MAX} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+/// How hyper has understood the end of the body.
+fn framing(parts: &Parts, body: &Incoming) -> Framing {
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        return Framing::Chunked;
+    }
+    Framing::Length(body.size_hint().exact().unwrap_or(0))
+}
+
+/// The client's id for the request if it is usable, else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let mut given = headers.get_all(X_REQUEST_ID).iter();
+    if let (Some(id), None) = (given.next(), given.next())
+        && (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+        && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    {
+        return id.clone();
+    }
+    new_request_id()
+}
+
+/// A UUIDv7: sorts by time, as the ids of executions do.
+pub(super) fn new_request_id() -> HeaderValue {
+    let millis = u64::try_from(clock::now().as_micros()).unwrap_or(0) / 1_000;
+    let random = fastrand::u128(..).to_ne_bytes();
+    let (random, _) = random.split_first_chunk().unwrap_or((&[0; 10], &[]));
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
+    let mut text = Uuid::encode_buffer();
+    let text = id.hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
+/// Tells of a request that no more is known of than its answer.
+pub(super) fn tell_refused(api: &impl Api, link: &Link, remote: SocketAddr, now: Instant) {
+    let Some(refused) = link.lock().refused.take() else { return };
+    api.done(&Seen {
+        route_label: OTHER,
+        method: "-",
+        path: "-",
+        status: refused.status,
+        latency: std::time::Duration::ZERO,
+        request_id: refused.request_id.to_str().unwrap_or_default(),
+        remote: Some(remote),
+        started: now,
+    });
+}

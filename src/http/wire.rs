@@ -1,0 +1,201 @@
+//! The bytes below hyper: what it reads is noted, what it writes watched.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::link::{Link, Refused};
+use super::problem::{self, Problem};
+use super::service;
+use crate::clock;
+
+/// What is thrown away of a peer that sends on after our last answer.
+const DISCARDED_BYTES_MAX: usize = 4 << 20;
+
+/// A socket that tells its [`Link`] what happens.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    link: Arc<Link>,
+    /// What is sent in place of hyper's own answer, and how much of it was.
+    instead: Option<(Vec<u8>, usize)>,
+    is_shut: bool,
+    discarded: usize,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
+        Self { stream, link, instead: None, is_shut: false, discarded: 0 }
+    }
+
+    /// Makes what is to be sent on behalf of hyper, in place of `answer`.
+    fn substitute(&mut self, answer: &[u8]) {
+        let status = answer.get(9..12).and_then(|digits| StatusCode::from_bytes(digits).ok());
+        let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+        let detail = match status {
+            StatusCode::URI_TOO_LONG => "the target of the request is too long",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                "the head of the request is longer than 64 KiB, or has more than 100 headers"
+            }
+            _ => "the head of the request is malformed",
+        };
+        self.refuse(&Problem::new(status, detail));
+    }
+
+    /// Makes an answer to a head that no request came of.
+    pub(super) fn refuse(&mut self, problem: &Problem) {
+        let request_id = service::new_request_id();
+        self.instead = Some((raw_answer(problem, &request_id), 0));
+        let mut state = self.link.lock();
+        state.refused = Some(Refused { status: problem.status().as_u16(), request_id });
+        state.lingers = true;
+    }
+
+    /// Sends what [`Self::refuse`] has made.
+    pub(super) fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some((bytes, sent)) = &mut self.instead else { return Poll::Ready(Ok(())) };
+        while *sent < bytes.len() {
+            let written = Pin::new(&mut self.stream).poll_write(context, &bytes[*sent..]);
+            note_write(&self.link, &written);
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                more => *sent += more,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether hyper is writing an answer of its own, which is then replaced.
+    fn is_replaced(&mut self, first: &[u8]) -> bool {
+        if self.instead.is_some() {
+            return true;
+        }
+        let is_of_hyper = self.link.lock().is_of_hyper();
+        if is_of_hyper {
+            self.substitute(first);
+        }
+        is_of_hyper
+    }
+}
+
+fn note_write(link: &Link, written: &Poll<io::Result<usize>>) {
+    link.lock().blocked(written.is_pending(), clock::monotonic);
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) => {
+                let bytes = &buffer.filled()[before..];
+                if !bytes.is_empty() {
+                    this.link.lock().received(bytes, clock::monotonic);
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending if this.link.lock().body_timed_out => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            other => other,
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.is_replaced(bytes) {
+            ready!(this.poll_refused(context))?;
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        note_write(&this.link, &written);
+        written
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.is_replaced(slices.first().map_or(&[], |slice| slice)) {
+            ready!(this.poll_refused(context))?;
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        note_write(&this.link, &written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        // hyper flushes when it has written all that it had.
+        this.link.lock().is_unsent = false;
+        Pin::new(&mut this.stream).poll_flush(context)
+    }
+
+    /// Says that nothing more will be sent, and where the peer may still be sending, reads
+    /// on for a while: closed at once, the system would take back what the peer has not read
+    /// of our answer (RFC 9112, section 9.6).
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.is_shut {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+            this.is_shut = true;
+        }
+        if !this.link.lock().lingers {
+            return Poll::Ready(Ok(()));
+        }
+        this.link.lock().linger(clock::monotonic);
+        let mut scratch = [0; 4096];
+        while this.discarded < DISCARDED_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                break;
+            }
+            this.discarded += buffer.filled().len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// An answer as it goes over the wire, for a peer that hyper knows no request of.
+fn raw_answer(problem: &Problem, request_id: &HeaderValue) -> Vec<u8> {
+    let status = problem.status();
+    let request_id = request_id.to_str().unwrap_or_default();
+    let body = problem.to_json(Some(request_id));
+    let date = clock::now().to_http_date();
+    let mut answer = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: {}\r\nx-content-type-options: nosniff\r\n\
+         x-request-id: {request_id}\r\nconnection: close\r\ncontent-length: {}\r\ndate: {date}\r\n\
+         \r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or("Error"),
+        problem::CONTENT_TYPE,
+        body.len(),
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
+    answer
+}
