@@ -165,7 +165,8 @@ impl Catalogue {
         for file in names {
             let earlier = before.get(&file);
             let known = look(&file, earlier, &after, now);
-            let changed = |get: fn(&Known) -> &Option<String>| earlier.map(get) != Some(get(&known));
+            let changed =
+                |get: fn(&Known) -> &Option<String>| earlier.map(get) != Some(get(&known));
             if let Some(problem) = &known.problem
                 && changed(|known| &known.problem)
             {

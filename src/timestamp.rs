@@ -32,6 +32,14 @@ impl Timestamp {
         )
     }
 
+    /// As headers of HTTP write it (RFC 9110, section 5.6.7), to the second.
+    #[must_use]
+    pub fn to_http_date(self) -> String {
+        let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        printer.timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
+    }
+
     /// Microseconds since the epoch.
     #[must_use]
     pub fn as_micros(self) -> i64 {

@@ -180,12 +180,7 @@ impl Access {
     /// Whether an origin is this server: the port must be its own as well, since other
     /// programs of this machine serve pages too. Names that the operator has given may be
     /// those of a proxy, with whatever port.
-    fn is_own_origin(
-        &self,
-        origin: &str,
-        asked: &Asked<'_>,
-        host: Option<&Authority<'_>>,
-    ) -> bool {
+    fn is_own_origin(&self, origin: &str, asked: &Asked<'_>, host: Option<&Authority<'_>>) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let default_port = match scheme.to_ascii_lowercase().as_str() {
             "http" => 80,
@@ -196,8 +191,7 @@ impl Access {
         let port = authority.port.unwrap_or(default_port);
         let is_own_port = port == asked.local.port()
             || host.is_some_and(|host| host.port.unwrap_or(default_port) == port);
-        self.is_allowed(&authority.host)
-            || is_own_port && is_local(&authority.host, asked.local)
+        self.is_allowed(&authority.host) || is_own_port && is_local(&authority.host, asked.local)
     }
 }
 

@@ -6,7 +6,7 @@
 //! each other quickly never touch it.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -51,14 +51,14 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
         .half_close(true)
         .serve_connection(wire, service_fn(move |request| Arc::clone(&service).answer(request)));
 
-    let mut timer = pin!(Timer::new(sleep_until(clock::monotonic().into())));
+    let mut timer = Timer::new(clock::monotonic());
     let ended = poll_fn(|context| {
         loop {
             // An error is the peer's: it was answered where that could be done.
             if Pin::new(&mut connection).poll(context).is_ready() {
                 return Poll::Ready(Ended::Closed);
             }
-            ready!(timer.as_mut().poll_expired(&link, &limits, context));
+            ready!(timer.poll_expired(&link, &limits, context));
             match link.time_out() {
                 Verdict::BodyTimedOut => {}
                 Verdict::HeadTimedOut => return Poll::Ready(Ended::HeadTimedOut),
@@ -76,9 +76,54 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
             if poll_goodbye(&mut wire, context).is_ready() {
                 return Poll::Ready(());
             }
-            timer.as_mut().poll_expired(&link, &limits, context)
+            timer.poll_expired(&link, &limits, context)
         })
         .await;
     }
     tell_refused(&*api, &link, remote, clock::monotonic());
+}
+
+/// Sends what is left to be said, and closes.
+fn poll_goodbye(wire: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
+    if ready!(wire.poll_refused(context)).is_ok() {
+        // Who is gone needs no goodbye.
+        let _ = ready!(Pin::new(wire).poll_shutdown(context));
+    }
+    Poll::Ready(())
+}
+
+/// Goes off when a deadline of the connection has passed.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Timer {
+    fn new(now: Instant) -> Self {
+        Self { sleep: Box::pin(sleep_until(now.into())) }
+    }
+
+    fn poll_expired(
+        &mut self,
+        link: &Link,
+        limits: &Limits,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        loop {
+            let deadline = match link.judge(limits, context, clock::monotonic) {
+                Verdict::Wait(None) => return Poll::Pending,
+                Verdict::Wait(Some(deadline)) => deadline,
+                Verdict::Close | Verdict::HeadTimedOut | Verdict::BodyTimedOut => {
+                    return Poll::Ready(());
+                }
+            };
+            if deadline < self.sleep.deadline().into_std() {
+                self.sleep.as_mut().reset(deadline.into());
+            }
+            ready!(self.sleep.as_mut().poll(context));
+            if deadline <= clock::monotonic() {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(deadline.into());
+        }
+    }
 }

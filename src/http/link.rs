@@ -164,6 +164,7 @@ impl Link {
         now: impl Fn() -> Instant,
     ) -> Verdict {
         let mut state = self.lock();
+        let state = &mut *state;
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
         }

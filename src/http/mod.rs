@@ -36,7 +36,6 @@ mod service;
 mod tape;
 mod wire;
 
-
 pub use problem::Problem;
 pub use reply::Reply;
 pub use route::Route;

@@ -158,9 +158,8 @@ mod tests {
 
     #[test]
     fn it_is_sent_as_the_rfc_says() {
-        let written = |problem: &Problem, id| {
-            serde_json::from_slice::<Value>(&problem.to_json(id)).unwrap()
-        };
+        let written =
+            |problem: &Problem, id| serde_json::from_slice::<Value>(&problem.to_json(id)).unwrap();
         let plain = Problem::not_found("no execution `x`").with_hint("see /api/v1/workflows");
         assert_eq!(
             written(&plain, None),

@@ -165,9 +165,10 @@ fn quoted(hash: u64) -> [u8; 18] {
 
 /// Whether `If-None-Match` names the tag: `*`, or a list with it, weak or strong.
 fn names(value: &[u8], tag: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).any(|entry| {
-        entry == b"*" || entry.strip_prefix(b"W/").unwrap_or(entry) == tag
-    })
+    value
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .any(|entry| entry == b"*" || entry.strip_prefix(b"W/").unwrap_or(entry) == tag)
 }
 
 #[cfg(test)]

@@ -104,8 +104,12 @@ impl Route {
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
-            ["workflows", RESERVED, id, "replay"] => Self::Replay { execution_id: (*id).to_owned() },
-            ["workflows", RESERVED, id, "cancel"] => Self::Cancel { execution_id: (*id).to_owned() },
+            ["workflows", RESERVED, id, "replay"] => {
+                Self::Replay { execution_id: (*id).to_owned() }
+            }
+            ["workflows", RESERVED, id, "cancel"] => {
+                Self::Cancel { execution_id: (*id).to_owned() }
+            }
             ["workflows", id] => Self::Workflow { workflow_id: (*id).to_owned() },
             ["workflows", id, "execute"] => Self::Execute { workflow_id: (*id).to_owned() },
             ["workflows", id, "executions"] => {

@@ -157,9 +157,8 @@ impl Daemon {
         });
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        served.map_err(|error| {
-            CliError::new(Exit::Environment, format!("cannot serve: {error}"))
-        })?;
+        served
+            .map_err(|error| CliError::new(Exit::Environment, format!("cannot serve: {error}")))?;
         drop(resources);
         drop(supervisor);
         let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);

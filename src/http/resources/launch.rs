@@ -91,7 +91,9 @@ impl Resources {
                 definition.id
             );
             let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(vec![fault]));
+            return Err(
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(vec![fault])
+            );
         }
         let params = parameters(&definition, &[])?;
         Ok(Snapshot { definition, params, workdir: self.workdir.clone(), ad_hoc: true })
@@ -104,9 +106,7 @@ impl Resources {
                 StatusCode::FORBIDDEN,
                 "definitions are taken from the folder of --workflows only",
             )
-            .with_hint(
-                "put the workflow there, or start `wfx serve` with --definitions api",
-            )),
+            .with_hint("put the workflow there, or start `wfx serve` with --definitions api")),
         }
     }
 
@@ -128,16 +128,20 @@ impl Resources {
             return Err(Problem::unavailable(detail, RETRY_AFTER));
         }
         let observer = (self.observers.0)(&snapshot.definition.id);
-        let plan = self
-            .supervisor
-            .plan(snapshot, replay_of.clone())
-            .map_err(|cycle| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the steps wait for each other: {cycle}")))?;
+        let plan = self.supervisor.plan(snapshot, replay_of.clone()).map_err(|cycle| {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!("the steps wait for each other: {cycle}"),
+            )
+        })?;
         let submitted = self.supervisor.submit(plan, observer);
         let execution_id = submitted.execution_id;
         // An end without a launch is told below.
         let Ok(persisted) = submitted.launched.await else {
             return match submitted.ended.await {
-                Ok(Err(error)) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+                Ok(Err(error)) => {
+                    Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+                }
                 _ => Err(super::fault("an execution ended before it was launched")),
             };
         };

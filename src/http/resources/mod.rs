@@ -20,6 +20,7 @@ use crate::catalogue::Catalogue;
 use crate::repository::writer::Writer;
 use crate::repository::{Reader, StoreError};
 use crate::workflow::memory::Memory;
+use crate::workflow::period::Period;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Supervisor;
 
@@ -57,8 +58,11 @@ pub struct Resources {
     pub observers: Observers,
 }
 
+/// Gives who is told of the steps of an execution, by its workflow.
+pub type Observe = dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync;
+
 /// Makes who is told of the steps of an execution of a workflow.
-pub struct Observers(pub Box<dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync>);
+pub struct Observers(pub Box<Observe>);
 
 impl std::fmt::Debug for Observers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -170,11 +174,11 @@ fn unavailable(error: &StoreError) -> Problem {
 fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
     const WAIT_MAX: Duration = Duration::from_secs(300);
     let takes = "a duration of at most 5m such as 30s";
-    match query.parsed::<crate::workflow::period::Period>("wait", takes)? {
+    match query.parsed::<Period>("wait", takes)? {
         Some(period) if period.duration() > WAIT_MAX => {
             Err(Problem::bad_request("the query key `wait` is too long")
                 .with_hint(format!("it takes {takes}")))
         }
-        period => Ok(period.map(|period| period.duration())),
+        period => Ok(period.map(Period::duration)),
     }
 }
