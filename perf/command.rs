@@ -12,7 +12,7 @@ const RUNS: usize = 41;
 const STORED: usize = 1_000_000;
 
 /// A limit that is a program of its own, which `perf/run` builds.
-fn limit(name: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn limit(name: &str) -> Result<PathBuf, Failure> {
     let path = Path::new(WFX).with_file_name("examples").join(name);
     if path.exists() {
         Ok(path)

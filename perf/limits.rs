@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Statement, params};
 
 use crate::measure::Failure;
 
@@ -33,24 +33,50 @@ pub(crate) fn insert(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};
          PRAGMA wal_autocheckpoint = 4000;"
     ))?;
-    let mut execution = connection.prepare(EXECUTION)?;
-    let mut step = connection.prepare(STEP)?;
+    let mut statements = (connection.prepare(EXECUTION)?, connection.prepare(STEP)?);
     let mut done = 0;
     while done < count {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         for _ in 0..group.min(count - done) {
-            let time = "2026-01-01T00:00:00.000000Z";
-            let id = uuid::Uuid::now_v7().to_string();
-            execution.execute(params![id, time, r#"["first","second","third"]"#, snapshot])?;
-            let seq = connection.last_insert_rowid();
-            for (position, name, depends_on) in
-                [(0, "first", "[]"), (1, "second", r#"["first"]"#), (2, "third", r#"["second"]"#)]
-            {
-                step.execute(params![seq, position, name, time, depends_on])?;
-            }
+            insert_one(&connection, &mut statements, snapshot)?;
             done += 1;
         }
         connection.execute_batch("COMMIT")?;
+    }
+    Ok(())
+}
+
+/// How long each of `count` synced transactions with one finished execution takes, seconds.
+pub(crate) fn commits(path: &Path, count: usize, snapshot: &str) -> Result<Vec<f64>, Failure> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;",
+    )?;
+    let mut statements = (connection.prepare(EXECUTION)?, connection.prepare(STEP)?);
+    (0..count)
+        .map(|_| {
+            let begin = Instant::now();
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            insert_one(&connection, &mut statements, snapshot)?;
+            connection.execute_batch("COMMIT")?;
+            Ok(begin.elapsed().as_secs_f64())
+        })
+        .collect()
+}
+
+fn insert_one(
+    connection: &Connection,
+    (execution, step): &mut (Statement<'_>, Statement<'_>),
+    snapshot: &str,
+) -> Result<(), Failure> {
+    let time = "2026-01-01T00:00:00.000000Z";
+    let id = uuid::Uuid::now_v7().to_string();
+    execution.execute(params![id, time, r#"["first","second","third"]"#, snapshot])?;
+    let seq = connection.last_insert_rowid();
+    for (position, name, depends_on) in
+        [(0, "first", "[]"), (1, "second", r#"["first"]"#), (2, "third", r#"["second"]"#)]
+    {
+        step.execute(params![seq, position, name, time, depends_on])?;
     }
     Ok(())
 }

@@ -9,49 +9,72 @@
     reason = "a benchmark prints and measures time"
 )]
 
+mod client;
 mod command;
 mod engine;
 mod limits;
 mod measure;
 mod recovery;
+mod serve;
 mod store;
 
 use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 8] =
-    ["engine", "stored", "retention", "disk", "exec", "shell", "list", "recover"];
+const NAMES: [&str; 14] = [
+    "engine",
+    "stored",
+    "retention",
+    "disk",
+    "exec",
+    "shell",
+    "list",
+    "recover",
+    "start",
+    "start-32",
+    "wait",
+    "ping",
+    "read",
+    "ready",
+];
+/// Those that are asked for by name or with all: each takes a while.
+const LONG: [&str; 3] = ["memory", "recover-memory", "serve-memory"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a flag of its own.
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let names: Vec<&str> = match asked.first().map(String::as_str) {
-        None | Some("all") => NAMES.into_iter().chain(["memory", "recover-memory"]).collect(),
+        None | Some("all") => NAMES.into_iter().chain(LONG).collect(),
         Some(_) => asked.iter().map(String::as_str).collect(),
     };
     for name in names {
         let measured = match name {
-            "engine" => engine::throughput(),
-            "stored" => engine::with_a_million_stored(),
-            "retention" => engine::with_retention(),
-            "disk" => engine::bytes_on_disk(),
-            "exec" => command::exec(),
-            "shell" => engine::shell_overhead(),
-            "list" => command::list(),
-            "recover" => recovery::throughput(),
-            "memory" => command::memory(),
-            "recover-memory" => recovery::memory(),
+            "engine" => one(engine::throughput()),
+            "stored" => one(engine::with_a_million_stored()),
+            "retention" => one(engine::with_retention()),
+            "disk" => one(engine::bytes_on_disk()),
+            "exec" => one(command::exec()),
+            "shell" => one(engine::shell_overhead()),
+            "list" => one(command::list()),
+            "recover" => one(recovery::throughput()),
+            "memory" => one(command::memory()),
+            "recover-memory" => one(recovery::memory()),
+            "start" => serve::start(),
+            "start-32" => one(serve::absolute()),
+            "wait" => one(serve::wait()),
+            "ping" => serve::ping(),
+            "read" => serve::reads_of_a_million(),
+            "ready" => one(serve::ready()),
+            "serve-memory" => serve::memory(),
             other => {
-                eprintln!(
-                    "no benchmark `{other}`: there are {}, memory, recover-memory",
-                    NAMES.join(", ")
-                );
+                let names = [&NAMES[..], &LONG].concat().join(", ");
+                eprintln!("no benchmark `{other}`: there are {names}");
                 return ExitCode::from(2);
             }
         };
         match measured {
-            Ok(figure) => println!("{figure}"),
+            Ok(figures) => figures.iter().for_each(|figure| println!("{figure}")),
             Err(error) => {
                 eprintln!("{name}: {error}");
                 return ExitCode::from(3);
@@ -63,3 +86,7 @@ fn main() -> ExitCode {
 
 /// What a benchmark gives.
 type Measured = Result<Figure, Failure>;
+
+fn one(measured: Measured) -> Result<Vec<Figure>, Failure> {
+    measured.map(|figure| vec![figure])
+}
