@@ -33,7 +33,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         )
         .with_hint("it can be replayed when it has finished"));
     }
-    let snapshot = check::snapshot(&execution.input_snapshot).map_err(|problems| {
+    let snapshot = check::snapshot(&execution.input_snapshot.value()).map_err(|problems| {
         CliError::new(
             Exit::Usage,
             format!(

@@ -32,6 +32,8 @@ pub struct Reply {
     pub body: Bytes,
     /// What the body tells, if that is a problem: it is written again with the request's id.
     problem: Option<Box<Problem>>,
+    /// Its entity tag, if that is known already.
+    tag: Option<[u8; 18]>,
     /// Until when the request's latency counts, if not until its answer.
     counted_until: Option<Instant>,
 }
@@ -46,6 +48,7 @@ impl Reply {
             content_type,
             body: body.into(),
             problem: None,
+            tag: None,
             counted_until: None,
         }
     }
@@ -87,16 +90,19 @@ impl Reply {
         self.counted_until
     }
 
+    /// The same, its entity tag worked out: for an answer that is given more than once.
+    #[must_use]
+    pub(super) fn tagged(mut self) -> Self {
+        self.tag = Some(hashed(&self.body));
+        self
+    }
+
     /// Names the body by its hash; a client that has just this body gets 304 instead.
     pub(super) fn tag(&mut self, asked: &HeaderMap) {
         if self.status != StatusCode::OK {
             return;
         }
-        // Without a key, so that a tag outlives the process. It tells bodies apart, and
-        // protects nothing.
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&self.body);
-        let tag = quoted(hasher.finish());
+        let tag = self.tag.unwrap_or_else(|| hashed(&self.body));
         let has = asked.contains_key(IF_NONE_MATCH)
             && asked.get_all(IF_NONE_MATCH).iter().any(|value| names(value.as_bytes(), &tag));
         if has {
@@ -150,6 +156,14 @@ impl<E: Into<Problem>> From<Result<Reply, E>> for Reply {
     fn from(result: Result<Reply, E>) -> Self {
         result.unwrap_or_else(|problem| problem.into().into())
     }
+}
+
+/// The tag of a body. Without a key, so that it outlives the process: it tells bodies
+/// apart, and protects nothing.
+fn hashed(body: &[u8]) -> [u8; 18] {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    quoted(hasher.finish())
 }
 
 /// `"0123456789abcdef"`, quotes included, as an entity tag is written.

@@ -59,7 +59,7 @@ impl<T> Queue<T> {
             return false;
         }
         state.slots.push_back(Arc::clone(slot));
-        self.wake(&state);
+        self.wake(state);
         true
     }
 
@@ -80,7 +80,7 @@ impl<T> Queue<T> {
             return Err(task);
         }
         state.tasks.push_back(task);
-        self.wake(&state);
+        self.wake(state);
         Ok(())
     }
 
@@ -127,8 +127,11 @@ impl<T> Queue<T> {
         self.lock().slots.len()
     }
 
-    fn wake(&self, state: &MutexGuard<'_, State<T>>) {
-        if state.asleep {
+    fn wake(&self, state: MutexGuard<'_, State<T>>) {
+        let asleep = state.asleep;
+        // First, or the writer would wake up only to wait for the lock.
+        drop(state);
+        if asleep {
             self.wake.notify_one();
         }
     }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::connection;
 use super::error::{StoreError, StoreErrorKind};
+use super::file::{self, Identity};
 use super::inspect::{self, Inspection};
 use super::lineage::{self, Lineage};
 use super::liveness;
@@ -58,6 +59,8 @@ pub struct Found {
 pub struct Reader {
     connection: Connection,
     path: PathBuf,
+    /// Which file was opened.
+    file: Option<Identity>,
 }
 
 impl fmt::Debug for Reader {
@@ -72,8 +75,27 @@ impl Reader {
     /// # Errors
     /// Of any kind but `Refused`, `Full` and `Ambiguous`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = file::identity(path);
         let connection = connection::open_read_only(path)?;
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), file })
+    }
+
+    /// Whether the file that was opened still is the one at the path.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.file.is_some() && file::identity(&self.path) == self.file
+    }
+
+    /// A number that is another one once anybody has stored something. It says nothing to
+    /// other connections.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn version(&self) -> Result<i64, StoreError> {
+        let version = || {
+            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+        };
+        version().map_err(|error| StoreError::sqlite("read", &self.path, &error))
     }
 
     /// At most `limit` executions that fit `filter`, newest first, after the first

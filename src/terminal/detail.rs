@@ -136,7 +136,7 @@ impl Ui {
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));
         }
-        let snapshot = &execution.input_snapshot;
+        let snapshot = execution.input_snapshot.value();
         for (name, value) in snapshot["params"].as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let shown = units::fit(&visible(&value), 200, self.unicode);

@@ -103,9 +103,11 @@ impl Ui {
     /// # Errors
     /// When standard output cannot be written.
     pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+        // As a value first: a JSON text in it is laid out as the rest.
+        let value = serde_json::to_value(value)?;
         let text = match self.format {
-            OutputFormat::Jsonl => serde_json::to_string(value)?,
-            _ => serde_json::to_string_pretty(value)?,
+            OutputFormat::Jsonl => value.to_string(),
+            _ => serde_json::to_string_pretty(&value)?,
         };
         self.bytes(format!("{text}\n").as_bytes())
     }

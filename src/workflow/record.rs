@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::timestamp::Timestamp;
 
@@ -312,6 +313,26 @@ pub enum OwnerState {
     Dead,
 }
 
+/// JSON that is passed on as it is stored, character by character.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JsonText(Box<RawValue>);
+
+impl JsonText {
+    /// What the text says.
+    #[must_use]
+    pub fn value(&self) -> serde_json::Value {
+        // It was read as JSON before.
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for JsonText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
@@ -340,7 +361,7 @@ pub struct ExecutionRecord {
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
     /// The definition as run, the parameters and the working folder.
-    pub input_snapshot: serde_json::Value,
+    pub input_snapshot: JsonText,
     /// Why it did not succeed.
     pub error: Option<String>,
     /// The process that runs it.

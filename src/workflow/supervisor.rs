@@ -219,8 +219,8 @@ impl Supervisor {
 /// Lays out an execution that is stored as it was laid out then.
 fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
     let execution = &taken.execution;
-    let snapshot =
-        check::snapshot(&execution.input_snapshot).map_err(|problems| problems.to_string())?;
+    let snapshot = check::snapshot(&execution.input_snapshot.value())
+        .map_err(|problems| problems.to_string())?;
     let created_at = execution.created_at.unwrap_or_else(clock::now);
     let id = execution.execution_id.clone();
     let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at)

@@ -64,7 +64,7 @@ impl Resources {
                 ),
             ));
         }
-        let snapshot = check::snapshot(&original.input_snapshot).map_err(|problems| {
+        let snapshot = check::snapshot(&original.input_snapshot.value()).map_err(|problems| {
             invalid("the snapshot of the execution cannot be run any more", &problems)
         })?;
         if snapshot.ad_hoc {

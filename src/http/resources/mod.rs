@@ -2,13 +2,13 @@
 
 mod executions;
 mod launch;
+mod readers;
 mod ready;
 mod workflows;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -17,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use super::query;
 use super::{Api, Call, Problem, Reply, Route, Seen};
 use crate::catalogue::Catalogue;
+use crate::repository::StoreError;
 use crate::repository::writer::Writer;
-use crate::repository::{Reader, StoreError};
 use crate::workflow::memory::Memory;
 use crate::workflow::period::Period;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Supervisor;
+
+pub use readers::Readers;
 
 /// Who may define what is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,45 +115,6 @@ impl<'q> Query<'q> {
             })
         };
         value.map(read).transpose()
-    }
-}
-
-/// Connections for reading, each used by one request at a time.
-#[derive(Debug)]
-pub struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Reader>>,
-}
-
-impl Readers {
-    /// Connections to the database at `path`, opened when they are needed.
-    #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
-    }
-
-    /// Reads over one of them.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be read.
-    pub fn read<T>(
-        &self,
-        work: impl FnOnce(&Reader) -> Result<T, StoreError>,
-    ) -> Result<T, Problem> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let outcome = match idle {
-            Some(reader) => Ok(reader),
-            None => Reader::open(&self.path),
-        }
-        .and_then(|reader| Ok((work(&reader)?, reader)));
-        match outcome {
-            Ok((value, reader)) => {
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-                Ok(value)
-            }
-            // A connection that failed is not used again.
-            Err(error) => Err(unavailable(&error)),
-        }
     }
 }
 

@@ -61,7 +61,7 @@ fn assert_whole(place: &Place, executions: u64) {
         assert_eq!(detail.execution.step_order, names);
         assert!(detail.steps.iter().all(|step| step.status.is_terminal()));
         if !detail.steps.is_empty() {
-            check::snapshot(&execution.input_snapshot).unwrap();
+            check::snapshot(&execution.input_snapshot.value()).unwrap();
         }
         reader.lineage(&execution.execution_id).unwrap();
     }
@@ -110,7 +110,7 @@ fn the_sample_is_read_and_can_be_replayed() {
     assert_eq!(success.execution.step_order, ["collect", "write", "send"]);
     assert_eq!(success.steps[1].depends_on, ["collect"]);
     assert_eq!(success.steps[0].duration_ms, Some(510));
-    let snapshot = check::snapshot(&success.execution.input_snapshot).unwrap();
+    let snapshot = check::snapshot(&success.execution.input_snapshot.value()).unwrap();
     assert_eq!(snapshot.definition.id, "daily-report");
     assert_eq!(snapshot.definition.steps[2].name, "send");
     assert_eq!(snapshot.definition.steps[2].depends_on, ["write"]);
@@ -173,7 +173,7 @@ fn stored_snapshots_orders_and_replays_are_taken_over() {
     let failed = detail(&place, FAILED);
     assert_eq!(failed.execution.step_order, ["audit", "collect"]);
     assert_eq!(failed.execution.replay_of.as_deref(), Some(SUCCESS));
-    let snapshot = check::snapshot(&failed.execution.input_snapshot).unwrap();
+    let snapshot = check::snapshot(&failed.execution.input_snapshot.value()).unwrap();
     let [collect, audit, mail] = &snapshot.definition.steps[..] else { panic!("{snapshot:?}") };
     assert!(collect.fail);
     assert_eq!(collect.agent_id, Some("research".into()));

@@ -1,0 +1,136 @@
+//! Connections for reading, and what was answered over them while nothing has changed.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::unavailable;
+use crate::http::{Problem, Reply};
+use crate::repository::{Reader, StoreError};
+
+/// The most answers that are kept with a connection, and their bytes in all.
+const ANSWERS_MAX: usize = 256;
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Connections for reading, each used by one request at a time.
+#[derive(Debug)]
+pub struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Kept>>,
+}
+
+/// A connection, and the answers that are still true if the database is as it was.
+#[derive(Debug)]
+struct Kept {
+    reader: Reader,
+    version: i64,
+    answers: HashMap<String, Reply>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn open(path: &std::path::Path) -> Result<Self, StoreError> {
+        let reader = Reader::open(path)?;
+        Ok(Self { reader, version: 0, answers: HashMap::new(), bytes: 0 })
+    }
+
+    /// The earlier answer, if nothing was stored since by anybody.
+    fn answer(&mut self, key: &str) -> Result<Option<Reply>, StoreError> {
+        let version = self.reader.version()?;
+        if version != self.version {
+            self.forget();
+            self.version = version;
+        }
+        Ok(self.answers.get(key).cloned())
+    }
+
+    fn keep(&mut self, key: String, answer: &Reply) {
+        let bytes = key.len() + answer.body.len();
+        if bytes > ANSWER_BYTES_MAX / 4 {
+            return;
+        }
+        if self.answers.len() >= ANSWERS_MAX || self.bytes + bytes > ANSWER_BYTES_MAX {
+            self.forget();
+        }
+        self.bytes += bytes;
+        self.answers.insert(key, answer.clone());
+    }
+
+    fn forget(&mut self) {
+        self.answers.clear();
+        self.bytes = 0;
+    }
+}
+
+/// What a query gives to be answered.
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    /// It is the same until the database changes.
+    pub(super) lasts: bool,
+}
+
+impl Readers {
+    /// Connections to the database at `path`, opened when they are needed.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::default() }
+    }
+
+    /// Reads over one of them.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be read.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
+        self.with(|kept| work(&kept.reader))
+    }
+
+    /// Answers with what a query finds as JSON; with the earlier answer of the same `key`
+    /// while the database is as it was.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be read.
+    pub(super) fn answer<T: Serialize>(
+        &self,
+        key: String,
+        query: impl FnOnce(&Reader) -> Result<Option<Found<T>>, StoreError>,
+    ) -> Result<Option<Reply>, Problem> {
+        self.with(|kept| {
+            if let Some(answer) = kept.answer(&key)? {
+                return Ok(Some(answer));
+            }
+            let Some(found) = query(&kept.reader)? else { return Ok(None) };
+            let answer = Reply::json(&found.value).tagged();
+            if found.lasts {
+                kept.keep(key, &answer);
+            }
+            Ok(Some(answer))
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Kept) -> Result<T, StoreError>) -> Result<T, Problem> {
+        // One whose file was taken away still reads it, which nobody wants to see.
+        let idle = self.idle().pop().filter(|kept| kept.reader.is_in_place());
+        let outcome = match idle {
+            Some(kept) => Ok(kept),
+            None => Kept::open(&self.path),
+        }
+        .and_then(|mut kept| Ok((work(&mut kept)?, kept)));
+        match outcome {
+            Ok((value, kept)) => {
+                self.idle().push(kept);
+                Ok(value)
+            }
+            // A connection that failed is not used again.
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
