@@ -45,6 +45,8 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
     let mut connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
+        // Exactly: the buffer may grow a little beyond its size.
+        .max_header_size(HEAD_BYTES_MAX)
         .header_read_timeout(None)
         // A client that closes its side after its request still wants the answer, and what
         // was begun for it is carried through.

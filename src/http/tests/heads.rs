@@ -9,6 +9,25 @@ fn padded(bytes: usize) -> String {
 }
 
 #[tokio::test]
+async fn a_head_has_64_kib_at_most() {
+    let front = Front::start().await;
+    let longest = padded(64 * 1024);
+    assert_eq!(longest.len(), 65_536);
+    assert_eq!(front.ask_kept(&longest).await.status, 200);
+    // Also where it is not the first one.
+    let mut client = front.connect().await;
+    assert_eq!(client.exchange(post("[]") + &longest).await.status, 200);
+    assert_eq!(client.answer().await.json()["route"], "Ping");
+    client.expect_kept().await;
+    drop(client);
+    let told = front.refuses(padded(64 * 1024 + 1), 431).await;
+    assert!(told.detail().contains("64 KiB"), "{}", told.detail());
+    let told = front.told(&told).await;
+    assert_eq!((told.label, told.method.as_str(), told.path.as_str()), ("other", "-", "-"));
+    front.end().await;
+}
+
+#[tokio::test]
 async fn a_head_without_end_is_refused_while_it_comes() {
     let front = Front::start().await;
     let line = "X-Header: 0123456789\r\n";
