@@ -20,8 +20,8 @@ pub(super) struct Limits {
     pub(super) body: Duration,
     /// Between bytes of ours that it takes.
     pub(super) write: Duration,
-    /// Until it closes its side, once we have closed ours before it was done sending; and
-    /// for the rest of a head while the server ends.
+    /// Until it closes its side, once we have closed ours; and for the rest of a head while
+    /// the server ends.
     pub(super) linger: Duration,
     /// A connection that is idle for less is not closed to make room.
     pub(super) idle_min: Duration,
@@ -93,8 +93,6 @@ pub(super) struct State {
     pub(super) is_unsent: bool,
     /// Since when the system takes nothing of our answer.
     blocked_since: Option<Instant>,
-    /// The peer may still be sending when we close.
-    pub(super) lingers: bool,
     pub(super) body_timed_out: bool,
     pub(super) refused: Option<Refused>,
     /// The server ends: no request after this one.
@@ -112,7 +110,6 @@ impl Link {
                 tape: Tape::new(),
                 is_unsent: false,
                 blocked_since: None,
-                lingers: false,
                 body_timed_out: false,
                 refused: None,
                 is_ending: false,
@@ -201,7 +198,6 @@ impl Link {
             Phase::Body { .. } => {
                 state.phase = Phase::Busy;
                 state.body_timed_out = true;
-                state.lingers = true;
                 Verdict::BodyTimedOut
             }
             Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy => Verdict::Close,
@@ -230,7 +226,6 @@ impl State {
     /// connection has to be closed after it.
     pub(super) fn answer(&mut self, is_read: bool, now: Instant) -> bool {
         self.is_unsent = true;
-        self.lingers |= !is_read;
         self.phase = if self.tape.has_more() {
             Phase::Head { since: Some(now) }
         } else {

@@ -149,6 +149,23 @@ async fn who_is_refused_does_not_stay() {
 }
 
 #[tokio::test]
+async fn who_still_sends_after_a_last_answer_is_not_cut_off() {
+    let front = limited(|limits| limits.linger = NEVER).await;
+    let mut client = front.connect().await;
+    let answer = client.exchange(get("/api/v1/ping", "Connection: close\r\n")).await;
+    assert_eq!(answer.status, 200);
+    client.expect_closed().await;
+    // Closed on both sides, the connection would be reset, and what the client has not read
+    // of its answer by then could be lost.
+    for _ in 0..32 {
+        let sent = client.writer.write_all(&[b'x'; 65_536]);
+        soon("room for bytes", sent).await.unwrap();
+    }
+    drop(client);
+    front.end().await;
+}
+
+#[tokio::test]
 async fn a_connection_in_use_makes_no_room() {
     let mut setup = Setup::new();
     setup.limits.idle_min = Duration::ZERO;
