@@ -222,16 +222,16 @@ impl State {
         self.phase = Phase::Busy;
     }
 
-    /// Its answer goes to hyper. `is_read`: the body was read to its end. `true` when the
-    /// connection has to be closed after it.
-    pub(super) fn answer(&mut self, is_read: bool, now: Instant) -> bool {
+    /// Its answer goes to hyper. `is_clear`: where the request ends is certain, and it was
+    /// read to there. `true` when the connection has to be closed after it.
+    pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
         self.is_unsent = true;
         self.phase = if self.tape.has_more() {
             Phase::Head { since: Some(now) }
         } else {
             Phase::Idle { since: now }
         };
-        !is_read || self.is_ending || !self.tape.is_at_end()
+        !is_clear || self.is_ending || !self.tape.is_at_end()
     }
 
     /// Whether what hyper writes now is an answer of its own: to a head that it could not

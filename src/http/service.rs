@@ -71,7 +71,8 @@ impl<A: Api> Service<A> {
             remote: Some(self.remote),
             started,
         });
-        let closes = self.link.lock().answer(progress.is_read && head.is_some(), ended);
+        let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
+        let closes = self.link.lock().answer(is_clear, ended);
         Ok(reply.into_response(&request_id, closes))
     }
 

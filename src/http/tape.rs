@@ -23,6 +23,13 @@ pub(super) struct Head {
     pub(super) has_bare_line_feed: bool,
 }
 
+impl Head {
+    /// Whether nobody can see its end at another place.
+    pub(super) fn is_clear(self) -> bool {
+        !self.has_length && !self.has_bare_line_feed
+    }
+}
+
 /// The capacity that is kept from one request to the next.
 const KEPT_BYTES_MAX: usize = 8 * 1024;
 

@@ -119,6 +119,24 @@ async fn what_is_no_head_is_refused() {
 }
 
 #[tokio::test]
+async fn every_line_ends_in_a_carriage_return_and_a_line_feed() {
+    let front = Front::start().await;
+    for bytes in [
+        "GET /api/v1/ping HTTP/1.1\nHost: localhost\r\n\r\n",
+        "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\n\r\n",
+        "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\n\n",
+        "GET /api/v1/ping HTTP/1.1\nHost: localhost\n\n",
+        "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\nX: a\nY: b\r\n\r\n",
+    ] {
+        let answer = front.refuses(bytes.to_owned() + PING, 400).await;
+        assert!(answer.detail().contains("carriage return"), "{}", answer.detail());
+        // hyper has read it: more is known of it.
+        assert_eq!(front.told(&answer).await.path, "/api/v1/ping");
+    }
+    front.end().await;
+}
+
+#[tokio::test]
 async fn blank_lines_before_a_request_are_no_request() {
     let front = Front::start().await;
     let mut client = front.connect().await;
