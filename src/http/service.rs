@@ -109,8 +109,7 @@ impl<A: Api> Service<A> {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
         let body = if route.is_post() && !progress.is_read {
-            let read = self.read(&parts.headers, body).await?;
-            progress.is_read = true;
+            let read = self.read(&parts.headers, body, progress).await?;
             (!read.is_empty()).then_some(read)
         } else {
             None
@@ -127,7 +126,12 @@ impl<A: Api> Service<A> {
 
     /// Reads a body as a whole. What can be refused by the head is, before anything is read:
     /// a client that waits for `100 Continue` then never sends it.
-    async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Problem> {
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Incoming,
+        progress: &mut Progress,
+    ) -> Result<Bytes, Problem> {
         let checked = check_type(headers);
         if let Some(length) = body.size_hint().exact() {
             if length > BODY_BYTES_MAX as u64 {
@@ -139,6 +143,7 @@ impl<A: Api> Service<A> {
         let read = self.collect(&mut body).await;
         self.link.lock().stop_awaiting();
         let read = read?;
+        progress.is_read = true;
         // A body in chunks may turn out to be none.
         if !read.is_empty() {
             checked?;

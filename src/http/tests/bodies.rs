@@ -58,6 +58,33 @@ async fn a_body_that_is_too_long_is_refused_before_it_comes() {
 }
 
 #[tokio::test]
+async fn a_body_is_json() {
+    let front = Front::start().await;
+    for (lines, status) in [
+        ("Content-Type: application/json\r\n", 200),
+        ("Content-Type: Application/JSON; Charset=\"UTF-8\"\r\n", 200),
+        ("", 415),
+        ("Content-Type: \r\n", 415),
+        ("Content-Type: text/plain\r\n", 415),
+        ("Content-Type: application/x-www-form-urlencoded\r\n", 415),
+        ("Content-Type: multipart/form-data; boundary=x\r\n", 415),
+        ("Content-Type: application/json; charset=latin1\r\n", 415),
+        ("Content-Type: application/json\r\nContent-Type: application/json\r\n", 415),
+        ("Content-Type: application/json\r\nContent-Encoding: gzip\r\n", 415),
+        ("Content-Type: application/json\r\nContent-Encoding: identity\r\n", 415),
+    ] {
+        // What is refused by its head is not read, so the connection ends with it.
+        let then = if status == 200 { Then::Kept } else { Then::Closed };
+        let request = post_with(&format!("{lines}Content-Length: 2\r\n"), "[]");
+        assert_eq!(front.ask(request, then).await.status, status, "{lines}");
+        let request =
+            post_with(&format!("{lines}Transfer-Encoding: chunked\r\n"), "2\r\n[]\r\n0\r\n\r\n");
+        assert_eq!(front.ask_kept(request).await.status, status, "{lines}");
+    }
+    front.end().await;
+}
+
+#[tokio::test]
 async fn no_body_needs_no_type() {
     let front = Front::start().await;
     for (lines, body) in [
