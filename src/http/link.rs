@@ -231,7 +231,7 @@ impl State {
         } else {
             Phase::Idle { since: now }
         };
-        !is_clear || self.is_ending || !self.tape.is_at_end()
+        !is_clear || self.is_ending
     }
 
     /// Whether what hyper writes now is an answer of its own: to a head that it could not

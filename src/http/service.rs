@@ -143,6 +143,9 @@ impl<A: Api> Service<A> {
         let read = self.collect(&mut body).await;
         self.link.lock().stop_awaiting();
         let read = read?;
+        if !self.link.lock().tape.is_at_end() {
+            return Err(Problem::bad_request("the chunks of the body are malformed"));
+        }
         progress.is_read = true;
         // A body in chunks may turn out to be none.
         if !read.is_empty() {

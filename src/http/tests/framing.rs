@@ -145,6 +145,43 @@ async fn an_old_client_sends_no_chunks() {
 }
 
 #[tokio::test]
+async fn chunks_are_well_formed() {
+    let front = Front::start().await;
+    for chunks in [
+        "",
+        "x\r\n",
+        "+2\r\n[]\r\n0\r\n\r\n",
+        "-2\r\n[]\r\n0\r\n\r\n",
+        "0x2\r\n[]\r\n0\r\n\r\n",
+        "2\n[]\r\n0\r\n\r\n",
+        "2\r[]\r\n0\r\n\r\n",
+        "2\r\n[]0\r\n\r\n",
+        "2\r\n[]\n0\r\n\r\n",
+        "2\r\n[]]\r\n0\r\n\r\n",
+        "3\r\n[]\r\n0\r\n\r\n",
+        "2;a\nb\r\n[]\r\n0\r\n\r\n",
+        "2 2\r\n[]\r\n0\r\n\r\n",
+        "\r\n2\r\n[]\r\n0\r\n\r\n",
+        "2\r\n[]\r\n0\r\n\n",
+        "2\r\n[]\r\n0\n\r\n",
+        "10000000000000000\r\n[]\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n[]\r\n0\r\n\r\n",
+        "2\r\n[]\r\n0\r\nTrailer\r\n\r\n",
+        "2\r\n[]\r\n0\r\nTrai ler: x\r\n\r\n",
+    ] {
+        // The smuggled request may be understood as the rest of the chunks, and its client
+        // then be waited for, so it says that there is no more.
+        let mut client = front.connect().await;
+        client.send(chunked(chunks) + SMUGGLED).await;
+        client.finish().await;
+        let answer = client.answer().await;
+        assert!(answer.status == 400 && answer.id() != "smuggled", "{chunks:?}: {answer:?}");
+        client.expect_closed().await;
+    }
+    front.end().await;
+}
+
+#[tokio::test]
 async fn what_belongs_to_chunks_is_read_over() {
     let front = Front::start().await;
     let (long, trailers) = ("x".repeat(2_000), "Trailer: x\r\n".repeat(50));
