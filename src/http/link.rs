@@ -244,9 +244,9 @@ impl State {
     pub(super) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
         self.tape.record(bytes);
         match self.phase {
-            Phase::Idle { .. } => self.phase = Phase::Head { since: None },
+            Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
             Phase::Body { .. } => self.phase = Phase::Body { since: now() },
-            Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
+            Phase::Idle { .. } | Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
         }
     }
 

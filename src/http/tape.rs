@@ -58,7 +58,7 @@ impl Tape {
 
     /// Notes what hyper has read.
     pub(super) fn record(&mut self, bytes: &[u8]) {
-        let used = self.skip(bytes);
+        let used = if self.has_more() { 0 } else { self.skip(bytes) };
         let bytes = &bytes[used..];
         if bytes.is_empty() {
             return;
@@ -77,7 +77,7 @@ impl Tape {
             return None;
         }
         let Some((head, length)) = scan(&self.kept[self.start..], framing) else {
-            self.rest = Rest::Lost;
+            *self = Self { rest: Rest::Lost, ..Self::new() };
             return None;
         };
         self.start += length;
@@ -106,8 +106,17 @@ impl Tape {
         matches!(self.rest, Rest::Length(0))
     }
 
-    /// How many of the bytes belong to the body that is being read.
+    /// How many of the bytes come before the next head: the rest of a body, and blank lines
+    /// (RFC 9112, section 2.2).
     fn skip(&mut self, bytes: &[u8]) -> usize {
+        let body = self.skip_body(bytes);
+        if !self.is_at_end() {
+            return body;
+        }
+        body + bytes[body..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+    }
+
+    fn skip_body(&mut self, bytes: &[u8]) -> usize {
         match &mut self.rest {
             Rest::Length(0) => 0,
             Rest::Length(left) => {
@@ -131,11 +140,10 @@ impl Tape {
     }
 }
 
-/// The head at the beginning of `bytes`, and its length; `None` where none ends in it.
+/// The head that `bytes` begin with, and its length; `None` where none ends in it.
 /// hyper has parsed it already, so its lines are well-formed.
 fn scan(bytes: &[u8], framing: Framing) -> Option<(Head, usize)> {
     let mut head = Head { has_length: false, has_bare_line_feed: false };
-    let mut is_begun = false;
     let mut start = 0;
     loop {
         let end = start + bytes[start..].iter().position(|&byte| byte == b'\n')?;
@@ -145,12 +153,10 @@ fn scan(bytes: &[u8], framing: Framing) -> Option<(Head, usize)> {
             head.has_bare_line_feed = true;
             line
         });
-        if !line.is_empty() {
-            is_begun = true;
-            head.has_length |= framing == Framing::Chunked && is_length(line);
-        } else if is_begun {
+        if line.is_empty() {
             return Some((head, start));
         }
+        head.has_length |= framing == Framing::Chunked && is_length(line);
     }
 }
 

@@ -11,6 +11,28 @@ async fn limited(limit: impl FnOnce(&mut Limits)) -> Front {
 }
 
 #[tokio::test]
+async fn a_silent_connection_is_closed() {
+    let front = limited(|limits| limits.idle = SHORT).await;
+    front.connect().await.expect_closed().await;
+    // Blank lines are no request.
+    let mut client = front.connect().await;
+    client.send("\r\n\r\n").await;
+    client.expect_closed().await;
+    front.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_closed() {
+    let front = limited(|limits| limits.idle = SHORT).await;
+    for request in [PING.to_owned(), post("[]"), post("[]") + "\r\n"] {
+        let mut client = front.connect().await;
+        assert_eq!(client.exchange(request).await.status, 200);
+        client.expect_closed().await;
+    }
+    front.end().await;
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_end_is_refused() {
     let front = limited(|limits| limits.head = SHORT).await;
     for begun in ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n", "\r\nG"] {
