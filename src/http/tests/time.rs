@@ -188,6 +188,33 @@ async fn who_still_sends_after_a_last_answer_is_not_cut_off() {
 }
 
 #[tokio::test]
+async fn the_connection_that_was_idle_longest_makes_room() {
+    let mut setup = Setup::new();
+    setup.limits.idle_min = Duration::ZERO;
+    setup.options.max_connections = 3;
+    let front = setup.start().await;
+    let (mut first, mut second) = (front.connect().await, front.connect().await);
+    let mut busy = front.connect().await;
+    busy.send(get("/api/v1/workflows/held", "")).await;
+    soon("the call", front.api.held.acquire()).await.unwrap().forget();
+    second.expect_kept().await;
+    first.expect_kept().await;
+    // All places are taken, and nobody wants one.
+    first.expect_kept().await;
+    let mut third = front.connect().await;
+    third.expect_kept().await;
+    second.expect_closed().await;
+    // One is enough.
+    first.expect_kept().await;
+    third.expect_kept().await;
+    front.api.let_go.add_permits(1);
+    assert_eq!(busy.answer().await.status, 200);
+    busy.expect_kept().await;
+    drop((first, second, third, busy));
+    front.end().await;
+}
+
+#[tokio::test]
 async fn a_connection_in_use_makes_no_room() {
     let mut setup = Setup::new();
     setup.limits.idle_min = Duration::ZERO;
