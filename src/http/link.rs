@@ -234,10 +234,15 @@ impl State {
         !is_clear || self.is_ending
     }
 
-    /// Whether what hyper writes now is an answer of its own: to a head that it could not
-    /// read.
+    /// Whether what is written now is no answer of the service: it is hyper's own then, to a
+    /// head that it could not read.
     pub(super) fn is_of_hyper(&self) -> bool {
         !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. })
+    }
+
+    /// Whether a head that hyper could not read has no answer yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.refused.is_none() && self.is_of_hyper()
     }
 
     /// hyper has read these bytes.

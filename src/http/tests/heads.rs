@@ -137,6 +137,18 @@ async fn every_line_ends_in_a_carriage_return_and_a_line_feed() {
 }
 
 #[tokio::test]
+async fn another_protocol_is_not_spoken() {
+    let front = Front::start().await;
+    let mut client = front.connect().await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 400);
+    client.expect_closed().await;
+    drop(client);
+    front.end().await;
+}
+
+#[tokio::test]
 async fn blank_lines_before_a_request_are_no_request() {
     let front = Front::start().await;
     let mut client = front.connect().await;
