@@ -55,6 +55,8 @@ pub struct Asked<'a> {
     pub has_two_lengths: bool,
     /// A line of its head ended without a carriage return.
     pub has_bare_line_feed: bool,
+    /// A `#` stood in its target.
+    pub has_fragment: bool,
     /// The address that the client connected to.
     pub local: SocketAddr,
 }
@@ -109,6 +111,10 @@ impl Access {
     }
 
     fn check_target(&self, asked: &Asked<'_>) -> Result<(), Problem> {
+        if asked.has_fragment {
+            return Err(Problem::bad_request("the target has a fragment")
+                .with_hint("send a `#` that is meant as %23"));
+        }
         if let Some(written) = asked.uri.authority() {
             let Some(authority) = Authority::parse(written.as_str()) else {
                 return Err(Problem::bad_request("the host in the target is malformed"));
@@ -308,6 +314,7 @@ mod tests {
             headers: &headers,
             has_two_lengths: false,
             has_bare_line_feed: false,
+            has_fragment: false,
             local: "10.0.0.5:8080".parse().unwrap(),
         };
         access.check(&asked).map_or_else(|problem| problem.status().as_u16(), |()| 200)

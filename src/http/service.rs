@@ -91,6 +91,7 @@ impl<A: Api> Service<A> {
             headers: &parts.headers,
             has_two_lengths: head.is_none_or(|head| head.has_length),
             has_bare_line_feed: head.is_none_or(|head| head.has_bare_line_feed),
+            has_fragment: head.is_none_or(|head| head.has_fragment),
             local: self.local,
         })?;
         let path = parts.uri.path();

@@ -60,6 +60,57 @@ async fn nothing_is_relayed() {
 }
 
 #[tokio::test]
+async fn a_path_means_one_thing() {
+    let front = Front::start().await;
+    for (path, status) in [
+        ("/", 404),
+        ("//", 404),
+        ("//api/v1/ping", 404),
+        ("/api//v1/ping", 404),
+        ("/api/v1/ping/", 404),
+        ("/API/v1/ping", 404),
+        ("/healthz;x", 404),
+        ("/api/v1/workflows/", 404),
+        ("/api/v1/workflows//execute", 404),
+        ("//evil.example/api/v1/ping", 404),
+        ("/./api/v1/ping", 400),
+        ("/api/../api/v1/ping", 400),
+        ("/api/v1/ping/..", 400),
+        ("/../../etc/passwd", 400),
+        ("/%2e/api/v1/ping", 400),
+        ("/%2e%2e/api/v1/ping", 400),
+        ("/.%2E/api/v1/ping", 400),
+        ("/api%2Fv1/ping", 400),
+        ("/api/v1/workflows/a%2fb", 400),
+        ("/api/v1/workflows/%00", 400),
+        ("/api/v1/workflows/a%00b", 400),
+        ("/api/v1/workflows/a%0d%0ab", 400),
+        ("/api/v1/workflows/%1b", 400),
+        ("/api/v1/workflows/%7F", 400),
+        ("/api/v1/workflows/%", 400),
+        ("/api/v1/workflows/%4", 400),
+        ("/api/v1/workflows/%4g", 400),
+        ("/api/v1/workflows/%u0041", 400),
+        ("/api/v1/workflows/%ff", 400),
+        ("/api/v1/workflows/%c0%af", 400),
+        ("/api/v1/workflows/%ed%a0%80", 400),
+        ("/api/v1/workflows/..", 400),
+        ("/healthz#", 400),
+        ("/api/v1/ping#/../x", 400),
+        ("/api/v1/workflows/a#b", 400),
+        ("/api/v1/ping?x#y", 400),
+        ("/%61pi/v1/ping", 200),
+        ("/api/v1/workflows/a%252fb", 200),
+        ("/api/v1/workflows/a\\b", 200),
+    ] {
+        let answer = front.ask_kept(get(path, "")).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(front.told(&answer).await.label == "other", status != 200, "{path}");
+    }
+    front.end().await;
+}
+
+#[tokio::test]
 async fn what_was_sent_is_told_back_harmlessly() {
     let front = Front::start().await;
     for (request, part) in [
