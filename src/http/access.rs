@@ -55,6 +55,8 @@ pub struct Asked<'a> {
     pub has_two_lengths: bool,
     /// A line of its head ended without a carriage return.
     pub has_bare_line_feed: bool,
+    /// A `#` stood in its target.
+    pub has_fragment: bool,
     /// The address that the client connected to.
     pub local: SocketAddr,
 }
@@ -109,6 +111,10 @@ impl Access {
     }
 
     fn check_target(&self, asked: &Asked<'_>) -> Result<(), Problem> {
+        if asked.has_fragment {
+            return Err(Problem::bad_request("the target has a fragment")
+                .with_hint("send a `#` that is meant as %23"));
+        }
         if let Some(written) = asked.uri.authority() {
             let Some(authority) = Authority::parse(written.as_str()) else {
                 return Err(Problem::bad_request("the host in the target is malformed"));
@@ -285,14 +291,14 @@ mod tests {
     use super::*;
 
     /// A request to 10.0.0.5:8080, judged by `access`; 200 where it may pass.
-    fn judged(access: &Access, method: Method, target: &str, headers: &[(&str, &str)]) -> u16 {
+    fn judged(access: &Access, method: &Method, target: &str, headers: &[(&str, &str)]) -> u16 {
         judged_as(access, Version::HTTP_11, method, target, headers)
     }
 
     fn judged_as(
         access: &Access,
         version: Version,
-        method: Method,
+        method: &Method,
         target: &str,
         fields: &[(&str, &str)],
     ) -> u16 {
@@ -302,12 +308,13 @@ mod tests {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
         let asked = Asked {
-            method: &method,
+            method,
             uri: &target.parse().unwrap(),
             version,
             headers: &headers,
             has_two_lengths: false,
             has_bare_line_feed: false,
+            has_fragment: false,
             local: "10.0.0.5:8080".parse().unwrap(),
         };
         access.check(&asked).map_or_else(|problem| problem.status().as_u16(), |()| 200)
@@ -360,7 +367,7 @@ mod tests {
             ("[localhost]", 400),
             ("[127.0.0.1]", 400),
         ] {
-            let seen = judged(&open(), Method::GET, "/", &[("host", host)]);
+            let seen = judged(&open(), &Method::GET, "/", &[("host", host)]);
             assert_eq!(seen, status, "{host:?}");
         }
     }
@@ -368,9 +375,9 @@ mod tests {
     #[test]
     fn a_host_is_sent_once_and_only_old_clients_omit_it() {
         let twice = [("host", "localhost"), ("host", "localhost")];
-        assert_eq!(judged(&open(), Method::GET, "/", &twice), 400);
-        assert_eq!(judged(&open(), Method::GET, "/", &[]), 400);
-        let old = |fields| judged_as(&open(), Version::HTTP_10, Method::GET, "/", fields);
+        assert_eq!(judged(&open(), &Method::GET, "/", &twice), 400);
+        assert_eq!(judged(&open(), &Method::GET, "/", &[]), 400);
+        let old = |fields| judged_as(&open(), Version::HTTP_10, &Method::GET, "/", fields);
         assert_eq!(old(&[]), 200);
         assert_eq!(old(&[("host", "evil.example")]), 421);
         assert_eq!(old(&twice), 400);
@@ -386,11 +393,11 @@ mod tests {
             ("http://user@localhost/", 400),
             ("ftp://localhost/", 400),
         ] {
-            let seen = judged(&open(), Method::GET, target, &[("host", "localhost")]);
+            let seen = judged(&open(), &Method::GET, target, &[("host", "localhost")]);
             assert_eq!(seen, status, "{target}");
         }
         let own_target = [("host", "evil.example")];
-        assert_eq!(judged(&open(), Method::GET, "http://localhost/", &own_target), 421);
+        assert_eq!(judged(&open(), &Method::GET, "http://localhost/", &own_target), 421);
     }
 
     #[test]
@@ -399,7 +406,7 @@ mod tests {
         let asked = |path: &str, given: &[&str]| {
             let mut fields = vec![("host", "localhost")];
             fields.extend(given.iter().map(|value| ("authorization", *value)));
-            judged(&access, Method::GET, path, &fields)
+            judged(&access, &Method::GET, path, &fields)
         };
         for given in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret"] {
             assert_eq!(asked("/api/v1/ping", &[given]), 200, "{given}");
@@ -431,8 +438,8 @@ mod tests {
             assert_eq!(asked(path, &[]), 401, "{path}");
         }
         let open = Access::new(&[], Some("s3cret"), true);
-        assert_eq!(judged(&open, Method::GET, "/metrics", &[("host", "localhost")]), 200);
-        assert_eq!(judged(&open, Method::GET, "/metrics/x", &[("host", "localhost")]), 401);
+        assert_eq!(judged(&open, &Method::GET, "/metrics", &[("host", "localhost")]), 200);
+        assert_eq!(judged(&open, &Method::GET, "/metrics/x", &[("host", "localhost")]), 401);
         assert!(!format!("{open:?}").contains("s3cret"));
     }
 
@@ -459,24 +466,24 @@ mod tests {
             ("http://localhost:8080/", 403),
         ] {
             let fields = [("host", "localhost:9000"), ("origin", origin)];
-            assert_eq!(judged(&open(), Method::POST, "/x", &fields), status, "{origin}");
-            assert_eq!(judged(&open(), Method::DELETE, "/x", &fields), status, "{origin}");
-            assert_eq!(judged(&open(), Method::GET, "/x", &fields), 200, "{origin}");
+            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{origin}");
+            assert_eq!(judged(&open(), &Method::DELETE, "/x", &fields), status, "{origin}");
+            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{origin}");
         }
         let two = [
             ("host", "localhost"),
             ("origin", "http://localhost:8080"),
             ("origin", "https://evil.example"),
         ];
-        assert_eq!(judged(&open(), Method::POST, "/x", &two), 403);
+        assert_eq!(judged(&open(), &Method::POST, "/x", &two), 403);
         for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
             let fields = [("host", "localhost"), ("sec-fetch-site", site)];
-            assert_eq!(judged(&open(), Method::POST, "/x", &fields), status, "{site}");
-            assert_eq!(judged(&open(), Method::GET, "/x", &fields), 200, "{site}");
+            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{site}");
+            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{site}");
         }
         // Behind a proxy that keeps the default port to itself.
         let proxied = [("host", "localhost"), ("origin", "https://localhost")];
-        assert_eq!(judged(&open(), Method::POST, "/x", &proxied), 200);
+        assert_eq!(judged(&open(), &Method::POST, "/x", &proxied), 200);
     }
 
     #[test]
@@ -497,7 +504,7 @@ mod tests {
             (&["chunked", "chunked"], 400),
             (&["chunked", "identity"], 400),
         ] {
-            let seen = judged(&open(), Method::POST, "/x", &fields(encodings));
+            let seen = judged(&open(), &Method::POST, "/x", &fields(encodings));
             assert_eq!(seen, status, "{encodings:?}");
         }
     }

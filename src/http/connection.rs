@@ -33,8 +33,8 @@ pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 enum Ended {
     /// hyper is done, or the connection is to be closed as it stands.
     Closed,
-    /// A head did not come in time.
-    HeadTimedOut,
+    /// There is no request, and hyper says nothing to that.
+    Refused(Problem),
 }
 
 /// Serves a connection to its end.
@@ -45,6 +45,8 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
     let mut connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
+        // Exactly: the buffer may grow a little beyond its size.
+        .max_header_size(HEAD_BYTES_MAX)
         .header_read_timeout(None)
         // A client that closes its side after its request still wants the answer, and what
         // was begun for it is carried through.
@@ -55,23 +57,31 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
     let ended = poll_fn(|context| {
         loop {
             // An error is the peer's: it was answered where that could be done.
-            if Pin::new(&mut connection).poll(context).is_ready() {
-                return Poll::Ready(Ended::Closed);
+            if let Poll::Ready(served) = Pin::new(&mut connection).poll(context) {
+                let is_of_parser = served.is_err_and(|error| error.is_parse());
+                return Poll::Ready(if is_of_parser && link.lock().is_unanswered() {
+                    Ended::Refused(Problem::bad_request("only HTTP/1.1 is spoken here"))
+                } else {
+                    Ended::Closed
+                });
             }
             ready!(timer.poll_expired(&link, &limits, context));
             match link.time_out() {
                 Verdict::BodyTimedOut => {}
-                Verdict::HeadTimedOut => return Poll::Ready(Ended::HeadTimedOut),
+                Verdict::HeadTimedOut => {
+                    let detail = "the rest of the head did not come in time";
+                    let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
+                    return Poll::Ready(Ended::Refused(problem));
+                }
                 Verdict::Close | Verdict::Wait(_) => return Poll::Ready(Ended::Closed),
             }
         }
     })
     .await;
 
-    if matches!(ended, Ended::HeadTimedOut) {
+    if let Ended::Refused(problem) = ended {
         let mut wire = connection.into_parts().io.into_inner();
-        let detail = "the rest of the head did not come in time";
-        wire.refuse(&Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+        wire.refuse(&problem);
         poll_fn(|context| {
             if poll_goodbye(&mut wire, context).is_ready() {
                 return Poll::Ready(());

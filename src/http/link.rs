@@ -20,8 +20,8 @@ pub(super) struct Limits {
     pub(super) body: Duration,
     /// Between bytes of ours that it takes.
     pub(super) write: Duration,
-    /// Until it closes its side, once we have closed ours before it was done sending; and
-    /// for the rest of a head while the server ends.
+    /// Until it closes its side, once we have closed ours; and for the rest of a head while
+    /// the server ends.
     pub(super) linger: Duration,
     /// A connection that is idle for less is not closed to make room.
     pub(super) idle_min: Duration,
@@ -93,8 +93,6 @@ pub(super) struct State {
     pub(super) is_unsent: bool,
     /// Since when the system takes nothing of our answer.
     blocked_since: Option<Instant>,
-    /// The peer may still be sending when we close.
-    pub(super) lingers: bool,
     pub(super) body_timed_out: bool,
     pub(super) refused: Option<Refused>,
     /// The server ends: no request after this one.
@@ -112,7 +110,6 @@ impl Link {
                 tape: Tape::new(),
                 is_unsent: false,
                 blocked_since: None,
-                lingers: false,
                 body_timed_out: false,
                 refused: None,
                 is_ending: false,
@@ -201,7 +198,6 @@ impl Link {
             Phase::Body { .. } => {
                 state.phase = Phase::Busy;
                 state.body_timed_out = true;
-                state.lingers = true;
                 Verdict::BodyTimedOut
             }
             Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy => Verdict::Close,
@@ -226,32 +222,36 @@ impl State {
         self.phase = Phase::Busy;
     }
 
-    /// Its answer goes to hyper. `is_read`: the body was read to its end. `true` when the
-    /// connection has to be closed after it.
-    pub(super) fn answer(&mut self, is_read: bool, now: Instant) -> bool {
+    /// Its answer goes to hyper. `is_clear`: where the request ends is certain, and it was
+    /// read to there. `true` when the connection has to be closed after it.
+    pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
         self.is_unsent = true;
-        self.lingers |= !is_read;
         self.phase = if self.tape.has_more() {
             Phase::Head { since: Some(now) }
         } else {
             Phase::Idle { since: now }
         };
-        !is_read || self.is_ending || !self.tape.is_at_end()
+        !is_clear || self.is_ending
     }
 
-    /// Whether what hyper writes now is an answer of its own: to a head that it could not
-    /// read.
+    /// Whether what is written now is no answer of the service: it is hyper's own then, to a
+    /// head that it could not read.
     pub(super) fn is_of_hyper(&self) -> bool {
         !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. })
+    }
+
+    /// Whether a head that hyper could not read has no answer yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.refused.is_none() && self.is_of_hyper()
     }
 
     /// hyper has read these bytes.
     pub(super) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
         self.tape.record(bytes);
         match self.phase {
-            Phase::Idle { .. } => self.phase = Phase::Head { since: None },
+            Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
             Phase::Body { .. } => self.phase = Phase::Body { since: now() },
-            Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
+            Phase::Idle { .. } | Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
         }
     }
 

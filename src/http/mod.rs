@@ -34,6 +34,8 @@ pub mod route;
 pub mod server;
 mod service;
 mod tape;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use problem::Problem;

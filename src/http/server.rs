@@ -25,7 +25,7 @@ pub struct FrontOptions {
     pub token: Option<String>,
     /// Whether `/metrics` is read without it.
     pub metrics_open: bool,
-    /// The most connections at a time.
+    /// The most connections at a time; one more is accepted, and waits for a place.
     pub max_connections: usize,
 }
 
@@ -54,7 +54,6 @@ pub(super) async fn serve_within<A: Api>(
     let tasks = TaskTracker::new();
     let accept = async {
         loop {
-            let place = place(&places, &open, &limits).await;
             let (stream, remote, local) = match listener.accept().await {
                 Ok((stream, remote)) => match stream.local_addr() {
                     Ok(local) => (stream, remote, local),
@@ -68,6 +67,8 @@ pub(super) async fn serve_within<A: Api>(
                     continue;
                 }
             };
+            // Only where there is somebody to make room for.
+            let place = place(&places, &open, &limits).await;
             // Answers are written whole; waiting for more would only delay them.
             let _ = stream.set_nodelay(true);
             let link = Arc::new(Link::new(clock::monotonic()));
@@ -147,7 +148,7 @@ impl Open {
         let idle = links.values().filter_map(|link| Some((link.idle_since()?, link)));
         let longest = idle.min_by_key(|(since, _)| *since);
         if let Some((since, link)) = longest
-            && since.elapsed() >= limits.idle_min
+            && clock::monotonic().saturating_duration_since(since) >= limits.idle_min
         {
             link.make_room();
         }

@@ -71,7 +71,8 @@ impl<A: Api> Service<A> {
             remote: Some(self.remote),
             started,
         });
-        let closes = self.link.lock().answer(progress.is_read && head.is_some(), ended);
+        let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
+        let closes = self.link.lock().answer(is_clear, ended);
         Ok(reply.into_response(&request_id, closes))
     }
 
@@ -90,6 +91,7 @@ impl<A: Api> Service<A> {
             headers: &parts.headers,
             has_two_lengths: head.is_none_or(|head| head.has_length),
             has_bare_line_feed: head.is_none_or(|head| head.has_bare_line_feed),
+            has_fragment: head.is_none_or(|head| head.has_fragment),
             local: self.local,
         })?;
         let path = parts.uri.path();
@@ -108,8 +110,7 @@ impl<A: Api> Service<A> {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
         let body = if route.is_post() && !progress.is_read {
-            let read = self.read(&parts.headers, body).await?;
-            progress.is_read = true;
+            let read = self.read(&parts.headers, body, progress).await?;
             (!read.is_empty()).then_some(read)
         } else {
             None
@@ -126,7 +127,12 @@ impl<A: Api> Service<A> {
 
     /// Reads a body as a whole. What can be refused by the head is, before anything is read:
     /// a client that waits for `100 Continue` then never sends it.
-    async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Problem> {
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Incoming,
+        progress: &mut Progress,
+    ) -> Result<Bytes, Problem> {
         let checked = check_type(headers);
         if let Some(length) = body.size_hint().exact() {
             if length > BODY_BYTES_MAX as u64 {
@@ -138,6 +144,10 @@ impl<A: Api> Service<A> {
         let read = self.collect(&mut body).await;
         self.link.lock().stop_awaiting();
         let read = read?;
+        if !self.link.lock().tape.is_at_end() {
+            return Err(Problem::bad_request("the chunks of the body are malformed"));
+        }
+        progress.is_read = true;
         // A body in chunks may turn out to be none.
         if !read.is_empty() {
             checked?;

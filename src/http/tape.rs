@@ -2,8 +2,9 @@
 //!
 //! hyper drops a `Content-Length` that stands beside a `Transfer-Encoding`, and takes a
 //! bare line feed for the end of a line: two ways to make a proxy and a server disagree
-//! about where a request ends. Neither can be told from what hyper hands out, so the bytes
-//! that it reads are kept until the request that they belong to is known.
+//! about where a request ends. It drops a fragment too, so that they disagree about what is
+//! asked for. None of that can be told from what hyper hands out, so the bytes that it reads
+//! are kept until the request that they belong to is known.
 
 /// How a request's body is delimited, as hyper understood it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +16,21 @@ pub(super) enum Framing {
 }
 
 /// What was seen in a head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Head {
     /// A line has the name `Content-Length`. Looked for beside chunks only.
     pub(super) has_length: bool,
     /// A line ends without a carriage return.
     pub(super) has_bare_line_feed: bool,
+    /// A `#` stands in the target.
+    pub(super) has_fragment: bool,
+}
+
+impl Head {
+    /// Whether nobody can see its end at another place.
+    pub(super) fn is_clear(self) -> bool {
+        !self.has_length && !self.has_bare_line_feed
+    }
 }
 
 /// The capacity that is kept from one request to the next.
@@ -51,7 +61,7 @@ impl Tape {
 
     /// Notes what hyper has read.
     pub(super) fn record(&mut self, bytes: &[u8]) {
-        let used = self.skip(bytes);
+        let used = if self.has_more() { 0 } else { self.skip(bytes) };
         let bytes = &bytes[used..];
         if bytes.is_empty() {
             return;
@@ -70,7 +80,7 @@ impl Tape {
             return None;
         }
         let Some((head, length)) = scan(&self.kept[self.start..], framing) else {
-            self.rest = Rest::Lost;
+            *self = Self { rest: Rest::Lost, ..Self::new() };
             return None;
         };
         self.start += length;
@@ -99,8 +109,17 @@ impl Tape {
         matches!(self.rest, Rest::Length(0))
     }
 
-    /// How many of the bytes belong to the body that is being read.
+    /// How many of the bytes come before the next head: the rest of a body, and blank lines
+    /// (RFC 9112, section 2.2).
     fn skip(&mut self, bytes: &[u8]) -> usize {
+        let body = self.skip_body(bytes);
+        if !self.is_at_end() {
+            return body;
+        }
+        body + bytes[body..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
+    }
+
+    fn skip_body(&mut self, bytes: &[u8]) -> usize {
         match &mut self.rest {
             Rest::Length(0) => 0,
             Rest::Length(left) => {
@@ -124,26 +143,27 @@ impl Tape {
     }
 }
 
-/// The head at the beginning of `bytes`, and its length; `None` where none ends in it.
+/// The head that `bytes` begin with, and its length; `None` where none ends in it.
 /// hyper has parsed it already, so its lines are well-formed.
 fn scan(bytes: &[u8], framing: Framing) -> Option<(Head, usize)> {
-    let mut head = Head { has_length: false, has_bare_line_feed: false };
-    let mut is_begun = false;
+    let mut head = Head::default();
     let mut start = 0;
     loop {
         let end = start + bytes[start..].iter().position(|&byte| byte == b'\n')?;
         let line = &bytes[start..end];
+        if start == 0 {
+            let target = line.split(|&byte| byte == b' ').nth(1);
+            head.has_fragment = target.is_some_and(|target| target.contains(&b'#'));
+        }
         start = end + 1;
         let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
             head.has_bare_line_feed = true;
             line
         });
-        if !line.is_empty() {
-            is_begun = true;
-            head.has_length |= framing == Framing::Chunked && is_length(line);
-        } else if is_begun {
+        if line.is_empty() {
             return Some((head, start));
         }
+        head.has_length |= framing == Framing::Chunked && is_length(line);
     }
 }
 
@@ -223,7 +243,7 @@ impl Chunks {
 mod tests {
     use super::*;
 
-    const PLAIN: Head = Head { has_length: false, has_bare_line_feed: false };
+    const PLAIN: Head = Head { has_length: false, has_bare_line_feed: false, has_fragment: false };
 
     fn tape(pieces: &[&str]) -> Tape {
         let mut tape = Tape::new();
@@ -269,6 +289,14 @@ mod tests {
         }
         let other = "POST / HTTP/1.1\r\nX: Content-Length: 5\r\nX-Content-Length: 5\r\n\r\n";
         assert_eq!(tape(&[other]).take(Framing::Chunked), Some(PLAIN));
+    }
+
+    #[test]
+    fn a_fragment_is_seen_in_the_target_only() {
+        let seen = |head| tape(&[head]).take(Framing::Length(0)).unwrap().has_fragment;
+        assert!(seen("GET /# HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert!(seen("\r\nGET /?a#b HTTP/1.1\r\n\r\n"));
+        assert!(!seen("GET /%23 HTTP/1.1\r\nX: #\r\n\r\n"));
     }
 
     #[test]

@@ -52,9 +52,7 @@ impl Wire {
     pub(super) fn refuse(&mut self, problem: &Problem) {
         let request_id = service::new_request_id();
         self.instead = Some((raw_answer(problem, &request_id), 0));
-        let mut state = self.link.lock();
-        state.refused = Some(Refused { status: problem.status().as_u16(), request_id });
-        state.lingers = true;
+        self.link.lock().refused = Some(Refused { status: problem.status().as_u16(), request_id });
     }
 
     /// Sends what [`Self::refuse`] has made.
@@ -154,17 +152,14 @@ impl AsyncWrite for Wire {
         Pin::new(&mut this.stream).poll_flush(context)
     }
 
-    /// Says that nothing more will be sent, and where the peer may still be sending, reads
-    /// on for a while: closed at once, the system would take back what the peer has not read
-    /// of our answer (RFC 9112, section 9.6).
+    /// Says that nothing more will be sent, and reads on for a while until the peer says so
+    /// too: if it was still sending, the system of a connection closed at once would take
+    /// back what the peer has not read of our answer (RFC 9112, section 9.6).
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.is_shut {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
             this.is_shut = true;
-        }
-        if !this.link.lock().lingers {
-            return Poll::Ready(Ok(()));
         }
         this.link.lock().linger(clock::monotonic);
         let mut scratch = [0; 4096];

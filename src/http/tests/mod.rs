@@ -1,0 +1,404 @@
+//! The front over real sockets, spoken to in raw bytes, so that hostile ones can be sent.
+//!
+//! Every answer that a [`Client`] reads is checked for what all answers have, and a
+//! [`Front`] that ends checks that the API was told of each answer once, and of no other.
+
+mod access;
+mod answer;
+mod bodies;
+mod framing;
+mod heads;
+mod ordinary;
+mod random;
+mod stop;
+mod targets;
+mod time;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::link::Limits;
+use super::server::{FrontOptions, serve_within};
+use super::{Api, Call, Reply, Route, Seen};
+use answer::Answer;
+
+/// No event is waited for longer: it is missing then.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A limit that must not be reached in a test.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// More than the buffers of two sockets hold.
+const BIG_BYTES: usize = 32 << 20;
+
+/// What opens a front that has a token.
+const TOKEN: &str = "s3cret-token";
+
+const PING: &str = "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// How it is done, within [`PATIENCE`].
+async fn soon<T>(what: &str, done: impl Future<Output = T>) -> T {
+    match timeout(PATIENCE, done).await {
+        Ok(done) => done,
+        Err(_) => panic!("{what} did not come"),
+    }
+}
+
+/// A GET of `path` with further lines, each ending in CR LF.
+fn get(path: &str, lines: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")
+}
+
+/// A POST of JSON to where a body is taken.
+fn post(body: &str) -> String {
+    let length = body.len();
+    post_with(&format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"), body)
+}
+
+/// A POST with these lines, each ending in CR LF, and these bytes behind its head.
+fn post_with(lines: &str, body: &str) -> String {
+    format!("POST /api/v1/workflows/w/execute HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n{body}")
+}
+
+/// A POST whose body is in chunks, `chunks` being how they are written.
+fn chunked(chunks: &str) -> String {
+    post_with("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", chunks)
+}
+
+/// What the API was told of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    label: &'static str,
+    method: String,
+    path: String,
+    status: u16,
+    request_id: String,
+    remote: Option<SocketAddr>,
+}
+
+/// An API that answers with what it was asked, and remembers what it was told.
+///
+/// The workflow `big` has an answer of [`BIG_BYTES`]. Asked for the workflow `held`, it
+/// answers when it is let go.
+#[derive(Debug)]
+struct Echo {
+    told: Mutex<Vec<Told>>,
+    /// Some request was told of.
+    heard: Notify,
+    /// Requests for `held` that have come.
+    held: Semaphore,
+    /// Those that may be answered.
+    let_go: Semaphore,
+}
+
+impl Echo {
+    fn new() -> Self {
+        Self {
+            told: Mutex::new(Vec::new()),
+            heard: Notify::new(),
+            held: Semaphore::new(0),
+            let_go: Semaphore::new(0),
+        }
+    }
+}
+
+impl Api for Echo {
+    async fn call(&self, call: Call) -> Reply {
+        if let Route::Workflow { workflow_id } = &call.route {
+            match workflow_id.as_str() {
+                "big" => return Reply::new(StatusCode::OK, "text/plain", vec![b'x'; BIG_BYTES]),
+                "held" => {
+                    self.held.add_permits(1);
+                    self.let_go.acquire().await.unwrap().forget();
+                }
+                _ => {}
+            }
+        }
+        Reply::json(&json!({
+            "route": format!("{:?}", call.route),
+            "query": call.query,
+            "body": call.body.as_ref().map(|body| String::from_utf8_lossy(body)),
+            "request_id": call.request_id,
+        }))
+    }
+
+    fn done(&self, seen: &Seen<'_>) {
+        self.told.lock().unwrap().push(Told {
+            label: seen.route_label,
+            method: seen.method.to_owned(),
+            path: seen.path.to_owned(),
+            status: seen.status,
+            request_id: seen.request_id.to_owned(),
+            remote: seen.remote,
+        });
+        self.heard.notify_one();
+    }
+}
+
+/// How a [`Front`] is set up.
+struct Setup {
+    options: FrontOptions,
+    limits: Limits,
+}
+
+impl Setup {
+    /// Nobody needs a token, and no limit of time is reached.
+    fn new() -> Self {
+        Self {
+            options: FrontOptions {
+                allowed_hosts: Vec::new(),
+                token: None,
+                metrics_open: false,
+                max_connections: 64,
+            },
+            limits: Limits {
+                idle: NEVER,
+                head: NEVER,
+                body: NEVER,
+                write: NEVER,
+                // Only how long a client is waited for that has all it will get.
+                linger: Duration::from_secs(5),
+                idle_min: NEVER,
+                pause: Duration::from_millis(5),
+            },
+        }
+    }
+
+    async fn start(self) -> Front {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (api, stop) = (Arc::new(Echo::new()), CancellationToken::new());
+        let served =
+            serve_within(listener, self.options, Arc::clone(&api), stop.clone(), self.limits);
+        let task = tokio::spawn(served);
+        Front { address, api, stop, task, answered: Arc::default() }
+    }
+}
+
+/// A front that serves.
+struct Front {
+    address: SocketAddr,
+    api: Arc<Echo>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    /// Ids and states of the answers that clients have read.
+    answered: Arc<Mutex<Vec<(String, u16)>>>,
+}
+
+impl Front {
+    async fn start() -> Self {
+        Setup::new().start().await
+    }
+
+    async fn connect(&self) -> Client {
+        Client::new(TcpStream::connect(self.address).await.unwrap(), self)
+    }
+
+    /// A client that does not take much at a time.
+    async fn connect_narrow(&self) -> Client {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        Client::new(socket.connect(self.address).await.unwrap(), self)
+    }
+
+    /// The one answer to these bytes, after which the connection must be closed or kept.
+    async fn ask(&self, bytes: impl AsRef<[u8]>, then: Then) -> Answer {
+        let mut client = self.connect().await;
+        let answer = client.exchange(bytes).await;
+        match then {
+            Then::Closed => client.expect_closed().await,
+            Then::Kept => client.expect_kept().await,
+        }
+        answer
+    }
+
+    /// The answer to a request after which the connection is kept.
+    async fn ask_kept(&self, bytes: impl AsRef<[u8]>) -> Answer {
+        self.ask(bytes, Then::Kept).await
+    }
+
+    /// Sends bytes that must be refused with `status`, and nothing after them served.
+    async fn refuses(&self, bytes: impl AsRef<[u8]>, status: u16) -> Answer {
+        let answer = self.ask(&bytes, Then::Closed).await;
+        let sent = String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(200)]);
+        assert_eq!(answer.status, status, "{sent:?}: {answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{sent:?}");
+        answer
+    }
+
+    /// Asserts that another client is served just now.
+    async fn expect_served(&self) {
+        self.connect().await.expect_kept().await;
+    }
+
+    /// Waits until it was told of an answer.
+    async fn told(&self, answer: &Answer) -> Told {
+        self.told_where(|told| told.request_id == answer.id()).await
+    }
+
+    async fn told_where(&self, is_it: impl Fn(&Told) -> bool) -> Told {
+        let found = async {
+            loop {
+                let found = self.api.told.lock().unwrap().iter().find(|told| is_it(told)).cloned();
+                match found {
+                    Some(told) => return told,
+                    None => self.api.heard.notified().await,
+                }
+            }
+        };
+        soon("word of a request", found).await
+    }
+
+    /// Stops it, and asserts that it was told of each answer that was read, and of those in
+    /// `unread`, and that there was no other.
+    async fn end_with(self, unread: &[(&str, u16)]) {
+        self.stop.cancel();
+        soon("the end of the front", self.task).await.unwrap();
+        let mut told = self.api.told.lock().unwrap().clone();
+        for answered in self.answered.lock().unwrap().drain(..) {
+            let at = told.iter().position(|told| {
+                (told.request_id.as_str(), told.status) == (&answered.0, answered.1)
+            });
+            let at = at.unwrap_or_else(|| panic!("nothing was told of {answered:?}: {told:?}"));
+            told.remove(at);
+        }
+        let mut told: Vec<_> = told.iter().map(|told| (told.label, told.status)).collect();
+        let mut unread = unread.to_vec();
+        told.sort_unstable();
+        unread.sort_unstable();
+        assert_eq!(told, unread, "told, but never read");
+    }
+
+    async fn end(self) {
+        self.end_with(&[]).await;
+    }
+}
+
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Closed,
+    Kept,
+}
+
+/// One connection, seen from its other end.
+struct Client {
+    reader: OwnedReadHalf,
+    writer: OwnedWriteHalf,
+    /// Read, and not yet part of an answer.
+    unread: Vec<u8>,
+    answered: Arc<Mutex<Vec<(String, u16)>>>,
+}
+
+impl Client {
+    fn new(stream: TcpStream, front: &Front) -> Self {
+        stream.set_nodelay(true).unwrap();
+        let (reader, writer) = stream.into_split();
+        Self { reader, writer, unread: Vec::new(), answered: Arc::clone(&front.answered) }
+    }
+
+    /// Sends bytes. Whether the server still takes them is seen by what it answers.
+    async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = soon("room for bytes", self.writer.write_all(bytes.as_ref())).await;
+    }
+
+    /// Says that nothing more will be sent.
+    async fn finish(&mut self) {
+        self.writer.shutdown().await.unwrap();
+    }
+
+    /// Goes away without a word.
+    fn abort(self) {
+        let stream = self.reader.reunite(self.writer).unwrap();
+        stream.set_zero_linger().unwrap();
+    }
+
+    /// Sends bytes and reads an answer while they go.
+    async fn exchange(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+        let answer = {
+            let receive = read_answer(&mut self.reader, &mut self.unread, true);
+            tokio::pin!(receive);
+            let sent = self.writer.write_all(bytes.as_ref());
+            let both = async {
+                tokio::select! {
+                    answer = &mut receive => answer,
+                    _ = sent => receive.await,
+                }
+            };
+            soon("an answer", both).await
+        };
+        self.note(answer)
+    }
+
+    /// Reads an answer.
+    async fn answer(&mut self) -> Answer {
+        self.read(true).await
+    }
+
+    /// Reads an answer to HEAD.
+    async fn bodiless_answer(&mut self) -> Answer {
+        self.read(false).await
+    }
+
+    async fn read(&mut self, has_body: bool) -> Answer {
+        let answer = read_answer(&mut self.reader, &mut self.unread, has_body);
+        let answer = soon("an answer", answer).await;
+        self.note(answer)
+    }
+
+    fn note(&self, answer: Answer) -> Answer {
+        answer.check();
+        if !answer.is_interim() {
+            let seen = (answer.id().to_owned(), answer.status);
+            self.answered.lock().unwrap().push(seen);
+        }
+        answer
+    }
+
+    /// Reads what still comes, up to the end of the connection.
+    async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.unread);
+        // A reset is an end as well.
+        let _ = soon("the end of the connection", self.reader.read_to_end(&mut rest)).await;
+        rest
+    }
+
+    /// Asserts that nothing more comes, and the connection is closed.
+    async fn expect_closed(&mut self) {
+        let rest = self.rest().await;
+        assert!(rest.is_empty(), "more came: {}", String::from_utf8_lossy(&rest));
+    }
+
+    /// Asserts that a further request is answered, and nothing comes before that.
+    async fn expect_kept(&mut self) {
+        self.send(get("/api/v1/ping", &format!("Authorization: Bearer {TOKEN}\r\n"))).await;
+        let answer = self.answer().await;
+        assert_eq!((answer.status, answer.json()["route"].as_str()), (200, Some("Ping")));
+        assert!(self.unread.is_empty(), "more came: {}", String::from_utf8_lossy(&self.unread));
+    }
+}
+
+async fn read_answer(reader: &mut OwnedReadHalf, unread: &mut Vec<u8>, has_body: bool) -> Answer {
+    loop {
+        if let Some((answer, length)) = Answer::parse(unread, has_body) {
+            unread.drain(..length);
+            return answer;
+        }
+        let read = reader.read_buf(unread).await;
+        if !matches!(read, Ok(1..)) {
+            panic!("no answer ({read:?}), but {:?}", String::from_utf8_lossy(unread));
+        }
+    }
+}
