@@ -86,7 +86,7 @@ fn recover(path: &Path, folder: &Path) -> Result<f64, Failure> {
     let begin = Instant::now();
     let which = Which::Kind(OwnerKind::Exec);
     let cancel = Cancel::default();
-    runtime()?.block_on(recovery::recover(&supervisor, &which, &watcher, &cancel))?;
+    runtime()?.block_on(recovery::recover(&supervisor, &which, SIDE_BY_SIDE, &watcher, &cancel))?;
     let rate = EXECUTIONS as f64 / begin.elapsed().as_secs_f64();
     match count.0.load(Ordering::Relaxed) {
         EXECUTIONS => Ok(rate),

@@ -23,6 +23,7 @@ pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
         retention,
         queue_capacity: 10_000,
         busy_timeout: Duration::from_secs(60),
+        commits: None,
     }
 }
 

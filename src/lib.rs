@@ -8,7 +8,8 @@
 //! - [`workflow`]: documents, the state machine, the engine that drives it
 //! - [`repository`]: the database; nothing else speaks SQL
 //! - [`catalogue`]: the workflows of a folder, watched
-//! - [`http`]: the API of the daemon; [`log`]: what it tells
+//! - [`http`]: the API of the daemon; [`log`], [`metrics`]: what it tells of itself;
+//!   [`spool`]: written by a thread of its own
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -23,8 +24,10 @@ pub mod diagnosis;
 pub mod exit;
 pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod repository;
 pub mod settings;
+pub mod spool;
 pub mod terminal;
 pub mod timestamp;
 pub mod units;

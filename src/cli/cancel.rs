@@ -108,7 +108,7 @@ fn wait(
 fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
     let observer = terminal::progress::observer(&context.ui, false);
     let (result, _) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, execution_id, &observer, cancel).await
+        recovery::recover_one(supervisor, execution_id, |_| observer, cancel).await
     })?;
     match result? {
         Some(Err(error)) => Err(foreground::gave_up(&error, execution_id)),

@@ -62,6 +62,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             retention: None,
             queue_capacity: 1,
             busy_timeout: BUSY_TIMEOUT,
+            commits: None,
         },
     )?;
     let plan = plan(&Reader::open(&database)?)?;

@@ -62,7 +62,7 @@ fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, Cl
     let session = Session::open(context)?;
     let observer = terminal::progress::observer(&context.ui, verbose);
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, execution_id, &observer, cancel).await
+        recovery::recover_one(supervisor, execution_id, |_| Arc::clone(&observer), cancel).await
     })?;
     drop(observer);
     // Another process was faster.
@@ -114,7 +114,14 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let watcher: Arc<dyn Watcher> = Arc::clone(&progress) as Arc<dyn Watcher>;
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover(supervisor, &Which::Kind(OwnerKind::Exec), &watcher, cancel).await
+        recovery::recover(
+            supervisor,
+            &Which::Kind(OwnerKind::Exec),
+            recovery::SIDE_BY_SIDE,
+            &watcher,
+            cancel,
+        )
+        .await
     })?;
     drop(watcher);
     let closed = session.close();

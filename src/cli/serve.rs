@@ -49,6 +49,9 @@ pub struct Args {
     /// How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
+    /// Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
     #[command(flatten)]
     pub(super) storage: StorageArgs,
 }
@@ -67,6 +70,7 @@ struct Options {
     front: FrontOptions,
     workflows: Option<PathBuf>,
     workdir: String,
+    access_log: Option<PathBuf>,
     definitions: Definitions,
     max_in_flight: usize,
     drain_timeout: std::time::Duration,
@@ -111,6 +115,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         },
         workflows: args.workflows.clone(),
         workdir: workdir(args.workdir.as_deref())?,
+        access_log: args.access_log.clone(),
         definitions,
         max_in_flight: args.max_in_flight,
         drain_timeout: args.drain_timeout.duration(),

@@ -130,6 +130,7 @@ fn options(context: &Context, retention: Option<u64>) -> Result<WriterOptions, C
         retention,
         queue_capacity: QUEUE_CAPACITY,
         busy_timeout: context.settings.store_timeout()?,
+        commits: None,
     })
 }
 

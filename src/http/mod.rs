@@ -12,7 +12,7 @@
 //! - `tape`: the head of a request as it was sent
 //! - `service`: one request from its head to its reply
 //! - [`access`], [`route`], [`query`], [`body`]: the rules, without a socket
-//! - [`reply`], [`problem`]: what goes back
+//! - [`reply`], [`problem`]: what goes back; [`access_log`]: what is kept of it
 //!
 //! Nothing here knows the command line or a terminal.
 
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 
 pub mod access;
+pub mod access_log;
 pub mod body;
 pub mod connection;
 mod link;

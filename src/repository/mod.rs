@@ -42,7 +42,7 @@ pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};
 pub use slot::{Slot, Stored};
 pub use takeover::{CancelRequest, OwnerCount, TakenOver, Which};
-pub use writer::{Health, Writer, WriterOptions};
+pub use writer::{CommitObserver, Health, Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

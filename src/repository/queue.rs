@@ -21,6 +21,8 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 struct State<T> {
     slots: VecDeque<Arc<Slot>>,
+    /// How often a slot found no room.
+    refusals: u64,
     tasks: VecDeque<T>,
     closed: bool,
     /// The writer waits for `wake`; waking it otherwise is a wasted system call.
@@ -38,8 +40,13 @@ pub(super) struct Next<T> {
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let state =
-            State { slots: VecDeque::new(), tasks: VecDeque::new(), closed: false, asleep: false };
+        let state = State {
+            slots: VecDeque::new(),
+            refusals: 0,
+            tasks: VecDeque::new(),
+            closed: false,
+            asleep: false,
+        };
         Self { capacity, state: Mutex::new(state), wake: Condvar::new() }
     }
 
@@ -56,6 +63,7 @@ impl<T> Queue<T> {
         }
         if state.slots.len() >= self.capacity {
             slot.unmark_queued();
+            state.refusals += 1;
             return false;
         }
         state.slots.push_back(Arc::clone(slot));
@@ -125,6 +133,11 @@ impl<T> Queue<T> {
     /// How many slots wait.
     pub(super) fn len(&self) -> usize {
         self.lock().slots.len()
+    }
+
+    /// How often a slot found no room.
+    pub(super) fn refusals(&self) -> u64 {
+        self.lock().refusals
     }
 
     fn wake(&self, state: MutexGuard<'_, State<T>>) {

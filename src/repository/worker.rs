@@ -295,8 +295,12 @@ impl Worker {
         if batch.is_empty() {
             return Ok(());
         }
+        let began = clock::monotonic();
         match self.commit(&batch) {
             Ok(outcomes) => {
+                if let Some(observer) = &self.options.commits {
+                    observer.committed(batch.len(), began.elapsed());
+                }
                 for (item, outcome) in batch.into_iter().zip(outcomes) {
                     match outcome {
                         Ok(written) => {

@@ -21,7 +21,7 @@ use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
 
 /// How a writer works.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct WriterOptions {
     /// What a commit outlives.
     pub durability: Durability,
@@ -32,6 +32,14 @@ pub struct WriterOptions {
     /// How long other processes may hold the database while it is opened or purged. A
     /// commit that waits longer than a moment is a failure already, and is tried again.
     pub busy_timeout: Duration,
+    /// Who is told of each commit.
+    pub commits: Option<Arc<dyn CommitObserver>>,
+}
+
+/// Whoever wants to know of commits. Called from the writer's thread, which waits.
+pub trait CommitObserver: fmt::Debug + Send + Sync {
+    /// A transaction with changes of so many executions is durable, and what that took.
+    fn committed(&self, executions: usize, took: Duration);
 }
 
 /// Whether the database takes what is recorded.
@@ -75,13 +83,14 @@ impl Writer {
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
         let connection = connection::open_writable(path, options.durability, options.busy_timeout)?;
         let queue = Arc::new(Queue::new(options.queue_capacity));
+        let busy_timeout = options.busy_timeout;
         let (health_sender, health) = watch::channel(Health::Working);
         let mut worker = Worker::new(path, connection, options, Arc::clone(&queue), health_sender)?;
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self { queue, health, thread: Some(thread), busy_timeout: options.busy_timeout })
+        Ok(Self { queue, health, thread: Some(thread), busy_timeout })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -96,6 +105,12 @@ impl Writer {
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.queue.len()
+    }
+
+    /// How often an execution found no room in the queue.
+    #[must_use]
+    pub fn queue_refusals(&self) -> u64 {
+        self.queue.refusals()
     }
 
     /// Follows whether the database works.

@@ -186,6 +186,15 @@ impl Settings {
         Ok(Some(token).filter(|token| !token.is_empty()))
     }
 
+    /// The upper bounds of the histogram of step durations, seconds, rising.
+    ///
+    /// # Errors
+    /// For a list that is none.
+    pub fn step_duration_buckets(&self) -> Result<Vec<f64>, SettingsError> {
+        let (value, _) = self.value_or_default("WORKFLOW_STEP_DURATION_BUCKETS")?;
+        Ok(value.split(',').filter_map(|bound| bound.trim().parse().ok()).collect())
+    }
+
     /// How much the daemon logs.
     ///
     /// # Errors

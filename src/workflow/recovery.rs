@@ -15,7 +15,7 @@ use super::runner::leftover::{self, Origin};
 use super::supervisor::Supervisor;
 use crate::repository::{StoreError, TakenOver, Which};
 
-/// How many executions are run side by side.
+/// How many executions `wfx recover` runs side by side.
 pub const SIDE_BY_SIDE: usize = 32;
 /// How many are taken over at a time: bounds memory, and spares looks at all processes.
 const BATCH: usize = 256;
@@ -41,6 +41,11 @@ pub trait Watcher: Send + Sync {
     fn recovered(&self, recovered: &Recovered);
     /// The store fails, and why; `None` when it works again. Told by each execution.
     fn store_failing(&self, error: Option<&str>);
+    /// Who is told of the steps of an execution; without one, only
+    /// [`Self::store_failing`] is.
+    fn observer(&self, _taken: &TakenOver) -> Option<Arc<dyn Observer>> {
+        None
+    }
 }
 
 /// What is told of the steps of many executions: only what concerns all of them.
@@ -56,7 +61,7 @@ impl Observer for StoreReports {
     }
 }
 
-/// Goes on with `which` executions until none is left, or `cancel` is asked for: then
+/// Goes on with `which` executions, so many side by side, until none is left, or `cancel` is asked for: then
 /// those that run are cancelled, and the others stay for another time.
 ///
 /// # Errors
@@ -64,10 +69,11 @@ impl Observer for StoreReports {
 pub async fn recover(
     supervisor: &Arc<Supervisor>,
     which: &Which,
+    side_by_side: usize,
     watcher: &Arc<dyn Watcher>,
     cancel: &Cancel,
 ) -> Result<(), StoreError> {
-    let observer: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
+    let store_reports: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
     let mut waiting: VecDeque<TakenOver> = VecDeque::new();
     let mut running = JoinSet::new();
     let mut more = true;
@@ -90,10 +96,10 @@ pub async fn recover(
                 }
             }
         }
-        while running.len() < SIDE_BY_SIDE && !cancel.gently.is_cancelled() {
+        while running.len() < side_by_side && !cancel.gently.is_cancelled() {
             let Some(taken) = waiting.pop_front() else { break };
             let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
-            let observer = Arc::clone(&observer);
+            let observer = watcher.observer(&taken).unwrap_or_else(|| Arc::clone(&store_reports));
             let cancel = cancel.clone();
             running.spawn(async move {
                 let recovered = Recovered {
@@ -132,14 +138,17 @@ pub async fn recover(
 pub async fn recover_one(
     supervisor: &Supervisor,
     execution_id: &str,
-    observer: &Arc<dyn Observer>,
+    observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,
     cancel: &Cancel,
 ) -> Result<Option<Result<ExecutionStatus, RunError>>, StoreError> {
     let which = Which::One(execution_id.to_owned());
     let taken = supervisor.take_over(which, 1).await?;
     leftover::end(&origins(&taken)).await;
     match taken.into_iter().next() {
-        Some(taken) => Ok(Some(supervisor.resume(taken, observer, cancel).await)),
+        Some(taken) => {
+            let observer = observer(&taken);
+            Ok(Some(supervisor.resume(taken, &observer, cancel).await))
+        }
         None => Ok(None),
     }
 }

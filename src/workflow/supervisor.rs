@@ -31,7 +31,7 @@ pub struct Supervisor {
     owner: String,
     places: usize,
     running: Mutex<Running>,
-    /// Those that were submitted.
+    /// Those that were submitted or resumed.
     tasks: TaskTracker,
 }
 
@@ -154,7 +154,9 @@ impl Supervisor {
                 let execution =
                     Execution::resumed(Arc::new(plan), self.places, self.owner.clone(), recorded);
                 let own = self.enter(&execution, cancel);
-                self.drive(execution, Event::Resume { cancelled }, observer, &own, None).await
+                let begin = Event::Resume { cancelled };
+                let driven = self.drive(execution, begin, observer, &own, None);
+                self.tasks.track_future(driven).await
             }
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");

@@ -16,18 +16,20 @@ use super::Options;
 use crate::catalogue::{Catalogue, Event, What};
 use crate::clock;
 use crate::exit::Exit;
-use crate::http::resources::{Observers, Readers, Resources};
+use crate::http::access_log::AccessLog;
+use crate::http::resources::{Observed, Readers, Resources};
 use crate::http::server;
 use crate::log;
-use crate::repository::Which;
+use crate::metrics::Metrics;
 use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::writer::{Writer, WriterOptions};
+use crate::repository::{Health, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
 use crate::workflow::recovery::{self, Recovered, Watcher};
-use crate::workflow::report::{Observer, Report};
+use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Supervisor;
 
 /// How often executions of daemons that died are looked for.
@@ -48,6 +50,12 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
     };
     let _log = log::start(&context.settings.log_level()?)
         .map_err(|error| environment("start the thread that logs", error))?;
+    let access_log = match &options.access_log {
+        Some(target) => Some(AccessLog::start(target).map_err(|error| {
+            environment(&format!("open the access log {}", target.display()), error)
+        })?),
+        None => None,
+    };
     let catalogue = Arc::new(catalogue(options.workflows.as_deref())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -58,6 +66,10 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
         .block_on(TcpListener::bind(&options.addresses[..]))
         .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), error))?;
     let database = context.settings.database()?;
+    let metrics = Metrics::new(&context.settings.step_duration_buckets()?).map_err(|error| {
+        CliError::new(Exit::Environment, format!("cannot set up the metrics: {error}"))
+    })?;
+    let metrics = Arc::new(metrics);
     let writer = Arc::new(Writer::open(
         &database,
         WriterOptions {
@@ -65,6 +77,7 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
             retention: context.settings.retention()?,
             queue_capacity: options.max_in_flight,
             busy_timeout: BUSY_TIMEOUT,
+            commits: Some(Arc::clone(&metrics) as _),
         },
     )?);
     liveness::await_dying(&database);
@@ -91,7 +104,7 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
         workdir: options.workdir.clone(),
         max_in_flight: options.max_in_flight,
         draining: CancellationToken::new(),
-        observers: Observers(Box::new(|_| Arc::new(Silent))),
+        observed: Observed { metrics, access_log },
     });
     let daemon = Daemon { options, owner, supervisor, writer, catalogue, resources };
     daemon.serve(runtime, listener)
@@ -128,7 +141,8 @@ impl Daemon {
                     cancelling.cancel_own(&execution_id);
                 }
             });
-            tokio::spawn(recover_again_and_again(Arc::clone(&supervisor), draining.clone()));
+            tokio::spawn(tell_of_store(writer.health()));
+            tokio::spawn(recover_again_and_again(Arc::clone(&resources)));
             if options.workflows.is_some() {
                 tokio::spawn(rescan_again_and_again(catalogue, draining.clone()));
             }
@@ -193,15 +207,35 @@ impl Signals {
     }
 }
 
-async fn recover_again_and_again(supervisor: Arc<Supervisor>, draining: CancellationToken) {
-    let watcher: Arc<dyn Watcher> = Arc::new(RecoveryLog);
+/// Logs when the database begins to fail and when it works again.
+async fn tell_of_store(mut health: tokio::sync::watch::Receiver<Health>) {
+    let mut was_failing = false;
+    while health.changed().await.is_ok() {
+        let failing = match &*health.borrow_and_update() {
+            Health::Failing { error } => Some(error.to_string()),
+            Health::Working => None,
+        };
+        match &failing {
+            Some(error) if !was_failing => tracing::error!(error, "the database fails"),
+            None if was_failing => tracing::info!("the database works again"),
+            _ => {}
+        }
+        was_failing = failing.is_some();
+    }
+}
+
+async fn recover_again_and_again(resources: Arc<Resources>) {
+    let draining = resources.draining.clone();
+    let watcher: Arc<dyn Watcher> = Arc::new(RecoveryLog(Arc::clone(&resources)));
     loop {
-        let (supervisor, watcher) = (Arc::clone(&supervisor), Arc::clone(&watcher));
+        let (resources, watcher) = (Arc::clone(&resources), Arc::clone(&watcher));
         // What was taken over runs on while the next look is due.
         tokio::spawn(async move {
             let which = Which::Kind(OwnerKind::Serve);
+            let (supervisor, all) = (&resources.supervisor, resources.max_in_flight);
             let cancel = Cancel::default();
-            if let Err(error) = recovery::recover(&supervisor, &which, &watcher, &cancel).await {
+            let recovered = recovery::recover(supervisor, &which, all, &watcher, &cancel).await;
+            if let Err(error) = recovered {
                 tracing::warn!(%error, "cannot take over executions of daemons that died");
             }
         });
@@ -238,7 +272,7 @@ async fn keep_watchdog_quiet() {
     }
 }
 
-struct RecoveryLog;
+struct RecoveryLog(Arc<Resources>);
 
 impl Watcher for RecoveryLog {
     fn ended_processes(&self, count: usize) {
@@ -253,18 +287,14 @@ impl Watcher for RecoveryLog {
         }
     }
 
-    fn store_failing(&self, error: Option<&str>) {
-        match error {
-            Some(error) => tracing::warn!(error, "the database fails"),
-            None => tracing::info!("the database works again"),
-        }
+    /// It is told for all executions at once.
+    fn store_failing(&self, _error: Option<&str>) {}
+
+    fn observer(&self, taken: &TakenOver) -> Option<Arc<dyn Observer>> {
+        let execution = &taken.execution;
+        self.0.observed.metrics.recovered();
+        Some(self.0.observed.of_execution(&execution.execution_id, &execution.workflow_id))
     }
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn report(&self, _report: &Report<'_>) {}
 }
 
 fn catalogue(folder: Option<&Path>) -> Result<Catalogue, CliError> {

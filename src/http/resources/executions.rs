@@ -1,5 +1,7 @@
 //! Executions: shown, listed, ended.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -7,7 +9,7 @@ use serde_json::json;
 use super::readers::Found;
 use super::{Query, Resources};
 use crate::http::{Problem, Reply};
-use crate::repository::{CancelRequest, ListFilter, Listing};
+use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::recovery;
@@ -109,10 +111,11 @@ impl Resources {
     /// Ends an execution whose process is dead; one that has an owner is left to it.
     fn settle(&self, execution_id: &str) {
         let (supervisor, id) = (self.supervisor.clone(), execution_id.to_owned());
-        let observer = (self.observers.0)("");
+        let metrics = Arc::clone(&self.observed.metrics);
         tokio::spawn(async move {
+            let counted = |taken: &TakenOver| metrics.observer(&taken.execution.workflow_id);
             // What fails here stays for the recovery, which finds the request.
-            let _ = recovery::recover_one(&supervisor, &id, &observer, &Cancel::default()).await;
+            let _ = recovery::recover_one(&supervisor, &id, counted, &Cancel::default()).await;
         });
     }
 }

@@ -127,13 +127,13 @@ impl Resources {
             );
             return Err(Problem::unavailable(detail, RETRY_AFTER));
         }
-        let observer = (self.observers.0)(&snapshot.definition.id);
         let plan = self.supervisor.plan(snapshot, replay_of.clone()).map_err(|cycle| {
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!("the steps wait for each other: {cycle}"),
             )
         })?;
+        let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
         let submitted = self.supervisor.submit(plan, observer);
         let execution_id = submitted.execution_id;
         // An end without a launch is told below.

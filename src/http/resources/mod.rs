@@ -2,6 +2,7 @@
 
 mod executions;
 mod launch;
+mod observe;
 mod readers;
 mod ready;
 mod workflows;
@@ -21,9 +22,9 @@ use crate::repository::StoreError;
 use crate::repository::writer::Writer;
 use crate::workflow::memory::Memory;
 use crate::workflow::period::Period;
-use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Supervisor;
 
+pub use observe::Observed;
 pub use readers::Readers;
 
 /// Who may define what is run.
@@ -56,20 +57,8 @@ pub struct Resources {
     pub max_in_flight: usize,
     /// Cancelled when nothing new is taken.
     pub draining: CancellationToken,
-    /// Makes who is told of the steps of an execution of a workflow.
-    pub observers: Observers,
-}
-
-/// Gives who is told of the steps of an execution, by its workflow.
-pub type Observe = dyn Fn(&str) -> Arc<dyn Observer> + Send + Sync;
-
-/// Makes who is told of the steps of an execution of a workflow.
-pub struct Observers(pub Box<Observe>);
-
-impl std::fmt::Debug for Observers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Observers")
-    }
+    /// Who is told of what happens.
+    pub observed: Observed,
 }
 
 impl Api for Resources {
@@ -80,7 +69,7 @@ impl Api for Resources {
             Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
             Route::Healthz => Ok(ready::health()),
             Route::Readyz => Ok(self.ready()),
-            Route::Metrics => Err(Problem::not_found("there are no metrics yet")),
+            Route::Metrics => self.metrics().await,
             Route::Slo => Err(Problem::not_found("there is no SLO monitoring yet")),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
@@ -94,7 +83,9 @@ impl Api for Resources {
         outcome.unwrap_or_else(Reply::from)
     }
 
-    fn done(&self, _seen: &Seen<'_>) {}
+    fn done(&self, seen: &Seen<'_>) {
+        self.observed.request(seen);
+    }
 }
 
 /// The query of a request: known keys, each once.

@@ -413,7 +413,7 @@ fn nobody_else_may_have_it_meanwhile() {
         holder.execute_batch(SAMPLE).unwrap();
         let before = dump(&holder);
         holder.execute_batch(hold).unwrap();
-        let error = Writer::open(&place.path, hurried).unwrap_err();
+        let error = Writer::open(&place.path, hurried.clone()).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Locked, "{hold}: {error}");
         assert!(error.hint().is_some());
         assert_eq!(dump(&holder), before);

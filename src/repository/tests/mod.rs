@@ -58,6 +58,7 @@ fn options() -> WriterOptions {
         retention: None,
         queue_capacity: 4096,
         busy_timeout: Duration::from_secs(5),
+        commits: None,
     }
 }
 

@@ -158,7 +158,7 @@ fn what_has_ended_never_changes() {
 fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     let place = Place::new();
     let mut options = WriterOptions { retention: Some(3), ..options() };
-    let writer = Writer::open(&place.path, options).unwrap();
+    let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "pending", ExecutionStatus::Pending, 0);
     store(&writer, "running", ExecutionStatus::Running, 0);
     for second in [5, 1, 4, 2, 3, 9, 8] {
@@ -170,14 +170,14 @@ fn retention_keeps_those_that_completed_last_and_all_unfinished() {
 
     // More than one transaction deletes.
     options.retention = None;
-    let writer = Writer::open(&place.path, options).unwrap();
+    let writer = Writer::open(&place.path, options.clone()).unwrap();
     let slots = slots(1500);
     for slot in &slots {
         assert!(writer.enqueue(slot));
     }
     writer.close().unwrap();
     options.retention = Some(2);
-    let writer = Writer::open(&place.path, options).unwrap();
+    let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "last", ExecutionStatus::Success, 20);
     writer.close().unwrap();
     assert_eq!(ids(&place), ["pending", "running", "at-9", "last"]);

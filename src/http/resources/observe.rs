@@ -1,0 +1,96 @@
+//! What is kept of each request that is answered: metrics, a line in the access log.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+
+use super::{Resources, fault};
+use crate::http::access_log::AccessLog;
+use crate::http::{Problem, Reply, Seen};
+use crate::metrics::{self, Metrics, Snapshot};
+use crate::repository::Health;
+use crate::workflow::record::ExecutionStatus;
+use crate::workflow::report::{Observer, Report};
+
+/// Who is told of each request.
+#[derive(Debug)]
+pub struct Observed {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where requests are logged.
+    pub access_log: Option<AccessLog>,
+}
+
+/// The routes by which others watch the daemon, which say nothing of how it serves; and what
+/// came without a head that could be read.
+const NOT_SERVED: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
+impl Observed {
+    /// Who is told of an execution of a workflow.
+    #[must_use]
+    pub fn of_execution(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer> {
+        Arc::new(OfExecution {
+            counted: self.metrics.observer(workflow_id),
+            execution_id: execution_id.to_owned(),
+            workflow_id: workflow_id.to_owned(),
+        })
+    }
+
+    pub(super) fn request(&self, seen: &Seen<'_>) {
+        if seen.status >= 500 {
+            let Seen { route_label: route, status, request_id, .. } = *seen;
+            tracing::warn!(request_id, route, status, "a request failed");
+        }
+        self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
+        if let Some(log) = &self.access_log {
+            let counts = seen.method != "-" && !NOT_SERVED.contains(&seen.route_label);
+            log.log(seen, counts);
+        }
+    }
+}
+
+/// Counts what happens to an execution, and logs its end if somebody should look at it.
+struct OfExecution {
+    counted: Arc<dyn Observer>,
+    execution_id: String,
+    workflow_id: String,
+}
+
+impl Observer for OfExecution {
+    fn report(&self, report: &Report<'_>) {
+        self.counted.report(report);
+        let Self { execution_id, workflow_id, .. } = self;
+        if let Report::ExecutionEnded { status, error, .. } = *report {
+            match status {
+                ExecutionStatus::Failed | ExecutionStatus::Interrupted => {
+                    tracing::warn!(execution_id, workflow_id, error, "an execution ended {status}");
+                }
+                _ => tracing::debug!(execution_id, workflow_id, "an execution ended {status}"),
+            }
+        }
+    }
+}
+
+impl Resources {
+    /// All metrics, as Prometheus reads them.
+    pub(super) async fn metrics(&self) -> Result<Reply, Problem> {
+        let (loaded, broken) = self.catalogue.counts();
+        let now = Snapshot {
+            running: self.supervisor.in_flight(),
+            unstored: self.memory.len(),
+            queue_depth: self.writer.queue_depth(),
+            queue_refusals: self.writer.queue_refusals(),
+            is_store_up: matches!(*self.writer.health().borrow(), Health::Working),
+            workflows_loaded: loaded,
+            workflows_broken: broken,
+        };
+        let metrics = Arc::clone(&self.observed.metrics);
+        // Thousands of histograms take a while to write.
+        let text = tokio::task::spawn_blocking(move || metrics.encode(&now)).await;
+        match text {
+            Ok(Ok(text)) => Ok(Reply::new(StatusCode::OK, metrics::CONTENT_TYPE, text)),
+            Ok(Err(error)) => Err(fault(&error.to_string())),
+            Err(error) => Err(fault(&error.to_string())),
+        }
+    }
+}

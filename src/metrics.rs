@@ -1,0 +1,418 @@
+//! Every metric of the daemon, declared once, in the text format of Prometheus
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//!
+//! What grows with what clients or documents name is bounded: past the cap a workflow, a
+//! step or a method is counted as [`OTHER`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::repository::CommitObserver;
+use crate::workflow::record::{ExecutionStatus, StepStatus};
+use crate::workflow::report::{Observer, Report};
+
+/// Stands for every name beyond the cap.
+pub const OTHER: &str = "_other";
+/// The most pairs of a workflow and a step that are told apart.
+const STEPS_MAX: usize = 2_000;
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
+/// Of requests: from a ping to what waits for a disk.
+const REQUEST_SECONDS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Of commits: from a fast disk to one that hardly answers.
+const COMMIT_SECONDS: [f64; 12] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
+const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// Every collector.
+pub struct Metrics {
+    registry: Registry,
+    step_duration: HistogramVec,
+    step_errors: IntCounterVec,
+    executions: IntCounterVec,
+    started: IntCounter,
+    running: IntGauge,
+    unstored: IntGauge,
+    queue_depth: IntGauge,
+    queue_refusals: IntCounter,
+    store_up: IntGauge,
+    commit_duration: Histogram,
+    commit_batch: Histogram,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    workflows: IntGaugeVec,
+    recovered: IntCounter,
+    steps: RwLock<Steps>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// The collectors of steps that were seen, by workflow and name.
+#[derive(Default)]
+struct Steps {
+    of: HashMap<String, HashMap<String, StepMetrics>>,
+    count: usize,
+}
+
+#[derive(Clone)]
+struct StepMetrics {
+    duration: Histogram,
+    errors: IntCounter,
+}
+
+/// What is only known when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    /// Executions that run here, or have ended and are not stored.
+    pub running: usize,
+    /// Executions that no commit holds yet.
+    pub unstored: usize,
+    /// Executions that wait for the writer.
+    pub queue_depth: usize,
+    /// How often one found no room there, since the start.
+    pub queue_refusals: u64,
+    /// Whether the last commit succeeded.
+    pub is_store_up: bool,
+    /// Workflow files that are loaded.
+    pub workflows_loaded: usize,
+    /// Workflow files that are broken.
+    pub workflows_broken: usize,
+}
+
+impl Metrics {
+    /// All collectors at zero; the step durations in `buckets`, seconds.
+    ///
+    /// # Errors
+    /// For two of one name or bad buckets.
+    pub fn new(buckets: &[f64]) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let on = &registry;
+        let metrics = Self {
+            step_duration: histograms(
+                on,
+                (
+                    "workflow_step_duration_seconds",
+                    "How long steps took, from first attempt to end.",
+                ),
+                buckets,
+                &["workflow_id", "step_name"],
+            )?,
+            step_errors: counters(
+                on,
+                ("workflow_step_errors_total", "Steps that ended failed or interrupted."),
+                &["workflow_id", "step_name"],
+            )?,
+            executions: counters(
+                on,
+                ("wfx_executions_total", "Executions that ended, by the state they ended in."),
+                &["status"],
+            )?,
+            started: counter(on, ("wfx_executions_started_total", "Executions that began."))?,
+            running: gauge(
+                on,
+                ("wfx_executions_running", "Executions that run, or ended and are not stored."),
+            )?,
+            unstored: gauge(
+                on,
+                ("wfx_executions_unstored", "Executions that run or ended and no commit holds."),
+            )?,
+            queue_depth: gauge(
+                on,
+                ("wfx_store_queue_depth", "Executions that wait for the next commit."),
+            )?,
+            queue_refusals: counter(
+                on,
+                ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
+            )?,
+            store_up: gauge(on, ("wfx_store_up", "1 while the database takes commits, else 0."))?,
+            commit_duration: histogram(
+                on,
+                ("wfx_store_commit_duration_seconds", "How long commits took."),
+                &COMMIT_SECONDS,
+            )?,
+            commit_batch: histogram(
+                on,
+                ("wfx_store_commit_batch_size", "Executions with changes in one commit."),
+                &BATCH_SIZES,
+            )?,
+            requests: counters(
+                on,
+                ("wfx_http_requests_total", "Requests that were answered."),
+                &["route", "method", "status"],
+            )?,
+            request_duration: histograms(
+                on,
+                ("wfx_http_request_duration_seconds", "From the head of requests to their answer."),
+                &REQUEST_SECONDS,
+                &["route"],
+            )?,
+            workflows: {
+                let options = Opts::new(
+                    "wfx_workflow_files",
+                    "Workflow files, loaded as they are or broken.",
+                );
+                registered(on, IntGaugeVec::new(options, &["state"])?)?
+            },
+            recovered: counter(
+                on,
+                ("wfx_executions_recovered_total", "Executions taken over from a dead daemon."),
+            )?,
+            steps: RwLock::default(),
+            registry: registry.clone(),
+        };
+        for status in ExecutionStatus::ALL.into_iter().filter(|status| status.is_terminal()) {
+            metrics.executions.with_label_values(&[status.as_str()]);
+        }
+        let build = Opts::new("wfx_build_info", "The version of wfx, as a label.")
+            .const_label("version", env!("CARGO_PKG_VERSION"));
+        registered(on, Gauge::with_opts(build)?)?.set(1.0);
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(metrics)
+    }
+
+    /// Everything as text, with what is only known now.
+    ///
+    /// # Errors
+    /// When a collector gives what the format does not have.
+    pub fn encode(&self, now: &Snapshot) -> prometheus::Result<String> {
+        let set =
+            |gauge: &IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        set(&self.running, now.running);
+        set(&self.unstored, now.unstored);
+        set(&self.queue_depth, now.queue_depth);
+        set(&self.store_up, usize::from(now.is_store_up));
+        set(&self.workflows.with_label_values(&["loaded"]), now.workflows_loaded);
+        set(&self.workflows.with_label_values(&["broken"]), now.workflows_broken);
+        // It counts elsewhere: nothing else adds to it.
+        self.queue_refusals.reset();
+        self.queue_refusals.inc_by(now.queue_refusals);
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// A request was answered.
+    pub fn request(&self, route: &str, method: &str, status: u16, latency: Duration) {
+        let method = if METHODS.contains(&method) { method } else { OTHER };
+        let digits = [status / 100, status / 10 % 10, status % 10]
+            .map(|digit| b'0' + u8::try_from(digit % 10).unwrap_or(0));
+        let status = std::str::from_utf8(&digits).unwrap_or(OTHER);
+        self.requests.with_label_values(&[route, method, status]).inc();
+        self.request_duration.with_label_values(&[route]).observe(latency.as_secs_f64());
+    }
+
+    /// An execution of a process that died was taken over.
+    pub fn recovered(&self) {
+        self.recovered.inc();
+    }
+
+    /// Who is told of the steps of an execution of a workflow.
+    #[must_use]
+    pub fn observer(self: &Arc<Self>, workflow_id: &str) -> Arc<dyn Observer> {
+        Arc::new(OfWorkflow { metrics: Arc::clone(self), workflow_id: workflow_id.to_owned() })
+    }
+
+    fn step(&self, workflow_id: &str, step: &str) -> StepMetrics {
+        // Whoever panicked had changed one map, wholly.
+        let known = self.steps.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.of.get(workflow_id).and_then(|steps| steps.get(step)) {
+            return found.clone();
+        }
+        drop(known);
+        let mut known = self.steps.write().unwrap_or_else(PoisonError::into_inner);
+        if known.count >= STEPS_MAX {
+            return self.labelled(OTHER, OTHER);
+        }
+        let made = self.labelled(workflow_id, step);
+        let steps = known.of.entry(workflow_id.to_owned()).or_default();
+        if steps.insert(step.to_owned(), made.clone()).is_none() {
+            known.count += 1;
+        }
+        made
+    }
+
+    fn labelled(&self, workflow_id: &str, step: &str) -> StepMetrics {
+        let labels = [workflow_id, step];
+        StepMetrics {
+            duration: self.step_duration.with_label_values(&labels),
+            errors: self.step_errors.with_label_values(&labels),
+        }
+    }
+}
+
+impl CommitObserver for Metrics {
+    fn committed(&self, executions: usize, took: Duration) {
+        self.commit_duration.observe(took.as_secs_f64());
+        self.commit_batch.observe(u32::try_from(executions).map_or(f64::MAX, f64::from));
+    }
+}
+
+/// Counts what happens to executions of one workflow.
+struct OfWorkflow {
+    metrics: Arc<Metrics>,
+    workflow_id: String,
+}
+
+impl Observer for OfWorkflow {
+    fn report(&self, report: &Report<'_>) {
+        let metrics = &self.metrics;
+        match *report {
+            Report::ExecutionStarted { .. } => metrics.started.inc(),
+            Report::StepEnded { step, status, duration, .. } => {
+                // What never began took no time.
+                let Some(duration) = duration else { return };
+                let of_step = metrics.step(&self.workflow_id, step);
+                of_step.duration.observe(duration.as_secs_f64());
+                if matches!(status, StepStatus::Failed | StepStatus::Interrupted) {
+                    of_step.errors.inc();
+                }
+            }
+            Report::ExecutionEnded { status, .. } => {
+                metrics.executions.with_label_values(&[status.as_str()]).inc();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A name and its help.
+type Named = (&'static str, &'static str);
+
+fn registered<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn counter(registry: &Registry, (name, help): Named) -> prometheus::Result<IntCounter> {
+    registered(registry, IntCounter::new(name, help)?)
+}
+
+fn gauge(registry: &Registry, (name, help): Named) -> prometheus::Result<IntGauge> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn counters(
+    registry: &Registry,
+    (name, help): Named,
+    labels: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histogram(
+    registry: &Registry,
+    (name, help): Named,
+    buckets: &[f64],
+) -> prometheus::Result<Histogram> {
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    registered(registry, Histogram::with_opts(options)?)
+}
+
+fn histograms(
+    registry: &Registry,
+    (name, help): Named,
+    buckets: &[f64],
+    labels: &[&str],
+) -> prometheus::Result<HistogramVec> {
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    registered(registry, HistogramVec::new(options, labels)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Snapshot = Snapshot {
+        running: 3,
+        unstored: 2,
+        queue_depth: 1,
+        queue_refusals: 7,
+        is_store_up: true,
+        workflows_loaded: 4,
+        workflows_broken: 1,
+    };
+
+    fn metrics() -> Arc<Metrics> {
+        Arc::new(Metrics::new(&[0.1, 1.0]).unwrap())
+    }
+
+    fn ended(step: &str, status: StepStatus) -> Report<'_> {
+        Report::StepEnded {
+            step,
+            status,
+            error: None,
+            attempt: None,
+            duration: Some(Duration::from_millis(500)),
+            steps_completed: 1,
+            at: crate::timestamp::Timestamp::from_micros(0),
+        }
+    }
+
+    #[test]
+    fn steps_are_counted_by_workflow_and_name() {
+        let metrics = metrics();
+        let observer = metrics.observer("nightly");
+        observer.report(&ended("load", StepStatus::Success));
+        observer.report(&ended("load", StepStatus::Failed));
+        let text = metrics.encode(&NOW).unwrap();
+        for line in [
+            r#"workflow_step_duration_seconds_bucket{step_name="load",workflow_id="nightly",le="0.1"} 0"#,
+            r#"workflow_step_duration_seconds_bucket{step_name="load",workflow_id="nightly",le="1"} 2"#,
+            r#"workflow_step_errors_total{step_name="load",workflow_id="nightly"} 1"#,
+            "wfx_store_queue_refusals_total 7",
+            r#"wfx_workflow_files{state="broken"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        // Asked again, what is counted elsewhere is not counted twice.
+        assert!(metrics.encode(&NOW).unwrap().contains("wfx_store_queue_refusals_total 7\n"));
+    }
+
+    #[test]
+    fn past_the_cap_names_are_others() {
+        let metrics = metrics();
+        for number in 0..STEPS_MAX + 5 {
+            metrics.observer(&format!("w{number}")).report(&ended("s", StepStatus::Failed));
+        }
+        // One that is known stays known.
+        metrics.observer("w0").report(&ended("s", StepStatus::Failed));
+        let text = metrics.encode(&NOW).unwrap();
+        let errors = |workflow: &str, step: &str| {
+            format!("workflow_step_errors_total{{step_name=\"{step}\",workflow_id=\"{workflow}\"}}")
+        };
+        assert!(text.contains(&format!("{} 5\n", errors(OTHER, OTHER))));
+        assert!(text.contains(&format!("{} 2\n", errors("w0", "s"))));
+        assert_eq!(text.matches("workflow_step_errors_total{").count(), STEPS_MAX + 1);
+    }
+
+    #[test]
+    fn methods_of_clients_make_no_labels() {
+        let metrics = metrics();
+        metrics.request("/healthz", "GET", 200, Duration::from_millis(1));
+        metrics.request("other", "BREW", 405, Duration::from_millis(1));
+        let text = metrics.encode(&NOW).unwrap();
+        assert!(
+            text.contains(
+                r#"wfx_http_requests_total{method="GET",route="/healthz",status="200"} 1"#
+            )
+        );
+        assert!(text.contains(r#"method="_other",route="other",status="405"} 1"#));
+    }
+}

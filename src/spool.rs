@@ -1,0 +1,169 @@
+//! Things that are written by a thread of their own, so that a slow place (a stopped
+//! terminal, a pipe that nobody empties, a full disk) never holds up who has them.
+//!
+//! What waits is bounded. What finds no room is counted, and the writer is told.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::thread;
+use std::time::Duration;
+
+/// The most that waits.
+const CAPACITY: usize = 4096;
+/// How long the end waits for a place that takes nothing: a second, in so many looks.
+const LOOK_AT_END: Duration = Duration::from_millis(10);
+const LOOKS_AT_END: u32 = 100;
+
+/// What writes, on the thread.
+pub trait Sink<T>: Send + 'static {
+    /// Writes one. It may wait.
+    fn write(&mut self, item: T);
+
+    /// Nothing more waits for the moment.
+    fn pause(&mut self) {}
+
+    /// So many found no room since the last time.
+    fn lost(&mut self, count: u64);
+}
+
+/// Takes things to their writer. Dropped, it waits until all is written, unless the writer
+/// makes no progress.
+#[derive(Debug)]
+pub struct Spool<T> {
+    entrance: Entrance<T>,
+    ended: Receiver<()>,
+}
+
+/// Where things are handed in.
+#[derive(Debug)]
+pub struct Entrance<T> {
+    queue: SyncSender<Option<T>>,
+    lost: Arc<AtomicU64>,
+}
+
+impl<T> Clone for Entrance<T> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), lost: Arc::clone(&self.lost) }
+    }
+}
+
+impl<T: Send + 'static> Spool<T> {
+    /// Starts the thread, which goes by `name`.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(name: &str, mut sink: impl Sink<T>) -> io::Result<Self> {
+        let (queue, items) = mpsc::sync_channel(CAPACITY);
+        let (tell, ended) = mpsc::channel();
+        let entrance = Entrance { queue, lost: Arc::default() };
+        let lost = Arc::clone(&entrance.lost);
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
+            write_all(&items, &lost, &mut sink);
+            let _ = tell.send(());
+        })?;
+        Ok(Self { entrance, ended })
+    }
+
+    /// Where things are handed in.
+    #[must_use]
+    pub fn entrance(&self) -> &Entrance<T> {
+        &self.entrance
+    }
+}
+
+fn write_all<T>(items: &Receiver<Option<T>>, lost: &AtomicU64, sink: &mut impl Sink<T>) {
+    loop {
+        let item = items.try_recv().or_else(|_| {
+            sink.pause();
+            items.recv()
+        });
+        let Ok(Some(item)) = item else { break };
+        sink.write(item);
+        match lost.swap(0, Ordering::Relaxed) {
+            0 => {}
+            count => sink.lost(count),
+        }
+    }
+    sink.pause();
+}
+
+impl<T> Entrance<T> {
+    /// Hands one in; one that finds no room is dropped and counted.
+    pub fn put(&self, item: T) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Some(item)) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<T> Drop for Spool<T> {
+    fn drop(&mut self) {
+        for _ in 0..LOOKS_AT_END {
+            match self.entrance.queue.try_send(None) {
+                Ok(()) => {
+                    let _ = self.ended.recv_timeout(LOOK_AT_END * LOOKS_AT_END);
+                    return;
+                }
+                // The place may take something yet.
+                Err(TrySendError::Full(_)) => _ = self.ended.recv_timeout(LOOK_AT_END),
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    struct Held {
+        begin: Receiver<()>,
+        told: Sender<Result<u32, u64>>,
+    }
+
+    impl Sink<u32> for Held {
+        fn write(&mut self, item: u32) {
+            if item == 0 {
+                self.begin.recv().unwrap();
+            }
+            self.told.send(Ok(item)).unwrap();
+        }
+
+        fn lost(&mut self, count: u64) {
+            self.told.send(Err(count)).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_the_rest_keeps_its_order() {
+        let (go, begin) = channel();
+        let (told, heard) = channel();
+        let spool = Spool::start("test", Held { begin, told }).unwrap();
+        // The first is held by the writer once it was taken; it may still stand in the queue.
+        let count = CAPACITY + 10;
+        (0..count).for_each(|item| spool.entrance().put(u32::try_from(item).unwrap()));
+        go.send(()).unwrap();
+        let mut heard = heard.iter();
+        let written: Vec<u32> = heard.by_ref().map_while(Result::ok).collect();
+        assert_eq!(written, [0]);
+        drop(spool);
+        let rest: Vec<u32> = heard.map(Result::unwrap).collect();
+        assert!(rest.len() >= CAPACITY - 1 && rest.len() < count - 1);
+        assert!(rest.is_sorted());
+    }
+
+    #[test]
+    fn all_is_written_at_the_end() {
+        let (go, begin) = channel();
+        let (told, heard) = channel();
+        let spool = Spool::start("test", Held { begin, told }).unwrap();
+        go.send(()).unwrap();
+        (0..100).for_each(|item| spool.entrance().put(item));
+        drop(spool);
+        assert_eq!(heard.iter().map(Result::unwrap).collect::<Vec<_>>(), Vec::from_iter(0..100));
+    }
+}
