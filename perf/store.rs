@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wfx::repository::{Durability, Writer, WriterOptions};
+use wfx::repository::{Durability, Retention, Writer, WriterOptions};
 
 use crate::limits;
 use crate::measure::Failure;
@@ -20,7 +20,7 @@ pub(crate) fn folder() -> Result<tempfile::TempDir, Failure> {
 pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
     WriterOptions {
         durability: Durability::Full,
-        retention,
+        retention: Retention::Told(retention),
         queue_capacity: 10_000,
         busy_timeout: Duration::from_secs(60),
         commits: None,

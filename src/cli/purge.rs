@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::{Reader, Writer, WriterOptions};
+use crate::repository::{Reader, Retention, Writer, WriterOptions};
 use crate::workflow::period::Period;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::{self, PrunePolicy};
@@ -41,7 +41,15 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let policy = policy(args, context)?;
     let database = context.settings.database()?;
+    let follows = args.retention.is_none()
+        && policy.keep.is_some()
+        && !context.settings.is_retention_set()?;
     let plan = |reader: &Reader| -> Result<_, CliError> {
+        let mut policy = policy;
+        // What the daemon of this database keeps is not for a default to delete.
+        if let (true, Some(keep)) = (follows, reader.retention()?) {
+            policy.keep = keep.or(Some(0));
+        }
         Ok(retention::plan(&policy, &reader.finished()?, clock::now()))
     };
     if args.dry_run {
@@ -59,7 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         &database,
         WriterOptions {
             durability: context.settings.durability()?,
-            retention: None,
+            retention: Retention::Told(None),
             queue_capacity: 1,
             busy_timeout: BUSY_TIMEOUT,
             commits: None,

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::repository::liveness::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
-use crate::repository::{StoreError, StoreErrorKind};
+use crate::repository::{Retention, StoreError, StoreErrorKind};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
@@ -43,7 +43,10 @@ impl Session {
         let settings = &context.settings;
         let database = settings.database()?;
         let store_timeout = settings.store_timeout()?;
-        let retention = settings.retention()?;
+        let retention = match settings.retention()? {
+            keep if settings.is_retention_set()? => Retention::Told(keep),
+            otherwise => Retention::Followed { otherwise },
+        };
         let writer = Arc::new(Writer::open(&database, options(context, retention)?)?);
         let owner = claim(&database, OwnerKind::Exec)?;
         let means = Means {
@@ -117,14 +120,14 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
     match Reader::open(&database) {
         Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
             context.ui.note(&format!("bringing up the database {}", database.display()));
-            Writer::open(&database, options(context, None)?)?.close()?;
+            Writer::open(&database, options(context, Retention::Told(None))?)?.close()?;
             Ok(Reader::open(&database)?)
         }
         opened => Ok(opened?),
     }
 }
 
-fn options(context: &Context, retention: Option<u64>) -> Result<WriterOptions, CliError> {
+fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {
     Ok(WriterOptions {
         durability: context.settings.durability()?,
         retention,

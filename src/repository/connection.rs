@@ -73,6 +73,10 @@ fn try_open_writable(path: &Path, durability: Durability) -> Result<Connection, 
             migrate::bring_up(connection, path)?;
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
         }
+        Version::Older(_) => {
+            migrate::upgrade(connection, path)?;
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?
+        }
     };
     let connection = if migrate::is_compact(&connection).map_err(failed)? {
         connection
@@ -138,18 +142,21 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
             Ok(connection)
         }
         (_, Version::Empty) => Err(nothing_yet("nothing was ever stored in the database")),
-        (_, Version::Predecessor) => Err(StoreError::new(
-            StoreErrorKind::NeedsMigration,
-            format!(
-                "the database {} is as the predecessor of wfx left it and must be brought up first",
-                path.display()
-            ),
-        )
-        .with_hint(
-            "a command that writes does it and keeps a copy: `wfx exec`, `replay`, `recover`, \
-             `cancel` or `purge`",
-        )),
+        (_, Version::Predecessor) => Err(needs_migration(path, "the predecessor of wfx left it")),
+        (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx left it")),
     }
+}
+
+fn needs_migration(path: &Path, as_what: &str) -> StoreError {
+    let path = path.display();
+    StoreError::new(
+        StoreErrorKind::NeedsMigration,
+        format!("the database {path} is as {as_what} and must be brought up first"),
+    )
+    .with_hint(
+        "a command that writes does it, of a predecessor's it keeps a copy: `wfx exec`, \
+         `replay`, `recover`, `cancel` or `purge`, or `wfx serve`",
+    )
 }
 
 pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {

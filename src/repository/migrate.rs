@@ -9,7 +9,8 @@ use super::error::{StoreError, StoreErrorKind};
 use super::{backup, file, liveness, predecessor};
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
-const STEPS: [&str; 1] = [include_str!("schema/001_initial.sql")];
+const STEPS: [&str; 2] =
+    [include_str!("schema/001_initial.sql"), include_str!("schema/002_settings.sql")];
 /// Written into the header, so that a database tells whose it is: "wfx1".
 const APPLICATION_ID: i32 = 0x7766_7831;
 
@@ -20,6 +21,8 @@ pub(super) enum Version {
     Empty,
     /// With the tables of the predecessor.
     Predecessor,
+    /// As an older wfx wrote it, of this version.
+    Older(usize),
     /// As this wfx writes it.
     Current,
 }
@@ -61,6 +64,9 @@ fn version_in_transaction(connection: &Connection, path: &Path) -> Result<Versio
     }
     if ours && version == current() {
         return Ok(Version::Current);
+    }
+    if let (true, Ok(version @ 1..)) = (ours, usize::try_from(version)) {
+        return Ok(Version::Older(version));
     }
     let has = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
     if version == 0 {
@@ -122,6 +128,20 @@ pub(super) fn bring_up(connection: Connection, path: &Path) -> Result<(), StoreE
         rebuild(&connection).map_err(failed)?;
     }
     rewrite(&connection).map_err(failed)
+}
+
+/// Brings up a database of an older wfx. Refused as `Locked` while anybody else has it.
+pub(super) fn upgrade(connection: Connection, path: &Path) -> Result<(), StoreError> {
+    drop(connection);
+    let doing = "bring up";
+    let connection = exclusive(path, doing)?;
+    let Version::Older(from) = version(&connection, path)? else { return Ok(()) };
+    let upgrade = || {
+        let transaction = connection.unchecked_transaction()?;
+        apply(&transaction, from)?;
+        transaction.commit()
+    };
+    upgrade().map_err(|error| StoreError::sqlite(doing, path, &error))
 }
 
 fn rebuild(connection: &Connection) -> rusqlite::Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
 //!   group commit, a look whether the files are still in their [`place`];
-//!   [`change`] writes one execution's change, [`prune`] deletes executions
+//!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
+//!   not keep
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
@@ -24,6 +25,7 @@ mod connection;
 mod error;
 mod file;
 mod inspect;
+mod keep;
 mod lineage;
 mod migrate;
 mod place;
@@ -37,6 +39,7 @@ mod worker;
 pub use connection::Durability;
 pub use error::{StoreError, StoreErrorKind};
 pub use inspect::Inspection;
+pub use keep::Retention;
 pub use lineage::{Lineage, LineageNode};
 pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};

@@ -10,6 +10,7 @@ use super::connection;
 use super::error::{StoreError, StoreErrorKind};
 use super::file::{self, Identity};
 use super::inspect::{self, Inspection};
+use super::keep;
 use super::lineage::{self, Lineage};
 use super::liveness;
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
@@ -287,6 +288,15 @@ impl Reader {
     /// When the database cannot be read.
     pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
         self.read(|connection| takeover::owners(connection, &self.path))
+    }
+
+    /// How many finished executions a daemon was told to keep, if one was; the inner `None`
+    /// is all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
+        self.read(keep::stored)
     }
 
     /// All finished executions, for [`crate::workflow::retention::plan`].

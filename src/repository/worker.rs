@@ -117,6 +117,8 @@ pub(super) struct Worker {
     path: PathBuf,
     connection: Connection,
     place: Place,
+    /// How many finished executions are kept, if not all.
+    retention: Option<u64>,
     options: WriterOptions,
     queue: Arc<Queue<Task>>,
     health: watch::Sender<Health>,
@@ -137,6 +139,7 @@ impl Worker {
     pub(super) fn new(
         path: &Path,
         connection: Connection,
+        retention: Option<u64>,
         options: WriterOptions,
         queue: Arc<Queue<Task>>,
         health: watch::Sender<Health>,
@@ -147,6 +150,7 @@ impl Worker {
             path: path.to_owned(),
             place: Place::new(path, page_bytes),
             connection,
+            retention: retention.filter(|retention| *retention > 0),
             options,
             queue,
             health,
@@ -384,7 +388,7 @@ impl Worker {
         self.execute("COMMIT").map_err(failed)?;
         if prune_now && !self.prune_more {
             self.unpruned.clear();
-        } else if self.retention().is_some() {
+        } else if self.retention.is_some() {
             self.unpruned.extend(completed);
         }
         Ok(outcomes)
@@ -436,15 +440,10 @@ impl Worker {
         change::write(&self.connection, &self.unfinished, item.slot.execution_id(), &item.change)
     }
 
-    /// How many finished executions are kept, if not all.
-    fn retention(&self) -> Option<u64> {
-        self.options.retention.filter(|retention| *retention > 0)
-    }
-
     /// Whether retention is to delete now: one by one as they complete; many at a time when
     /// there are many, which costs a fraction of the pages.
     fn is_prune_due(&self, completed: &[i64]) -> bool {
-        if completed.is_empty() || self.retention().is_none() || self.prune_error.is_some() {
+        if completed.is_empty() || self.retention.is_none() || self.prune_error.is_some() {
             return false;
         }
         let count = self.unpruned.len() + completed.len();
@@ -454,7 +453,7 @@ impl Worker {
     /// Deletes what retention asks for, inside the transaction under way, which stores
     /// that `completed` did.
     fn prune(&mut self, completed: &[i64]) -> rusqlite::Result<()> {
-        let Some(retention) = self.retention() else { return Ok(()) };
+        let Some(retention) = self.retention else { return Ok(()) };
         let pruned = if completed.is_empty() {
             prune::retain(&self.connection, retention, &self.unpruned)?
         } else {
@@ -494,7 +493,7 @@ impl Worker {
                 self.prune_more = pruning;
                 self.prune_error = Some(error);
                 // Only the newest are needed, so as not to be deleted first.
-                let kept = usize::try_from(self.retention().unwrap_or(0)).unwrap_or(usize::MAX);
+                let kept = usize::try_from(self.retention.unwrap_or(0)).unwrap_or(usize::MAX);
                 let excess = self.unpruned.len().saturating_sub(kept);
                 self.unpruned.drain(..excess);
             }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::connection::{self, Durability};
 use super::error::{StoreError, StoreErrorKind};
+use super::keep::{self, Retention};
 use super::prune::Purged;
 use super::queue::Queue;
 use super::slot::Slot;
@@ -25,8 +26,8 @@ use crate::workflow::retention::PrunePlan;
 pub struct WriterOptions {
     /// What a commit outlives.
     pub durability: Durability,
-    /// How many finished executions are kept; `None` or 0: all.
-    pub retention: Option<u64>,
+    /// How many finished executions are kept.
+    pub retention: Retention,
     /// The most executions that wait to be stored.
     pub queue_capacity: usize,
     /// How long other processes may hold the database while it is opened or purged. A
@@ -82,10 +83,15 @@ impl Writer {
     /// file that is refused.
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
         let connection = connection::open_writable(path, options.durability, options.busy_timeout)?;
+        let retention = patiently(options.busy_timeout, || {
+            keep::settle(&connection, options.retention)
+                .map_err(|error| StoreError::sqlite("write to", path, &error))
+        })?;
         let queue = Arc::new(Queue::new(options.queue_capacity));
         let busy_timeout = options.busy_timeout;
         let (health_sender, health) = watch::channel(Health::Working);
-        let mut worker = Worker::new(path, connection, options, Arc::clone(&queue), health_sender)?;
+        let mut worker =
+            Worker::new(path, connection, retention, options, Arc::clone(&queue), health_sender)?;
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
@@ -239,6 +245,22 @@ impl Writer {
             Some(Err(_)) => {
                 Err(StoreError::new(StoreErrorKind::Io, "the thread that writes has panicked"))
             }
+        }
+    }
+}
+
+/// Tries until nobody else has the database locked, so long at most.
+fn patiently<T>(
+    patience: Duration,
+    mut work: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let since = clock::monotonic();
+    loop {
+        match work() {
+            Err(error) if error.kind() == StoreErrorKind::Locked && since.elapsed() < patience => {
+                thread::sleep(LOCK_RETRY);
+            }
+            outcome => return outcome,
         }
     }
 }

@@ -152,6 +152,15 @@ impl Settings {
         Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
     }
 
+    /// Whether anybody said how many are kept.
+    ///
+    /// # Errors
+    /// As [`Self::retention`].
+    pub fn is_retention_set(&self) -> Result<bool, SettingsError> {
+        let (_, origin) = self.value_or_default("WORKFLOW_EXECUTION_RETENTION")?;
+        Ok(origin != Origin::Default)
+    }
+
     /// What a commit outlives.
     ///
     /// # Errors

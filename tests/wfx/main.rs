@@ -5,6 +5,7 @@ mod support;
 
 mod architecture;
 mod crash;
+mod daemon;
 mod database;
 mod doctor;
 mod documents;
@@ -17,6 +18,7 @@ mod output;
 mod predecessor;
 mod readme;
 mod recovery;
+mod serve;
 mod signals;
 mod store;
 mod terminal;

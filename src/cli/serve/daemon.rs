@@ -23,7 +23,7 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::writer::{Writer, WriterOptions};
-use crate::repository::{Health, TakenOver, Which};
+use crate::repository::{Health, Retention, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
@@ -74,7 +74,10 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
         &database,
         WriterOptions {
             durability: context.settings.durability()?,
-            retention: context.settings.retention()?,
+            retention: match context.settings.retention()? {
+                keep if context.settings.is_retention_set()? => Retention::Led(keep),
+                keep => Retention::Unled(keep),
+            },
             queue_capacity: options.max_in_flight,
             busy_timeout: BUSY_TIMEOUT,
             commits: Some(Arc::clone(&metrics) as _),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Durability, Slot, Writer, WriterOptions};
+use super::{Durability, Retention, Slot, Writer, WriterOptions};
 use crate::clock;
 use crate::timestamp::Timestamp;
 use crate::workflow::record::{Change, Created, ExecutionStatus, Head, StepState, StepStatus};
@@ -55,7 +55,7 @@ impl Place {
 fn options() -> WriterOptions {
     WriterOptions {
         durability: Durability::Normal,
-        retention: None,
+        retention: Retention::Told(None),
         queue_capacity: 4096,
         busy_timeout: Duration::from_secs(5),
         commits: None,

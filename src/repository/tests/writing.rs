@@ -8,7 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    Place, WriterOptions, at, change, creation, ended, head, open, options, settle, store, until,
+    Place, Retention, WriterOptions, at, change, creation, ended, head, open, options, settle,
+    store, until,
 };
 use crate::repository::{Health, ListFilter, Reader, Slot, StoreErrorKind, Writer};
 use crate::workflow::record::{
@@ -157,7 +158,7 @@ fn what_has_ended_never_changes() {
 #[test]
 fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     let place = Place::new();
-    let mut options = WriterOptions { retention: Some(3), ..options() };
+    let mut options = WriterOptions { retention: Retention::Told(Some(3)), ..options() };
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "pending", ExecutionStatus::Pending, 0);
     store(&writer, "running", ExecutionStatus::Running, 0);
@@ -169,14 +170,14 @@ fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     assert_eq!(ids(&place), ["pending", "running", "at-5", "at-9", "at-8"]);
 
     // More than one transaction deletes.
-    options.retention = None;
+    options.retention = Retention::Told(None);
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     let slots = slots(1500);
     for slot in &slots {
         assert!(writer.enqueue(slot));
     }
     writer.close().unwrap();
-    options.retention = Some(2);
+    options.retention = Retention::Told(Some(2));
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "last", ExecutionStatus::Success, 20);
     writer.close().unwrap();
