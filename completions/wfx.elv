@@ -27,6 +27,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --version 'Print version'
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
@@ -63,6 +64,28 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --format 'How results are written to standard output'
             cand -v 'Show what the steps write as they write it'
             cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;serve'= {
+            cand --listen 'Where to listen; anything but a loopback address needs a token [WFX_LISTEN; default: 127.0.0.1:8080]'
+            cand --workflows 'The folder of the workflows that can be started by their id; watched'
+            cand --workdir 'The folder in which steps run [default: the current one]'
+            cand --definitions 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]'
+            cand --token-file 'The file with the token that requests need [WFX_TOKEN holds the token itself]'
+            cand --allowed-hosts 'Host names under which this server is reached, beside its own; repeat for more'
+            cand --max-connections 'The most connections'
+            cand --max-in-flight 'The most executions that run, or have ended and are not stored; beyond: 503'
+            cand --drain-timeout 'How long running executions may take to end when the daemon is stopped'
+            cand --log 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]'
+            cand --access-log 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output'
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --metrics-open 'Lets /metrics be read without the token'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -166,6 +189,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help'= {
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
@@ -182,6 +206,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;exec'= {
         }
         &'wfx;help;replay'= {
+        }
+        &'wfx;help;serve'= {
         }
         &'wfx;help;recover'= {
         }

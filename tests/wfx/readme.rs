@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
+use crate::daemon::Daemon;
 use crate::support::{Place, Ran, root};
 
 fn readme() -> String {
@@ -52,6 +54,26 @@ fn the_tour_can_be_followed() {
         let ran = Ran::of(place.wfx(words).env("PATH", &path));
         assert_eq!((command[0].as_str(), ran.code), ("wfx", Some(0)), "{command:?} {ran:?}");
     }
+    assert_eq!(place.list()["total"], 2);
+}
+
+#[test]
+fn the_daemon_can_be_asked() {
+    let place = Place::new();
+    let workflows = root().join("fixtures/workflows");
+    let daemon = Daemon::start(&place, &["--workflows", workflows.to_str().unwrap()]);
+    let text = readme();
+    let section = text.split("## The daemon").nth(1).unwrap();
+    let block = blocks(section, "sh").remove(0);
+    let (serve, asked) = block.split_once('\n').unwrap();
+    assert!(serve.starts_with("wfx serve --workflows fixtures/workflows "), "{serve}");
+    let asked = asked.replace("localhost:8080", &daemon.address.to_string());
+    assert_eq!(asked.lines().count(), 5);
+    for line in asked.lines() {
+        let ran = Ran::of(Command::new("sh").args(["-c", line]));
+        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+    }
+    daemon.stop();
     assert_eq!(place.list()["total"], 2);
 }
 
