@@ -10,6 +10,7 @@
 //! - [`catalogue`]: the workflows of a folder, watched
 //! - [`http`]: the API of the daemon; [`log`], [`metrics`]: what it tells of itself;
 //!   [`spool`]: written by a thread of its own
+//! - [`slo`]: service levels: windows, breaches, alerts
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -27,6 +28,7 @@ pub mod log;
 pub mod metrics;
 pub mod repository;
 pub mod settings;
+pub mod slo;
 pub mod spool;
 pub mod terminal;
 pub mod timestamp;

@@ -1,0 +1,348 @@
+//! Events in, breaches and alerts out.
+
+use super::histogram::{Histogram, rank_of_p95};
+use super::policy::Policy;
+use super::window::{SLOT_MICROS, Window};
+
+/// What is judged, in the order in which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Signal {
+    /// The share of 4xx and 5xx.
+    ErrorRate,
+    /// The share of 5xx.
+    ErrorRate5xx,
+    /// The share of 4xx.
+    ErrorRate4xx,
+    /// The 95th percentile of the latency.
+    LatencyP95,
+}
+
+impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::ErrorRate, Self::ErrorRate5xx, Self::ErrorRate4xx, Self::LatencyP95];
+
+    /// The type of its alerts.
+    #[must_use]
+    pub fn alert_type(self) -> &'static str {
+        match self {
+            Self::ErrorRate => "slo_error_rate_breach",
+            Self::ErrorRate5xx => "slo_5xx_error_rate_breach",
+            Self::ErrorRate4xx => "slo_4xx_error_rate_breach",
+            Self::LatencyP95 => "slo_latency_p95_breach",
+        }
+    }
+
+    /// The field of its value.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::ErrorRate => "error_rate",
+            Self::ErrorRate5xx => "error_rate_5xx",
+            Self::ErrorRate4xx => "error_rate_4xx",
+            Self::LatencyP95 => "latency_p95",
+        }
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A set of signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Signals(u8);
+
+impl Signals {
+    /// Whether the signal is in it.
+    #[must_use]
+    pub fn contains(self, signal: Signal) -> bool {
+        self.0 & (1 << signal.index()) != 0
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those in it, in their order.
+    pub fn iter(self) -> impl Iterator<Item = Signal> {
+        Signal::ALL.into_iter().filter(move |signal| self.contains(*signal))
+    }
+
+    fn insert(&mut self, signal: Signal) {
+        self.0 |= 1 << signal.index();
+    }
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// When, microseconds of any clock; one that goes back is held at its last value.
+    pub t_us: u64,
+    /// Of the answer. Outside of 400..=599 it counts as no error.
+    pub status: u16,
+    /// How long it took, microseconds.
+    pub latency_us: u64,
+}
+
+/// What follows from one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Judged {
+    /// What breaches its threshold now.
+    pub breached: Signals,
+    /// Of these, those of which an alert is to be sent.
+    pub due: Signals,
+    /// What would breach, if there were enough events to judge it.
+    pub held_back: Signals,
+}
+
+/// An alert that is to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// Of what.
+    pub signal: Signal,
+    /// When it was decided, microseconds of the clock of the events.
+    pub t_us: u64,
+    /// A share, or seconds.
+    pub value: f64,
+    /// In the unit of the value.
+    pub threshold: f64,
+    /// Of the signal, seconds.
+    pub window_seconds: f64,
+}
+
+/// How one signal stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// A share, or seconds; nothing while the window is empty.
+    pub value: Option<f64>,
+    /// Whether it breaches its threshold, and since when, microseconds.
+    pub breached_since_us: Option<u64>,
+    /// How many breaches began so far.
+    pub breaches: u64,
+    /// How many evaluations would have breached with enough events.
+    pub held_back: u64,
+    /// How many alerts were decided.
+    pub alerts: u64,
+    /// When the last one was, microseconds.
+    pub last_alert_us: Option<u64>,
+}
+
+/// What is kept of one signal.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    since_us: Option<u64>,
+    breaches: u64,
+    held_back: u64,
+    alerts: u64,
+    last_alert_us: Option<u64>,
+}
+
+/// Watches over the windows. Constant time for each event, and memory for the slots of the
+/// windows only.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    policy: Policy,
+    latency_threshold_us: u64,
+    cooldown_us: u64,
+    /// The slot of the last event.
+    now: u64,
+    /// All, 4xx, 5xx.
+    errors: Window<3>,
+    /// All, as slow as the threshold or slower.
+    latencies: Window<2>,
+    shown: Histogram,
+    kept: [Kept; 4],
+}
+
+impl Engine {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        let micros = |nanos: u128| u64::try_from(nanos.div_ceil(1_000)).unwrap_or(u64::MAX);
+        Self {
+            // Latencies are whole microseconds: the next one reaches a threshold between two.
+            latency_threshold_us: micros(policy.latency_p95.as_nanos()),
+            cooldown_us: micros(policy.cooldown.as_nanos()),
+            now: 0,
+            errors: Window::new(policy.error_window),
+            latencies: Window::new(policy.latency_window),
+            shown: Histogram::new(policy.latency_window),
+            kept: [Kept::default(); 4],
+            policy,
+        }
+    }
+
+    /// What is promised.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Records an event and judges every signal.
+    pub fn record(&mut self, event: Event) -> Judged {
+        self.advance(event.t_us);
+        let (now, status) = (self.now, event.status);
+        self.errors.add(now, [true, (400..500).contains(&status), (500..600).contains(&status)]);
+        self.latencies.add(now, [true, event.latency_us >= self.latency_threshold_us]);
+        self.shown.add(now, event.latency_us);
+
+        let mut judged = Judged::default();
+        for signal in Signal::ALL {
+            self.judge(signal, &mut judged);
+        }
+        judged
+    }
+
+    /// Lets time pass without an event.
+    pub fn advance(&mut self, t_us: u64) {
+        self.now = self.now.max(t_us / SLOT_MICROS);
+        self.errors.advance(self.now);
+        self.latencies.advance(self.now);
+        self.shown.advance(self.now);
+    }
+
+    fn judge(&mut self, signal: Signal, judged: &mut Judged) {
+        let reaches = self.reaches(signal);
+        let is_judged = self.samples(signal) >= self.policy.min_samples;
+        let now_us = self.now_us();
+        let kept = &mut self.kept[signal.index()];
+        if !(reaches && is_judged) {
+            kept.since_us = None;
+            if reaches {
+                kept.held_back += 1;
+                judged.held_back.insert(signal);
+            }
+            return;
+        }
+        judged.breached.insert(signal);
+        if kept.since_us.is_none() {
+            kept.since_us = Some(now_us);
+            kept.breaches += 1;
+        }
+        if kept.last_alert_us.is_none_or(|last| now_us - last >= self.cooldown_us) {
+            kept.last_alert_us = Some(now_us);
+            kept.alerts += 1;
+            judged.due.insert(signal);
+        }
+    }
+
+    /// Whether the events in the window reach the threshold, however few they are.
+    fn reaches(&self, signal: Signal) -> bool {
+        let [all, c4xx, c5xx] = self.errors.counts();
+        let policy = &self.policy;
+        match signal {
+            Signal::ErrorRate => policy.error_rate.is_reached(c4xx + c5xx, all),
+            Signal::ErrorRate5xx => policy.error_rate_5xx.is_reached(c5xx, all),
+            Signal::ErrorRate4xx => policy.error_rate_4xx.is_reached(c4xx, all),
+            // The value at the rank is as slow as the threshold when no more than the rank's
+            // number of values are faster.
+            Signal::LatencyP95 => {
+                let [all, slow] = self.latencies.counts();
+                rank_of_p95(all).is_some_and(|rank| all - slow <= rank)
+            }
+        }
+    }
+
+    /// How many events the signal is judged by.
+    #[must_use]
+    pub fn samples(&self, signal: Signal) -> u64 {
+        match signal {
+            Signal::LatencyP95 => self.latencies.counts()[0],
+            _ => self.errors.counts()[0],
+        }
+    }
+
+    /// How many events of the rates' window were all, 4xx, 5xx.
+    #[must_use]
+    pub fn error_counts(&self) -> [u64; 3] {
+        self.errors.counts()
+    }
+
+    /// The value of a signal: a share, or seconds. Nothing while its window is empty. The
+    /// latency is within 1 % of the true one, and on the side of its threshold where that is.
+    #[must_use]
+    pub fn value(&self, signal: Signal) -> Option<f64> {
+        let [all, c4xx, c5xx] = self.errors.counts();
+        let of_all = |part: u64| (all > 0).then(|| part as f64 / all as f64);
+        match signal {
+            Signal::ErrorRate => of_all(c4xx + c5xx),
+            Signal::ErrorRate5xx => of_all(c5xx),
+            Signal::ErrorRate4xx => of_all(c4xx),
+            Signal::LatencyP95 => self.p95_us().map(seconds),
+        }
+    }
+
+    fn p95_us(&self) -> Option<u64> {
+        if self.latencies.counts()[0] == 0 {
+            return None;
+        }
+        let shown = self.shown.p95_us()?;
+        let threshold = self.latency_threshold_us;
+        Some(if self.reaches(Signal::LatencyP95) {
+            shown.max(threshold)
+        } else {
+            shown.min(threshold.saturating_sub(1))
+        })
+    }
+
+    /// The alert of a signal that is [due](Judged::due).
+    #[must_use]
+    pub fn alert(&self, signal: Signal) -> Alert {
+        Alert {
+            signal,
+            t_us: self.now_us(),
+            value: self.value(signal).unwrap_or(0.0),
+            threshold: self.threshold(signal),
+            window_seconds: self.window_seconds(signal),
+        }
+    }
+
+    /// The threshold of a signal: a share, or seconds.
+    #[must_use]
+    pub fn threshold(&self, signal: Signal) -> f64 {
+        match signal {
+            Signal::ErrorRate => self.policy.error_rate.value(),
+            Signal::ErrorRate5xx => self.policy.error_rate_5xx.value(),
+            Signal::ErrorRate4xx => self.policy.error_rate_4xx.value(),
+            Signal::LatencyP95 => self.policy.latency_p95.as_secs_f64(),
+        }
+    }
+
+    /// How far back a signal looks, seconds.
+    #[must_use]
+    pub fn window_seconds(&self, signal: Signal) -> f64 {
+        match signal {
+            Signal::LatencyP95 => self.policy.latency_window.as_secs_f64(),
+            _ => self.policy.error_window.as_secs_f64(),
+        }
+    }
+
+    /// How a signal stands.
+    #[must_use]
+    pub fn standing(&self, signal: Signal) -> Standing {
+        let kept = self.kept[signal.index()];
+        Standing {
+            value: self.value(signal),
+            // Since the last event its window may have become empty.
+            breached_since_us: kept.since_us.filter(|_| self.reaches(signal)),
+            breaches: kept.breaches,
+            held_back: kept.held_back,
+            alerts: kept.alerts,
+            last_alert_us: kept.last_alert_us,
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.now * SLOT_MICROS
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests;
