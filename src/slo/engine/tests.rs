@@ -33,7 +33,7 @@ struct Brute {
     thousandths: [u64; 3],
     latency_us: u64,
     windows_us: [u64; 2],
-    min_samples: usize,
+    min_samples: u64,
     cooldown_us: u64,
     now: u64,
     events: Vec<Event>,
@@ -64,7 +64,7 @@ impl Brute {
         ];
         let (mut breached, mut due, mut held_back) = (vec![], vec![], vec![]);
         for (signal, reached, samples) in reached {
-            if reached && (samples as usize) < self.min_samples {
+            if reached && samples < self.min_samples {
                 held_back.push(signal);
             } else if reached {
                 breached.push(signal);
@@ -128,10 +128,10 @@ fn steps() -> impl Strategy<Value = i64> {
 
 fn trace() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec((steps(), status(), latency()), 1..200).prop_map(|events| {
-        let mut now: i64 = 50 * SECOND as i64;
+        let mut now: i64 = 50_000_000;
         let at = |(step, status, latency): (i64, u16, u64)| {
             now = (now + step).max(0);
-            event(now as u64, status, latency)
+            event(now.cast_unsigned(), status, latency)
         };
         events.into_iter().map(at).collect()
     })
@@ -169,7 +169,7 @@ proptest! {
         thousandths in [thousandths(), thousandths(), thousandths()],
         latency_us in prop_oneof![Just(0), Just(750_000), 0..800_000_u64],
         windows_us in [window_us(), window_us()],
-        min_samples in prop_oneof![Just(0), Just(1), 0..40_usize],
+        min_samples in prop_oneof![Just(0), Just(1), 0..40_u64],
         cooldown_us in prop_oneof![Just(0), Just(SECOND), 0..5 * SECOND],
     ) {
         let share = |n: u64| format!("{}.{:03}", n / 1000, n % 1000).parse().unwrap();
@@ -180,7 +180,7 @@ proptest! {
             error_window: Duration::from_micros(windows_us[0]),
             latency_p95: Duration::from_micros(latency_us),
             latency_window: Duration::from_micros(windows_us[1]),
-            min_samples: min_samples as u64,
+            min_samples,
             cooldown: Duration::from_micros(cooldown_us),
         });
         let mut brute = Brute {
@@ -200,9 +200,10 @@ proptest! {
             let breaches = judged.breached.contains(Signal::LatencyP95)
                 || judged.held_back.contains(Signal::LatencyP95);
             let shown_us = (shown * 1e6).round();
-            prop_assert_eq!(shown_us as u64 >= latency_us, breaches);
+            let threshold_us = latency_us as f64;
+            prop_assert_eq!(shown_us >= threshold_us, breaches);
             // One held on its side of the threshold may be further off.
-            let is_held = shown_us as u64 == latency_us || shown_us as u64 + 1 == latency_us;
+            let is_held = (0.0..=1.0).contains(&(threshold_us - shown_us));
             prop_assert!(is_held || brute.allows(shown_us), "{shown_us} at {}", brute.now);
         }
     }

@@ -1,0 +1,103 @@
+//! Pages, cursors, tags.
+
+use std::collections::HashSet;
+
+use super::*;
+
+#[test]
+fn pages_and_cursors_go_over_all_exactly_once() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let start = || id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    let before: HashSet<String> = (0..7).map(|_| start()).collect();
+    for step in ["offset", "cursor"] {
+        let mut seen = Vec::new();
+        let mut more = String::new();
+        loop {
+            let page = daemon.get(&format!("{EXECUTIONS}?limit=3{more}")).expect(200);
+            let items = page["items"].as_array().unwrap();
+            seen.extend(items.iter().map(id_of_item));
+            assert_eq!(page["limit"], 3);
+            if items.len() < 3 {
+                break;
+            }
+            more = match step {
+                "offset" => format!("&offset={}", seen.len()),
+                _ => format!("&cursor={}", page["next_cursor"].as_str().unwrap()),
+            };
+            if step == "cursor" {
+                // What is new comes before the pages that follow, not into them.
+                start();
+            }
+        }
+        let seen: Vec<String> = seen.into_iter().filter(|id| before.contains(id)).collect();
+        assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 7, "{step}");
+        assert_eq!(seen.len(), 7, "{step}");
+    }
+    daemon.stop();
+}
+
+fn id_of_item(item: &Value) -> String {
+    item["execution_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn lists_tell_true_totals_and_refuse_what_they_do_not_know() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
+    let page = daemon.get("/api/v1/workflows/never-seen/executions").expect(200);
+    assert_eq!(
+        page,
+        json!({"items": [], "total": 0, "limit": 50, "offset": 0, "next_cursor": null})
+    );
+    let of =
+        |query: &str| daemon.get(&format!("{EXECUTIONS}?{query}")).expect(200)["total"].clone();
+    assert_eq!((of("status=success"), of("status=failed")), (json!(1), json!(0)));
+    for query in [
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "offset=-1",
+        "status=done",
+        "cursor=x",
+        "cursor=5&offset=1",
+        "page=2",
+        "limit=1&limit=2",
+        "limit=%zz",
+    ] {
+        let answer = daemon.get(&format!("{EXECUTIONS}?{query}"));
+        assert_eq!(answer.status, 400, "{query}: {answer:?}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn an_answer_is_the_same_until_something_is_stored() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let id = id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    let ask = |path: &str, tag: &str| {
+        daemon.send(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: {tag}\r\n\
+             Connection: close\r\n\r\n"
+        ))
+    };
+    let one = format!("{EXECUTIONS}/{id}");
+    for path in [&one, EXECUTIONS] {
+        let first = daemon.get(path);
+        let tag = first.header("etag").unwrap().to_owned();
+        assert_eq!(daemon.get(path).body, first.body);
+        assert_eq!((ask(path, &tag).status, ask(path, "\"other\"").status), (304, 200));
+    }
+    let tag = daemon.get(EXECUTIONS).header("etag").unwrap().to_owned();
+    // Stored by another process.
+    place.exec("steps: [{name: s}]", 0);
+    let after = ask(EXECUTIONS, &tag);
+    assert_eq!((after.status, after.json()["total"].as_u64()), (200, Some(2)));
+    // Deleted by another process.
+    assert_eq!(place.run(["purge", "--all"]).code, Some(0));
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 0);
+    assert_eq!(daemon.get(&one).status, 404);
+    daemon.stop();
+}

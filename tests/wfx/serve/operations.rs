@@ -1,0 +1,174 @@
+//! Cancel, drain, recovery, bounds: what happens to executions.
+
+use super::*;
+use crate::support::{Running, processes_with};
+
+fn start_waiting(daemon: &Daemon) -> String {
+    let id = id_of(&daemon.post("/api/v1/workflows/waiting/execute", "").expect(200));
+    until("its step runs", || !processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+    id
+}
+
+fn status(daemon: &Daemon, id: &str) -> Value {
+    daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200)["execution"]["status"].clone()
+}
+
+#[test]
+fn what_runs_can_be_cancelled_and_what_has_ended_not() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let id = start_waiting(&daemon);
+    let replay = daemon.post(&format!("{EXECUTIONS}/{id}/replay"), "");
+    assert_eq!(replay.status, 409, "{replay:?}");
+    daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(200);
+    until("it has ended", || status(&daemon, &id) == "cancelled");
+    assert!(processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+    daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(409);
+    daemon
+        .post(&format!("{EXECUTIONS}/01890000-0000-7000-8000-000000000000/cancel"), "")
+        .expect(404);
+    daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "{\"a\":1}").expect(400);
+    daemon.stop();
+}
+
+#[test]
+fn an_execution_of_another_process_is_cancelled_there_or_settled_here() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    for dead in [false, true] {
+        let mut exec = Running::start(&mut place.wfx(["exec", "workflows/waiting.yaml", "-v"]));
+        exec.wait_for("wait");
+        let running = || daemon.get(&format!("{EXECUTIONS}?status=running")).expect(200);
+        until("it is there", || running()["total"] == 1);
+        let id = running()["items"][0]["execution_id"].as_str().unwrap().to_owned();
+        until("its step runs", || !processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+        let killed = if dead {
+            exec.signal("KILL");
+            Err(exec.end().code)
+        } else {
+            Ok(exec)
+        };
+        daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(200);
+        until("it has ended", || status(&daemon, &id) == "cancelled");
+        assert!(processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+        // An exec that is cancelled by another says so.
+        assert_eq!(killed.map_or_else(|code| code, |exec| exec.end().code), (!dead).then_some(1));
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_drain_lets_running_steps_finish() {
+    let place = place();
+    let daemon = serve(&place, &["--drain-timeout", "5m"]);
+    let id = start_waiting(&daemon);
+    daemon.signal("TERM");
+    until("nobody listens", || daemon.try_send("GET /healthz HTTP/1.0\r\n\r\n").is_err());
+    place.write("go", "");
+    let ran = daemon.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(place.show(&id)["execution"]["status"], "success");
+}
+
+#[test]
+fn what_a_drain_ends_and_what_a_crash_leaves_is_gone_on_with() {
+    let place = place();
+    let retried = WAITING.replace("waiting", "retried") + "  retry: {max_attempts: 5}\n";
+    place.write("workflows/retried.yaml", retried);
+    let mut ids = Vec::new();
+    for signal in ["TERM", "KILL"] {
+        let daemon = serve(&place, &["--drain-timeout", "0s"]);
+        if ids.is_empty() {
+            ids.push(start_waiting(&daemon));
+            ids.push(id_of(&daemon.post("/api/v1/workflows/retried/execute", "").expect(200)));
+        }
+        until("the step runs", || {
+            !processes_with(&format!("WFX_EXECUTION_ID={}", ids[1])).is_empty()
+        });
+        daemon.signal(signal);
+        let code = daemon.end().code;
+        assert_eq!(code, (signal == "TERM").then_some(0));
+        if signal == "TERM" {
+            let of_both =
+                ids.iter().flat_map(|id| processes_with(&format!("WFX_EXECUTION_ID={id}")));
+            assert_eq!(of_both.count(), 0);
+            let stays = place.show(&ids[0]);
+            assert_eq!(stays["execution"]["status"], "running");
+            assert_eq!(stays["execution"]["owner_state"], "dead");
+        }
+    }
+    place.write("go", "");
+    let daemon = serve(&place, &[]);
+    until("both have ended", || {
+        daemon.get(&format!("{EXECUTIONS}?status=running")).expect(200)["total"] == 0
+    });
+    let [without, with] = [&ids[0], &ids[1]].map(|id| place.show(id));
+    // The crash counts as its only attempt; the other had more of them.
+    assert_eq!(without["execution"]["status"], "interrupted");
+    assert_eq!(with["execution"]["status"], "success");
+    assert_eq!(with["steps"][0]["attempt"], 3);
+    let metrics = daemon.get("/metrics").body;
+    assert!(metrics.contains("wfx_executions_recovered_total 1\n"), "{metrics}");
+    daemon.stop();
+}
+
+#[test]
+fn too_much_in_flight_is_refused_before_anything_is_accepted() {
+    let place = place();
+    let daemon = serve(&place, &["--max-in-flight", "1"]);
+    let id = start_waiting(&daemon);
+    let answer = daemon.post(EXECUTE, "");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{answer:?}");
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 1);
+    place.write("go", "");
+    until("it has ended", || status(&daemon, &id) == "success");
+    until("there is room", || daemon.post(EXECUTE, "").status == 200);
+    daemon.stop();
+}
+
+#[test]
+fn a_wait_ends_with_the_state_reached_by_then() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let path = "/api/v1/workflows/waiting/execute?wait=50ms";
+    let answer = daemon.post(path, "").expect(200);
+    assert_eq!(answer["execution"]["status"], "running");
+    place.write("go", "");
+    until("it has ended", || status(&daemon, &id_of(&answer)) == "success");
+    daemon.stop();
+}
+
+#[test]
+fn two_daemons_share_a_database() {
+    let place = place();
+    let (one, two) = (serve(&place, &[]), serve(&place, &[]));
+    let id = start_waiting(&one);
+    assert_eq!(status(&two, &id), "running");
+    two.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(200);
+    until("the other has ended it", || status(&one, &id) == "cancelled");
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn what_a_daemon_was_told_to_keep_others_keep() {
+    let place = place();
+    let kept = || place.list()["total"].as_u64().unwrap();
+    let run = |count: u32| (0..count).for_each(|_| drop(place.exec("steps: [{name: s}]", 0)));
+    serve(&place, &["--retention", "2"]).stop();
+    run(4);
+    assert_eq!(kept(), 2);
+    // A default does not delete what the daemon keeps.
+    serve(&place, &["--retention", "0"]).stop();
+    run(3);
+    assert_eq!(place.run(["purge"]).code, Some(0));
+    assert_eq!(kept(), 5);
+    // One's own setting counts more.
+    assert_eq!(place.run(["purge", "3"]).code, Some(0));
+    assert_eq!(kept(), 3);
+    // A daemon that is told nothing has the default, and so have the others again.
+    serve(&place, &["--retention", "1"]).stop();
+    serve(&place, &[]).stop();
+    run(1);
+    assert_eq!(kept(), 4);
+}
