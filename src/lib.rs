@@ -9,6 +9,7 @@
 //! - [`repository`]: the database; nothing else speaks SQL
 //! - [`catalogue`]: the workflows of a folder, watched
 //! - [`http`]: the API of the daemon; [`log`]: what it tells
+//! - [`perf`]: the performance gate of CI
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -23,6 +24,7 @@ pub mod diagnosis;
 pub mod exit;
 pub mod http;
 pub mod log;
+pub mod perf;
 pub mod repository;
 pub mod settings;
 pub mod terminal;
