@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod filter;
+pub mod sources;
 pub mod stats;
 pub mod store;
 pub mod verdict;

@@ -126,6 +126,9 @@ pub struct Policy {
     pub tolerance_p95: Latency,
     /// Which endpoints are judged.
     pub filter: Filter,
+    /// The endpoints that were asked for, for which alone the run has to answer; none:
+    /// it has to have every tracked one of the baseline.
+    pub asked: Vec<String>,
     /// Whether an endpoint without a baseline fails.
     pub strict: bool,
     /// The largest share of requests that may fail.
@@ -372,16 +375,17 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     let (tracked, others): (Vec<_>, Vec<_>) =
         run.endpoints.into_iter().partition(|observed| policy.filter.matches(&observed.endpoint));
     let observed = |endpoint: &str| tracked.iter().any(|observed| observed.endpoint == endpoint);
-    // An own measurement measures what it was asked for.
-    if !run.source.own {
-        let expected = baseline.iter().map(|(endpoint, _)| endpoint);
-        let unobserved: Vec<_> = expected
-            .filter(|endpoint| policy.filter.matches(endpoint) && !observed(endpoint))
-            .map(str::to_owned)
-            .collect();
-        if !unobserved.is_empty() {
-            return Err(Trap::Unobserved(unobserved));
-        }
+    let expected = |endpoint: &str| {
+        policy.filter.matches(endpoint)
+            && (policy.asked.is_empty() || policy.asked.iter().any(|asked| asked == endpoint))
+    };
+    let unobserved: Vec<_> = baseline
+        .iter()
+        .filter(|(endpoint, _)| expected(endpoint) && !observed(endpoint))
+        .map(|(endpoint, _)| endpoint.to_owned())
+        .collect();
+    if !unobserved.is_empty() {
+        return Err(Trap::Unobserved(unobserved));
     }
     let endpoints = tracked
         .into_iter()

@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "workflow/schema.rs",
     "perf/baseline.rs",
     "perf/filter.rs",
+    "perf/sources/",
     "perf/stats.rs",
     "perf/verdict.rs",
     "diagnosis.rs",

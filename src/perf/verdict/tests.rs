@@ -34,6 +34,7 @@ fn policy() -> Policy {
         tolerance_median: ms(50.0),
         tolerance_p95: ms(80.0),
         filter: Filter::default(),
+        asked: Vec::new(),
         strict: false,
         error_rate_max: 0.0,
         samples_min: 100,
@@ -119,6 +120,7 @@ fn what_cannot_be_compared_is_no_pass() {
 #[test]
 fn an_own_measurement_answers_for_what_it_was_asked() {
     let baseline = baseline(&[("GET /a", 1.0, Some(2.0)), ("GET /b", 1.0, None)]);
+    let policy = || Policy { asked: vec!["GET /a".to_owned()], ..policy() };
     let judgement = judge(own(vec![observed("GET /a", 1.0, 1.0)], &[]), &baseline, &policy());
     assert_eq!(judgement.unwrap().verdict, Verdict::Pass);
     let few = Observed { samples: Some(99), ..observed("GET /a", 1.0, 1.0) };
