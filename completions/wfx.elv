@@ -27,12 +27,14 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --version 'Print version'
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
+            cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -63,6 +65,27 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --format 'How results are written to standard output'
             cand -v 'Show what the steps write as they write it'
             cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;serve'= {
+            cand --listen 'Where to listen; anything but a loopback address needs a token [WFX_LISTEN; default: 127.0.0.1:8080]'
+            cand --workflows 'The folder of the workflows that can be started by their id; watched'
+            cand --workdir 'The folder in which steps run [default: the current one]'
+            cand --definitions 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]'
+            cand --token-file 'The file with the token that requests need [WFX_TOKEN holds the token itself]'
+            cand --allowed-hosts 'Host names under which this server is reached, beside its own; repeat for more'
+            cand --max-connections 'The most connections'
+            cand --max-in-flight 'The most executions that run, or have ended and are not stored; beyond: 503'
+            cand --drain-timeout 'How long running executions may take to end when the daemon is stopped'
+            cand --log 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]'
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --metrics-open 'Lets /metrics be read without the token'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -127,6 +150,25 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'wfx;perf-check'= {
+            cand --stats 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]'
+            cand --endpoint 'An endpoint such as ''GET /x''; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name'
+            cand --track-endpoints 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]'
+            cand --baseline 'The baseline'
+            cand --tolerance-median-ms 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]'
+            cand --tolerance-p95-ms 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]'
+            cand --max-error-rate 'The largest share of requests that may fail, from 0 to 1'
+            cand --junit 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]'
+            cand --markdown 'Write the result as Markdown'
+            cand --summary 'Write the result as JSON'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --update-baseline 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
+            cand --strict 'Endpoints that the baseline does not have fail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'wfx;schema'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -166,12 +208,14 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help'= {
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
+            cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -182,6 +226,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;exec'= {
         }
         &'wfx;help;replay'= {
+        }
+        &'wfx;help;serve'= {
         }
         &'wfx;help;recover'= {
         }
@@ -194,6 +240,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;purge'= {
         }
         &'wfx;help;validate'= {
+        }
+        &'wfx;help;perf-check'= {
         }
         &'wfx;help;schema'= {
         }

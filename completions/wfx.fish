@@ -34,12 +34,14 @@ complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see m
 complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "serve" -d 'Serve the HTTP API'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "recover" -d 'Go on with executions whose process died'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "cancel" -d 'End an execution that runs, in whichever process'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "list" -d 'List executions, newest first'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished executions'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "config" -d 'Show every setting, its value and where it comes from'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
@@ -71,6 +73,29 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen; anything but a loopback address needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [default: the current one]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l definitions -d 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]' -r -f -a "files\t''
+api\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l token-file -d 'The file with the token that requests need [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l allowed-hosts -d 'Host names under which this server is reached, beside its own; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-connections -d 'The most connections' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The most executions that run, or have ended and are not stored; beyond: 503' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l log -d 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
@@ -135,6 +160,25 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l stats -d 'What a load tool measured: Locust\'s `…_stats.csv`, oha\'s JSON, k6\'s summary [default: perf/locust_stats.csv]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l endpoint -d 'An endpoint such as \'GET /x\'; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l track-endpoints -d 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l baseline -d 'The baseline' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-median-ms -d 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-p95-ms -d 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l max-error-rate -d 'The largest share of requests that may fail, from 0 to 1' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -171,17 +215,19 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay recover cancel list show purge validate schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,11 +1,15 @@
 //! The performance gate: latencies, a baseline, a verdict.
 //!
 //! [`sources`] read what other load tools measured; [`verdict`] compares a run with a
-//! [`baseline`] and says what it may be relied on for; [`report`], [`junit`] and
-//! [`markdown`] tell it to machines. [`store`] keeps the baseline file.
+//! [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
+//! to machines and people. [`store`] keeps the baseline file.
 
 pub mod baseline;
+pub mod circumstances;
 pub mod filter;
+pub mod junit;
+pub mod machine;
+pub mod report;
 pub mod sources;
 pub mod stats;
 pub mod store;

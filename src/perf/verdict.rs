@@ -447,7 +447,7 @@ fn overall(endpoints: &[Judged], doubts: &[String], policy: &Policy) -> Verdict 
     let any = |outcome| endpoints.iter().any(|judged| judged.outcome == outcome);
     let failed = any(Outcome::Errors)
         || any(Outcome::Regression)
-        || policy.strict && endpoints.iter().any(|judged| judged.is_unknown());
+        || policy.strict && endpoints.iter().any(Judged::is_unknown);
     if failed {
         Verdict::Fail
     } else if any(Outcome::Inconclusive) || !doubts.is_empty() {
