@@ -12,16 +12,31 @@
 mod command;
 mod engine;
 mod limits;
+mod load;
 mod measure;
 mod recovery;
 mod store;
+mod truth;
 
 use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 8] =
-    ["engine", "stored", "retention", "disk", "exec", "shell", "list", "recover"];
+const NAMES: [&str; 13] = [
+    "engine",
+    "stored",
+    "retention",
+    "disk",
+    "exec",
+    "shell",
+    "list",
+    "recover",
+    "truth",
+    "lateness",
+    "saturation",
+    "cpu",
+    "samples",
+];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a flag of its own.
@@ -40,6 +55,11 @@ fn main() -> ExitCode {
             "shell" => engine::shell_overhead(),
             "list" => command::list(),
             "recover" => recovery::throughput(),
+            "truth" => load::truth(),
+            "lateness" => load::lateness(),
+            "saturation" => load::saturation(),
+            "cpu" => load::cpu(),
+            "samples" => load::memory(),
             "memory" => command::memory(),
             "recover-memory" => recovery::memory(),
             other => {

@@ -1,6 +1,7 @@
 //! `wfx perf-check`: the performance gate.
 
 mod files;
+mod measure;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -14,12 +15,15 @@ use crate::clock;
 use crate::exit::Exit;
 use crate::perf::baseline::{Baseline, Changes, Circumstances};
 use crate::perf::filter::Filter;
+use crate::perf::load::scenario::Endpoint;
+use crate::perf::load::{self, LoadError};
 use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
 use crate::perf::store::{self, StoreError};
 use crate::perf::verdict::{self, Judgement, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
 
+const STATS: &str = "perf/locust_stats.csv";
 /// Fewer samples of an own measurement say nothing.
 const SAMPLES_MIN: u64 = 100;
 
@@ -30,6 +34,8 @@ pub struct Args {
     /// [default: perf/locust_stats.csv]
     #[arg(long, value_name = "FILE", help_heading = "What is judged")]
     pub stats: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) load: measure::LoadArgs,
     /// An endpoint such as 'GET /x'; repeat for more. Of a file only these are judged; of
     /// one that does not say what it measured, this is its name
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, help_heading = "What is judged")]
@@ -86,11 +92,7 @@ impl Args {
 }
 
 fn endpoint(text: &str) -> Result<String, String> {
-    let words: Vec<_> = text.split_whitespace().collect();
-    match words[..] {
-        [method, _] if method.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(words.join(" ")),
-        _ => Err("write a method and a path, such as 'GET /x'".to_owned()),
-    }
+    Endpoint::parse(text).map(|endpoint| endpoint.name)
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -104,7 +106,15 @@ struct Plan {
     /// None: it is to be replaced.
     baseline: Option<Baseline>,
     baseline_path: PathBuf,
-    stats: PathBuf,
+    origin: Origin,
+}
+
+/// Where figures come from.
+enum Origin {
+    /// A file of a load tool.
+    Stats(PathBuf),
+    /// wfx measures.
+    Load(load::Plan),
 }
 
 /// Judges, or records a baseline.
@@ -122,8 +132,16 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 
 fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliError> {
     let plan = Plan::new(args, context)?;
-    let run = plan.read_stats(&args.endpoint)?;
-    let circumstances = circumstances(context);
+    let (run, mut circumstances, facts) = match &plan.origin {
+        Origin::Stats(path) => (read_stats(path, &args.endpoint)?, Circumstances::default(), None),
+        Origin::Load(plan) => {
+            let measured = context.ui.measuring(|tell| load::measure(plan, tell))?;
+            let connections = Some(measured.connections);
+            let circumstances = Circumstances { connections, ..Circumstances::default() };
+            (measured.run, circumstances, Some(measured.facts))
+        }
+    };
+    complete(&mut circumstances, context);
     let nothing = Baseline::default();
     let baseline = plan.baseline.as_ref().unwrap_or(&nothing);
     let mut judgement = verdict::judge(run, baseline, &plan.policy)?;
@@ -141,7 +159,7 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
         judgement: &judgement,
         baseline: plan.baseline_path.display().to_string(),
         update: update.as_ref(),
-        measured: None,
+        measured: facts,
     };
     context.ui.perf_check(&report)?;
     let written = reports.write(&report, plan.policy.strict, context);
@@ -170,7 +188,7 @@ impl Plan {
             tolerance_median: settings.tolerance_median()?,
             tolerance_p95: settings.tolerance_p95()?,
             filter: Filter::new(&settings.track_endpoints()?),
-            asked: args.endpoint.clone(),
+            asked: Vec::new(),
             strict: args.strict,
             error_rate_max: args.max_error_rate,
             samples_min: SAMPLES_MIN,
@@ -189,35 +207,16 @@ impl Plan {
         };
         // An update is judged by itself: nothing is new to it that --strict could refuse.
         let policy = Policy { strict: policy.strict && !updates, ..policy };
-        let stats = args.stats.clone().unwrap_or_else(|| PathBuf::from("perf/locust_stats.csv"));
-        Ok(Self { policy, baseline, baseline_path: args.baseline.clone(), stats })
-    }
-
-    /// What a load tool measured of the endpoints that were asked for.
-    fn read_stats(&self, asked: &[String]) -> Result<Run, CliError> {
-        let path = &self.stats;
-        let refuse = |why: &str| {
-            CliError::new(Exit::Usage, format!("cannot use the stats {}: {why}", path.display()))
+        let origin = match measure::plan(args, &policy)? {
+            Some(plan) => Origin::Load(plan),
+            None => Origin::Stats(args.stats.clone().unwrap_or_else(|| PathBuf::from(STATS))),
         };
-        let bytes = read_bytes(path).map_err(|error| {
-            refuse(&error.to_string())
-                .with_hint("run the load test before, or name its file with --stats")
-        })?;
-        let name = match asked {
-            [one] => Some(one.as_str()),
-            _ => None,
+        let asked = match &origin {
+            Origin::Stats(_) => args.endpoint.clone(),
+            Origin::Load(plan) => plan.endpoints.iter().map(|e| e.name.clone()).collect(),
         };
-        let mut run = sources::read(&bytes, name)
-            .map_err(|error: SourceError| refuse(&error.to_string()).with_hint(error.hint()))?;
-        if !asked.is_empty() {
-            let found = |endpoint: &String| run.endpoints.iter().any(|o| o.endpoint == *endpoint);
-            if let Some(missing) = asked.iter().find(|endpoint| !found(endpoint)) {
-                let hint = "write it as the file does: METHOD, a space, the name";
-                return Err(refuse(&format!("it has no endpoint `{missing}`")).with_hint(hint));
-            }
-            run.endpoints.retain(|observed| asked.contains(&observed.endpoint));
-        }
-        Ok(run)
+        let policy = Policy { asked, ..policy };
+        Ok(Self { policy, baseline, baseline_path: args.baseline.clone(), origin })
     }
 
     /// Replaces the baseline if the run can be relied on.
@@ -241,20 +240,44 @@ impl Plan {
     }
 }
 
-fn circumstances(context: &Context) -> Circumstances {
-    let variable = |name: &str| context.settings.of_ci(name).and_then(OsStr::to_str);
-    Circumstances {
-        machine: Some(machine::describe()),
-        date: Some(clock::now().to_string()),
-        commit: machine::commit(variable),
-        ..Circumstances::default()
+/// What a load tool measured of the endpoints that were asked for.
+fn read_stats(path: &Path, asked: &[String]) -> Result<Run, CliError> {
+    let refuse = |why: &str| {
+        CliError::new(Exit::Usage, format!("cannot use the stats {}: {why}", path.display()))
+    };
+    let bytes = read_bytes(path, sources::BYTES_MAX).map_err(|error| {
+        refuse(&error.to_string())
+            .with_hint("run the load test before, or name its file with --stats")
+    })?;
+    let name = match asked {
+        [one] => Some(one.as_str()),
+        _ => None,
+    };
+    let mut run = sources::read(&bytes, name)
+        .map_err(|error: SourceError| refuse(&error.to_string()).with_hint(error.hint()))?;
+    if !asked.is_empty() {
+        let found = |endpoint: &String| run.endpoints.iter().any(|o| o.endpoint == *endpoint);
+        if let Some(missing) = asked.iter().find(|endpoint| !found(endpoint)) {
+            let hint = "write it as the file does: METHOD, a space, the name";
+            return Err(refuse(&format!("it has no endpoint `{missing}`")).with_hint(hint));
+        }
+        run.endpoints.retain(|observed| asked.contains(&observed.endpoint));
     }
+    Ok(run)
 }
 
-fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+/// Adds when, where and of what it was measured.
+fn complete(circumstances: &mut Circumstances, context: &Context) {
+    let variable = |name: &str| context.settings.of_ci(name).and_then(OsStr::to_str);
+    circumstances.machine = Some(machine::describe());
+    circumstances.date = Some(clock::now().to_string());
+    circumstances.commit = machine::commit(variable);
+}
+
+fn read_bytes(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(sources::BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > sources::BYTES_MAX {
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
         return Err(std::io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
@@ -270,5 +293,18 @@ impl From<StoreError> for CliError {
 impl From<Trap> for CliError {
     fn from(trap: Trap) -> Self {
         Self::new(Exit::Usage, trap.to_string()).with_hint(trap.hint())
+    }
+}
+
+impl From<LoadError> for CliError {
+    fn from(error: LoadError) -> Self {
+        let (exit, hint) = match &error {
+            LoadError::Target { .. } => (Exit::Usage, "give a URL such as http://127.0.0.1:8080"),
+            LoadError::Unreachable { .. } => {
+                (Exit::Environment, "start it before, and wait until it answers")
+            }
+            LoadError::System(_) => (Exit::Environment, "a lower rate needs less"),
+        };
+        Self::new(exit, error.to_string()).with_hint(hint)
     }
 }

@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod circumstances;
 pub mod filter;
 pub mod junit;
+pub mod load;
 pub mod machine;
 pub mod report;
 pub mod sources;

@@ -494,15 +494,11 @@ fn judge_one(
     };
     reasons.extend(erring);
     reasons.extend(regressions);
-    reasons.extend(few);
-    if entry.is_none() {
-        reasons.push(format!("the baseline does not have it{}", strictly(policy)));
+    reasons.extend(few.filter(|_| outcome != Outcome::Errors));
+    if entry.is_none() && policy.strict {
+        reasons.push("the baseline does not have it, which --strict does not let pass".to_owned());
     }
     Ok(Judged { observed, outcome, comparisons, reasons })
-}
-
-fn strictly(policy: &Policy) -> &'static str {
-    if policy.strict { ", which --strict does not let pass" } else { "" }
 }
 
 fn compare(

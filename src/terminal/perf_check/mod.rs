@@ -1,5 +1,6 @@
 //! What `wfx perf-check` found.
 
+mod measuring;
 mod spark;
 
 use std::io;

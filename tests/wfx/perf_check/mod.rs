@@ -1,6 +1,8 @@
 //! The performance gate: files of load tools against a baseline.
 
+mod measuring;
 mod reports;
+mod server;
 mod update;
 
 use serde_json::{Value, json};

@@ -131,7 +131,7 @@ fn markdown_summary_and_annotations_are_for_ci() {
         .lines()
         .filter(|line| line.starts_with("::error title=wfx perf-check::"))
         .collect();
-    assert_eq!(annotations.len(), 3, "{annotations:?}");
+    assert_eq!(annotations.len(), 2, "{annotations:?}");
     assert!(annotations[0].contains("50.0 ms") && !annotations[0].contains('\n'));
     // A trap is told too, each line of it on one line.
     place.write("perf/locust_stats.csv", "");
