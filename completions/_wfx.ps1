@@ -165,6 +165,15 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
         }
         'wfx;perf-check' {
             [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this server: http://127.0.0.1:8080, https://…')
+            [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests in a second, of each endpoint [default: 50]')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'How long to measure [default: 30s]')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'How long to make requests before [default: 2s]')
+            [CompletionResult]::new('--closed', '--closed', [CompletionResultType]::ParameterName, 'Saturate: so many connections, each sending as soon as it has its answer')
+            [CompletionResult]::new('--connections', '--connections', [CompletionResultType]::ParameterName, 'The most connections; what finds none free waits, and its wait counts')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'When a request has failed, from when it was due')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header of every request, such as ''Authorization: Bearer x''; repeat for more')
             [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'An endpoint such as ''GET /x''; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name')
             [CompletionResult]::new('--track-endpoints', '--track-endpoints', [CompletionResultType]::ParameterName, 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'The baseline')

@@ -152,6 +152,15 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;perf-check'= {
             cand --stats 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]'
+            cand --target 'Measure this server: http://127.0.0.1:8080, https://…'
+            cand --scenario 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it'
+            cand --rate 'Requests in a second, of each endpoint [default: 50]'
+            cand --duration 'How long to measure [default: 30s]'
+            cand --warmup 'How long to make requests before [default: 2s]'
+            cand --closed 'Saturate: so many connections, each sending as soon as it has its answer'
+            cand --connections 'The most connections; what finds none free waits, and its wait counts'
+            cand --timeout 'When a request has failed, from when it was due'
+            cand --header 'A header of every request, such as ''Authorization: Bearer x''; repeat for more'
             cand --endpoint 'An endpoint such as ''GET /x''; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name'
             cand --track-endpoints 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]'
             cand --baseline 'The baseline'

@@ -161,6 +161,15 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l stats -d 'What a load tool measured: Locust\'s `…_stats.csv`, oha\'s JSON, k6\'s summary [default: perf/locust_stats.csv]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l target -d 'Measure this server: http://127.0.0.1:8080, https://…' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l scenario -d 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l rate -d 'Requests in a second, of each endpoint [default: 50]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l duration -d 'How long to measure [default: 30s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l warmup -d 'How long to make requests before [default: 2s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l closed -d 'Saturate: so many connections, each sending as soon as it has its answer' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l connections -d 'The most connections; what finds none free waits, and its wait counts' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l timeout -d 'When a request has failed, from when it was due' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l header -d 'A header of every request, such as \'Authorization: Bearer x\'; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l endpoint -d 'An endpoint such as \'GET /x\'; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l track-endpoints -d 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l baseline -d 'The baseline' -r -F

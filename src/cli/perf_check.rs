@@ -27,8 +27,20 @@ const STATS: &str = "perf/locust_stats.csv";
 /// Fewer samples of an own measurement say nothing.
 const SAMPLES_MIN: u64 = 100;
 
+const EXAMPLES: &str = "\
+Examples:
+  wfx perf-check --target http://127.0.0.1:8080 --endpoint 'GET /x' --update-baseline
+  wfx perf-check --target http://127.0.0.1:8080 --scenario perf/api.yaml --junit
+  wfx perf-check --stats locust_stats.csv --track-endpoints /api/
+
+Exit codes:
+  0  pass                            1  a regression, or too many errors
+  2  bad usage, file or setting      3  the target cannot be reached, a file not be written
+  4  inconclusive: never a pass";
+
 /// What was typed after `wfx perf-check`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// What a load tool measured: Locust's `…_stats.csv`, oha's JSON, k6's summary
     /// [default: perf/locust_stats.csv]

@@ -162,7 +162,7 @@ impl Sending {
 /// Buckets of a power of two.
 const PARTS: u64 = 16;
 const PARTS_LOG: u32 = 4;
-const BUCKETS: usize = 61 * PARTS as usize;
+const BUCKETS: usize = 61 << PARTS_LOG;
 
 /// What is known while it goes on: counts, and latencies to about 6 %.
 #[derive(Debug)]

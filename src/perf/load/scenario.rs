@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::workflow::period::Period;
@@ -72,7 +72,7 @@ impl Endpoint {
         let [method, path] = words[..] else { return Err(refuse()) };
         let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
         let method = Method::from_bytes(method.as_bytes()).ok().filter(|_| is_method);
-        let is_path = path.starts_with('/') && path.parse::<hyper::Uri>().is_ok();
+        let is_path = path.starts_with('/') && path.parse::<http::Uri>().is_ok();
         let method = method.filter(|_| is_path).ok_or_else(refuse)?;
         Ok(Self {
             name: words.join(" "),
@@ -204,7 +204,7 @@ impl Problems {
             Some(Value::String(text)) => endpoint.body = text.clone().into_bytes(),
             Some(json) => {
                 endpoint.body = json.to_string().into_bytes();
-                let content_type = hyper::header::CONTENT_TYPE;
+                let content_type = http::header::CONTENT_TYPE;
                 if !endpoint.headers.iter().any(|(name, _)| *name == content_type) {
                     let json = HeaderValue::from_static("application/json");
                     endpoint.headers.push((content_type, json));

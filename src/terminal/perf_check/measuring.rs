@@ -48,19 +48,21 @@ impl Ui {
 fn told(snapshot: &Snapshot) -> String {
     let left = snapshot.total.saturating_sub(snapshot.elapsed);
     let rate = snapshot.sent as f64 / snapshot.elapsed.as_secs_f64().max(0.1);
-    let mut parts = vec![format!("{rate:.0}/s")];
+    let left = if left.is_zero() {
+        "waiting for the last answers".to_owned()
+    } else {
+        format!("{} left", units::duration(left))
+    };
+    let mut parts = vec![format!("{rate:.0}/s"), left];
     if snapshot.warming_up {
         parts.push("warming up".to_owned());
     } else if snapshot.answered > 0 {
         parts.push(format!("median {}, p95 {}", snapshot.median, snapshot.p95));
     }
-    parts.push(units::count(snapshot.errors, "error"));
+    if snapshot.errors > 0 {
+        parts.push(units::count(snapshot.errors, "error"));
+    }
     parts.push(units::count(snapshot.connections, "connection"));
-    parts.push(if left.is_zero() {
-        "waiting for the last answers".to_owned()
-    } else {
-        format!("{} left", units::duration(left))
-    });
     parts.join(", ")
 }
 
@@ -86,11 +88,11 @@ mod tests {
             p95: Latency::from_nanos(12_000_000),
             connections: 5,
         };
-        let text = "50/s, median 10.1 ms, p95 12.0 ms, 1 error, 5 connections, 28.0 s left";
+        let text = "50/s, 28.0 s left, median 10.1 ms, p95 12.0 ms, 1 error, 5 connections";
         assert_eq!(told(&snapshot), text);
         let early = Snapshot { warming_up: true, elapsed: Duration::ZERO, sent: 0, ..snapshot };
-        assert!(told(&early).starts_with("0/s, warming up"));
+        assert!(told(&early).starts_with("0/s, 32.0 s left, warming up"));
         let late = Snapshot { elapsed: Duration::from_secs(40), ..snapshot };
-        assert!(told(&late).ends_with("waiting for the last answers"));
+        assert!(told(&late).contains("waiting for the last answers"));
     }
 }

@@ -66,23 +66,28 @@ impl Ui {
     fn perf_check_table(&self, report: &Report<'_>) -> io::Result<()> {
         let judgement = report.judgement;
         let has_shapes = judgement.endpoints.iter().any(|j| !j.observed.shape.is_empty());
-        let mut columns = vec![
-            Column::new("endpoint").cut(ENDPOINT_LEAST),
-            Column::new("median"),
-            Column::new("baseline").rank(2),
-            Column::new("delta").rank(3),
-            Column::new("p95"),
-            Column::new("baseline").rank(2),
-            Column::new("delta").rank(3),
-            Column::new("verdict"),
-        ];
+        let compares = judgement.endpoints.iter().any(|judged| !judged.is_unknown());
+        let mut columns = vec![Column::new("endpoint").cut(ENDPOINT_LEAST)];
+        for metric in ["median", "p95"] {
+            columns.push(Column::new(metric));
+            if compares {
+                columns.push(Column::new("baseline").rank(2));
+                columns.push(Column::new("delta").rank(3));
+            }
+        }
+        columns.push(Column::new("verdict"));
         if has_shapes {
             columns.push(Column::new("fast to slow").rank(4));
         }
         let mut table = table::Builder::new(self, columns);
         for judged in &judgement.endpoints {
             let mut row = vec![table::cell(&visible(&judged.observed.endpoint))];
-            row.extend(figures(judged).iter().map(|figure| table::number(figure)));
+            for metric in [Metric::Median, Metric::P95] {
+                let comparison = judged.comparisons.iter().find(|c| c.metric == metric);
+                let figures = report::cells(comparison);
+                let shown = if compares { &figures[..] } else { &figures[..1] };
+                row.extend(shown.iter().map(|figure| table::number(figure)));
+            }
             let look = of_outcome(judged.outcome);
             row.push(table::state(report.verdict_of(judged), look));
             if has_shapes {
@@ -131,11 +136,6 @@ impl Ui {
         let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
         self.line(&lines.join("\n  "))
     }
-}
-
-fn figures(judged: &Judged) -> Vec<String> {
-    let of = |metric| judged.comparisons.iter().find(|c| c.metric == metric);
-    [Metric::Median, Metric::P95].into_iter().flat_map(|m| report::cells(of(m))).collect()
 }
 
 /// Endpoint, median, its baseline, p95, its baseline (milliseconds), verdict.
