@@ -49,7 +49,9 @@ struct Job {
 pub(super) struct Worker {
     work: Arc<Work>,
     connections_max: usize,
-    idle: RefCell<Vec<Sender>>,
+    /// The one that was idle longest is first, so that none is idle until the target
+    /// closes it.
+    idle: RefCell<VecDeque<Sender>>,
     open: Cell<usize>,
     waiting: RefCell<VecDeque<Job>>,
     in_flight: Cell<usize>,
@@ -82,7 +84,7 @@ impl Worker {
         for opened in 0..count.min(self.connections_max) {
             match self.work.route.connect(&self.work.tally).await {
                 Ok(sender) => {
-                    self.idle.borrow_mut().push(sender);
+                    self.idle.borrow_mut().push_back(sender);
                     self.open.set(self.open.get() + 1);
                 }
                 // A target that takes no more of them tells so later, if they are needed.
@@ -127,7 +129,7 @@ impl Worker {
         let tasks: Vec<_> = (0..connections)
             .map(|_| {
                 let (worker, dealer) = (Rc::clone(self), Rc::clone(&dealer));
-                let sender = self.idle.borrow_mut().pop();
+                let sender = self.idle.borrow_mut().pop_front();
                 spawn_local(async move { worker.saturate_one(sender, &dealer, begin).await })
             })
             .collect();
@@ -182,7 +184,7 @@ impl Worker {
 
     fn take_idle(&self) -> Option<Sender> {
         loop {
-            let sender = self.idle.borrow_mut().pop()?;
+            let sender = self.idle.borrow_mut().pop_front()?;
             if !sender.is_closed() {
                 return Some(sender);
             }
@@ -201,7 +203,7 @@ impl Worker {
             }
         }
         match sender {
-            Some(sender) => self.idle.borrow_mut().push(sender),
+            Some(sender) => self.idle.borrow_mut().push_back(sender),
             None => self.open.set(self.open.get() - 1),
         }
         if self.in_flight.get() == 0 {

@@ -151,6 +151,7 @@ fn errors_count_above_the_largest_share() {
         (1, 0.0, Outcome::Errors),
         (10, 0.01, Outcome::Pass),
         (11, 0.01, Outcome::Errors),
+        (290, 0.29, Outcome::Pass),
     ] {
         let one = Observed { errors, ..observed("GET /a", 1.0, 1.0) };
         let policy = Policy { error_rate_max, ..policy() };

@@ -1,5 +1,7 @@
 //! wfx measures a server itself.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -156,6 +158,34 @@ fn connections_that_close_are_replaced() {
     let place = place(&[("GET /x", 1.0, 2.0)]);
     let server = Server::start(|_| Answer { closes: true, ..OK });
     let told = judged(&place, &args(&server.url(), "GET /x", &[]), 0);
+    let x = &told["endpoints"]["GET /x"];
+    assert_eq!((&x["samples"], &x["errors"]), (&json!(200), &json!(0)));
+}
+
+/// Serves connections one after the other, a request each, as a worker of a server does
+/// that has a fixed number of them.
+fn work(listener: &TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        // A client that leaves without a request ends its turn.
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
+            head.push(byte[0]);
+        }
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok");
+    }
+}
+
+#[test]
+fn a_server_with_a_worker_for_each_connection_is_measured() {
+    let place = place(&[("GET /x", 1.0, 2.0)]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    for _ in 0..2 {
+        let listener = listener.try_clone().unwrap();
+        std::thread::spawn(move || work(&listener));
+    }
+    let told = judged(&place, &args(&url, "GET /x", &[]), 0);
     let x = &told["endpoints"]["GET /x"];
     assert_eq!((&x["samples"], &x["errors"]), (&json!(200), &json!(0)));
 }
