@@ -155,6 +155,7 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
         timeout: plan.timeout,
         warmup: plan.warmup,
         duration: plan.duration,
+        grace: Duration::from_nanos(plan.late_max.as_nanos()),
     });
     let (ready, readiness) = mpsc::channel();
     let (done, doing) = mpsc::channel();

@@ -121,7 +121,7 @@ impl Samples {
 pub(super) struct Sending {
     /// How many there were.
     pub requests: u64,
-    /// How many were sent within the time that was measured.
+    /// How many were sent within the time that was measured, or hardly later.
     pub in_time: u64,
     /// How late the one in the middle was sent.
     pub late_median: Latency,

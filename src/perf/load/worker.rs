@@ -34,6 +34,8 @@ pub(super) struct Work {
     pub(super) timeout: Duration,
     pub(super) warmup: Duration,
     pub(super) duration: Duration,
+    /// So late a request may be sent.
+    pub(super) grace: Duration,
 }
 
 /// A request that is to be made.
@@ -216,7 +218,8 @@ impl Worker {
         self.work.tally.sent.fetch_add(1, Ordering::Relaxed);
         if self.paced && job.measured {
             let now = clock::monotonic();
-            let end = self.begin.get().map(|begin| begin + self.work.warmup + self.work.duration);
+            let length = self.work.warmup + self.work.duration + self.work.grace;
+            let end = self.begin.get().map(|begin| begin + length);
             let in_time = end.is_none_or(|end| now <= end);
             self.kept.borrow_mut().sent(now.saturating_duration_since(job.due), in_time);
         }
