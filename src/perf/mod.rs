@@ -1,6 +1,6 @@
 //! The performance gate: latencies, a baseline, a verdict.
 //!
-//! [`sources`] read what other load tools measured; [`verdict`] compares a run with a
+//! [`load`] measures a target itself, [`sources`] read what other tools measured; [`verdict`] compares a run with a
 //! [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
 //! to machines and people. [`store`] keeps the baseline file.
 
