@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
+            [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look for what is wrong with the database, its surroundings and what was left')
@@ -163,6 +164,35 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'wfx;perf-check' {
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]')
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Measure this server: http://127.0.0.1:8080, https://…')
+            [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests in a second, of each endpoint [default: 50]')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'How long to measure [default: 30s]')
+            [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'How long to make requests before [default: 2s]')
+            [CompletionResult]::new('--closed', '--closed', [CompletionResultType]::ParameterName, 'Saturate: so many connections, each sending as soon as it has its answer')
+            [CompletionResult]::new('--connections', '--connections', [CompletionResultType]::ParameterName, 'The most connections; what finds none free waits, and its wait counts')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'When a request has failed, from when it was due')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header of every request, such as ''Authorization: Bearer x''; repeat for more')
+            [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'An endpoint such as ''GET /x''; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name')
+            [CompletionResult]::new('--track-endpoints', '--track-endpoints', [CompletionResultType]::ParameterName, 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'The baseline')
+            [CompletionResult]::new('--tolerance-median-ms', '--tolerance-median-ms', [CompletionResultType]::ParameterName, 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]')
+            [CompletionResult]::new('--tolerance-p95-ms', '--tolerance-p95-ms', [CompletionResultType]::ParameterName, 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]')
+            [CompletionResult]::new('--max-error-rate', '--max-error-rate', [CompletionResultType]::ParameterName, 'The largest share of requests that may fail, from 0 to 1')
+            [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]')
+            [CompletionResult]::new('--markdown', '--markdown', [CompletionResultType]::ParameterName, 'Write the result as Markdown')
+            [CompletionResult]::new('--summary', '--summary', [CompletionResultType]::ParameterName, 'Write the result as JSON')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--update-baseline', '--update-baseline', [CompletionResultType]::ParameterName, 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Endpoints that the baseline does not have fail')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'wfx;schema' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
@@ -214,6 +244,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
+            [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look for what is wrong with the database, its surroundings and what was left')
@@ -247,6 +278,9 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;help;validate' {
+            break
+        }
+        'wfx;help;perf-check' {
             break
         }
         'wfx;help;schema' {

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
+            cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -150,6 +151,34 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'wfx;perf-check'= {
+            cand --stats 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]'
+            cand --target 'Measure this server: http://127.0.0.1:8080, https://…'
+            cand --scenario 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it'
+            cand --rate 'Requests in a second, of each endpoint [default: 50]'
+            cand --duration 'How long to measure [default: 30s]'
+            cand --warmup 'How long to make requests before [default: 2s]'
+            cand --closed 'Saturate: so many connections, each sending as soon as it has its answer'
+            cand --connections 'The most connections; what finds none free waits, and its wait counts'
+            cand --timeout 'When a request has failed, from when it was due'
+            cand --header 'A header of every request, such as ''Authorization: Bearer x''; repeat for more'
+            cand --endpoint 'An endpoint such as ''GET /x''; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name'
+            cand --track-endpoints 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]'
+            cand --baseline 'The baseline'
+            cand --tolerance-median-ms 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]'
+            cand --tolerance-p95-ms 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]'
+            cand --max-error-rate 'The largest share of requests that may fail, from 0 to 1'
+            cand --junit 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]'
+            cand --markdown 'Write the result as Markdown'
+            cand --summary 'Write the result as JSON'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --update-baseline 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
+            cand --strict 'Endpoints that the baseline does not have fail'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'wfx;schema'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -196,6 +225,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
+            cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -220,6 +250,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;purge'= {
         }
         &'wfx;help;validate'= {
+        }
+        &'wfx;help;perf-check'= {
         }
         &'wfx;help;schema'= {
         }

@@ -41,6 +41,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -f -a "list" -d 'List executions, 
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished executions'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "config" -d 'Show every setting, its value and where it comes from'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
@@ -160,6 +161,34 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l stats -d 'What a load tool measured: Locust\'s `…_stats.csv`, oha\'s JSON, k6\'s summary [default: perf/locust_stats.csv]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l target -d 'Measure this server: http://127.0.0.1:8080, https://…' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l scenario -d 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l rate -d 'Requests in a second, of each endpoint [default: 50]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l duration -d 'How long to measure [default: 30s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l warmup -d 'How long to make requests before [default: 2s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l closed -d 'Saturate: so many connections, each sending as soon as it has its answer' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l connections -d 'The most connections; what finds none free waits, and its wait counts' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l timeout -d 'When a request has failed, from when it was due' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l header -d 'A header of every request, such as \'Authorization: Bearer x\'; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l endpoint -d 'An endpoint such as \'GET /x\'; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l track-endpoints -d 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l baseline -d 'The baseline' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-median-ms -d 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-p95-ms -d 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l max-error-rate -d 'The largest share of requests that may fail, from 0 to 1' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -196,18 +225,19 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -13,16 +13,18 @@ mod client;
 mod command;
 mod engine;
 mod limits;
+mod load;
 mod measure;
 mod recovery;
 mod serve;
 mod store;
+mod truth;
 
 use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 19] = [
     "engine",
     "stored",
     "retention",
@@ -37,6 +39,11 @@ const NAMES: [&str; 14] = [
     "ping",
     "read",
     "ready",
+    "truth",
+    "lateness",
+    "saturation",
+    "cpu",
+    "samples",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 3] = ["memory", "recover-memory", "serve-memory"];
@@ -67,6 +74,11 @@ fn main() -> ExitCode {
             "read" => serve::reads_of_a_million(),
             "ready" => one(serve::ready()),
             "serve-memory" => serve::memory(),
+            "truth" => one(load::truth()),
+            "lateness" => one(load::lateness()),
+            "saturation" => one(load::saturation()),
+            "cpu" => one(load::cpu()),
+            "samples" => one(load::memory()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");
                 eprintln!("no benchmark `{other}`: there are {names}");

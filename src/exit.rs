@@ -13,6 +13,8 @@ pub enum Exit {
     Usage,
     /// 3: the environment failed: database, network, target.
     Environment,
+    /// 4: inconclusive: what was measured says nothing. Never a pass.
+    Inconclusive,
     /// 130: ended by SIGINT, after the state was written.
     Interrupted,
     /// 143: ended by SIGTERM, after the state was written.
@@ -28,6 +30,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Environment => 3,
+            Self::Inconclusive => 4,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

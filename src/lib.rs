@@ -11,6 +11,7 @@
 //! - [`http`]: the API of the daemon; [`log`], [`metrics`]: what it tells of itself;
 //!   [`spool`]: written by a thread of its own
 //! - [`slo`]: service levels: windows, breaches, alerts
+//! - [`perf`]: the performance gate of CI
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -26,6 +27,7 @@ pub mod exit;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod perf;
 pub mod repository;
 pub mod settings;
 pub mod slo;

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod exec;
 pub mod list;
 pub mod man;
+pub mod perf_check;
 pub mod purge;
 pub mod recover;
 pub mod replay;
@@ -47,6 +48,7 @@ Examples:
 Exit codes:
   0  success                              1  the execution failed
   2  bad usage, document or setting       3  the environment failed (database, files)
+  4  perf-check: inconclusive
   130, 143  cancelled by SIGINT, SIGTERM, after the state was stored
 
 Settings come from flags, variables and a TOML file; `wfx config` shows them all.";
@@ -125,6 +127,8 @@ enum Command {
     Purge(purge::Args),
     /// Check workflow documents without running them
     Validate(validate::Args),
+    /// Check that nothing got slower: latencies against a baseline, for CI
+    PerfCheck(perf_check::Args),
     /// Print the JSON Schema of workflow documents
     Schema(schema::Args),
     /// Show every setting, its value and where it comes from
@@ -243,6 +247,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             values
         }
         Command::Cancel(args) => args.storage.values(),
+        Command::PerfCheck(args) => args.values(),
         _ => HashMap::new(),
     };
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
@@ -276,6 +281,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Show(args) => show::run(args, context),
         Command::Purge(args) => purge::run(args, context),
         Command::Validate(args) => validate::run(args, context),
+        Command::PerfCheck(args) => perf_check::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Config(args) => config::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),

@@ -2,6 +2,7 @@
 
 use super::{CliError, Context};
 use crate::exit::Exit;
+use crate::perf::load::scenario;
 use crate::workflow::schema;
 
 /// What was typed after `wfx schema`.
@@ -18,6 +19,8 @@ pub enum Of {
     /// Workflow documents
     #[default]
     Workflow,
+    /// What `wfx perf-check --scenario` measures
+    PerfScenario,
 }
 
 /// Prints it.
@@ -27,6 +30,7 @@ pub enum Of {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match args.of {
         Of::Workflow => context.ui.bytes(schema::WORKFLOW.as_bytes())?,
+        Of::PerfScenario => context.ui.bytes(scenario::SCHEMA.as_bytes())?,
     }
     Ok(Exit::Success)
 }

@@ -1,5 +1,6 @@
 //! Every setting: its variable, its flag, what it takes and its default.
 
+use crate::perf::stats::Latency;
 use crate::workflow::period::Period;
 
 /// One setting. Its key in the configuration file is the name in lower case.
@@ -76,6 +77,7 @@ impl Setting {
 }
 
 const DECIMAL: &str = "a decimal of 0 or more, such as 0.05";
+const MILLISECONDS: &str = "milliseconds, a decimal of 0 or more, such as 50";
 const PERIOD: &str = "a duration such as 300, 300s or 5m, longer than 0";
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
@@ -127,11 +129,13 @@ pub const SETTINGS: [Setting; 24] = [
     setting("SLO_ALERT_COOLDOWN_SECONDS", Some("300"), "a duration such as 300 or 5m", is_period),
     setting("SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url).secrecy(Secrecy::Url),
     setting("SLO_ALERT_WEBHOOK_SECRET", None, "a secret", not_empty).secrecy(Secrecy::Secret),
-    setting("REG_TOL_MEDIAN_MS", Some("50"), DECIMAL, is_decimal),
-    setting("REG_TOL_P95_MS", Some("80"), DECIMAL, is_decimal),
-    setting("TRACK_ENDPOINTS", None, "substrings of endpoints separated by commas", not_empty),
-    setting("UPDATE_BASELINE", Some("false"), TRUTH, is_truth),
-    setting("PERF_JUNIT", Some("false"), TRUTH, is_truth),
+    setting("REG_TOL_MEDIAN_MS", Some("50"), MILLISECONDS, is_milliseconds)
+        .flag("--tolerance-median-ms"),
+    setting("REG_TOL_P95_MS", Some("80"), MILLISECONDS, is_milliseconds).flag("--tolerance-p95-ms"),
+    setting("TRACK_ENDPOINTS", None, "substrings of endpoints separated by commas", is_list)
+        .flag("--track-endpoints"),
+    setting("UPDATE_BASELINE", Some("false"), TRUTH, is_truth).flag("--update-baseline"),
+    setting("PERF_JUNIT", Some("false"), TRUTH, is_truth).flag("--junit"),
 ];
 
 /// The setting called `name`, which the caller took from the table above.
@@ -146,6 +150,14 @@ fn not_empty(value: &str) -> bool {
 fn is_decimal(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         && value.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_milliseconds(value: &str) -> bool {
+    is_decimal(value) && value.parse().is_ok_and(|ms| Latency::from_ms(ms).is_some())
+}
+
+fn is_list(value: &str) -> bool {
+    value.split(',').any(|part| !part.trim().is_empty())
 }
 
 fn is_period(value: &str) -> bool {

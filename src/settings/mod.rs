@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use self::catalogue::{SETTINGS, Secrecy, Setting};
 use self::file::ConfigFile;
 use crate::exit::Exit;
+use crate::perf::stats::Latency;
 use crate::repository::Durability;
 use crate::workflow::period::Period;
 
@@ -212,6 +213,52 @@ impl Settings {
         Ok(self.value_or_default("WFX_LOG")?.0)
     }
 
+    /// How much slower a median may be.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn tolerance_median(&self) -> Result<Latency, SettingsError> {
+        self.milliseconds("REG_TOL_MEDIAN_MS")
+    }
+
+    /// How much slower a 95th percentile may be.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn tolerance_p95(&self) -> Result<Latency, SettingsError> {
+        self.milliseconds("REG_TOL_P95_MS")
+    }
+
+    /// Which endpoints are judged: substrings separated by commas; empty: all.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn track_endpoints(&self) -> Result<String, SettingsError> {
+        Ok(self.value_or_default("TRACK_ENDPOINTS")?.0)
+    }
+
+    /// Whether the baseline is to be replaced.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn update_baseline(&self) -> Result<bool, SettingsError> {
+        self.truth("UPDATE_BASELINE")
+    }
+
+    /// Whether a JUnit report is to be written.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn perf_junit(&self) -> Result<bool, SettingsError> {
+        self.truth("PERF_JUNIT")
+    }
+
+    /// What a CI system tells by a variable.
+    #[must_use]
+    pub fn of_ci(&self, name: &str) -> Option<&OsStr> {
+        self.environment.get(name)
+    }
+
     /// Every setting as it stands.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
@@ -279,6 +326,17 @@ impl Settings {
             return Ok((PathBuf::from(path), origin));
         }
         paths::default_database(&self.environment)
+    }
+
+    fn milliseconds(&self, name: &'static str) -> Result<Latency, SettingsError> {
+        let (value, origin) = self.value_or_default(name)?;
+        let latency = value.trim().parse().ok().and_then(Latency::from_ms);
+        latency.ok_or_else(|| refuse(catalogue::find(name), &value, &origin))
+    }
+
+    fn truth(&self, name: &'static str) -> Result<bool, SettingsError> {
+        let (value, _) = self.value_or_default(name)?;
+        Ok(matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes"))
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, SettingsError> {

@@ -92,6 +92,10 @@ fn every_default_is_a_value_that_is_taken() {
         ("WORKFLOW_STEP_DURATION_BUCKETS", "1,1"),
         ("WORKFLOW_STEP_DURATION_BUCKETS", "1,,2"),
         ("UPDATE_BASELINE", "maybe"),
+        ("REG_TOL_MEDIAN_MS", "-1"),
+        ("REG_TOL_P95_MS", "80ms"),
+        ("REG_TOL_P95_MS", "9999999999999"),
+        ("TRACK_ENDPOINTS", " , "),
         ("WFX_LISTEN", "8080"),
         ("WFX_LISTEN", ":::80"),
     ] {
@@ -160,4 +164,16 @@ fn a_file_with_mistakes_is_refused_with_its_line() {
     let list = with_file("track_endpoints = [\"a\", \"b\"]", &[], Flags::default());
     let shown = list.shown();
     assert!(shown.iter().any(|s| s.value.as_deref() == Some("a,b")), "{shown:?}");
+}
+
+#[test]
+fn the_gate_has_its_settings() {
+    let all = settings(
+        &[("REG_TOL_MEDIAN_MS", " 12.5 "), ("UPDATE_BASELINE", "YES"), ("TRACK_ENDPOINTS", "a,b")],
+        Flags::default(),
+    );
+    assert_eq!(all.tolerance_median().unwrap().as_ms(), 12.5);
+    assert_eq!(all.tolerance_p95().unwrap().as_ms(), 80.0);
+    assert_eq!((all.update_baseline(), all.perf_junit()), (Ok(true), Ok(false)));
+    assert_eq!(all.track_endpoints().as_deref(), Ok("a,b"));
 }

@@ -12,6 +12,7 @@ mod detail;
 mod doctor;
 mod lineage;
 mod listing;
+mod perf_check;
 mod purge;
 mod style;
 mod table;

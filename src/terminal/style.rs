@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
 use crate::diagnosis::State;
+use crate::perf::verdict::{Outcome, Verdict};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -49,6 +50,25 @@ pub(super) fn of_finding(state: State) -> (Look, &'static str) {
         State::Ok => (GOOD, "ok"),
         State::Note => (STOPPED, "note"),
         State::Problem => (BAD, "problem"),
+    }
+}
+
+/// What the outcome of an endpoint looks like.
+pub(super) fn of_outcome(outcome: Outcome) -> Look {
+    match outcome {
+        Outcome::Pass => GOOD,
+        Outcome::Errors | Outcome::Regression => BAD,
+        Outcome::Inconclusive => LOST,
+        Outcome::New => ACTIVE,
+    }
+}
+
+/// What a verdict looks like.
+pub(super) fn of_verdict(verdict: Verdict) -> Look {
+    match verdict {
+        Verdict::Pass => GOOD,
+        Verdict::Fail => BAD,
+        Verdict::Inconclusive => LOST,
     }
 }
 

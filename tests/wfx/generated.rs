@@ -49,6 +49,7 @@ fn there_is_a_manual_page_for_every_command() {
         "replay",
         "list",
         "show",
+        "perf-check",
         "purge",
         "validate",
         "schema",

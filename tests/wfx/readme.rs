@@ -116,7 +116,7 @@ fn exit_codes_are_those_of_help() {
     let table = text.split("| exit code | |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let codes: Vec<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
-    assert_eq!(codes, ["0", "1", "2", "3", "130, 143"]);
+    assert_eq!(codes, ["0", "1", "2", "3", "4", "130, 143"]);
     for code in codes {
         assert!(help.contains(&format!("  {code}  ")), "{code}: {help}");
     }

@@ -61,6 +61,19 @@ pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
     }
 }
 
+/// Reads a document that is no workflow, as JSON or YAML are read everywhere.
+///
+/// # Errors
+/// What is wrong with it before anyone knows what it is: its syntax, keys that stand twice.
+pub fn tree(source: &Source<'_>) -> Result<serde_json::Value, Problems> {
+    let mut findings = Findings::default();
+    let root = document::read(source.text, source.format, &mut findings);
+    match root {
+        Some(root) if findings.is_empty() => Ok(root.to_json()),
+        _ => Err(Problems::new(source.name, source.text, findings)),
+    }
+}
+
 /// The parameters of a document that holds nothing but `params`, which are given to a workflow
 /// that is known; `None` for one that holds anything else, which is a workflow itself.
 ///

@@ -1,0 +1,121 @@
+//! The reports for CI: JUnit, Markdown, JSON, annotations.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::Args;
+use crate::cli::{CliError, Context};
+use crate::exit::Exit;
+use crate::perf::junit;
+use crate::perf::report::{self, Report};
+use crate::perf::verdict::Verdict;
+
+const JUNIT: &str = "perf/performance_junit.xml";
+
+/// Where reports go.
+#[derive(Debug)]
+pub(super) struct Reports {
+    junit: Option<PathBuf>,
+    markdown: Option<PathBuf>,
+    /// `$GITHUB_STEP_SUMMARY`, which further steps append to.
+    step_summary: Option<PathBuf>,
+    summary: Option<PathBuf>,
+    annotates: bool,
+}
+
+impl Reports {
+    pub(super) fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
+        let settings = &context.settings;
+        let junit = settings.perf_junit()?.then(|| {
+            let named = args.junit.clone().flatten();
+            named.unwrap_or_else(|| PathBuf::from(JUNIT))
+        });
+        Ok(Self {
+            junit,
+            markdown: args.markdown.clone(),
+            step_summary: settings.of_ci("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+            summary: args.summary.clone(),
+            annotates: settings.of_ci("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+        })
+    }
+
+    /// Writes all of them, and tells of the first that cannot be written.
+    ///
+    /// # Errors
+    /// Exit 3 with the file's name.
+    pub(super) fn write(
+        &self,
+        report: &Report<'_>,
+        strict: bool,
+        context: &Context,
+    ) -> Result<(), CliError> {
+        self.annotate(report, context);
+        let mut written = Vec::new();
+        if let Some(path) = &self.junit {
+            let text = junit::render(report.judgement, strict).map_err(io::Error::other);
+            written.push((path, text.and_then(|text| replace(path, &text))));
+        }
+        if let Some(path) = &self.markdown {
+            written.push((path, replace(path, &report.to_markdown())));
+        }
+        if let Some(path) = &self.step_summary {
+            written.push((path, append(path, &report.to_markdown())));
+        }
+        if let Some(path) = &self.summary {
+            let text = serde_json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
+            written.push((path, text.and_then(|text| replace(path, &(text + "\n")))));
+        }
+        written.into_iter().try_for_each(|(path, written)| {
+            written.map_err(|error| {
+                let message = format!("cannot write the report {}: {error}", path.display());
+                CliError::new(Exit::Environment, message)
+                    .with_hint("name a file in a folder that can be written")
+            })
+        })
+    }
+
+    /// Tells CI why there is no verdict: a report of an earlier run would be taken for
+    /// this one's.
+    pub(super) fn tell_trouble(&self, why: &str, context: &Context) {
+        if why.is_empty() {
+            return;
+        }
+        if self.annotates {
+            context.ui.annotation("wfx perf-check", why);
+        }
+        if let Some(path) = &self.junit {
+            let text = junit::trouble(why).map_err(io::Error::other);
+            if let Err(error) = text.and_then(|text| replace(path, &text)) {
+                let path = path.display();
+                context.ui.warning(&format!("cannot write the report {path}: {error}"));
+            }
+        }
+    }
+
+    fn annotate(&self, report: &Report<'_>, context: &Context) {
+        if !self.annotates || report.judgement.verdict == Verdict::Pass {
+            return;
+        }
+        for reason in report::reasons(report.judgement) {
+            context.ui.annotation("wfx perf-check", &reason);
+        }
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    make_folder(path)?;
+    fs::write(path, text)
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    make_folder(path)?;
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,163 @@
+//! What is to be measured: flags over a scenario over defaults.
+
+use std::path::{Path, PathBuf};
+
+use super::Args;
+use crate::cli::CliError;
+use crate::exit::Exit;
+use crate::perf::load::scenario::{
+    DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
+};
+use crate::perf::load::{Pace, Plan, Target};
+use crate::perf::stats::Latency;
+use crate::perf::verdict::{self, Policy};
+use crate::workflow::check::{self, Format, Source};
+use crate::workflow::period::Period;
+
+/// The longest scenario that is read.
+const BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
+/// Sends may be late by a tenth of the smaller tolerance, and by 1 ms at least.
+const LATE_SHARE: u64 = 10;
+const LATE_MIN: Latency = Latency::from_nanos(1_000_000);
+const HEADING: &str = "Measuring";
+
+/// The flags of an own measurement.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct LoadArgs {
+    /// Measure this server: http://127.0.0.1:8080, https://…
+    #[arg(long, value_name = "URL", conflicts_with = "stats", help_heading = HEADING)]
+    pub(super) target: Option<String>,
+    /// What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stats", "endpoint"], help_heading = HEADING)]
+    pub(super) scenario: Option<PathBuf>,
+    /// Requests in a second, of each endpoint [default: 50]
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = HEADING)]
+    pub(super) rate: Option<f64>,
+    /// How long to measure [default: 30s]
+    #[arg(long, value_name = "DURATION", help_heading = HEADING)]
+    pub(super) duration: Option<Period>,
+    /// How long to make requests before [default: 2s]
+    #[arg(long, value_name = "DURATION", help_heading = HEADING)]
+    pub(super) warmup: Option<Period>,
+    /// Saturate: so many connections, each sending as soon as it has its answer
+    #[arg(long, value_name = "COUNT", conflicts_with = "rate", value_parser = connections, help_heading = HEADING)]
+    pub(super) closed: Option<usize>,
+    /// The most connections; what finds none free waits, and its wait counts
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = connections, help_heading = HEADING)]
+    pub(super) connections: usize,
+    /// When a request has failed, from when it was due
+    #[arg(long, value_name = "DURATION", default_value = "30s", help_heading = HEADING)]
+    pub(super) timeout: Period,
+    /// A header of every request, such as 'Authorization: Bearer x'; repeat for more
+    #[arg(long, value_name = "HEADER", help_heading = HEADING)]
+    pub(super) header: Vec<String>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate <= RATE_MAX);
+    rate.ok_or_else(|| format!("give a number above 0 and up to {RATE_MAX}"))
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=100_000).contains(count));
+    count.ok_or_else(|| "give a whole number from 1 to 100000".to_owned())
+}
+
+/// What is to be measured; none: a file is read.
+pub(super) fn plan(args: &Args, policy: &Policy) -> Result<Option<Plan>, CliError> {
+    let load = &args.load;
+    let scenario = match &load.scenario {
+        Some(path) => read(path)?,
+        None => Scenario::default(),
+    };
+    let Some(url) = load.target.as_ref().or(scenario.target.as_ref()) else {
+        return not_measured(args).map(|()| None);
+    };
+    let mut endpoints = scenario.endpoints;
+    for text in &args.endpoint {
+        endpoints.push(Endpoint::parse(text).map_err(usage)?);
+    }
+    if endpoints.is_empty() {
+        return Err(usage("there is nothing to measure".to_owned())
+            .with_hint("name endpoints: --endpoint 'GET /x', or --scenario FILE"));
+    }
+    for text in &load.header {
+        let (name, value) =
+            header(text).map_err(|why| usage(format!("`{text}` is no header: {why}")))?;
+        for endpoint in &mut endpoints {
+            endpoint.headers.push((name.clone(), value.clone()));
+        }
+    }
+    let names: Vec<_> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    verdict::check_filter(&policy.filter, &names, "endpoints to measure")?;
+    let duration = load.duration.map(Period::duration).or(scenario.duration);
+    let duration = duration.unwrap_or(DURATION_DEFAULT);
+    if duration.is_zero() {
+        return Err(usage("a measurement of no duration measures nothing".to_owned()));
+    }
+    let warmup = load.warmup.map(Period::duration).or(scenario.warmup);
+    let pace = match load.closed {
+        Some(connections) => Pace::Closed(connections),
+        None => Pace::Rate(load.rate.or(scenario.rate).unwrap_or(RATE_DEFAULT)),
+    };
+    let tolerance = policy.tolerance_median.min(policy.tolerance_p95);
+    let late = Latency::from_nanos(tolerance.as_nanos() / LATE_SHARE);
+    Ok(Some(Plan {
+        target: Target::parse(url)?,
+        endpoints,
+        pace,
+        duration,
+        warmup: warmup.unwrap_or(WARMUP_DEFAULT),
+        connections_max: load.connections,
+        timeout: load.timeout.duration(),
+        late_max: late.max(LATE_MIN),
+    }))
+}
+
+/// Refuses flags that a file of another tool has no use for.
+fn not_measured(args: &Args) -> Result<(), CliError> {
+    let load = &args.load;
+    let given = [
+        ("--scenario", load.scenario.is_some()),
+        ("--rate", load.rate.is_some()),
+        ("--duration", load.duration.is_some()),
+        ("--warmup", load.warmup.is_some()),
+        ("--closed", load.closed.is_some()),
+        ("--header", !load.header.is_empty()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            Err(usage(format!("{flag} needs a server to measure")).with_hint("add --target URL"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn read(path: &Path) -> Result<Scenario, CliError> {
+    let name = path.display().to_string();
+    let refuse = |why: String| {
+        usage(format!("cannot use the scenario {name}: {why}"))
+            .with_hint("`wfx schema perf-scenario` describes it")
+    };
+    let bytes = super::read_bytes(path, BYTES_MAX).map_err(|error| refuse(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+    if text.trim().is_empty() {
+        return Err(refuse("it is empty".to_owned()));
+    }
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let format = match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("toml") => {
+            let tree = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+            return Scenario::read(&tree).map_err(|error| refuse(error.to_string()));
+        }
+        Some("json") => Format::Json,
+        Some("yaml" | "yml") => Format::Yaml,
+        _ => check::sniff(&text),
+    };
+    let tree = check::tree(&Source { name: &name, text: &text, format, default_id: None })?;
+    Scenario::read(&tree).map_err(|error| refuse(error.to_string()))
+}
+
+fn usage(message: String) -> CliError {
+    CliError::new(Exit::Usage, message)
+}

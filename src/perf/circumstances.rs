@@ -1,0 +1,99 @@
+//! Whether two runs were made alike: figures of another machine, rate or tool differ for
+//! reasons of their own.
+
+use super::baseline::{Baseline, Circumstances};
+use super::verdict::Judgement;
+
+/// Rates that differ by less are alike.
+const RATE_SHARE: f64 = 0.05;
+
+/// What of the run is otherwise than when the baseline was recorded, in a sentence each.
+#[must_use]
+pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstances) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |text: String| {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    };
+    for judged in &judgement.endpoints {
+        let Some(entry) = baseline.get(&judged.observed.endpoint) else { continue };
+        let then = &entry.circumstances;
+        if let (Some(then), Some(now)) = (&then.machine, &now.machine)
+            && then != now
+        {
+            add(format!(
+                "the baseline was recorded on another machine ({then}), this one is {now}: \
+                 differences may be the machine's"
+            ));
+        }
+        if let Some(then) = &then.source
+            && *then != judgement.source.name
+        {
+            let now = &judgement.source.name;
+            add(format!("the baseline was measured by {then}, this run by {now}"));
+        }
+        if judgement.source.own
+            && let (Some(then), Some(now)) = (then.rate, judged.observed.rate)
+            && (then - now).abs() > RATE_SHARE * then
+        {
+            let endpoint = &judged.observed.endpoint;
+            add(format!(
+                "the baseline of {endpoint} was recorded at {then}/s, this run is {now}/s"
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::baseline::Entry;
+    use super::super::filter::Filter;
+    use super::super::stats::Latency;
+    use super::super::verdict::{Observed, Policy, Reading, Run, Source, judge};
+    use super::*;
+
+    #[test]
+    fn another_machine_tool_or_rate_is_told_once() {
+        let latency = Latency::from_nanos(1);
+        let circumstances = |machine: &str, rate: f64| Circumstances {
+            machine: Some(machine.to_owned()),
+            rate: Some(rate),
+            source: Some("wfx".to_owned()),
+            ..Circumstances::default()
+        };
+        let mut baseline = Baseline::default();
+        baseline.update(["GET /a", "GET /b"].map(|endpoint| {
+            (endpoint.to_owned(), Entry::new(latency, None, circumstances("old", 50.0)))
+        }));
+        let observed = |endpoint: &str| Observed {
+            endpoint: endpoint.to_owned(),
+            median: Reading::Value(latency),
+            rate: Some(51.0),
+            ..Observed::default()
+        };
+        let run = Run {
+            source: Source { name: "wfx".to_owned(), own: true, ..Source::default() },
+            endpoints: vec![observed("GET /a"), observed("GET /b")],
+            doubts: Vec::new(),
+        };
+        let policy = Policy {
+            tolerance_median: latency,
+            tolerance_p95: latency,
+            filter: Filter::default(),
+            asked: Vec::new(),
+            strict: false,
+            error_rate_max: 0.0,
+            samples_min: 1,
+        };
+        let mut judgement = judge(run, &baseline, &policy).unwrap();
+        let told = differences(&judgement, &baseline, &circumstances("new", 51.0));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("(old)") && told[0].contains("new"));
+        judgement.source.name = "locust".to_owned();
+        judgement.endpoints[0].observed.rate = Some(60.0);
+        let told = differences(&judgement, &baseline, &circumstances("old", 0.0));
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+}

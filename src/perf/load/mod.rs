@@ -1,0 +1,366 @@
+//! Measures a target itself: requests at a constant rate, whatever becomes of them, and
+//! each latency counted from when its request was due.
+//!
+//! A generator that waits for an answer before it sends the next request asks a stalled
+//! target less, and misses most of the stall (coordinated omission, Gil Tene, "How NOT to
+//! Measure Latency"). Here a request that is due is sent: over an idle connection, or
+//! over a new one; where `connections_max` forbids that, it waits, and its wait counts.
+//! Nothing is filled in afterwards: every sample is of a request that was made.
+//!
+//! Each thread is a runtime of its own with its own connections. One is enough for most
+//! rates, and is woken once for each request: the timer, the connections and what is kept
+//! belong to it.
+
+pub mod scenario;
+
+mod samples;
+mod schedule;
+mod target;
+mod timer;
+mod worker;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::{HOST, HeaderValue, USER_AGENT};
+use serde_json::{Value, json};
+
+use self::samples::{Kept, Tally};
+use self::scenario::Endpoint;
+use self::schedule::{Dealer, Schedule};
+pub use self::target::Target;
+use self::worker::{Work, Worker};
+use super::stats::Latency;
+use super::verdict::{Rounding, Run, Source};
+use crate::clock;
+
+/// One thread paces so many requests in a second with ease.
+const RATE_OF_THREAD: f64 = 20_000.0;
+/// Connections are opened ahead for answers that take so long, in seconds.
+const AHEAD: f64 = 0.1;
+const AHEAD_MIN: usize = 2;
+/// From when all threads are ready until the first request is due.
+const LEAD: Duration = Duration::from_millis(20);
+/// How often is told what is known so far.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// How requests follow each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// So many in a second of an endpoint of weight 1.
+    Rate(f64),
+    /// Over so many connections, each as soon as the answer to the last has come.
+    Closed(usize),
+}
+
+/// What is to be measured, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where.
+    pub target: Target,
+    /// What; at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// How requests follow each other.
+    pub pace: Pace,
+    /// How long is measured.
+    pub duration: Duration,
+    /// How long requests are made before.
+    pub warmup: Duration,
+    /// The most connections.
+    pub connections_max: usize,
+    /// From when a request is due until it has failed.
+    pub timeout: Duration,
+    /// How late the 99th of a hundred requests may be sent.
+    pub late_max: Latency,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is no target.
+    #[error("`{url}` cannot be measured: {why}")]
+    Target {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No connection could be opened.
+    #[error("cannot reach {url}: {why}")]
+    Unreachable {
+        /// The target.
+        url: String,
+        /// Why.
+        why: String,
+    },
+    /// The system refused a thread or a timer.
+    #[error("cannot send requests: {0}")]
+    System(#[from] io::Error),
+}
+
+/// What is known while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Snapshot {
+    /// Since the beginning.
+    pub elapsed: Duration,
+    /// How long it takes, warm-up included.
+    pub total: Duration,
+    /// Whether what comes back is not yet kept.
+    pub warming_up: bool,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Answers that were kept.
+    pub answered: u64,
+    /// Requests that failed.
+    pub errors: u64,
+    /// The median of what was kept, to 6 %.
+    pub median: Latency,
+    /// Its 95th percentile, to 6 %.
+    pub p95: Latency,
+    /// Connections that are open.
+    pub connections: u64,
+}
+
+/// A run, and how it was made.
+#[derive(Debug)]
+pub struct Measured {
+    /// What is judged.
+    pub run: Run,
+    /// The most connections that were open.
+    pub connections: u64,
+    /// The facts of it for machines.
+    pub facts: Value,
+}
+
+/// Measures; `tell` hears of it ten times a second.
+///
+/// # Errors
+/// [`LoadError`]; a target that fails later is a matter of what was measured.
+pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured, LoadError> {
+    allow_files();
+    let route = plan.target.resolve()?;
+    let tally = Arc::new(Tally::new());
+    let work = Arc::new(Work {
+        endpoints: plan.endpoints.clone(),
+        requests: plan.endpoints.iter().map(|endpoint| request(&plan.target, endpoint)).collect(),
+        route,
+        tally: Arc::clone(&tally),
+        timeout: plan.timeout,
+        warmup: plan.warmup,
+        duration: plan.duration,
+        grace: Duration::from_nanos(plan.late_max.as_nanos()),
+    });
+    let (ready, readiness) = mpsc::channel();
+    let (done, doing) = mpsc::channel();
+    let mut starts = Vec::new();
+    let mut threads = Vec::new();
+    for share in plan.shares() {
+        let (start, begin) = tokio::sync::oneshot::channel();
+        let (work, ready, done) = (Arc::clone(&work), ready.clone(), done.clone());
+        starts.push(start);
+        let thread = thread::Builder::new().name("wfx-load".to_owned());
+        threads.push(thread.spawn(move || {
+            let kept = run_share(work, share, &ready, begin);
+            // Whoever waits for it waits for all.
+            let _ = done.send(());
+            kept
+        })?);
+    }
+    drop((ready, done));
+    let mut openings = Vec::new();
+    for _ in &threads {
+        openings.extend(readiness.recv().ok());
+    }
+    if let Some(error) = openings.into_iter().find_map(Result::err) {
+        let url = plan.target.url().to_owned();
+        return Err(LoadError::Unreachable { url, why: error.to_string() });
+    }
+    let begin = clock::monotonic() + LEAD;
+    for start in starts {
+        // One that is gone has its error to tell, below.
+        let _ = start.send(begin);
+    }
+    while doing.recv_timeout(TELL_EVERY) != Err(RecvTimeoutError::Disconnected) {
+        tell(&snapshot(plan, &tally, begin));
+    }
+    let mut kept = Kept::new(plan.endpoints.len());
+    for thread in threads {
+        let part = thread.join().map_err(|_| io::Error::other("a thread that sends failed"))?;
+        kept.merge(part?);
+    }
+    Ok(measured(plan, kept, &tally))
+}
+
+/// One thread's part of the work.
+#[derive(Debug, Clone)]
+struct Share {
+    own: usize,
+    all: usize,
+    /// Of a pace by rate: all requests of all threads.
+    schedule: Option<Schedule>,
+    dealer: Dealer,
+    /// Connections that it may open, and those that it opens ahead.
+    connections_max: usize,
+    ahead: usize,
+}
+
+impl Plan {
+    fn weights(&self) -> Vec<f64> {
+        self.endpoints.iter().map(|endpoint| endpoint.weight).collect()
+    }
+
+    /// Requests in a second, of all endpoints.
+    fn rate(&self, of_one: f64) -> f64 {
+        of_one * self.weights().iter().sum::<f64>()
+    }
+
+    fn shares(&self) -> Vec<Share> {
+        let cpus = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let dealer = Dealer::new(self.weights());
+        let (all, schedule, connections, ahead) = match self.pace {
+            Pace::Rate(of_one) => {
+                let rate = self.rate(of_one);
+                let schedule = Schedule::new(self.weights(), rate, self.warmup + self.duration);
+                let all = (1..cpus).find(|n| *n as f64 * RATE_OF_THREAD >= rate).unwrap_or(cpus);
+                let ahead = (AHEAD_MIN..self.connections_max).find(|n| *n as f64 >= rate * AHEAD);
+                let ahead = ahead.unwrap_or(self.connections_max);
+                (all.min(self.connections_max), Some(schedule), self.connections_max, ahead)
+            }
+            Pace::Closed(connections) => (cpus.min(connections), None, connections, connections),
+        };
+        // What does not divide goes to the first ones.
+        let part = |of: usize, own: usize| of / all + usize::from(own < of % all);
+        (0..all)
+            .map(|own| Share {
+                own,
+                all,
+                schedule: schedule.clone(),
+                dealer: dealer.clone(),
+                connections_max: part(connections, own),
+                ahead: part(ahead, own).max(1),
+            })
+            .collect()
+    }
+}
+
+fn run_share(
+    work: Arc<Work>,
+    share: Share,
+    ready: &mpsc::Sender<io::Result<()>>,
+    begin: tokio::sync::oneshot::Receiver<Instant>,
+) -> io::Result<Kept> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let worker = Worker::new(work, share.connections_max, share.schedule.is_some());
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let opened = worker.open(share.ahead).await;
+        if ready.send(opened).is_err() {
+            return Ok(());
+        }
+        // Nobody begins when another thread could not.
+        let Ok(begin) = begin.await else { return Ok(()) };
+        match share.schedule {
+            Some(schedule) => worker.pace(schedule, begin, share.own, share.all).await,
+            None => worker.saturate(share.dealer, begin, share.connections_max).await,
+        }
+    })?;
+    Ok(worker.into_kept())
+}
+
+fn request(target: &Target, endpoint: &Endpoint) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::from(endpoint.body.clone())));
+    *request.method_mut() = endpoint.method.clone();
+    let path = format!("{}{}", target.prefix, endpoint.path);
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    if let Ok(host) = HeaderValue::from_str(&target.authority) {
+        headers.insert(HOST, host);
+    }
+    headers
+        .insert(USER_AGENT, HeaderValue::from_static(concat!("wfx/", env!("CARGO_PKG_VERSION"))));
+    for (name, _) in &endpoint.headers {
+        headers.remove(name);
+    }
+    for (name, value) in &endpoint.headers {
+        headers.append(name, value.clone());
+    }
+    request
+}
+
+fn snapshot(plan: &Plan, tally: &Tally, begin: Instant) -> Snapshot {
+    let elapsed = clock::monotonic().saturating_duration_since(begin);
+    let (answered, median, p95) = tally.answers();
+    Snapshot {
+        elapsed,
+        total: plan.warmup + plan.duration,
+        warming_up: elapsed < plan.warmup,
+        sent: tally.sent.load(Ordering::Relaxed),
+        answered,
+        errors: tally.errors.load(Ordering::Relaxed),
+        median,
+        p95,
+        connections: tally.connections.load(Ordering::Relaxed),
+    }
+}
+
+fn measured(plan: &Plan, mut kept: Kept, tally: &Tally) -> Measured {
+    let sending = kept.sending();
+    let connections = tally.connections_max.load(Ordering::Relaxed);
+    let waited = tally.waited.load(Ordering::Relaxed);
+    let endpoints = plan.endpoints.iter().zip(std::mem::take(&mut kept.endpoints));
+    let endpoints: Vec<_> = endpoints
+        .map(|(endpoint, samples)| samples.observed(endpoint.name.clone(), plan.duration))
+        .collect();
+    let answered = endpoints.iter().map(|observed| observed.requests).sum::<u64>();
+    let reached = match plan.pace {
+        Pace::Rate(_) => sending.in_time,
+        Pace::Closed(_) => answered,
+    } as f64
+        / plan.duration.as_secs_f64();
+    let mut facts = json!({
+        "target": plan.target.url(),
+        "duration_s": plan.duration.as_secs_f64(),
+        "warmup_s": plan.warmup.as_secs_f64(),
+        "connections": connections,
+        "rate_reached": reached,
+    });
+    let mut doubts = Vec::new();
+    let mut name = "wfx";
+    match plan.pace {
+        Pace::Rate(of_one) => {
+            let rate = plan.rate(of_one);
+            doubts = sending.doubts(rate, plan.duration, plan.late_max, waited);
+            facts["rate_asked"] = json!(rate);
+            facts["waited_for_connection"] = json!(waited);
+            facts["late_median_ms"] = json!(sending.late_median);
+            facts["late_p99_ms"] = json!(sending.late_p99);
+        }
+        Pace::Closed(connections) => {
+            facts["closed"] = json!(connections);
+            name = "wfx --closed";
+        }
+    }
+    let source = Source {
+        name: name.to_owned(),
+        own: true,
+        coordinated_omission: matches!(plan.pace, Pace::Closed(_)),
+        rounding: Rounding::None,
+        notes: Vec::new(),
+    };
+    Measured { run: Run { source, endpoints, doubts }, connections, facts }
+}
+
+/// Connections are files: as many as the system lets this process have.
+fn allow_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Fewer may be enough.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

@@ -1,0 +1,370 @@
+//! What is to be measured: endpoints, rates, what is sent and what is expected.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::workflow::period::Period;
+
+/// JSON Schema (draft 2020-12) of a scenario.
+pub const SCHEMA: &str = include_str!("scenario.schema.json");
+
+/// Requests in a second, of one endpoint.
+pub const RATE_DEFAULT: f64 = 50.0;
+/// How long is measured.
+pub const DURATION_DEFAULT: Duration = Duration::from_secs(30);
+/// How long is waited before.
+pub const WARMUP_DEFAULT: Duration = Duration::from_secs(2);
+/// The most requests in a second.
+pub const RATE_MAX: f64 = 1_000_000.0;
+/// The most endpoints.
+pub const ENDPOINTS_MAX: usize = 1_000;
+
+const KEYS: [&str; 6] = ["target", "rate", "duration", "warmup", "headers", "endpoints"];
+const ENDPOINT_KEYS: [&str; 6] = ["endpoint", "name", "weight", "headers", "body", "expect"];
+
+/// What is to be measured, as far as a scenario says it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scenario {
+    /// `http://host:port`, and a path that stands before all others.
+    pub target: Option<String>,
+    /// Requests in a second of an endpoint of weight 1.
+    pub rate: Option<f64>,
+    /// How long is measured.
+    pub duration: Option<Duration>,
+    /// How long is waited before.
+    pub warmup: Option<Duration>,
+    /// What is measured.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One endpoint, and a request of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Its name in the baseline.
+    pub name: String,
+    /// Its method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// How often it is requested, against the others.
+    pub weight: f64,
+    /// Its own headers, after those of all.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is sent.
+    pub body: Vec<u8>,
+    /// The statuses that are no error; empty: every 2xx.
+    pub expect: Vec<StatusCode>,
+}
+
+impl Endpoint {
+    /// Of `METHOD path`, with nothing sent and any 2xx expected.
+    ///
+    /// # Errors
+    /// Why the text is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse = || format!("`{text}` is no endpoint: write a method and a path, as `GET /x`");
+        let words: Vec<_> = text.split_whitespace().collect();
+        let [method, path] = words[..] else { return Err(refuse()) };
+        let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+        let method = Method::from_bytes(method.as_bytes()).ok().filter(|_| is_method);
+        let is_path = path.starts_with('/') && path.parse::<http::Uri>().is_ok();
+        let method = method.filter(|_| is_path).ok_or_else(refuse)?;
+        Ok(Self {
+            name: words.join(" "),
+            method,
+            path: path.to_owned(),
+            weight: 1.0,
+            headers: Vec::new(),
+            body: Vec::new(),
+            expect: Vec::new(),
+        })
+    }
+
+    /// Whether an answer of this status is as it should be.
+    #[must_use]
+    pub fn expects(&self, status: StatusCode) -> bool {
+        if self.expect.is_empty() { status.is_success() } else { self.expect.contains(&status) }
+    }
+}
+
+/// A header as `Name: value`.
+///
+/// # Errors
+/// Why the text is none.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or_else(|| "write `Name: value`".to_owned())?;
+    header_of(name.trim(), value.trim()).ok_or_else(|| "it is no header of HTTP".to_owned())
+}
+
+fn header_of(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
+/// Everything that is wrong with a scenario, each with its JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ScenarioError(Vec<String>);
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl Scenario {
+    /// Reads the tree of a document.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(document: &Value) -> Result<Self, ScenarioError> {
+        let mut problems = Problems::default();
+        let scenario = problems.scenario(document);
+        if problems.0.is_empty() { Ok(scenario) } else { Err(ScenarioError(problems.0)) }
+    }
+}
+
+/// Reads, and gathers what is wrong.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn add(&mut self, at: &str, problem: impl fmt::Display) {
+        let at = if at.is_empty() { "the scenario" } else { at };
+        self.0.push(format!("{at}: {problem}"));
+    }
+
+    fn scenario(&mut self, document: &Value) -> Scenario {
+        let Some(fields) = self.map("", document, &KEYS) else { return Scenario::default() };
+        let shared = self.headers("/headers", fields.get("headers"));
+        let listed = match fields.get("endpoints") {
+            Some(Value::Array(items)) if (1..=ENDPOINTS_MAX).contains(&items.len()) => {
+                items.as_slice()
+            }
+            _ => {
+                let problem = format!("it needs a list of 1 to {ENDPOINTS_MAX} `endpoints`");
+                self.add("", problem);
+                &[]
+            }
+        };
+        let endpoints: Vec<Endpoint> = (0..)
+            .zip(listed)
+            .filter_map(|(index, item)| {
+                self.endpoint(&format!("/endpoints/{index}"), item, &shared)
+            })
+            .collect();
+        let mut seen = BTreeSet::new();
+        for endpoint in &endpoints {
+            if !seen.insert(&endpoint.name) {
+                let problem =
+                    format!("two are called `{}`: give one of them a `name`", endpoint.name);
+                self.add("/endpoints", problem);
+            }
+        }
+        Scenario {
+            target: self.text("/target", fields.get("target")),
+            rate: self.number("/rate", fields.get("rate"), RATE_MAX),
+            duration: self.period("/duration", fields.get("duration")),
+            warmup: self.period("/warmup", fields.get("warmup")),
+            endpoints,
+        }
+    }
+
+    fn endpoint(
+        &mut self,
+        at: &str,
+        item: &Value,
+        shared: &[(HeaderName, HeaderValue)],
+    ) -> Option<Endpoint> {
+        if let Value::String(text) = item {
+            let parsed = Endpoint::parse(text).map_err(|problem| self.add(at, problem)).ok()?;
+            return Some(Endpoint { headers: shared.to_vec(), ..parsed });
+        }
+        let fields = self.map(at, item, &ENDPOINT_KEYS)?;
+        let Some(Value::String(text)) = fields.get("endpoint") else {
+            self.add(at, "it needs `endpoint`, such as `GET /x`");
+            return None;
+        };
+        let parsed = Endpoint::parse(text);
+        let mut endpoint =
+            parsed.map_err(|problem| self.add(&format!("{at}/endpoint"), problem)).ok()?;
+        if let Some(name) = self.text(&format!("{at}/name"), fields.get("name")) {
+            endpoint.name = name;
+        }
+        let weight = self.number(&format!("{at}/weight"), fields.get("weight"), RATE_MAX);
+        endpoint.weight = weight.unwrap_or(1.0);
+        endpoint.headers = shared.to_vec();
+        endpoint.headers.extend(self.headers(&format!("{at}/headers"), fields.get("headers")));
+        endpoint.expect = self.statuses(&format!("{at}/expect"), fields.get("expect"));
+        match fields.get("body") {
+            None => {}
+            Some(Value::String(text)) => endpoint.body = text.clone().into_bytes(),
+            Some(json) => {
+                endpoint.body = json.to_string().into_bytes();
+                let content_type = http::header::CONTENT_TYPE;
+                if !endpoint.headers.iter().any(|(name, _)| *name == content_type) {
+                    let json = HeaderValue::from_static("application/json");
+                    endpoint.headers.push((content_type, json));
+                }
+            }
+        }
+        Some(endpoint)
+    }
+
+    fn map<'v>(
+        &mut self,
+        at: &str,
+        value: &'v Value,
+        keys: &[&str],
+    ) -> Option<&'v Map<String, Value>> {
+        let Value::Object(fields) = value else {
+            self.add(at, "it has to be a map");
+            return None;
+        };
+        for key in fields.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let nearest = keys.iter().min_by_key(|known| strsim::damerau_levenshtein(key, known));
+            let known = nearest
+                .filter(|known| strsim::damerau_levenshtein(key, known) <= known.len() / 3)
+                .map_or_else(|| keys.join(", "), |known| (*known).to_owned());
+            self.add(at, format!("`{key}` is no key here; did you mean one of: {known}?"));
+        }
+        Some(fields)
+    }
+
+    fn text(&mut self, at: &str, value: Option<&Value>) -> Option<String> {
+        match value? {
+            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+            other => {
+                self.add(at, format!("{other} is no text"));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, at: &str, value: Option<&Value>, max: f64) -> Option<f64> {
+        let value = value?;
+        let number = value.as_f64().filter(|number| *number > 0.0 && *number <= max);
+        if number.is_none() {
+            self.add(at, format!("{value} is no number above 0 and up to {max}"));
+        }
+        number
+    }
+
+    fn period(&mut self, at: &str, value: Option<&Value>) -> Option<Duration> {
+        let text = match value? {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        match text.parse::<Period>() {
+            Ok(period) => Some(period.duration()),
+            Err(error) => {
+                self.add(at, error);
+                None
+            }
+        }
+    }
+
+    fn headers(&mut self, at: &str, value: Option<&Value>) -> Vec<(HeaderName, HeaderValue)> {
+        let fields = match value {
+            None => return Vec::new(),
+            Some(Value::Object(fields)) => fields,
+            Some(_) => {
+                self.add(at, "it has to be a map of names and values");
+                return Vec::new();
+            }
+        };
+        let mut headers = Vec::new();
+        for (name, value) in fields {
+            match value.as_str().and_then(|value| header_of(name, value)) {
+                Some(header) => headers.push(header),
+                None => self.add(at, format!("`{name}` is no header with a text as its value")),
+            }
+        }
+        headers
+    }
+
+    fn statuses(&mut self, at: &str, value: Option<&Value>) -> Vec<StatusCode> {
+        let listed = match value {
+            None => return Vec::new(),
+            Some(Value::Array(items)) if !items.is_empty() => items.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+        };
+        let mut statuses = Vec::new();
+        for item in listed {
+            let number = item.as_u64().and_then(|number| u16::try_from(number).ok());
+            match number.and_then(|number| StatusCode::from_u16(number).ok()) {
+                Some(status) => statuses.push(status),
+                None => self.add(at, format!("{item} is no status such as 201")),
+            }
+        }
+        statuses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_read_whole() {
+        let scenario = Scenario::read(&json!({
+            "target": "http://127.0.0.1:8080", "rate": 20.5, "duration": "1m", "warmup": 0,
+            "headers": {"Authorization": "Bearer x"},
+            "endpoints": [
+                "GET /a?b=c",
+                {"endpoint": "POST /orders", "name": "POST /orders (bulk)", "weight": 0.25,
+                 "headers": {"X-Y": "z"}, "body": {"n": [1, 2.5]}, "expect": [201, 202]},
+                {"endpoint": "PUT /t", "body": "a=b", "expect": 404},
+            ],
+        }));
+        let scenario = scenario.unwrap();
+        assert_eq!((scenario.rate, scenario.warmup), (Some(20.5), Some(Duration::ZERO)));
+        assert_eq!(scenario.duration, Some(Duration::from_secs(60)));
+        let [get, post, put] = &scenario.endpoints[..] else { panic!("{scenario:?}") };
+        assert_eq!((get.name.as_str(), get.weight, get.headers.len()), ("GET /a?b=c", 1.0, 1));
+        assert_eq!((post.name.as_str(), post.weight), ("POST /orders (bulk)", 0.25));
+        assert_eq!(post.body, br#"{"n":[1,2.5]}"#);
+        let names: Vec<_> = post.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["authorization", "x-y", "content-type"]);
+        assert!(post.expects(StatusCode::CREATED) && !post.expects(StatusCode::OK));
+        assert_eq!((put.body.as_slice(), put.headers.len()), (&b"a=b"[..], 1));
+        assert!(get.expects(StatusCode::NO_CONTENT) && !get.expects(StatusCode::FOUND));
+        assert!(put.expects(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_with_its_place() {
+        let error = Scenario::read(&json!({
+            "rat": 5, "rate": 0, "duration": "soon", "target": "", "headers": {"a b": "c"},
+            "endpoints": ["get /x", {"name": "y"}, {"endpoint": "GET x"}, "GET /z", "GET /z",
+                {"endpoint": "GET /w", "weight": -1, "expect": 99, "headers": [1], "bdy": 1}],
+        }));
+        let told = error.unwrap_err().to_string();
+        for part in [
+            "the scenario: `rat` is no key here; did you mean one of: rate?",
+            "/rate: 0",
+            "/duration: `soon`",
+            "/target: \"\"",
+            "/headers: `a b`",
+            "/endpoints/0: `get /x`",
+            "/endpoints/1: it needs `endpoint`",
+            "/endpoints/2/endpoint: `GET x`",
+            "/endpoints: two are called `GET /z`",
+            "/endpoints/5/weight: -1",
+            "/endpoints/5/expect: 99",
+            "/endpoints/5/headers",
+            "/endpoints/5: `bdy` is no key here; did you mean one of: body?",
+        ] {
+            assert!(told.contains(part), "no {part} in {told}");
+        }
+        for none in [json!([]), json!({}), json!({"endpoints": []}), json!({"endpoints": {}})] {
+            assert!(Scenario::read(&none).is_err(), "{none}");
+        }
+        assert!(header("X-A: b").is_ok() && header("X").is_err() && header("a b: c").is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Where requests go: a URL, its addresses, connections to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::Uri;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use super::LoadError;
+use super::samples::Tally;
+
+/// A connection over which requests are sent, one after the other.
+pub(super) type Sender = SendRequest<Full<Bytes>>;
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct Target {
+    url: String,
+    /// As the header `Host` has it.
+    pub(super) authority: String,
+    /// What stands before every path.
+    pub(super) prefix: String,
+    host: String,
+    port: u16,
+    is_tls: bool,
+}
+
+impl Target {
+    /// Reads `http://host:port/prefix` or `https://…`.
+    ///
+    /// # Errors
+    /// Why it is no target.
+    pub fn parse(url: &str) -> Result<Self, LoadError> {
+        let refuse = |why: &str| LoadError::Target { url: url.to_owned(), why: why.to_owned() };
+        let uri: Uri = url.trim().parse().map_err(|_| refuse("it is no URL"))?;
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(refuse("it does not start with http:// or https://")),
+        };
+        let authority = uri.authority().ok_or_else(|| refuse("it has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse("a user and a password are sent as a header: --header"));
+        }
+        if uri.query().is_some() {
+            return Err(refuse("a query belongs to an endpoint"));
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        if host.is_empty() {
+            return Err(refuse("it has no host"));
+        }
+        Ok(Self {
+            url: url.trim().to_owned(),
+            authority: authority.to_string(),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            host,
+            port: authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+            is_tls,
+        })
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Looks its addresses up, and what it needs to be trusted.
+    pub(super) fn resolve(&self) -> Result<Route, LoadError> {
+        use std::net::ToSocketAddrs;
+        let unreachable = |why: String| LoadError::Unreachable { url: self.url.clone(), why };
+        let addresses = (self.host.as_str(), self.port).to_socket_addrs();
+        let addresses: Vec<_> =
+            addresses.map_err(|error| unreachable(error.to_string()))?.collect();
+        let tls = if self.is_tls {
+            let name = ServerName::try_from(self.host.clone());
+            let name = name.map_err(|error| unreachable(error.to_string()))?;
+            Some((tls().map_err(unreachable)?, name))
+        } else {
+            None
+        };
+        Ok(Route { addresses, tls })
+    }
+}
+
+fn tls() -> Result<TlsConnector, String> {
+    let loaded = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(loaded.certs);
+    if roots.is_empty() {
+        let why = loaded.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(format!("this system trusts no certificates{why}; SSL_CERT_FILE names some"));
+    }
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// How the target is reached.
+#[derive(Clone)]
+pub(super) struct Route {
+    addresses: Vec<SocketAddr>,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl Route {
+    /// Opens a connection, which counts in `tally` until it closes.
+    pub(super) async fn connect(&self, tally: &Arc<Tally>) -> io::Result<Sender> {
+        let stream = TcpStream::connect(self.addresses.as_slice()).await?;
+        stream.set_nodelay(true)?;
+        match &self.tls {
+            None => speak(stream, tally).await,
+            Some((tls, name)) => speak(tls.connect(name.clone(), stream).await?, tally).await,
+        }
+    }
+}
+
+async fn speak<S>(stream: S, tally: &Arc<Tally>) -> io::Result<Sender>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let tally = Arc::clone(tally);
+    tally.connected();
+    tokio::task::spawn_local(async move {
+        // Whoever waits for an answer is told what went wrong.
+        let _ = connection.await;
+        tally.disconnected();
+    });
+    Ok(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_url_with_a_host() {
+        let target = Target::parse("https://Example.org/base/").unwrap();
+        assert_eq!((target.host.as_str(), target.port, target.is_tls), ("Example.org", 443, true));
+        assert_eq!((target.authority.as_str(), target.prefix.as_str()), ("Example.org", "/base"));
+        let target = Target::parse("http://[::1]:8080").unwrap();
+        assert_eq!((target.host.as_str(), target.port, target.prefix.as_str()), ("::1", 8080, ""));
+        assert_eq!(target.authority, "[::1]:8080");
+        for bad in ["", "x", "127.0.0.1:80", "ftp://x", "http://", "http://u:p@x", "http://x/?a"] {
+            assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! One thread that sends: its connections, and what it keeps.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use tokio::sync::Notify;
+use tokio::task::spawn_local;
+
+use super::samples::{Kept, Tally};
+use super::scenario::Endpoint;
+use super::schedule::{Dealer, Schedule};
+use super::target::{Route, Sender};
+use super::timer::Timer;
+use crate::clock;
+
+/// After a connection failed, so that a target that is gone is not hammered.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What all threads share.
+pub(super) struct Work {
+    pub(super) endpoints: Vec<Endpoint>,
+    /// A request of each endpoint.
+    pub(super) requests: Vec<Request<Full<Bytes>>>,
+    pub(super) route: Route,
+    pub(super) tally: Arc<Tally>,
+    pub(super) timeout: Duration,
+    pub(super) warmup: Duration,
+    pub(super) duration: Duration,
+    /// So late a request may be sent.
+    pub(super) grace: Duration,
+}
+
+/// A request that is to be made.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    due: Instant,
+    endpoint: usize,
+    /// Not part of the warm-up.
+    measured: bool,
+}
+
+/// One thread's connections, and what it keeps.
+pub(super) struct Worker {
+    work: Arc<Work>,
+    connections_max: usize,
+    /// The one that was idle longest is first, so that none is idle until the target
+    /// closes it.
+    idle: RefCell<VecDeque<Sender>>,
+    open: Cell<usize>,
+    waiting: RefCell<VecDeque<Job>>,
+    in_flight: Cell<usize>,
+    settled: Notify,
+    kept: RefCell<Kept>,
+    begin: Cell<Option<Instant>>,
+    /// Whether it matters when requests are sent.
+    paced: bool,
+}
+
+impl Worker {
+    pub(super) fn new(work: Arc<Work>, connections_max: usize, paced: bool) -> Rc<Self> {
+        let kept = Kept::new(work.endpoints.len());
+        Rc::new(Self {
+            work,
+            connections_max,
+            idle: RefCell::default(),
+            open: Cell::new(0),
+            waiting: RefCell::default(),
+            in_flight: Cell::new(0),
+            settled: Notify::new(),
+            kept: RefCell::new(kept),
+            begin: Cell::new(None),
+            paced,
+        })
+    }
+
+    /// Opens connections before any is needed.
+    pub(super) async fn open(&self, count: usize) -> io::Result<()> {
+        for opened in 0..count.min(self.connections_max) {
+            match self.work.route.connect(&self.work.tally).await {
+                Ok(sender) => {
+                    self.idle.borrow_mut().push_back(sender);
+                    self.open.set(self.open.get() + 1);
+                }
+                // A target that takes no more of them tells so later, if they are needed.
+                Err(_) if opened > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends at the times of the schedule, of which this is the worker `own` of `all`.
+    pub(super) async fn pace(
+        self: &Rc<Self>,
+        schedule: Schedule,
+        begin: Instant,
+        own: usize,
+        all: usize,
+    ) -> io::Result<()> {
+        self.begin.set(Some(begin));
+        let mut timer = Timer::new()?;
+        for arrival in schedule.skip(own).step_by(all) {
+            let due = begin + arrival.due;
+            timer.until(due).await?;
+            let measured = arrival.due >= self.work.warmup;
+            self.dispatch(Job { due, endpoint: arrival.endpoint, measured });
+        }
+        while self.in_flight.get() > 0 {
+            self.settled.notified().await;
+        }
+        Ok(())
+    }
+
+    /// Sends over `connections` as fast as answers come.
+    pub(super) async fn saturate(
+        self: &Rc<Self>,
+        dealer: Dealer,
+        begin: Instant,
+        connections: usize,
+    ) -> io::Result<()> {
+        self.begin.set(Some(begin));
+        let dealer = Rc::new(RefCell::new(dealer));
+        let tasks: Vec<_> = (0..connections)
+            .map(|_| {
+                let (worker, dealer) = (Rc::clone(self), Rc::clone(&dealer));
+                let sender = self.idle.borrow_mut().pop_front();
+                spawn_local(async move { worker.saturate_one(sender, &dealer, begin).await })
+            })
+            .collect();
+        for task in tasks {
+            task.await?;
+        }
+        Ok(())
+    }
+
+    async fn saturate_one(
+        &self,
+        mut sender: Option<Sender>,
+        dealer: &RefCell<Dealer>,
+        begin: Instant,
+    ) {
+        let end = begin + self.work.warmup + self.work.duration;
+        loop {
+            let due = clock::monotonic();
+            if due >= end {
+                return;
+            }
+            let endpoint = dealer.borrow_mut().next();
+            let measured = due >= begin + self.work.warmup;
+            self.perform(&mut sender, Job { due, endpoint, measured }).await;
+            if sender.is_none() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// What was kept.
+    pub(super) fn into_kept(self: Rc<Self>) -> Kept {
+        self.kept.take()
+    }
+
+    /// Gives the request to a connection: an idle one, a new one, or the first that
+    /// becomes idle.
+    fn dispatch(self: &Rc<Self>, job: Job) {
+        self.in_flight.set(self.in_flight.get() + 1);
+        let sender = self.take_idle();
+        if sender.is_none() {
+            if self.open.get() >= self.connections_max {
+                self.work.tally.waited.fetch_add(1, Ordering::Relaxed);
+                self.waiting.borrow_mut().push_back(job);
+                return;
+            }
+            self.open.set(self.open.get() + 1);
+        }
+        let worker = Rc::clone(self);
+        spawn_local(async move { worker.serve(sender, job).await });
+    }
+
+    fn take_idle(&self) -> Option<Sender> {
+        loop {
+            let sender = self.idle.borrow_mut().pop_front()?;
+            if !sender.is_closed() {
+                return Some(sender);
+            }
+            self.open.set(self.open.get() - 1);
+        }
+    }
+
+    /// Performs a request, and then what waits.
+    async fn serve(&self, mut sender: Option<Sender>, mut job: Job) {
+        loop {
+            self.perform(&mut sender, job).await;
+            self.in_flight.set(self.in_flight.get() - 1);
+            match self.waiting.borrow_mut().pop_front() {
+                Some(next) => job = next,
+                None => break,
+            }
+        }
+        match sender {
+            Some(sender) => self.idle.borrow_mut().push_back(sender),
+            None => self.open.set(self.open.get() - 1),
+        }
+        if self.in_flight.get() == 0 {
+            self.settled.notify_one();
+        }
+    }
+
+    /// Makes a request and keeps what it came to.
+    async fn perform(&self, sender: &mut Option<Sender>, job: Job) {
+        self.work.tally.sent.fetch_add(1, Ordering::Relaxed);
+        if self.paced && job.measured {
+            let now = clock::monotonic();
+            let length = self.work.warmup + self.work.duration + self.work.grace;
+            let end = self.begin.get().map(|begin| begin + length);
+            let in_time = end.is_none_or(|end| now <= end);
+            self.kept.borrow_mut().sent(now.saturating_duration_since(job.due), in_time);
+        }
+        let limit = tokio::time::Instant::from_std(job.due + self.work.timeout);
+        let exchange = self.exchange(sender, job.endpoint);
+        let ended = match tokio::time::timeout_at(limit, exchange).await {
+            Ok(ended) => ended,
+            Err(_) => Err("timed out".to_owned()),
+        };
+        let latency = clock::monotonic().saturating_duration_since(job.due);
+        if ended.is_err() {
+            // What may still come over it would be taken for the next answer.
+            *sender = None;
+        }
+        if !job.measured {
+            return;
+        }
+        let expected = |status: StatusCode| self.work.endpoints[job.endpoint].expects(status);
+        match ended {
+            Ok(status) if expected(status) => {
+                self.work.tally.answered(latency);
+                self.kept.borrow_mut().answered(job.endpoint, latency);
+            }
+            Ok(status) => self.fail(job, format!("status {}", status.as_u16())),
+            Err(kind) => self.fail(job, kind),
+        }
+    }
+
+    fn fail(&self, job: Job, kind: String) {
+        self.work.tally.errors.fetch_add(1, Ordering::Relaxed);
+        self.kept.borrow_mut().failed(job.endpoint, kind);
+    }
+
+    /// The status of the answer, once all of it has come.
+    async fn exchange(
+        &self,
+        sender: &mut Option<Sender>,
+        endpoint: usize,
+    ) -> Result<StatusCode, String> {
+        loop {
+            let was_open = sender.is_some();
+            let connection = match sender {
+                Some(sender) => sender,
+                None => {
+                    let opened = self.work.route.connect(&self.work.tally).await;
+                    sender.insert(opened.map_err(|error| error.to_string())?)
+                }
+            };
+            let sent = match connection.ready().await {
+                Ok(()) => connection.send_request(self.work.requests[endpoint].clone()).await,
+                Err(error) => Err(error),
+            };
+            match sent {
+                Ok(response) => {
+                    let status = response.status();
+                    drain(response.into_body()).await?;
+                    return Ok(status);
+                }
+                // The target closed an idle connection before it saw the request.
+                Err(error) if was_open && (error.is_canceled() || error.is_closed()) => {
+                    *sender = None;
+                }
+                Err(error) => return Err(kind_of(&error)),
+            }
+        }
+    }
+}
+
+async fn drain(mut body: hyper::body::Incoming) -> Result<(), String> {
+    while let Some(frame) = body.frame().await {
+        frame.map_err(|error| kind_of(&error))?;
+    }
+    Ok(())
+}
+
+/// What happened to a request, in words that are the same each time it happens.
+fn kind_of(error: &hyper::Error) -> String {
+    use std::error::Error;
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        return "connection closed before the answer".to_owned();
+    }
+    if error.is_parse() {
+        return format!("no answer in HTTP/1.1: {error}");
+    }
+    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,17 @@
+//! The performance gate: latencies, a baseline, a verdict.
+//!
+//! [`load`] measures a target itself, [`sources`] read what other tools measured; [`verdict`] compares a run with a
+//! [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
+//! to machines and people. [`store`] keeps the baseline file.
+
+pub mod baseline;
+pub mod circumstances;
+pub mod filter;
+pub mod junit;
+pub mod load;
+pub mod machine;
+pub mod report;
+pub mod sources;
+pub mod stats;
+pub mod store;
+pub mod verdict;

@@ -1,0 +1,67 @@
+//! What other load tools measured, told apart by header and shape.
+//!
+//! Each file reads one tool's format. Figures are taken as the tool states them; what
+//! is to be known of them (how they are rounded, whether a stalled target hides) goes
+//! with them.
+
+mod json;
+mod k6;
+mod locust;
+mod oha;
+
+use super::stats::Latency;
+use super::verdict::{Reading, Run};
+
+/// The longest file that is read, in bytes.
+pub const BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+const READ: &str = "wfx reads Locust's `…_stats.csv`, oha's JSON (`oha --output-format json`) \
+     and k6's summary (`k6 run --summary-export FILE`); or let it measure itself: --target URL";
+
+/// Why a file cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    message: String,
+    hint: String,
+}
+
+impl SourceError {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+
+    /// It ends too early, or was damaged.
+    fn damaged(message: impl Into<String>) -> Self {
+        Self::new(message, "the file is damaged or was not written to its end: measure again")
+    }
+
+    /// What can be done.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+/// Reads what a load tool wrote. `endpoint` names what was measured, for files that do
+/// not.
+///
+/// # Errors
+/// When it is of no known tool, damaged, or says what cannot be relied on.
+pub fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None => Err(SourceError::new("it is empty", "let the load tool finish, or measure again")),
+        Some(b'{' | b'[') => json::read(bytes, endpoint),
+        Some(_) => locust::read(bytes),
+    }
+}
+
+/// A number of milliseconds as text.
+fn reading(text: &str) -> Reading {
+    let latency = text.trim().parse().ok().and_then(Latency::from_ms);
+    latency.map_or_else(|| Reading::Bad(text.trim().to_owned()), Reading::Value)
+}
+
+#[cfg(test)]
+mod tests;

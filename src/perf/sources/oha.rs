@@ -1,0 +1,63 @@
+//! oha's JSON (`oha --output-format json`, 1.x): one endpoint, seconds.
+//!
+//! `statusCodeDistribution` counts responses, `errorDistribution` what got none.
+//! Requests that the end of the run cut off ("aborted due to deadline") are not errors
+//! of the target.
+
+use serde_json::{Map, Value};
+
+use super::super::verdict::{Observed, Rounding, Run, Source};
+use super::SourceError;
+use super::json::{latency, named};
+
+const MS_PER_SECOND: f64 = 1_000.0;
+const CUT_OFF: &str = "aborted due to deadline";
+
+pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, SourceError> {
+    let endpoint = named(endpoint, "oha")?;
+    let empty = Map::new();
+    let part = |key: &str| document.get(key).and_then(Value::as_object).unwrap_or(&empty);
+    let percentiles = part("latencyPercentiles");
+    let answered = counts(part("statusCodeDistribution"));
+    let samples = answered.iter().map(|(_, count)| count).sum::<u64>();
+    let mut error_kinds: Vec<(String, u64)> = answered
+        .into_iter()
+        .filter(|(status, _)| status.starts_with(['4', '5']))
+        .map(|(status, count)| (format!("status {status}"), count))
+        .collect();
+    let unanswered = counts(part("errorDistribution"));
+    let unanswered: Vec<_> = unanswered.into_iter().filter(|(kind, _)| kind != CUT_OFF).collect();
+    let lost = unanswered.iter().map(|(_, count)| count).sum::<u64>();
+    error_kinds.extend(unanswered);
+    error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let observed = Observed {
+        endpoint,
+        median: latency(percentiles, "p50", MS_PER_SECOND),
+        p95: latency(percentiles, "p95", MS_PER_SECOND),
+        samples: Some(samples),
+        requests: samples + lost,
+        errors: error_kinds.iter().map(|(_, count)| count).sum(),
+        error_kinds,
+        rate: part("summary").get("requestsPerSec").and_then(Value::as_f64),
+        shape: Vec::new(),
+    };
+    Ok(Run {
+        source: Source {
+            name: "oha".to_owned(),
+            own: false,
+            coordinated_omission: true,
+            rounding: Rounding::None,
+            notes: vec![
+                "oha counts a latency from when the request was sent, unless it ran with \
+                 --latency-correction, which its JSON does not tell"
+                    .to_owned(),
+            ],
+        },
+        endpoints: vec![observed],
+        doubts: Vec::new(),
+    })
+}
+
+fn counts(of: &Map<String, Value>) -> Vec<(String, u64)> {
+    of.iter().filter_map(|(kind, count)| Some((kind.clone(), count.as_u64()?))).collect()
+}

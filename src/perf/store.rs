@@ -1,0 +1,163 @@
+//! The baseline file: read, and replaced as a whole.
+//!
+//! An update holds a lock on the file's folder from reading to replacing, so that of two
+//! at once neither loses the other's endpoints; the system frees the lock of a process
+//! that dies. The new text is made durable beside the file and takes its name: whenever
+//! an update is killed, the file is the old one or the new one.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::baseline::{Baseline, BaselineError};
+
+/// The longest baseline that is read.
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Why the baseline cannot be read or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is none.
+    #[error("there is no baseline {}", .0.display())]
+    Missing(PathBuf),
+    /// It cannot be read.
+    #[error("cannot read the baseline {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is none.
+    #[error("cannot use the baseline {}: {error}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: BaselineError,
+    },
+    /// It cannot be replaced.
+    #[error("cannot write the baseline {}: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl StoreError {
+    /// What can be done.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Missing(_) => "make it with UPDATE_BASELINE=true (--update-baseline), or name \
+                 another with --baseline"
+                .to_owned(),
+            Self::Read { .. } => "name a file with --baseline".to_owned(),
+            Self::Content { error, .. } => error.hint().to_owned(),
+            Self::Write { .. } => "name a file that can be written with --baseline".to_owned(),
+        }
+    }
+
+    /// Whether the system failed, and not what was given.
+    #[must_use]
+    pub fn is_environment(&self) -> bool {
+        matches!(self, Self::Write { .. })
+    }
+}
+
+/// Reads the baseline.
+///
+/// # Errors
+/// When there is none, or what is there is no baseline.
+pub fn read(path: &Path) -> Result<Baseline, StoreError> {
+    let text = read_text(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
+        _ => StoreError::Read { path: path.to_owned(), error },
+    })?;
+    Baseline::parse(&text).map_err(|error| StoreError::Content { path: path.to_owned(), error })
+}
+
+/// Reads the baseline that an update starts from: one that is missing, or of an older
+/// version, is replaced as a whole; true: such a one was there.
+///
+/// # Errors
+/// When what is there is no baseline.
+pub fn read_to_update(path: &Path) -> Result<(Baseline, bool), StoreError> {
+    match read(path) {
+        Ok(baseline) => Ok((baseline, false)),
+        Err(StoreError::Missing(_)) => Ok((Baseline::default(), false)),
+        Err(StoreError::Content { error, .. }) if error.is_outdated() => {
+            Ok((Baseline::default(), true))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces the baseline by what `change` makes of it, and gives what that gives.
+///
+/// # Errors
+/// When what is there is no baseline, or nothing can be written.
+pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result<T, StoreError> {
+    let cannot = |error| StoreError::Write { path: path.to_owned(), error };
+    // The file that a link leads to is replaced, not the link.
+    let file = match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        found => found.map_err(cannot)?,
+    };
+    let folder = folder_of(&file);
+    fs::create_dir_all(&folder).map_err(cannot)?;
+    let lock = File::open(&folder).map_err(cannot)?;
+    lock.lock().map_err(cannot)?;
+    let (mut baseline, _) = read_to_update(&file)?;
+    let changed = change(&mut baseline);
+    let text = baseline.render().map_err(|error| cannot(error.into()))?;
+    replace(&file, &text).map_err(cannot)?;
+    lock.sync_all().map_err(cannot)?;
+    Ok(changed)
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if metadata.len() > BYTES_MAX {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    io::read_to_string(io::Read::take(file, BYTES_MAX))
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// One name for whoever holds the lock: what a killed update left is overwritten.
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(".tmp");
+    let temporary = file.with_file_name(hidden);
+    let written = write_durably(&temporary, file, text);
+    if written.is_err() {
+        // What failed may have failed before there was one.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn write_durably(temporary: &Path, file: &Path, text: &str) -> io::Result<()> {
+    let mut new = File::create(temporary)?;
+    if let Ok(metadata) = fs::metadata(file) {
+        new.set_permissions(metadata.permissions())?;
+    }
+    new.write_all(text.as_bytes())?;
+    new.sync_all()?;
+    fs::rename(temporary, file)
+}

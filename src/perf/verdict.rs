@@ -1,0 +1,567 @@
+//! The verdict: a run and a baseline give what each endpoint, and all of them, come to.
+//!
+//! A regression is `observed − baseline > tolerance`, on the median or on p95. What
+//! makes a comparison worthless is a [`Trap`] and no verdict: a gate that silently
+//! compares nothing would let everything pass.
+
+use serde::Serialize;
+
+use super::baseline::{Baseline, Circumstances, Entry};
+use super::filter::Filter;
+use super::stats::Latency;
+
+/// How many endpoints an error names.
+const NAMED_MAX: usize = 10;
+
+/// What was measured, by whomever.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Run {
+    /// What measured.
+    pub source: Source,
+    /// The endpoints.
+    pub endpoints: Vec<Observed>,
+    /// Why the run as a whole cannot be relied on; none: it can.
+    pub doubts: Vec<String>,
+}
+
+/// What measured, and what is to be known of its figures.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Whether wfx measured itself.
+    #[serde(skip)]
+    pub own: bool,
+    /// Whether a stalled target hides from it, since it waits before it sends the next
+    /// request.
+    pub coordinated_omission: bool,
+    /// How it rounds.
+    pub rounding: Rounding,
+    /// What else a reader of its figures should know.
+    pub notes: Vec<String>,
+}
+
+/// How latencies were rounded before wfx saw them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Hardly.
+    #[default]
+    None,
+    /// To a millisecond, from 100 ms on to two digits, as Locust does.
+    TwoDigits,
+}
+
+impl Rounding {
+    /// By how much a figure may be off.
+    #[must_use]
+    pub fn error(self, of: Latency) -> Latency {
+        const MS: u64 = 1_000_000;
+        match self {
+            Self::None => Latency::default(),
+            Self::TwoDigits => {
+                let mut step = MS;
+                while of.as_nanos() >= step.saturating_mul(100) {
+                    step *= 10;
+                }
+                Latency::from_nanos(step / 2)
+            }
+        }
+    }
+}
+
+/// What was measured of one endpoint.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Observed {
+    /// `METHOD path`.
+    pub endpoint: String,
+    /// The median.
+    pub median: Reading,
+    /// The 95th percentile.
+    pub p95: Reading,
+    /// How many latencies the figures are of; none: not told.
+    pub samples: Option<u64>,
+    /// How many requests there were.
+    pub requests: u64,
+    /// How many of them did not end as they should.
+    pub errors: u64,
+    /// What went wrong, the most frequent first.
+    pub error_kinds: Vec<(String, u64)>,
+    /// Requests in a second.
+    pub rate: Option<f64>,
+    /// How many samples lie in equal stretches of a logarithmic axis; empty where there
+    /// are no samples.
+    pub shape: Vec<u64>,
+}
+
+/// A figure as a source states it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Reading {
+    /// A latency.
+    Value(Latency),
+    /// The source does not state it.
+    #[default]
+    Absent,
+    /// The source states this, which is no latency.
+    Bad(String),
+}
+
+impl Reading {
+    /// The latency, if it is one.
+    #[must_use]
+    pub fn value(&self) -> Option<Latency> {
+        match self {
+            Self::Value(latency) => Some(*latency),
+            _ => None,
+        }
+    }
+}
+
+/// What is asked of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// How much slower a median may be.
+    pub tolerance_median: Latency,
+    /// How much slower a 95th percentile may be.
+    pub tolerance_p95: Latency,
+    /// Which endpoints are judged.
+    pub filter: Filter,
+    /// The endpoints that were asked for, for which alone the run has to answer; none:
+    /// it has to have every tracked one of the baseline.
+    pub asked: Vec<String>,
+    /// Whether an endpoint without a baseline fails.
+    pub strict: bool,
+    /// The largest share of requests that may fail.
+    pub error_rate_max: f64,
+    /// Below so many samples of an own measurement nothing is said.
+    pub samples_min: u64,
+}
+
+/// Why a run and a baseline cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trap {
+    /// Nothing was measured.
+    #[error("the source has no endpoints")]
+    Nothing,
+    /// No endpoint is tracked.
+    #[error("TRACK_ENDPOINTS `{filter}` matches none of the {among}: {}", names(.endpoints))]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// What `endpoints` are.
+        among: &'static str,
+        /// What there is.
+        endpoints: Vec<String>,
+    },
+    /// The baseline has endpoints that were not measured.
+    #[error("the baseline has what was not observed: {}", names(.0))]
+    Unobserved(Vec<String>),
+    /// A figure is none.
+    #[error("the {metric} of {endpoint} is `{found}` and no latency")]
+    NoLatency {
+        /// Whose.
+        endpoint: String,
+        /// Which.
+        metric: Metric,
+        /// What stands there.
+        found: String,
+    },
+    /// A figure that is needed is not there.
+    #[error("the source states no {metric} of {endpoint}")]
+    Missing {
+        /// Whose.
+        endpoint: String,
+        /// Which.
+        metric: Metric,
+    },
+}
+
+impl Trap {
+    /// What can be done.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Nothing => "let it measure at least one".to_owned(),
+            Self::Filter { .. } => {
+                "give substrings of endpoints as they are written there, or unset it".to_owned()
+            }
+            Self::Unobserved(_) => "measure them, leave them out with TRACK_ENDPOINTS, or remove \
+                 them from the baseline"
+                .to_owned(),
+            Self::NoLatency { .. } => {
+                "measure again: without requests there are no figures".to_owned()
+            }
+            Self::Missing { metric: Metric::P95, .. } => "let it state 95 % (of Locust: \
+                 PERCENTILES_TO_REPORT), or remove `p95_ms` from the baseline"
+                .to_owned(),
+            Self::Missing { .. } => "measure again".to_owned(),
+        }
+    }
+}
+
+fn names(endpoints: &[String]) -> String {
+    let mut text = endpoints.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if endpoints.len() > NAMED_MAX {
+        text += &format!(" and {} more", endpoints.len() - NAMED_MAX);
+    }
+    text
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// The median.
+    Median,
+    /// The 95th percentile.
+    P95,
+}
+
+impl std::fmt::Display for Metric {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Median => "median",
+            Self::P95 => "p95",
+        })
+    }
+}
+
+/// What a run comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing that was judged is worse.
+    Pass,
+    /// A regression, too many errors, or what `--strict` does not let pass.
+    Fail,
+    /// The run cannot be relied on. Never a pass.
+    Inconclusive,
+}
+
+/// What an endpoint comes to, the first that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Too many requests failed.
+    Errors,
+    /// The median or p95 is slower than the tolerance lets pass.
+    Regression,
+    /// The run, or its samples, cannot be relied on.
+    Inconclusive,
+    /// The baseline does not have it.
+    New,
+    /// None of these.
+    Pass,
+}
+
+impl Outcome {
+    /// Its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Regression => "regression",
+            Self::Inconclusive => "inconclusive",
+            Self::New => "new",
+            Self::Pass => "pass",
+        }
+    }
+}
+
+/// A figure against its baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison {
+    /// Which figure.
+    pub metric: Metric,
+    /// What was measured; none: no request ended as it should.
+    pub observed: Option<Latency>,
+    /// What it is compared with; none: it is not judged.
+    pub baseline: Option<Latency>,
+    /// How much slower it may be.
+    pub tolerance: Latency,
+    /// The smallest slowing that was certain to be found: the tolerance, and what
+    /// rounding may have taken away.
+    pub sees: Latency,
+}
+
+impl Comparison {
+    /// Observed − baseline, in nanoseconds.
+    #[must_use]
+    pub fn delta(&self) -> Option<i64> {
+        Some(self.observed?.minus(self.baseline?))
+    }
+
+    /// Whether it is slower than the tolerance lets pass.
+    #[must_use]
+    pub fn is_regression(&self) -> bool {
+        let tolerance = i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX);
+        self.delta().is_some_and(|delta| delta > tolerance)
+    }
+
+    /// What it sees, in percent of the baseline.
+    #[must_use]
+    pub fn sees_percent(&self) -> Option<f64> {
+        self.sees.percent_of(self.baseline?)
+    }
+}
+
+/// An endpoint that was judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// What was measured.
+    pub observed: Observed,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// The median and p95; p95 is left out where neither side has it.
+    pub comparisons: Vec<Comparison>,
+    /// Why, in a sentence each.
+    pub reasons: Vec<String>,
+}
+
+/// What a run comes to, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// All in all.
+    pub verdict: Verdict,
+    /// What measured.
+    pub source: Source,
+    /// The tracked endpoints in the order of the source.
+    pub endpoints: Vec<Judged>,
+    /// Why the run as a whole cannot be relied on.
+    pub doubts: Vec<String>,
+    /// What the reader should look at, whatever the verdict.
+    pub warnings: Vec<String>,
+    /// How many endpoints were measured and are not tracked.
+    pub untracked: usize,
+}
+
+impl Judgement {
+    /// The comparison that sees least of its baseline, in percent: a smaller slowing
+    /// than that might have been missed somewhere.
+    #[must_use]
+    pub fn dimmest(&self, metric: Metric) -> Option<(&str, Comparison)> {
+        let all = self.endpoints.iter().flat_map(|judged| {
+            let compared = judged.comparisons.iter().filter(move |c| c.metric == metric);
+            compared.map(|comparison| (judged.observed.endpoint.as_str(), *comparison))
+        });
+        all.filter(|(_, comparison)| comparison.sees_percent().is_some())
+            .max_by(|a, b| f64::total_cmp(&percent(&a.1), &percent(&b.1)))
+    }
+}
+
+fn percent(comparison: &Comparison) -> f64 {
+    comparison.sees_percent().unwrap_or_default()
+}
+
+/// Checks that `filter` tracks one of the endpoints that are to be measured.
+///
+/// # Errors
+/// [`Trap::Filter`].
+pub fn check_filter(filter: &Filter, endpoints: &[&str], among: &'static str) -> Result<(), Trap> {
+    if endpoints.iter().any(|endpoint| filter.matches(endpoint)) {
+        return Ok(());
+    }
+    let endpoints = endpoints.iter().map(|&endpoint| endpoint.to_owned()).collect();
+    Err(Trap::Filter { filter: filter.to_string(), among, endpoints })
+}
+
+/// Judges a run.
+///
+/// # Errors
+/// A [`Trap`]: there is nothing to compare, or not with this baseline.
+pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement, Trap> {
+    check(&run, policy)?;
+    let mut warnings = warnings(&run, baseline, policy);
+    let (tracked, others): (Vec<_>, Vec<_>) =
+        run.endpoints.into_iter().partition(|observed| policy.filter.matches(&observed.endpoint));
+    let observed = |endpoint: &str| tracked.iter().any(|observed| observed.endpoint == endpoint);
+    let expected = |endpoint: &str| {
+        policy.filter.matches(endpoint)
+            && (policy.asked.is_empty() || policy.asked.iter().any(|asked| asked == endpoint))
+    };
+    let unobserved: Vec<_> = baseline
+        .iter()
+        .filter(|(endpoint, _)| expected(endpoint) && !observed(endpoint))
+        .map(|(endpoint, _)| endpoint.to_owned())
+        .collect();
+    if !unobserved.is_empty() {
+        return Err(Trap::Unobserved(unobserved));
+    }
+    let endpoints = tracked
+        .into_iter()
+        .map(|observed| {
+            let entry = baseline.get(&observed.endpoint);
+            judge_one(observed, entry, &run.source, &run.doubts, policy)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if endpoints.iter().all(|judged| judged.outcome == Outcome::New) {
+        warnings.push("no endpoint has a baseline: nothing was judged".to_owned());
+    }
+    Ok(Judgement {
+        verdict: overall(&endpoints, &run.doubts, policy),
+        source: run.source,
+        endpoints,
+        doubts: run.doubts,
+        warnings,
+        untracked: others.len(),
+    })
+}
+
+/// The entries that take the place of those in the baseline.
+#[must_use]
+pub fn entries(judgement: &Judgement, circumstances: &Circumstances) -> Vec<(String, Entry)> {
+    let entry = |judged: &Judged| {
+        let observed = &judged.observed;
+        let circumstances = Circumstances {
+            samples: observed.samples,
+            rate: observed.rate,
+            source: Some(judgement.source.name.clone()),
+            ..circumstances.clone()
+        };
+        let entry = Entry::new(observed.median.value()?, observed.p95.value(), circumstances);
+        Some((observed.endpoint.clone(), entry))
+    };
+    judgement.endpoints.iter().filter_map(entry).collect()
+}
+
+fn check(run: &Run, policy: &Policy) -> Result<(), Trap> {
+    if run.endpoints.is_empty() {
+        return Err(Trap::Nothing);
+    }
+    let all: Vec<_> = run.endpoints.iter().map(|observed| observed.endpoint.as_str()).collect();
+    check_filter(&policy.filter, &all, "endpoints observed")
+}
+
+fn warnings(run: &Run, baseline: &Baseline, policy: &Policy) -> Vec<String> {
+    let known = baseline.iter().map(|(endpoint, _)| endpoint);
+    let all: Vec<_> =
+        run.endpoints.iter().map(|observed| observed.endpoint.as_str()).chain(known).collect();
+    let unmatched = policy.filter.unmatched(&all);
+    let unmatched = unmatched
+        .into_iter()
+        .map(|part| format!("`{part}` in TRACK_ENDPOINTS matches no endpoint: is it mistyped?"));
+    unmatched.collect()
+}
+
+fn overall(endpoints: &[Judged], doubts: &[String], policy: &Policy) -> Verdict {
+    let any = |outcome| endpoints.iter().any(|judged| judged.outcome == outcome);
+    let failed = any(Outcome::Errors)
+        || any(Outcome::Regression)
+        || policy.strict && endpoints.iter().any(Judged::is_unknown);
+    if failed {
+        Verdict::Fail
+    } else if any(Outcome::Inconclusive) || !doubts.is_empty() {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Pass
+    }
+}
+
+impl Judged {
+    /// Whether the baseline does not have it.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.comparisons.iter().all(|comparison| comparison.baseline.is_none())
+    }
+}
+
+fn judge_one(
+    observed: Observed,
+    entry: Option<&Entry>,
+    source: &Source,
+    doubts: &[String],
+    policy: &Policy,
+) -> Result<Judged, Trap> {
+    let comparisons = compare(&observed, entry, source, policy)?;
+    let mut reasons = Vec::new();
+    let erring = error_reason(&observed, policy);
+    let regressions = comparisons.iter().filter(|comparison| comparison.is_regression());
+    let regressions: Vec<_> = regressions.filter_map(regression_reason).collect();
+    let few = observed.samples.filter(|samples| source.own && *samples < policy.samples_min);
+    let few = few.map(|samples| {
+        format!("{samples} samples are fewer than the {} that a verdict needs", policy.samples_min)
+    });
+    let outcome = if erring.is_some() {
+        Outcome::Errors
+    } else if !regressions.is_empty() {
+        Outcome::Regression
+    } else if few.is_some() || !doubts.is_empty() {
+        Outcome::Inconclusive
+    } else if entry.is_none() {
+        Outcome::New
+    } else {
+        Outcome::Pass
+    };
+    reasons.extend(erring);
+    reasons.extend(regressions);
+    reasons.extend(few.filter(|_| outcome != Outcome::Errors));
+    if entry.is_none() && policy.strict {
+        reasons.push("the baseline does not have it, which --strict does not let pass".to_owned());
+    }
+    Ok(Judged { observed, outcome, comparisons, reasons })
+}
+
+fn compare(
+    observed: &Observed,
+    entry: Option<&Entry>,
+    source: &Source,
+    policy: &Policy,
+) -> Result<Vec<Comparison>, Trap> {
+    let mut comparisons = Vec::new();
+    for (metric, reading, baseline, tolerance) in [
+        (Metric::Median, &observed.median, entry.map(|e| e.median), policy.tolerance_median),
+        (Metric::P95, &observed.p95, entry.and_then(|e| e.p95), policy.tolerance_p95),
+    ] {
+        let value = figure(observed, metric, reading)?;
+        let failed = source.own && observed.samples == Some(0);
+        let needed = metric == Metric::Median || baseline.is_some();
+        if value.is_none() && needed && !failed {
+            return Err(Trap::Missing { endpoint: observed.endpoint.clone(), metric });
+        }
+        if value.is_none() && baseline.is_none() && metric == Metric::P95 {
+            continue;
+        }
+        let slowest = baseline.unwrap_or_default().plus(tolerance);
+        let sees = tolerance.plus(source.rounding.error(slowest));
+        comparisons.push(Comparison { metric, observed: value, baseline, tolerance, sees });
+    }
+    Ok(comparisons)
+}
+
+fn figure(observed: &Observed, metric: Metric, reading: &Reading) -> Result<Option<Latency>, Trap> {
+    match reading {
+        Reading::Value(latency) => Ok(Some(*latency)),
+        Reading::Absent => Ok(None),
+        Reading::Bad(found) => Err(Trap::NoLatency {
+            endpoint: observed.endpoint.clone(),
+            metric,
+            found: found.clone(),
+        }),
+    }
+}
+
+fn error_reason(observed: &Observed, policy: &Policy) -> Option<String> {
+    let requests = observed.requests;
+    // A quotient is rounded as the decimal that was typed is: 29 of 100 are 0.29.
+    if observed.errors == 0 || observed.errors as f64 / requests as f64 <= policy.error_rate_max {
+        return None;
+    }
+    let (most, times) = observed.error_kinds.first().map_or(("", 0), |(k, n)| (k.as_str(), *n));
+    let most = if most.is_empty() { String::new() } else { format!(", {times} times {most}") };
+    Some(format!(
+        "{} of {requests} requests failed{most}; --max-error-rate is {}",
+        observed.errors, policy.error_rate_max
+    ))
+}
+
+fn regression_reason(comparison: &Comparison) -> Option<String> {
+    let (observed, baseline) = (comparison.observed?, comparison.baseline?);
+    let delta = Latency::from_nanos(u64::try_from(comparison.delta()?).ok()?);
+    Some(format!(
+        "{} {observed} is {delta} slower than the baseline's {baseline}; the tolerance is {}",
+        comparison.metric, comparison.tolerance
+    ))
+}
+
+#[cfg(test)]
+mod tests;

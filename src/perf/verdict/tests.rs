@@ -1,0 +1,227 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ms(ms: f64) -> Latency {
+    Latency::from_ms(ms).unwrap()
+}
+
+fn observed(endpoint: &str, median: f64, p95: f64) -> Observed {
+    Observed {
+        endpoint: endpoint.to_owned(),
+        median: Reading::Value(ms(median)),
+        p95: Reading::Value(ms(p95)),
+        samples: Some(1_000),
+        requests: 1_000,
+        ..Observed::default()
+    }
+}
+
+fn run(endpoints: Vec<Observed>) -> Run {
+    Run { endpoints, ..Run::default() }
+}
+
+fn own(endpoints: Vec<Observed>, doubts: &[&str]) -> Run {
+    Run {
+        source: Source { own: true, ..Source::default() },
+        endpoints,
+        doubts: doubts.iter().map(|&doubt| doubt.to_owned()).collect(),
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        tolerance_median: ms(50.0),
+        tolerance_p95: ms(80.0),
+        filter: Filter::default(),
+        asked: Vec::new(),
+        strict: false,
+        error_rate_max: 0.0,
+        samples_min: 100,
+    }
+}
+
+fn baseline(entries: &[(&str, f64, Option<f64>)]) -> Baseline {
+    let mut baseline = Baseline::default();
+    baseline.update(entries.iter().map(|&(endpoint, median, p95)| {
+        let entry = Entry::new(ms(median), p95.map(ms), Circumstances::default());
+        (endpoint.to_owned(), entry)
+    }));
+    baseline
+}
+
+fn outcomes(judgement: &Judgement) -> Vec<Outcome> {
+    judgement.endpoints.iter().map(|judged| judged.outcome).collect()
+}
+
+#[test]
+fn more_than_the_tolerance_is_a_regression_and_the_tolerance_is_none() {
+    let baseline = baseline(&[("GET /a", 40.1, Some(85.2)), ("GET /b", 40.1, None)]);
+    for (median, p95, outcome) in [
+        (90.1, 165.2, Outcome::Pass),
+        (90.100_001, 85.0, Outcome::Regression),
+        (40.1, 165.200_001, Outcome::Regression),
+        (1.0, 1.0, Outcome::Pass),
+    ] {
+        let run = run(vec![observed("GET /a", median, p95), observed("GET /b", 1.0, 9_999.0)]);
+        let judgement = judge(run, &baseline, &policy()).unwrap();
+        // A baseline without p95 is not judged by it.
+        assert_eq!(outcomes(&judgement), [outcome, Outcome::Pass], "{median} {p95}");
+        let failed = outcome == Outcome::Regression;
+        assert_eq!(judgement.verdict == Verdict::Fail, failed);
+        assert_eq!(judgement.endpoints[0].reasons.len(), usize::from(failed));
+    }
+}
+
+#[test]
+fn a_new_endpoint_is_not_judged_unless_strictly() {
+    let baseline = baseline(&[("GET /a", 1.0, None)]);
+    let both = || run(vec![observed("GET /a", 1.0, 2.0), observed("GET /new", 9e6, 9e6)]);
+    let judgement = judge(both(), &baseline, &policy()).unwrap();
+    assert_eq!(outcomes(&judgement), [Outcome::Pass, Outcome::New]);
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert!(judgement.warnings.is_empty());
+    let strict = Policy { strict: true, ..policy() };
+    assert_eq!(judge(both(), &baseline, &strict).unwrap().verdict, Verdict::Fail);
+    let judgement = judge(both(), &Baseline::default(), &policy()).unwrap();
+    assert!(judgement.warnings[0].contains("nothing was judged"));
+}
+
+#[test]
+fn what_cannot_be_compared_is_no_pass() {
+    let baseline = baseline(&[("GET /a", 1.0, Some(2.0)), ("GET /b", 1.0, None)]);
+    let trap = |endpoints, policy: &Policy| judge(run(endpoints), &baseline, policy).unwrap_err();
+    assert_eq!(trap(vec![], &policy()), Trap::Nothing);
+    let a = || observed("GET /a", 1.0, 1.0);
+    assert_eq!(trap(vec![a()], &policy()), Trap::Unobserved(vec!["GET /b".to_owned()]));
+    let filter = |text: &str| Policy { filter: Filter::new(text), ..policy() };
+    assert!(matches!(trap(vec![a()], &filter("/A")), Trap::Filter { .. }));
+    assert!(matches!(trap(vec![a()], &filter("/b")), Trap::Filter { .. }));
+    let judgement = judge(run(vec![a()]), &baseline, &filter("/a,/zzz")).unwrap();
+    assert_eq!(judgement.verdict, Verdict::Pass);
+    assert!(judgement.warnings[0].contains("`/zzz`"), "{:?}", judgement.warnings);
+    let bad = Observed { median: Reading::Bad("N/A".to_owned()), ..a() };
+    assert!(trap(vec![bad.clone()], &filter("/a")).to_string().contains("`N/A`"));
+    let none = Observed { median: Reading::Absent, ..a() };
+    assert!(matches!(
+        trap(vec![none], &filter("/a")),
+        Trap::Missing { metric: Metric::Median, .. }
+    ));
+    let none = Observed { p95: Reading::Absent, ..a() };
+    let missing = trap(vec![none.clone()], &filter("/a"));
+    assert!(missing.hint().contains("PERCENTILES_TO_REPORT"), "{missing}");
+    // Of endpoints that are not tracked, or have no p95 in the baseline, it does no harm.
+    let others = vec![a(), Observed { endpoint: "GET /x".to_owned(), ..bad }];
+    assert_eq!(judge(run(others), &baseline, &filter("/a")).unwrap().untracked, 1);
+    let b = Observed { endpoint: "GET /b".to_owned(), ..none };
+    assert!(judge(run(vec![a(), b]), &baseline, &policy()).is_ok());
+}
+
+#[test]
+fn an_own_measurement_answers_for_what_it_was_asked() {
+    let baseline = baseline(&[("GET /a", 1.0, Some(2.0)), ("GET /b", 1.0, None)]);
+    let policy = || Policy { asked: vec!["GET /a".to_owned()], ..policy() };
+    let judgement = judge(own(vec![observed("GET /a", 1.0, 1.0)], &[]), &baseline, &policy());
+    assert_eq!(judgement.unwrap().verdict, Verdict::Pass);
+    let few = Observed { samples: Some(99), ..observed("GET /a", 1.0, 1.0) };
+    let judgement = judge(own(vec![few.clone()], &[]), &baseline, &policy()).unwrap();
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    // Figures of others are taken as they state them.
+    let judgement =
+        judge(run(vec![few]), &baseline, &Policy { filter: Filter::new("/a"), ..policy() });
+    assert_eq!(judgement.unwrap().verdict, Verdict::Pass);
+    let failed = Observed {
+        endpoint: "GET /a".to_owned(),
+        samples: Some(0),
+        requests: 500,
+        errors: 500,
+        error_kinds: vec![("status 500".to_owned(), 500)],
+        ..Observed::default()
+    };
+    let judgement = judge(own(vec![failed], &[]), &baseline, &policy()).unwrap();
+    assert_eq!(outcomes(&judgement), [Outcome::Errors]);
+    assert!(judgement.endpoints[0].reasons[0].contains("500 times status 500"));
+}
+
+#[test]
+fn errors_count_above_the_largest_share() {
+    let baseline = baseline(&[("GET /a", 1.0, None)]);
+    for (errors, error_rate_max, outcome) in [
+        (0, 0.0, Outcome::Pass),
+        (1, 0.0, Outcome::Errors),
+        (10, 0.01, Outcome::Pass),
+        (11, 0.01, Outcome::Errors),
+        (290, 0.29, Outcome::Pass),
+    ] {
+        let one = Observed { errors, ..observed("GET /a", 1.0, 1.0) };
+        let policy = Policy { error_rate_max, ..policy() };
+        let judgement = judge(run(vec![one]), &baseline, &policy).unwrap();
+        assert_eq!(outcomes(&judgement), [outcome], "{errors}");
+    }
+}
+
+#[test]
+fn a_regression_beats_doubts_and_doubts_beat_a_pass() {
+    let baseline = baseline(&[("GET /a", 1.0, None)]);
+    let verdict = |median, doubts: &[&str]| {
+        judge(own(vec![observed("GET /a", median, 1.0)], doubts), &baseline, &policy())
+            .unwrap()
+            .verdict
+    };
+    assert_eq!(verdict(99.0, &["late"]), Verdict::Fail);
+    assert_eq!(verdict(1.0, &["late"]), Verdict::Inconclusive);
+    assert_eq!(verdict(1.0, &[]), Verdict::Pass);
+}
+
+#[test]
+fn what_the_gate_sees_is_its_tolerance_and_what_rounding_hides() {
+    let baseline = baseline(&[("GET /a", 40.0, Some(100.0)), ("GET /b", 400.0, Some(1_000.0))]);
+    let both = || vec![observed("GET /a", 40.0, 99.0), observed("GET /b", 400.0, 990.0)];
+    let judgement = judge(run(both()), &baseline, &policy()).unwrap();
+    let (endpoint, comparison) = judgement.dimmest(Metric::Median).unwrap();
+    assert_eq!((endpoint, comparison.sees), ("GET /a", ms(50.0)));
+    assert_eq!(comparison.sees_percent(), Some(125.0));
+    let mut rounded = run(both());
+    rounded.source.rounding = Rounding::TwoDigits;
+    let judgement = judge(rounded, &baseline, &policy()).unwrap();
+    let sees: Vec<_> = judgement.endpoints[1].comparisons.iter().map(|c| c.sees).collect();
+    assert_eq!(sees, [ms(55.0), ms(130.0)]);
+    for (of, error) in [(0.0, 0.5), (99.0, 0.5), (100.0, 5.0), (999.0, 5.0), (1_000.0, 50.0)] {
+        assert_eq!(Rounding::TwoDigits.error(ms(of)), ms(error), "{of}");
+    }
+}
+
+#[test]
+fn entries_take_what_was_observed() {
+    let run = own(vec![observed("GET /a", 3.0, 4.0)], &[]);
+    let judgement = judge(run, &Baseline::default(), &policy()).unwrap();
+    let circumstances =
+        Circumstances { commit: Some("abc".to_owned()), ..Circumstances::default() };
+    let entries = entries(&judgement, &circumstances);
+    assert_eq!((entries[0].1.median, entries[0].1.p95), (ms(3.0), Some(ms(4.0))));
+    assert_eq!(entries[0].1.circumstances.samples, Some(1_000));
+    assert_eq!(entries[0].1.circumstances.commit.as_deref(), Some("abc"));
+}
+
+proptest! {
+    #[test]
+    fn slower_never_makes_a_verdict_better(
+        base in 0.0..1_000.0_f64,
+        median in 0.0..2_000.0_f64,
+        more in 0.0..1_000.0_f64,
+        errors in 0..3_u64,
+        doubt in any::<bool>(),
+    ) {
+        let baseline = baseline(&[("GET /a", base, None)]);
+        let verdict = |median| {
+            let one = Observed { errors, ..observed("GET /a", median, 1.0) };
+            let doubts: &[&str] = if doubt { &["late"] } else { &[] };
+            judge(own(vec![one], doubts), &baseline, &policy()).unwrap().verdict
+        };
+        if verdict(median) == Verdict::Fail {
+            prop_assert_eq!(verdict(median + more), Verdict::Fail);
+        }
+        prop_assert!(verdict(median) == Verdict::Fail || errors == 0);
+        prop_assert!(verdict(median) != Verdict::Pass || !doubt);
+    }
+}

@@ -1,0 +1,98 @@
+//! What is known while a target is measured: a bar on a terminal, elsewhere a line now
+//! and then.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::Ui;
+use crate::perf::load::Snapshot;
+use crate::units;
+
+/// How often a line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Draws per second.
+const RATE: u8 = 10;
+
+impl Ui {
+    /// Shows what goes on while `measure` runs, which tells of it.
+    pub fn measuring<T>(&self, measure: impl FnOnce(&mut dyn FnMut(&Snapshot)) -> T) -> T {
+        if !self.live {
+            let mut next = LINE_EVERY;
+            return measure(&mut |snapshot| {
+                if snapshot.elapsed >= next {
+                    next = snapshot.elapsed + LINE_EVERY;
+                    self.note(&told(snapshot));
+                }
+            });
+        }
+        let target = ProgressDrawTarget::stderr_with_hz(RATE);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(self.bar_style());
+        let measured = measure(&mut |snapshot| {
+            bar.set_length(millis(snapshot.total));
+            bar.set_position(millis(snapshot.elapsed.min(snapshot.total)));
+            bar.set_message(told(snapshot));
+        });
+        bar.finish_and_clear();
+        measured
+    }
+
+    fn bar_style(&self) -> ProgressStyle {
+        let marks = if self.unicode { "━╸─" } else { "=>-" };
+        let style = ProgressStyle::with_template("{bar:20} {wide_msg}");
+        style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars(marks)
+    }
+}
+
+/// The rate, percentiles so far, errors, the time that is left.
+fn told(snapshot: &Snapshot) -> String {
+    let left = snapshot.total.saturating_sub(snapshot.elapsed);
+    let rate = snapshot.sent as f64 / snapshot.elapsed.as_secs_f64().max(0.1);
+    let left = if left.is_zero() {
+        "waiting for the last answers".to_owned()
+    } else {
+        format!("{} left", units::duration(left))
+    };
+    let mut parts = vec![format!("{rate:.0}/s"), left];
+    if snapshot.warming_up {
+        parts.push("warming up".to_owned());
+    } else if snapshot.answered > 0 {
+        parts.push(format!("median {}, p95 {}", snapshot.median, snapshot.p95));
+    }
+    if snapshot.errors > 0 {
+        parts.push(units::count(snapshot.errors, "error"));
+    }
+    parts.push(units::count(snapshot.connections, "connection"));
+    parts.join(", ")
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::stats::Latency;
+
+    #[test]
+    fn what_is_known_is_told() {
+        let snapshot = Snapshot {
+            elapsed: Duration::from_secs(4),
+            total: Duration::from_secs(32),
+            warming_up: false,
+            sent: 200,
+            answered: 90,
+            errors: 1,
+            median: Latency::from_nanos(10_100_000),
+            p95: Latency::from_nanos(12_000_000),
+            connections: 5,
+        };
+        let text = "50/s, 28.0 s left, median 10.1 ms, p95 12.0 ms, 1 error, 5 connections";
+        assert_eq!(told(&snapshot), text);
+        let early = Snapshot { warming_up: true, elapsed: Duration::ZERO, sent: 0, ..snapshot };
+        assert!(told(&early).starts_with("0/s, 32.0 s left, warming up"));
+        let late = Snapshot { elapsed: Duration::from_secs(40), ..snapshot };
+        assert!(told(&late).contains("waiting for the last answers"));
+    }
+}

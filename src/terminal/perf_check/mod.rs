@@ -1,0 +1,160 @@
+//! What `wfx perf-check` found.
+
+mod measuring;
+mod spark;
+
+use std::io;
+
+use super::style::{self, of_outcome};
+use super::table::{self, Column};
+use super::{OutputFormat, Ui};
+use crate::perf::baseline::Changes;
+use crate::perf::report::{self, Report};
+use crate::perf::verdict::{Judged, Metric};
+use crate::workflow::problem::visible;
+
+/// So much of an endpoint's name is worth more than any column that can be left out.
+const ENDPOINT_LEAST: usize = 20;
+
+impl Ui {
+    /// Shows a judgement.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn perf_check(&self, report: &Report<'_>) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Json => self.json(&report.to_json())?,
+            OutputFormat::Jsonl => self.perf_check_lines(report)?,
+            OutputFormat::Plain => self.plain_rows(&rows(report))?,
+            OutputFormat::Table => self.perf_check_table(report)?,
+        }
+        let judgement = report.judgement;
+        for note in &judgement.source.notes {
+            self.note(&visible(note));
+        }
+        if judgement.source.coordinated_omission {
+            self.note(&format!(
+                "{} suffers from coordinated omission: a target that stalls is asked less, and \
+                 looks faster than it is",
+                judgement.source.name
+            ));
+        }
+        for warning in &judgement.warnings {
+            self.warning(&visible(warning));
+        }
+        Ok(())
+    }
+
+    /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
+    pub fn annotation(&self, title: &str, message: &str) {
+        let title = escaped(title).replace(':', "%3A").replace(',', "%2C");
+        self.note(&format!("::error title={title}::{}", escaped(message)));
+    }
+
+    fn perf_check_lines(&self, report: &Report<'_>) -> io::Result<()> {
+        let document = report.to_json();
+        let endpoints = document["endpoints"].as_object().into_iter().flatten();
+        for (endpoint, figures) in endpoints {
+            let mut line = serde_json::Map::new();
+            line.insert("endpoint".to_owned(), endpoint.clone().into());
+            line.extend(figures.as_object().cloned().unwrap_or_default());
+            self.json(&line)?;
+        }
+        Ok(())
+    }
+
+    fn perf_check_table(&self, report: &Report<'_>) -> io::Result<()> {
+        let judgement = report.judgement;
+        let has_shapes = judgement.endpoints.iter().any(|j| !j.observed.shape.is_empty());
+        let compares = judgement.endpoints.iter().any(|judged| !judged.is_unknown());
+        let mut columns = vec![Column::new("endpoint").cut(ENDPOINT_LEAST)];
+        for metric in ["median", "p95"] {
+            columns.push(Column::new(metric));
+            if compares {
+                columns.push(Column::new("baseline").rank(2));
+                columns.push(Column::new("delta").rank(3));
+            }
+        }
+        columns.push(Column::new("verdict"));
+        if has_shapes {
+            columns.push(Column::new("fast to slow").rank(4));
+        }
+        let mut table = table::Builder::new(self, columns);
+        for judged in &judgement.endpoints {
+            let mut row = vec![table::cell(&visible(&judged.observed.endpoint))];
+            for metric in [Metric::Median, Metric::P95] {
+                let comparison = judged.comparisons.iter().find(|c| c.metric == metric);
+                let figures = report::cells(comparison);
+                let shown = if compares { &figures[..] } else { &figures[..1] };
+                row.extend(shown.iter().map(|figure| table::number(figure)));
+            }
+            let look = of_outcome(judged.outcome);
+            row.push(table::state(report.verdict_of(judged), look));
+            if has_shapes {
+                row.push(table::cell(&spark::line(&judged.observed.shape, self.unicode)));
+            }
+            table.row(row);
+        }
+        self.text(&table.finish())?;
+        for reason in report::reasons(judgement) {
+            self.fold(&reason)?;
+        }
+        if let Some(sight) = report::sight(judgement) {
+            self.fold(&sight)?;
+        }
+        match report.update {
+            Some(changes) => self.changes(changes, &report.baseline),
+            None => {
+                let look = style::of_verdict(judgement.verdict);
+                let (sign, told) = (look.sign(self.unicode), report::headline(judgement));
+                self.line(&look.paint(&format!("{sign} {told}")))
+            }
+        }
+    }
+
+    fn changes(&self, changes: &Changes, baseline: &str) -> io::Result<()> {
+        for change in &changes.endpoints {
+            let endpoint = visible(&change.endpoint);
+            let (before, now) = change.median;
+            let p95 = match change.p95 {
+                (Some(before), Some(now)) => format!(", p95 {before} to {now}"),
+                (None, Some(now)) => format!(", p95 {now}"),
+                (Some(before), None) => format!(", p95 {before} goes"),
+                (None, None) => String::new(),
+            };
+            match before {
+                Some(before) => self.line(&format!("{endpoint}: median {before} to {now}{p95}"))?,
+                None => self.line(&format!("{endpoint}: new, median {now}{p95}"))?,
+            }
+        }
+        let recorded = changes.endpoints.len();
+        self.line(&format!("recorded {recorded}, kept {}: {}", changes.kept, visible(baseline)))
+    }
+
+    /// A sentence on as many lines as it needs.
+    fn fold(&self, text: &str) -> io::Result<()> {
+        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
+        self.line(&lines.join("\n  "))
+    }
+}
+
+/// Endpoint, median, its baseline, p95, its baseline (milliseconds), verdict.
+fn rows(report: &Report<'_>) -> Vec<Vec<String>> {
+    let row = |judged: &Judged| {
+        let mut row = vec![judged.observed.endpoint.clone()];
+        for metric in [Metric::Median, Metric::P95] {
+            let found = judged.comparisons.iter().find(|c| c.metric == metric);
+            for latency in [found.and_then(|c| c.observed), found.and_then(|c| c.baseline)] {
+                row.push(latency.map(|latency| latency.as_ms().to_string()).unwrap_or_default());
+            }
+        }
+        row.push(report.verdict_of(judged).to_owned());
+        row
+    };
+    report.judgement.endpoints.iter().map(row).collect()
+}
+
+/// As workflow commands take text.
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
