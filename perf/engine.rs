@@ -98,7 +98,7 @@ fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure
     })?;
     let rate = count as f64 / begin.elapsed().as_secs_f64();
     drop(supervisor);
-    Arc::into_inner(writer).map_or(Ok(()), Writer::close)?;
+    writer.close()?;
     Ok(rate)
 }
 

@@ -56,7 +56,7 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
         slots.push(slot);
     }
     drop(supervisor);
-    Arc::into_inner(writer).map_or(Ok(()), Writer::close)?;
+    writer.close()?;
     if slots.iter().any(|slot| slot.is_dirty()) {
         return Err("not all is stored".into());
     }
@@ -86,7 +86,7 @@ fn recover(path: &Path, folder: &Path) -> Result<f64, Failure> {
     let begin = Instant::now();
     let which = Which::Kind(OwnerKind::Exec);
     let cancel = Cancel::default();
-    runtime()?.block_on(recovery::recover(&supervisor, &which, SIDE_BY_SIDE, &watcher, &cancel))?;
+    runtime()?.block_on(recovery::recover(&supervisor, &which, &watcher, &cancel))?;
     let rate = EXECUTIONS as f64 / begin.elapsed().as_secs_f64();
     match count.0.load(Ordering::Relaxed) {
         EXECUTIONS => Ok(rate),

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
@@ -46,6 +46,7 @@ pub struct Metrics {
     unstored: IntGauge,
     queue_depth: IntGauge,
     queue_refusals: IntCounter,
+    refusals_told: Mutex<u64>,
     store_up: IntGauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
@@ -122,7 +123,13 @@ impl Metrics {
                 ("wfx_executions_total", "Executions that ended, by the state they ended in."),
                 &["status"],
             )?,
-            started: counter(on, ("wfx_executions_started_total", "Executions that began."))?,
+            started: counter(
+                on,
+                (
+                    "wfx_executions_started_total",
+                    "Executions that began here or were gone on with.",
+                ),
+            )?,
             running: gauge(
                 on,
                 ("wfx_executions_running", "Executions that run, or ended and are not stored."),
@@ -139,6 +146,7 @@ impl Metrics {
                 on,
                 ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
             )?,
+            refusals_told: Mutex::default(),
             store_up: gauge(on, ("wfx_store_up", "1 while the database takes commits, else 0."))?,
             commit_duration: histogram(
                 on,
@@ -199,9 +207,11 @@ impl Metrics {
         set(&self.store_up, usize::from(now.is_store_up));
         set(&self.workflows.with_label_values(&["loaded"]), now.workflows_loaded);
         set(&self.workflows.with_label_values(&["broken"]), now.workflows_broken);
-        // It counts elsewhere: nothing else adds to it.
-        self.queue_refusals.reset();
-        self.queue_refusals.inc_by(now.queue_refusals);
+        // It counts elsewhere; two that ask at once must not both add.
+        let mut told = self.refusals_told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.queue_refusals.inc_by(now.queue_refusals.saturating_sub(*told));
+        *told = now.queue_refusals.max(*told);
+        drop(told);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 

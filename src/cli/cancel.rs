@@ -39,11 +39,12 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let execution_id = lookup::detail(&reader, &args.id)?.execution.execution_id;
     let database = context.settings.database()?;
     let session = Session::open(context)?;
-    let owner = match session.writer.request_cancel(&execution_id)? {
-        CancelRequest::Stored { owner } => owner,
-        CancelRequest::Ended(status) => return Err(ended(&execution_id, status)),
-        CancelRequest::Unknown => return Err(lookup::unknown(&args.id)),
-    };
+    let owner =
+        match session.writer.request_cancel(&execution_id, context.settings.store_timeout()?)? {
+            CancelRequest::Stored { owner } => owner,
+            CancelRequest::Ended(status) => return Err(ended(&execution_id, status)),
+            CancelRequest::Unknown => return Err(lookup::unknown(&args.id)),
+        };
     let is_alive = || owner.as_deref().is_some_and(|owner| liveness::is_alive(&database, owner));
     if is_alive() {
         if args.no_wait {

@@ -114,14 +114,7 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let watcher: Arc<dyn Watcher> = Arc::clone(&progress) as Arc<dyn Watcher>;
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover(
-            supervisor,
-            &Which::Kind(OwnerKind::Exec),
-            recovery::SIDE_BY_SIDE,
-            &watcher,
-            cancel,
-        )
-        .await
+        recovery::recover(supervisor, &Which::Kind(OwnerKind::Exec), &watcher, cancel).await
     })?;
     drop(watcher);
     let closed = session.close();

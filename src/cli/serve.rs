@@ -1,6 +1,7 @@
 //! `wfx serve`: the daemon.
 
 mod daemon;
+mod descriptors;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -105,7 +105,7 @@ impl Session {
     /// When something could not be stored or deleted.
     pub(super) fn close(self) -> Result<(), StoreError> {
         drop(self.supervisor);
-        let closed = Arc::into_inner(self.writer).map_or(Ok(()), Writer::close);
+        let closed = self.writer.close();
         drop(self.owner);
         closed
     }
@@ -162,7 +162,7 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
 
 /// The signals that the caller has set to be ignored, signal `n` as bit `n - 1`: `SigIgn`
 /// of proc(5). Where there is none, nothing is taken for ignored.
-fn ignored_signals() -> u64 {
+pub(super) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

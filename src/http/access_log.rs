@@ -25,6 +25,8 @@ use crate::clock;
 use crate::spool::{Sink, Spool};
 use crate::timestamp::Timestamp;
 
+/// Of a path that is longer only so much is logged.
+const PATH_BYTES_MAX: usize = 2048;
 /// How often it is looked whether the file is still in its place.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -86,7 +88,7 @@ impl AccessLog {
         let mut entry = Entry {
             t: 0,
             method: seen.method.to_owned(),
-            path: seen.path.to_owned(),
+            path: cut(seen.path).to_owned(),
             route: seen.route_label,
             status: seen.status,
             latency: micros(seen.latency),
@@ -98,6 +100,14 @@ impl AccessLog {
         let since = micros(self.epoch.elapsed());
         entry.t = u64::try_from(self.started.as_micros()).unwrap_or(0).saturating_add(since);
         spool.entrance().put(entry);
+    }
+}
+
+/// What is longer is no path of ours, and must not fill the memory while it waits.
+fn cut(path: &str) -> &str {
+    match path.char_indices().find(|(at, _)| *at >= PATH_BYTES_MAX) {
+        Some((end, _)) => &path[..end],
+        None => path,
     }
 }
 
@@ -177,8 +187,9 @@ impl Sink<Entry> for Lines {
                 if file.looked_at.elapsed() >= LOOK {
                     file.look();
                 }
-                let written = file.file.write_all(&line);
-                file.tell(written);
+                if let Err(error) = file.file.write_all(&line) {
+                    file.tell(Err(error));
+                }
             }
         }
     }

@@ -21,6 +21,14 @@ impl Watch {
         Self { owner, sender, told: HashSet::new(), data_version: None }
     }
 
+    /// Sends on what was asked for over the writer's own connection, which SQLite counts no
+    /// change of.
+    pub(super) fn tell(&mut self, owner: &str, execution_id: &str) {
+        if owner == self.owner && self.told.insert(execution_id.to_owned()) {
+            let _ = self.sender.send(execution_id.to_owned());
+        }
+    }
+
     /// Sends on what was asked for since the last look.
     pub(super) fn look(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let data_version =

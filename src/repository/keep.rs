@@ -17,8 +17,6 @@ pub enum Retention {
     },
     /// So many, and this is stored: those that follow keep as many.
     Led(Option<u64>),
-    /// So many; what an earlier daemon was told is forgotten.
-    Unled(Option<u64>),
 }
 
 /// How many are kept, stored or read as the rule says.
@@ -34,12 +32,6 @@ pub(super) fn settle(connection: &Connection, rule: Retention) -> rusqlite::Resu
                      VALUES ('retention', ?1)",
                     [rows::integer(keep.unwrap_or(0)).to_string()],
                 )?;
-            }
-            Ok(keep)
-        }
-        Retention::Unled(keep) => {
-            if stored(connection)?.is_some() {
-                connection.execute("DELETE FROM workflow_settings WHERE name = 'retention'", [])?;
             }
             Ok(keep)
         }

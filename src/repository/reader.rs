@@ -45,6 +45,8 @@ pub struct Listing {
     pub items: Vec<ExecutionRecord>,
     /// How many the filter fits in all.
     pub total: u64,
+    /// The page ends before its limit, since it got too long.
+    pub is_cut: bool,
 }
 
 /// The execution that a reference means.
@@ -110,7 +112,22 @@ impl Reader {
         limit: u32,
         offset: u64,
     ) -> Result<Listing, StoreError> {
-        let mut listing = self.page(filter, limit, offset)?;
+        self.list_within(filter, limit, offset, usize::MAX)
+    }
+
+    /// The same, a page ending with the execution whose snapshot makes them longer than so
+    /// many `bytes` in all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn list_within(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Listing, StoreError> {
+        let mut listing = self.page(filter, limit, offset, bytes)?;
         for execution in &mut listing.items {
             self.look_at_owner(execution);
         }
@@ -125,7 +142,13 @@ impl Reader {
             .map(|owner| if alive(owner) { OwnerState::Alive } else { OwnerState::Dead });
     }
 
-    fn page(&self, filter: &ListFilter, limit: u32, offset: u64) -> Result<Listing, StoreError> {
+    fn page(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Listing, StoreError> {
         self.read(|connection| {
             let index = narrowest_index(connection, filter)?;
             let (condition, mut values) = condition(filter);
@@ -149,16 +172,24 @@ impl Reader {
             values.push(Value::from(limit));
             values.push(Value::from(rows::integer(offset)));
             // The inner query skips in an index where one fits, not over whole rows.
-            let items = connection
-                .prepare_cached(&format!(
-                    "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE seq IN
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE seq IN
                        (SELECT seq FROM workflow_executions{index}{condition}
                         ORDER BY seq DESC LIMIT ? OFFSET ?)
                      ORDER BY seq DESC"
-                ))?
-                .query_map(params_from_iter(&values), rows::execution)?
-                .collect::<Result<_, _>>()?;
-            Ok(Listing { items, total })
+            ))?;
+            let mut rows = statement.query_map(params_from_iter(&values), rows::execution)?;
+            let (mut items, mut length, mut is_cut) = (Vec::new(), 0, false);
+            while let Some(row) = rows.next() {
+                let execution = row?;
+                length += execution.input_snapshot.as_str().len();
+                items.push(execution);
+                if length > bytes {
+                    is_cut = rows.next().is_some();
+                    break;
+                }
+            }
+            Ok(Listing { items, total, is_cut })
         })
     }
 

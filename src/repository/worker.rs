@@ -239,6 +239,11 @@ impl Worker {
                     takeover::request_cancel(connection, &execution_id, now)
                         .map_err(|error| StoreError::sqlite("write to", &path, &error))
                 });
+                if let (Ok(CancelRequest::Stored { owner: Some(owner) }), Some(watch)) =
+                    (&request, &mut self.cancels)
+                {
+                    watch.tell(owner, &execution_id);
+                }
                 let _ = answer.send(request);
             }
             Task::WatchCancels { owner, sender } => {
@@ -253,16 +258,22 @@ impl Worker {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.begin(LOCK_PATIENCE)?;
-        let outcome = work(&self.connection).and_then(|value| {
+        // Who waits behind one that failed is not kept waiting as long again.
+        if let Health::Failing { error } = &*self.health.borrow()
+            && self.looked_at.elapsed() < LOOK
+        {
+            return Err(StoreError::clone(error));
+        }
+        let outcome = self.begin(LOCK_PATIENCE).and_then(|()| {
+            let value = work(&self.connection)?;
             self.execute("COMMIT")
                 .map_err(|error| StoreError::sqlite("write to", &self.path, &error))?;
             Ok(value)
         });
-        if outcome.is_err() {
+        outcome.inspect_err(|error| {
             self.rollback();
-        }
-        outcome
+            self.fails(error.clone());
+        })
     }
 
     /// Looks whether the files are still there, and whether somebody wants something
@@ -274,7 +285,9 @@ impl Worker {
             return;
         }
         // What waits is tried again by itself, and tells then.
-        if self.queue.len() == 0 {
+        let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
+        if is_failing && self.queue.len() == 0 && self.begin(Duration::ZERO).is_ok() {
+            self.rollback();
             self.works();
         }
         if let Some(watch) = &mut self.cancels {

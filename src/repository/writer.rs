@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -60,10 +61,12 @@ pub enum Health {
 pub struct Writer {
     queue: Arc<Queue<Task>>,
     health: watch::Receiver<Health>,
-    thread: Option<JoinHandle<Result<(), StoreError>>>,
+    thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     busy_timeout: Duration,
 }
 
+/// So long at least a request waits for its turn.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(900);
 /// Between two tries at a transaction that another process keeps from beginning.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
@@ -96,7 +99,7 @@ impl Writer {
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self { queue, health, thread: Some(thread), busy_timeout })
+        Ok(Self { queue, health, thread: Mutex::new(Some(thread)), busy_timeout })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -158,20 +161,34 @@ impl Writer {
         error.kind() == StoreErrorKind::Locked && since.elapsed() < self.busy_timeout
     }
 
-    /// Leaves a request to cancel an execution for the process that runs it.
+    /// Leaves a request to cancel an execution for the process that runs it. Others may have
+    /// the database locked for `patience`.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn request_cancel(&self, execution_id: &str) -> Result<CancelRequest, StoreError> {
+    pub fn request_cancel(
+        &self,
+        execution_id: &str,
+        patience: Duration,
+    ) -> Result<CancelRequest, StoreError> {
         let closed =
             || StoreError::new(StoreErrorKind::Io, "cannot cancel: the database is closed");
+        let busy = || StoreError::new(StoreErrorKind::Locked, "cannot cancel: the writer is busy");
         let since = clock::monotonic();
         loop {
             let (answer, answered) = mpsc::channel();
             let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
             self.queue.push_task(task).map_err(|_| closed())?;
-            match answered.recv().map_err(|_| closed())? {
-                Err(error) if self.may_retry(&error, since) => thread::sleep(LOCK_RETRY),
+            let answer = match answered.recv_timeout(patience.max(ANSWER_PATIENCE)) {
+                Err(RecvTimeoutError::Timeout) => Err(busy()),
+                answer => answer.map_err(|_| closed())?,
+            };
+            match answer {
+                Err(error)
+                    if error.kind() == StoreErrorKind::Locked && since.elapsed() < patience =>
+                {
+                    thread::sleep(LOCK_RETRY);
+                }
                 outcome => return outcome,
             }
         }
@@ -233,13 +250,11 @@ impl Writer {
     /// # Errors
     /// When something enqueued could not be stored (its slots stay dirty), or retention
     /// could not delete.
-    pub fn close(mut self) -> Result<(), StoreError> {
-        self.end()
-    }
-
-    fn end(&mut self) -> Result<(), StoreError> {
+    pub fn close(&self) -> Result<(), StoreError> {
         self.queue.close();
-        match self.thread.take().map(JoinHandle::join) {
+        // It is taken by one only.
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => {
@@ -268,6 +283,6 @@ fn patiently<T>(
 impl Drop for Writer {
     fn drop(&mut self) {
         // Who wants to know closes it.
-        let _ = self.end();
+        let _ = self.close();
     }
 }

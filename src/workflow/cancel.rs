@@ -37,6 +37,14 @@ impl Cancel {
         }
     }
 
+    /// Asks for an end in order, however often: who asks again over another way wants no
+    /// more than that.
+    pub fn request_once(&self, reason: &str) {
+        if self.reason.set(reason.to_owned()).is_ok() {
+            self.gently.cancel();
+        }
+    }
+
     /// Why, for the record.
     #[must_use]
     pub fn reason(&self) -> String {
@@ -56,6 +64,15 @@ mod tests {
         assert!(cancel.gently.is_cancelled() && !cancel.now.is_cancelled());
         cancel.request("second");
         assert!(cancel.now.is_cancelled());
+        assert_eq!(cancel.reason(), "first");
+    }
+
+    #[test]
+    fn one_request_over_two_ways_is_one() {
+        let cancel = Cancel::default();
+        cancel.request_once("first");
+        cancel.request_once("second");
+        assert!(cancel.gently.is_cancelled() && !cancel.now.is_cancelled());
         assert_eq!(cancel.reason(), "first");
     }
 

@@ -279,6 +279,8 @@ impl Driver {
             };
             self.step(event)?;
         }
+        // One without work may have been stored before anybody waited for that.
+        self.note_stored();
         Ok(())
     }
 

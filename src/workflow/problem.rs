@@ -14,6 +14,8 @@ use unicode_width::UnicodeWidthChar;
 const SHOWN_MAX: usize = 50;
 /// How many problems are kept; the others are only counted.
 const KEPT_MAX: usize = 1_000;
+/// After so many problems no mistyped name is looked up any more, which takes time.
+const SUGGESTIONS_MAX: usize = 50;
 /// How many characters of a source line are shown before the problem, and from it on.
 const SNIPPET_BEFORE: usize = 60;
 const SNIPPET_AFTER: usize = 60;
@@ -301,6 +303,12 @@ impl Findings {
         } else {
             self.uncounted += 1;
         }
+    }
+
+    /// Whether a remedy may still be looked for: who has made so many mistakes did not mistype
+    /// a name.
+    pub(super) fn may_suggest(&self) -> bool {
+        self.list.len() < SUGGESTIONS_MAX
     }
 
     /// Whether nothing is wrong so far.

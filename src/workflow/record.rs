@@ -319,6 +319,12 @@ pub enum OwnerState {
 pub struct JsonText(Box<RawValue>);
 
 impl JsonText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
     /// What the text says.
     #[must_use]
     pub fn value(&self) -> serde_json::Value {

@@ -15,10 +15,10 @@ use super::runner::leftover::{self, Origin};
 use super::supervisor::Supervisor;
 use crate::repository::{StoreError, TakenOver, Which};
 
-/// How many executions `wfx recover` runs side by side.
+/// How many executions are run side by side.
 pub const SIDE_BY_SIDE: usize = 32;
-/// How many are taken over at a time: bounds memory, and spares looks at all processes.
-const BATCH: usize = 256;
+/// How many are taken over at a time, at most: bounds memory, and spares looks at all processes.
+pub const BATCH: usize = 256;
 
 /// How one execution came out.
 #[derive(Debug)]
@@ -41,11 +41,6 @@ pub trait Watcher: Send + Sync {
     fn recovered(&self, recovered: &Recovered);
     /// The store fails, and why; `None` when it works again. Told by each execution.
     fn store_failing(&self, error: Option<&str>);
-    /// Who is told of the steps of an execution; without one, only
-    /// [`Self::store_failing`] is.
-    fn observer(&self, _taken: &TakenOver) -> Option<Arc<dyn Observer>> {
-        None
-    }
 }
 
 /// What is told of the steps of many executions: only what concerns all of them.
@@ -61,7 +56,7 @@ impl Observer for StoreReports {
     }
 }
 
-/// Goes on with `which` executions, so many side by side, until none is left, or `cancel` is asked for: then
+/// Goes on with `which` executions, [`SIDE_BY_SIDE`], until none is left, or `cancel` is asked for: then
 /// those that run are cancelled, and the others stay for another time.
 ///
 /// # Errors
@@ -69,11 +64,10 @@ impl Observer for StoreReports {
 pub async fn recover(
     supervisor: &Arc<Supervisor>,
     which: &Which,
-    side_by_side: usize,
     watcher: &Arc<dyn Watcher>,
     cancel: &Cancel,
 ) -> Result<(), StoreError> {
-    let store_reports: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
+    let observer: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
     let mut waiting: VecDeque<TakenOver> = VecDeque::new();
     let mut running = JoinSet::new();
     let mut more = true;
@@ -81,12 +75,11 @@ pub async fn recover(
     loop {
         let stopping = cancel.gently.is_cancelled();
         if more && !stopping && waiting.is_empty() {
-            match supervisor.take_over(which.clone(), BATCH).await {
-                Ok(taken) => {
+            match take(supervisor, which, BATCH).await {
+                Ok((taken, ended)) => {
                     more = taken.len() == BATCH;
-                    match leftover::end(&origins(&taken)).await {
-                        0 => {}
-                        count => watcher.ended_processes(count),
+                    if ended > 0 {
+                        watcher.ended_processes(ended);
                     }
                     waiting.extend(taken);
                 }
@@ -96,10 +89,10 @@ pub async fn recover(
                 }
             }
         }
-        while running.len() < side_by_side && !cancel.gently.is_cancelled() {
+        while running.len() < SIDE_BY_SIDE && !cancel.gently.is_cancelled() {
             let Some(taken) = waiting.pop_front() else { break };
             let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
-            let observer = watcher.observer(&taken).unwrap_or_else(|| Arc::clone(&store_reports));
+            let observer = Arc::clone(&observer);
             let cancel = cancel.clone();
             running.spawn(async move {
                 let recovered = Recovered {
@@ -128,6 +121,21 @@ pub async fn recover(
             None => return failure.map_or(Ok(()), Err),
         }
     }
+}
+
+/// Takes over at most `limit` of `which` executions, and ends what is left of their
+/// processes; how many those were comes with them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(
+    supervisor: &Supervisor,
+    which: &Which,
+    limit: usize,
+) -> Result<(Vec<TakenOver>, usize), StoreError> {
+    let taken = supervisor.take_over(which.clone(), limit.min(BATCH)).await?;
+    let ended = leftover::end(&origins(&taken)).await;
+    Ok((taken, ended))
 }
 
 /// Goes on with one execution, whichever process had it. `None` when it has an owner that

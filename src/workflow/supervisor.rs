@@ -99,11 +99,24 @@ impl Supervisor {
         let (launch, launched) = oneshot::channel();
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
         let own = self.enter(&execution, &Cancel::default());
-        let supervisor = Arc::clone(self);
+        let (supervisor, id) = (Arc::clone(self), execution_id.clone());
         let ended = self.tasks.spawn(async move {
-            supervisor.drive(execution, Event::Begin, &observer, &own, Some(launch)).await
+            let outcome =
+                supervisor.drive(execution, Event::Begin, &observer, &own, Some(launch)).await;
+            log(&id, &outcome);
+            outcome
         });
         Submitted { execution_id, launched, ended }
+    }
+
+    /// Goes on with an execution that was taken over, on its own.
+    pub fn go_on(self: &Arc<Self>, taken: TakenOver, observer: Arc<dyn Observer>) {
+        let supervisor = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let id = taken.execution.execution_id.clone();
+            let outcome = supervisor.resume(taken, &observer, &Cancel::default()).await;
+            log(&id, &outcome);
+        });
     }
 
     /// How many run here, or have ended and are not stored.
@@ -171,7 +184,7 @@ impl Supervisor {
         let running = self.running();
         let cancel = running.cancels.get(execution_id);
         if let Some(cancel) = cancel {
-            cancel.request(CANCELLED);
+            cancel.request_once(CANCELLED);
         }
         cancel.is_some()
     }
@@ -180,7 +193,7 @@ impl Supervisor {
     pub fn cancel_own(&self, execution_id: &str) {
         let mut running = self.running();
         match running.cancels.get(execution_id) {
-            Some(cancel) => cancel.request(CANCELLED),
+            Some(cancel) => cancel.request_once(CANCELLED),
             None => _ = running.requested.insert(execution_id.to_owned()),
         }
     }
@@ -192,7 +205,7 @@ impl Supervisor {
         let mut running = self.running();
         // Between its taking over and now.
         if running.requested.remove(&execution_id) {
-            own.request(CANCELLED);
+            own.request_once(CANCELLED);
         }
         running.cancels.insert(execution_id, own.clone());
         own
@@ -206,15 +219,34 @@ impl Supervisor {
         own: &Cancel,
         launched: Option<oneshot::Sender<bool>>,
     ) -> Result<ExecutionStatus, RunError> {
-        let execution_id = execution.plan().execution_id.clone();
-        let outcome = engine::drive(execution, begin, &self.means, observer, own, launched).await;
-        self.running().cancels.remove(&execution_id);
-        outcome
+        let _entered = Entered { supervisor: self, id: execution.plan().execution_id.clone() };
+        engine::drive(execution, begin, &self.means, observer, own, launched).await
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
         // An insertion or a removal is complete or did not happen.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts an execution among those that run, however that ends.
+struct Entered<'s> {
+    supervisor: &'s Supervisor,
+    id: String,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.supervisor.running().cancels.remove(&self.id);
+    }
+}
+
+/// Tells of one that did not come to its end, which nobody waits for.
+fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
+    match outcome {
+        Ok(_) => {}
+        Err(RunError::Abandoned) => tracing::info!(execution_id, "left for the next start"),
+        Err(error) => tracing::error!(execution_id, %error, "an execution could not be ended"),
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
-use super::Options;
+use super::{Options, descriptors};
 use crate::catalogue::{Catalogue, Event, What};
 use crate::clock;
 use crate::exit::Exit;
@@ -23,13 +23,11 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::writer::{Writer, WriterOptions};
-use crate::repository::{Health, Retention, TakenOver, Which};
-use crate::workflow::cancel::Cancel;
+use crate::repository::{Health, Retention, StoreError, Which};
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
-use crate::workflow::recovery::{self, Recovered, Watcher};
-use crate::workflow::report::Observer;
+use crate::workflow::recovery;
 use crate::workflow::supervisor::Supervisor;
 
 /// How often executions of daemons that died are looked for.
@@ -50,6 +48,8 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
     };
     let _log = log::start(&context.settings.log_level()?)
         .map_err(|error| environment("start the thread that logs", error))?;
+    let mut options = options;
+    options.front.max_connections = descriptors::make_room(options.front.max_connections);
     let access_log = match &options.access_log {
         Some(target) => Some(AccessLog::start(target).map_err(|error| {
             environment(&format!("open the access log {}", target.display()), error)
@@ -76,7 +76,7 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
             durability: context.settings.durability()?,
             retention: match context.settings.retention()? {
                 keep if context.settings.is_retention_set()? => Retention::Led(keep),
-                keep => Retention::Unled(keep),
+                otherwise => Retention::Followed { otherwise },
             },
             queue_capacity: options.max_in_flight,
             busy_timeout: BUSY_TIMEOUT,
@@ -131,7 +131,7 @@ impl Daemon {
         let served: std::io::Result<()> = runtime.block_on(async {
             let mut stopped = Signals::new()?;
             let address = listener.local_addr()?;
-            let answers = tokio::spawn(server::serve(
+            let mut answers = tokio::spawn(server::serve(
                 listener,
                 front,
                 Arc::clone(&resources),
@@ -153,7 +153,12 @@ impl Daemon {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             tokio::spawn(keep_watchdog_quiet());
 
-            stopped.next().await;
+            tokio::select! {
+                () = stopped.next() => {}
+                ended = &mut answers => {
+                    return Err(std::io::Error::other(format!("nobody accepts: {ended:?}")));
+                }
+            }
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
             tracing::info!(running = supervisor.in_flight(), "stopping");
             draining.cancel();
@@ -178,7 +183,7 @@ impl Daemon {
             .map_err(|error| CliError::new(Exit::Environment, format!("cannot serve: {error}")))?;
         drop(resources);
         drop(supervisor);
-        let closed = Arc::into_inner(writer).map_or(Ok(()), Writer::close);
+        let closed = writer.close();
         drop(owner);
         closed?;
         Ok(Exit::Success)
@@ -187,26 +192,39 @@ impl Daemon {
 
 /// SIGTERM, SIGINT and SIGHUP: each asks for the end.
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
+        let ignored = session::ignored_signals();
+        // What the caller wants ignored (nohup) stays so.
+        let unless_ignored = |kind: SignalKind| {
+            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+        };
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            terminate: unless_ignored(SignalKind::terminate())?,
+            interrupt: unless_ignored(SignalKind::interrupt())?,
+            hangup: unless_ignored(SignalKind::hangup())?,
         })
     }
 
     async fn next(&mut self) {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = one(&mut self.terminate) => {}
+            () = one(&mut self.interrupt) => {}
+            () = one(&mut self.hangup) => {}
         }
+    }
+}
+
+async fn one(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => _ = signals.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -229,23 +247,44 @@ async fn tell_of_store(mut health: tokio::sync::watch::Receiver<Health>) {
 
 async fn recover_again_and_again(resources: Arc<Resources>) {
     let draining = resources.draining.clone();
-    let watcher: Arc<dyn Watcher> = Arc::new(RecoveryLog(Arc::clone(&resources)));
     loop {
-        let (resources, watcher) = (Arc::clone(&resources), Arc::clone(&watcher));
-        // What was taken over runs on while the next look is due.
-        tokio::spawn(async move {
-            let which = Which::Kind(OwnerKind::Serve);
-            let (supervisor, all) = (&resources.supervisor, resources.max_in_flight);
-            let cancel = Cancel::default();
-            let recovered = recovery::recover(supervisor, &which, all, &watcher, &cancel).await;
-            if let Err(error) = recovered {
-                tracing::warn!(%error, "cannot take over executions of daemons that died");
-            }
-        });
+        if let Err(error) = recover(&resources).await {
+            tracing::warn!(%error, "cannot take over executions of daemons that died");
+        }
         tokio::select! {
             () = draining.cancelled() => return,
             () = time::sleep(RECOVER_EVERY) => {}
         }
+    }
+}
+
+/// Goes on with what daemons left that died, as far as there is room for it.
+async fn recover(resources: &Resources) -> Result<(), StoreError> {
+    let (supervisor, observed) = (&resources.supervisor, &resources.observed);
+    loop {
+        let room = resources.max_in_flight.saturating_sub(supervisor.in_flight());
+        if room == 0 || resources.draining.is_cancelled() {
+            return Ok(());
+        }
+        let which = Which::Kind(OwnerKind::Serve);
+        let (taken, ended) = recovery::take(supervisor, &which, room).await?;
+        if ended > 0 {
+            tracing::warn!(ended, "ended processes that steps of a dead daemon had left");
+        }
+        // Taken over and not begun, they are left to the next start.
+        if taken.is_empty() || resources.draining.is_cancelled() {
+            return Ok(());
+        }
+        for taken in taken {
+            let execution = &taken.execution;
+            let (execution_id, workflow_id) = (&execution.execution_id, &execution.workflow_id);
+            tracing::info!(execution_id, workflow_id, "going on with it");
+            observed.metrics.recovered();
+            let observer = observed.of_execution(execution_id, workflow_id);
+            supervisor.go_on(taken, observer);
+        }
+        // Each counts as in flight once its task has begun.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -272,31 +311,6 @@ async fn keep_watchdog_quiet() {
     loop {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         time::sleep(period / 2).await;
-    }
-}
-
-struct RecoveryLog(Arc<Resources>);
-
-impl Watcher for RecoveryLog {
-    fn ended_processes(&self, count: usize) {
-        tracing::warn!(count, "ended processes that steps of a dead daemon had left");
-    }
-
-    fn recovered(&self, recovered: &Recovered) {
-        let Recovered { execution_id, workflow_id, outcome, .. } = recovered;
-        match outcome {
-            Ok(status) => tracing::info!(execution_id, workflow_id, %status, "recovered"),
-            Err(error) => tracing::warn!(execution_id, workflow_id, %error, "not recovered"),
-        }
-    }
-
-    /// It is told for all executions at once.
-    fn store_failing(&self, _error: Option<&str>) {}
-
-    fn observer(&self, taken: &TakenOver) -> Option<Arc<dyn Observer>> {
-        let execution = &taken.execution;
-        self.0.observed.metrics.recovered();
-        Some(self.0.observed.of_execution(&execution.execution_id, &execution.workflow_id))
     }
 }
 

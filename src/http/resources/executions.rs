@@ -1,12 +1,13 @@
 //! Executions: shown, listed, ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::json;
 
-use super::readers::Found;
+use super::readers::{Found, Key};
 use super::{Query, Resources};
 use crate::http::{Problem, Reply};
 use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver};
@@ -16,6 +17,8 @@ use crate::workflow::recovery;
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;
+/// A page ends with the execution whose stored JSON makes it longer than this.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl Resources {
     /// One execution with its steps.
@@ -24,7 +27,8 @@ impl Resources {
         if let Some(unstored) = self.memory.get(execution_id) {
             return Ok(Reply::json(&unstored));
         }
-        let answer = self.readers.answer(execution_id.to_owned(), |reader| {
+        let key = Key::Execution(execution_id.to_owned());
+        let answer = self.readers.answer(key, |reader| {
             let detail = reader.detail(execution_id)?;
             Ok(detail.map(|detail| Found { lasts: is_final(&detail.execution), value: detail }))
         })?;
@@ -61,16 +65,27 @@ impl Resources {
         let filter =
             ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
         let offset = offset.unwrap_or(0);
-        // No id has a `?`.
-        let key = format!("{}?{limit},{offset},{before:?},{status:?}", workflow_id.unwrap_or("*"));
+        let key = Key::List {
+            workflow_id: workflow_id.map(str::to_owned),
+            status,
+            before,
+            limit,
+            offset,
+        };
         let find = || {
             self.readers.answer(key, |reader| {
-                let page = PageOf::new(reader.list(&filter, limit, offset)?, limit, offset);
+                let listing = reader.list_within(&filter, limit, offset, PAGE_BYTES)?;
+                let page = PageOf::new(listing, limit, offset);
                 Ok(Some(Found { lasts: page.items.iter().all(is_final), value: page }))
             })
         };
-        // Skipping takes about a millisecond for each 50,000.
-        let found = if offset > 10_000 { tokio::task::block_in_place(find) } else { find() }?;
+        // Skipping takes about a millisecond for each 50,000, and of a state that few are in
+        // all may have to be looked at.
+        let found = if offset > 1_000 || status.is_some() {
+            tokio::task::block_in_place(find)
+        } else {
+            find()
+        }?;
         found.ok_or_else(|| super::fault("a page is neither there nor missing"))
     }
 
@@ -92,10 +107,11 @@ impl Resources {
             return Ok(done);
         }
         let (writer, id) = (self.writer.clone(), execution_id.to_owned());
-        let request = tokio::task::spawn_blocking(move || writer.request_cancel(&id))
-            .await
-            .map_err(|fault| super::fault(&fault.to_string()))?
-            .map_err(|error| super::unavailable(&error))?;
+        let request =
+            tokio::task::spawn_blocking(move || writer.request_cancel(&id, Duration::ZERO))
+                .await
+                .map_err(|fault| super::fault(&fault.to_string()))?
+                .map_err(|error| super::unavailable(&error))?;
         match request {
             CancelRequest::Unknown => Err(unknown(execution_id)),
             CancelRequest::Ended(status) => Err(has_ended(execution_id, status)),
@@ -114,8 +130,11 @@ impl Resources {
         let metrics = Arc::clone(&self.observed.metrics);
         tokio::spawn(async move {
             let counted = |taken: &TakenOver| metrics.observer(&taken.execution.workflow_id);
-            // What fails here stays for the recovery, which finds the request.
-            let _ = recovery::recover_one(&supervisor, &id, counted, &Cancel::default()).await;
+            let settled =
+                recovery::recover_one(&supervisor, &id, counted, &Cancel::default()).await;
+            if let Err(error) = settled.map(Option::transpose) {
+                tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+            }
         });
     }
 }
@@ -132,9 +151,9 @@ struct PageOf {
 
 impl PageOf {
     fn new(listing: Listing, limit: u32, offset: u64) -> Self {
-        let Listing { items, total } = listing;
-        let is_full = items.len() as u64 == u64::from(limit);
-        let next = items.last().filter(|_| is_full).and_then(|item| item.seq);
+        let Listing { items, total, is_cut } = listing;
+        let has_more = is_cut || items.len() as u64 == u64::from(limit);
+        let next = items.last().filter(|_| has_more).and_then(|item| item.seq);
         let next_cursor = next.map(|seq| seq.to_string());
         Self { items, total, limit, offset, next_cursor }
     }

@@ -11,6 +11,7 @@ use crate::http::problem::PointedError;
 use crate::http::{Problem, Reply, body};
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Snapshot};
+use crate::workflow::engine::RunError;
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -138,17 +139,24 @@ impl Resources {
         let execution_id = submitted.execution_id;
         // An end without a launch is told below.
         let Ok(persisted) = submitted.launched.await else {
-            return match submitted.ended.await {
-                Ok(Err(error)) => {
-                    Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+            return Err(match submitted.ended.await {
+                Ok(Err(RunError::Abandoned)) => {
+                    Problem::unavailable("wfx is being stopped", RETRY_AFTER)
                 }
-                _ => Err(super::fault("an execution ended before it was launched")),
-            };
+                Ok(Err(error)) => {
+                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+                }
+                _ => super::fault("an execution ended before it was launched"),
+            });
         };
         if let Some(wait) = wait {
             let launched = clock::monotonic();
             let _ = tokio::time::timeout(wait, submitted.ended).await;
-            return Ok(Reply::json(&self.detail(&execution_id)?).counted_until(launched));
+            // It was accepted; that it cannot be read, or was deleted again, changes nothing of
+            // that.
+            if let Ok(detail) = self.detail(&execution_id) {
+                return Ok(Reply::json(&detail).counted_until(launched));
+            }
         }
         let mut answer = json!({
             "execution_id": execution_id,

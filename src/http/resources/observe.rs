@@ -8,7 +8,6 @@ use super::{Resources, fault};
 use crate::http::access_log::AccessLog;
 use crate::http::{Problem, Reply, Seen};
 use crate::metrics::{self, Metrics, Snapshot};
-use crate::repository::Health;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 
@@ -80,7 +79,7 @@ impl Resources {
             unstored: self.memory.len(),
             queue_depth: self.writer.queue_depth(),
             queue_refusals: self.writer.queue_refusals(),
-            is_store_up: matches!(*self.writer.health().borrow(), Health::Working),
+            is_store_up: self.is_store_up(),
             workflows_loaded: loaded,
             workflows_broken: broken,
         };

@@ -9,10 +9,13 @@ use serde::Serialize;
 use super::unavailable;
 use crate::http::{Problem, Reply};
 use crate::repository::{Reader, StoreError};
+use crate::workflow::record::ExecutionStatus;
 
 /// The most answers that are kept with a connection, and their bytes in all.
 const ANSWERS_MAX: usize = 256;
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The most connections that are kept for later.
+const IDLE_MAX: usize = 8;
 
 /// Connections for reading, each used by one request at a time.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub struct Readers {
 struct Kept {
     reader: Reader,
     version: i64,
-    answers: HashMap<String, Reply>,
+    answers: HashMap<Key, Reply>,
     bytes: usize,
 }
 
@@ -37,7 +40,7 @@ impl Kept {
     }
 
     /// The earlier answer, if nothing was stored since by anybody.
-    fn answer(&mut self, key: &str) -> Result<Option<Reply>, StoreError> {
+    fn answer(&mut self, key: &Key) -> Result<Option<Reply>, StoreError> {
         let version = self.reader.version()?;
         if version != self.version {
             self.forget();
@@ -46,8 +49,8 @@ impl Kept {
         Ok(self.answers.get(key).cloned())
     }
 
-    fn keep(&mut self, key: String, answer: &Reply) {
-        let bytes = key.len() + answer.body.len();
+    fn keep(&mut self, key: Key, answer: &Reply) {
+        let bytes = answer.body.len() + size_of::<Key>();
         if bytes > ANSWER_BYTES_MAX / 4 {
             return;
         }
@@ -62,6 +65,19 @@ impl Kept {
         self.answers.clear();
         self.bytes = 0;
     }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Execution(String),
+    List {
+        workflow_id: Option<String>,
+        status: Option<ExecutionStatus>,
+        before: Option<i64>,
+        limit: u32,
+        offset: u64,
+    },
 }
 
 /// What a query gives to be answered.
@@ -96,7 +112,7 @@ impl Readers {
     /// 503 when the database cannot be read.
     pub(super) fn answer<T: Serialize>(
         &self,
-        key: String,
+        key: Key,
         query: impl FnOnce(&Reader) -> Result<Option<Found<T>>, StoreError>,
     ) -> Result<Option<Reply>, Problem> {
         self.with(|kept| {
@@ -122,7 +138,10 @@ impl Readers {
         .and_then(|mut kept| Ok((work(&mut kept)?, kept)));
         match outcome {
             Ok((value, kept)) => {
-                self.idle().push(kept);
+                let mut idle = self.idle();
+                if idle.len() < IDLE_MAX {
+                    idle.push(kept);
+                }
                 Ok(value)
             }
             // A connection that failed is not used again.

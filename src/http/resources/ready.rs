@@ -20,9 +20,17 @@ impl Resources {
         if self.draining.is_cancelled() {
             return Problem::unavailable("wfx is being stopped", 5).into();
         }
-        if let Health::Failing { error } = &*self.writer.health().borrow() {
-            return super::unavailable(error).into();
+        if !self.is_store_up() {
+            // Asked without a token: the log tells what it is.
+            return Problem::unavailable("the database does not take commits", 2).into();
         }
         Reply::json(&json!({"status": "ready", "unstored": self.memory.len()}))
+    }
+
+    /// Whether the last commit succeeded, and there is somebody to make the next.
+    pub(super) fn is_store_up(&self) -> bool {
+        let health = self.writer.health();
+        let is_working = matches!(*health.borrow(), Health::Working);
+        is_working && health.has_changed().is_ok()
     }
 }

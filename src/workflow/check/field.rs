@@ -83,7 +83,8 @@ impl<'n> Fields<'n> {
             if known.contains(&key) || is_extra(key) {
                 continue;
             }
-            let help = match name::nearest(key, known.iter().copied()) {
+            let near = findings.may_suggest().then(|| name::nearest(key, known.iter().copied()));
+            let help = match near.flatten() {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
                     "known are {}; a key that starts with `x-` is kept as it is",

@@ -263,8 +263,10 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
                 continue;
             }
             let message = format!("no step is called {}", quote(&dependency.name));
-            let help = name::nearest(&dependency.name, index.keys().map(String::as_str))
-                .map(|near| format!("did you mean {}?", quote(near)));
+            let near = findings
+                .may_suggest()
+                .then(|| name::nearest(&dependency.name, index.keys().map(String::as_str)));
+            let help = near.flatten().map(|near| format!("did you mean {}?", quote(near)));
             findings.add(dependency.place, dependency.at.clone(), message, help);
         }
         edges.push(needed);

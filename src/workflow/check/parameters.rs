@@ -9,6 +9,9 @@ use super::{Named, name};
 
 const PREFIX: &str = "WFX_PARAM_";
 
+/// The parameter after so many is no mistyped one.
+const MISTYPED_MAX: usize = 50;
+
 /// The `params` of a workflow.
 pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Scalar> {
     let mut declared = Named::new();
@@ -60,7 +63,8 @@ pub fn parameters(
     for (index, (name, value)) in given.iter().enumerate() {
         if !definition.params.contains_key(name) {
             let known = definition.params.keys().map(String::as_str);
-            let help = match name::nearest(name, known.clone()) {
+            let near = (index < MISTYPED_MAX).then(|| name::nearest(name, known.clone()));
+            let help = match near.flatten() {
                 Some(near) => format!("did you mean {}?", quote(near)),
                 None if definition.params.is_empty() => "it declares none in `params`".to_owned(),
                 None => format!("it declares {}", quote_list(known)),
