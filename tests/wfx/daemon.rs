@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Daemon {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    log: Receiver<String>,
+    /// Clients of several threads ask one daemon.
+    log: Mutex<Receiver<String>>,
     told: Vec<String>,
 }
 
@@ -64,8 +66,12 @@ impl Daemon {
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
-        let mut daemon =
-            Self { child, address: SocketAddr::from(([0; 4], 0)), log, told: Vec::new() };
+        let mut daemon = Self {
+            child,
+            address: SocketAddr::from(([0; 4], 0)),
+            log: Mutex::new(log),
+            told: Vec::new(),
+        };
         let line = daemon.wait_for_log("\"message\":\"serving\"");
         let line: Value = serde_json::from_str(&line).unwrap();
         daemon.address = line["address"].as_str().unwrap().parse().unwrap();
@@ -76,7 +82,7 @@ impl Daemon {
     #[track_caller]
     pub(crate) fn wait_for_log(&mut self, text: &str) -> String {
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.get_mut().unwrap().recv_timeout(PATIENCE) {
                 Ok(line) => {
                     self.told.push(line.clone());
                     if line.contains(text) {
@@ -130,7 +136,7 @@ impl Daemon {
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         let code = self.child.wait().unwrap().code();
-        self.told.extend(self.log.iter());
+        self.told.extend(self.log.get_mut().unwrap().iter());
         Ran { code, stdout, stderr: std::mem::take(&mut self.told).join("\n") }
     }
 

@@ -6,6 +6,7 @@
 mod disk;
 mod others;
 mod power;
+mod serve;
 mod sweep;
 mod system;
 

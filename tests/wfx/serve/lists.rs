@@ -53,6 +53,7 @@ fn lists_tell_true_totals_and_refuse_what_they_do_not_know() {
     );
     let of =
         |query: &str| daemon.get(&format!("{EXECUTIONS}?{query}")).expect(200)["total"].clone();
+    assert_eq!(of("limit=50"), json!(1));
     assert_eq!((of("status=success"), of("status=failed")), (json!(1), json!(0)));
     for query in [
         "limit=0",

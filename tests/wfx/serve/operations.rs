@@ -172,3 +172,83 @@ fn what_a_daemon_was_told_to_keep_others_keep() {
     run(1);
     assert_eq!(kept(), 1);
 }
+
+#[test]
+fn a_start_without_work_is_answered_as_what_it_is() {
+    let place = place();
+    place.write("workflows/empty.yaml", "id: empty\nsteps: [{name: a}]");
+    // Commits that take no time come before anybody waits for them; so few are kept that an
+    // execution may be deleted before it is read.
+    let daemon = serve(&place, &["--durability", "normal", "--retention", "1"]);
+    std::thread::scope(|scope| {
+        for path in ["/api/v1/workflows/empty/execute", "/api/v1/workflows/empty/execute?wait=30s"]
+        {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        let answer = daemon.post(path, "").expect(200);
+                        let status = &answer["execution"]["status"];
+                        assert!(answer["persisted"] == true || *status == "success", "{answer}");
+                    }
+                });
+            }
+        }
+    });
+    daemon.stop();
+}
+
+#[test]
+fn a_cancel_that_is_repeated_is_as_gentle_as_one() {
+    let place = place();
+    place.write(
+        "workflows/tidy.yaml",
+        "id: tidy
+steps:
+- name: tidy
+  run: |
+    trap 'until test -e go; do sleep 0.02; done; touch tidied; exit 1' TERM
+    touch begun
+    while :; do sleep 0.02; done
+",
+    );
+    let daemon = serve(&place, &[]);
+    let id = id_of(&daemon.post("/api/v1/workflows/tidy/execute", "").expect(200));
+    until("it has begun", || place.path("begun").exists());
+    for _ in 0..3 {
+        daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(200);
+        // What another process stores makes the daemon look for requests again.
+        place.exec("steps: [{name: s}]", 0);
+    }
+    place.write("go", "");
+    until("it has ended", || status(&daemon, &id) == "cancelled");
+    assert!(place.path("tidied").exists());
+    daemon.stop();
+}
+
+#[test]
+fn a_cancel_while_a_dead_daemons_processes_are_ended_is_not_lost() {
+    let place = place();
+    place.write(
+        "workflows/stubborn.yaml",
+        "id: stubborn
+steps:
+- name: stubborn
+  run: \"trap '' TERM; touch begun; while :; do sleep 0.02; done\"
+  retry: {max_attempts: 5}
+",
+    );
+    let daemon = serve(&place, &[]);
+    let id = id_of(&daemon.post("/api/v1/workflows/stubborn/execute", "").expect(200));
+    until("it has begun", || place.path("begun").exists());
+    daemon.signal("KILL");
+    daemon.end();
+    let daemon = serve(&place, &[]);
+    // It is the new daemon's from now on; what is left of the old one is ended first.
+    until("it is taken over", || {
+        daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200)["execution"]["owner_state"] == "alive"
+    });
+    daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "").expect(200);
+    until("it has ended", || status(&daemon, &id) == "cancelled");
+    assert!(processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+    daemon.stop();
+}
