@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use crate::timestamp::Timestamp;
 use crate::workflow::check::{self, Format, Source};
@@ -18,6 +19,8 @@ use crate::workflow::definition::Definition;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// What changed less than this ago is left to the next look.
+const SETTLING: Duration = Duration::from_millis(300);
 
 /// The workflows of a folder, or none without one.
 #[derive(Debug, Default)]
@@ -110,7 +113,7 @@ impl Catalogue {
     pub fn load(folder: &Path, now: Timestamp) -> io::Result<(Self, Vec<Event>)> {
         let catalogue = Self { folder: Some(folder.to_owned()), files: RwLock::default() };
         let names = workflow_files(folder)?;
-        let events = catalogue.take(names, now);
+        let events = catalogue.take(names, now, Duration::ZERO);
         Ok((catalogue, events))
     }
 
@@ -119,7 +122,7 @@ impl Catalogue {
     pub fn rescan(&self, now: Timestamp) -> Vec<Event> {
         let Some(folder) = &self.folder else { return Vec::new() };
         match workflow_files(folder) {
-            Ok(names) => self.take(names, now),
+            Ok(names) => self.take(names, now, SETTLING),
             Err(error) => {
                 vec![Event { file: folder.clone(), what: What::Broken(error.to_string()) }]
             }
@@ -158,12 +161,19 @@ impl Catalogue {
         (usable, files.values().filter(|known| known.problem.is_some()).count())
     }
 
-    fn take(&self, names: Vec<PathBuf>, now: Timestamp) -> Vec<Event> {
+    fn take(&self, names: Vec<PathBuf>, now: Timestamp, settling: Duration) -> Vec<Event> {
         let before = self.files.read().map(|files| files.clone()).unwrap_or_default();
         let mut after: BTreeMap<PathBuf, Known> = BTreeMap::new();
         let mut events = Vec::new();
         for file in names {
             let earlier = before.get(&file);
+            if is_being_written(&file, earlier, now, settling) {
+                // It is looked at again soon.
+                if let Some(earlier) = earlier {
+                    after.insert(file, earlier.clone());
+                }
+                continue;
+            }
             let known = look(&file, earlier, &after, now);
             let changed =
                 |get: fn(&Known) -> &Option<String>| earlier.map(get) != Some(get(&known));
@@ -215,6 +225,21 @@ fn format_of(file: &Path) -> Option<Format> {
         "yaml" | "yml" => Some(Format::Yaml),
         _ => None,
     }
+}
+
+/// Whether a file has changed so short a time ago that it may be half written. Many
+/// documents are valid where they happen to be cut.
+fn is_being_written(
+    file: &Path,
+    earlier: Option<&Known>,
+    now: Timestamp,
+    settling: Duration,
+) -> bool {
+    let Ok(metadata) = fs::metadata(file) else { return false };
+    let is_as_before = earlier.is_some_and(|e| e.stamp.as_ref() == Some(&Stamp::of(&metadata)));
+    let micros = metadata.mtime_nsec() / 1_000;
+    let modified = Timestamp::from_micros(metadata.mtime().saturating_mul(1_000_000) + micros);
+    !is_as_before && modified <= now && now.since(modified) < settling
 }
 
 /// What is to be known of a file now; `before_it` are the files before it in the folder.

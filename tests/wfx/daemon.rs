@@ -95,7 +95,7 @@ impl Daemon {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
-        self.send(&get(path))
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
     /// A POST of JSON; without a body for an empty one.
@@ -110,7 +110,20 @@ impl Daemon {
     }
 
     pub(crate) fn try_send(&self, request: &str) -> std::io::Result<Answer> {
-        ask(self.address, request)
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok(Answer {
+            status: status.ok_or_else(|| std::io::Error::other(head.to_owned()))?,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        })
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -143,29 +156,6 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Sends bytes as they are to whoever listens there and reads until the connection is closed.
-pub(crate) fn ask(address: SocketAddr, request: &str) -> std::io::Result<Answer> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    Ok(Answer {
-        status: status.ok_or_else(|| std::io::Error::other(head.to_owned()))?,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
-}
-
-/// A GET as it is sent.
-pub(crate) fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
 /// A POST of JSON as it is sent; without a body for an empty one.

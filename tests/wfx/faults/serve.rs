@@ -1,161 +1,219 @@
-//! The daemon and a database that fails: what it answers meanwhile, and what is stored when
-//! the database works again.
-
-mod fault;
-mod load;
-mod under_load;
+//! The daemon under faults: what it told is true, what it could not store is stored later,
+//! and nobody waits for a disk.
 
 use std::collections::HashMap;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use self::fault::Fault;
-use super::assert_sound;
-use crate::daemon::Daemon;
+use super::{BROKEN, FULL, Rule, assert_sound, fired, library};
+use crate::daemon::{Daemon, post};
 use crate::support::{Place, states, until};
 
-/// No request takes longer than this.
-const ANSWER_TIME: Duration = Duration::from_secs(1);
-/// Within this a fault is told, and all is stored when it is over.
-const FAULT_TIME: Duration = Duration::from_secs(2);
-
+const EXECUTE: &str = "/api/v1/workflows/chain/execute";
 const EXECUTIONS: &str = "/api/v1/workflows/executions";
-const GREET: &str = "id: greet
-steps:
-- {name: hello, run: 'echo hello'}
-- {name: end}
-";
-/// Does no work.
-const EMPTY: &str = "id: empty\nsteps: [{name: a}, {name: b}, {name: c}]";
-/// Runs until it is cancelled.
-const ENDLESS: &str = "id: endless\nsteps: [{name: wait, sleep: 1h}]";
-
-#[expect(clippy::disallowed_methods, reason = "how long an answer takes is what is tested")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn execute(workflow_id: &str) -> String {
-    format!("/api/v1/workflows/{workflow_id}/execute")
-}
+const CLIENTS: usize = 4;
+/// No answer may take longer than a second (a machine full of tests gets some more).
+const HANG: Duration = Duration::from_secs(5);
 
 fn place() -> Place {
     let place = Place::new();
     std::fs::create_dir(place.path("workflows")).unwrap();
-    for (name, text) in [("greet", GREET), ("empty", EMPTY), ("endless", ENDLESS)] {
-        place.write(&format!("workflows/{name}.yaml"), text);
-    }
+    place.write(
+        "workflows/chain.yaml",
+        "id: chain\nsteps: [{name: a}, {name: b, run: 'echo done'}, {name: c}]",
+    );
     place
 }
 
-/// `wfx serve` that keeps every execution.
-fn command(place: &Place, more: &[&str]) -> Command {
-    let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
-    command.args(more).env("WORKFLOW_EXECUTION_RETENTION", "0");
-    command
+fn serve(place: &Place) -> Daemon {
+    Daemon::start(place, &["--workflows", "workflows", "--retention", "0"])
 }
 
-/// Waits until `condition` holds, which has to be in time.
-#[track_caller]
-fn in_time(what: &str, condition: impl FnMut() -> bool) {
-    let since = now();
-    until(what, condition);
-    let took = since.elapsed();
-    assert!(took < FAULT_TIME, "{what} took {took:?}");
+/// What each execution that was started was said to be: stored or not.
+type Told = HashMap<String, bool>;
+
+/// Starts so many executions from several clients at once.
+#[expect(clippy::disallowed_methods, reason = "that nobody waits is what is tested")]
+fn start(daemon: &Daemon, count: usize) -> Told {
+    let told = Mutex::new(Told::new());
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                for _ in 0..count / CLIENTS {
+                    let begin = std::time::Instant::now();
+                    let answer = daemon.post(EXECUTE, "").expect(200);
+                    assert!(begin.elapsed() < HANG, "{:?}", begin.elapsed());
+                    let id = answer["execution_id"].as_str().unwrap().to_owned();
+                    let persisted = answer["persisted"].as_bool().unwrap();
+                    assert_eq!(told.lock().unwrap().insert(id, persisted), None);
+                }
+            });
+        }
+    });
+    told.into_inner().unwrap()
 }
 
-/// The value of a metric without labels.
-fn metric(daemon: &Daemon, name: &str) -> f64 {
-    let answer = daemon.get("/metrics");
-    let line = answer.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name}: {answer:?}")).parse().unwrap()
+fn metric(daemon: &Daemon, name: &str) -> u64 {
+    let text = daemon.get("/metrics").body;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
 }
 
-fn is_ready(daemon: &Daemon) -> bool {
-    match daemon.get("/readyz").status {
-        200 => true,
-        503 => false,
-        other => panic!("/readyz answered {other}"),
+/// Each is in the database once, ended in success.
+fn assert_all_stored(place: &Place, told: &Told) {
+    assert_sound(place);
+    let rows = place.sql("SELECT execution_id, status FROM workflow_executions");
+    let stored: HashMap<&str, &str> =
+        rows.lines().map(|row| row.split_once('|').unwrap()).collect();
+    assert_eq!(stored.len(), rows.lines().count());
+    for id in told.keys() {
+        assert_eq!(stored.get(id.as_str()), Some(&"success"), "{id}: {}", told[id]);
     }
 }
 
-/// How often each execution is stored, and as what.
-fn stored(place: &Place) -> HashMap<String, Vec<String>> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let connection = Connection::open_with_flags(place.database(), flags).unwrap();
-    connection.busy_timeout(Duration::from_secs(60)).unwrap();
-    let mut query =
-        connection.prepare("SELECT execution_id, status FROM workflow_executions").unwrap();
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let mut stored: HashMap<String, Vec<String>> = HashMap::new();
-    for row in rows {
-        let (id, status): (String, String) = row.unwrap();
-        stored.entry(id).or_default().push(status);
-    }
-    stored
+/// Load before, during and after a fault.
+fn survives(place: &Place, daemon: &Daemon, begin: impl FnOnce(), end: impl FnOnce()) {
+    let mut told = start(daemon, 60);
+    assert!(told.values().all(|persisted| *persisted));
+    assert_eq!(daemon.get("/readyz").status, 200);
+    begin();
+    let during = start(daemon, 200);
+    // A commit under way when it began may still have been made.
+    let unstored = during.values().filter(|persisted| !**persisted).count();
+    assert!(unstored > 150, "{unstored}");
+    assert_eq!(daemon.get("/readyz").status, 503);
+    assert_eq!(metric(daemon, "wfx_store_up"), 0);
+    // It is shown all the same, and comes to its end.
+    let id = during.iter().find(|(_, persisted)| !**persisted).unwrap().0.clone();
+    let show = || daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200);
+    until("it has ended", || show()["execution"]["status"] == "success");
+    assert_eq!(states(&show()), ["a success", "b success", "c success"]);
+    assert_eq!(show()["steps"][1]["stdout"], "done\n");
+    assert_eq!(show()["execution"]["persisted"], false);
+    let cancel = daemon.post(&format!("{EXECUTIONS}/{id}/cancel"), "");
+    assert_eq!(cancel.status, 409, "{cancel:?}");
+    end();
+    until("all is stored", || metric(daemon, "wfx_executions_unstored") == 0);
+    until("it is ready", || daemon.get("/readyz").status == 200);
+    told.extend(during);
+    let after = start(daemon, 40);
+    assert!(after.values().all(|persisted| *persisted));
+    told.extend(after);
+    until("all have ended", || metric(daemon, "wfx_executions_running") == 0);
+    assert_eq!(show()["execution"]["persisted"], true);
+    assert_all_stored(place, &told);
 }
 
 #[test]
-fn what_starts_while_the_database_fails_runs_from_memory_and_is_stored_later() {
-    for fault in Fault::ALL {
+fn a_locked_database_is_told_and_waited_for() {
+    let place = place();
+    let daemon = serve(&place);
+    let other = Connection::open(place.database()).unwrap();
+    survives(
+        &place,
+        &daemon,
+        || other.execute_batch("BEGIN IMMEDIATE").unwrap(),
+        || other.execute_batch("COMMIT").unwrap(),
+    );
+    daemon.stop();
+}
+
+#[test]
+fn a_database_that_is_away_for_a_while_is_told_and_waited_for() {
+    let place = place();
+    let daemon = serve(&place);
+    let rename = |from: &str, to: &str| std::fs::rename(place.path(from), place.path(to)).unwrap();
+    survives(&place, &daemon, || rename("wfx.db", "away"), || rename("away", "wfx.db"));
+    daemon.stop();
+}
+
+#[test]
+fn a_disk_that_is_full_or_broken_is_told_and_waited_for() {
+    for rule in [Rule::all("write", FULL), Rule::all("fsync", BROKEN)] {
         let place = place();
-        let daemon = fault.daemon(&place, &[]);
-        let before = daemon.post(&execute("greet"), "").expect(200);
-        assert_eq!(before["persisted"], true);
-        let path = |id: &Value| format!("{EXECUTIONS}/{}", id.as_str().unwrap());
-        let shown = |id: &Value| daemon.get(&path(id)).expect(200);
-        until("the first has ended", || {
-            shown(&before["execution_id"])["execution"]["status"] == "success"
-        });
-
-        let trouble = fault.begin(&place);
-        let since = now();
-        let started = daemon.post(&execute("greet"), "").expect(200);
-        assert!(since.elapsed() < ANSWER_TIME, "{fault:?}: {:?}", since.elapsed());
-        assert_eq!(
-            (&started["status"], &started["persisted"]),
-            (&json!("started"), &json!(false)),
-            "{fault:?}"
+        let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--retention", "0"]);
+        command.args(["--workflows", "workflows"]);
+        let daemon = Daemon::of(rule.while_switched_on(&mut command, &place));
+        survives(
+            &place,
+            &daemon,
+            || drop(place.write("fault", "")),
+            || std::fs::remove_file(place.path("fault")).unwrap(),
         );
-        in_time("it is told", || !is_ready(&daemon));
-        let id = &started["execution_id"];
-        until("it has ended in memory", || shown(id)["execution"]["status"] == "success");
-        let in_memory = shown(id);
-        assert_eq!(in_memory["execution"]["persisted"], false);
-        assert_eq!(in_memory["execution"]["seq"], Value::Null);
-        assert_eq!(states(&in_memory), ["hello success", "end success"]);
-        assert_eq!(in_memory["steps"][0]["stdout"], "hello\n");
-        assert_eq!(metric(&daemon, "wfx_store_up"), 0.0);
-        assert_eq!(metric(&daemon, "wfx_executions_unstored"), 1.0);
-        assert_eq!(metric(&daemon, "wfx_executions_running"), 1.0);
-        // What has ended in memory is as any that has ended.
-        let cancelled = daemon.post(&format!("{}/cancel", path(id)), "");
-        assert_eq!(cancelled.status, 409, "{cancelled:?}");
-        let listed = daemon.get(EXECUTIONS);
-        if fault.can_be_read() {
-            let listed = listed.expect(200);
-            assert_eq!((&listed["total"], &listed["items"][0]["execution_id"]), (&json!(1), &before["execution_id"]));
-        } else {
-            assert_eq!((listed.status, listed.header("retry-after").is_some()), (503, true));
-        }
-
-        trouble.end();
-        in_time("it is stored", || shown(id)["execution"]["persisted"] == true);
-        until("it is ready", || is_ready(&daemon));
-        let mut on_disk = shown(id);
-        assert_eq!(on_disk["execution"]["seq"], 2);
-        for key in ["persisted", "seq", "owner"] {
-            on_disk["execution"][key] = in_memory["execution"][key].clone();
-        }
-        assert_eq!(on_disk, in_memory, "{fault:?}");
-        assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 2);
-        assert_eq!(metric(&daemon, "wfx_store_up"), 1.0);
-        until("nothing is left", || metric(&daemon, "wfx_executions_running") == 0.0);
-        assert_eq!(metric(&daemon, "wfx_executions_unstored"), 0.0);
+        assert!(fired(&place) > 0 && library().exists());
         daemon.stop();
-        assert_sound(&place);
     }
+}
+
+#[test]
+fn a_locked_database_keeps_no_other_request_waiting() {
+    let place = place();
+    let daemon = serve(&place);
+    let id = start(&daemon, CLIENTS).into_keys().next().unwrap();
+    let other = Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(start(&daemon, CLIENTS).values().filter(|persisted| **persisted).count(), 0);
+    assert_eq!(daemon.get("/api/v1/ping").status, 200);
+    let shown: Value = daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200);
+    assert_eq!(shown["execution"]["persisted"], true);
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], json!(CLIENTS));
+    // What cannot be stored cannot be asked of another process either.
+    let unknown = format!("{EXECUTIONS}/01890000-0000-7000-8000-000000000000/cancel");
+    let refused = daemon.post(&unknown, "");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.header("retry-after").is_some());
+    other.execute_batch("COMMIT").unwrap();
+    until("all is stored", || metric(&daemon, "wfx_executions_unstored") == 0);
+    daemon.stop();
+}
+
+/// `WFX_KILL_ROUNDS` sets another number of rounds.
+#[test]
+fn what_was_told_to_be_stored_survives_being_killed() {
+    let rounds = std::env::var("WFX_KILL_ROUNDS").map_or(8, |rounds| rounds.parse().unwrap());
+    let place = place();
+    let mut acknowledged = Vec::new();
+    for _ in 0..rounds {
+        let daemon = serve(&place);
+        let before = acknowledged.len();
+        let told = Mutex::new(&mut acknowledged);
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    // Until it is gone.
+                    while let Ok(answer) = daemon.try_send(&post(EXECUTE, "")) {
+                        let answer = answer.expect(200);
+                        if answer["persisted"] == true {
+                            let id = answer["execution_id"].as_str().unwrap().to_owned();
+                            told.lock().unwrap().push(id);
+                        }
+                    }
+                });
+            }
+            until("some are started", || told.lock().unwrap().len() > before + 40);
+            daemon.signal("KILL");
+        });
+    }
+    let daemon = serve(&place);
+    until("all have ended", || {
+        let running = daemon.get(&format!("{EXECUTIONS}?status=running")).expect(200);
+        running["total"] == 0 && metric(&daemon, "wfx_executions_running") == 0
+    });
+    daemon.stop();
+    assert_sound(&place);
+    assert!(acknowledged.len() >= 40 * rounds);
+    let rows = place.sql("SELECT execution_id, status FROM workflow_executions");
+    let stored: HashMap<&str, &str> =
+        rows.lines().map(|row| row.split_once('|').unwrap()).collect();
+    for id in &acknowledged {
+        // The step that ran when it was killed had one attempt.
+        let status = stored.get(id.as_str()).copied();
+        assert!(matches!(status, Some("success" | "interrupted")), "{id}: {status:?}");
+    }
+    let most = place.sql("SELECT max(attempt) FROM workflow_execution_steps");
+    assert_eq!(most, "1");
 }
