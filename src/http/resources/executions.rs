@@ -110,12 +110,14 @@ impl Resources {
         let request =
             tokio::task::spawn_blocking(move || writer.request_cancel(&id, Duration::ZERO))
                 .await
-                .map_err(|fault| super::fault(&fault.to_string()))?
-                .map_err(|error| super::unavailable(&error))?;
+                .map_err(|fault| super::fault(&fault.to_string()))?;
         match request {
-            CancelRequest::Unknown => Err(unknown(execution_id)),
-            CancelRequest::Ended(status) => Err(has_ended(execution_id, status)),
-            CancelRequest::Stored { .. } => {
+            // What runs here needs no database to be ended.
+            Err(_) if self.supervisor.cancel(execution_id) => Ok(done),
+            Err(error) => Err(super::unavailable(&error)),
+            Ok(CancelRequest::Unknown) => Err(unknown(execution_id)),
+            Ok(CancelRequest::Ended(status)) => Err(has_ended(execution_id, status)),
+            Ok(CancelRequest::Stored { .. }) => {
                 if !self.supervisor.cancel(execution_id) {
                     self.settle(execution_id);
                 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{BROKEN, FULL, Rule, assert_sound, fired, library};
 use crate::daemon::{Daemon, post};
-use crate::support::{Place, states, until};
+use crate::support::{Place, processes_with, states, until};
 
 const EXECUTE: &str = "/api/v1/workflows/chain/execute";
 const EXECUTIONS: &str = "/api/v1/workflows/executions";
@@ -22,6 +22,10 @@ const HANG: Duration = Duration::from_secs(5);
 fn place() -> Place {
     let place = Place::new();
     std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write(
+        "workflows/waiting.yaml",
+        "id: waiting\nsteps: [{name: a, run: 'while :; do sleep 0.02; done'}]",
+    );
     place.write(
         "workflows/chain.yaml",
         "id: chain\nsteps: [{name: a}, {name: b, run: 'echo done'}, {name: c}]",
@@ -154,20 +158,28 @@ fn a_locked_database_keeps_no_other_request_waiting() {
     let place = place();
     let daemon = serve(&place);
     let id = start(&daemon, CLIENTS).into_keys().next().unwrap();
+    let waiting = daemon.post("/api/v1/workflows/waiting/execute", "").expect(200);
+    assert_eq!(waiting["persisted"], true);
     let other = Connection::open(place.database()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(start(&daemon, CLIENTS).values().filter(|persisted| **persisted).count(), 0);
     assert_eq!(daemon.get("/api/v1/ping").status, 200);
     let shown: Value = daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200);
     assert_eq!(shown["execution"]["persisted"], true);
-    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], json!(CLIENTS));
-    // What cannot be stored cannot be asked of another process either.
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], json!(CLIENTS + 1));
+    // What runs here can be ended all the same.
+    let waiting = waiting["execution_id"].as_str().unwrap();
+    daemon.post(&format!("{EXECUTIONS}/{waiting}/cancel"), "").expect(200);
+    until("it has ended", || processes_with(&format!("WFX_EXECUTION_ID={waiting}")).is_empty());
+    // What cannot be stored cannot be asked of another process.
     let unknown = format!("{EXECUTIONS}/01890000-0000-7000-8000-000000000000/cancel");
     let refused = daemon.post(&unknown, "");
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.header("retry-after").is_some());
     other.execute_batch("COMMIT").unwrap();
-    until("all is stored", || metric(&daemon, "wfx_executions_unstored") == 0);
+    until("all is stored", || metric(&daemon, "wfx_executions_running") == 0);
+    let ended = daemon.get(&format!("{EXECUTIONS}/{waiting}")).expect(200);
+    assert_eq!(ended["execution"]["status"], "cancelled");
     daemon.stop();
 }
 
