@@ -127,29 +127,7 @@ impl Reader {
         offset: u64,
         bytes: usize,
     ) -> Result<Listing, StoreError> {
-        let mut listing = self.page(filter, limit, offset, bytes)?;
-        for execution in &mut listing.items {
-            self.look_at_owner(execution);
-        }
-        Ok(listing)
-    }
-
-    fn look_at_owner(&self, execution: &mut ExecutionRecord) {
-        let alive = |owner: &String| liveness::is_alive(&self.path, owner);
-        execution.owner_state = execution
-            .owner
-            .as_ref()
-            .map(|owner| if alive(owner) { OwnerState::Alive } else { OwnerState::Dead });
-    }
-
-    fn page(
-        &self,
-        filter: &ListFilter,
-        limit: u32,
-        offset: u64,
-        bytes: usize,
-    ) -> Result<Listing, StoreError> {
-        self.read(|connection| {
+        let mut listing = self.read(|connection| {
             let index = narrowest_index(connection, filter)?;
             let (condition, mut values) = condition(filter);
             let total = match filter.since {
@@ -190,7 +168,19 @@ impl Reader {
                 }
             }
             Ok(Listing { items, total, is_cut })
-        })
+        })?;
+        for execution in &mut listing.items {
+            self.look_at_owner(execution);
+        }
+        Ok(listing)
+    }
+
+    fn look_at_owner(&self, execution: &mut ExecutionRecord) {
+        let alive = |owner: &String| liveness::is_alive(&self.path, owner);
+        execution.owner_state = execution
+            .owner
+            .as_ref()
+            .map(|owner| if alive(owner) { OwnerState::Alive } else { OwnerState::Dead });
     }
 
     /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole
