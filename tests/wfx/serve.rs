@@ -1,7 +1,12 @@
 //! The daemon as its users know it: start, look, replay, cancel, stop.
 
+mod access;
+mod catalogue;
 mod lists;
+mod logs;
 mod operations;
+mod replay;
+mod upgrade;
 mod watching;
 
 use serde_json::{Value, json};

@@ -1,0 +1,56 @@
+//! Replays: of what was run, whatever became of its definition.
+
+use super::*;
+
+fn replay(id: &str) -> String {
+    format!("{EXECUTIONS}/{id}/replay?wait=30s")
+}
+
+#[test]
+fn a_replay_needs_no_file_any_more() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let id = id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    std::fs::remove_file(place.path("workflows/greet.yaml")).unwrap();
+    until("the file is gone", || daemon.post(EXECUTE, "").status == 404);
+    // An empty object says as much as no body.
+    let replayed = daemon.post(&replay(&id), "{}").expect(200);
+    assert_eq!(replayed["steps"][0]["stdout"], "hello world\n");
+    assert_eq!(replayed["execution"]["replay_of"], id.as_str());
+    daemon.post(&replay(&id), r#"{"from":"hello"}"#).expect(400);
+    daemon.post(&replay("unknown"), "").expect(404);
+    daemon.stop();
+}
+
+#[test]
+fn what_runs_is_not_replayed() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let id = id_of(&daemon.post("/api/v1/workflows/waiting/execute", "").expect(200));
+    let problem = daemon.post(&replay(&id), "").expect(409);
+    assert!(problem["detail"].as_str().unwrap().contains("when it has ended"), "{problem}");
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 1);
+    place.write("go", "");
+    until("it has ended", || daemon.post(&replay(&id), "").status == 200);
+    daemon.stop();
+}
+
+#[test]
+fn a_replay_is_as_ad_hoc_as_what_it_replays() {
+    let place = place();
+    let daemon = serve(&place, &["--definitions", "api"]);
+    let made = daemon.post(&format!("{EXECUTE}?wait=30s"), r#"{"steps":[{"name":"s"}]}"#);
+    let made = id_of(&made.expect(200));
+    let again = id_of(&daemon.post(&replay(&made), "").expect(200));
+    daemon.stop();
+    let daemon = serve(&place, &[]);
+    for id in [made, again] {
+        let problem = daemon.post(&replay(&id), "").expect(403);
+        assert!(problem["detail"].as_str().unwrap().contains("--definitions api"), "{problem}");
+    }
+    assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 2);
+    // What `wfx exec` ran was defined by somebody who may run anything.
+    let ran = place.exec("id: mine\nsteps: [{name: s}]", 0);
+    daemon.post(&replay(&id_of(&ran)), "").expect(200);
+    daemon.stop();
+}
