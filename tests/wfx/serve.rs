@@ -2,6 +2,7 @@
 
 mod access;
 mod catalogue;
+mod limits;
 mod lists;
 mod logs;
 mod operations;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -106,6 +106,7 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
         definitions: options.definitions,
         workdir: options.workdir.clone(),
         max_in_flight: options.max_in_flight,
+        accepting: Mutex::default(),
         draining: CancellationToken::new(),
         observed: Observed { metrics, access_log },
     });

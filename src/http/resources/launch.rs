@@ -1,5 +1,6 @@
 //! Executions that are started: of a known workflow, of a definition in the request, again.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -12,6 +13,9 @@ use crate::http::{Problem, Reply, body};
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Snapshot};
 use crate::workflow::engine::RunError;
+use crate::workflow::plan::Plan;
+use crate::workflow::report::Observer;
+use crate::workflow::supervisor::Submitted;
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -111,6 +115,23 @@ impl Resources {
         }
     }
 
+    /// Runs it on its own, if there is room for one more.
+    fn submit(&self, plan: Plan, observer: Arc<dyn Observer>) -> Result<Submitted, Problem> {
+        // Who panicked here left nothing half done.
+        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.supervisor.in_flight() >= self.max_in_flight {
+            let detail = format!(
+                "{} executions run or are not stored yet, which is as many as --max-in-flight \
+                 allows",
+                self.max_in_flight
+            );
+            return Err(Problem::unavailable(detail, RETRY_AFTER));
+        }
+        let submitted = self.supervisor.submit(plan, observer);
+        drop(accepting);
+        Ok(submitted)
+    }
+
     async fn launch(
         &self,
         snapshot: Snapshot,
@@ -120,14 +141,6 @@ impl Resources {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        if self.supervisor.in_flight() >= self.max_in_flight {
-            let detail = format!(
-                "{} executions run or are not stored yet, which is as many as --max-in-flight \
-                 allows",
-                self.max_in_flight
-            );
-            return Err(Problem::unavailable(detail, RETRY_AFTER));
-        }
         let plan = self.supervisor.plan(snapshot, replay_of.clone()).map_err(|cycle| {
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -135,7 +148,7 @@ impl Resources {
             )
         })?;
         let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
-        let submitted = self.supervisor.submit(plan, observer);
+        let submitted = self.submit(plan, observer)?;
         let execution_id = submitted.execution_id;
         // An end without a launch is told below.
         let Ok(persisted) = submitted.launched.await else {

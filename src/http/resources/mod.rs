@@ -9,7 +9,7 @@ mod workflows;
 
 use std::borrow::Cow;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -55,6 +55,8 @@ pub struct Resources {
     pub workdir: String,
     /// The most executions that run, or have ended and are not stored.
     pub max_in_flight: usize,
+    /// Held from the look at how many there are until one more is counted.
+    pub accepting: Mutex<()>,
     /// Cancelled when nothing new is taken.
     pub draining: CancellationToken,
     /// Who is told of what happens.
