@@ -10,7 +10,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::timestamp::Timestamp;
@@ -27,6 +27,8 @@ const SETTLING: Duration = Duration::from_millis(300);
 pub struct Catalogue {
     folder: Option<PathBuf>,
     files: RwLock<BTreeMap<PathBuf, Known>>,
+    /// Why the folder could not be read at the last look.
+    folder_problem: Mutex<Option<String>>,
 }
 
 /// What is known of one file.
@@ -111,20 +113,30 @@ impl Catalogue {
     /// # Errors
     /// When the folder cannot be read. Broken files are no error: see [`Self::list`].
     pub fn load(folder: &Path, now: Timestamp) -> io::Result<(Self, Vec<Event>)> {
-        let catalogue = Self { folder: Some(folder.to_owned()), files: RwLock::default() };
+        let catalogue = Self { folder: Some(folder.to_owned()), ..Self::default() };
         let names = workflow_files(folder)?;
         let events = catalogue.take(names, now, Duration::ZERO);
         Ok((catalogue, events))
     }
 
     /// Looks at the folder again, and tells what changed. A folder that cannot be read
-    /// changes nothing.
+    /// changes nothing, and is told once.
     pub fn rescan(&self, now: Timestamp) -> Vec<Event> {
         let Some(folder) = &self.folder else { return Vec::new() };
+        // Whoever panicked had replaced it or not.
+        let told = || self.folder_problem.lock().unwrap_or_else(PoisonError::into_inner);
         match workflow_files(folder) {
-            Ok(names) => self.take(names, now, SETTLING),
+            Ok(names) => {
+                told().take();
+                self.take(names, now, SETTLING)
+            }
             Err(error) => {
-                vec![Event { file: folder.clone(), what: What::Broken(error.to_string()) }]
+                let problem = error.to_string();
+                let before = told().replace(problem.clone());
+                if before.as_ref() == Some(&problem) {
+                    return Vec::new();
+                }
+                vec![Event { file: folder.clone(), what: What::Broken(problem) }]
             }
         }
     }
@@ -397,5 +409,10 @@ mod tests {
         fs::remove_dir_all(folder.path()).unwrap();
         assert!(matches!(&catalogue.rescan(at(2))[..], [Event { what: What::Broken(_), .. }]));
         assert_eq!(catalogue.list().len(), 5, "nothing is forgotten with the folder");
+        assert_eq!(catalogue.rescan(at(3)), [], "it is told once");
+        fs::create_dir(folder.path()).unwrap();
+        assert_eq!(catalogue.rescan(at(4)).len(), 5);
+        fs::remove_dir(folder.path()).unwrap();
+        assert_eq!(catalogue.rescan(at(5)).len(), 1, "it is told again");
     }
 }
