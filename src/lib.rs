@@ -12,6 +12,7 @@
 //!   [`spool`]: written by a thread of its own
 //! - [`slo`]: service levels: windows, breaches, alerts
 //! - [`perf`]: the performance gate of CI
+//! - [`tls`]: towards whom wfx asks
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -34,5 +35,6 @@ pub mod slo;
 pub mod spool;
 pub mod terminal;
 pub mod timestamp;
+pub mod tls;
 pub mod units;
 pub mod workflow;

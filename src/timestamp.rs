@@ -40,6 +40,13 @@ impl Timestamp {
         printer.timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
     }
 
+    /// A date as headers of HTTP write it; nothing where it is none.
+    #[must_use]
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        parser.parse_timestamp(text).ok().map(|timestamp| Self(timestamp.as_microsecond()))
+    }
+
     /// Microseconds since the epoch.
     #[must_use]
     pub fn as_micros(self) -> i64 {

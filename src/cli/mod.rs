@@ -15,6 +15,7 @@ pub mod replay;
 pub mod schema;
 pub mod serve;
 pub mod show;
+mod slo_args;
 pub mod validate;
 
 mod foreground;
@@ -96,15 +97,20 @@ pub struct StorageArgs {
 
 impl StorageArgs {
     fn values(&self) -> HashMap<&'static str, String> {
-        [
+        given([
             ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
             ("WFX_DURABILITY", &self.durability),
             ("WFX_STORE_TIMEOUT", &self.store_timeout),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.clone()?)))
+        ])
         .collect()
     }
+}
+
+/// The settings of which a flag was given, with its value.
+fn given<const N: usize>(
+    flags: [(&'static str, &Option<String>); N],
+) -> impl Iterator<Item = (&'static str, String)> {
+    flags.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)))
 }
 
 #[derive(Debug, Subcommand)]
@@ -240,12 +246,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Exec(args) => args.storage.values(),
         Command::Replay(args) => args.storage.values(),
         Command::Recover(args) => args.storage.values(),
-        Command::Serve(args) => {
-            let mut values = args.storage.values();
-            let more = [("WFX_LISTEN", &args.listen), ("WFX_LOG", &args.log)];
-            values.extend(more.into_iter().filter_map(|(name, v)| Some((name, v.clone()?))));
-            values
-        }
+        Command::Serve(args) => args.values(),
         Command::Cancel(args) => args.storage.values(),
         Command::PerfCheck(args) => args.values(),
         _ => HashMap::new(),

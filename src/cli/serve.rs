@@ -3,13 +3,19 @@
 mod daemon;
 mod descriptors;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Context, StorageArgs};
+use super::slo_args::{SERVICE_LEVELS, SloArgs};
+use super::{CliError, Context, StorageArgs, given};
 use crate::exit::Exit;
 use crate::http::resources::Definitions;
 use crate::http::server::FrontOptions;
+use crate::settings::Settings;
+use crate::slo::Policy;
+use crate::slo::signature::ParseSecretError;
+use crate::slo::webhook::WebhookOptions;
 use crate::workflow::period::Period;
 
 /// What was typed after `wfx serve`.
@@ -54,7 +60,31 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
     #[command(flatten)]
+    pub(super) service_levels: SloArgs,
+    /// Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them
+    /// [SLO_ALERT_WEBHOOK_URL; default: nowhere]
+    #[arg(long, value_name = "URL", help_heading = SERVICE_LEVELS)]
+    pub slo_alert_webhook_url: Option<String>,
+    /// The file with the secret that signs alerts
+    /// [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]
+    #[arg(long, value_name = "FILE", help_heading = SERVICE_LEVELS)]
+    pub slo_alert_webhook_secret_file: Option<PathBuf>,
+    #[command(flatten)]
     pub(super) storage: StorageArgs,
+}
+
+impl Args {
+    pub(super) fn values(&self) -> HashMap<&'static str, String> {
+        let own = [
+            ("WFX_LISTEN", &self.listen),
+            ("WFX_LOG", &self.log),
+            ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
+        ];
+        let mut values = self.storage.values();
+        values.extend(self.service_levels.values());
+        values.extend(given(own));
+        values
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -75,6 +105,8 @@ struct Options {
     definitions: Definitions,
     max_in_flight: usize,
     drain_timeout: std::time::Duration,
+    policy: Policy,
+    webhook: Option<WebhookOptions>,
 }
 
 /// Runs the daemon until a signal ends it.
@@ -120,7 +152,26 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         definitions,
         max_in_flight: args.max_in_flight,
         drain_timeout: args.drain_timeout.duration(),
+        webhook: webhook(args, settings)?,
+        policy: settings.slo_policy()?,
     })
+}
+
+fn webhook(args: &Args, settings: &Settings) -> Result<Option<WebhookOptions>, CliError> {
+    let secret = match &args.slo_alert_webhook_secret_file {
+        Some(file) => {
+            let refuse = |why: &dyn std::fmt::Display| {
+                let message = format!("cannot take a secret from {}: {why}", file.display());
+                CliError::new(Exit::Usage, message)
+            };
+            let text = std::fs::read_to_string(file).map_err(|error| refuse(&error))?;
+            Some(text.trim().parse().map_err(|error: ParseSecretError| refuse(&error))?)
+        }
+        None => settings.webhook_secret()?,
+    };
+    let Some((url, shown_url)) = settings.webhook_url()? else { return Ok(None) };
+    let cooldown = settings.slo_policy()?.cooldown;
+    Ok(Some(WebhookOptions { url, shown_url, secret, cooldown }))
 }
 
 fn token_of(file: &Path) -> Result<String, CliError> {

@@ -23,25 +23,21 @@ use serde::{Serialize, Serializer};
 use super::Seen;
 use crate::clock;
 use crate::spool::{Sink, Spool};
-use crate::timestamp::Timestamp;
 
 /// Of a path that is longer only so much is logged.
 const PATH_BYTES_MAX: usize = 2048;
 /// How often it is looked whether the file is still in its place.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Writes a line for each request, in the order in which they were answered.
+/// Writes a line for each request, in the order in which it is told of them.
 #[derive(Debug)]
 pub struct AccessLog {
-    epoch: Instant,
-    started: Timestamp,
-    /// Held while a line gets its time and its place.
     spool: Mutex<Spool<Entry>>,
 }
 
 /// A request as it is logged.
 #[derive(Debug, Serialize)]
-struct Entry {
+pub struct Entry {
     #[serde(serialize_with = "seconds")]
     t: u64,
     method: String,
@@ -76,16 +72,20 @@ impl AccessLog {
     /// When the file cannot be opened or no thread can be started.
     pub fn start(target: &Path) -> io::Result<Self> {
         let lines = Lines::open(target)?;
-        Ok(Self {
-            epoch: clock::monotonic(),
-            started: clock::now(),
-            spool: Mutex::new(Spool::start("wfx-access-log", lines)?),
-        })
+        Ok(Self { spool: Mutex::new(Spool::start("wfx-access-log", lines)?) })
     }
 
-    /// Logs a request. `counts`: for the service levels.
-    pub fn log(&self, seen: &Seen<'_>, counts: bool) {
-        let mut entry = Entry {
+    /// Logs a request.
+    pub fn log(&self, entry: Entry) {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner).entrance().put(entry);
+    }
+}
+
+impl Entry {
+    /// A request whose time is not known yet. `counts`: for the service levels.
+    #[must_use]
+    pub fn of(seen: &Seen<'_>, counts: bool) -> Self {
+        Self {
             t: 0,
             method: seen.method.to_owned(),
             path: cut(seen.path).to_owned(),
@@ -95,16 +95,18 @@ impl AccessLog {
             request_id: seen.request_id.to_owned(),
             remote: seen.remote,
             slo: counts,
-        };
-        let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = micros(self.epoch.elapsed());
-        entry.t = u64::try_from(self.started.as_micros()).unwrap_or(0).saturating_add(since);
-        spool.entrance().put(entry);
+        }
+    }
+
+    /// The same at a time, microseconds since the Unix epoch.
+    #[must_use]
+    pub fn at(self, t_us: u64) -> Self {
+        Self { t: t_us, ..self }
     }
 }
 
 /// What is longer is no path of ours, and must not fill the memory while it waits.
-fn cut(path: &str) -> &str {
+pub(super) fn cut(path: &str) -> &str {
     match path.char_indices().find(|(at, _)| *at >= PATH_BYTES_MAX) {
         Some((end, _)) => &path[..end],
         None => path,

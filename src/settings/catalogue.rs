@@ -1,6 +1,10 @@
 //! Every setting: its variable, its flag, what it takes and its default.
 
+use std::time::Duration;
+
 use crate::perf::stats::Latency;
+use crate::slo::Share;
+use crate::slo::signature::Secret;
 use crate::workflow::period::Period;
 
 /// One setting. Its key in the configuration file is the name in lower case.
@@ -76,9 +80,11 @@ impl Setting {
     }
 }
 
-const DECIMAL: &str = "a decimal of 0 or more, such as 0.05";
 const MILLISECONDS: &str = "milliseconds, a decimal of 0 or more, such as 50";
-const PERIOD: &str = "a duration such as 300, 300s or 5m, longer than 0";
+const SHARE: &str = "a decimal of 0 or more, such as 0.05, with at most 24 digits after the point";
+const WINDOW: &str = "a duration such as 300, 300s or 5m, longer than 0 and at most 24h";
+/// Memory grows with a window: some 40 bytes for each 10 ms in which there was a request.
+const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
@@ -117,18 +123,38 @@ pub const SETTINGS: [Setting; 24] = [
         matches!(v, "error" | "warn" | "info" | "debug" | "trace")
     })
     .flag("--log"),
-    setting("SLO_ERROR_RATE_THRESHOLD", Some("0.05"), DECIMAL, is_decimal),
-    setting("SLO_ERROR_RATE_5XX_THRESHOLD", None, DECIMAL, is_decimal),
-    setting("SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), DECIMAL, is_decimal),
-    setting("SLO_ERROR_RATE_WINDOW", Some("300"), PERIOD, is_positive_period),
-    setting("SLO_LATENCY_P95_THRESHOLD", Some("0.750"), PERIOD, is_positive_period),
-    setting("SLO_LATENCY_WINDOW", Some("300"), PERIOD, is_positive_period),
+    setting("SLO_ERROR_RATE_THRESHOLD", Some("0.05"), SHARE, is_share)
+        .flag("--slo-error-rate-threshold"),
+    setting("SLO_ERROR_RATE_5XX_THRESHOLD", None, SHARE, is_share)
+        .flag("--slo-error-rate-5xx-threshold"),
+    setting("SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), SHARE, is_share)
+        .flag("--slo-error-rate-4xx-threshold"),
+    setting("SLO_ERROR_RATE_WINDOW", Some("300"), WINDOW, is_window)
+        .flag("--slo-error-rate-window"),
+    setting(
+        "SLO_LATENCY_P95_THRESHOLD",
+        Some("0.750"),
+        "a duration such as 0.750 or 750ms",
+        is_period,
+    )
+    .flag("--slo-latency-p95-threshold"),
+    setting("SLO_LATENCY_WINDOW", Some("300"), WINDOW, is_window).flag("--slo-latency-window"),
     setting("SLO_MIN_SAMPLES", Some("1"), "a whole number of 0 or more", |v| {
         v.parse::<u64>().is_ok()
-    }),
-    setting("SLO_ALERT_COOLDOWN_SECONDS", Some("300"), "a duration such as 300 or 5m", is_period),
-    setting("SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url).secrecy(Secrecy::Url),
-    setting("SLO_ALERT_WEBHOOK_SECRET", None, "a secret", not_empty).secrecy(Secrecy::Secret),
+    })
+    .flag("--slo-min-samples"),
+    setting("SLO_ALERT_COOLDOWN_SECONDS", Some("300"), "a duration such as 300 or 5m", is_period)
+        .flag("--slo-alert-cooldown-seconds"),
+    setting("SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url)
+        .flag("--slo-alert-webhook-url")
+        .secrecy(Secrecy::Url),
+    setting(
+        "SLO_ALERT_WEBHOOK_SECRET",
+        None,
+        "a secret of Standard Webhooks: `whsec_` and base64, or any other text",
+        |v| v.parse::<Secret>().is_ok(),
+    )
+    .secrecy(Secrecy::Secret),
     setting("REG_TOL_MEDIAN_MS", Some("50"), MILLISECONDS, is_milliseconds)
         .flag("--tolerance-median-ms"),
     setting("REG_TOL_P95_MS", Some("80"), MILLISECONDS, is_milliseconds).flag("--tolerance-p95-ms"),
@@ -164,8 +190,13 @@ fn is_period(value: &str) -> bool {
     value.parse::<Period>().is_ok()
 }
 
-fn is_positive_period(value: &str) -> bool {
-    value.parse::<Period>().is_ok_and(|period| !period.duration().is_zero())
+fn is_share(value: &str) -> bool {
+    value.parse::<Share>().is_ok()
+}
+
+fn is_window(value: &str) -> bool {
+    let is_one = |period: Period| !period.duration().is_zero() && period.duration() <= WINDOW_MAX;
+    value.parse().is_ok_and(is_one)
 }
 
 fn is_truth(value: &str) -> bool {

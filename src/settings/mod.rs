@@ -4,6 +4,7 @@
 mod catalogue;
 mod file;
 mod paths;
+mod slo;
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

@@ -111,6 +111,8 @@ pub struct Alert {
     pub threshold: f64,
     /// Of the signal, seconds.
     pub window_seconds: f64,
+    /// How many events it was judged by.
+    pub samples: u64,
 }
 
 /// How one signal stands.
@@ -297,6 +299,7 @@ impl Engine {
             value: self.value(signal).unwrap_or(0.0),
             threshold: self.threshold(signal),
             window_seconds: self.window_seconds(signal),
+            samples: self.samples(signal),
         }
     }
 

@@ -8,11 +8,20 @@
 //! - [`window`]: how many events of a kind lie in a window, exactly
 //! - [`histogram`]: the p95 that is shown
 //! - [`engine`]: events in, breaches and alerts out
+//! - [`payload`], [`signature`]: an alert as it is told, and who tells it
+//! - [`monitor`]: the engine beside a server that runs
+//! - [`webhook`]: alerts on their way
 
+mod client;
 pub mod engine;
 pub mod histogram;
+pub mod monitor;
+pub mod payload;
 pub mod policy;
+pub mod signature;
+pub mod webhook;
 pub mod window;
 
 pub use engine::{Alert, Engine, Event, Judged, Signal};
 pub use policy::{Policy, Share};
+pub use signature::Secret;

@@ -18,6 +18,7 @@ mod output;
 mod perf_check;
 mod predecessor;
 mod readme;
+mod receiver;
 mod recovery;
 mod serve;
 mod signals;

@@ -7,6 +7,7 @@ mod lists;
 mod logs;
 mod operations;
 mod replay;
+mod slo;
 mod upgrade;
 mod watching;
 

@@ -24,6 +24,8 @@ use crate::metrics::Metrics;
 use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Health, Retention, StoreError, Which};
+use crate::slo::monitor::Monitor;
+use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
@@ -38,6 +40,8 @@ const RESCAN_EVERY: Duration = Duration::from_secs(1);
 const ABANDON_TIME: Duration = Duration::from_secs(8);
 /// How long answers that are under way may take at the end.
 const ANSWERS_TIME: Duration = Duration::from_secs(2);
+/// How long alerts that wait may take at the end.
+const ALERTS_TIME: Duration = Duration::from_secs(2);
 /// How long transactions of others are waited for at the start.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,6 +69,10 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
     let listener = runtime
         .block_on(TcpListener::bind(&options.addresses[..]))
         .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), error))?;
+    let webhook = match options.webhook.take() {
+        Some(webhook) => Some(start(webhook, &runtime)?),
+        None => None,
+    };
     let database = context.settings.database()?;
     let metrics = Metrics::new(&context.settings.step_duration_buckets()?).map_err(|error| {
         CliError::new(Exit::Environment, format!("cannot set up the metrics: {error}"))
@@ -108,10 +116,21 @@ pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError>
         max_in_flight: options.max_in_flight,
         accepting: Mutex::default(),
         draining: CancellationToken::new(),
-        observed: Observed { metrics, access_log },
+        observed: Observed {
+            metrics,
+            monitor: Monitor::start(options.policy.clone(), webhook),
+            access_log,
+        },
     });
     let daemon = Daemon { options, owner, supervisor, writer, catalogue, resources };
     daemon.serve(runtime, listener)
+}
+
+fn start(options: WebhookOptions, runtime: &Runtime) -> Result<Webhook, CliError> {
+    let shown_url = options.shown_url.clone();
+    Webhook::start(options, runtime.handle()).map_err(|why| {
+        CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
+    })
 }
 
 struct Daemon {
@@ -176,6 +195,7 @@ impl Daemon {
             supervisor.abandon();
             let _ = time::timeout(ABANDON_TIME, supervisor.idle()).await;
             let _ = time::timeout(ANSWERS_TIME, answers).await;
+            resources.observed.monitor.close(ALERTS_TIME).await;
             Ok(())
         });
         // A task of a step that cannot be killed must not keep us.

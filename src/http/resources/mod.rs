@@ -72,7 +72,7 @@ impl Api for Resources {
             Route::Healthz => Ok(ready::health()),
             Route::Readyz => Ok(self.ready()),
             Route::Metrics => self.metrics().await,
-            Route::Slo => Err(Problem::not_found("there is no SLO monitoring yet")),
+            Route::Slo => self.slo(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => self.execute(workflow_id, query, body).await,

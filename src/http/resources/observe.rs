@@ -1,13 +1,15 @@
-//! What is kept of each request that is answered: metrics, a line in the access log.
+//! What is kept of each request that is answered: metrics, service levels, a line in the
+//! access log.
 
 use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use super::{Resources, fault};
-use crate::http::access_log::AccessLog;
+use super::{Query, Resources, fault};
+use crate::http::access_log::{self, AccessLog, Entry};
 use crate::http::{Problem, Reply, Seen};
 use crate::metrics::{self, Metrics, Snapshot};
+use crate::slo::monitor::{Answered, Monitor};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 
@@ -16,6 +18,8 @@ use crate::workflow::report::{Observer, Report};
 pub struct Observed {
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who judges the service by them.
+    pub monitor: Monitor,
     /// Where requests are logged.
     pub access_log: Option<AccessLog>,
 }
@@ -41,10 +45,18 @@ impl Observed {
             tracing::warn!(request_id, route, status, "a request failed");
         }
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
-        if let Some(log) = &self.access_log {
-            let counts = seen.method != "-" && !NOT_SERVED.contains(&seen.route_label);
-            log.log(seen, counts);
-        }
+        let counts = seen.method != "-" && !NOT_SERVED.contains(&seen.route_label);
+        let answered = counts.then(|| Answered {
+            status: seen.status,
+            latency: seen.latency,
+            path: access_log::cut(seen.path),
+        });
+        let entry = self.access_log.as_ref().map(|log| (log, Entry::of(seen, counts)));
+        self.monitor.pass(answered, |t_us| {
+            if let Some((log, entry)) = entry {
+                log.log(entry.at(t_us));
+            }
+        });
     }
 }
 
@@ -71,6 +83,12 @@ impl Observer for OfExecution {
 }
 
 impl Resources {
+    /// How the service levels stand.
+    pub(super) fn slo(&self, query: &str) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        Ok(Reply::json(&self.observed.monitor.status()))
+    }
+
     /// All metrics, as Prometheus reads them.
     pub(super) async fn metrics(&self) -> Result<Reply, Problem> {
         let (loaded, broken) = self.catalogue.counts();
@@ -82,6 +100,7 @@ impl Resources {
             is_store_up: self.is_store_up(),
             workflows_loaded: loaded,
             workflows_broken: broken,
+            service_levels: self.observed.monitor.standings(),
         };
         let metrics = Arc::clone(&self.observed.metrics);
         // Thousands of histograms take a while to write.

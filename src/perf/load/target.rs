@@ -13,10 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::LoadError;
 use super::samples::Tally;
+use crate::tls;
 
 /// A connection over which requests are sent, one after the other.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
@@ -84,7 +84,7 @@ impl Target {
         let tls = if self.is_tls {
             let name = ServerName::try_from(self.host.clone());
             let name = name.map_err(|error| unreachable(error.to_string()))?;
-            Some((tls().map_err(unreachable)?, name))
+            Some((connector().map_err(unreachable)?, name))
         } else {
             None
         };
@@ -92,19 +92,8 @@ impl Target {
     }
 }
 
-fn tls() -> Result<TlsConnector, String> {
-    let loaded = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    if roots.is_empty() {
-        let why = loaded.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-        return Err(format!("this system trusts no certificates{why}; SSL_CERT_FILE names some"));
-    }
-    let provider = Arc::new(crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+fn connector() -> Result<TlsConnector, String> {
+    let mut config = tls::client()?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }

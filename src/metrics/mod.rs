@@ -4,17 +4,23 @@
 //! What grows with what clients or documents name is bounded: past the cap a workflow, a
 //! step or a method is counted as [`OTHER`].
 
+mod service_levels;
+mod total;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::service_levels::ServiceLevels;
+use self::total::Total;
 use crate::repository::CommitObserver;
+use crate::slo::monitor::Standings;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 use crate::workflow::report::{Observer, Report};
 
@@ -45,8 +51,7 @@ pub struct Metrics {
     running: IntGauge,
     unstored: IntGauge,
     queue_depth: IntGauge,
-    queue_refusals: IntCounter,
-    refusals_told: Mutex<u64>,
+    queue_refusals: Total,
     store_up: IntGauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
@@ -54,6 +59,7 @@ pub struct Metrics {
     request_duration: HistogramVec,
     workflows: IntGaugeVec,
     recovered: IntCounter,
+    service_levels: ServiceLevels,
     steps: RwLock<Steps>,
 }
 
@@ -77,7 +83,7 @@ struct StepMetrics {
 }
 
 /// What is only known when it is asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Executions that run here, or have ended and are not stored.
     pub running: usize,
@@ -93,6 +99,8 @@ pub struct Snapshot {
     pub workflows_loaded: usize,
     /// Workflow files that are broken.
     pub workflows_broken: usize,
+    /// How the service levels stand.
+    pub service_levels: Standings,
 }
 
 impl Metrics {
@@ -142,11 +150,10 @@ impl Metrics {
                 on,
                 ("wfx_store_queue_depth", "Executions that wait for the next commit."),
             )?,
-            queue_refusals: counter(
+            queue_refusals: Total::of(counter(
                 on,
                 ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
-            )?,
-            refusals_told: Mutex::default(),
+            )?),
             store_up: gauge(on, ("wfx_store_up", "1 while the database takes commits, else 0."))?,
             commit_duration: histogram(
                 on,
@@ -180,6 +187,7 @@ impl Metrics {
                 on,
                 ("wfx_executions_recovered_total", "Executions taken over from a dead daemon."),
             )?,
+            service_levels: ServiceLevels::new(on)?,
             steps: RwLock::default(),
             registry: registry.clone(),
         };
@@ -207,11 +215,8 @@ impl Metrics {
         set(&self.store_up, usize::from(now.is_store_up));
         set(&self.workflows.with_label_values(&["loaded"]), now.workflows_loaded);
         set(&self.workflows.with_label_values(&["broken"]), now.workflows_broken);
-        // It counts elsewhere; two that ask at once must not both add.
-        let mut told = self.refusals_told.lock().unwrap_or_else(PoisonError::into_inner);
-        self.queue_refusals.inc_by(now.queue_refusals.saturating_sub(*told));
-        *told = now.queue_refusals.max(*told);
-        drop(told);
+        self.queue_refusals.reach(now.queue_refusals);
+        self.service_levels.set(&now.service_levels);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
@@ -314,6 +319,14 @@ fn counter(registry: &Registry, (name, help): Named) -> prometheus::Result<IntCo
     registered(registry, IntCounter::new(name, help)?)
 }
 
+fn gauges(
+    registry: &Registry,
+    (name, help): Named,
+    labels: &[&str],
+) -> prometheus::Result<GaugeVec> {
+    registered(registry, GaugeVec::new(Opts::new(name, help), labels)?)
+}
+
 fn gauge(registry: &Registry, (name, help): Named) -> prometheus::Result<IntGauge> {
     registered(registry, IntGauge::new(name, help)?)
 }
@@ -346,83 +359,4 @@ fn histograms(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Snapshot = Snapshot {
-        running: 3,
-        unstored: 2,
-        queue_depth: 1,
-        queue_refusals: 7,
-        is_store_up: true,
-        workflows_loaded: 4,
-        workflows_broken: 1,
-    };
-
-    fn metrics() -> Arc<Metrics> {
-        Arc::new(Metrics::new(&[0.1, 1.0]).unwrap())
-    }
-
-    fn ended(step: &str, status: StepStatus) -> Report<'_> {
-        Report::StepEnded {
-            step,
-            status,
-            error: None,
-            attempt: None,
-            duration: Some(Duration::from_millis(500)),
-            steps_completed: 1,
-            at: crate::timestamp::Timestamp::from_micros(0),
-        }
-    }
-
-    #[test]
-    fn steps_are_counted_by_workflow_and_name() {
-        let metrics = metrics();
-        let observer = metrics.observer("nightly");
-        observer.report(&ended("load", StepStatus::Success));
-        observer.report(&ended("load", StepStatus::Failed));
-        let text = metrics.encode(&NOW).unwrap();
-        for line in [
-            r#"workflow_step_duration_seconds_bucket{step_name="load",workflow_id="nightly",le="0.1"} 0"#,
-            r#"workflow_step_duration_seconds_bucket{step_name="load",workflow_id="nightly",le="1"} 2"#,
-            r#"workflow_step_errors_total{step_name="load",workflow_id="nightly"} 1"#,
-            "wfx_store_queue_refusals_total 7",
-            r#"wfx_workflow_files{state="broken"} 1"#,
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
-        }
-        // Asked again, what is counted elsewhere is not counted twice.
-        assert!(metrics.encode(&NOW).unwrap().contains("wfx_store_queue_refusals_total 7\n"));
-    }
-
-    #[test]
-    fn past_the_cap_names_are_others() {
-        let metrics = metrics();
-        for number in 0..STEPS_MAX + 5 {
-            metrics.observer(&format!("w{number}")).report(&ended("s", StepStatus::Failed));
-        }
-        // One that is known stays known.
-        metrics.observer("w0").report(&ended("s", StepStatus::Failed));
-        let text = metrics.encode(&NOW).unwrap();
-        let errors = |workflow: &str, step: &str| {
-            format!("workflow_step_errors_total{{step_name=\"{step}\",workflow_id=\"{workflow}\"}}")
-        };
-        assert!(text.contains(&format!("{} 5\n", errors(OTHER, OTHER))));
-        assert!(text.contains(&format!("{} 2\n", errors("w0", "s"))));
-        assert_eq!(text.matches("workflow_step_errors_total{").count(), STEPS_MAX + 1);
-    }
-
-    #[test]
-    fn methods_of_clients_make_no_labels() {
-        let metrics = metrics();
-        metrics.request("/healthz", "GET", 200, Duration::from_millis(1));
-        metrics.request("other", "BREW", 405, Duration::from_millis(1));
-        let text = metrics.encode(&NOW).unwrap();
-        assert!(
-            text.contains(
-                r#"wfx_http_requests_total{method="GET",route="/healthz",status="200"} 1"#
-            )
-        );
-        assert!(text.contains(r#"method="_other",route="other",status="405"} 1"#));
-    }
-}
+mod tests;

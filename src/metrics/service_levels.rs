@@ -1,0 +1,109 @@
+//! What Prometheus is told of the service levels.
+
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
+
+use super::total::Total;
+use super::{counter, counters, gauge, gauges};
+use crate::slo::Signal;
+use crate::slo::monitor::{Stand, Standings};
+
+/// The collectors, each by `signal`: the type of its alerts.
+pub(super) struct ServiceLevels {
+    value: GaugeVec,
+    threshold: GaugeVec,
+    breached: GaugeVec,
+    samples: GaugeVec,
+    totals: [Totals; 4],
+    pending: IntGauge,
+    sent: Total,
+    given_up: Total,
+    failed_attempts: Total,
+}
+
+/// What is counted of one signal.
+struct Totals {
+    breaches: Total,
+    held_back: Total,
+    alerts: Total,
+}
+
+impl ServiceLevels {
+    pub(super) fn new(on: &Registry) -> prometheus::Result<Self> {
+        let signal = &["signal"];
+        let breaches = counters(
+            on,
+            ("wfx_slo_breaches_total", "Times that a service level began to be missed."),
+            signal,
+        )?;
+        let held_back = counters(
+            on,
+            ("wfx_slo_held_back_total", "Breaches not judged: too few requests in the window."),
+            signal,
+        )?;
+        let alerts = counters(on, ("wfx_slo_alerts_total", "Alerts that were decided."), signal)?;
+        let deliveries = counters(
+            on,
+            ("wfx_slo_alert_deliveries_total", "Alerts by what became of them."),
+            &["outcome"],
+        )?;
+        Ok(Self {
+            value: gauges(
+                on,
+                (
+                    "wfx_slo_value",
+                    "The rate, or the 95th percentile in seconds; absent without requests.",
+                ),
+                signal,
+            )?,
+            threshold: gauges(on, ("wfx_slo_threshold", "From where on it is missed."), signal)?,
+            breached: gauges(on, ("wfx_slo_breached", "1 while it is missed, else 0."), signal)?,
+            samples: gauges(on, ("wfx_slo_samples", "Requests in the window."), signal)?,
+            totals: Signal::ALL.map(|signal| {
+                let total =
+                    |of: &IntCounterVec| Total::of(of.with_label_values(&[signal.alert_type()]));
+                Totals {
+                    breaches: total(&breaches),
+                    held_back: total(&held_back),
+                    alerts: total(&alerts),
+                }
+            }),
+            pending: gauge(
+                on,
+                ("wfx_slo_alerts_pending", "Alerts that wait for the webhook or are being sent."),
+            )?,
+            sent: Total::of(deliveries.with_label_values(&["sent"])),
+            given_up: Total::of(deliveries.with_label_values(&["given_up"])),
+            failed_attempts: Total::of(counter(
+                on,
+                (
+                    "wfx_slo_alert_attempts_failed_total",
+                    "Requests to the webhook that were not answered with a 2xx.",
+                ),
+            )?),
+        })
+    }
+
+    pub(super) fn set(&self, now: &Standings) {
+        for (stand, totals) in now.signals.iter().zip(&self.totals) {
+            let Stand { signal, standing, threshold, samples } = stand;
+            let label = &[signal.alert_type()];
+            match standing.value {
+                Some(value) => self.value.with_label_values(label).set(value),
+                // There may be none to be removed.
+                None => _ = self.value.remove_label_values(label),
+            }
+            self.threshold.with_label_values(label).set(*threshold);
+            let is_breached = standing.breached_since_us.is_some();
+            self.breached.with_label_values(label).set(f64::from(u8::from(is_breached)));
+            self.samples.with_label_values(label).set(*samples as f64);
+            totals.breaches.reach(standing.breaches);
+            totals.held_back.reach(standing.held_back);
+            totals.alerts.reach(standing.alerts);
+        }
+        let deliveries = now.deliveries;
+        self.pending.set(i64::try_from(deliveries.pending).unwrap_or(i64::MAX));
+        self.sent.reach(deliveries.sent);
+        self.given_up.reach(deliveries.given_up);
+        self.failed_attempts.reach(deliveries.failed_attempts);
+    }
+}

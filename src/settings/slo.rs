@@ -1,0 +1,56 @@
+//! What service levels are set to.
+
+use super::{Settings, SettingsError, catalogue};
+use crate::slo::{Policy, Secret, Share};
+use crate::workflow::period::Period;
+
+const ERROR_RATE: &str = "SLO_ERROR_RATE_THRESHOLD";
+const ERROR_RATE_5XX: &str = "SLO_ERROR_RATE_5XX_THRESHOLD";
+
+impl Settings {
+    /// What is promised of the service.
+    ///
+    /// # Errors
+    /// Exit 2 for the first value that is none.
+    pub fn slo_policy(&self) -> Result<Policy, SettingsError> {
+        let period = |name| Ok(self.parsed::<Period>(name)?.duration());
+        let error_rate: Share = self.parsed(ERROR_RATE)?;
+        let error_rate_5xx = match self.value_or_default(ERROR_RATE_5XX)?.0.as_str() {
+            "" => error_rate.clone(),
+            _ => self.parsed(ERROR_RATE_5XX)?,
+        };
+        Ok(Policy {
+            error_rate,
+            error_rate_5xx,
+            error_rate_4xx: self.parsed("SLO_ERROR_RATE_4XX_THRESHOLD")?,
+            error_window: period("SLO_ERROR_RATE_WINDOW")?,
+            latency_p95: period("SLO_LATENCY_P95_THRESHOLD")?,
+            latency_window: period("SLO_LATENCY_WINDOW")?,
+            min_samples: self.parsed("SLO_MIN_SAMPLES")?,
+            cooldown: period("SLO_ALERT_COOLDOWN_SECONDS")?,
+        })
+    }
+
+    /// Where alerts are sent, and that as it may be shown; `None`: nowhere.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn webhook_url(&self) -> Result<Option<(String, String)>, SettingsError> {
+        let name = "SLO_ALERT_WEBHOOK_URL";
+        let (url, _) = self.value_or_default(name)?;
+        let shown = catalogue::find(name).redact(url.trim());
+        Ok((!url.is_empty()).then(|| (url.trim().to_owned(), shown)))
+    }
+
+    /// What signs alerts; `None`: nothing.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn webhook_secret(&self) -> Result<Option<Secret>, SettingsError> {
+        let name = "SLO_ALERT_WEBHOOK_SECRET";
+        match self.value_or_default(name)?.0.as_str() {
+            "" => Ok(None),
+            _ => self.parsed(name).map(Some),
+        }
+    }
+}

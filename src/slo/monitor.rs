@@ -1,0 +1,296 @@
+//! The service levels of a server that runs: its requests, in the order in which they were
+//! answered, and what follows from them.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::engine::{Engine, Event, Judged, Signal, Standing};
+use super::payload::{number, payload};
+use super::policy::Policy;
+use super::webhook::{Deliveries, Delivery, Fate, Webhook};
+use crate::clock;
+use crate::timestamp::Timestamp;
+
+/// The most alerts that are shown.
+const RECENT_MAX: usize = 20;
+
+/// Watches over the requests of a server.
+#[derive(Debug)]
+pub struct Monitor {
+    /// The wall clock at the start; times are what the monotonic clock counted since, so that
+    /// they never go back.
+    started: Timestamp,
+    epoch: Instant,
+    state: Mutex<State>,
+    webhook: Option<Webhook>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    requests: u64,
+    recent: VecDeque<Recent>,
+}
+
+#[derive(Debug)]
+struct Recent {
+    payload: Map<String, Value>,
+    fate: Fate,
+}
+
+/// A request that counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// Of its answer.
+    pub status: u16,
+    /// How long it took.
+    pub latency: Duration,
+    /// Without the query.
+    pub path: &'a str,
+}
+
+impl Monitor {
+    /// One that has seen nothing; alerts go to the webhook, if there is one.
+    #[must_use]
+    pub fn start(policy: Policy, webhook: Option<Webhook>) -> Self {
+        let engine = Engine::new(policy);
+        let state = State { engine, requests: 0, recent: VecDeque::new() };
+        Self { started: clock::now(), epoch: clock::monotonic(), state: Mutex::new(state), webhook }
+    }
+
+    /// Takes a request at the moment at which it is answered; none for one that does not count.
+    /// `in_order` is told the time, microseconds since the Unix epoch, in the order of the
+    /// times: what it logs can be judged again, and comes to the same.
+    pub fn pass(&self, answered: Option<Answered<'_>>, in_order: impl FnOnce(u64)) {
+        let mut state = self.state();
+        let t_us = self.now_us();
+        in_order(t_us);
+        let Some(answered) = answered else { return };
+        state.requests += 1;
+        let latency_us = u64::try_from(answered.latency.as_micros()).unwrap_or(u64::MAX);
+        let judged = state.engine.record(Event { t_us, status: answered.status, latency_us });
+        if !judged.due.is_empty() {
+            self.alert(&mut state, judged, answered.path);
+        }
+    }
+
+    fn alert(&self, state: &mut State, judged: Judged, path: &str) {
+        for signal in judged.due.iter() {
+            let alert = state.engine.alert(signal);
+            let payload = payload(&alert, time(alert.t_us), path);
+            let kind = signal.alert_type();
+            tracing::warn!(
+                alert = kind,
+                value = alert.value,
+                threshold = alert.threshold,
+                path,
+                "a service level is not met"
+            );
+            let fate = match &self.webhook {
+                Some(webhook) => {
+                    webhook.send(kind, Value::Object(payload.clone()).to_string().into_bytes())
+                }
+                None => Fate::not_configured(),
+            };
+            state.recent.truncate(RECENT_MAX - 1);
+            state.recent.push_front(Recent { payload, fate });
+        }
+    }
+
+    /// How the service levels stand.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let mut state = self.state();
+        let now_us = self.now_us();
+        state.engine.advance(now_us);
+        let engine = &state.engine;
+        let up = self.epoch.elapsed();
+        let signals = Signal::ALL.map(|signal| SignalStatus::of(engine, signal, up));
+        let [_, c4xx, c5xx] = engine.error_counts();
+        let value = |signal| engine.value(signal).map_or(Value::Null, number);
+        Status {
+            since: self.started,
+            now: time(now_us),
+            requests: state.requests,
+            error_rate: value(Signal::ErrorRate),
+            error_rate_5xx: value(Signal::ErrorRate5xx),
+            error_rate_4xx: value(Signal::ErrorRate4xx),
+            latency_p95: value(Signal::LatencyP95),
+            count: engine.samples(Signal::ErrorRate),
+            count_4xx: c4xx,
+            count_5xx: c5xx,
+            min_samples: engine.policy().min_samples,
+            cooldown_seconds: number(engine.policy().cooldown.as_secs_f64()),
+            signals,
+            webhook: self.webhook.as_ref().map(|webhook| WebhookStatus {
+                url: webhook.shown_url().to_owned(),
+                deliveries: webhook.deliveries(),
+            }),
+            last_alerts: state.recent.iter().map(AlertStatus::of).collect(),
+        }
+    }
+
+    /// How each signal stands now, and how many alerts came how far.
+    #[must_use]
+    pub fn standings(&self) -> Standings {
+        let mut state = self.state();
+        state.engine.advance(self.now_us());
+        let engine = &state.engine;
+        Standings {
+            signals: Signal::ALL.map(|signal| Stand {
+                signal,
+                standing: engine.standing(signal),
+                threshold: engine.threshold(signal),
+                samples: engine.samples(signal),
+            }),
+            deliveries: self.webhook.as_ref().map(Webhook::deliveries).unwrap_or_default(),
+        }
+    }
+
+    /// Tries alerts that wait once more, for so long at most.
+    pub async fn close(&self, patience: Duration) {
+        if let Some(webhook) = &self.webhook {
+            webhook.close(patience).await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked left an engine that may have missed one request.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_us(&self) -> u64 {
+        let since = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
+        u64::try_from(self.started.as_micros()).unwrap_or(0).saturating_add(since)
+    }
+}
+
+fn time(t_us: u64) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX))
+}
+
+/// How each signal stands.
+#[derive(Debug, Clone)]
+pub struct Standings {
+    /// In their order.
+    pub signals: [Stand; 4],
+    /// Of alerts.
+    pub deliveries: Deliveries,
+}
+
+/// How one signal stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Stand {
+    /// Which one.
+    pub signal: Signal,
+    /// Its value and its counts.
+    pub standing: Standing,
+    /// A share, or seconds.
+    pub threshold: f64,
+    /// How many events it is judged by.
+    pub samples: u64,
+}
+
+/// What `/api/v1/slo` answers. Rates are shares from 0 to 1, latencies seconds; a value is
+/// null while there is nothing in its window.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The start of the daemon: before it nothing is known.
+    pub since: Timestamp,
+    /// The moment of the answer.
+    pub now: Timestamp,
+    /// How many requests were recorded since the start.
+    pub requests: u64,
+    /// 4xx and 5xx of all in the window.
+    pub error_rate: Value,
+    /// 5xx of all in the window.
+    pub error_rate_5xx: Value,
+    /// 4xx of all in the window.
+    pub error_rate_4xx: Value,
+    /// The 95th percentile of the window.
+    pub latency_p95: Value,
+    /// Requests in the window of the rates.
+    pub count: u64,
+    /// Of these, 4xx.
+    pub count_4xx: u64,
+    /// Of these, 5xx.
+    pub count_5xx: u64,
+    /// With fewer a signal is not judged.
+    pub min_samples: u64,
+    /// Between two alerts of one type.
+    pub cooldown_seconds: Value,
+    /// In the order in which they are judged.
+    pub signals: [SignalStatus; 4],
+    /// Where alerts are sent; null: nowhere.
+    pub webhook: Option<WebhookStatus>,
+    /// The last alerts, the newest first.
+    pub last_alerts: Vec<AlertStatus>,
+}
+
+/// How a signal stands, as it is answered.
+#[derive(Debug, Serialize)]
+pub struct SignalStatus {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    field: &'static str,
+    value: Value,
+    threshold: Value,
+    window_seconds: Value,
+    /// So much of the window lies after the start of the daemon.
+    covered_seconds: Value,
+    samples: u64,
+    is_breached: bool,
+    breached_since: Option<Timestamp>,
+    breaches: u64,
+    held_back: u64,
+    alerts: u64,
+    last_alert_at: Option<Timestamp>,
+}
+
+impl SignalStatus {
+    fn of(engine: &Engine, signal: Signal, up: Duration) -> Self {
+        let standing = engine.standing(signal);
+        let window = engine.window_seconds(signal);
+        Self {
+            kind: signal.alert_type(),
+            field: signal.field(),
+            value: standing.value.map_or(Value::Null, number),
+            threshold: number(engine.threshold(signal)),
+            window_seconds: number(window),
+            covered_seconds: number(up.as_secs_f64().min(window)),
+            samples: engine.samples(signal),
+            is_breached: standing.breached_since_us.is_some(),
+            breached_since: standing.breached_since_us.map(time),
+            breaches: standing.breaches,
+            held_back: standing.held_back,
+            alerts: standing.alerts,
+            last_alert_at: standing.last_alert_us.map(time),
+        }
+    }
+}
+
+/// Where alerts are sent, as it is answered.
+#[derive(Debug, Serialize)]
+pub struct WebhookStatus {
+    url: String,
+    #[serde(flatten)]
+    deliveries: Deliveries,
+}
+
+/// An alert, as it is answered: what the webhook gets, and what became of it.
+#[derive(Debug, Serialize)]
+pub struct AlertStatus {
+    #[serde(flatten)]
+    payload: Map<String, Value>,
+    delivery: Delivery,
+}
+
+impl AlertStatus {
+    fn of(recent: &Recent) -> Self {
+        Self { payload: recent.payload.clone(), delivery: recent.fate.delivery() }
+    }
+}
