@@ -54,6 +54,15 @@ impl Signal {
 pub struct Signals(u8);
 
 impl Signals {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
+    /// Those in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the signal is in it.
     #[must_use]
     pub fn contains(self, signal: Signal) -> bool {
@@ -103,7 +112,7 @@ pub struct Judged {
 pub struct Alert {
     /// Of what.
     pub signal: Signal,
-    /// When it was decided, microseconds of the clock of the events.
+    /// When it was decided, microseconds of the clock of the events: not floored.
     pub t_us: u64,
     /// A share, or seconds.
     pub value: f64,
@@ -151,6 +160,8 @@ pub struct Engine {
     cooldown_us: u64,
     /// The slot of the last event.
     now: u64,
+    /// The latest time that was told, microseconds.
+    latest_us: u64,
     /// All, 4xx, 5xx.
     errors: Window<3>,
     /// All, as slow as the threshold or slower.
@@ -169,6 +180,7 @@ impl Engine {
             latency_threshold_us: micros(policy.latency_p95.as_nanos()),
             cooldown_us: micros(policy.cooldown.as_nanos()),
             now: 0,
+            latest_us: 0,
             errors: Window::new(policy.error_window),
             latencies: Window::new(policy.latency_window),
             shown: Histogram::new(policy.latency_window),
@@ -200,7 +212,8 @@ impl Engine {
 
     /// Lets time pass without an event.
     pub fn advance(&mut self, t_us: u64) {
-        self.now = self.now.max(t_us / SLOT_MICROS);
+        self.latest_us = self.latest_us.max(t_us);
+        self.now = self.latest_us / SLOT_MICROS;
         self.errors.advance(self.now);
         self.latencies.advance(self.now);
         self.shown.advance(self.now);
@@ -266,7 +279,7 @@ impl Engine {
     /// The value of a signal: a share, or seconds. Nothing while its window is empty. The
     /// latency is within 1 % of the true one, and on the side of its threshold where that is.
     #[must_use]
-    pub fn value(&self, signal: Signal) -> Option<f64> {
+    pub fn value(&mut self, signal: Signal) -> Option<f64> {
         let [all, c4xx, c5xx] = self.errors.counts();
         let of_all = |part: u64| (all > 0).then(|| part as f64 / all as f64);
         match signal {
@@ -277,7 +290,7 @@ impl Engine {
         }
     }
 
-    fn p95_us(&self) -> Option<u64> {
+    fn p95_us(&mut self) -> Option<u64> {
         if self.latencies.counts()[0] == 0 {
             return None;
         }
@@ -292,10 +305,10 @@ impl Engine {
 
     /// The alert of a signal that is [due](Judged::due).
     #[must_use]
-    pub fn alert(&self, signal: Signal) -> Alert {
+    pub fn alert(&mut self, signal: Signal) -> Alert {
         Alert {
             signal,
-            t_us: self.now_us(),
+            t_us: self.latest_us,
             value: self.value(signal).unwrap_or(0.0),
             threshold: self.threshold(signal),
             window_seconds: self.window_seconds(signal),
@@ -325,10 +338,10 @@ impl Engine {
 
     /// How a signal stands.
     #[must_use]
-    pub fn standing(&self, signal: Signal) -> Standing {
-        let kept = self.kept[signal.index()];
+    pub fn standing(&mut self, signal: Signal) -> Standing {
+        let (value, kept) = (self.value(signal), self.kept[signal.index()]);
         Standing {
-            value: self.value(signal),
+            value,
             // Since the last event its window may have become empty.
             breached_since_us: kept.since_us.filter(|_| self.reaches(signal)),
             breaches: kept.breaches,

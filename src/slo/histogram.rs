@@ -24,6 +24,10 @@ pub struct Histogram {
     parts: VecDeque<Part>,
     sum: Vec<u64>,
     count: u64,
+    /// The bucket that the percentile was in when it was last asked for, and how many values
+    /// lie before it: the next one is near.
+    cursor: usize,
+    below: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ impl Histogram {
             parts: VecDeque::new(),
             sum: Vec::new(),
             count: 0,
+            cursor: 0,
+            below: 0,
         }
     }
 
@@ -51,9 +57,11 @@ impl Histogram {
         while let Some(part) = self.parts.front()
             && (part.number + 1) * self.slots_per_part - 1 + self.slots <= now
         {
-            for (sum, gone) in self.sum.iter_mut().zip(&part.counts) {
-                *sum -= u64::from(*gone);
-                self.count -= u64::from(*gone);
+            for (bucket, (sum, gone)) in self.sum.iter_mut().zip(&part.counts).enumerate() {
+                let gone = u64::from(*gone);
+                *sum -= gone;
+                self.count -= gone;
+                self.below -= if bucket < self.cursor { gone } else { 0 };
             }
             self.parts.pop_front();
         }
@@ -71,19 +79,23 @@ impl Histogram {
         }
         *at(&mut self.sum, bucket) += 1;
         self.count += 1;
+        self.below += u64::from(bucket < self.cursor);
     }
 
     /// The 95th percentile, microseconds: of `n` values, sorted, the one at
     /// `floor(95 * (n - 1) / 100)`. Nothing for none.
     #[must_use]
-    pub fn p95_us(&self) -> Option<u64> {
+    pub fn p95_us(&mut self) -> Option<u64> {
         let rank = rank_of_p95(self.count)?;
-        let mut below = 0;
-        let reached = self.sum.iter().position(|count| {
-            below += count;
-            below > rank
-        })?;
-        Some(middle(reached))
+        while self.below > rank {
+            self.cursor -= 1;
+            self.below -= self.sum.get(self.cursor)?;
+        }
+        while self.below + self.sum.get(self.cursor)? <= rank {
+            self.below += self.sum.get(self.cursor)?;
+            self.cursor += 1;
+        }
+        Some(middle(self.cursor))
     }
 }
 
@@ -145,6 +157,24 @@ mod tests {
         assert_eq!((histogram.p95_us(), histogram.count), (Some(7), 1));
         histogram.advance(603);
         assert_eq!(histogram.p95_us(), None);
+    }
+
+    #[test]
+    fn the_percentile_is_found_from_wherever_it_was() {
+        let mut histogram = Histogram::new(Duration::from_secs(1));
+        let mut values = std::collections::VecDeque::new();
+        for slot in 0..2_000_u64 {
+            // From 1 to some millions, up and down.
+            let value = 1_u64 << (slot * slot % 23);
+            histogram.add(slot, value);
+            values.push_back((slot, value));
+            histogram.advance(slot);
+            values.retain(|(t, _)| t + 100 > slot);
+            let mut sorted: Vec<u64> = values.iter().map(|(_, value)| *value).collect();
+            sorted.sort_unstable();
+            let rank = usize::try_from(rank_of_p95(sorted.len() as u64).unwrap()).unwrap();
+            assert_eq!(histogram.p95_us(), Some(middle(bucket(sorted[rank]))), "{slot}");
+        }
     }
 
     #[test]

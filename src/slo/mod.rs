@@ -11,6 +11,7 @@
 //! - [`payload`], [`signature`]: an alert as it is told, and who tells it
 //! - [`monitor`]: the engine beside a server that runs
 //! - [`webhook`]: alerts on their way
+//! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
 
 mod client;
 pub mod engine;
@@ -19,6 +20,8 @@ pub mod monitor;
 pub mod payload;
 pub mod policy;
 pub mod signature;
+pub mod simulation;
+pub mod timeline;
 pub mod webhook;
 pub mod window;
 

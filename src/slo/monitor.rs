@@ -106,20 +106,21 @@ impl Monitor {
     pub fn status(&self) -> Status {
         let mut state = self.state();
         let now_us = self.now_us();
-        state.engine.advance(now_us);
-        let engine = &state.engine;
+        let State { engine, requests, recent } = &mut *state;
+        engine.advance(now_us);
         let up = self.epoch.elapsed();
         let signals = Signal::ALL.map(|signal| SignalStatus::of(engine, signal, up));
         let [_, c4xx, c5xx] = engine.error_counts();
-        let value = |signal| engine.value(signal).map_or(Value::Null, number);
+        let [error_rate, error_rate_5xx, error_rate_4xx, latency_p95] =
+            Signal::ALL.map(|signal| engine.value(signal).map_or(Value::Null, number));
         Status {
             since: self.started,
             now: time(now_us),
-            requests: state.requests,
-            error_rate: value(Signal::ErrorRate),
-            error_rate_5xx: value(Signal::ErrorRate5xx),
-            error_rate_4xx: value(Signal::ErrorRate4xx),
-            latency_p95: value(Signal::LatencyP95),
+            requests: *requests,
+            error_rate,
+            error_rate_5xx,
+            error_rate_4xx,
+            latency_p95,
             count: engine.samples(Signal::ErrorRate),
             count_4xx: c4xx,
             count_5xx: c5xx,
@@ -130,7 +131,7 @@ impl Monitor {
                 url: webhook.shown_url().to_owned(),
                 deliveries: webhook.deliveries(),
             }),
-            last_alerts: state.recent.iter().map(AlertStatus::of).collect(),
+            last_alerts: recent.iter().map(AlertStatus::of).collect(),
         }
     }
 
@@ -139,7 +140,7 @@ impl Monitor {
     pub fn standings(&self) -> Standings {
         let mut state = self.state();
         state.engine.advance(self.now_us());
-        let engine = &state.engine;
+        let engine = &mut state.engine;
         Standings {
             signals: Signal::ALL.map(|signal| Stand {
                 signal,
@@ -252,7 +253,7 @@ pub struct SignalStatus {
 }
 
 impl SignalStatus {
-    fn of(engine: &Engine, signal: Signal, up: Duration) -> Self {
+    fn of(engine: &mut Engine, signal: Signal, up: Duration) -> Self {
         let standing = engine.standing(signal);
         let window = engine.window_seconds(signal);
         Self {

@@ -1,0 +1,204 @@
+//! Traffic that was, or is made up, judged by the engine of `wfx serve`: which alerts it
+//! would have sent.
+
+use super::engine::{Engine, Event, Judged, Signal};
+use super::policy::Policy;
+use super::timeline::Timeline;
+
+/// The most alerts, and the most breaches of each signal, that are kept; all are counted.
+pub const KEPT_MAX: usize = 100_000;
+
+/// An alert that would have been sent; `P` finds the path of its request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sent<P> {
+    /// Of what.
+    pub signal: Signal,
+    /// When, microseconds of the trace.
+    pub t_us: u64,
+    /// A share, or seconds.
+    pub value: f64,
+    /// How many requests it was judged by.
+    pub samples: u64,
+    /// Of the request that tipped it.
+    pub place: P,
+}
+
+/// A stretch of time in which every evaluation breached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Breach {
+    /// Of what.
+    pub signal: Signal,
+    /// The first evaluation that breached, microseconds of the trace.
+    pub from_us: u64,
+    /// The first one that did not any more; the last one where the trace ends before.
+    pub to_us: u64,
+    /// The greatest value, a share or seconds.
+    pub peak: f64,
+    /// The trace ends in it.
+    pub is_open: bool,
+}
+
+/// What was seen of one signal.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Outcome {
+    /// The greatest value, a share or seconds.
+    pub peak: f64,
+    /// How many breaches.
+    pub breaches: u64,
+    /// How long they were together, microseconds.
+    pub breached_us: u64,
+    /// How many alerts were sent.
+    pub alerts: u64,
+    /// Evaluations that breached within the cooldown of an alert before them.
+    pub cooled_down: u64,
+    /// Evaluations that would have breached with enough requests.
+    pub held_back: u64,
+}
+
+/// Runs the engine over a trace.
+#[derive(Debug)]
+pub struct Simulation<P> {
+    engine: Engine,
+    alerts: Vec<Sent<P>>,
+    breaches: Vec<Breach>,
+    open: [Option<Breach>; 4],
+    outcomes: [Outcome; 4],
+    timeline: Timeline,
+    totals: Totals,
+}
+
+/// What the requests were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// All of them.
+    pub requests: u64,
+    /// 4xx.
+    pub c4xx: u64,
+    /// 5xx.
+    pub c5xx: u64,
+    /// The time of the first, microseconds of the trace.
+    pub from_us: u64,
+    /// The latest time.
+    pub to_us: u64,
+}
+
+impl<P: Copy> Simulation<P> {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            engine: Engine::new(policy),
+            alerts: Vec::new(),
+            breaches: Vec::new(),
+            open: [None; 4],
+            outcomes: [Outcome::default(); 4],
+            timeline: Timeline::default(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Judges a request; a time that goes back is held at the latest.
+    pub fn record(&mut self, event: Event, place: P) {
+        self.count(event);
+        let judged = self.engine.record(event);
+        let values = Signal::ALL.map(|signal| self.engine.value(signal).unwrap_or(0.0));
+        for (signal, value) in Signal::ALL.into_iter().zip(values) {
+            self.follow(signal, value, judged);
+        }
+        for signal in judged.due.iter() {
+            let alert = self.engine.alert(signal);
+            if self.alerts.len() < KEPT_MAX {
+                let (t_us, value, samples) = (alert.t_us, alert.value, alert.samples);
+                self.alerts.push(Sent { signal, t_us, value, samples, place });
+            }
+        }
+        self.timeline.add(self.totals.to_us, values, judged);
+    }
+
+    fn count(&mut self, event: Event) {
+        let totals = &mut self.totals;
+        if totals.requests == 0 {
+            totals.from_us = event.t_us;
+        }
+        totals.requests += 1;
+        totals.c4xx += u64::from((400..500).contains(&event.status));
+        totals.c5xx += u64::from((500..600).contains(&event.status));
+        totals.to_us = totals.to_us.max(event.t_us);
+    }
+
+    fn follow(&mut self, signal: Signal, value: f64, judged: Judged) {
+        let now_us = self.totals.to_us;
+        let (open, outcome) =
+            (&mut self.open[signal as usize], &mut self.outcomes[signal as usize]);
+        outcome.peak = outcome.peak.max(value);
+        outcome.held_back += u64::from(judged.held_back.contains(signal));
+        if !judged.breached.contains(signal) {
+            if let Some(breach) = open.take() {
+                self.end(Breach { to_us: now_us, is_open: false, ..breach });
+            }
+            return;
+        }
+        let is_due = judged.due.contains(signal);
+        outcome.alerts += u64::from(is_due);
+        outcome.cooled_down += u64::from(!is_due);
+        let breach = open.get_or_insert(Breach {
+            signal,
+            from_us: now_us,
+            to_us: now_us,
+            peak: value,
+            is_open: true,
+        });
+        breach.to_us = now_us;
+        breach.peak = breach.peak.max(value);
+    }
+
+    fn end(&mut self, breach: Breach) {
+        let outcome = &mut self.outcomes[breach.signal as usize];
+        outcome.breaches += 1;
+        outcome.breached_us += breach.to_us - breach.from_us;
+        // They are counted by then.
+        if outcome.breaches <= KEPT_MAX as u64 {
+            self.breaches.push(breach);
+        }
+    }
+
+    /// How many requests were judged.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.totals.requests
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub fn finish(mut self) -> Found<P> {
+        for breach in self.open.into_iter().flatten() {
+            self.end(breach);
+        }
+        self.breaches.sort_by_key(|breach| (breach.from_us, breach.signal));
+        Found {
+            policy: self.engine.policy().clone(),
+            alerts: self.alerts,
+            breaches: self.breaches,
+            outcomes: self.outcomes,
+            timeline: self.timeline,
+            totals: self.totals,
+        }
+    }
+}
+
+/// What came of a trace.
+#[derive(Debug)]
+pub struct Found<P> {
+    /// What was promised.
+    pub policy: Policy,
+    /// In the order in which they were sent.
+    pub alerts: Vec<Sent<P>>,
+    /// By their beginning.
+    pub breaches: Vec<Breach>,
+    /// Of each signal, in their order.
+    pub outcomes: [Outcome; 4],
+    /// The signals over time.
+    pub timeline: Timeline,
+    /// What the requests were.
+    pub totals: Totals,
+}
