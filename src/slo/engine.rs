@@ -310,29 +310,9 @@ impl Engine {
             signal,
             t_us: self.latest_us,
             value: self.value(signal).unwrap_or(0.0),
-            threshold: self.threshold(signal),
-            window_seconds: self.window_seconds(signal),
+            threshold: self.policy.threshold(signal),
+            window_seconds: self.policy.window_seconds(signal),
             samples: self.samples(signal),
-        }
-    }
-
-    /// The threshold of a signal: a share, or seconds.
-    #[must_use]
-    pub fn threshold(&self, signal: Signal) -> f64 {
-        match signal {
-            Signal::ErrorRate => self.policy.error_rate.value(),
-            Signal::ErrorRate5xx => self.policy.error_rate_5xx.value(),
-            Signal::ErrorRate4xx => self.policy.error_rate_4xx.value(),
-            Signal::LatencyP95 => self.policy.latency_p95.as_secs_f64(),
-        }
-    }
-
-    /// How far back a signal looks, seconds.
-    #[must_use]
-    pub fn window_seconds(&self, signal: Signal) -> f64 {
-        match signal {
-            Signal::LatencyP95 => self.policy.latency_window.as_secs_f64(),
-            _ => self.policy.error_window.as_secs_f64(),
         }
     }
 

@@ -12,6 +12,7 @@
 //! - [`monitor`]: the engine beside a server that runs
 //! - [`webhook`]: alerts on their way
 //! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
+//! - [`report`]: what came of it
 
 mod client;
 pub mod engine;
@@ -19,6 +20,7 @@ pub mod histogram;
 pub mod monitor;
 pub mod payload;
 pub mod policy;
+pub mod report;
 pub mod signature;
 pub mod simulation;
 pub mod timeline;

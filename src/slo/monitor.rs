@@ -145,7 +145,7 @@ impl Monitor {
             signals: Signal::ALL.map(|signal| Stand {
                 signal,
                 standing: engine.standing(signal),
-                threshold: engine.threshold(signal),
+                threshold: engine.policy().threshold(signal),
                 samples: engine.samples(signal),
             }),
             deliveries: self.webhook.as_ref().map(Webhook::deliveries).unwrap_or_default(),
@@ -255,12 +255,12 @@ pub struct SignalStatus {
 impl SignalStatus {
     fn of(engine: &mut Engine, signal: Signal, up: Duration) -> Self {
         let standing = engine.standing(signal);
-        let window = engine.window_seconds(signal);
+        let window = engine.policy().window_seconds(signal);
         Self {
             kind: signal.alert_type(),
             field: signal.field(),
             value: standing.value.map_or(Value::Null, number),
-            threshold: number(engine.threshold(signal)),
+            threshold: number(engine.policy().threshold(signal)),
             window_seconds: number(window),
             covered_seconds: number(up.as_secs_f64().min(window)),
             samples: engine.samples(signal),

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::engine::Signal;
+
 /// The most digits after the point of a share: with them, comparisons stay exact in 128
 /// bits for counts below 2^44.
 const DECIMALS_MAX: usize = 24;
@@ -103,6 +105,28 @@ pub struct Policy {
     pub min_samples: u64,
     /// Between two alerts of one type.
     pub cooldown: Duration,
+}
+
+impl Policy {
+    /// The threshold of a signal: a share, or seconds.
+    #[must_use]
+    pub fn threshold(&self, signal: Signal) -> f64 {
+        match signal {
+            Signal::ErrorRate => self.error_rate.value(),
+            Signal::ErrorRate5xx => self.error_rate_5xx.value(),
+            Signal::ErrorRate4xx => self.error_rate_4xx.value(),
+            Signal::LatencyP95 => self.latency_p95.as_secs_f64(),
+        }
+    }
+
+    /// How far back a signal looks, seconds.
+    #[must_use]
+    pub fn window_seconds(&self, signal: Signal) -> f64 {
+        match signal {
+            Signal::LatencyP95 => self.latency_window.as_secs_f64(),
+            _ => self.error_window.as_secs_f64(),
+        }
+    }
 }
 
 #[cfg(test)]

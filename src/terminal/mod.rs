@@ -13,7 +13,9 @@ mod doctor;
 mod lineage;
 mod listing;
 mod perf_check;
+mod plot;
 mod purge;
+pub mod slo_sim;
 mod style;
 mod table;
 mod timeline;
@@ -174,6 +176,12 @@ impl Ui {
             indicatif::ProgressBar::hidden()
         };
         Bar(bar)
+    }
+
+    /// A sentence on as many lines as it needs.
+    fn fold(&self, text: &str) -> io::Result<()> {
+        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
+        self.line(&lines.join("\n  "))
     }
 
     /// The parts on as few lines as their width allows, each whole.

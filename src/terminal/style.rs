@@ -26,8 +26,8 @@ const fn look(color: AnsiColor, table: Color, sign: char, ascii: char) -> Look {
     Look { style: color.on_default(), color: Some(table), sign, ascii }
 }
 
-const GOOD: Look = look(AnsiColor::Green, Color::Green, '✓', '+');
-const BAD: Look = look(AnsiColor::Red, Color::Red, '✗', 'x');
+pub(super) const GOOD: Look = look(AnsiColor::Green, Color::Green, '✓', '+');
+pub(super) const BAD: Look = look(AnsiColor::Red, Color::Red, '✗', 'x');
 const STOPPED: Look = look(AnsiColor::Yellow, Color::Yellow, '■', '!');
 const LOST: Look = look(AnsiColor::Magenta, Color::Magenta, '⚡', '?');
 const ACTIVE: Look = look(AnsiColor::Cyan, Color::Cyan, '▶', '>');

@@ -130,12 +130,6 @@ impl Ui {
         let recorded = changes.endpoints.len();
         self.line(&format!("recorded {recorded}, kept {}: {}", changes.kept, visible(baseline)))
     }
-
-    /// A sentence on as many lines as it needs.
-    fn fold(&self, text: &str) -> io::Result<()> {
-        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
-        self.line(&lines.join("\n  "))
-    }
 }
 
 /// Endpoint, median, its baseline, p95, its baseline (milliseconds), verdict.

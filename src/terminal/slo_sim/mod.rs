@@ -1,0 +1,249 @@
+//! What `wfx slo-sim` found.
+
+pub mod progress;
+mod signals;
+
+use std::io;
+use std::time::Duration;
+
+use super::style::{BAD, BOLD, GOOD};
+use super::table::{self, Column};
+use super::{OutputFormat, Ui};
+use crate::slo::Signal;
+use crate::slo::report::Report;
+use crate::slo::simulation::Breach;
+use crate::timestamp::Timestamp;
+use crate::units;
+use crate::workflow::problem::visible;
+
+/// The most rows of a table; JSON has all.
+const ROWS_MAX: usize = 20;
+/// So much of a path is worth more than any column that can be left out.
+const PATH_LEAST: usize = 16;
+
+impl Ui {
+    /// Shows what came of a rehearsal.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn slo_sim(&self, report: &Report) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Json => self.json(&report.to_json()),
+            OutputFormat::Jsonl => self.alert_lines(report),
+            OutputFormat::Plain => self.plain_rows(&rows(report)),
+            OutputFormat::Table => self.rehearsal(report),
+        }
+    }
+
+    fn alert_lines(&self, report: &Report) -> io::Result<()> {
+        let document = report.to_json();
+        document["alerts"].as_array().into_iter().flatten().try_for_each(|alert| self.json(alert))
+    }
+
+    fn rehearsal(&self, report: &Report) -> io::Result<()> {
+        let totals = &report.found.totals;
+        let length = Duration::from_micros(totals.to_us - totals.from_us);
+        let from = if report.is_epoch {
+            format!(" from {}", moment(totals.from_us, report))
+        } else {
+            String::new()
+        };
+        let share = |part| percent(part as f64 / totals.requests.max(1) as f64);
+        self.fold(&format!(
+            "{}: {} over {}{from}, {} of them 4xx, {} 5xx",
+            report.source,
+            units::count(totals.requests, "request"),
+            units::duration(length),
+            share(totals.c4xx),
+            share(totals.c5xx),
+        ))?;
+        self.line("")?;
+        self.text(&self.signals(report))?;
+        self.breaches(report)?;
+        self.alerts(report)?;
+        self.held_back(report)?;
+        let alerts = report.alerts();
+        let (look, told) = if alerts > 0 {
+            (BAD, format!("{} would have been sent", units::count(alerts, "alert")))
+        } else {
+            (GOOD, "no alert would have been sent".to_owned())
+        };
+        self.line(&look.paint(&format!("{} {told}", look.sign(self.unicode))))
+    }
+
+    fn breaches(&self, report: &Report) -> io::Result<()> {
+        let breaches = &report.found.breaches;
+        if breaches.is_empty() {
+            return Ok(());
+        }
+        self.line(&format!("{BOLD}Breaches{BOLD:#}"))?;
+        let headers = ["signal", "from", "to", "for", "peak", "threshold"];
+        let columns = headers.map(|header| match header {
+            "threshold" => Column::new(header).rank(2),
+            "to" => Column::new(header).rank(3),
+            header => Column::new(header),
+        });
+        let mut table = table::Builder::new(self, columns.to_vec());
+        for breach in breaches.iter().take(ROWS_MAX) {
+            let Breach { signal, from_us, to_us, peak, is_open } = *breach;
+            let lasted = units::duration(Duration::from_micros(to_us - from_us));
+            let end = if is_open { "the end".to_owned() } else { moment(to_us, report) };
+            table.row(vec![
+                table::cell(title(signal)),
+                table::cell(&moment(from_us, report)),
+                table::cell(&end),
+                table::number(&lasted),
+                table::number(&value(signal, peak)),
+                table::number(&value(signal, report.found.policy.threshold(signal))),
+            ]);
+        }
+        self.text(&table.finish())?;
+        self.more(report.breaches(), breaches.len())
+    }
+
+    fn alerts(&self, report: &Report) -> io::Result<()> {
+        let alerts = &report.found.alerts;
+        if alerts.is_empty() {
+            return Ok(());
+        }
+        self.line(&format!("{BOLD}Alerts{BOLD:#}"))?;
+        let columns = vec![
+            Column::new("at"),
+            Column::new("signal"),
+            Column::new("value"),
+            Column::new("requests").rank(2),
+            Column::new("path").cut(PATH_LEAST).rank(3),
+        ];
+        let mut table = table::Builder::new(self, columns);
+        for (alert, path) in alerts.iter().zip(&report.paths).take(ROWS_MAX) {
+            table.row(vec![
+                table::cell(&moment(alert.t_us, report)),
+                table::cell(title(alert.signal)),
+                table::number(&value(alert.signal, alert.value)),
+                table::number(&alert.samples.to_string()),
+                table::cell(&visible(path.as_deref().unwrap_or("-"))),
+            ]);
+        }
+        self.text(&table.finish())?;
+        self.more(report.alerts(), alerts.len())
+    }
+
+    fn more(&self, all: u64, rows: usize) -> io::Result<()> {
+        match all.saturating_sub(rows.min(ROWS_MAX) as u64) {
+            0 => Ok(()),
+            more => self.line(&format!("and {more} more: --format json has them")),
+        }
+    }
+
+    /// What sent nothing, and why.
+    fn held_back(&self, report: &Report) -> io::Result<()> {
+        for signal in Signal::ALL {
+            let outcome = report.found.outcomes[signal as usize];
+            if outcome.held_back > 0 {
+                self.fold(&format!(
+                    "{}: held back {} with fewer than {} in the window (SLO_MIN_SAMPLES)",
+                    title(signal),
+                    units::count(outcome.held_back, "evaluation"),
+                    units::count(report.found.policy.min_samples, "request"),
+                ))?;
+            }
+            if outcome.cooled_down > 0 {
+                self.fold(&format!(
+                    "{}: {} within {} of an alert sent no other (SLO_ALERT_COOLDOWN_SECONDS)",
+                    title(signal),
+                    units::count(outcome.cooled_down, "breached evaluation"),
+                    units::duration(report.found.policy.cooldown),
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a signal is called.
+fn title(signal: Signal) -> &'static str {
+    match signal {
+        Signal::ErrorRate => "error rate",
+        Signal::ErrorRate5xx => "5xx rate",
+        Signal::ErrorRate4xx => "4xx rate",
+        Signal::LatencyP95 => "p95 latency",
+    }
+}
+
+/// A share as a percentage, a latency with its unit.
+fn value(signal: Signal, value: f64) -> String {
+    match signal {
+        Signal::LatencyP95 => latency(value),
+        _ => percent(value),
+    }
+}
+
+/// `4.2 %`, `0.05 %`, `100 %`.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let text = match percent {
+        0.0 => "0".to_owned(),
+        ..0.095 => format!("{percent:.2}"),
+        ..9.95 => format!("{percent:.1}"),
+        _ => format!("{percent:.0}"),
+    };
+    format!("{text} %")
+}
+
+/// `0.25 ms`, `45 ms`, `1.5 s`, `2m 03s`.
+fn latency(seconds: f64) -> String {
+    match seconds {
+        0.0 => "0 ms".to_owned(),
+        ..0.01 => format!("{:.2} ms", seconds * 1e3),
+        ..0.9995 => format!("{:.0} ms", seconds * 1e3),
+        ..60.0 => format!("{seconds:.2} s"),
+        _ => Duration::try_from_secs_f64(seconds).map_or("-".to_owned(), units::duration),
+    }
+}
+
+/// A time of the trace: of the day in UTC, or since the beginning.
+fn moment(t_us: u64, report: &Report) -> String {
+    if !report.is_epoch {
+        return format!("+{}", units::duration(Duration::from_micros(t_us)));
+    }
+    let text = Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX)).to_string();
+    // To the second: `2026-01-31 08:15:00Z`.
+    let second = text.split('.').next().unwrap_or_default().replace('T', " ");
+    format!("{second}Z")
+}
+
+/// Alerts: time (seconds as in the trace), type, value, threshold, path.
+fn rows(report: &Report) -> Vec<Vec<String>> {
+    let document = report.to_json();
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let alerts = document["alerts"].as_array().into_iter().flatten();
+    let fields = ["t", "type", "value", "threshold", "path"];
+    alerts.map(|alert| fields.iter().map(|field| text(&alert[field])).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_people_write_them() {
+        for (share, text) in
+            [(0.0, "0 %"), (0.0004, "0.04 %"), (0.042, "4.2 %"), (0.0999, "10 %"), (1.0, "100 %")]
+        {
+            assert_eq!(percent(share), text);
+        }
+        for (seconds, text) in [
+            (0.0, "0 ms"),
+            (0.00025, "0.25 ms"),
+            (0.75, "750 ms"),
+            (1.5, "1.50 s"),
+            (123.0, "2m 03s"),
+        ] {
+            assert_eq!(latency(seconds), text);
+        }
+    }
+}

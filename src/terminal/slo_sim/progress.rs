@@ -1,0 +1,93 @@
+//! How far a rehearsal is: a bar on a terminal, elsewhere a line now and then.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::Ui;
+use crate::clock;
+use crate::units;
+
+/// How often a line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Draws per second.
+const RATE: u8 = 10;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    /// Bytes of a log are read.
+    Reading,
+    /// Requests are judged.
+    Judging,
+}
+
+/// Shows how far something is, and is gone when it is dropped.
+#[derive(Debug)]
+pub struct Progress<'u> {
+    ui: &'u Ui,
+    stage: Stage,
+    total: Option<u64>,
+    bar: Option<ProgressBar>,
+    told: Instant,
+}
+
+impl Ui {
+    /// Begins to show how far something is, of `total` where that is known.
+    #[must_use]
+    pub fn rehearsing(&self, stage: Stage, total: Option<u64>) -> Progress<'_> {
+        let bar = self.live.then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(RATE);
+            let bar = ProgressBar::with_draw_target(total, target);
+            bar.with_style(self.style_of(stage, total.is_some()))
+        });
+        Progress { ui: self, stage, total, bar, told: clock::monotonic() }
+    }
+
+    fn style_of(&self, stage: Stage, has_total: bool) -> ProgressStyle {
+        let marks = if self.unicode { "━╸─" } else { "=>-" };
+        let template = match (stage, has_total) {
+            (Stage::Reading, true) => "reading {bar:20} {bytes} of {total_bytes}, {eta} left",
+            (Stage::Reading, false) => "reading {bytes}, {bytes_per_sec}",
+            (Stage::Judging, true) => "judging {bar:20} {human_pos} requests, {eta} left",
+            (Stage::Judging, false) => "judging {human_pos} requests",
+        };
+        let style = ProgressStyle::with_template(template);
+        style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars(marks)
+    }
+}
+
+impl Progress<'_> {
+    /// So much is done.
+    pub fn reach(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            return;
+        }
+        if self.told.elapsed() < LINE_EVERY {
+            return;
+        }
+        self.told = clock::monotonic();
+        let of = self.total.map(|total| format!(" of about {}", self.shown(total)));
+        let verb = match self.stage {
+            Stage::Reading => "read",
+            Stage::Judging => "judged",
+        };
+        self.ui.note(&format!("{verb} {}{}", self.shown(done), of.unwrap_or_default()));
+    }
+
+    fn shown(&self, count: u64) -> String {
+        match self.stage {
+            Stage::Reading => units::bytes(count),
+            Stage::Judging => units::count(count, "request"),
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

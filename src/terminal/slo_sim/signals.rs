@@ -1,0 +1,170 @@
+//! The signals over time: one plot below the other, breaches and alerts marked under each,
+//! all over one axis of time.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::super::Ui;
+use super::super::plot::Plot;
+use super::super::style::{BOLD, DIM, ERROR, WARNING};
+use super::{moment, title, value};
+use crate::slo::Signal;
+use crate::slo::report::Report;
+use crate::slo::timeline::Timeline;
+use crate::units;
+
+/// Lines of each plot.
+const HEIGHT: u16 = 6;
+/// Wider plots are hard to read across.
+const WIDTH_MAX: u16 = 160;
+
+impl Ui {
+    /// The plots as text with styles.
+    pub(super) fn signals(&self, report: &Report) -> String {
+        let mut text = String::new();
+        let shown: Vec<Signal> = Signal::ALL
+            .into_iter()
+            .filter(|signal| report.found.outcomes[*signal as usize].peak > 0.0)
+            .collect();
+        let tops: Vec<f64> = shown.iter().map(|signal| top(*signal, report)).collect();
+        let labels = |at: usize| [value(shown[at], 0.0), value(shown[at], tops[at])];
+        let margin = (0..shown.len()).flat_map(labels).map(|label| label.width()).max();
+        let margin = margin.unwrap_or(0);
+        let width = self.width.min(WIDTH_MAX);
+        // After the labels comes the line of the axis.
+        let columns = usize::from(width).saturating_sub(margin + 1);
+        for (at, signal) in shown.iter().enumerate() {
+            let labels =
+                labels(at).map(|label| format!("{}{label}", " ".repeat(margin - label.width())));
+            let _ = writeln!(text, "{}", headline(*signal, report));
+            let plot = Plot {
+                lines: &lines(*signal, report),
+                level: Some(report.found.policy.threshold(*signal)).filter(|t| *t <= tops[at]),
+                x: span(&report.found.timeline),
+                top: tops[at],
+                labels,
+            };
+            for line in plot.draw(width, HEIGHT, self.unicode) {
+                let _ = writeln!(text, "{line}");
+            }
+            if let Some(marks) = self.marks(*signal, &report.found.timeline, columns) {
+                let _ = writeln!(text, "{}{marks}", " ".repeat(margin + 1));
+            }
+        }
+        if !shown.is_empty() {
+            let _ = writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns));
+        }
+        for signal in Signal::ALL.into_iter().filter(|signal| !shown.contains(signal)) {
+            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: nothing but zeros", title(signal));
+        }
+        text.push('\n');
+        text
+    }
+
+    /// Where the signal breached and alerts were sent; nothing where neither is.
+    fn marks(&self, signal: Signal, timeline: &Timeline, columns: usize) -> Option<String> {
+        let (breach, alert) = if self.unicode { ('━', '▲') } else { ('=', '^') };
+        let count = timeline.cells().len().max(1);
+        let mut marks = vec![' '; columns];
+        for (at, cell) in timeline.cells().iter().enumerate() {
+            // A cell may be wider than a column, or the other way round.
+            let (first, end) = (at * columns / count, (at + 1) * columns / count);
+            let last = end.max(first + 1).min(columns);
+            let Some(marks) = marks.get_mut(first..last) else { continue };
+            if cell.breached.contains(signal) {
+                marks.iter_mut().filter(|mark| **mark != alert).for_each(|mark| *mark = breach);
+            }
+            if cell.alerts.contains(signal)
+                && let Some(mark) = marks.first_mut()
+            {
+                *mark = alert;
+            }
+        }
+        let mut text = String::new();
+        for mark in marks.iter() {
+            let style = if *mark == alert { WARNING } else { ERROR };
+            let _ = match mark {
+                ' ' => write!(text, " "),
+                mark => write!(text, "{style}{mark}{style:#}"),
+            };
+        }
+        (!text.trim().is_empty()).then(|| text.trim_end().to_owned())
+    }
+}
+
+fn headline(signal: Signal, report: &Report) -> String {
+    let outcome = report.found.outcomes[signal as usize];
+    let mut parts = vec![
+        format!("peak {}", value(signal, outcome.peak)),
+        format!("threshold {}", value(signal, report.found.policy.threshold(signal))),
+    ];
+    if outcome.breaches > 0 {
+        let breaches = if outcome.breaches == 1 {
+            "1 breach".to_owned()
+        } else {
+            format!("{} breaches", outcome.breaches)
+        };
+        parts.push(breaches);
+    }
+    if outcome.alerts > 0 {
+        parts.push(units::count(outcome.alerts, "alert"));
+    }
+    format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(signal), parts.join(", "))
+}
+
+/// What the plot goes up to: the peak, and the threshold unless it is far above.
+fn top(signal: Signal, report: &Report) -> f64 {
+    const FAR: f64 = 5.0;
+    let peak = report.found.outcomes[signal as usize].peak;
+    let threshold = report.found.policy.threshold(signal);
+    if threshold > peak * FAR { peak } else { peak.max(threshold) }
+}
+
+/// The whole length of the timeline, microseconds since its start.
+fn span(timeline: &Timeline) -> (f64, f64) {
+    let cells = timeline.cells().len() as f64;
+    (0.0, (cells * timeline.width_us() as f64).max(1.0))
+}
+
+/// The values of a signal, a line for each stretch in which its window was never empty.
+fn lines(signal: Signal, report: &Report) -> Vec<Vec<(f64, f64)>> {
+    let timeline = &report.found.timeline;
+    let width = timeline.width_us() as f64;
+    let window_us = report.found.policy.window_seconds(signal) * 1e6;
+    let mut lines: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut last = f64::NEG_INFINITY;
+    for (at, cell) in timeline.cells().iter().enumerate() {
+        if cell.requests == 0 {
+            continue;
+        }
+        let middle = (at as f64 + 0.5) * width;
+        if middle - last > window_us + width {
+            lines.push(Vec::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push((middle, cell.peaks[signal as usize]));
+        }
+        last = middle;
+    }
+    lines
+}
+
+/// The times at the beginning, in the middle and at the end.
+fn axis(report: &Report, columns: usize) -> String {
+    let timeline = &report.found.timeline;
+    let start = timeline.start_us();
+    let length = timeline.width_us().saturating_mul(timeline.cells().len() as u64);
+    let (first, last) = (moment(start, report), moment(start.saturating_add(length), report));
+    let middle = format!("+{}", units::duration(Duration::from_micros(length / 2)));
+    let gap = columns.saturating_sub(first.width() + last.width());
+    let text = if gap > middle.width() + 4 {
+        let before = (columns / 2).saturating_sub(first.width() + middle.width() / 2).max(1);
+        let after = gap.saturating_sub(before + middle.width());
+        format!("{first}{}{middle}{}{last}", " ".repeat(before), " ".repeat(after))
+    } else {
+        format!("{first}{}{last}", " ".repeat(gap.max(1)))
+    };
+    format!("{DIM}{text}{DIM:#}")
+}
