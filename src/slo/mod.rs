@@ -12,6 +12,7 @@
 pub mod engine;
 pub mod histogram;
 pub mod policy;
+pub mod trace;
 pub mod window;
 
 pub use engine::{Alert, Engine, Event, Judged, Signal};
