@@ -217,7 +217,10 @@ mod tests {
     fn combined_with_and_without_a_duration() {
         let bare = event("combined", LINE);
         assert_eq!(bare.at, Point { us: 971_211_336_000_000, is_wall: true });
-        assert_eq!((bare.status, bare.latency_us, bare.path.as_deref()), (404, None, Some("/a%20b")));
+        assert_eq!(
+            (bare.status, bare.latency_us, bare.path.as_deref()),
+            (404, None, Some("/a%20b"))
+        );
         for (format, value, latency_us) in [
             ("combined $request_time", "0.123", Some(123_000)),
             ("combined $request_time", "-", None),
@@ -252,13 +255,18 @@ mod tests {
         assert_eq!(at("%{msec_frac}t %{sec}t %>s", "007 1700000000 200"), 1_700_000_000_007_000);
         assert_eq!(at("%{usec}t %>s", "1700000000000123 200"), 1_700_000_000_000_123);
         assert_eq!(at("$msec|$status", "1700000000.123|200"), 1_700_000_000_123_000);
-        assert_eq!(at("$time_iso8601 $status", "2000-10-10T13:55:36-07:00 200"), 971_211_336_000_000);
+        assert_eq!(
+            at("$time_iso8601 $status", "2000-10-10T13:55:36-07:00 200"),
+            971_211_336_000_000
+        );
     }
 
     #[test]
     fn quotes_inside_of_quotes_end_nothing() {
         let format = r#"$msec "$request" $status"#;
-        let path = |request: &str| event(format, &format!("1 \"{request}\" 400")).path.map(Cow::into_owned);
+        let path = |request: &str| {
+            event(format, &format!("1 \"{request}\" 400")).path.map(Cow::into_owned)
+        };
         assert_eq!(path(r"GET /a\x22b\x5Cc HTTP/1.1").as_deref(), Some(r#"/a"b\c"#));
         assert_eq!(path(r#"GET /a\" 7 \\ HTTP/1.1"#).as_deref(), Some(r#"/a" 7 \"#));
         assert_eq!(path(r"GET /\xC3\xA9\n HTTP/1.1").as_deref(), Some(r"/é\n"));
@@ -294,9 +302,15 @@ mod tests {
         let format = "$msec $status \"$uri\" $request_time";
         for (line, expected) in [
             ("1 200", "it is not of the log format: ` \"` does not follow where it should"),
-            ("1 200 \"/a\\\" 2", "it is not of the log format: `\" ` does not follow where it should"),
+            (
+                "1 200 \"/a\\\" 2",
+                "it is not of the log format: `\" ` does not follow where it should",
+            ),
             ("x 200 \"/\" 1", "`time` is no number"),
-            ("1e20 200 \"/\" 1", "`time` is after the year 9999: seconds are expected, not milliseconds"),
+            (
+                "1e20 200 \"/\" 1",
+                "`time` is after the year 9999: seconds are expected, not milliseconds",
+            ),
             ("1 abc \"/\" 1", "`status` is no whole number from 0 to 999"),
             ("1 200 \"/\" fast", "`duration` is no number"),
             ("1 200 \"/\" 1 2", "`duration` is no number"),
@@ -307,6 +321,9 @@ mod tests {
             why("$time_local|$status|", "31/Feb/2000:13:55:36 -0700|200|"),
             "`time` is not as in 10/Oct/2000:13:55:36 -0700"
         );
-        assert_eq!(why("$msec|$status|", "1|200|more"), "it goes on after what the log format names");
+        assert_eq!(
+            why("$msec|$status|", "1|200|more"),
+            "it goes on after what the log format names"
+        );
     }
 }

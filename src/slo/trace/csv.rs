@@ -170,7 +170,10 @@ mod tests {
             (",200,/a", "it has no `t`"),
             ("1,,/a", "it has no `status`"),
         ] {
-            assert_eq!(columns.parse(line).map_err(|why| why.to_string()), Err(expected.to_owned()));
+            assert_eq!(
+                columns.parse(line).map_err(|why| why.to_string()),
+                Err(expected.to_owned())
+            );
         }
     }
 

@@ -58,15 +58,19 @@ impl TraceError {
 
     /// A line that does not parse, when all have to.
     pub(super) fn strict(unparsed: &Unparsed) -> Self {
-        Self::input(unparsed.to_string(), "mend the line; without --strict it is skipped and counted")
+        Self::input(
+            unparsed.to_string(),
+            "mend the line; without --strict it is skipped and counted",
+        )
     }
 
     /// There are lines, but no events.
     pub(super) fn none_parses(lines: u64, first: Option<&Unparsed>) -> Self {
         match first {
-            Some(first) => {
-                Self::input(format!("none of {lines} lines is an event; the first: {first}"), FORMATS)
-            }
+            Some(first) => Self::input(
+                format!("none of {lines} lines is an event; the first: {first}"),
+                FORMATS,
+            ),
             None => Self::input("there is no event in it".to_owned(), FORMATS),
         }
     }
@@ -74,8 +78,11 @@ impl TraceError {
     /// A temporary file cannot be written or read.
     pub(super) fn temporary(error: &io::Error) -> Self {
         Self {
-            message: format!("the log does not fit into memory, and a temporary file failed: {error}"),
-            hint: "set TMPDIR to a folder on a disk that has room for as much as the log".to_owned(),
+            message: format!(
+                "the log does not fit into memory, and a temporary file failed: {error}"
+            ),
+            hint: "set TMPDIR to a folder on a disk that has room for as much as the log"
+                .to_owned(),
             is_environment: true,
         }
     }

@@ -118,8 +118,12 @@ impl FromStr for LogFormat {
 /// or `LogFormat "…" timed`, or only its quoted parts.
 fn pasted(text: &str) -> String {
     let directive = ["log_format", "LogFormat"].iter().find_map(|name| text.strip_prefix(name));
-    let quote = match directive.map_or_else(|| text.chars().next(), |rest| rest.chars().find(|c| "'\"".contains(*c))) {
-        Some(quote @ ('\'' | '"')) if directive.is_some() || text.matches(quote).count() > 1 => quote,
+    let quote = match directive
+        .map_or_else(|| text.chars().next(), |rest| rest.chars().find(|c| "'\"".contains(*c)))
+    {
+        Some(quote @ ('\'' | '"')) if directive.is_some() || text.matches(quote).count() > 1 => {
+            quote
+        }
         _ => return unescaped(text),
     };
     // Outside, inside, outside, …: an escaped quote is part of what is inside.
@@ -413,7 +417,11 @@ mod tests {
             ("combined \"%{ms}T\"", Latency::Unit(3)),
             ("combined %T", Latency::Unit(0)),
         ] {
-            assert_eq!(kept(text), [LOCAL, REQUEST, Piece::Status, Piece::Latency(latency)], "{text}");
+            assert_eq!(
+                kept(text),
+                [LOCAL, REQUEST, Piece::Status, Piece::Latency(latency)],
+                "{text}"
+            );
         }
     }
 
@@ -437,7 +445,9 @@ mod tests {
     #[test]
     fn of_two_that_say_the_same_the_better_one_is_read() {
         assert_eq!(
-            kept("$time_local $msec $status $upstream_response_time $request_time $request $request_uri"),
+            kept(
+                "$time_local $msec $status $upstream_response_time $request_time $request $request_uri"
+            ),
             [
                 Piece::Time(Time::Epoch(0)),
                 Piece::Status,

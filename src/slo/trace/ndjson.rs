@@ -196,7 +196,9 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
 fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
     let text = value.map_or("null", RawValue::get);
     Ok(match text.as_bytes().first() {
-        Some(b'"') => Raw::Text(serde_json::from_str::<Text<'_>>(text).map_err(|error| json(&error))?.0),
+        Some(b'"') => {
+            Raw::Text(serde_json::from_str::<Text<'_>>(text).map_err(|error| json(&error))?.0)
+        }
         Some(b't') => Raw::Bool(true),
         Some(b'f') => Raw::Bool(false),
         Some(b'n') | None => Raw::Null,
@@ -216,7 +218,9 @@ fn json(error: &serde_json::Error) -> Why {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{Strategy, any as any_value, prop, prop_assert_eq, prop_oneof, proptest};
+    use proptest::prelude::{
+        Strategy, any as any_value, prop, prop_assert_eq, prop_oneof, proptest,
+    };
 
     use super::super::line::Parsed;
     use super::super::time::Point;
@@ -238,11 +242,13 @@ mod tests {
 
     #[test]
     fn an_event_is_what_its_fields_say() {
-        let parsed = event(r#"{"t":1.5,"status":200,"latency":0.0000019,"method":"GET","path":"/a?b=1"}"#);
+        let parsed =
+            event(r#"{"t":1.5,"status":200,"latency":0.0000019,"method":"GET","path":"/a?b=1"}"#);
         assert_eq!(parsed.at, Point { us: 1_500_000, is_wall: false });
         assert_eq!((parsed.status, parsed.latency_us), (200, Some(1)));
         assert_eq!(parsed.path.as_deref(), Some("/a"));
-        let dated = event(r#" { "status" : "503" , "latency_ms" : 12.3456, "t":"2026-01-31T08:15:00Z" } "#);
+        let dated =
+            event(r#" { "status" : "503" , "latency_ms" : 12.3456, "t":"2026-01-31T08:15:00Z" } "#);
         assert_eq!(dated.at, Point { us: 1_769_847_300_000_000, is_wall: true });
         assert_eq!((dated.status, dated.latency_us, dated.path), (503, Some(12_345), None));
     }
@@ -267,7 +273,8 @@ mod tests {
 
     #[test]
     fn escapes_and_nested_values_are_read() {
-        let parsed = event(r#"{"a":[{"t":9}],"\u0074":1,"status":200,"path":"\/caf\u00e9\u003fq"}"#);
+        let parsed =
+            event(r#"{"a":[{"t":9}],"\u0074":1,"status":200,"path":"\/caf\u00e9\u003fq"}"#);
         assert_eq!((parsed.at.us, parsed.path.as_deref()), (1_000_000, Some("/café")));
     }
 
@@ -291,7 +298,12 @@ mod tests {
         }
         let late = why(r#"{"t":1700000000123,"status":200}"#);
         assert!(late.contains("seconds are expected, not milliseconds"), "{late}");
-        for line in [r#"{"t":1"#, r#"{"t":01,"status":200}"#, r#"{"t":1,"t":2,"status":200}"#, "{\"a\":\"\0\"}"] {
+        for line in [
+            r#"{"t":1"#,
+            r#"{"t":01,"status":200}"#,
+            r#"{"t":1,"t":2,"status":200}"#,
+            "{\"a\":\"\0\"}",
+        ] {
             assert!(why(line).starts_with("it is no JSON: "), "{line}");
         }
         assert!(why(&format!("{{\"a\":{}", "[".repeat(100_000))).starts_with("it is no JSON"));
@@ -300,8 +312,34 @@ mod tests {
     fn token() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::sample::select(vec![
-                "{", "}", "[", "]", ":", ",", "\"", "\\", " ", "\t", "\0", "-", "0", "1", ".", "e", "E", "+",
-                "true", "false", "null", "nul", "\"t\"", "\"t\":1", "\"status\":200", "\"slo\":", "\"é\"", "ü",
+                "{",
+                "}",
+                "[",
+                "]",
+                ":",
+                ",",
+                "\"",
+                "\\",
+                " ",
+                "\t",
+                "\0",
+                "-",
+                "0",
+                "1",
+                ".",
+                "e",
+                "E",
+                "+",
+                "true",
+                "false",
+                "null",
+                "nul",
+                "\"t\"",
+                "\"t\":1",
+                "\"status\":200",
+                "\"slo\":",
+                "\"é\"",
+                "ü",
             ])
             .prop_map(str::to_owned),
             any_value::<f64>().prop_map(|value| value.to_string()),

@@ -192,8 +192,9 @@ mod tests {
     #[test]
     fn a_text_is_kept_once_while_there_is_room() {
         let mut paths = Paths::new(1 << 20);
-        let places: Vec<Place> =
-            (0..20_000).map(|number| paths.put(&format!("/item/{}", number % 5_000)).unwrap()).collect();
+        let places: Vec<Place> = (0..20_000)
+            .map(|number| paths.put(&format!("/item/{}", number % 5_000)).unwrap())
+            .collect();
         assert_eq!(places[..5_000], places[15_000..]);
         let length: usize = (0..5_000).map(|number| format!("/item/{number}").len() + LENGTH).sum();
         assert_eq!(paths.kept.len(), length);
@@ -207,12 +208,16 @@ mod tests {
     fn what_finds_no_room_is_read_from_the_file() {
         let mut paths = Paths::new(100);
         let long = "/x".repeat(PENDING_MAX);
-        let texts: Vec<String> = (0..1_000).map(|number| format!("/é/{number}")).chain([long]).collect();
+        let texts: Vec<String> =
+            (0..1_000).map(|number| format!("/é/{number}")).chain([long]).collect();
         // Read in between: the file stands where the read ended, not at its end.
         let mut places = Vec::new();
         for text in texts.iter().chain(&texts) {
             places.push(paths.put(text).unwrap());
-            assert_eq!(paths.get(places[places.len() / 2]).unwrap().as_ref(), texts.get(places.len() / 2 % texts.len()));
+            assert_eq!(
+                paths.get(places[places.len() / 2]).unwrap().as_ref(),
+                texts.get(places.len() / 2 % texts.len())
+            );
         }
         for (place, text) in places.iter().zip(texts.iter().chain(&texts)) {
             assert_eq!(paths.get(*place).unwrap().as_ref(), Some(text));

@@ -58,7 +58,10 @@ impl Packed {
 
     fn read(bytes: &[u8; BYTES]) -> Self {
         let field = |at: usize| {
-            bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |field| u64::from_le_bytes(*field))
+            bytes
+                .get(at..)
+                .and_then(<[u8]>::first_chunk)
+                .map_or(0, |field| u64::from_le_bytes(*field))
         };
         Self { t_us: field(0), latency_us: field(8), rest: field(16) }
     }
@@ -258,7 +261,8 @@ mod tests {
 
     #[test]
     fn runs_longer_than_what_is_read_at_once_are_merged() {
-        let events: Vec<Event> = (0..200_000).map(|number: u64| event(number * 7_919 % 65_536, 200)).collect();
+        let events: Vec<Event> =
+            (0..200_000).map(|number: u64| event(number * 7_919 % 65_536, 200)).collect();
         let mut expected = events.clone();
         expected.sort_by_key(|event| event.t_us);
         let merged = sorted(Order::ByTime, 90_000, &events);

@@ -314,7 +314,9 @@ mod tests {
         ] {
             assert_eq!(point(text), Err(Fault::Unknown), "{text}");
         }
-        for text in ["10/oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:36", "31/Jun/2000:00:00:00 +0000"] {
+        for text in
+            ["10/oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:36", "31/Jun/2000:00:00:00 +0000"]
+        {
             assert_eq!(common_log(text), Err(Fault::Unknown), "{text}");
         }
     }
