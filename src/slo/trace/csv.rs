@@ -32,7 +32,7 @@ impl Columns {
 
     /// Reads a line. Files that were put together have headers in between.
     pub(super) fn parse<'a>(&mut self, line: &'a str) -> Result<Line<'a>, Why> {
-        let parsed = self.fields(line).and_then(Fields::line);
+        let parsed = self.fields(line).and_then(|mut fields| fields.line());
         if parsed.is_err()
             && let Some(columns) = Self::of_header(line)
         {

@@ -26,7 +26,7 @@ pub(super) enum Item {
     /// What follows is of the source of this name.
     Source(String),
     /// Whole lines. The last one of a source may have no end.
-    Lines(Vec<u8>),
+    Lines(Block),
     /// A line that is longer than any that is kept.
     TooLong,
     /// A source cannot be read any further.
@@ -35,11 +35,63 @@ pub(super) enum Item {
     End,
 }
 
+/// A part of a source, in memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// As long as a block can be, once it was used.
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Block {
+    /// What is in it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.used).unwrap_or(&self.bytes)
+    }
+
+    /// Begins again with these bytes, fewer than fit in.
+    fn begin(&mut self, bytes: &[u8]) {
+        self.bytes.resize(BLOCK_BYTES, 0);
+        self.used = bytes.len();
+        self.bytes[..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Reads until it is full.
+    fn fill(&mut self, reader: &mut dyn Read) -> io::Result<End> {
+        while self.used < self.bytes.len() {
+            match reader.read(&mut self.bytes[self.used..]) {
+                Ok(0) => return Ok(End::Reached),
+                Ok(count) => self.used += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(End::NotYet)
+    }
+
+    /// Reads on to the end of the line, and keeps what was read after it.
+    fn skip_line(&mut self, reader: &mut dyn Read) -> io::Result<End> {
+        loop {
+            self.used = 0;
+            let end = self.fill(reader)?;
+            if let Some(at) = self.bytes().iter().position(|byte| *byte == b'\n') {
+                self.bytes.copy_within(at + 1..self.used, 0);
+                self.used -= at + 1;
+                // What is left may be all there is: the next look finds the end.
+                return Ok(End::NotYet);
+            }
+            if let End::Reached = end {
+                return Ok(End::Reached);
+            }
+        }
+    }
+}
+
 /// The reading end of the thread.
 #[derive(Debug)]
 pub(super) struct Input {
     items: Receiver<Item>,
-    spare: Sender<Vec<u8>>,
+    spare: Sender<Block>,
     bytes: Arc<AtomicU64>,
 }
 
@@ -62,7 +114,7 @@ impl Input {
     }
 
     /// Gives a block back to be filled again.
-    pub(super) fn give_back(&self, block: Vec<u8>) {
+    pub(super) fn give_back(&self, block: Block) {
         // The thread may have ended.
         let _ = self.spare.send(block);
     }
@@ -78,7 +130,7 @@ struct Unheard;
 
 struct Feed {
     items: SyncSender<Item>,
-    used: Receiver<Vec<u8>>,
+    used: Receiver<Block>,
     bytes: Arc<AtomicU64>,
 }
 
@@ -107,24 +159,23 @@ impl Feed {
         let mut begun = Vec::new();
         loop {
             let mut block = self.used.try_recv().unwrap_or_default();
-            block.clear();
-            block.append(&mut begun);
-            let filled = fill(reader, &mut block);
+            block.begin(&begun);
+            begun.clear();
+            let filled = block.fill(reader);
             if let Ok(End::Reached) = filled {
                 self.send(Item::Lines(block))?;
                 return Ok(Ok(()));
             }
-            let lines = block.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            begun.extend_from_slice(&block[lines..]);
-            block.truncate(lines);
+            let lines = block.bytes().iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             if lines > 0 {
+                begun.extend_from_slice(&block.bytes()[lines..]);
+                block.used = lines;
                 self.send(Item::Lines(block))?;
             } else if filled.is_ok() {
                 self.send(Item::TooLong)?;
-                begun.clear();
-                match skip_line(reader, &mut block) {
+                match block.skip_line(reader) {
                     Ok(End::Reached) => return Ok(Ok(())),
-                    Ok(End::NotYet) => begun = block,
+                    Ok(End::NotYet) => begun.extend_from_slice(block.bytes()),
                     Err(error) => return Ok(Err(error)),
                 }
             }
@@ -139,39 +190,6 @@ impl Feed {
 enum End {
     Reached,
     NotYet,
-}
-
-/// Reads until the block is full.
-fn fill(reader: &mut dyn Read, block: &mut Vec<u8>) -> io::Result<End> {
-    let mut filled = block.len();
-    block.resize(BLOCK_BYTES, 0);
-    let end = loop {
-        match reader.read(&mut block[filled..]) {
-            Ok(0) if filled == BLOCK_BYTES => break Ok(End::NotYet),
-            Ok(0) => break Ok(End::Reached),
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
-        }
-    };
-    block.truncate(filled);
-    end
-}
-
-/// Reads on to the end of the line, and leaves in the block what was read after it.
-fn skip_line(reader: &mut dyn Read, block: &mut Vec<u8>) -> io::Result<End> {
-    loop {
-        block.clear();
-        let end = fill(reader, block)?;
-        if let Some(at) = block.iter().position(|byte| *byte == b'\n') {
-            block.drain(..=at);
-            // What is left may be all there is: the next look finds the end.
-            return Ok(End::NotYet);
-        }
-        if let End::Reached = end {
-            return Ok(End::Reached);
-        }
-    }
 }
 
 /// The text of a source, compressed or not, as its first two bytes tell.

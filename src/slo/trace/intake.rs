@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::error::TraceError;
-use super::input::Item;
+use super::input::{Block, Item};
 use super::line::{Line, Parsed, Why};
 use super::paths::{Paths, Place};
 use super::recognise::Reader;
@@ -53,14 +53,14 @@ impl<'o> Intake<'o> {
     }
 
     /// Takes one, and gives back its memory; nothing after the last one.
-    pub(super) fn take(&mut self, item: Item) -> Result<Option<Vec<u8>>, TraceError> {
+    pub(super) fn take(&mut self, item: Item) -> Result<Option<Block>, TraceError> {
         match item {
             Item::Source(name) => {
                 self.end_source()?;
                 self.source = Current { name, ..Current::default() };
             }
             Item::Lines(block) => {
-                self.lines(&block)?;
+                self.lines(block.bytes())?;
                 return Ok(Some(block));
             }
             Item::TooLong => {
@@ -74,7 +74,7 @@ impl<'o> Intake<'o> {
             }
             Item::End => return Ok(None),
         }
-        Ok(Some(Vec::new()))
+        Ok(Some(Block::default()))
     }
 
     /// All was taken.

@@ -116,7 +116,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The event that they make. Of two latencies the one in seconds counts.
-    pub(super) fn line(self) -> Result<Line<'a>, Why> {
+    pub(super) fn line(&mut self) -> Result<Line<'a>, Why> {
         if self.slo == Raw::Bool(false) {
             return Ok(Line::LeftOut);
         }
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
             None => latency("latency_ms", &self.latency_ms, 3)?,
             known => known,
         };
-        let path = match self.path {
+        let path = match std::mem::replace(&mut self.path, Raw::Null) {
             Raw::Text(text) => Some(without_query(text)).filter(|path| !path.is_empty()),
             Raw::Null => None,
             _ => return Err(Why::Bad("path", "is no text")),
@@ -181,7 +181,7 @@ fn of_number(fault: Fault) -> &'static str {
 
 /// The path of a target of a request.
 pub(super) fn without_query(target: Cow<'_, str>) -> Cow<'_, str> {
-    match target.find('?') {
+    match target.bytes().position(|byte| byte == b'?') {
         None => target,
         Some(at) => match target {
             Cow::Borrowed(text) => Cow::Borrowed(text.get(..at).unwrap_or(text)),
