@@ -118,30 +118,38 @@ impl FromStr for LogFormat {
 /// or `LogFormat "…" timed`, or only its quoted parts.
 fn pasted(text: &str) -> String {
     let directive = ["log_format", "LogFormat"].iter().find_map(|name| text.strip_prefix(name));
-    let quote = match directive
-        .map_or_else(|| text.chars().next(), |rest| rest.chars().find(|c| "'\"".contains(*c)))
-    {
-        Some(quote @ ('\'' | '"')) if directive.is_some() || text.matches(quote).count() > 1 => {
-            quote
-        }
-        _ => return unescaped(text),
+    let is_quote = |character: &char| matches!(character, '\'' | '"');
+    let quote = match directive {
+        Some(rest) => rest.chars().find(is_quote),
+        None => text.chars().next().filter(is_quote),
     };
-    // Outside, inside, outside, …: an escaped quote is part of what is inside.
-    let mut inside = String::new();
-    let mut is_inside = false;
-    let mut is_escaped = false;
+    let Some((inside, outside, parts)) = quote.and_then(|quote| quoted(text, quote)) else {
+        return unescaped(text);
+    };
+    // Otherwise the quotes are those of the log, around its first field and others.
+    let is_only_quoted =
+        outside.chars().all(|character| character.is_whitespace() || character == ';')
+            && (parts == 1 || quote == Some('\''));
+    unescaped(if directive.is_some() || is_only_quoted { &inside } else { text })
+}
+
+/// What is inside of quotes, what is outside, and how many quoted parts there are; nothing
+/// when a quote is not closed. An escaped quote is part of what it stands in.
+fn quoted(text: &str, quote: char) -> Option<(String, String, usize)> {
+    let (mut inside, mut outside, mut parts) = (String::new(), String::new(), 0);
+    let (mut is_inside, mut is_escaped) = (false, false);
     for character in text.chars() {
         if character == quote && !is_escaped {
             is_inside = !is_inside;
+            parts += usize::from(is_inside);
         } else if is_inside {
             inside.push(character);
-        } else if directive.is_none() && !character.is_whitespace() && character != ';' {
-            // A format that begins with a quote of its own.
-            return unescaped(text);
+        } else {
+            outside.push(character);
         }
         is_escaped = character == '\\' && !is_escaped;
     }
-    unescaped(&inside)
+    (!is_inside).then_some((inside, outside, parts))
 }
 
 /// `\"`, `\'`, `\\` and `\t` as what they stand for.
@@ -439,7 +447,10 @@ mod tests {
         let apache = pieces("%t \"%r\" %>s %D");
         assert_eq!(pieces(r#"LogFormat "%t \"%r\" %>s %D" timed"#), apache);
         assert_eq!(pieces(r#""%t \"%r\" %>s %D""#), apache);
-        assert_eq!(pieces(r#""%U" %s "%t""#)[0], Piece::Literal("\"".to_owned()));
+        // The quotes of the log itself.
+        for text in [r#""%U" %s "%t""#, r#""%U" "%s" "%t""#] {
+            assert_eq!(pieces(text)[0], Piece::Literal("\"".to_owned()), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// A block holds such a line with its end.
 const BLOCK_BYTES: usize = LINE_BYTES_MAX + 1;
 /// How many blocks wait to be looked at.
-const WAITING: usize = 2;
+const WAITING: usize = 4;
 /// How much compressed data is asked for at once.
 const COMPRESSED_BYTES: usize = 256 * 1024;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -166,7 +166,8 @@ impl Feed {
                 self.send(Item::Lines(block))?;
                 return Ok(Ok(()));
             }
-            let lines = block.bytes().iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let lines =
+                block.bytes().iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             if lines > 0 {
                 begun.extend_from_slice(&block.bytes()[lines..]);
                 block.used = lines;

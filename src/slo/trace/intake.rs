@@ -128,12 +128,8 @@ impl<'o> Intake<'o> {
         let Ok(text) = std::str::from_utf8(line) else {
             return self.unparsed(&Why::Shape("it is not UTF-8"));
         };
-        if self.source.reader.is_none()
-            && let Some(why) = self.decide(text)
-        {
-            self.source.undecided += 1;
-            self.unparsed(&why)?;
-            return self.still_undecided();
+        if let Some(why) = self.decide(text) {
+            return self.unparsed(&why);
         }
         let Some(reader) = &mut self.source.reader else { return Ok(()) };
         match reader.parse(text, self.options.log_format.as_ref()) {
@@ -147,8 +143,11 @@ impl<'o> Intake<'o> {
         }
     }
 
-    /// Looks for the format, and says what is wrong with the line if it does not tell.
+    /// Looks for the format if it is not known yet, and says why the line does not tell.
     fn decide(&mut self, text: &str) -> Option<Why> {
+        if self.source.reader.is_some() {
+            return None;
+        }
         match Reader::of(text, self.options.log_format.as_ref()) {
             Ok(reader) => {
                 self.source.reader = Some(reader);
@@ -156,17 +155,6 @@ impl<'o> Intake<'o> {
             }
             Err(why) => Some(why),
         }
-    }
-
-    fn still_undecided(&mut self) -> Result<(), TraceError> {
-        if self.source.undecided < UNDECIDED_MAX {
-            return Ok(());
-        }
-        if self.options.log_format.is_none() {
-            return Err(TraceError::unknown_format(&self.source.name));
-        }
-        self.source.reader = Some(Reader::Access);
-        Ok(())
     }
 
     fn event(&mut self, parsed: &Parsed<'_>) -> Result<(), TraceError> {
@@ -200,6 +188,22 @@ impl<'o> Intake<'o> {
             }
             self.tally.examples.push(unparsed);
         }
+        if self.source.reader.is_none() {
+            return self.undecided();
+        }
+        Ok(())
+    }
+
+    /// One more line that does not tell the format.
+    fn undecided(&mut self) -> Result<(), TraceError> {
+        self.source.undecided += 1;
+        if self.source.undecided < UNDECIDED_MAX {
+            return Ok(());
+        }
+        if self.options.log_format.is_none() {
+            return Err(TraceError::unknown_format(&self.source.name));
+        }
+        self.source.reader = Some(Reader::Access);
         Ok(())
     }
 }

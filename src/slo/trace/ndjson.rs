@@ -61,6 +61,19 @@ fn place<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut 
     }
 }
 
+/// The bytes that end a string, or that a string without escapes does not have.
+const ENDS_PLAIN: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        ends[byte] = true;
+        byte += 1;
+    }
+    ends[b'"' as usize] = true;
+    ends[b'\\' as usize] = true;
+    ends
+};
+
 struct Scanner<'a> {
     line: &'a str,
     bytes: &'a [u8],
@@ -94,7 +107,7 @@ impl<'a> Scanner<'a> {
     /// The rest of a string, up to its quote.
     fn string_end(&mut self) -> Option<&'a str> {
         let rest = self.bytes.get(self.at..)?;
-        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+        let length = rest.iter().position(|byte| ENDS_PLAIN[usize::from(*byte)])?;
         if rest[length] != b'"' {
             return None;
         }
@@ -360,7 +373,8 @@ mod tests {
         #[test]
         fn numbers_are_those_of_json(text in "-?[0-9]{0,3}(\\.[0-9]{0,2})?([eE][+-]?[0-9]{0,2})?") {
             let line = format!("{{\"t\":{text}}}");
-            prop_assert_eq!(plain(&line, &mut Fields::EMPTY).is_some(), any(&line).is_ok(), "{}", line);
+            let mut fields = Fields::EMPTY;
+            prop_assert_eq!(plain(&line, &mut fields).is_some(), any(&line).is_ok(), "{}", line);
         }
     }
 }

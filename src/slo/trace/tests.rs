@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::input::LINE_BYTES_MAX;
 use super::*;
@@ -136,8 +137,13 @@ fn a_log_without_any_event_is_refused() {
 
 #[test]
 fn a_format_that_is_not_known_names_the_way_out() {
-    for text in ["hello\n", &"[10/Oct/2000:13:55:36 -0700] 200\n".repeat(20)] {
-        let unknown = error(text, &Options::default());
+    let long = "x".repeat(2 * LINE_BYTES_MAX);
+    for text in
+        [&b"hello\n"[..], &b"[10/Oct/2000] 200\n".repeat(20), b"\xff\xfet\0,\0\n", long.as_bytes()]
+    {
+        let beside = source("known", "t,status\n1,200\n");
+        let sources = vec![beside, source("log", text)];
+        let unknown = read_all(sources, &Options::default()).unwrap_err();
         assert_eq!(unknown.to_string(), "log is in no format that wfx knows by its first lines");
         assert!(unknown.hint().contains("--log-format 'combined $request_time'"));
     }
@@ -248,6 +254,35 @@ fn the_longest_line_that_is_kept_has_a_mebibyte() {
         let longer = format!("{}{end}", line(LINE_BYTES_MAX + 2));
         let both = trace(format!("{}\n{longer}", line(LINE_BYTES_MAX)));
         assert_eq!((both.tally.events, both.tally.unparsed), (1, 1));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_is_too_strange(
+        first in prop::sample::select(vec!["", "{\"t\":1,\"status\":200}\n", "t,status,path\n", "1 200 \"/\" 1\n"]),
+        pieces in prop::collection::vec(
+            prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..6),
+                prop::sample::select(vec!["{", "\"", "\\", "\n", "\r", ",", " ", "\0", "é", "1", "-", ".", "\\x2"])
+                    .prop_map(|text| text.as_bytes().to_vec()),
+            ],
+            0..60,
+        ),
+        format in prop::sample::select(vec![
+            "", "combined $request_time", "$msec $status \"$request\" $upstream_response_time", "%t %U %s %D é",
+        ]),
+    ) {
+        let text = [first.as_bytes(), &pieces.concat()].concat();
+        let log_format = format.parse().ok();
+        match read_all(vec![source("log", &text)], &Options { log_format, ..Options::default() }) {
+            Ok(mut trace) => {
+                let Tally { lines, events, left_out, unparsed, .. } = trace.tally;
+                prop_assert!(events + left_out + unparsed <= lines);
+                prop_assert_eq!(replayed(&mut trace).len() as u64, events);
+            }
+            Err(error) => prop_assert!(!error.is_environment(), "{}", error),
+        }
     }
 }
 

@@ -70,6 +70,9 @@ pub(super) fn decimal(text: &str, scale: u32) -> Result<u64, Fault> {
 
 /// Digits, with or without a point among them, few enough to fit: one look at each.
 fn plain(bytes: &[u8], scale: u32) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > SAFE_DIGITS {
+        return None;
+    }
     let mut value = 0;
     let mut point = None;
     for (at, byte) in bytes.iter().enumerate() {
@@ -78,17 +81,12 @@ fn plain(bytes: &[u8], scale: u32) -> Option<u64> {
             b'.' if point.is_none() && at > 0 => point = Some(at + 1),
             _ => return None,
         }
-        if at >= SAFE_DIGITS {
-            return None;
-        }
     }
     let fraction = point.map_or(0, |point| bytes.len() - point);
-    // What has digits to be cut, or too few for the scale, or none, is for the other way.
+    // With digits to be cut, or more to come than fit, it is for the other way.
     let missing = usize::try_from(scale).ok()?.checked_sub(fraction)?;
-    if bytes.is_empty() || bytes.len() + missing > SAFE_DIGITS {
-        return None;
-    }
-    Some((0..missing).fold(value, |value, _| value * 10))
+    let fits = bytes.len() + missing <= SAFE_DIGITS;
+    fits.then(|| (0..missing).fold(value, |value, _| value * 10))
 }
 
 fn any(bytes: &[u8], scale: u32) -> Result<u64, Fault> {
