@@ -12,6 +12,7 @@
 //! - [`monitor`]: the engine beside a server that runs
 //! - [`webhook`]: alerts on their way
 //! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
+//! - [`trace`]: request logs, in the order of their times
 //! - [`report`]: what came of it
 
 mod client;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod signature;
 pub mod simulation;
 pub mod timeline;
+pub mod trace;
 pub mod webhook;
 pub mod window;
 

@@ -1,0 +1,193 @@
+//! Request logs as events in order of time.
+//!
+//! A source is NDJSON, CSV with a header, or the access log of a server, plain or
+//! compressed by gzip; which one, its first bytes and lines tell. Memory is bounded,
+//! however long the log: what does not fit goes to a temporary file.
+//!
+//! - [`LogFormat`]: formats of access logs, as nginx and Apache are told them
+//! - [`read`]: sources in, a [`Trace`] out
+//! - [`Trace::replay`]: its events, in order
+//!
+//! Times are exact to the microsecond; what is below it is cut.
+
+mod access;
+mod csv;
+mod error;
+mod format;
+mod input;
+mod intake;
+mod line;
+mod ndjson;
+mod paths;
+mod recognise;
+mod sort;
+mod spill;
+mod time;
+
+use std::fmt;
+use std::io::Read;
+
+pub use error::TraceError;
+pub use format::{LogFormat, LogFormatError};
+pub use paths::Place;
+
+use super::engine::Event;
+use input::Input;
+use intake::Intake;
+use paths::Paths;
+use sort::Sorter;
+
+/// A log, or a part of one.
+pub struct Source {
+    /// What messages call it.
+    pub name: String,
+    /// What is in it.
+    pub reader: Box<dyn Read + Send>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// How logs are read.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The format of access logs. Without one no access log is read.
+    pub log_format: Option<LogFormat>,
+    /// Keeps the events in the order of the lines.
+    pub as_given: bool,
+    /// Stops at the first line that does not parse.
+    pub strict: bool,
+}
+
+/// What was found in the logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that are not empty, headers with them.
+    pub lines: u64,
+    /// Events to be judged.
+    pub events: u64,
+    /// Events that say `"slo": false`.
+    pub left_out: u64,
+    /// Lines that did not parse.
+    pub unparsed: u64,
+    /// The first five of these.
+    pub examples: Vec<Unparsed>,
+    /// Events that are earlier than one before them in their source.
+    pub out_of_order: u64,
+    /// Events of which no latency is known. It is zero in the event.
+    pub without_latency: u64,
+    /// Whether `t` counts from the Unix epoch: all times are dates, or numbers that are
+    /// none from before September 2001.
+    pub is_epoch: bool,
+}
+
+/// A line that did not parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unparsed {
+    /// The name of its source.
+    pub source: String,
+    /// Its number in it, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for Unparsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.source, self.line, self.why)
+    }
+}
+
+/// The events of logs.
+#[derive(Debug)]
+pub struct Trace {
+    /// What was found.
+    pub tally: Tally,
+    span_us: Option<(u64, u64)>,
+    events: Sorter,
+    paths: Paths,
+}
+
+/// What is held in memory.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    events: usize,
+    path_bytes: usize,
+}
+
+/// 48 MiB of events, 32 MiB of paths.
+const LIMITS: Limits = Limits { events: 1 << 21, path_bytes: 32 * 1024 * 1024 };
+
+/// Reads logs. `progress` is told, again and again, how many bytes of them were read,
+/// before these were decompressed.
+///
+/// # Errors
+/// When a source cannot be read, is in no known format, no line parses, a line does not and
+/// `strict` is set, or no temporary file can be written.
+pub fn read(
+    sources: Vec<Source>,
+    options: &Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Trace, TraceError> {
+    read_within(LIMITS, sources, options, progress)
+}
+
+fn read_within(
+    limits: Limits,
+    sources: Vec<Source>,
+    options: &Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Trace, TraceError> {
+    let input = Input::start(sources).map_err(|error| TraceError::thread(&error))?;
+    let mut intake = Intake::new(options, limits);
+    while let Some(item) = input.next() {
+        let Some(block) = intake.take(item)? else { return intake.finish() };
+        input.give_back(block);
+        progress(input.bytes());
+    }
+    Err(TraceError::thread(&std::io::Error::other("it ended early")))
+}
+
+impl Trace {
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.tally.events
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tally.events == 0
+    }
+
+    /// The times of the earliest and of the latest event, microseconds.
+    #[must_use]
+    pub fn span_us(&self) -> Option<(u64, u64)> {
+        self.span_us
+    }
+
+    /// Hands out each event with the place of its path: by time, events at one instant in
+    /// the order of their lines; or as they were given, if that was asked for. It may be
+    /// called again.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read.
+    pub fn replay(&mut self, each: &mut dyn FnMut(Event, Place)) -> Result<(), TraceError> {
+        self.events.replay(each).map_err(|error| TraceError::temporary(&error))
+    }
+
+    /// The path of an event, without its query; nothing when its line has none.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read.
+    pub fn path(&mut self, place: Place) -> Result<Option<String>, TraceError> {
+        self.paths.get(place).map_err(|error| TraceError::temporary(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What a line says, whatever its format.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::time::{self, Fault, Point};
+
+/// The largest status that is taken: three digits.
+const STATUS_MAX: u16 = 999;
+
+/// An event as its line has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parsed<'a> {
+    pub(super) at: Point,
+    pub(super) status: u16,
+    /// Microseconds.
+    pub(super) latency_us: Option<u64>,
+    /// Without query.
+    pub(super) path: Option<Cow<'a, str>>,
+}
+
+/// A line that was understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    Event(Parsed<'a>),
+    /// An event that says of itself that it is not to be judged.
+    LeftOut,
+    /// Names of columns.
+    Header,
+}
+
+/// Why a line was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Something that an event must have.
+    Missing(&'static str),
+    /// What it has is of no use: field, problem.
+    Bad(&'static str, &'static str),
+    /// The line as such.
+    Shape(&'static str),
+    /// What was looked for and not found in a line of an access log.
+    NoLiteral(String),
+    /// It is no JSON object of fields; what the parser says.
+    Json(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(field) => write!(f, "it has no `{field}`"),
+            Self::Bad(field, problem) => write!(f, "`{field}` {problem}"),
+            Self::Shape(problem) => f.write_str(problem),
+            Self::NoLiteral(text) => {
+                write!(f, "it is not of the log format: `{text}` does not follow where it should")
+            }
+            Self::Json(problem) => write!(f, "it is no JSON: {problem}"),
+        }
+    }
+}
+
+/// A value before it is known what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Raw<'a> {
+    Text(Cow<'a, str>),
+    Number(&'a str),
+    Bool(bool),
+    Null,
+    /// A list or an object.
+    Nested,
+}
+
+impl Raw<'_> {
+    /// As a number or a text has it; nothing for null and for the empty text.
+    fn text(&self) -> Result<Option<&str>, ()> {
+        match self {
+            Self::Text(text) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
+            Self::Number(text) => Ok(Some(text)),
+            Self::Null => Ok(None),
+            Self::Bool(_) | Self::Nested => Err(()),
+        }
+    }
+}
+
+/// The fields of an event that has names for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fields<'a> {
+    pub(super) t: Raw<'a>,
+    pub(super) status: Raw<'a>,
+    pub(super) latency: Raw<'a>,
+    pub(super) latency_ms: Raw<'a>,
+    pub(super) path: Raw<'a>,
+    pub(super) slo: Raw<'a>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) const EMPTY: Self = Self {
+        t: Raw::Null,
+        status: Raw::Null,
+        latency: Raw::Null,
+        latency_ms: Raw::Null,
+        path: Raw::Null,
+        slo: Raw::Null,
+    };
+
+    /// The field of this name, if one has it.
+    pub(super) fn named(&mut self, name: &str) -> Option<&mut Raw<'a>> {
+        match name {
+            "t" => Some(&mut self.t),
+            "status" => Some(&mut self.status),
+            "latency" => Some(&mut self.latency),
+            "latency_ms" => Some(&mut self.latency_ms),
+            "path" => Some(&mut self.path),
+            "slo" => Some(&mut self.slo),
+            _ => None,
+        }
+    }
+
+    /// The event that they make. Of two latencies the one in seconds counts.
+    pub(super) fn line(&mut self) -> Result<Line<'a>, Why> {
+        if self.slo == Raw::Bool(false) {
+            return Ok(Line::LeftOut);
+        }
+        let unusable = "is neither a number nor a text";
+        let t = self.t.text().map_err(|()| Why::Bad("t", unusable))?.ok_or(Why::Missing("t"))?;
+        let at = time::point(t).map_err(|fault| Why::Bad("t", of_time(fault)))?;
+        let code = self.status.text().map_err(|()| Why::Bad("status", unusable))?;
+        let status = status(code.ok_or(Why::Missing("status"))?)?;
+        let latency_us = match latency("latency", &self.latency, 6)? {
+            None => latency("latency_ms", &self.latency_ms, 3)?,
+            known => known,
+        };
+        let path = match std::mem::replace(&mut self.path, Raw::Null) {
+            Raw::Text(text) => Some(without_query(text)).filter(|path| !path.is_empty()),
+            Raw::Null => None,
+            _ => return Err(Why::Bad("path", "is no text")),
+        };
+        Ok(Line::Event(Parsed { at, status, latency_us, path }))
+    }
+}
+
+fn latency(name: &'static str, raw: &Raw<'_>, scale: u32) -> Result<Option<u64>, Why> {
+    match raw.text().map_err(|()| Why::Bad(name, "is neither a number nor a text"))? {
+        None => Ok(None),
+        Some(text) => duration(name, text, scale),
+    }
+}
+
+/// A duration in units of which `10^scale` microseconds make one; `-` is one that is not
+/// known.
+pub(super) fn duration(name: &'static str, text: &str, scale: u32) -> Result<Option<u64>, Why> {
+    if text == "-" {
+        return Ok(None);
+    }
+    time::decimal(text, scale).map(Some).map_err(|fault| Why::Bad(name, of_number(fault)))
+}
+
+/// A status of HTTP. Some tools write it as `200.0`.
+pub(super) fn status(text: &str) -> Result<u16, Why> {
+    let whole = text.strip_suffix(".0").unwrap_or(text);
+    let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+    let status = whole.parse().ok().filter(|status| is_number && *status <= STATUS_MAX);
+    status.ok_or(Why::Bad("status", "is no whole number from 0 to 999"))
+}
+
+/// What is wrong with a time.
+pub(super) fn of_time(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Unknown => "is neither a number of seconds nor RFC 3339 with a zone",
+        Fault::Negative => "is below zero, or before 1970",
+        Fault::TooLarge => "is after the year 9999: seconds are expected, not milliseconds",
+    }
+}
+
+fn of_number(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Unknown => "is no number",
+        Fault::Negative => "is below zero",
+        Fault::TooLarge => "is too large",
+    }
+}
+
+/// The path of a target of a request.
+pub(super) fn without_query(target: Cow<'_, str>) -> Cow<'_, str> {
+    match target.bytes().position(|byte| byte == b'?') {
+        None => target,
+        Some(at) => match target {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(..at).unwrap_or(text)),
+            Cow::Owned(mut text) => {
+                text.truncate(at);
+                Cow::Owned(text)
+            }
+        },
+    }
+}

@@ -1,0 +1,236 @@
+//! The paths of events: each kept once, and beyond a size in a file.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+
+use super::spill::Spill;
+
+/// Where the path of an event is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(u64);
+
+impl Place {
+    /// Of an event without a path.
+    pub(super) const NONE: Self = Self((1 << Self::BITS) - 1);
+    /// How many bits it needs.
+    pub(super) const BITS: u32 = 48;
+    /// What is in the file has this one set.
+    const IN_FILE: u64 = 1 << (Self::BITS - 1);
+
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn of_bits(bits: u64) -> Self {
+        Self(bits & Self::NONE.0)
+    }
+}
+
+/// How much waits to be written at once.
+const PENDING_MAX: usize = 256 * 1024;
+/// Bytes before each text that say how long it is.
+const LENGTH: usize = 4;
+
+/// Texts by their places. The first ones are kept in memory, each once; what finds no room
+/// there is appended to a file as often as it comes.
+#[derive(Debug)]
+pub(super) struct Paths {
+    kept: Vec<u8>,
+    kept_max: usize,
+    index: Index,
+    file: Spill,
+    /// The end of the file that is not written yet.
+    pending: Vec<u8>,
+}
+
+impl Paths {
+    /// Keeps so many bytes of text in memory, at most 2 GiB.
+    pub(super) fn new(kept_max: usize) -> Self {
+        Self {
+            kept: Vec::new(),
+            kept_max: kept_max.min(1 << 31),
+            index: Index::new(),
+            file: Spill::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Keeps a text; nothing when it is empty.
+    pub(super) fn put(&mut self, text: &str) -> io::Result<Place> {
+        if text.is_empty() {
+            return Ok(Place::NONE);
+        }
+        let hash = self.index.hash(text);
+        let at = match self.index.find(hash, |at| entry(&self.kept, at) == Some(text.as_bytes())) {
+            Some(at) => at,
+            None if self.kept.len() + LENGTH + text.len() > self.kept_max => {
+                return self.append(text);
+            }
+            None => {
+                let at = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
+                write_entry(&mut self.kept, text);
+                self.index.insert(hash, at);
+                at
+            }
+        };
+        Ok(Place(u64::from(at)))
+    }
+
+    /// The text at a place.
+    pub(super) fn get(&mut self, place: Place) -> io::Result<Option<String>> {
+        if place == Place::NONE {
+            return Ok(None);
+        }
+        let bytes = if place.0 & Place::IN_FILE == 0 {
+            let at = u32::try_from(place.0).ok();
+            at.and_then(|at| entry(&self.kept, at)).map(<[u8]>::to_vec)
+        } else {
+            Some(self.read(place.0 & !Place::IN_FILE)?)
+        };
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    fn append(&mut self, text: &str) -> io::Result<Place> {
+        if self.pending.len() >= PENDING_MAX {
+            self.file.append(&self.pending)?;
+            self.pending.clear();
+        }
+        let at = self.file.len() + u64::try_from(self.pending.len()).unwrap_or(u64::MAX);
+        write_entry(&mut self.pending, text);
+        Ok(Place(Place::IN_FILE | at))
+    }
+
+    fn read(&mut self, at: u64) -> io::Result<Vec<u8>> {
+        if !self.pending.is_empty() {
+            self.file.append(&self.pending)?;
+            self.pending.clear();
+        }
+        let mut length = [0; LENGTH];
+        self.file.read(at, &mut length)?;
+        let mut text = vec![0; usize::try_from(u32::from_le_bytes(length)).unwrap_or(0)];
+        self.file.read(at + LENGTH as u64, &mut text)?;
+        Ok(text)
+    }
+}
+
+fn write_entry(bytes: &mut Vec<u8>, text: &str) {
+    // No line, and so no path, is longer than 1 MiB.
+    bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn entry(bytes: &[u8], at: u32) -> Option<&[u8]> {
+    let (length, rest) = bytes.get(usize::try_from(at).ok()?..)?.split_first_chunk()?;
+    rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
+
+/// Finds places by hash: open addressing, never more than half full. The hash is keyed:
+/// who writes the paths of a log cannot choose them to meet in it.
+#[derive(Debug)]
+struct Index {
+    hasher: RandomState,
+    /// `hash << 32 | place + 1`, zero when free; a power of two of them.
+    slots: Vec<u64>,
+    used: usize,
+}
+
+impl Index {
+    fn new() -> Self {
+        Self { hasher: RandomState::new(), slots: vec![0; 1024], used: 0 }
+    }
+
+    fn hash(&self, text: &str) -> u32 {
+        // Any half of it is as good.
+        u32::try_from(self.hasher.hash_one(text) >> 32).unwrap_or(0)
+    }
+
+    fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        for slot in self.probe(hash) {
+            let (found, at) = (self.slots[slot] >> 32, self.slots[slot] & u64::from(u32::MAX));
+            if at == 0 {
+                return None;
+            }
+            let at = u32::try_from(at - 1).unwrap_or(0);
+            if found == u64::from(hash) && is_it(at) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    fn insert(&mut self, hash: u32, at: u32) {
+        if (self.used + 1) * 2 > self.slots.len() {
+            let slots = vec![0; self.slots.len() * 2];
+            for slot in std::mem::replace(&mut self.slots, slots) {
+                if slot != 0 {
+                    self.place(u32::try_from(slot >> 32).unwrap_or(0), slot);
+                }
+            }
+        }
+        self.place(hash, u64::from(hash) << 32 | (u64::from(at) + 1));
+        self.used += 1;
+    }
+
+    fn place(&mut self, hash: u32, value: u64) {
+        if let Some(slot) = self.probe(hash).find(|slot| self.slots[*slot] == 0) {
+            self.slots[slot] = value;
+        }
+    }
+
+    /// Every slot, from the one of the hash on.
+    fn probe(&self, hash: u32) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.slots.len() - 1;
+        let first = usize::try_from(hash).unwrap_or(0);
+        (0..=mask).map(move |step| first.wrapping_add(step) & mask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_once_while_there_is_room() {
+        let mut paths = Paths::new(1 << 20);
+        let places: Vec<Place> = (0..20_000)
+            .map(|number| paths.put(&format!("/item/{}", number % 5_000)).unwrap())
+            .collect();
+        assert_eq!(places[..5_000], places[15_000..]);
+        let length: usize = (0..5_000).map(|number| format!("/item/{number}").len() + LENGTH).sum();
+        assert_eq!(paths.kept.len(), length);
+        for (number, place) in places.iter().enumerate() {
+            assert_eq!(paths.get(*place).unwrap(), Some(format!("/item/{}", number % 5_000)));
+        }
+        assert_eq!(paths.file.len(), 0);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_read_from_the_file() {
+        let mut paths = Paths::new(100);
+        let long = "/x".repeat(PENDING_MAX);
+        let texts: Vec<String> =
+            (0..1_000).map(|number| format!("/é/{number}")).chain([long]).collect();
+        // Read in between: the file stands where the read ended, not at its end.
+        let mut places = Vec::new();
+        for text in texts.iter().chain(&texts) {
+            places.push(paths.put(text).unwrap());
+            assert_eq!(
+                paths.get(places[places.len() / 2]).unwrap().as_ref(),
+                texts.get(places.len() / 2 % texts.len())
+            );
+        }
+        for (place, text) in places.iter().zip(texts.iter().chain(&texts)) {
+            assert_eq!(paths.get(*place).unwrap().as_ref(), Some(text));
+        }
+        assert!(paths.kept.len() <= 100 && paths.file.len() > 0);
+        assert_eq!(places[0], places[texts.len()]);
+    }
+
+    #[test]
+    fn no_text_is_no_path() {
+        let mut paths = Paths::new(100);
+        assert_eq!(paths.put("").unwrap(), Place::NONE);
+        assert_eq!(paths.get(Place::NONE).unwrap(), None);
+        assert_eq!(Place::of_bits(Place::NONE.bits()), Place::NONE);
+    }
+}
