@@ -118,7 +118,8 @@ struct Limits {
     path_bytes: usize,
 }
 
-/// 48 MiB of events, 32 MiB of paths.
+/// 48 MiB of events, and half of that while they are sorted; 32 MiB of paths, and as
+/// much again for their index.
 const LIMITS: Limits = Limits { events: 1 << 21, path_bytes: 32 * 1024 * 1024 };
 
 /// Reads logs. `progress` is told, again and again, how many bytes of them were read,

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Unparsed;
+use crate::units::count;
 
 /// Why logs cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,8 @@ impl TraceError {
         lines: u64,
         is_compressed: bool,
     ) -> Self {
-        let message = format!("cannot read {source}: {error}; {lines} lines of it were read");
+        let message =
+            format!("cannot read {source}: {error}; {} of it read before", count(lines, "line"));
         Self::input(
             message,
             if is_compressed {
@@ -68,7 +70,7 @@ impl TraceError {
     pub(super) fn none_parses(lines: u64, first: Option<&Unparsed>) -> Self {
         match first {
             Some(first) => Self::input(
-                format!("none of {lines} lines is an event; the first: {first}"),
+                format!("no event in {}; the first: {first}", count(lines, "line")),
                 FORMATS,
             ),
             None => Self::input("there is no event in it".to_owned(), FORMATS),

@@ -103,7 +103,7 @@ impl Input {
         let (spare, used) = channel();
         let bytes = Arc::new(AtomicU64::new(0));
         let feed = Feed { items: hand_over, used, bytes: Arc::clone(&bytes) };
-        // Nobody who listens is no error: there was one already.
+        // When nobody listens any more, whoever did has their error already.
         thread::Builder::new().name("trace".to_owned()).spawn(move || _ = feed.all(sources))?;
         Ok(Self { items, spare, bytes })
     }

@@ -11,8 +11,8 @@ use super::sort::{Order, Sorter};
 use super::{Limits, Options, Tally, Trace, Unparsed};
 use crate::slo::engine::Event;
 
-/// How many lines may come before one that tells the format, such as the end of a line of
-/// which a log that was cut begins with.
+/// After so many lines that do not tell the format, no more are looked at. One may: a log
+/// that was cut begins within a line.
 const UNDECIDED_MAX: u32 = 10;
 const EXAMPLES_MAX: usize = 5;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

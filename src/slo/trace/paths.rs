@@ -28,6 +28,8 @@ impl Place {
 
 /// How much waits to be written at once.
 const PENDING_MAX: usize = 256 * 1024;
+/// For each text, when the index is as empty as it gets by growing.
+const SLOT_BYTES_MAX: usize = 4 * size_of::<u64>();
 /// Bytes before each text that say how long it is.
 const LENGTH: usize = 4;
 
@@ -63,9 +65,7 @@ impl Paths {
         let hash = self.index.hash(text);
         let at = match self.index.find(hash, |at| entry(&self.kept, at) == Some(text.as_bytes())) {
             Some(at) => at,
-            None if self.kept.len() + LENGTH + text.len() > self.kept_max => {
-                return self.append(text);
-            }
+            None if !self.has_room(text) => return self.append(text),
             None => {
                 let at = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
                 write_entry(&mut self.kept, text);
@@ -88,6 +88,12 @@ impl Paths {
             Some(self.read(place.0 & !Place::IN_FILE)?)
         };
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The index, too, gets no larger than the texts may: many of them may be short.
+    fn has_room(&self, text: &str) -> bool {
+        self.kept.len() + LENGTH + text.len() <= self.kept_max
+            && self.index.used < self.kept_max / SLOT_BYTES_MAX
     }
 
     fn append(&mut self, text: &str) -> io::Result<Place> {
@@ -223,6 +229,7 @@ mod tests {
             assert_eq!(paths.get(*place).unwrap().as_ref(), Some(text));
         }
         assert!(paths.kept.len() <= 100 && paths.file.len() > 0);
+        assert!(paths.index.used <= 100 / SLOT_BYTES_MAX);
         assert_eq!(places[0], places[texts.len()]);
     }
 

@@ -125,10 +125,7 @@ fn a_log_without_any_event_is_refused() {
     assert_eq!(none("").to_string(), "there is no event in it");
     assert_eq!(none("t,status\n").to_string(), "there is no event in it");
     let wrong = none("{\"t\":1}\n{}\n");
-    assert_eq!(
-        wrong.to_string(),
-        "none of 2 lines is an event; the first: log:1: it has no `status`"
-    );
+    assert_eq!(wrong.to_string(), "no event in 2 lines; the first: log:1: it has no `status`");
     // What was left out did parse.
     let left_out = trace("{\"slo\":false}\n");
     assert_eq!((left_out.len(), left_out.span_us(), left_out.tally.is_epoch), (0, None, false));
@@ -150,7 +147,7 @@ fn a_format_that_is_not_known_names_the_way_out() {
     // Said, and wrong: the lines are at fault.
     let wrong = error("hello\n".repeat(20), &with_format("$msec $status"));
     let message = wrong.to_string();
-    assert!(message.starts_with("none of 20 lines is an event; the first: log:1: "), "{message}");
+    assert!(message.starts_with("no event in 20 lines; the first: log:1: "), "{message}");
 }
 
 #[test]
@@ -211,7 +208,7 @@ fn gzip_that_ends_early_is_refused_with_what_was_read() {
     let message = cut.to_string();
     let read: u64 = message
         .strip_prefix("cannot read log: ")
-        .and_then(|rest| rest.strip_suffix(" lines of it were read"))
+        .and_then(|rest| rest.strip_suffix(" lines of it read before"))
         .and_then(|rest| rest.rsplit(' ').next()?.parse().ok())
         .unwrap_or_else(|| panic!("{message}"));
     assert!((199_000..200_001).contains(&read), "{message}");
@@ -334,7 +331,7 @@ fn an_error_of_a_source_names_it_and_what_was_read() {
     sender.send(Ok(b"t,status\n1,200\n2,20".to_vec())).unwrap();
     sender.send(Err(io::Error::other("the disk is gone"))).unwrap();
     let error = read_all(vec![source], &Options::default()).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read log: the disk is gone; 2 lines of it were read");
+    assert_eq!(error.to_string(), "cannot read log: the disk is gone; 2 lines of it read before");
     assert!(!error.is_environment());
 }
 
