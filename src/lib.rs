@@ -15,6 +15,7 @@
 //! - [`tls`]: towards whom wfx asks
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
+//! - [`fields`]: documents that are read field by field
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
 
 #[cfg(not(unix))]
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod clock;
 pub mod diagnosis;
 pub mod exit;
+pub mod fields;
 pub mod http;
 pub mod log;
 pub mod metrics;

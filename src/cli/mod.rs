@@ -16,12 +16,14 @@ pub mod schema;
 pub mod serve;
 pub mod show;
 mod slo_args;
+pub mod slo_sim;
 pub mod validate;
 
 mod foreground;
 mod lookup;
 mod session;
 mod source;
+mod tree;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -135,6 +137,8 @@ enum Command {
     Validate(validate::Args),
     /// Check that nothing got slower: latencies against a baseline, for CI
     PerfCheck(perf_check::Args),
+    /// Rehearse alert rules: which alerts a request log, or made up traffic, would have sent
+    SloSim(slo_sim::Args),
     /// Print the JSON Schema of workflow documents
     Schema(schema::Args),
     /// Show every setting, its value and where it comes from
@@ -249,6 +253,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Serve(args) => args.values(),
         Command::Cancel(args) => args.storage.values(),
         Command::PerfCheck(args) => args.values(),
+        Command::SloSim(args) => args.values(),
         _ => HashMap::new(),
     };
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
@@ -283,6 +288,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Purge(args) => purge::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),
+        Command::SloSim(args) => slo_sim::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Config(args) => config::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),

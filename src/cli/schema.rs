@@ -3,6 +3,7 @@
 use super::{CliError, Context};
 use crate::exit::Exit;
 use crate::perf::load::scenario;
+use crate::slo::scenario as traffic;
 use crate::workflow::schema;
 
 /// What was typed after `wfx schema`.
@@ -21,6 +22,8 @@ pub enum Of {
     Workflow,
     /// What `wfx perf-check --scenario` measures
     PerfScenario,
+    /// What `wfx slo-sim --scenario` makes up
+    Traffic,
 }
 
 /// Prints it.
@@ -31,6 +34,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match args.of {
         Of::Workflow => context.ui.bytes(schema::WORKFLOW.as_bytes())?,
         Of::PerfScenario => context.ui.bytes(scenario::SCHEMA.as_bytes())?,
+        Of::Traffic => context.ui.bytes(traffic::SCHEMA.as_bytes())?,
     }
     Ok(Exit::Success)
 }

@@ -13,6 +13,7 @@
 //! - [`webhook`]: alerts on their way
 //! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
 //! - [`trace`]: request logs, in the order of their times
+//! - [`scenario`]: traffic that is made up
 //! - [`report`]: what came of it
 
 mod client;
@@ -22,6 +23,7 @@ pub mod monitor;
 pub mod payload;
 pub mod policy;
 pub mod report;
+pub mod scenario;
 pub mod signature;
 pub mod simulation;
 pub mod timeline;

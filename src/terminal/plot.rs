@@ -20,6 +20,8 @@ pub(super) struct Plot<'a> {
     pub(super) x: (f64, f64),
     /// The greatest value; the least is 0.
     pub(super) top: f64,
+    /// How many columns are left for the plot beside the labels and the line of the axis.
+    pub(super) columns: usize,
     /// What stands beside 0 and beside the greatest value, as wide as each other.
     pub(super) labels: [String; 2],
 }
@@ -34,9 +36,9 @@ impl Plot<'_> {
         let level: Vec<(f64, f64)> = match self.level {
             Some(level) => {
                 // Every other column: dashes.
-                let count = u32::from(width / 2).max(1);
-                let step = (self.x.1 - self.x.0) / f64::from(count);
-                (0..=count).map(|n| (self.x.0 + f64::from(n) * step, level)).collect()
+                let step = (self.x.1 - self.x.0) / (self.columns.max(2) - 1) as f64;
+                let column = |at: usize| (self.x.0 + at as f64 * step, level);
+                (0..self.columns).step_by(2).map(column).collect()
             }
             None => Vec::new(),
         };
@@ -102,6 +104,7 @@ mod tests {
             lines: &lines,
             level: Some(5.0),
             x: (0.0, 10.0),
+            columns: 22,
             top: 10.0,
             labels: [" 0".to_owned(), "10".to_owned()],
         };

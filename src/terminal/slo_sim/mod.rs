@@ -204,12 +204,24 @@ fn latency(seconds: f64) -> String {
 /// A time of the trace: of the day in UTC, or since the beginning.
 fn moment(t_us: u64, report: &Report) -> String {
     if !report.is_epoch {
-        return format!("+{}", units::duration(Duration::from_micros(t_us)));
+        return since(t_us);
     }
     let text = Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX)).to_string();
     // To the second: `2026-01-31 08:15:00Z`.
     let second = text.split('.').next().unwrap_or_default().replace('T', " ");
     format!("{second}Z")
+}
+
+/// A time since the beginning: `+4.2 s`, `+2m 03s`, `+1h 02m 03s`, `+3d 04h 05m 06s`.
+fn since(t_us: u64) -> String {
+    let seconds = t_us / 1_000_000;
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let rest = format!("{:02}m {:02}s", seconds / 60 % 60, seconds % 60);
+    match (days, hours) {
+        (0, 0) => format!("+{}", units::duration(Duration::from_micros(t_us))),
+        (0, hours) => format!("+{hours}h {rest}"),
+        (days, hours) => format!("+{days}d {hours:02}h {rest}"),
+    }
 }
 
 /// Alerts: time (seconds as in the trace), type, value, threshold, path.
@@ -244,6 +256,16 @@ mod tests {
             (123.0, "2m 03s"),
         ] {
             assert_eq!(latency(seconds), text);
+        }
+        let second = 1_000_000;
+        for (t_us, text) in [
+            (0, "+0 ms"),
+            (4_200_000, "+4.2 s"),
+            (123 * second, "+2m 03s"),
+            (3_723 * second, "+1h 02m 03s"),
+            (273_906 * second, "+3d 04h 05m 06s"),
+        ] {
+            assert_eq!(since(t_us), text);
         }
     }
 }

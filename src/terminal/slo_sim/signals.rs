@@ -12,7 +12,6 @@ use super::super::style::{BOLD, DIM, ERROR, WARNING};
 use super::{moment, title, value};
 use crate::slo::Signal;
 use crate::slo::report::Report;
-use crate::slo::timeline::Timeline;
 use crate::units;
 
 /// Lines of each plot.
@@ -34,7 +33,7 @@ impl Ui {
         let margin = margin.unwrap_or(0);
         let width = self.width.min(WIDTH_MAX);
         // After the labels comes the line of the axis.
-        let columns = usize::from(width).saturating_sub(margin + 1);
+        let columns = usize::from(width).saturating_sub(margin + 1).max(2);
         for (at, signal) in shown.iter().enumerate() {
             let labels =
                 labels(at).map(|label| format!("{}{label}", " ".repeat(margin - label.width())));
@@ -42,14 +41,15 @@ impl Ui {
             let plot = Plot {
                 lines: &lines(*signal, report),
                 level: Some(report.found.policy.threshold(*signal)).filter(|t| *t <= tops[at]),
-                x: span(&report.found.timeline),
+                x: (0.0, length_us(report).max(1) as f64),
+                columns,
                 top: tops[at],
                 labels,
             };
             for line in plot.draw(width, HEIGHT, self.unicode) {
                 let _ = writeln!(text, "{line}");
             }
-            if let Some(marks) = self.marks(*signal, &report.found.timeline, columns) {
+            if let Some(marks) = self.marks(*signal, report, columns) {
                 let _ = writeln!(text, "{}{marks}", " ".repeat(margin + 1));
             }
         }
@@ -64,27 +64,24 @@ impl Ui {
     }
 
     /// Where the signal breached and alerts were sent; nothing where neither is.
-    fn marks(&self, signal: Signal, timeline: &Timeline, columns: usize) -> Option<String> {
+    fn marks(&self, signal: Signal, report: &Report, columns: usize) -> Option<String> {
         let (breach, alert) = if self.unicode { ('━', '▲') } else { ('=', '^') };
-        let count = timeline.cells().len().max(1);
+        let (start, length) = (report.found.timeline.start_us(), length_us(report).max(1));
+        let column = |t_us: u64| {
+            let since = u128::from(t_us.saturating_sub(start)) * columns as u128;
+            usize::try_from(since / u128::from(length))
+                .map_or(columns - 1, |at| at.min(columns - 1))
+        };
         let mut marks = vec![' '; columns];
-        for (at, cell) in timeline.cells().iter().enumerate() {
-            // A cell may be wider than a column, or the other way round.
-            let (first, end) = (at * columns / count, (at + 1) * columns / count);
-            let last = end.max(first + 1).min(columns);
-            let Some(marks) = marks.get_mut(first..last) else { continue };
-            if cell.breached.contains(signal) {
-                marks.iter_mut().filter(|mark| **mark != alert).for_each(|mark| *mark = breach);
-            }
-            if cell.alerts.contains(signal)
-                && let Some(mark) = marks.first_mut()
-            {
-                *mark = alert;
-            }
+        for found in report.found.breaches.iter().filter(|found| found.signal == signal) {
+            marks[column(found.from_us)..=column(found.to_us)].fill(breach);
+        }
+        for sent in report.found.alerts.iter().filter(|sent| sent.signal == signal) {
+            marks[column(sent.t_us)] = alert;
         }
         let mut text = String::new();
-        for mark in marks.iter() {
-            let style = if *mark == alert { WARNING } else { ERROR };
+        for mark in marks {
+            let style = if mark == alert { WARNING } else { ERROR };
             let _ = match mark {
                 ' ' => write!(text, " "),
                 mark => write!(text, "{style}{mark}{style:#}"),
@@ -122,10 +119,10 @@ fn top(signal: Signal, report: &Report) -> f64 {
     if threshold > peak * FAR { peak } else { peak.max(threshold) }
 }
 
-/// The whole length of the timeline, microseconds since its start.
-fn span(timeline: &Timeline) -> (f64, f64) {
-    let cells = timeline.cells().len() as f64;
-    (0.0, (cells * timeline.width_us() as f64).max(1.0))
+/// The whole length of the timeline.
+fn length_us(report: &Report) -> u64 {
+    let timeline = &report.found.timeline;
+    timeline.width_us().saturating_mul(timeline.cells().len() as u64)
 }
 
 /// The values of a signal, a line for each stretch in which its window was never empty.
@@ -153,9 +150,7 @@ fn lines(signal: Signal, report: &Report) -> Vec<Vec<(f64, f64)>> {
 
 /// The times at the beginning, in the middle and at the end.
 fn axis(report: &Report, columns: usize) -> String {
-    let timeline = &report.found.timeline;
-    let start = timeline.start_us();
-    let length = timeline.width_us().saturating_mul(timeline.cells().len() as u64);
+    let (start, length) = (report.found.timeline.start_us(), length_us(report));
     let (first, last) = (moment(start, report), moment(start.saturating_add(length), report));
     let middle = format!("+{}", units::duration(Duration::from_micros(length / 2)));
     let gap = columns.saturating_sub(first.width() + last.width());

@@ -1,0 +1,252 @@
+//! `wfx slo-sim`: which alerts traffic would have set off.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::slo_args::SloArgs;
+use super::{CliError, Context, tree};
+use crate::exit::Exit;
+use crate::slo::Policy;
+use crate::slo::report::Report;
+use crate::slo::scenario::{CATALOGUE, Named, Scenario};
+use crate::slo::simulation::Simulation;
+use crate::slo::trace::{self, LogFormat, Options, Source, Tally, TraceError};
+use crate::terminal::slo_sim::progress::Stage;
+use crate::units;
+use crate::workflow::check::Format;
+
+/// How many requests are judged between two looks at the progress.
+const STEP: u64 = 1 << 16;
+const SEED_DEFAULT: u64 = 1;
+
+const EXAMPLES: &str = "\
+Examples:
+  wfx slo-sim --trace access.ndjson --slo-error-rate-threshold 0.02
+  wfx slo-sim --trace /var/log/nginx/access.log* --log-format '$remote_addr - $remote_user
+      [$time_local] \"$request\" $status $body_bytes_sent $request_time'
+  wfx slo-sim --scenario slow-database --slo-alert-cooldown-seconds 10m
+  wfx slo-sim --list
+
+Exit codes:
+  0  judged, whatever came of it     1  a breach, under --fail-on-breach
+  2  bad usage, file or setting      3  no room for what is sorted";
+
+/// What was typed after `wfx slo-sim`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("traffic").required(true))]
+pub struct Args {
+    /// Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve
+    /// --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip
+    /// too
+    #[arg(long, value_name = "FILE", num_args = 1.., group = "traffic", help_heading = "Traffic")]
+    pub trace: Vec<PathBuf>,
+    /// Made up traffic: a file, or a name that --list shows
+    #[arg(long, value_name = "FILE|NAME", group = "traffic", help_heading = "Traffic")]
+    pub scenario: Option<String>,
+    /// Lists the scenarios that have a name
+    #[arg(long, group = "traffic", help_heading = "Traffic")]
+    pub list: bool,
+    /// What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or
+    /// `combined` or `common`
+    #[arg(long, value_name = "FORMAT", requires = "trace", help_heading = "Traffic")]
+    pub log_format: Option<LogFormat>,
+    /// Takes requests in the order of the files instead of that of their times
+    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    pub as_given: bool,
+    /// Stops at the first line that cannot be read
+    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    pub strict: bool,
+    /// Another seed gives other traffic of the same kind [default: that of the scenario, or 1]
+    #[arg(long, value_name = "NUMBER", requires = "scenario", help_heading = "Traffic")]
+    pub seed: Option<u64>,
+    /// Exits with 1 when there is a breach
+    #[arg(long)]
+    pub fail_on_breach: bool,
+    #[command(flatten)]
+    pub(super) service_levels: SloArgs,
+}
+
+impl Args {
+    pub(super) fn values(&self) -> HashMap<&'static str, String> {
+        self.service_levels.values()
+    }
+}
+
+/// Judges the traffic and shows what came of it.
+///
+/// # Errors
+/// Exit 2 for what cannot be read, 3 when there is no room to sort it.
+pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    if args.list {
+        return list(context);
+    }
+    let policy = context.settings.slo_policy()?;
+    let report = match &args.scenario {
+        Some(scenario) => made_up(&read(scenario)?, args.seed, policy, context),
+        None => recorded(args, policy, context)?,
+    };
+    context.ui.slo_sim(&report)?;
+    let failed = args.fail_on_breach && report.breaches() > 0;
+    Ok(if failed { Exit::Failed } else { Exit::Success })
+}
+
+fn list(context: &Context) -> Result<Exit, CliError> {
+    let rows = CATALOGUE.iter().map(|named| {
+        let scenario = of_catalogue(named)?;
+        Ok(vec![
+            scenario.name().to_owned(),
+            units::duration(scenario.duration()),
+            scenario.expected_events().to_string(),
+            scenario.description().to_owned(),
+        ])
+    });
+    let rows: Vec<_> = rows.collect::<Result<_, CliError>>()?;
+    context.ui.table(&["name", "lasts", "requests", "what happens"], &rows)?;
+    Ok(Exit::Success)
+}
+
+fn of_catalogue(named: &Named) -> Result<Scenario, CliError> {
+    let refuse = |why: String| refuse(named.name, &why);
+    let tree = tree::of_text(named.text, Format::Yaml, named.name).map_err(refuse)?;
+    Scenario::read(&tree, named.name).map_err(|error| refuse(error.to_string()))
+}
+
+/// The scenario of a file, or of a name.
+fn read(argument: &str) -> Result<Scenario, CliError> {
+    let path = Path::new(argument);
+    if let Some(named) = CATALOGUE.iter().find(|named| named.name == argument)
+        && !path.is_file()
+    {
+        return of_catalogue(named);
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let refuse = |why: String| refuse(argument, &why);
+    let tree = tree::read(path).map_err(refuse)?;
+    Scenario::read(&tree, &stem).map_err(|error| refuse(error.to_string()))
+}
+
+fn refuse(argument: &str, why: &str) -> CliError {
+    CliError::new(Exit::Usage, format!("cannot use the scenario {argument}: {why}")).with_hint(
+        "`wfx slo-sim --list` shows those that have a name, `wfx schema traffic` describes a file",
+    )
+}
+
+fn made_up(scenario: &Scenario, seed: Option<u64>, policy: Policy, context: &Context) -> Report {
+    let seed = seed.or(scenario.seed()).unwrap_or(SEED_DEFAULT);
+    let mut progress = context.ui.rehearsing(Stage::Judging, Some(scenario.expected_events()));
+    let mut simulation = Simulation::new(policy);
+    for generated in scenario.generate(seed) {
+        simulation.record(generated.event, generated.path);
+        if simulation.requests() % STEP == 0 {
+            progress.reach(simulation.requests());
+        }
+    }
+    drop(progress);
+    let source = format!("scenario {}", scenario.name());
+    let mut report = Report::new(source, simulation.finish(), |path: &str| Some(path.to_owned()));
+    report.facts.insert("seed".to_owned(), seed.into());
+    report
+}
+
+fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, CliError> {
+    let (sources, size) = open(&args.trace)?;
+    let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let options = Options {
+        log_format: args.log_format.clone(),
+        as_given: args.as_given,
+        strict: args.strict,
+    };
+    let mut progress = context.ui.rehearsing(Stage::Reading, size);
+    let mut trace = trace::read(sources, &options, &mut |read| progress.reach(read))?;
+    drop(progress);
+
+    let mut progress = context.ui.rehearsing(Stage::Judging, Some(trace.len()));
+    let mut simulation = Simulation::new(policy);
+    trace.replay(&mut |event, place| {
+        simulation.record(event, place);
+        if simulation.requests() % STEP == 0 {
+            progress.reach(simulation.requests());
+        }
+    })?;
+    drop(progress);
+    // A path that cannot be read back is not shown; what was decided stands.
+    let found = simulation.finish();
+    let mut report =
+        Report::new(names.join(", "), found, |place| trace.path(place).unwrap_or_default());
+    report.is_epoch = trace.tally.is_epoch;
+    report.facts = facts(&trace.tally);
+    tell(&trace.tally, context);
+    Ok(report)
+}
+
+/// Opens the files; with their size together, if all have one.
+fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
+    let mut sources: Vec<Source> = Vec::new();
+    let mut size = Some(0);
+    for path in paths {
+        let name = path.display().to_string();
+        if path.as_os_str() == "-" {
+            if sources.iter().any(|source| source.name == "-") {
+                return Err(CliError::new(Exit::Usage, "standard input can be read only once"));
+            }
+            size = None;
+            sources.push(Source { name, reader: Box::new(io::stdin()) });
+            continue;
+        }
+        let refuse =
+            |error: io::Error| CliError::new(Exit::Usage, format!("cannot read {name}: {error}"));
+        let file = File::open(path).map_err(refuse)?;
+        let metadata = file.metadata().map_err(refuse)?;
+        size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
+        sources.push(Source { name, reader: Box::new(file) });
+    }
+    Ok((sources, size))
+}
+
+/// How the logs were read, for the summary.
+fn facts(tally: &Tally) -> Map<String, Value> {
+    let fields = [
+        ("lines", tally.lines),
+        ("unparsed", tally.unparsed),
+        ("left_out", tally.left_out),
+        ("out_of_order", tally.out_of_order),
+        ("without_latency", tally.without_latency),
+    ];
+    fields.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect()
+}
+
+/// Tells what was not judged.
+fn tell(tally: &Tally, context: &Context) {
+    let ui = &context.ui;
+    if tally.unparsed > 0 {
+        let lines = units::count(tally.unparsed, "line");
+        ui.warning(&format!("{lines} of {} could not be read", tally.lines));
+        for example in &tally.examples {
+            ui.note(&format!("  {example}"));
+        }
+    }
+    if tally.without_latency > 0 {
+        let requests = units::count(tally.without_latency, "request");
+        let which = if tally.without_latency == tally.events {
+            "the log has no durations".to_owned()
+        } else {
+            format!("{requests} have no duration")
+        };
+        ui.warning(&format!(
+            "{which}, and {} for 0 s: the latency says nothing",
+            if tally.without_latency == 1 { "counts" } else { "count" }
+        ));
+    }
+}
+
+impl From<TraceError> for CliError {
+    fn from(error: TraceError) -> Self {
+        let exit = if error.is_environment() { Exit::Environment } else { Exit::Usage };
+        Self::new(exit, error.to_string()).with_hint(error.hint())
+    }
+}
