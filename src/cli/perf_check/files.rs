@@ -106,7 +106,7 @@ impl Reports {
 
 /// Replaces a report as a whole, so that none is ever half of one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    use io::ErrorKind::{PermissionDenied, ResourceBusy};
+    use io::ErrorKind as Kind;
     make_folder(path)?;
     // Links, devices and pipes are written through.
     if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -114,11 +114,17 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     }
     let temporary = store::beside(path, &format!(".{}.tmp", std::process::id()))?;
     match store::replace(path, &temporary, text) {
-        // A file may be open to wfx where its folder is not, or be mounted itself.
-        Err(error) if matches!(error.kind(), PermissionDenied | ResourceBusy) => {
-            fs::write(path, text)
-        }
-        replaced => replaced,
+        // A file may be open to wfx where its folder is not, be mounted itself, or have a
+        // name as long as can be.
+        Err(error) => match error.kind() {
+            Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::ResourceBusy
+            | Kind::InvalidFilename
+            | Kind::AlreadyExists => fs::write(path, text),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
     }
 }
 

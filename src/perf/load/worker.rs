@@ -247,6 +247,8 @@ impl Worker {
         let limit = job.due + self.work.timeout;
         if clock::monotonic() >= limit {
             // It waited for so long: a target that cannot keep up is not asked for nothing.
+            // Many more may have, which are not to keep the thread from sending.
+            tokio::task::yield_now().await;
             return late();
         }
         let exchange = self.exchange(sender, job.endpoint);

@@ -181,6 +181,17 @@ fn markdown_summary_and_annotations_are_for_ci() {
 }
 
 #[test]
+fn a_report_may_have_the_longest_name() {
+    let rows = [("GET /a", 1.0, 2.0)];
+    let place = place(&stats(&rows), &baseline(&rows));
+    let name = "r".repeat(255);
+    for _ in 0..2 {
+        assert_eq!(gate(&place, &["--markdown", &name]).code, Some(0));
+        assert!(place.read(&name).contains("pass"));
+    }
+}
+
+#[test]
 fn a_report_that_cannot_be_written_fails_and_the_result_is_told() {
     let rows = [("GET /a", 1.0, 2.0)];
     let place = place(&stats(&rows), &baseline(&rows));
