@@ -20,8 +20,9 @@ use crate::perf::load::{self, LoadError};
 use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
 use crate::perf::store::{self, StoreError};
-use crate::perf::verdict::{self, Judgement, Policy, Run, Trap, Verdict};
+use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
+use crate::workflow::problem::visible;
 
 const STATS: &str = "perf/locust_stats.csv";
 /// Fewer samples of an own measurement say nothing.
@@ -173,23 +174,29 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
         update: update.as_ref(),
         measured: facts,
     };
-    context.ui.perf_check(&report)?;
+    let shown = context.ui.perf_check(&report).map_err(CliError::from);
     let written = reports.write(&report, plan.policy.strict, context);
-    match judgement.verdict {
+    let troubles = [failure.map(CliError::from), shown.err(), written.err()];
+    // Whoever reads no further gets the verdict all the same, by the exit code.
+    let troubles = troubles.into_iter().flatten().filter(|error| error.exit != Exit::Success);
+    end(judgement.verdict, troubles, context)
+}
+
+/// The exit for a verdict, and for what could not be written.
+fn end(
+    verdict: Verdict,
+    mut troubles: impl Iterator<Item = CliError>,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    if verdict == Verdict::Fail {
         // What got slower matters more than what could not be written.
-        Verdict::Fail => {
-            if let Err(error) = written {
-                context.ui.error(&error.message, error.hint.as_deref());
-            }
-            Ok(Exit::Failed)
-        }
-        verdict => {
-            if let Some(error) = failure {
-                return Err(error.into());
-            }
-            written?;
-            Ok(if verdict == Verdict::Pass { Exit::Success } else { Exit::Inconclusive })
-        }
+        troubles.for_each(|error| context.ui.error(&error.message, error.hint.as_deref()));
+        return Ok(Exit::Failed);
+    }
+    match troubles.next() {
+        Some(error) => Err(error),
+        None if verdict == Verdict::Pass => Ok(Exit::Success),
+        None => Ok(Exit::Inconclusive),
     }
 }
 
@@ -238,7 +245,7 @@ impl Plan {
         circumstances: &Circumstances,
         context: &Context,
     ) -> Result<Option<Changes>, StoreError> {
-        judgement.warnings.clear();
+        judgement.warnings.retain(|warning| warning != NOTHING_JUDGED);
         if judgement.verdict != Verdict::Pass {
             context.ui.warning("the baseline stays as it is: the run cannot be relied on");
             return Ok(None);
@@ -255,7 +262,8 @@ impl Plan {
 /// What a load tool measured of the endpoints that were asked for.
 fn read_stats(path: &Path, asked: &[String]) -> Result<Run, CliError> {
     let refuse = |why: &str| {
-        CliError::new(Exit::Usage, format!("cannot use the stats {}: {why}", path.display()))
+        let why = visible(&format!("cannot use the stats {}: {why}", path.display()));
+        CliError::new(Exit::Usage, why)
     };
     let bytes = read_bytes(path, sources::BYTES_MAX).map_err(|error| {
         refuse(&error.to_string())
@@ -298,13 +306,13 @@ fn read_bytes(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let exit = if error.is_environment() { Exit::Environment } else { Exit::Usage };
-        Self::new(exit, error.to_string()).with_hint(error.hint())
+        Self::new(exit, visible(&error.to_string())).with_hint(error.hint())
     }
 }
 
 impl From<Trap> for CliError {
     fn from(trap: Trap) -> Self {
-        Self::new(Exit::Usage, trap.to_string()).with_hint(trap.hint())
+        Self::new(Exit::Usage, visible(&trap.to_string())).with_hint(trap.hint())
     }
 }
 

@@ -120,7 +120,11 @@ impl Baseline {
                 _ => _ = extra.insert(key, value(&raw)?),
             }
         }
-        check_version(version.as_ref())?;
+        check_version(version.as_ref()).map_err(|error| BaselineError {
+            outdated: error.outdated
+                && (is_map(endpoints.as_deref()) || extra.values().all(is_figures)),
+            ..error
+        })?;
         let endpoints = endpoints.ok_or_else(|| BaselineError::new("it has no `endpoints`"))?;
         let members: Members<Box<RawValue>> = serde_json::from_str(endpoints.get())
             .map_err(|_| BaselineError::new("`endpoints` is no map from endpoints to figures"))?;
@@ -274,6 +278,19 @@ fn check_version(version: Option<&Value>) -> Result<(), BaselineError> {
     }
 }
 
+/// Whether there is nothing but numbers: what else may be in it, an update must not lose.
+fn is_figures(value: &Value) -> bool {
+    match value {
+        Value::Number(_) => true,
+        Value::Object(members) => members.values().all(is_figures),
+        _ => false,
+    }
+}
+
+fn is_map(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get().starts_with('{'))
+}
+
 fn value(raw: &RawValue) -> Result<Value, BaselineError> {
     serde_json::from_str(raw.get()).map_err(|error| BaselineError::new(error.to_string()))
 }
@@ -388,6 +405,18 @@ mod tests {
             let error = Baseline::parse(text).unwrap_err();
             assert!(error.to_string().contains(told), "{text}: {error}");
             assert!(!error.is_outdated(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_a_baseline_is_not_outdated() {
+        for text in [
+            r#"{"compilerOptions": {"strict": true}}"#,
+            r#"{"version": 1, "disable_existing_loggers": false}"#,
+            r#"{"name": "x", "endpoints": ["GET /x"]}"#,
+        ] {
+            let error = Baseline::parse(text).unwrap_err();
+            assert!(!error.is_outdated() && error.to_string().contains("version"), "{error}");
         }
     }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::verdict::{Comparison, Judged, Judgement, Outcome};
+use crate::workflow::problem::visible;
 
 const NAME: &str = "wfx.perf";
+const NEW: &str = "the baseline does not have it";
 
 /// A case for each endpoint and metric; what could not be judged is skipped.
 ///
@@ -26,7 +28,7 @@ pub fn render(judgement: &Judgement, strict: bool) -> Result<String, SerializeEr
             cases.push(case);
         }
         if judged.outcome == Outcome::Errors {
-            let why = judged.reasons.first().cloned().unwrap_or_default();
+            let why = judged.reasons.first().map_or("", String::as_str);
             let status = failed(NonSuccessKind::Failure, "errors", why);
             cases.push(case(&format!("{endpoint} errors"), status));
         }
@@ -40,7 +42,7 @@ pub fn render(judgement: &Judgement, strict: bool) -> Result<String, SerializeEr
 /// # Errors
 /// When it cannot be written as XML.
 pub fn trouble(why: &str) -> Result<String, SerializeError> {
-    let status = failed(NonSuccessKind::Error, "error", why.to_owned());
+    let status = failed(NonSuccessKind::Error, "error", why);
     document(vec![case("perf-check", status)])
 }
 
@@ -53,42 +55,50 @@ fn status(
     if comparison.is_regression() {
         let metric = comparison.metric.to_string();
         let reason = judged.reasons.iter().find(|reason| reason.starts_with(&metric));
-        return failed(NonSuccessKind::Failure, "regression", reason.cloned().unwrap_or_default());
+        let reason = reason.map_or("", String::as_str);
+        return failed(NonSuccessKind::Failure, "regression", reason);
     }
     if strict && judged.is_unknown() {
-        let why = "the baseline does not have it".to_owned();
-        return failed(NonSuccessKind::Failure, "new", why);
+        return failed(NonSuccessKind::Failure, "new", NEW);
     }
     if comparison.observed.is_none() {
-        return skipped("inconclusive", "no request ended as it should".to_owned());
+        return skipped("inconclusive", "no request ended as it should");
     }
     if judged.outcome == Outcome::Inconclusive || !judgement.doubts.is_empty() {
-        let reasons = judgement.doubts.iter().chain(&judged.reasons);
-        return skipped("inconclusive", reasons.cloned().collect::<Vec<_>>().join("; "));
+        let reasons = judgement.doubts.iter().chain(&judged.reasons).map(String::as_str);
+        return skipped("inconclusive", &reasons.collect::<Vec<_>>().join("; "));
     }
     if comparison.baseline.is_none() {
-        return skipped("new", "the baseline does not have it".to_owned());
+        return skipped("new", NEW);
     }
     TestCaseStatus::success()
 }
 
-fn failed(kind: NonSuccessKind, ty: &str, message: String) -> TestCaseStatus {
+fn failed(kind: NonSuccessKind, ty: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
+    let message = of_xml(message);
     // Some readers show the attribute, others the body.
     status.set_type(ty).set_description(message.clone()).set_message(message);
     status
 }
 
-fn skipped(ty: &str, message: String) -> TestCaseStatus {
+fn skipped(ty: &str, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
+    let message = of_xml(message);
     status.set_type(ty).set_description(message.clone()).set_message(message);
     status
 }
 
 fn case(name: &str, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(name, status);
+    let mut case = TestCase::new(of_xml(&visible(name)), status);
     case.set_classname(NAME);
     case
+}
+
+/// Text without the two characters that XML has not, and that are not taken out on the
+/// way like those of control.
+fn of_xml(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }
 
 fn document(cases: Vec<TestCase>) -> Result<String, SerializeError> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::baseline::Changes;
 use super::stats::Latency;
 use super::verdict::{Comparison, Judged, Judgement, Metric, Outcome, Verdict};
+use crate::workflow::problem::visible;
 
 const NANOS_PER_MS: f64 = 1_000_000.0;
 
@@ -192,10 +193,21 @@ pub fn sight(judgement: &Judgement) -> Option<String> {
     Some(format!("the smallest regression this gate was sure to catch: {}", seen.join(", ")))
 }
 
-/// Text as code, whatever it holds.
+/// Text as code in a table, whatever it holds.
 fn code(text: &str) -> String {
-    let text = text.replace('|', "\\|").replace(['\r', '\n'], " ");
-    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+    let text = visible(text);
+    if !text.is_empty() && text.trim() == text && !text.contains(['`', '\\']) {
+        return format!("`{}`", text.replace('|', "\\|"));
+    }
+    let mut code = String::from("<code>");
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            let _ = write!(code, "&#{};", u32::from(c));
+        } else {
+            code.push(c);
+        }
+    }
+    code + "</code>"
 }
 
 /// Text that is nothing but text to Markdown.
@@ -203,13 +215,34 @@ fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' | '#' => {
+            '\\' | '`' | '*' | '_' | '~' | '&' | '<' | '>' | '[' | ']' | '|' | '#' => {
                 plain.push('\\');
                 plain.push(c);
             }
+            // A formula begins with it, escaped or not.
+            '$' => plain += "&#36;",
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_nothing_but_text_to_markdown() {
+        assert_eq!(code("GET /x|y?a=<b>&$c"), "`GET /x\\|y?a=<b>&$c`");
+        for (hostile, shown) in [
+            ("a`b", "<code>a&#96;b</code>"),
+            ("a\\|b", "<code>a&#92;&#124;b</code>"),
+            ("a\n|b", "<code>a&#92;n&#124;b</code>"),
+            (" a", "<code> a</code>"),
+        ] {
+            assert_eq!(code(hostile), shown, "{hostile:?}");
+        }
+        assert_eq!(plain("a_b\n~~c~~ &lt; $d$"), "a\\_b \\~\\~c\\~\\~ \\&lt; &#36;d&#36;");
+    }
 }

@@ -103,7 +103,9 @@ pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result
     let cannot = |error| StoreError::Write { path: path.to_owned(), error };
     // The file that a link leads to is replaced, not the link.
     let file = match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            path.to_owned()
+        }
         found => found.map_err(cannot)?,
     };
     let folder = folder_of(&file);
@@ -113,7 +115,10 @@ pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result
     let (mut baseline, _) = read_to_update(&file)?;
     let changed = change(&mut baseline);
     let text = baseline.render().map_err(|error| cannot(error.into()))?;
-    replace(&file, &text).map_err(cannot)?;
+    // One name for whoever holds the lock: what a killed update left is overwritten.
+    let temporary = beside(&file, ".tmp").map_err(cannot)?;
+    remove(&temporary).map_err(cannot)?;
+    replace(&file, &temporary, &text).map_err(cannot)?;
     lock.sync_all().map_err(cannot)?;
     Ok(changed)
 }
@@ -137,23 +142,41 @@ fn folder_of(file: &Path) -> PathBuf {
     }
 }
 
-/// One name for whoever holds the lock: what a killed update left is overwritten.
-fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+/// A hidden name in the folder of `file`.
+///
+/// # Errors
+/// When `file` has no name.
+pub fn beside(file: &Path, ending: &str) -> io::Result<PathBuf> {
     let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(".tmp");
-    let temporary = file.with_file_name(hidden);
-    let written = write_durably(&temporary, file, text);
+    hidden.push(file.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    hidden.push(ending);
+    Ok(file.with_file_name(hidden))
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Replaces a file as a whole: the text is written to `temporary`, which nobody has, made
+/// durable, and takes the file's name.
+///
+/// # Errors
+/// When something cannot be written; the file is then as it was.
+pub fn replace(file: &Path, temporary: &Path, text: &str) -> io::Result<()> {
+    // A link that someone put there is not followed.
+    let new = File::create_new(temporary)?;
+    let written = write_durably(new, temporary, file, text);
     if written.is_err() {
-        // What failed may have failed before there was one.
-        let _ = fs::remove_file(&temporary);
+        // It has its error to tell.
+        let _ = fs::remove_file(temporary);
     }
     written
 }
 
-fn write_durably(temporary: &Path, file: &Path, text: &str) -> io::Result<()> {
-    let mut new = File::create(temporary)?;
+fn write_durably(mut new: File, temporary: &Path, file: &Path, text: &str) -> io::Result<()> {
     if let Ok(metadata) = fs::metadata(file) {
         new.set_permissions(metadata.permissions())?;
     }

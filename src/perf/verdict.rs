@@ -4,6 +4,8 @@
 //! makes a comparison worthless is a [`Trap`] and no verdict: a gate that silently
 //! compares nothing would let everything pass.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::baseline::{Baseline, Circumstances, Entry};
@@ -12,6 +14,8 @@ use super::stats::Latency;
 
 /// How many endpoints an error names.
 const NAMED_MAX: usize = 10;
+/// The warning that there was nothing to compare with.
+pub const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
 
 /// What was measured, by whomever.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -374,14 +378,14 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     let mut warnings = warnings(&run, baseline, policy);
     let (tracked, others): (Vec<_>, Vec<_>) =
         run.endpoints.into_iter().partition(|observed| policy.filter.matches(&observed.endpoint));
-    let observed = |endpoint: &str| tracked.iter().any(|observed| observed.endpoint == endpoint);
+    let observed: BTreeSet<_> = tracked.iter().map(|observed| observed.endpoint.as_str()).collect();
+    let asked: BTreeSet<_> = policy.asked.iter().map(String::as_str).collect();
     let expected = |endpoint: &str| {
-        policy.filter.matches(endpoint)
-            && (policy.asked.is_empty() || policy.asked.iter().any(|asked| asked == endpoint))
+        policy.filter.matches(endpoint) && (asked.is_empty() || asked.contains(endpoint))
     };
     let unobserved: Vec<_> = baseline
         .iter()
-        .filter(|(endpoint, _)| expected(endpoint) && !observed(endpoint))
+        .filter(|(endpoint, _)| expected(endpoint) && !observed.contains(endpoint))
         .map(|(endpoint, _)| endpoint.to_owned())
         .collect();
     if !unobserved.is_empty() {
@@ -395,7 +399,7 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
         })
         .collect::<Result<Vec<_>, _>>()?;
     if endpoints.iter().all(|judged| judged.outcome == Outcome::New) {
-        warnings.push("no endpoint has a baseline: nothing was judged".to_owned());
+        warnings.push(NOTHING_JUDGED.to_owned());
     }
     Ok(Judgement {
         verdict: overall(&endpoints, &run.doubts, policy),

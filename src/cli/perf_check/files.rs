@@ -9,6 +9,7 @@ use crate::cli::{CliError, Context};
 use crate::exit::Exit;
 use crate::perf::junit;
 use crate::perf::report::{self, Report};
+use crate::perf::store;
 use crate::perf::verdict::Verdict;
 
 const JUNIT: &str = "perf/performance_junit.xml";
@@ -103,9 +104,28 @@ impl Reports {
     }
 }
 
+/// Replaces a report as a whole, so that none is ever half of one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
+    use io::ErrorKind as Kind;
     make_folder(path)?;
-    fs::write(path, text)
+    // Links, devices and pipes are written through.
+    if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(path, text);
+    }
+    let temporary = store::beside(path, &format!(".{}.tmp", std::process::id()))?;
+    match store::replace(path, &temporary, text) {
+        // A file may be open to wfx where its folder is not, be mounted itself, or have a
+        // name as long as can be.
+        Err(error) => match error.kind() {
+            Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::ResourceBusy
+            | Kind::InvalidFilename
+            | Kind::AlreadyExists => fs::write(path, text),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
+    }
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

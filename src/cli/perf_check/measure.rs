@@ -1,5 +1,6 @@
 //! What is to be measured: flags over a scenario over defaults.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Args;
@@ -81,24 +82,31 @@ pub(super) fn plan(args: &Args, policy: &Policy) -> Result<Option<Plan>, CliErro
         return Err(usage("there is nothing to measure".to_owned())
             .with_hint("name endpoints: --endpoint 'GET /x', or --scenario FILE"));
     }
-    for text in &load.header {
-        let (name, value) =
-            header(text).map_err(|why| usage(format!("`{text}` is no header: {why}")))?;
-        for endpoint in &mut endpoints {
-            endpoint.headers.push((name.clone(), value.clone()));
-        }
-    }
+    let headers = load
+        .header
+        .iter()
+        .map(|text| header(text).map_err(|why| usage(format!("`{text}` is no header: {why}"))));
+    let headers = headers.collect::<Result<Vec<_>, _>>()?;
+    endpoints.iter_mut().for_each(|endpoint| endpoint.beat(&headers));
     let names: Vec<_> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
+        return Err(usage(format!("`{twice}` is to be measured twice"))
+            .with_hint("name it once; a scenario gives endpoints a `weight`"));
+    }
     verdict::check_filter(&policy.filter, &names, "endpoints to measure")?;
     let duration = load.duration.map(Period::duration).or(scenario.duration);
     let duration = duration.unwrap_or(DURATION_DEFAULT);
     if duration.is_zero() {
         return Err(usage("a measurement of no duration measures nothing".to_owned()));
     }
+    if load.timeout.duration().is_zero() {
+        return Err(usage("within --timeout 0 no answer comes".to_owned()));
+    }
     let warmup = load.warmup.map(Period::duration).or(scenario.warmup);
     let pace = match load.closed {
         Some(connections) => Pace::Closed(connections),
-        None => Pace::Rate(load.rate.or(scenario.rate).unwrap_or(RATE_DEFAULT)),
+        None => Pace::Rate(rate_of_one(load.rate.or(scenario.rate), &endpoints)?),
     };
     let tolerance = policy.tolerance_median.min(policy.tolerance_p95);
     let late = Latency::from_nanos(tolerance.as_nanos() / LATE_SHARE);
@@ -112,6 +120,17 @@ pub(super) fn plan(args: &Args, policy: &Policy) -> Result<Option<Plan>, CliErro
         timeout: load.timeout.duration(),
         late_max: late.max(LATE_MIN),
     }))
+}
+
+/// The rate of an endpoint of weight 1, once it is sure that all together are not too many.
+fn rate_of_one(asked: Option<f64>, endpoints: &[Endpoint]) -> Result<f64, CliError> {
+    let of_one = asked.unwrap_or(RATE_DEFAULT);
+    let of_all = of_one * endpoints.iter().map(|endpoint| endpoint.weight).sum::<f64>();
+    if of_all > RATE_MAX {
+        return Err(usage(format!("all endpoints together are {of_all} requests/s"))
+            .with_hint(format!("a lower rate or weights: at most {RATE_MAX} are possible")));
+    }
+    Ok(of_one)
 }
 
 /// Refuses flags that a file of another tool has no use for.

@@ -149,7 +149,11 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
     let tally = Arc::new(Tally::new());
     let work = Arc::new(Work {
         endpoints: plan.endpoints.clone(),
-        requests: plan.endpoints.iter().map(|endpoint| request(&plan.target, endpoint)).collect(),
+        requests: plan
+            .endpoints
+            .iter()
+            .map(|endpoint| request(&plan.target, endpoint))
+            .collect::<Result<_, _>>()?,
         route,
         tally: Arc::clone(&tally),
         timeout: plan.timeout,
@@ -157,13 +161,15 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
         duration: plan.duration,
         grace: Duration::from_nanos(plan.late_max.as_nanos()),
     });
-    let (ready, readiness) = mpsc::channel();
     let (done, doing) = mpsc::channel();
+    let mut readiness = Vec::new();
     let mut starts = Vec::new();
     let mut threads = Vec::new();
     for share in plan.shares() {
         let (start, begin) = tokio::sync::oneshot::channel();
-        let (work, ready, done) = (Arc::clone(&work), ready.clone(), done.clone());
+        let (work, done) = (Arc::clone(&work), done.clone());
+        let (ready, is_ready) = mpsc::channel();
+        readiness.push(is_ready);
         starts.push(start);
         let thread = thread::Builder::new().name("wfx-load".to_owned());
         threads.push(thread.spawn(move || {
@@ -173,10 +179,11 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
             kept
         })?);
     }
-    drop((ready, done));
-    let mut openings = Vec::new();
-    for _ in &threads {
-        openings.extend(readiness.recv().ok());
+    drop(done);
+    let openings: Vec<_> = readiness.iter().filter_map(|ready| ready.recv().ok()).collect();
+    if openings.len() < threads.len() {
+        // One ended before it had anything to tell but its error: nobody begins.
+        starts.clear();
     }
     if let Some(error) = openings.into_iter().find_map(Result::err) {
         let url = plan.target.url().to_owned();
@@ -273,11 +280,14 @@ fn run_share(
     Ok(worker.into_kept())
 }
 
-fn request(target: &Target, endpoint: &Endpoint) -> Request<Full<Bytes>> {
+fn request(target: &Target, endpoint: &Endpoint) -> Result<Request<Full<Bytes>>, LoadError> {
     let mut request = Request::new(Full::new(Bytes::from(endpoint.body.clone())));
     *request.method_mut() = endpoint.method.clone();
     let path = format!("{}{}", target.prefix, endpoint.path);
-    *request.uri_mut() = path.parse().unwrap_or_default();
+    *request.uri_mut() = path.parse().map_err(|error| LoadError::Target {
+        url: target.url().to_owned(),
+        why: format!("it and the path of an endpoint are no URL: {error}"),
+    })?;
     let headers = request.headers_mut();
     if let Ok(host) = HeaderValue::from_str(&target.authority) {
         headers.insert(HOST, host);
@@ -290,7 +300,7 @@ fn request(target: &Target, endpoint: &Endpoint) -> Request<Full<Bytes>> {
     for (name, value) in &endpoint.headers {
         headers.append(name, value.clone());
     }
-    request
+    Ok(request)
 }
 
 fn snapshot(plan: &Plan, tally: &Tally, begin: Instant) -> Snapshot {

@@ -14,6 +14,8 @@ const SHAPE_BINS: usize = 16;
 const RATE_SHARE_MIN: f64 = 0.98;
 /// The most kinds of errors that are told apart for an endpoint.
 const KINDS_MAX: usize = 32;
+/// So many samples are moved at a time.
+const CHUNK: usize = 32_768;
 
 /// What is kept of one endpoint: 8 bytes for each latency.
 #[derive(Debug, Clone, Default)]
@@ -58,18 +60,10 @@ impl Kept {
 
     /// Takes what another thread kept.
     pub(super) fn merge(&mut self, other: Self) {
-        if self.lateness.is_empty() {
-            self.lateness = other.lateness;
-        } else {
-            self.lateness.extend(other.lateness);
-        }
+        append(&mut self.lateness, other.lateness);
         self.in_time += other.in_time;
         for (own, other) in self.endpoints.iter_mut().zip(other.endpoints) {
-            if own.latencies.is_empty() {
-                own.latencies = other.latencies;
-            } else {
-                own.latencies.extend(other.latencies);
-            }
+            append(&mut own.latencies, other.latencies);
             for (kind, count) in other.errors {
                 *own.errors.entry(kind).or_default() += count;
             }
@@ -90,6 +84,22 @@ impl Kept {
             late_median: at(50),
             late_p99: at(99),
         }
+    }
+}
+
+/// Moves `from` to the end of `to`, in no order, chunk by chunk: `from` gives back what
+/// `to` takes, so that both together hardly ever need more than what they hold.
+fn append<T: Copy>(to: &mut Vec<T>, mut from: Vec<T>) {
+    if to.is_empty() {
+        *to = from;
+        return;
+    }
+    while !from.is_empty() {
+        let rest = from.len().saturating_sub(CHUNK);
+        to.reserve_exact(from.len() - rest);
+        to.extend_from_slice(&from[rest..]);
+        from.truncate(rest);
+        from.shrink_to_fit();
     }
 }
 
@@ -273,6 +283,19 @@ mod tests {
         assert_eq!(observed.rate, Some(52.0));
         let none = endpoints.next().unwrap().observed("GET /b".to_owned(), SECOND);
         assert_eq!((none.median, none.samples), (Reading::Absent, Some(0)));
+    }
+
+    #[test]
+    fn what_threads_kept_is_merged_whole_and_without_slack() {
+        const OWN: usize = 1_000;
+        let all: Vec<u64> = (0..2 * CHUNK as u64 + 3).collect();
+        let mut own = all[..OWN].to_vec();
+        append(&mut own, all[OWN..].to_vec());
+        assert_eq!(own.capacity(), all.len());
+        own.sort_unstable();
+        assert_eq!(own, all);
+        append(&mut own, Vec::new());
+        assert_eq!(own, all);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Endpoint {
     pub path: String,
     /// How often it is requested, against the others.
     pub weight: f64,
-    /// Its own headers, after those of all.
+    /// What is sent of headers: its own, and those of all that it does not have itself.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What is sent.
     pub body: Vec<u8>,
@@ -83,6 +83,12 @@ impl Endpoint {
             body: Vec::new(),
             expect: Vec::new(),
         })
+    }
+
+    /// Takes these headers for those of the same names.
+    pub fn beat(&mut self, headers: &[(HeaderName, HeaderValue)]) {
+        self.headers.retain(|(name, _)| headers.iter().all(|(other, _)| other != name));
+        self.headers.extend_from_slice(headers);
     }
 
     /// Whether an answer of this status is as it should be.
@@ -197,7 +203,7 @@ impl Problems {
         let weight = self.number(&format!("{at}/weight"), fields.get("weight"), RATE_MAX);
         endpoint.weight = weight.unwrap_or(1.0);
         endpoint.headers = shared.to_vec();
-        endpoint.headers.extend(self.headers(&format!("{at}/headers"), fields.get("headers")));
+        endpoint.beat(&self.headers(&format!("{at}/headers"), fields.get("headers")));
         endpoint.expect = self.statuses(&format!("{at}/expect"), fields.get("expect"));
         match fields.get("body") {
             None => {}
@@ -335,6 +341,23 @@ mod tests {
         assert_eq!((put.body.as_slice(), put.headers.len()), (&b"a=b"[..], 1));
         assert!(get.expects(StatusCode::NO_CONTENT) && !get.expects(StatusCode::FOUND));
         assert!(put.expects(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn headers_of_an_endpoint_beat_those_of_all() {
+        let mut scenario = Scenario::read(&json!({
+            "headers": {"Accept": "text/plain", "X-A": "a"},
+            "endpoints": [{"endpoint": "GET /", "headers": {"accept": "application/json"}}],
+        }))
+        .unwrap();
+        let told = |endpoint: &Endpoint| -> Vec<String> {
+            let headers = endpoint.headers.iter();
+            headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+        };
+        let endpoint = &mut scenario.endpoints[0];
+        assert_eq!(told(endpoint), ["x-a: a", "accept: application/json"]);
+        endpoint.beat(&[header("X-A: b").unwrap(), header("X-A: c").unwrap()]);
+        assert_eq!(told(endpoint), ["accept: application/json", "x-a: b", "x-a: c"]);
     }
 
     #[test]

@@ -84,7 +84,9 @@ impl Worker {
     /// Opens connections before any is needed.
     pub(super) async fn open(&self, count: usize) -> io::Result<()> {
         for opened in 0..count.min(self.connections_max) {
-            match self.work.route.connect(&self.work.tally).await {
+            let opening = self.work.route.connect(&self.work.tally);
+            let opened_in_time = tokio::time::timeout(self.work.timeout, opening).await;
+            match opened_in_time.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(sender) => {
                     self.idle.borrow_mut().push_back(sender);
                     self.open.set(self.open.get() + 1);
@@ -223,17 +225,8 @@ impl Worker {
             let in_time = end.is_none_or(|end| now <= end);
             self.kept.borrow_mut().sent(now.saturating_duration_since(job.due), in_time);
         }
-        let limit = tokio::time::Instant::from_std(job.due + self.work.timeout);
-        let exchange = self.exchange(sender, job.endpoint);
-        let ended = match tokio::time::timeout_at(limit, exchange).await {
-            Ok(ended) => ended,
-            Err(_) => Err("timed out".to_owned()),
-        };
+        let ended = self.attempt(sender, job).await;
         let latency = clock::monotonic().saturating_duration_since(job.due);
-        if ended.is_err() {
-            // What may still come over it would be taken for the next answer.
-            *sender = None;
-        }
         if !job.measured {
             return;
         }
@@ -246,6 +239,26 @@ impl Worker {
             Ok(status) => self.fail(job, format!("status {}", status.as_u16())),
             Err(kind) => self.fail(job, kind),
         }
+    }
+
+    /// The status of the answer, if it came in time.
+    async fn attempt(&self, sender: &mut Option<Sender>, job: Job) -> Result<StatusCode, String> {
+        let late = || Err("timed out".to_owned());
+        let limit = job.due + self.work.timeout;
+        if clock::monotonic() >= limit {
+            // It waited for so long: a target that cannot keep up is not asked for nothing.
+            // Many more may have, which are not to keep the thread from sending.
+            tokio::task::yield_now().await;
+            return late();
+        }
+        let exchange = self.exchange(sender, job.endpoint);
+        let ended = tokio::time::timeout_at(limit.into(), exchange).await;
+        let ended = ended.unwrap_or_else(|_| late());
+        if ended.is_err() {
+            // What may still come over it would be taken for the next answer.
+            *sender = None;
+        }
+        ended
     }
 
     fn fail(&self, job: Job, kind: String) {

@@ -9,19 +9,24 @@ use serde_json::{Map, Value};
 
 use super::super::verdict::{Observed, Rounding, Run, Source};
 use super::SourceError;
-use super::json::{latency, named};
+use super::json::{count, latency, named};
 
 type Metrics = Map<String, Value>;
 
 const DURATION: &str = "http_req_duration";
 
 pub(super) fn read(metrics: &Metrics, endpoint: Option<&str>) -> Result<Run, SourceError> {
-    let mut endpoints = Vec::new();
+    let mut endpoints: Vec<Observed> = Vec::new();
     for metric in metrics.keys() {
         let tags = metric.strip_prefix(DURATION).unwrap_or_default();
-        if let Some(endpoint) = endpoint_of(tags) {
-            endpoints.push(observed(metrics, tags, endpoint));
+        let Some(endpoint) = endpoint_of(tags) else { continue };
+        if endpoints.iter().any(|other| other.endpoint == endpoint) {
+            return Err(SourceError::new(
+                format!("`{endpoint}` stands there twice, the second time as `{metric}`"),
+                "let thresholds name each endpoint once, by `name` or `url`, and `method`",
+            ));
         }
+        endpoints.push(observed(metrics, tags, endpoint)?);
     }
     if endpoints.is_empty() {
         if !metrics.contains_key(DURATION) {
@@ -30,7 +35,7 @@ pub(super) fn read(metrics: &Metrics, endpoint: Option<&str>) -> Result<Run, Sou
                 "let the script make requests with k6/http",
             ));
         }
-        endpoints.push(observed(metrics, "", named(endpoint, "k6's summary")?));
+        endpoints.push(observed(metrics, "", named(endpoint, "k6's summary")?)?);
     }
     let dropped = values(metrics, "dropped_iterations")
         .and_then(|values| values.get("count")?.as_u64())
@@ -54,28 +59,31 @@ pub(super) fn read(metrics: &Metrics, endpoint: Option<&str>) -> Result<Run, Sou
     })
 }
 
-fn observed(metrics: &Metrics, tags: &str, endpoint: String) -> Observed {
+fn observed(metrics: &Metrics, tags: &str, endpoint: String) -> Result<Observed, SourceError> {
     let empty = Map::new();
     let duration = values(metrics, &format!("{DURATION}{tags}")).unwrap_or(&empty);
     let reqs = values(metrics, &format!("http_reqs{tags}"));
     // Where k6 does not tell an endpoint's failures, any endpoint may have had them.
     let failed = values(metrics, &format!("http_req_failed{tags}"))
         .or_else(|| values(metrics, "http_req_failed"));
-    let failed = |key: &str| failed.and_then(|f| f.get(key)?.as_u64()).unwrap_or_default();
+    let failed = |key: &str| failed.map_or(Ok(None), |failed| count(failed, key));
     // The metric is "failed": a pass is a request that failed.
-    let (errors, good) = (failed("passes"), failed("fails"));
-    let counted = reqs.and_then(|reqs| reqs.get("count")?.as_u64());
-    Observed {
+    let errors = failed("passes")?.unwrap_or_default();
+    let good = failed("fails")?.unwrap_or_default();
+    let counted = reqs.map_or(Ok(None), |reqs| count(reqs, "count"))?;
+    // k6 writes zeroes for an endpoint that got no request.
+    let none = duration.get("max").and_then(Value::as_f64) == Some(0.0);
+    Ok(Observed {
         endpoint,
         median: latency(duration, "med", 1.0),
         p95: latency(duration, "p(95)", 1.0),
-        samples: duration.get("count").and_then(Value::as_u64).or(counted),
+        samples: if none { Some(0) } else { count(duration, "count")?.or(counted) },
         requests: errors + good,
         errors,
         error_kinds: Vec::new(),
         rate: reqs.and_then(|reqs| reqs.get("rate")?.as_f64()),
         shape: Vec::new(),
-    }
+    })
 }
 
 /// The figures of a metric, in either shape.

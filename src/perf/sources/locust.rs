@@ -13,6 +13,8 @@
 //! (`StatsEntry._log_response_time`), and its users wait for an answer before they send
 //! the next request.
 
+use std::collections::BTreeSet;
+
 use csv::StringRecord;
 
 use super::super::verdict::{Observed, Reading, Rounding, Run, Source};
@@ -36,6 +38,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Run, SourceError> {
     let header = reader.headers().map_err(|error| damaged(&error))?.clone();
     let columns = Columns::find(&header)?;
     let mut endpoints: Vec<Observed> = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut is_whole = false;
     for record in reader.records() {
         let record = record.map_err(|error| damaged(&error))?;
@@ -44,7 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Run, SourceError> {
             continue;
         }
         let observed = columns.observed(&record)?;
-        if endpoints.iter().any(|other| other.endpoint == observed.endpoint) {
+        if !seen.insert(observed.endpoint.clone()) {
             return Err(SourceError::new(
                 format!("line {}: `{}` stands there twice", line(&record), observed.endpoint),
                 "give the file of one run",

@@ -50,11 +50,24 @@ impl SourceError {
 /// When it is of no known tool, damaged, or says what cannot be relied on.
 pub fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let hint = "write it as UTF-8, which `>` of PowerShell 5 does not";
+        return Err(SourceError::new("it is UTF-16", hint));
+    }
+    let mut run = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         None => Err(SourceError::new("it is empty", "let the load tool finish, or measure again")),
         Some(b'{' | b'[') => json::read(bytes, endpoint),
         Some(_) => locust::read(bytes),
+    }?;
+    // Tools write 0 for the median of nothing, which would be faster than any baseline.
+    for observed in run.endpoints.iter_mut().filter(|observed| observed.samples == Some(0)) {
+        for reading in [&mut observed.median, &mut observed.p95] {
+            if let Reading::Value(value) = reading {
+                *reading = Reading::Bad(format!("{value}, of no request"));
+            }
+        }
     }
+    Ok(run)
 }
 
 /// A number of milliseconds as text.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::super::verdict::{Observed, Rounding, Run, Source};
 use super::SourceError;
-use super::json::{latency, named};
+use super::json::{count, latency, named};
 
 const MS_PER_SECOND: f64 = 1_000.0;
 const CUT_OFF: &str = "aborted due to deadline";
@@ -18,14 +18,14 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
     let empty = Map::new();
     let part = |key: &str| document.get(key).and_then(Value::as_object).unwrap_or(&empty);
     let percentiles = part("latencyPercentiles");
-    let answered = counts(part("statusCodeDistribution"));
+    let answered = counts(part("statusCodeDistribution"))?;
     let samples = answered.iter().map(|(_, count)| count).sum::<u64>();
     let mut error_kinds: Vec<(String, u64)> = answered
         .into_iter()
         .filter(|(status, _)| status.starts_with(['4', '5']))
         .map(|(status, count)| (format!("status {status}"), count))
         .collect();
-    let unanswered = counts(part("errorDistribution"));
+    let unanswered = counts(part("errorDistribution"))?;
     let unanswered: Vec<_> = unanswered.into_iter().filter(|(kind, _)| kind != CUT_OFF).collect();
     let lost = unanswered.iter().map(|(_, count)| count).sum::<u64>();
     error_kinds.extend(unanswered);
@@ -58,6 +58,6 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
     })
 }
 
-fn counts(of: &Map<String, Value>) -> Vec<(String, u64)> {
-    of.iter().filter_map(|(kind, count)| Some((kind.clone(), count.as_u64()?))).collect()
+fn counts(of: &Map<String, Value>) -> Result<Vec<(String, u64)>, SourceError> {
+    of.keys().map(|kind| Ok((kind.clone(), count(of, kind)?.unwrap_or_default()))).collect()
 }

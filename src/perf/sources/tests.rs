@@ -147,6 +147,40 @@ fn both_shapes_of_a_k6_summary_are_read() {
 }
 
 #[test]
+fn the_median_of_nothing_is_none() {
+    let locust = "Type,Name,Request Count,Median Response Time,95%\nGET,/a,0,0,0\n";
+    let k6 = r#"{"metrics": {"http_req_duration{name:GET /a}":
+        {"avg": 0, "min": 0, "med": 0, "max": 0, "p(90)": 0, "p(95)": 0}}}"#;
+    let oha = r#"{"summary": {}, "latencyPercentiles": {"p50": 0, "p95": 0}}"#;
+    for text in [locust, k6, oha] {
+        let run = taken(text, Some("GET /a"));
+        let nothing = Reading::Bad("0.000 ms, of no request".to_owned());
+        let observed = &run.endpoints[0];
+        assert_eq!((&observed.median, &observed.p95), (&nothing, &nothing), "{text}");
+    }
+    // So fast that it is 0 is no such case.
+    let fast = "Type,Name,Request Count,Median Response Time,95%\nGET,/a,1,0,0\n";
+    assert_eq!(taken(fast, None).endpoints[0].median, ms(0.0));
+}
+
+#[test]
+fn what_cannot_be_told_apart_or_counted_is_refused() {
+    let twice = r#"{"metrics": {
+        "http_req_duration{name:GET /x,status:200}": {"med": 1, "p(95)": 2},
+        "http_req_duration{name:GET /x,status:500}": {"med": 3, "p(95)": 4}}}"#;
+    assert!(refused(twice, "`GET /x` stands there twice").hint().contains("once"));
+    let k6 = |what: &str| {
+        format!(r#"{{"metrics": {{"http_req_duration{{name:/x}}": {{"med": 1}}, {what}}}}}"#)
+    };
+    refused(&k6(r#""http_req_failed": {"passes": "3"}"#), "`passes` is \"3\"");
+    refused(&k6(r#""http_reqs{name:/x}": {"count": -1}"#), "`count` is -1");
+    let oha = OHA.replace("\"200\": 160", "\"200\": 100, \"503\": 0.5");
+    let error = read(oha.as_bytes(), Some("GET /x")).unwrap_err();
+    assert!(error.to_string().contains("`503` is 0.5"), "{error}");
+    assert!(read(b"\xff\xfeT\0", None).unwrap_err().hint().contains("UTF-8"));
+}
+
+#[test]
 fn k6_names_endpoints_by_tags() {
     let text = r#"{"metrics": {
         "http_req_duration": {"med": 1, "p(95)": 2},

@@ -1,5 +1,6 @@
 //! The performance gate: files of load tools against a baseline.
 
+mod hostile;
 mod measuring;
 mod reports;
 mod server;

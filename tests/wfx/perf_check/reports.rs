@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{baseline, gate, place, stats, with};
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, root};
 
 const JUNIT: &str = "perf/performance_junit.xml";
 
@@ -85,6 +85,44 @@ fn a_junit_report_is_read_back_by_a_parser() {
     assert!(text.contains("time=\"0.095\""), "{text}");
 }
 
+/// Asserts that Jenkins would take the report.
+fn valid(place: &Place, report: &str) {
+    let schema = root().join("fixtures/perf-check/junit-10.xsd");
+    let mut command = Command::new("xmllint");
+    command.args(["--noout", "--nonet", "--schema"]).arg(schema).arg(place.path(report));
+    let ran = Ran::of(&mut command);
+    assert_eq!(ran.code, Some(0), "tests/run installs xmllint: {ran:?}");
+}
+
+#[test]
+fn jenkins_takes_every_junit_report() {
+    let names =
+        ["GET /]]>&<x>", "GET /\"'\u{1}\u{1b}[31m", "GET /a\nb\u{fffe}\u{202e}", "GET /%0A::x|`"];
+    let slow: Vec<_> = names.iter().map(|name| (*name, 900.0, 1e9)).collect();
+    let mut text = stats(&[]);
+    for (name, median, p95) in &slow {
+        let path = name["GET ".len()..].replace('"', "\"\"");
+        let row = format!("GET,\"{path}\",1000,0,{median},{median},{p95}\n");
+        text = text.replace(",Aggregated", &format!("{row},Aggregated"));
+    }
+    let known: Vec<_> = names.iter().map(|name| (*name, 1.0, 2.0)).collect();
+    let hostile = place(&text, &baseline(&known));
+    for (place, args, code, cases) in [
+        (&mixed(), vec![], 1, 9),
+        (&mixed(), vec!["--strict"], 1, 9),
+        (&mixed(), vec!["--track-endpoints", "same"], 0, 2),
+        (&hostile, vec![], 1, 8),
+        (&hostile, vec!["--update-baseline"], 0, 8),
+        (&hostile, vec!["--track-endpoints", "]]>,none"], 0, 2),
+        (&hostile, vec!["--track-endpoints", "\u{1}]]>\n"], 2, 1),
+    ] {
+        let ran = gate(place, &[&args[..], &["--junit"]].concat());
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        valid(place, JUNIT);
+        assert_eq!(read_back(place, JUNIT)["counts"][0][1], cases, "{args:?}");
+    }
+}
+
 #[test]
 fn a_junit_report_goes_where_it_is_told_to() {
     let place = mixed();
@@ -140,6 +178,17 @@ fn markdown_summary_and_annotations_are_for_ci() {
     // Elsewhere there is nothing of it.
     let place = mixed();
     assert!(!gate(&place, &[]).stderr.contains("::error"));
+}
+
+#[test]
+fn a_report_may_have_the_longest_name() {
+    let rows = [("GET /a", 1.0, 2.0)];
+    let place = place(&stats(&rows), &baseline(&rows));
+    let name = "r".repeat(255);
+    for _ in 0..2 {
+        assert_eq!(gate(&place, &["--markdown", &name]).code, Some(0));
+        assert!(place.read(&name).contains("pass"));
+    }
 }
 
 #[test]
