@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::workflow::check::{self, Format, Source};
 
 /// The longest document that is read.
-const BYTES_MAX: u64 = 1024 * 1024;
+const BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
 
 /// The tree of a file, by its extension, elsewhere by the look of the text.
 ///
@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> Result<Value, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if bytes.len() as u64 > BYTES_MAX {
-        return Err("it is longer than 1 MiB".to_owned());
+        return Err("it is longer than 16 MiB".to_owned());
     }
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     if text.trim().is_empty() {

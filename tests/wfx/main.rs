@@ -22,6 +22,7 @@ mod receiver;
 mod recovery;
 mod serve;
 mod signals;
+mod slo_sim;
 mod store;
 mod terminal;
 mod values;

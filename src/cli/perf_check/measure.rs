@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Args;
-use crate::cli::CliError;
+use crate::cli::{CliError, tree};
 use crate::exit::Exit;
 use crate::perf::load::scenario::{
     DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
@@ -12,11 +12,8 @@ use crate::perf::load::scenario::{
 use crate::perf::load::{Pace, Plan, Target};
 use crate::perf::stats::Latency;
 use crate::perf::verdict::{self, Policy};
-use crate::workflow::check::{self, Format, Source};
 use crate::workflow::period::Period;
 
-/// The longest scenario that is read.
-const BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
 /// Sends may be late by a tenth of the smaller tolerance, and by 1 ms at least.
 const LATE_SHARE: u64 = 10;
 const LATE_MIN: Latency = Latency::from_nanos(1_000_000);
@@ -153,28 +150,12 @@ fn not_measured(args: &Args) -> Result<(), CliError> {
 }
 
 fn read(path: &Path) -> Result<Scenario, CliError> {
-    let name = path.display().to_string();
     let refuse = |why: String| {
-        usage(format!("cannot use the scenario {name}: {why}"))
+        usage(format!("cannot use the scenario {}: {why}", path.display()))
             .with_hint("`wfx schema perf-scenario` describes it")
     };
-    let bytes = super::read_bytes(path, BYTES_MAX).map_err(|error| refuse(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
-    if text.trim().is_empty() {
-        return Err(refuse("it is empty".to_owned()));
-    }
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let format = match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("toml") => {
-            let tree = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-            return Scenario::read(&tree).map_err(|error| refuse(error.to_string()));
-        }
-        Some("json") => Format::Json,
-        Some("yaml" | "yml") => Format::Yaml,
-        _ => check::sniff(&text),
-    };
-    let tree = check::tree(&Source { name: &name, text: &text, format, default_id: None })?;
-    Scenario::read(&tree).map_err(|error| refuse(error.to_string()))
+    let document = tree::read(path).map_err(refuse)?;
+    Scenario::read(&document).map_err(|error| refuse(error.to_string()))
 }
 
 fn usage(message: String) -> CliError {

@@ -1,14 +1,15 @@
 //! What is to be measured: endpoints, rates, what is sent and what is expected.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::workflow::period::Period;
+pub use crate::fields::FieldsError as ScenarioError;
+
+use crate::fields::Fields;
 
 /// JSON Schema (draft 2020-12) of a scenario.
 pub const SCHEMA: &str = include_str!("scenario.schema.json");
@@ -21,6 +22,8 @@ pub const DURATION_DEFAULT: Duration = Duration::from_secs(30);
 pub const WARMUP_DEFAULT: Duration = Duration::from_secs(2);
 /// The most requests in a second.
 pub const RATE_MAX: f64 = 1_000_000.0;
+/// More than none: one in eleven days.
+const RATES: (f64, f64) = (1e-6, RATE_MAX);
 /// The most endpoints.
 pub const ENDPOINTS_MAX: usize = 1_000;
 
@@ -111,40 +114,23 @@ fn header_of(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
-/// Everything that is wrong with a scenario, each with its JSON pointer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ScenarioError(Vec<String>);
-
-impl fmt::Display for ScenarioError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
 impl Scenario {
     /// Reads the tree of a document.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(document: &Value) -> Result<Self, ScenarioError> {
-        let mut problems = Problems::default();
-        let scenario = problems.scenario(document);
-        if problems.0.is_empty() { Ok(scenario) } else { Err(ScenarioError(problems.0)) }
+        let mut reader = Reader(Fields::of("the scenario"));
+        let scenario = reader.scenario(document);
+        reader.0.finish(scenario)
     }
 }
 
-/// Reads, and gathers what is wrong.
-#[derive(Default)]
-struct Problems(Vec<String>);
+struct Reader(Fields);
 
-impl Problems {
-    fn add(&mut self, at: &str, problem: impl fmt::Display) {
-        let at = if at.is_empty() { "the scenario" } else { at };
-        self.0.push(format!("{at}: {problem}"));
-    }
-
+impl Reader {
     fn scenario(&mut self, document: &Value) -> Scenario {
-        let Some(fields) = self.map("", document, &KEYS) else { return Scenario::default() };
+        let Some(fields) = self.0.map("", document, &KEYS) else { return Scenario::default() };
         let shared = self.headers("/headers", fields.get("headers"));
         let listed = match fields.get("endpoints") {
             Some(Value::Array(items)) if (1..=ENDPOINTS_MAX).contains(&items.len()) => {
@@ -152,7 +138,7 @@ impl Problems {
             }
             _ => {
                 let problem = format!("it needs a list of 1 to {ENDPOINTS_MAX} `endpoints`");
-                self.add("", problem);
+                self.0.add("", problem);
                 &[]
             }
         };
@@ -167,14 +153,14 @@ impl Problems {
             if !seen.insert(&endpoint.name) {
                 let problem =
                     format!("two are called `{}`: give one of them a `name`", endpoint.name);
-                self.add("/endpoints", problem);
+                self.0.add("/endpoints", problem);
             }
         }
         Scenario {
-            target: self.text("/target", fields.get("target")),
-            rate: self.number("/rate", fields.get("rate"), RATE_MAX),
-            duration: self.period("/duration", fields.get("duration")),
-            warmup: self.period("/warmup", fields.get("warmup")),
+            target: self.0.text("/target", fields.get("target")),
+            rate: self.0.number("/rate", fields.get("rate"), RATES),
+            duration: self.0.period("/duration", fields.get("duration")),
+            warmup: self.0.period("/warmup", fields.get("warmup")),
             endpoints,
         }
     }
@@ -186,21 +172,21 @@ impl Problems {
         shared: &[(HeaderName, HeaderValue)],
     ) -> Option<Endpoint> {
         if let Value::String(text) = item {
-            let parsed = Endpoint::parse(text).map_err(|problem| self.add(at, problem)).ok()?;
+            let parsed = Endpoint::parse(text).map_err(|problem| self.0.add(at, problem)).ok()?;
             return Some(Endpoint { headers: shared.to_vec(), ..parsed });
         }
-        let fields = self.map(at, item, &ENDPOINT_KEYS)?;
+        let fields = self.0.map(at, item, &ENDPOINT_KEYS)?;
         let Some(Value::String(text)) = fields.get("endpoint") else {
-            self.add(at, "it needs `endpoint`, such as `GET /x`");
+            self.0.add(at, "it needs `endpoint`, such as `GET /x`");
             return None;
         };
         let parsed = Endpoint::parse(text);
         let mut endpoint =
-            parsed.map_err(|problem| self.add(&format!("{at}/endpoint"), problem)).ok()?;
-        if let Some(name) = self.text(&format!("{at}/name"), fields.get("name")) {
+            parsed.map_err(|problem| self.0.add(&format!("{at}/endpoint"), problem)).ok()?;
+        if let Some(name) = self.0.text(&format!("{at}/name"), fields.get("name")) {
             endpoint.name = name;
         }
-        let weight = self.number(&format!("{at}/weight"), fields.get("weight"), RATE_MAX);
+        let weight = self.0.number(&format!("{at}/weight"), fields.get("weight"), RATES);
         endpoint.weight = weight.unwrap_or(1.0);
         endpoint.headers = shared.to_vec();
         endpoint.beat(&self.headers(&format!("{at}/headers"), fields.get("headers")));
@@ -220,65 +206,12 @@ impl Problems {
         Some(endpoint)
     }
 
-    fn map<'v>(
-        &mut self,
-        at: &str,
-        value: &'v Value,
-        keys: &[&str],
-    ) -> Option<&'v Map<String, Value>> {
-        let Value::Object(fields) = value else {
-            self.add(at, "it has to be a map");
-            return None;
-        };
-        for key in fields.keys().filter(|key| !keys.contains(&key.as_str())) {
-            let nearest = keys.iter().min_by_key(|known| strsim::damerau_levenshtein(key, known));
-            let known = nearest
-                .filter(|known| strsim::damerau_levenshtein(key, known) <= known.len() / 3)
-                .map_or_else(|| keys.join(", "), |known| (*known).to_owned());
-            self.add(at, format!("`{key}` is no key here; did you mean one of: {known}?"));
-        }
-        Some(fields)
-    }
-
-    fn text(&mut self, at: &str, value: Option<&Value>) -> Option<String> {
-        match value? {
-            Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-            other => {
-                self.add(at, format!("{other} is no text"));
-                None
-            }
-        }
-    }
-
-    fn number(&mut self, at: &str, value: Option<&Value>, max: f64) -> Option<f64> {
-        let value = value?;
-        let number = value.as_f64().filter(|number| *number > 0.0 && *number <= max);
-        if number.is_none() {
-            self.add(at, format!("{value} is no number above 0 and up to {max}"));
-        }
-        number
-    }
-
-    fn period(&mut self, at: &str, value: Option<&Value>) -> Option<Duration> {
-        let text = match value? {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        match text.parse::<Period>() {
-            Ok(period) => Some(period.duration()),
-            Err(error) => {
-                self.add(at, error);
-                None
-            }
-        }
-    }
-
     fn headers(&mut self, at: &str, value: Option<&Value>) -> Vec<(HeaderName, HeaderValue)> {
         let fields = match value {
             None => return Vec::new(),
             Some(Value::Object(fields)) => fields,
             Some(_) => {
-                self.add(at, "it has to be a map of names and values");
+                self.0.add(at, "it has to be a map of names and values");
                 return Vec::new();
             }
         };
@@ -286,7 +219,7 @@ impl Problems {
         for (name, value) in fields {
             match value.as_str().and_then(|value| header_of(name, value)) {
                 Some(header) => headers.push(header),
-                None => self.add(at, format!("`{name}` is no header with a text as its value")),
+                None => self.0.add(at, format!("`{name}` is no header with a text as its value")),
             }
         }
         headers
@@ -303,7 +236,7 @@ impl Problems {
             let number = item.as_u64().and_then(|number| u16::try_from(number).ok());
             match number.and_then(|number| StatusCode::from_u16(number).ok()) {
                 Some(status) => statuses.push(status),
-                None => self.add(at, format!("{item} is no status such as 201")),
+                None => self.0.add(at, format!("{item} is no status such as 201")),
             }
         }
         statuses

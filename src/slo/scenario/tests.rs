@@ -34,27 +34,27 @@ fn near(found: u32, expected: f64) {
     assert!(off <= 5.0 * expected.sqrt() + 1.0, "{found} instead of {expected}");
 }
 
-fn quick(rate: Value, duration: &str) -> Value {
+fn quick(rate: &Value, duration: &str) -> Value {
     json!({"phases": [{"duration": duration, "rate": rate, "latency": {"constant": "1ms"}}]})
 }
 
 #[test]
 fn rates_are_those_that_were_asked_for() {
-    let constant = by_second(&scenario(&quick(json!(2_000), "20s")));
+    let constant = by_second(&scenario(&quick(&json!(2_000), "20s")));
     near(constant.iter().sum(), 40_000.0);
     near(constant[7], 2_000.0);
-    let ramp = by_second(&scenario(&quick(json!({"from": 0, "to": 4_000}), "20s")));
+    let ramp = by_second(&scenario(&quick(&json!({"from": 0, "to": 4_000}), "20s")));
     near(ramp.iter().sum(), 40_000.0);
     near(ramp[1], 300.0);
     near(ramp[19], 3_900.0);
     let wave = json!({"base": 1_000, "amplitude": 900, "period": "20s", "shift": -0.25});
-    let wave = by_second(&scenario(&quick(wave, "20s")));
+    let wave = by_second(&scenario(&quick(&wave, "20s")));
     near(wave.iter().sum(), 20_000.0);
     near(wave[0] + wave[19], 220.0);
     near(wave[9] + wave[10], 3_784.0);
     // Cut at 0.
     let night = json!({"base": 0, "amplitude": 1_000, "period": "20s"});
-    let night = by_second(&scenario(&quick(night, "20s")));
+    let night = by_second(&scenario(&quick(&night, "20s")));
     assert!(night.iter().skip(11).sum::<u32>() < 20, "{night:?}");
 }
 
@@ -126,7 +126,7 @@ fn a_phase_goes_on_as_the_one_before() {
 
 #[test]
 fn a_seed_gives_the_same_again() {
-    let read = scenario(&quick(json!(300), "10s"));
+    let read = scenario(&quick(&json!(300), "10s"));
     let made = |seed| read.generate(seed).map(|one| one.event).collect::<Vec<_>>();
     assert_eq!(made(4), made(4));
     assert_ne!(made(4), made(5));

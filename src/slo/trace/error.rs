@@ -66,14 +66,14 @@ impl TraceError {
         )
     }
 
-    /// There are lines, but no events.
-    pub(super) fn none_parses(lines: u64, first: Option<&Unparsed>) -> Self {
+    /// There are no events in any source; `last` is the name of the last one.
+    pub(super) fn none_parses(last: &str, lines: u64, first: Option<&Unparsed>) -> Self {
         match first {
             Some(first) => Self::input(
                 format!("no event in {}; the first: {first}", count(lines, "line")),
                 FORMATS,
             ),
-            None => Self::input("there is no event in it".to_owned(), FORMATS),
+            None => Self::input(format!("there is no event in {last}"), FORMATS),
         }
     }
 

@@ -81,7 +81,8 @@ impl<'o> Intake<'o> {
     pub(super) fn finish(mut self) -> Result<Trace, TraceError> {
         self.end_source()?;
         if self.tally.events + self.tally.left_out == 0 {
-            return Err(TraceError::none_parses(self.tally.lines, self.tally.examples.first()));
+            let Tally { lines, examples, .. } = &self.tally;
+            return Err(TraceError::none_parses(&self.source.name, *lines, examples.first()));
         }
         self.events.finish().map_err(|error| TraceError::temporary(&error))?;
         self.tally.is_epoch = self.is_wall && self.tally.events > 0;

@@ -122,8 +122,8 @@ fn strict_stops_at_the_first_line_that_does_not_parse() {
 #[test]
 fn a_log_without_any_event_is_refused() {
     let none = |text: &str| error(text, &Options::default());
-    assert_eq!(none("").to_string(), "there is no event in it");
-    assert_eq!(none("t,status\n").to_string(), "there is no event in it");
+    assert_eq!(none("").to_string(), "there is no event in log");
+    assert_eq!(none("t,status\n").to_string(), "there is no event in log");
     let wrong = none("{\"t\":1}\n{}\n");
     assert_eq!(wrong.to_string(), "no event in 2 lines; the first: log:1: it has no `status`");
     // What was left out did parse.

@@ -1,0 +1,350 @@
+//! Rehearsals of alert rules: on logs, on made up traffic, and against a daemon that lived
+//! through the same.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::daemon::Daemon;
+use crate::receiver::Receiver;
+use crate::support::{Place, Ran, root, with_stdin};
+
+const NGINX: &str = "fixtures/traffic/nginx.log";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("w.yaml", "steps: [{name: only}]\n");
+    place
+}
+
+/// What `slo-sim` finds, as JSON.
+#[track_caller]
+fn found(place: &Place, args: &[&str]) -> Value {
+    let ran = place.run(["slo-sim", "--format", "json"].iter().chain(args));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    ran.json()
+}
+
+fn of<'v>(found: &'v Value, list: &str, field: &str) -> Vec<&'v Value> {
+    found[list].as_array().unwrap().iter().map(|one| &one[field]).collect()
+}
+
+/// A line of NDJSON for each request: time, status, latency.
+fn ndjson(requests: &[(f64, u16, f64)]) -> String {
+    requests.iter().fold(String::new(), |mut text, (t, status, latency)| {
+        let _ = writeln!(
+            text,
+            r#"{{"t":{t},"status":{status},"latency":{latency},"path":"/at/{t}?q=1"}}"#
+        );
+        text
+    })
+}
+
+#[test]
+fn a_log_of_nginx_is_judged() {
+    let place = place();
+    let log = root().join(NGINX);
+    let log = log.to_str().unwrap();
+    let args =
+        ["--trace", log, "--log-format", "combined $request_time", "--slo-min-samples", "100"];
+    let found = found(&place, &args);
+    let summary = &found["summary"];
+    assert_eq!(
+        [&summary["lines"], &summary["requests"], &summary["requests_4xx"], &summary["unparsed"]],
+        [2681, 2681, 61, 0]
+    );
+    assert_eq!(summary["requests_5xx"], 120);
+    // The incident in its middle.
+    assert_eq!(
+        of(&found, "alerts", "type"),
+        ["slo_error_rate_breach", "slo_5xx_error_rate_breach"]
+    );
+    let alert = &found["alerts"][0];
+    assert_eq!(alert["threshold"].to_string(), "0.05");
+    assert!(alert["value"].as_f64().unwrap() >= 0.05);
+    assert!(alert["path"].as_str().unwrap().starts_with('/'));
+    assert_eq!(found["breaches"][0]["type"], "slo_error_rate_breach");
+    assert_eq!(found["breaches"][0]["from"], alert["t"]);
+    // The log begins with a 404, which alone is 100 %.
+    let held = &summary["signals"][0]["held_back"];
+    assert!(held.as_u64().unwrap() > 0, "{summary}");
+}
+
+#[test]
+fn an_alert_comes_when_the_rule_says_so_and_not_before() {
+    let place = place();
+    // Of twenty one fails: exactly 5 %. A window later only the last is left.
+    let mut requests: Vec<_> = (0..19).map(|n| (f64::from(n), 200, 0.1)).collect();
+    requests.extend([(19.0, 500, 0.1), (119.0, 200, 0.75), (400.0, 503, 0.2), (419.5, 200, 0.1)]);
+    place.write("log", ndjson(&requests));
+    let args = ["--trace", "log", "--slo-error-rate-window", "100", "--slo-min-samples", "1"];
+    let told = found(&place, &args);
+    let alerts: Vec<(String, String, String)> = told["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| {
+            let text = |field: &str| alert[field].to_string().replace('"', "");
+            (text("type"), text("t"), text("path"))
+        })
+        .collect();
+    let alert = |kind: &str, t: &str| (format!("slo_{kind}_breach"), t.into(), format!("/at/{t}"));
+    assert_eq!(
+        alerts,
+        [
+            alert("error_rate", "19"),
+            alert("5xx_error_rate", "19"),
+            // At 119 that of 19 is outside. At 400 the cooldown of 300 s is over.
+            alert("error_rate", "400"),
+            alert("5xx_error_rate", "400"),
+        ]
+    );
+    let breaches = of(&told, "breaches", "to");
+    assert_eq!(breaches, [&json!(119), &json!(119), &json!(419.5), &json!(419.5)]);
+    assert_eq!(of(&told, "breaches", "is_open"), [false, false, true, true]);
+    assert_eq!(told["breaches"][2]["peak"], 1);
+    // With a cooldown of 0 every evaluation alerts; one a millisecond short of 0.75 s does not.
+    let args = ["--trace", "log", "--slo-alert-cooldown-seconds", "0"];
+    let told = found(&place, &args);
+    assert_eq!(told["summary"]["signals"][0]["alerts"], 3, "{told}");
+    assert_eq!(told["summary"]["signals"][3]["alerts"], 0, "{told}");
+}
+
+#[test]
+fn files_of_all_kinds_become_one_trace() {
+    let place = place();
+    let requests: Vec<_> = (0..60)
+        .map(|n| (1_767_225_600.0 + f64::from(n) / 4.0, if n % 7 == 0 { 503 } else { 200 }, 0.2))
+        .collect();
+    place.write("all.ndjson", ndjson(&requests));
+    let mut parts = [String::new(), "t,latency_ms,status,path\n".to_owned(), String::new()];
+    for (n, (t, status, _)) in requests.iter().enumerate() {
+        let _ = match n % 3 {
+            0 => writeln!(
+                parts[0],
+                r#"{{"t":{t},"status":{status},"latency":0.2,"path":"/at/{t}"}}"#
+            ),
+            1 => writeln!(parts[1], "{t},200,{status},/at/{t}"),
+            _ => writeln!(parts[2], "{t:.3} {status} 0.200 \"GET /at/{t} HTTP/1.1\""),
+        };
+    }
+    place.write("a.ndjson", &parts[0]);
+    place.write("b.csv", &parts[1]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(parts[2].as_bytes()).unwrap();
+    place.write("c.log.gz", gzip.finish().unwrap());
+    let of_one = found(&place, &["--trace", "all.ndjson"]);
+    let format = "$msec $status $request_time \"$request\"";
+    let many = ["--trace", "c.log.gz", "b.csv", "a.ndjson", "--log-format", format];
+    let of_many = found(&place, &many);
+    assert_eq!(of_many["alerts"], of_one["alerts"]);
+    assert_eq!(of_many["breaches"], of_one["breaches"]);
+    assert!(!of_many["alerts"].as_array().unwrap().is_empty());
+    let stdin = with_stdin(
+        &mut place.wfx(["slo-sim", "--trace", "-", "--format", "json"]),
+        ndjson(&requests).as_bytes(),
+    );
+    assert_eq!(stdin.json()["alerts"], of_one["alerts"]);
+    // As given, what is early is held at the time of what came before it.
+    let as_given = found(&place, &[&many[..], &["--as-given"]].concat());
+    assert_eq!(as_given["summary"]["requests"], 60);
+    assert_ne!(as_given["alerts"], of_one["alerts"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let place = place();
+    let good = ndjson(&[(1.0, 200, 0.1), (2.0, 200, 0.1)]);
+    place.write("some", format!("{good}not json\n{{\"t\":3}}\n"));
+    let ran = place.run(["slo-sim", "--trace", "some"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for told in ["2 lines of 4 could not be read", "some:3: ", "some:4: "] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+    place.run(["slo-sim", "--trace", "some", "--strict"]).refused(2, &["some:3"]);
+    place.write("none", "nothing\nof\nuse\n");
+    place.run(["slo-sim", "--trace", "none"]).refused(2, &["none", "--log-format"]);
+    place.write("empty", "");
+    place.run(["slo-sim", "--trace", "empty"]).refused(2, &["empty"]);
+    place.run(["slo-sim", "--trace", "missing"]).refused(2, &["missing"]);
+    place.run(["slo-sim", "--trace", "."]).refused(2, &["."]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(good.repeat(500).as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    place.write("cut.gz", &gzip[..gzip.len() / 2]);
+    place.run(["slo-sim", "--trace", "cut.gz"]).refused(2, &["cut.gz"]);
+    // A line of 64 MB is left out, and takes no 64 MB.
+    let mut long = good.clone().into_bytes();
+    long.extend(std::iter::repeat_n(b'x', 64 << 20));
+    long.extend(format!("\n{good}").bytes());
+    place.write("long", long);
+    let limited =
+        format!("ulimit -v 400000; exec {} slo-sim --trace long", env!("CARGO_BIN_EXE_wfx"));
+    let ran = Ran::of(
+        std::process::Command::new("sh").args(["-c", &limited]).current_dir(place.path("")),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("1 line of 5 could not be read"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_breach_fails_when_that_is_asked_for() {
+    let place = place();
+    place.write("bad", ndjson(&[(1.0, 500, 0.1)]));
+    place.write("good", ndjson(&[(1.0, 200, 0.1)]));
+    for (log, code) in [("bad", 1), ("good", 0)] {
+        let ran = place.run(["slo-sim", "--trace", log, "--fail-on-breach"]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert_eq!(place.run(["slo-sim", "--trace", log]).code, Some(0));
+    }
+}
+
+#[test]
+fn what_was_found_is_shown_over_time() {
+    let place = place();
+    let requests: Vec<_> = (0..1_200)
+        .map(|n| (f64::from(n), if (600..700).contains(&n) { 500 } else { 200 }, 0.1))
+        .collect();
+    place.write("log", ndjson(&requests));
+    let shown = |variables: &[(&str, &str)]| {
+        let ran = Ran::of(place.wfx(["slo-sim", "--trace", "log"]).envs(variables.iter().copied()));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.stdout
+    };
+    let ascii = shown(&[("LC_ALL", "C"), ("COLUMNS", "80")]);
+    for told in [
+        "log: 1200 requests over 19m 59s, 0 % of them 4xx, 8.3 % 5xx",
+        "error rate  peak 33 %, threshold 5.0 %, 1 breach, 2 alerts",
+        "5xx rate  peak 33 %",
+        "4xx rate: nothing but zeros",
+        "p95 latency  peak 10",
+        "Breaches",
+        "Alerts",
+        "/at/614",
+        "4 alerts would have been sent",
+        "SLO_ALERT_COOLDOWN_SECONDS",
+    ] {
+        assert!(ascii.contains(told), "{told}\n{ascii}");
+    }
+    let marks = ascii.lines().find(|line| line.contains('^')).unwrap();
+    assert_eq!(marks.matches('^').count(), 2, "{ascii}");
+    assert!(marks.contains("^===="), "{ascii}");
+    let plots = ascii.split("Breaches").next().unwrap();
+    assert!(plots.is_ascii() && plots.lines().all(|line| line.len() <= 80), "{ascii}");
+    let unicode = shown(&[("LC_ALL", "C.UTF-8"), ("COLUMNS", "60")]);
+    assert!(unicode.contains('━') && unicode.contains('▲') && !unicode.contains('\u{1b}'));
+    let coloured = shown(&[("CLICOLOR_FORCE", "1"), ("LC_ALL", "C.UTF-8")]);
+    assert!(coloured.contains("\u{1b}[31m"), "{coloured}");
+
+    let plain = place.run(["slo-sim", "--trace", "log", "--format", "plain"]).stdout;
+    let first: Vec<&str> = plain.lines().next().unwrap().split('\t').collect();
+    assert_eq!((first[0], first[1], first[4]), ("614", "slo_error_rate_breach", "/at/614"));
+    let lines = place.run(["slo-sim", "--trace", "log", "--format", "jsonl"]).stdout;
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["t"]), (4, &json!(614)));
+}
+
+#[test]
+fn made_up_traffic_has_a_seed() {
+    let place = place();
+    let quick = "phases:\n- {duration: 20m, rate: 5, status: {200: 9, 500: 1}}\n";
+    place.write("quick.yaml", quick);
+    let first = found(&place, &["--scenario", "quick.yaml"]);
+    assert_eq!(first, found(&place, &["--scenario", "quick.yaml", "--seed", "1"]));
+    assert_ne!(first, found(&place, &["--scenario", "quick.yaml", "--seed", "2"]));
+    assert_eq!(first["summary"]["source"], "scenario quick");
+    let listed = place.run(["slo-sim", "--list", "--format", "plain"]).stdout;
+    let names: Vec<&str> = listed.lines().map(|line| line.split('\t').next().unwrap()).collect();
+    assert!(names.contains(&"night-trickle"), "{listed}");
+    let held = found(&place, &["--scenario", "night-trickle", "--slo-min-samples", "50"]);
+    let woken = found(&place, &["--scenario", "night-trickle"]);
+    assert_eq!(held["summary"]["alerts"], 0);
+    assert!(woken["summary"]["alerts"].as_u64().unwrap() > 10, "{}", woken["summary"]);
+
+    place.run(["slo-sim", "--scenario", "stedy"]).refused(2, &["stedy", "--list"]);
+    place.write("bad.yaml", "phases: [{rate: -1}]\n");
+    let refused = place.run(["slo-sim", "--scenario", "bad.yaml"]);
+    refused.refused(2, &["/phases/0/rate", "/phases/0: it needs a `duration`", "schema traffic"]);
+    assert_eq!(place.run(["slo-sim"]).code, Some(2));
+    let both = place.run(["slo-sim", "--scenario", "steady", "--trace", "x"]);
+    assert_eq!(both.code, Some(2));
+    place.run(["slo-sim", "--scenario", "steady", "--slo-min-samples", "x"]).refused(2, &["x"]);
+}
+
+#[test]
+fn a_daemon_and_a_rehearsal_of_its_log_send_the_same_alerts() {
+    let (place, receiver) = (place(), Receiver::start(&[]));
+    let rules = [
+        ("SLO_ERROR_RATE_THRESHOLD", "0.2"),
+        ("SLO_ERROR_RATE_5XX_THRESHOLD", "2"),
+        ("SLO_ERROR_RATE_4XX_THRESHOLD", "0.21"),
+        ("SLO_ERROR_RATE_WINDOW", "0.3"),
+        ("SLO_LATENCY_WINDOW", "0.25"),
+        ("SLO_LATENCY_P95_THRESHOLD", "0.001"),
+        ("SLO_MIN_SAMPLES", "7"),
+        ("SLO_ALERT_COOLDOWN_SECONDS", "0.1"),
+    ];
+    let mut serve = place.wfx(["serve", "--listen", "127.0.0.1:0", "--access-log", "access.log"]);
+    serve.envs(rules).env("SLO_ALERT_WEBHOOK_URL", receiver.url("/"));
+    let daemon = Daemon::of(&mut serve);
+    place.write(
+        "drive.json",
+        r#"{"endpoints": [
+            "GET /api/v1/ping", "GET /healthz", "GET /api/v1/workflows/executions",
+            {"endpoint": "GET /api/v1/none", "expect": 404, "weight": 1},
+            {"endpoint": "POST /api/v1/workflows/none/execute", "expect": 404, "weight": 0.5}
+        ]}"#,
+    );
+    let target = format!("http://{}", daemon.address);
+    let driven = place.run([
+        "perf-check",
+        "--target",
+        &target,
+        "--scenario",
+        "drive.json",
+        "--rate",
+        "60",
+        "--duration",
+        "3s",
+        "--warmup",
+        "0",
+        "--update-baseline",
+        "--baseline",
+        "b.json",
+    ]);
+    assert!(matches!(driven.code, Some(0 | 4)), "{driven:?}");
+    daemon.stop();
+    let posts = receiver.rest();
+    let told: Vec<(Value, i64, String, Value)> = posts
+        .iter()
+        .map(|post| {
+            let alert = post.json();
+            let at: jiff::Timestamp = alert["timestamp"].as_str().unwrap().parse().unwrap();
+            let fields = ["error_rate", "error_rate_4xx", "latency_p95"];
+            let value = fields.iter().find_map(|field| alert.get(field)).unwrap().to_string();
+            (alert["type"].clone(), at.as_microsecond(), value, alert["path"].clone())
+        })
+        .collect();
+    assert!(told.len() >= 20, "{told:?}");
+    let ran = Ran::of(
+        place.wfx(["slo-sim", "--trace", "access.log", "--strict", "--format", "json"]).envs(rules),
+    );
+    let rehearsed = ran.json();
+    let micros = |t: &Value| {
+        let text = t.to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        format!("{whole}{fraction:0<6}").parse::<i64>().unwrap()
+    };
+    let alerts: Vec<(Value, i64, String, Value)> = rehearsed["alerts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alert| {
+            let value = alert["value"].to_string();
+            (alert["type"].clone(), micros(&alert["t"]), value, alert["path"].clone())
+        })
+        .collect();
+    assert_eq!(alerts, told);
+    assert!(rehearsed["summary"]["left_out"].as_u64().unwrap() >= 150, "{}", rehearsed["summary"]);
+}
