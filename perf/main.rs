@@ -17,6 +17,7 @@ mod load;
 mod measure;
 mod recovery;
 mod serve;
+mod slo;
 mod store;
 mod truth;
 
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 22] = [
     "engine",
     "stored",
     "retention",
@@ -44,9 +45,12 @@ const NAMES: [&str; 19] = [
     "saturation",
     "cpu",
     "samples",
+    "slo-engine",
+    "slo-ping",
+    "slo-ndjson",
 ];
 /// Those that are asked for by name or with all: each takes a while.
-const LONG: [&str; 3] = ["memory", "recover-memory", "serve-memory"];
+const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a flag of its own.
@@ -79,6 +83,10 @@ fn main() -> ExitCode {
             "saturation" => one(load::saturation()),
             "cpu" => one(load::cpu()),
             "samples" => one(load::memory()),
+            "slo-engine" => slo::engine(),
+            "slo-ping" => one(slo::ping()),
+            "slo-ndjson" => one(slo::ndjson()),
+            "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");
                 eprintln!("no benchmark `{other}`: there are {names}");

@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 64;
 const STORED: usize = 1_000_000;
 
 /// A server that ends with it.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
 }
@@ -64,12 +64,17 @@ impl Server {
 
     /// Bare hyper, on so many threads.
     fn limit(database: &Path, threads: usize) -> Result<Self, Failure> {
-        let mut child = Command::new(limit("limit-serve")?)
-            .arg(database)
-            .arg(crate::engine::snapshot_text())
-            .arg(threads.to_string())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        Self::of(
+            Command::new(limit("limit-serve")?)
+                .arg(database)
+                .arg(crate::engine::snapshot_text())
+                .arg(threads.to_string()),
+        )
+    }
+
+    /// One that writes its address as its first line.
+    pub(crate) fn of(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("no stdout")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -276,7 +281,7 @@ pub(crate) fn reads_of_a_million() -> Result<Vec<Figure>, Failure> {
 }
 
 /// Requests per second and CPU per request, of two paths in turn.
-fn reads(
+pub(crate) fn reads(
     ours: &Server,
     our_path: &str,
     other: &Server,

@@ -1,0 +1,64 @@
+//! The front of `wfx serve` with nothing behind it but `/api/v1/ping` and its metrics, with
+//! (`monitored`) or without (`bare`) service levels: what they cost is the difference.
+
+#![expect(clippy::print_stdout, reason = "it tells what it found")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use wfx::http::{Api, Call, FrontOptions, Reply, Seen};
+use wfx::metrics::Metrics;
+use wfx::slo::Policy;
+use wfx::slo::monitor::{Answered, Monitor};
+
+struct Front {
+    metrics: Metrics,
+    monitor: Option<Monitor>,
+}
+
+impl Api for Front {
+    async fn call(&self, _: Call) -> Reply {
+        Reply::new(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
+    }
+
+    fn done(&self, seen: &Seen<'_>) {
+        self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
+        if let Some(monitor) = &self.monitor {
+            let Seen { status, latency, path, .. } = *seen;
+            monitor.pass(Some(Answered { status, latency, path }), |_| {});
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let is_monitored = std::env::args().nth(1).is_some_and(|argument| argument == "monitored");
+    let window = Duration::from_secs(300);
+    let policy = Policy {
+        error_rate: "0.05".parse()?,
+        error_rate_5xx: "0.05".parse()?,
+        error_rate_4xx: "0.10".parse()?,
+        error_window: window,
+        latency_p95: Duration::from_millis(750),
+        latency_window: window,
+        min_samples: 1,
+        cooldown: window,
+    };
+    let monitor = is_monitored.then(|| Monitor::start(policy, None));
+    let api = Arc::new(Front { metrics: Metrics::new(&[1.0])?, monitor });
+    let options = FrontOptions {
+        allowed_hosts: Vec::new(),
+        token: None,
+        metrics_open: false,
+        max_connections: 1024,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        wfx::http::serve(listener, options, api, CancellationToken::new()).await;
+        Ok(())
+    })
+}
