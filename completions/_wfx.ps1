@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
+            [CompletionResult]::new('slo-sim', 'slo-sim', [CompletionResultType]::ParameterValue, 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look for what is wrong with the database, its surroundings and what was left')
@@ -86,6 +87,16 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--drain-timeout', '--drain-timeout', [CompletionResultType]::ParameterName, 'How long running executions may take to end when the daemon is stopped')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]')
             [CompletionResult]::new('--access-log', '--access-log', [CompletionResultType]::ParameterName, 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output')
+            [CompletionResult]::new('--slo-error-rate-threshold', '--slo-error-rate-threshold', [CompletionResultType]::ParameterName, 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]')
+            [CompletionResult]::new('--slo-error-rate-5xx-threshold', '--slo-error-rate-5xx-threshold', [CompletionResultType]::ParameterName, 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]')
+            [CompletionResult]::new('--slo-error-rate-4xx-threshold', '--slo-error-rate-4xx-threshold', [CompletionResultType]::ParameterName, 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]')
+            [CompletionResult]::new('--slo-error-rate-window', '--slo-error-rate-window', [CompletionResultType]::ParameterName, 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]')
+            [CompletionResult]::new('--slo-latency-p95-threshold', '--slo-latency-p95-threshold', [CompletionResultType]::ParameterName, 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]')
+            [CompletionResult]::new('--slo-latency-window', '--slo-latency-window', [CompletionResultType]::ParameterName, 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]')
+            [CompletionResult]::new('--slo-min-samples', '--slo-min-samples', [CompletionResultType]::ParameterName, 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]')
+            [CompletionResult]::new('--slo-alert-cooldown-seconds', '--slo-alert-cooldown-seconds', [CompletionResultType]::ParameterName, 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]')
+            [CompletionResult]::new('--slo-alert-webhook-url', '--slo-alert-webhook-url', [CompletionResultType]::ParameterName, 'Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them [SLO_ALERT_WEBHOOK_URL; default: nowhere]')
+            [CompletionResult]::new('--slo-alert-webhook-secret-file', '--slo-alert-webhook-secret-file', [CompletionResultType]::ParameterName, 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]')
             [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
             [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
             [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
@@ -193,6 +204,30 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'wfx;slo-sim' {
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too')
+            [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'Made up traffic: a file, or a name that --list shows')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]')
+            [CompletionResult]::new('--slo-error-rate-threshold', '--slo-error-rate-threshold', [CompletionResultType]::ParameterName, 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]')
+            [CompletionResult]::new('--slo-error-rate-5xx-threshold', '--slo-error-rate-5xx-threshold', [CompletionResultType]::ParameterName, 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]')
+            [CompletionResult]::new('--slo-error-rate-4xx-threshold', '--slo-error-rate-4xx-threshold', [CompletionResultType]::ParameterName, 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]')
+            [CompletionResult]::new('--slo-error-rate-window', '--slo-error-rate-window', [CompletionResultType]::ParameterName, 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]')
+            [CompletionResult]::new('--slo-latency-p95-threshold', '--slo-latency-p95-threshold', [CompletionResultType]::ParameterName, 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]')
+            [CompletionResult]::new('--slo-latency-window', '--slo-latency-window', [CompletionResultType]::ParameterName, 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]')
+            [CompletionResult]::new('--slo-min-samples', '--slo-min-samples', [CompletionResultType]::ParameterName, 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]')
+            [CompletionResult]::new('--slo-alert-cooldown-seconds', '--slo-alert-cooldown-seconds', [CompletionResultType]::ParameterName, 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Lists the scenarios that have a name')
+            [CompletionResult]::new('--as-given', '--as-given', [CompletionResultType]::ParameterName, 'Takes requests in the order of the files instead of that of their times')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Stops at the first line that cannot be read')
+            [CompletionResult]::new('--fail-on-breach', '--fail-on-breach', [CompletionResultType]::ParameterName, 'Exits with 1 when there is a breach')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'wfx;schema' {
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
@@ -245,6 +280,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
+            [CompletionResult]::new('slo-sim', 'slo-sim', [CompletionResultType]::ParameterValue, 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of workflow documents')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show every setting, its value and where it comes from')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look for what is wrong with the database, its surroundings and what was left')
@@ -281,6 +317,9 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;help;perf-check' {
+            break
+        }
+        'wfx;help;slo-sim' {
             break
         }
         'wfx;help;schema' {

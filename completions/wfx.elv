@@ -35,6 +35,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
+            cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -80,6 +81,16 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --drain-timeout 'How long running executions may take to end when the daemon is stopped'
             cand --log 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]'
             cand --access-log 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output'
+            cand --slo-error-rate-threshold 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]'
+            cand --slo-error-rate-5xx-threshold 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]'
+            cand --slo-error-rate-4xx-threshold 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]'
+            cand --slo-error-rate-window 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]'
+            cand --slo-latency-p95-threshold 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]'
+            cand --slo-latency-window 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]'
+            cand --slo-min-samples 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]'
+            cand --slo-alert-cooldown-seconds 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]'
+            cand --slo-alert-webhook-url 'Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them [SLO_ALERT_WEBHOOK_URL; default: nowhere]'
+            cand --slo-alert-webhook-secret-file 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]'
             cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
             cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
             cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
@@ -179,6 +190,29 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'wfx;slo-sim'= {
+            cand --trace 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too'
+            cand --scenario 'Made up traffic: a file, or a name that --list shows'
+            cand --log-format 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`'
+            cand --seed 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]'
+            cand --slo-error-rate-threshold 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]'
+            cand --slo-error-rate-5xx-threshold 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]'
+            cand --slo-error-rate-4xx-threshold 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]'
+            cand --slo-error-rate-window 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]'
+            cand --slo-latency-p95-threshold 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]'
+            cand --slo-latency-window 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]'
+            cand --slo-min-samples 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]'
+            cand --slo-alert-cooldown-seconds 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --format 'How results are written to standard output'
+            cand --list 'Lists the scenarios that have a name'
+            cand --as-given 'Takes requests in the order of the files instead of that of their times'
+            cand --strict 'Stops at the first line that cannot be read'
+            cand --fail-on-breach 'Exits with 1 when there is a breach'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'wfx;schema'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -226,6 +260,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
+            cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
             cand schema 'Print the JSON Schema of workflow documents'
             cand config 'Show every setting, its value and where it comes from'
             cand doctor 'Look for what is wrong with the database, its surroundings and what was left'
@@ -252,6 +287,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;validate'= {
         }
         &'wfx;help;perf-check'= {
+        }
+        &'wfx;help;slo-sim'= {
         }
         &'wfx;help;schema'= {
         }

@@ -42,6 +42,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -f -a "show" -d 'Show an execution
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished executions'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "validate" -d 'Check workflow documents without running them'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "config" -d 'Show every setting, its value and where it comes from'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
@@ -85,6 +86,16 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The 
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l log -d 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l access-log -d 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-5xx-threshold -d 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-4xx-threshold -d 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-window -d 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-latency-p95-threshold -d 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-latency-window -d 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-webhook-url -d 'Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them [SLO_ALERT_WEBHOOK_URL; default: nowhere]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-webhook-secret-file -d 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
@@ -189,6 +200,29 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trace -d 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l scenario -d 'Made up traffic: a file, or a name that --list shows' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l log-format -d 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l seed -d 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-5xx-threshold -d 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-4xx-threshold -d 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-window -d 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-p95-threshold -d 'The 95th percentile of the latency from which on an alert is sent, in seconds [SLO_LATENCY_P95_THRESHOLD; default: 0.750]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-window -d 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l list -d 'Lists the scenarios that have a name'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-given -d 'Takes requests in the order of the files instead of that of their times'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l strict -d 'Stops at the first line that cannot be read'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l fail-on-breach -d 'Exits with 1 when there is a breach'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -225,19 +259,20 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

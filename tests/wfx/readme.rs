@@ -132,3 +132,32 @@ fn links_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn alert_rules_can_be_rehearsed() {
+    let (place, text) = (Place::new(), readme());
+    let section = text.split("## Service levels").nth(1).unwrap();
+    let block = blocks(section, "sh").remove(0);
+    assert_eq!(block.lines().count(), 3);
+    for line in block.lines() {
+        let line = line.replacen("wfx", env!("CARGO_BIN_EXE_wfx"), 1);
+        let ran = Ran::of(Command::new("sh").args(["-c", &line]).current_dir(root()));
+        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+    }
+    // The settings are those of help.
+    let table = section.split("| service level | flag | default | |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let help = place.run(["serve", "--help"]).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.split('`').collect()).collect();
+    assert_eq!(rows.len(), 10);
+    for row in rows {
+        let (variable, flag) = (row[1], row[3]);
+        let told = help.split(&format!("{flag} <")).nth(1).unwrap_or_else(|| panic!("{flag}"));
+        let told = told.split(" --").next().unwrap();
+        assert!(told.contains(&format!("[{variable}")), "{variable}: {told}");
+        if let Some(default) = row.get(5).filter(|_| row[4].trim() == "|") {
+            assert!(told.contains(&format!("; default: {default}]")), "{variable}: {told}");
+        }
+    }
+}

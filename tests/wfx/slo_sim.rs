@@ -189,6 +189,25 @@ fn what_cannot_be_read_is_told() {
 }
 
 #[test]
+fn the_log_of_a_daemon_is_judged() {
+    let place = place();
+    let log = root().join("fixtures/traffic/serve.ndjson");
+    let rules = ["--slo-error-rate-window", "10", "--slo-min-samples", "50"];
+    let found =
+        found(&place, &[&["--trace", log.to_str().unwrap(), "--strict"], &rules[..]].concat());
+    let summary = &found["summary"];
+    assert_eq!(
+        [&summary["lines"], &summary["requests"], &summary["requests_4xx"]],
+        [1210, 1150, 100]
+    );
+    assert_eq!(summary["left_out"], 60);
+    let types = ["slo_error_rate_breach", "slo_4xx_error_rate_breach"];
+    assert_eq!(of(&found, "alerts", "type"), types);
+    let path = "/api/v1/workflows/nihgtly/execute";
+    assert_eq!(of(&found, "alerts", "path"), [path, path]);
+}
+
+#[test]
 fn a_breach_fails_when_that_is_asked_for() {
     let place = place();
     place.write("bad", ndjson(&[(1.0, 500, 0.1)]));
@@ -236,6 +255,11 @@ fn what_was_found_is_shown_over_time() {
     assert!(unicode.contains('━') && unicode.contains('▲') && !unicode.contains('\u{1b}'));
     let coloured = shown(&[("CLICOLOR_FORCE", "1"), ("LC_ALL", "C.UTF-8")]);
     assert!(coloured.contains("\u{1b}[31m"), "{coloured}");
+
+    place.write("one", ndjson(&[(1.0, 404, 0.1)]));
+    let hasty = place.run(["slo-sim", "--trace", "one"]).stdout;
+    assert!(hasty.contains("2 alerts were judged by fewer than 20 requests"), "{hasty}");
+    assert!(!ascii.contains("judged by fewer"), "{ascii}");
 
     let plain = place.run(["slo-sim", "--trace", "log", "--format", "plain"]).stdout;
     let first: Vec<&str> = plain.lines().next().unwrap().split('\t').collect();

@@ -18,6 +18,8 @@ use crate::workflow::problem::visible;
 
 /// The most rows of a table; JSON has all.
 const ROWS_MAX: usize = 20;
+/// Rates of fewer requests jump by more than 5 % with each.
+const FEW: u64 = 20;
 /// So much of a path is worth more than any column that can be left out.
 const PATH_LEAST: usize = 16;
 
@@ -61,6 +63,7 @@ impl Ui {
         self.text(&self.signals(report))?;
         self.breaches(report)?;
         self.alerts(report)?;
+        self.hasty(report)?;
         self.held_back(report)?;
         let alerts = report.alerts();
         let (look, told) = if alerts > 0 {
@@ -133,6 +136,18 @@ impl Ui {
             0 => Ok(()),
             more => self.line(&format!("and {more} more: --format json has them")),
         }
+    }
+
+    /// Alerts that hardly anything is behind, and the way out.
+    fn hasty(&self, report: &Report) -> io::Result<()> {
+        let hasty = report.found.alerts.iter().filter(|alert| alert.samples < FEW).count() as u64;
+        if hasty == 0 {
+            return Ok(());
+        }
+        self.fold(&format!(
+            "{} judged by fewer than {FEW} requests: SLO_MIN_SAMPLES holds such back",
+            if hasty == 1 { "1 alert was".to_owned() } else { format!("{hasty} alerts were") },
+        ))
     }
 
     /// What sent nothing, and why.
