@@ -99,7 +99,6 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--slo-alert-webhook-secret-file', '--slo-alert-webhook-secret-file', [CompletionResultType]::ParameterName, 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]')
             [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
             [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
-            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')

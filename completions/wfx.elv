@@ -93,7 +93,6 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --slo-alert-webhook-secret-file 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]'
             cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
             cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
-            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'

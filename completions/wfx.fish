@@ -99,7 +99,6 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-webhook-secr
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::session::{self, Session};
-use super::{CliError, Context, StorageArgs, foreground, lookup};
+use super::{CliError, Context, ForegroundArgs, foreground, lookup};
 use crate::clock;
 use crate::exit::Exit;
 use crate::repository::reader::Reader;
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long)]
     pub no_wait: bool,
     #[command(flatten)]
-    pub(super) storage: StorageArgs,
+    pub(super) foreground: ForegroundArgs,
 }
 
 /// Asks the process that runs it to end it, and waits for that; ends it itself when that

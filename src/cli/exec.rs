@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::foreground::{self, Run};
 use super::source::Document;
-use super::{CliError, Context, StorageArgs};
+use super::{CliError, Context, ForegroundArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
 use crate::workflow::definition::{Scalar, Snapshot};
@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(short, long)]
     pub verbose: bool,
     #[command(flatten)]
-    pub(super) storage: StorageArgs,
+    pub(super) foreground: ForegroundArgs,
 }
 
 /// Checks the document, runs it to its end and tells how it went.

@@ -92,9 +92,24 @@ pub struct StorageArgs {
     /// [WFX_DURABILITY; default: full]
     #[arg(long, value_name = "LEVEL", value_parser = ["full", "normal"])]
     pub durability: Option<String>,
+}
+
+/// Flags of the commands that run executions and end with them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ForegroundArgs {
+    #[command(flatten)]
+    storage: StorageArgs,
     /// How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub store_timeout: Option<String>,
+}
+
+impl ForegroundArgs {
+    fn values(&self) -> HashMap<&'static str, String> {
+        let mut values = self.storage.values();
+        values.extend(given([("WFX_STORE_TIMEOUT", &self.store_timeout)]));
+        values
+    }
 }
 
 impl StorageArgs {
@@ -102,7 +117,6 @@ impl StorageArgs {
         given([
             ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
             ("WFX_DURABILITY", &self.durability),
-            ("WFX_STORE_TIMEOUT", &self.store_timeout),
         ])
         .collect()
     }
@@ -247,11 +261,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         }
     };
     let values = match &cli.command {
-        Command::Exec(args) => args.storage.values(),
-        Command::Replay(args) => args.storage.values(),
-        Command::Recover(args) => args.storage.values(),
+        Command::Exec(args) => args.foreground.values(),
+        Command::Replay(args) => args.foreground.values(),
+        Command::Recover(args) => args.foreground.values(),
         Command::Serve(args) => args.values(),
-        Command::Cancel(args) => args.storage.values(),
+        Command::Cancel(args) => args.foreground.values(),
         Command::PerfCheck(args) => args.values(),
         Command::SloSim(args) => args.values(),
         _ => HashMap::new(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::session::{self, Session};
-use super::{CliError, Context, StorageArgs, foreground, lookup};
+use super::{CliError, Context, ForegroundArgs, foreground, lookup};
 use crate::exit::Exit;
 use crate::repository::liveness::{self, OwnerKind};
 use crate::repository::{OwnerCount, Which};
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(short, long, requires = "id")]
     pub verbose: bool,
     #[command(flatten)]
-    pub(super) storage: StorageArgs,
+    pub(super) foreground: ForegroundArgs,
 }
 
 /// Goes on with them in this process, and shows how they ended.

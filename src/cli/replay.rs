@@ -1,7 +1,7 @@
 //! `wfx replay`: runs a stored execution again, exactly as it was given then.
 
 use super::foreground::{self, Run};
-use super::{CliError, Context, StorageArgs, lookup, session};
+use super::{CliError, Context, ForegroundArgs, lookup, session};
 use crate::exit::Exit;
 use crate::workflow::check;
 
@@ -14,7 +14,7 @@ pub struct Args {
     #[arg(short, long)]
     pub verbose: bool,
     #[command(flatten)]
-    pub(super) storage: StorageArgs,
+    pub(super) foreground: ForegroundArgs,
 }
 
 /// Runs the snapshot of a finished execution again, with its parameters.

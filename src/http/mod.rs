@@ -46,7 +46,8 @@ pub use server::{FrontOptions, serve};
 
 /// What answers the requests that came through the front.
 pub trait Api: Send + Sync + 'static {
-    /// Answers one request. A client that goes away does not end the call.
+    /// Answers one request. When the client goes away the call is dropped where it waits:
+    /// what has to be brought to its end runs on its own.
     fn call(&self, call: Call) -> impl Future<Output = Reply> + Send;
 
     /// Hears of each request once, when its answer is known: of those that were refused

@@ -17,7 +17,7 @@ use super::execution::Execution;
 use super::graph::Cycle;
 use super::plan::Plan;
 use super::record::ExecutionStatus;
-use super::report::Observer;
+use super::report::{Observer, Report};
 use crate::clock;
 use crate::repository::{StoreError, TakenOver, Which};
 
@@ -173,8 +173,18 @@ impl Supervisor {
             }
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");
-                let change = taken.recorded.abandon(&error, clock::now());
-                engine::settle(&taken.execution.execution_id, change, &self.means).await
+                let now = clock::now();
+                let change = taken.recorded.abandon(&error, now);
+                let id = &taken.execution.execution_id;
+                let status = engine::settle(id, change, &self.means).await?;
+                let started = taken.execution.started_at.unwrap_or(now);
+                observer.report(&Report::ExecutionEnded {
+                    status,
+                    error: Some(&error),
+                    duration: now.since(started),
+                    at: now,
+                });
+                Ok(status)
             }
         }
     }

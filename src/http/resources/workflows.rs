@@ -19,9 +19,12 @@ impl Resources {
     pub(super) fn workflow(&self, workflow_id: &str, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let entries = self.catalogue.list();
-        let entry = entries
-            .iter()
-            .find(|entry| entry.workflow_id == workflow_id)
+        // Of two files with one id, that which is run.
+        let mut named = entries.iter().filter(|entry| entry.workflow_id == workflow_id);
+        let entry = named
+            .clone()
+            .find(|entry| entry.definition.is_some())
+            .or_else(|| named.next())
             .ok_or_else(|| unknown(workflow_id))?;
         let mut value = summary(entry);
         value["definition"] = json!(entry.definition.as_deref());

@@ -46,3 +46,16 @@ fn of_two_files_with_one_id_the_first_has_it() {
     assert_eq!(states(&done), ["other success"]);
     daemon.stop();
 }
+
+#[test]
+fn what_is_shown_of_a_workflow_is_what_is_run() {
+    let place = place();
+    // It goes by the name of its file as long as nobody can read its id.
+    place.write("workflows/a.yaml", "steps: nothing\n");
+    place.write("workflows/b.yaml", "id: a\nsteps: [{name: only}]\n");
+    let daemon = serve(&place, &[]);
+    let shown = daemon.get("/api/v1/workflows/a").expect(200);
+    assert_eq!((&shown["steps"], &shown["problem"]), (&json!(1), &Value::Null), "{shown}");
+    daemon.post("/api/v1/workflows/a/execute?wait=30s", "").expect(200);
+    daemon.stop();
+}
