@@ -119,6 +119,7 @@ impl Report {
             "threshold": number(self.found.policy.threshold(signal)),
             "window_seconds": number(self.found.policy.window_seconds(signal)),
             "peak": number(outcome.peak),
+            "judged": outcome.judged,
             "breaches": outcome.breaches,
             "breached_seconds": seconds(outcome.breached_us),
             "alerts": outcome.alerts,

@@ -41,8 +41,10 @@ pub struct Breach {
 /// What was seen of one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Outcome {
-    /// The greatest value, a share or seconds.
+    /// The greatest value that was judged, a share or seconds.
     pub peak: f64,
+    /// How often it was judged.
+    pub judged: u64,
     /// How many breaches.
     pub breaches: u64,
     /// How long they were together, microseconds.
@@ -101,7 +103,11 @@ impl<P: Copy> Simulation<P> {
     pub fn record(&mut self, event: Event, place: P) {
         self.count(event);
         let judged = self.engine.record(event);
-        let values = Signal::ALL.map(|signal| self.engine.value(signal).unwrap_or(0.0));
+        let least = self.engine.policy().min_samples;
+        let values = Signal::ALL.map(|signal| {
+            let is_judged = self.engine.samples(signal) >= least;
+            self.engine.value(signal).filter(|_| is_judged).unwrap_or(f64::NAN)
+        });
         for (signal, value) in Signal::ALL.into_iter().zip(values) {
             self.follow(signal, value, judged);
         }
@@ -131,6 +137,7 @@ impl<P: Copy> Simulation<P> {
         let (open, outcome) =
             (&mut self.open[signal as usize], &mut self.outcomes[signal as usize]);
         outcome.peak = outcome.peak.max(value);
+        outcome.judged += u64::from(!value.is_nan());
         outcome.held_back += u64::from(judged.held_back.contains(signal));
         if !judged.breached.contains(signal) {
             if let Some(breach) = open.take() {

@@ -13,7 +13,8 @@ const WIDTH_MIN_US: u64 = 10_000;
 pub struct Cell {
     /// Requests that were answered in it.
     pub requests: u64,
-    /// The greatest value of each signal, in their order: shares, and seconds.
+    /// The greatest value of each signal that was judged, in their order: shares, and seconds;
+    /// not a number where none was.
     pub peaks: [f64; 4],
     /// What breached in it.
     pub breached: Signals,
@@ -23,7 +24,7 @@ pub struct Cell {
 
 impl Cell {
     const EMPTY: Self =
-        Self { requests: 0, peaks: [0.0; 4], breached: Signals::NONE, alerts: Signals::NONE };
+        Self { requests: 0, peaks: [f64::NAN; 4], breached: Signals::NONE, alerts: Signals::NONE };
 
     fn join(self, later: Self) -> Self {
         let mut peaks = self.peaks;

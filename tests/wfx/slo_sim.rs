@@ -260,6 +260,8 @@ fn what_was_found_is_shown_over_time() {
     let hasty = place.run(["slo-sim", "--trace", "one"]).stdout;
     assert!(hasty.contains("2 alerts were judged by fewer than 20 requests"), "{hasty}");
     assert!(!ascii.contains("judged by fewer"), "{ascii}");
+    let held = place.run(["slo-sim", "--trace", "one", "--slo-min-samples", "2"]).stdout;
+    assert!(held.contains("error rate: never judged"), "{held}");
 
     let plain = place.run(["slo-sim", "--trace", "log", "--format", "plain"]).stdout;
     let first: Vec<&str> = plain.lines().next().unwrap().split('\t').collect();

@@ -57,7 +57,11 @@ impl Ui {
             let _ = writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns));
         }
         for signal in Signal::ALL.into_iter().filter(|signal| !shown.contains(signal)) {
-            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: nothing but zeros", title(signal));
+            let told = match report.found.outcomes[signal as usize].judged {
+                0 => "never judged, for want of requests (SLO_MIN_SAMPLES)",
+                _ => "nothing but zeros",
+            };
+            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {told}", title(signal));
         }
         text.push('\n');
         text
@@ -133,7 +137,8 @@ fn lines(signal: Signal, report: &Report) -> Vec<Vec<(f64, f64)>> {
     let mut lines: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut last = f64::NEG_INFINITY;
     for (at, cell) in timeline.cells().iter().enumerate() {
-        if cell.requests == 0 {
+        let peak = cell.peaks[signal as usize];
+        if peak.is_nan() {
             continue;
         }
         let middle = (at as f64 + 0.5) * width;
@@ -141,7 +146,7 @@ fn lines(signal: Signal, report: &Report) -> Vec<Vec<(f64, f64)>> {
             lines.push(Vec::new());
         }
         if let Some(line) = lines.last_mut() {
-            line.push((middle, cell.peaks[signal as usize]));
+            line.push((middle, peak));
         }
         last = middle;
     }
