@@ -16,6 +16,8 @@ use crate::workflow::record::Change;
 pub struct Stored {
     /// The last version that a commit holds; 0: nothing.
     pub version: u64,
+    /// The number that it has in the database.
+    pub seq: Option<i64>,
     /// The repository will never take this execution, and why.
     pub refused: Option<Arc<StoreError>>,
     /// Nothing more of it will be stored: it was [withdrawn](Slot::withdraw).
@@ -129,11 +131,11 @@ impl Slot {
     }
 
     /// A commit holds everything up to `version`.
-    pub(super) fn committed(&self, version: u64) {
+    pub(super) fn committed(&self, version: u64, seq: i64) {
         let mut unstored = self.lock();
         unstored.in_flight = false;
         unstored.withdrawing = false;
-        self.stored.send_modify(|stored| stored.version = version);
+        self.stored.send_modify(|stored| (stored.version, stored.seq) = (version, Some(seq)));
     }
 
     /// No commit will ever hold this execution.
@@ -193,7 +195,7 @@ mod tests {
         slot.record(change());
         slot.take().unwrap();
         slot.withdraw();
-        slot.committed(version);
+        slot.committed(version, 1);
         assert!(!withdrawn(&slot));
         slot.record(change());
         assert!(slot.take().is_some());

@@ -321,8 +321,9 @@ impl Worker {
                 for (item, outcome) in batch.into_iter().zip(outcomes) {
                     match outcome {
                         Ok(written) => {
+                            let seq = written.seq;
                             self.unfinished.apply(item.slot.execution_id(), written);
-                            item.slot.committed(item.version);
+                            item.slot.committed(item.version, seq);
                         }
                         Err(error) => item.slot.refused(Arc::new(error)),
                     }

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use super::cancel::Cancel;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
+use super::launch::Launch;
 use super::memory::Memory;
 use super::record::{Attempt, Change, ExecutionStatus};
 use super::report::{Observer, Report};
@@ -114,7 +115,7 @@ pub async fn drive(
     means: &Arc<Means>,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
-    launched: Option<oneshot::Sender<bool>>,
+    launched: Option<Launch>,
 ) -> Result<ExecutionStatus, RunError> {
     let slot = Slot::new(execution.plan().execution_id.clone());
     let driver = Driver {
@@ -188,7 +189,7 @@ struct Driver {
     tasks: JoinSet<Done>,
     /// Nobody has stored it before.
     is_new: bool,
-    launched: Option<oneshot::Sender<bool>>,
+    launched: Option<Launch>,
     /// Cancelled when it goes on without being stored.
     unstored: CancellationToken,
     /// The queue did not take the slot; it is still dirty.
@@ -215,6 +216,7 @@ impl Driver {
         }
         outcome?;
         self.report_end();
+        self.tell_stored();
         Ok(self.execution.head().status)
     }
 
@@ -294,8 +296,8 @@ impl Driver {
         if self.is_unlaunched() {
             self.unstored.cancel();
             self.show_unstored(&[]);
-            if let Some(launched) = self.launched.take() {
-                let _ = launched.send(false);
+            if let Some(launch) = self.launched.take() {
+                launch.unstored();
             }
         }
     }
@@ -304,14 +306,20 @@ impl Driver {
         if self.stored.borrow().version == 0 {
             return;
         }
-        if let Some(launched) = self.launched.take() {
-            // Whoever asked may be gone.
-            let _ = launched.send(true);
+        // One that is over is told of with its end.
+        if !self.is_over() {
+            self.tell_stored();
         }
         if let Unstored::Run(memory) = &self.means.unstored
             && self.unstored.is_cancelled()
         {
             memory.forget(self.slot.execution_id());
+        }
+    }
+
+    fn tell_stored(&mut self) {
+        if let Some(launch) = self.launched.take() {
+            launch.stored(&self.execution, self.stored.borrow().seq, self.is_over());
         }
     }
 

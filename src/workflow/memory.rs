@@ -64,6 +64,13 @@ impl Memory {
     }
 }
 
+/// It as its rows are read back when no attempt wrote anything.
+pub(super) fn stored(execution: &Execution, seq: i64) -> ExecutionDetail {
+    let ExecutionDetail { execution, steps } = detail(execution);
+    let execution = ExecutionRecord { seq: Some(seq), persisted: true, ..execution };
+    ExecutionDetail { execution, steps }
+}
+
 /// It as its rows would be read back, without what attempts wrote.
 fn detail(execution: &Execution) -> ExecutionDetail {
     let (plan, head) = (execution.plan(), execution.head());

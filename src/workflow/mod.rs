@@ -14,6 +14,7 @@ pub mod environment;
 pub mod event;
 pub mod execution;
 pub mod graph;
+pub mod launch;
 pub mod memory;
 pub mod period;
 pub mod plan;

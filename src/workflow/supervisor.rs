@@ -15,6 +15,7 @@ use super::engine::{self, Means, RunError};
 use super::event::Event;
 use super::execution::Execution;
 use super::graph::Cycle;
+use super::launch::{Launch, Launched};
 use super::plan::Plan;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
@@ -49,7 +50,7 @@ pub struct Submitted {
     /// Its id.
     pub execution_id: String,
     /// Tells whether it is stored, once that is known.
-    pub launched: oneshot::Receiver<bool>,
+    pub launched: oneshot::Receiver<Launched>,
     /// Its end, stored.
     pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
 }
@@ -92,11 +93,16 @@ impl Supervisor {
         self.drive(execution, Event::Begin, observer, &own, None).await
     }
 
-    /// Runs it on its own.
+    /// Runs it on its own. `waited_for`: whoever asks waits for its end.
     #[must_use]
-    pub fn submit(self: &Arc<Self>, plan: Plan, observer: Arc<dyn Observer>) -> Submitted {
+    pub fn submit(
+        self: &Arc<Self>,
+        plan: Plan,
+        observer: Arc<dyn Observer>,
+        waited_for: bool,
+    ) -> Submitted {
         let execution_id = plan.execution_id.clone();
-        let (launch, launched) = oneshot::channel();
+        let (launch, launched) = Launch::new(waited_for);
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
         let own = self.enter(&execution, &Cancel::default());
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
@@ -227,7 +233,7 @@ impl Supervisor {
         begin: Event,
         observer: &Arc<dyn Observer>,
         own: &Cancel,
-        launched: Option<oneshot::Sender<bool>>,
+        launched: Option<Launch>,
     ) -> Result<ExecutionStatus, RunError> {
         let _entered = Entered { supervisor: self, id: execution.plan().execution_id.clone() };
         engine::drive(execution, begin, &self.means, observer, own, launched).await

@@ -116,7 +116,12 @@ impl Resources {
     }
 
     /// Runs it on its own, if there is room for one more.
-    fn submit(&self, plan: Plan, observer: Arc<dyn Observer>) -> Result<Submitted, Problem> {
+    fn submit(
+        &self,
+        plan: Plan,
+        observer: Arc<dyn Observer>,
+        waited_for: bool,
+    ) -> Result<Submitted, Problem> {
         // Who panicked here left nothing half done.
         let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
         if self.supervisor.in_flight() >= self.max_in_flight {
@@ -127,7 +132,7 @@ impl Resources {
             );
             return Err(Problem::unavailable(detail, RETRY_AFTER));
         }
-        let submitted = self.supervisor.submit(plan, observer);
+        let submitted = self.supervisor.submit(plan, observer, waited_for);
         drop(accepting);
         Ok(submitted)
     }
@@ -148,10 +153,10 @@ impl Resources {
             )
         })?;
         let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
-        let submitted = self.submit(plan, observer)?;
+        let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
         // An end without a launch is told below.
-        let Ok(persisted) = submitted.launched.await else {
+        let Ok(launch) = submitted.launched.await else {
             return Err(match submitted.ended.await {
                 Ok(Err(RunError::Abandoned)) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
@@ -164,6 +169,9 @@ impl Resources {
         };
         if let Some(wait) = wait {
             let launched = clock::monotonic();
+            if let Some(ended) = launch.ended {
+                return Ok(Reply::json(&ended).counted_until(launched));
+            }
             let _ = tokio::time::timeout(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
@@ -174,7 +182,7 @@ impl Resources {
         let mut answer = json!({
             "execution_id": execution_id,
             "status": "started",
-            "persisted": persisted,
+            "persisted": launch.persisted,
         });
         if let Some(replay_of) = replay_of {
             answer["replay_of"] = json!(replay_of);

@@ -252,3 +252,31 @@ steps:
     assert!(processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
     daemon.stop();
 }
+
+#[test]
+fn what_is_waited_for_is_told_as_it_is_read_later() {
+    let place = place();
+    place.write(
+        "workflows/still.yaml",
+        "params: {who: world}\nx-note: kept\nsteps:\n- name: first\n- {name: broken, fail: true, \
+         continue_on_error: true}\n- {name: bad, depends_on: [first], fail: true}\n- name: last\n",
+    );
+    let daemon = serve(&place, &[]);
+    // Nothing of it has to be read back, as of the next one.
+    for (id, status) in [("still", "failed"), ("greet", "success")] {
+        let waited = daemon.post(&format!("/api/v1/workflows/{id}/execute?wait=30s"), "");
+        let waited = waited.expect(200);
+        assert_eq!(waited["execution"]["status"], status);
+        let read = daemon.get(&format!("{EXECUTIONS}/{}", id_of(&waited))).expect(200);
+        assert_eq!(waited, read);
+    }
+    let again = daemon.post(&format!("{EXECUTIONS}/{}/replay?wait=30s", newest(&daemon)), "");
+    let again = again.expect(200);
+    assert_eq!(again, daemon.get(&format!("{EXECUTIONS}/{}", id_of(&again))).expect(200));
+    daemon.stop();
+}
+
+fn newest(daemon: &Daemon) -> String {
+    let list = daemon.get(&format!("{EXECUTIONS}?limit=1")).expect(200);
+    list["items"][0]["execution_id"].as_str().unwrap().to_owned()
+}
