@@ -181,6 +181,8 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l closed -d 'Satura
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l connections -d 'The most connections; what finds none free waits, and its wait counts' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l timeout -d 'When a request has failed, from when it was due' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l header -d 'A header of every request, such as \'Authorization: Bearer x\'; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l workflow -d 'Only steps of this workflow' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l since -d 'Only executions of the last 7d, or since 2026-01-31T12:00:00Z' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l endpoint -d 'An endpoint such as \'GET /x\'; repeat for more. Of a file only these are judged; of one that does not say what it measured, this is its name' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l track-endpoints -d 'Judge only endpoints with one of these substrings [TRACK_ENDPOINTS; default: all]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l baseline -d 'The baseline' -r -F
@@ -196,6 +198,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How re
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l steps -d 'Judge how long steps of workflows took, as the database has them'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -37,6 +37,16 @@ pub enum Since {
     At(Timestamp),
 }
 
+impl Since {
+    /// The time that it means.
+    pub(super) fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(period) => now.minus(period.duration()),
+            Self::At(at) => at,
+        }
+    }
+}
+
 /// Lists a page.
 ///
 /// # Errors
@@ -46,10 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let filter = ListFilter {
         workflow_id: args.workflow.clone(),
         status: args.status,
-        since: args.since.map(|since| match since {
-            Since::Ago(period) => now.minus(period.duration()),
-            Since::At(at) => at,
-        }),
+        since: args.since.map(|since| since.before(now)),
         before: None,
     };
     let reader = Reader::open(&context.settings.database()?)?;
@@ -58,7 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn since(text: &str) -> Result<Since, String> {
+pub(super) fn since(text: &str) -> Result<Since, String> {
     if let Ok(period) = text.parse() {
         return Ok(Since::Ago(period));
     }

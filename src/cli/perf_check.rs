@@ -2,6 +2,7 @@
 
 mod files;
 mod measure;
+mod steps;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -10,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use self::files::Reports;
+use self::steps::StepsPlan;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
@@ -19,6 +21,7 @@ use crate::perf::load::scenario::Endpoint;
 use crate::perf::load::{self, LoadError};
 use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
+use crate::perf::steps as perf_steps;
 use crate::perf::store::{self, StoreError};
 use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
@@ -49,6 +52,8 @@ pub struct Args {
     pub stats: Option<PathBuf>,
     #[command(flatten)]
     pub(super) load: measure::LoadArgs,
+    #[command(flatten)]
+    pub(super) steps: steps::StepsArgs,
     /// An endpoint such as 'GET /x'; repeat for more. Of a file only these are judged; of
     /// one that does not say what it measured, this is its name
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, help_heading = "What is judged")]
@@ -128,6 +133,8 @@ enum Origin {
     Stats(PathBuf),
     /// wfx measures.
     Load(load::Plan),
+    /// The database.
+    Steps(StepsPlan),
 }
 
 /// Judges, or records a baseline.
@@ -147,6 +154,7 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
     let plan = Plan::new(args, context)?;
     let (run, mut circumstances, facts) = match &plan.origin {
         Origin::Stats(path) => (read_stats(path, &args.endpoint)?, Circumstances::default(), None),
+        Origin::Steps(plan) => (plan.read(context)?, Circumstances::default(), None),
         Origin::Load(plan) => {
             let measured = context.ui.measuring(|tell| load::measure(plan, tell))?;
             let connections = Some(measured.connections);
@@ -222,19 +230,29 @@ impl Plan {
             }
             None
         } else {
-            Some(store::read(&args.baseline)?)
+            let workflow_id = args.steps.workflow.as_deref();
+            let baseline = store::read(&args.baseline)?;
+            Some(perf_steps::part(baseline, args.steps.steps, workflow_id))
         };
         // An update is judged by itself: nothing is new to it that --strict could refuse.
         let policy = Policy { strict: policy.strict && !updates, ..policy };
-        let origin = match measure::plan(args, &policy)? {
-            Some(plan) => Origin::Load(plan),
-            None => Origin::Stats(args.stats.clone().unwrap_or_else(|| PathBuf::from(STATS))),
+        let origin = match (args.steps.plan(), measure::plan(args, &policy)?) {
+            (Some(plan), _) => Origin::Steps(plan),
+            (None, Some(plan)) => Origin::Load(plan),
+            (None, None) => {
+                Origin::Stats(args.stats.clone().unwrap_or_else(|| PathBuf::from(STATS)))
+            }
+        };
+        let samples_min = match &origin {
+            Origin::Steps(_) => perf_steps::RUNS_MIN,
+            _ => SAMPLES_MIN,
         };
         let asked = match &origin {
             Origin::Stats(_) => args.endpoint.clone(),
+            Origin::Steps(_) => Vec::new(),
             Origin::Load(plan) => plan.endpoints.iter().map(|e| e.name.clone()).collect(),
         };
-        let policy = Policy { asked, ..policy };
+        let policy = Policy { asked, samples_min, ..policy };
         Ok(Self { policy, baseline, baseline_path: args.baseline.clone(), origin })
     }
 

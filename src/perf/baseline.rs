@@ -141,6 +141,13 @@ impl Baseline {
         self.endpoints.get(endpoint)
     }
 
+    /// The same with only those endpoints whose key is to be kept.
+    #[must_use]
+    pub fn only(mut self, is_kept: impl Fn(&str) -> bool) -> Self {
+        self.endpoints.retain(|key, _| is_kept(key));
+        self
+    }
+
     /// All endpoints, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.endpoints.iter().map(|(key, entry)| (key.as_str(), entry))

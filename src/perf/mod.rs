@@ -1,7 +1,7 @@
 //! The performance gate: latencies, a baseline, a verdict.
 //!
-//! [`load`] measures a target itself, [`sources`] read what other tools measured; [`verdict`] compares a run with a
-//! [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
+//! [`load`] measures a target itself, [`sources`] read what other tools measured, [`steps`] are
+//! what executions took; [`verdict`] compares a run with a [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
 //! to machines and people. [`store`] keeps the baseline file.
 
 pub mod baseline;
@@ -13,5 +13,6 @@ pub mod machine;
 pub mod report;
 pub mod sources;
 pub mod stats;
+pub mod steps;
 pub mod store;
 pub mod verdict;

@@ -22,6 +22,7 @@ mod backup;
 mod cancel;
 mod change;
 mod connection;
+mod durations;
 mod error;
 mod file;
 mod inspect;
@@ -37,6 +38,7 @@ mod takeover;
 mod worker;
 
 pub use connection::Durability;
+pub use durations::StepDurations;
 pub use error::{StoreError, StoreErrorKind};
 pub use inspect::Inspection;
 pub use keep::Retention;

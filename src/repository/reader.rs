@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::connection;
+use super::durations::{self, StepDurations};
 use super::error::{StoreError, StoreErrorKind};
 use super::file::{self, Identity};
 use super::inspect::{self, Inspection};
@@ -318,6 +319,19 @@ impl Reader {
     /// When the database cannot be read.
     pub fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
         self.read(keep::stored)
+    }
+
+    /// How long each run of a step took that succeeded, milliseconds, by workflow and step; of
+    /// executions created at `since` or later.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn step_durations(
+        &self,
+        workflow_id: Option<&str>,
+        since: Option<Timestamp>,
+    ) -> Result<StepDurations, StoreError> {
+        self.read(|connection| durations::of_steps(connection, workflow_id, since))
     }
 
     /// All finished executions, for [`crate::workflow::retention::plan`].

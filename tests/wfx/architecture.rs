@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "perf/report.rs",
     "perf/sources/",
     "perf/stats.rs",
+    "perf/steps.rs",
     "perf/verdict.rs",
     "diagnosis.rs",
     "fields.rs",

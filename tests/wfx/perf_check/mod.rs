@@ -4,6 +4,7 @@ mod hostile;
 mod measuring;
 mod reports;
 mod server;
+mod steps;
 mod update;
 
 use serde_json::{Value, json};
