@@ -10,6 +10,7 @@ pub mod filter;
 pub mod junit;
 pub mod load;
 pub mod machine;
+pub mod paired;
 pub mod report;
 pub mod sources;
 pub mod stats;

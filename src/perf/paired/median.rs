@@ -1,0 +1,65 @@
+//! Whether requests in general take longer: the winsorised mean of the differences of
+//! logarithms within pairs.
+//!
+//! The `g` greatest and the `g` least differences (a fifth each) are replaced by those next to
+//! them, so that a tail decides nothing. The mean of the rest, trimmed, estimates the centre;
+//! its standard error is that of J. W. Tukey and D. H. McLaughlin ("Less vulnerable confidence
+//! and significance procedures for location based on a single sample", Sankhya A 25, 1963):
+//! `s_w / ((1 - 2 share) √n)`, `s_w` being the standard deviation of the winsorised differences.
+
+use super::{Estimate, Pair, Z99, upper_tail};
+
+/// Of the differences, at each end.
+const SHARE: f64 = 0.2;
+
+/// What the pairs say of the median.
+#[must_use]
+pub fn estimate(pairs: &[Pair]) -> Estimate {
+    let mut differences: Vec<f64> = pairs.iter().map(|pair| difference(*pair)).collect();
+    differences.sort_by(f64::total_cmp);
+    let n = differences.len();
+    // A fifth of what was measured, which is some thousands.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
+    let cut = (n as f64 * SHARE) as usize;
+    let kept = &differences[cut..n - cut];
+    let (Some(least), Some(most)) = (kept.first(), kept.last()) else { return NOTHING };
+    let centre = kept.iter().sum::<f64>() / kept.len() as f64;
+    let winsorised = differences.iter().map(|difference| difference.clamp(*least, *most));
+    let mean = winsorised.clone().sum::<f64>() / n as f64;
+    let squares: f64 = winsorised.map(|difference| (difference - mean).powi(2)).sum();
+    let deviation = (squares / (n as f64 - 1.0)).sqrt();
+    let error = deviation / ((1.0 - 2.0 * SHARE) * (n as f64).sqrt());
+    // Nothing varies: whatever differs is certain.
+    let z = if error > 0.0 {
+        centre / error
+    } else {
+        centre.signum() * f64::from(centre != 0.0) * 99.0
+    };
+    let [reference, judged] = [0, 1].map(|side| middle(pairs, side));
+    Estimate {
+        ratio: centre.exp(),
+        interval: ((centre - Z99 * error).exp(), (centre + Z99 * error).exp()),
+        difference_ms: (judged - reference) / 1e6,
+        p_slower: upper_tail(z),
+        p_faster: upper_tail(-z),
+    }
+}
+
+/// What nothing says.
+pub(super) const NOTHING: Estimate = Estimate {
+    ratio: 1.0,
+    interval: (0.0, f64::INFINITY),
+    difference_ms: 0.0,
+    p_slower: 1.0,
+    p_faster: 1.0,
+};
+
+/// A latency below what clocks tell apart counts as 1 ns.
+fn difference((reference, judged): Pair) -> f64 {
+    (judged.max(1) as f64).ln() - (reference.max(1) as f64).ln()
+}
+
+/// The median of one side, nanoseconds.
+fn middle(pairs: &[Pair], side: usize) -> f64 {
+    super::tail::quantile(&super::tail::sorted(pairs, side), 0.5)
+}

@@ -1,0 +1,228 @@
+//! Two builds side by side: pairs of requests, one to each, and what their latencies say.
+//!
+//! Two runs one after the other differ by the drift of the machine, 5 to 20 %, before they
+//! differ by the code. The requests of a pair are made within milliseconds of each other, in
+//! random order, so that drift and bursts meet both, and only differences within pairs count.
+//!
+//! - the median: [`median`], winsorised differences of logarithms
+//! - the tail: [`tail`], Savage scores of the ranks
+//!
+//! **Looks.** It is judged after [`LOOKS`] pairs, and measured on only where it is not clear
+//! yet. Each look may raise a false alarm, so the level is spent over them: at `n` of the most
+//! pairs `alpha ln(1 + (e - 1) n / most)` of it is spent (the Pocock-type function of K. K. G.
+//! Lan and D. L. DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 70,
+//! 1983). The boundaries are those of Bonferroni: a little too strict, and true whatever the
+//! dependence of the looks.
+//!
+//! **Many endpoints.** Each endpoint asks two questions. The step-down procedure of S. Holm ("A
+//! simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+//! 1979) keeps the level for all questions together.
+//!
+//! **Floors.** What is certain may still be too small to matter: the ratio has to reach 1.05 for
+//! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`].
+//!
+//! What is slower is measured again, from the beginning; only what is slower again is a
+//! regression.
+
+pub mod median;
+pub mod tail;
+
+/// After so many pairs it is judged.
+pub const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
+/// The level of all questions together, in each direction.
+pub const ALPHA: f64 = 0.01;
+
+/// What a difference has to reach to matter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floors {
+    /// The ratio of medians.
+    pub median: f64,
+    /// The ratio of 95th percentiles.
+    pub p95: f64,
+    /// The difference of either, milliseconds.
+    pub least_ms: f64,
+}
+
+impl Default for Floors {
+    fn default() -> Self {
+        Self { median: 1.05, p95: 1.10, least_ms: 0.05 }
+    }
+}
+
+/// The latencies of a pair, in nanoseconds: of the reference, and of what is judged.
+pub type Pair = (u64, u64);
+
+/// What one question came to so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// What is judged ÷ the reference.
+    pub ratio: f64,
+    /// Between these the ratio lies with 99 % certainty.
+    pub interval: (f64, f64),
+    /// What is judged − the reference, milliseconds.
+    pub difference_ms: f64,
+    /// How unlikely so much slower would be without a difference, over all looks so far.
+    pub p_slower: f64,
+    /// The same for faster.
+    pub p_faster: f64,
+}
+
+/// The questions of one endpoint, over its looks.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    looks: usize,
+    /// Median, tail.
+    smallest: [[f64; 2]; 2],
+    latest: Option<[Estimate; 2]>,
+    pairs: usize,
+}
+
+/// Whether more pairs are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// More would not change what it comes to.
+    Enough,
+    /// As many as the next look takes.
+    More,
+}
+
+impl Watch {
+    /// Looks at all pairs so far, which are as many as the next look takes; `questions` are those
+    /// of all endpoints.
+    pub fn look(&mut self, pairs: &[Pair], floors: &Floors, questions: usize) -> Next {
+        let share = spent(self.looks + 1) - spent(self.looks);
+        if self.looks == 0 {
+            self.smallest = [[1.0; 2]; 2];
+        }
+        self.looks += 1;
+        self.pairs = pairs.len();
+        let mut estimates = [median::estimate(pairs), tail::estimate(pairs)];
+        for (estimate, smallest) in estimates.iter_mut().zip(&mut self.smallest) {
+            // What is as unlikely as its share of the level is as unlikely as the level.
+            smallest[0] = smallest[0].min(estimate.p_slower / share).min(1.0);
+            smallest[1] = smallest[1].min(estimate.p_faster / share).min(1.0);
+            (estimate.p_slower, estimate.p_faster) = (smallest[0], smallest[1]);
+        }
+        self.latest = Some(estimates);
+        let least = [floors.median, floors.p95];
+        let is_clear = estimates.iter().zip(least).all(|(estimate, floor)| {
+            let level = ALPHA / questions as f64;
+            let is_slower = estimate.p_slower <= level && estimate.ratio >= floor;
+            is_slower || estimate.interval.1 < floor
+        });
+        // One question that is answered with "slower" is enough to measure again.
+        let is_slower = estimates.iter().zip(least).any(|(estimate, floor)| {
+            estimate.p_slower <= ALPHA / questions as f64 && estimate.interval.0 >= floor
+        });
+        if is_clear || is_slower || self.looks == LOOKS.len() { Next::Enough } else { Next::More }
+    }
+
+    /// How many pairs the next look takes.
+    #[must_use]
+    pub fn wanted(&self) -> Option<usize> {
+        LOOKS.get(self.looks).copied()
+    }
+
+    /// The median and the tail after the last look.
+    #[must_use]
+    pub fn estimates(&self) -> Option<[Estimate; 2]> {
+        self.latest
+    }
+
+    /// How many pairs the last look had.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.pairs
+    }
+}
+
+/// The share of the level that is spent after so many looks.
+fn spent(looks: usize) -> f64 {
+    let Some(last) = looks.checked_sub(1) else { return 0.0 };
+    let most = LOOKS[LOOKS.len() - 1] as f64;
+    let at = LOOKS.get(last).map_or(1.0, |pairs| *pairs as f64 / most);
+    (1.0 + (std::f64::consts::E - 1.0) * at).ln()
+}
+
+/// What the median or the tail of an endpoint comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Slower, and by enough to matter.
+    Slower,
+    /// Faster, and by enough to matter.
+    Faster,
+    /// Neither.
+    Same,
+}
+
+/// What all endpoints come to, by Holm's procedure over all their questions.
+#[must_use]
+pub fn decide(endpoints: &[[Estimate; 2]], floors: &Floors) -> Vec<[Change; 2]> {
+    let slower = rejected(endpoints, |estimate| estimate.p_slower);
+    let faster = rejected(endpoints, |estimate| estimate.p_faster);
+    let least = [floors.median, floors.p95];
+    (0..endpoints.len())
+        .map(|endpoint| {
+            [0, 1].map(|question| {
+                let Estimate { ratio, difference_ms, .. } = endpoints[endpoint][question];
+                let matters = difference_ms.abs() >= floors.least_ms;
+                if slower[endpoint][question] && matters && ratio >= least[question] {
+                    Change::Slower
+                } else if faster[endpoint][question] && matters && ratio <= 1.0 / least[question] {
+                    Change::Faster
+                } else {
+                    Change::Same
+                }
+            })
+        })
+        .collect()
+}
+
+/// Which questions are answered with yes: of `m`, the smallest p at `alpha / m`, the next at
+/// `alpha / (m - 1)`, and so on, up to the first that is not.
+fn rejected(endpoints: &[[Estimate; 2]], p: fn(&Estimate) -> f64) -> Vec<[bool; 2]> {
+    let mut ordered: Vec<(f64, usize, usize)> = endpoints
+        .iter()
+        .enumerate()
+        .flat_map(|(endpoint, questions)| [0, 1].map(|at| (p(&questions[at]), endpoint, at)))
+        .collect();
+    ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut rejected = vec![[false; 2]; endpoints.len()];
+    let count = ordered.len();
+    for (rank, (p, endpoint, at)) in ordered.into_iter().enumerate() {
+        if p > ALPHA / (count - rank) as f64 {
+            break;
+        }
+        rejected[endpoint][at] = true;
+    }
+    rejected
+}
+
+/// The upper tail of the standard normal distribution: `erfc(z / √2) / 2`, by the continued
+/// fraction of M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.2.14, where
+/// it converges fast, and the series 26.2.10 elsewhere.
+pub(super) fn upper_tail(z: f64) -> f64 {
+    if z < 0.0 {
+        return 1.0 - upper_tail(-z);
+    }
+    let density = (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    if z > 2.5 {
+        let mut fraction = z;
+        for k in (1..=60).rev() {
+            fraction = z + f64::from(k) / fraction;
+        }
+        return density / fraction;
+    }
+    let (mut term, mut sum) = (z, z);
+    for k in 1..=40 {
+        term *= z * z / f64::from(2 * k + 1);
+        sum += term;
+    }
+    0.5 - density * sum
+}
+
+/// 99 % of the standard normal distribution lie within so much of 0.
+pub(super) const Z99: f64 = 2.575_829_303_548_901;
+
+#[cfg(test)]
+mod tests;

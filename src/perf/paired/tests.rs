@@ -1,0 +1,214 @@
+use fastrand::Rng;
+
+use super::*;
+
+/// What a machine does to latencies, and what a build does.
+struct World {
+    rng: Rng,
+    drift: f64,
+    at: f64,
+    burst: u32,
+    /// What the build that is judged multiplies by: all, and what is slow.
+    all: f64,
+    slow: f64,
+}
+
+impl World {
+    fn new(seed: u64, all: f64, slow: f64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        // 5 to 20 % over some thousand pairs.
+        let drift = 0.05 + 0.15 * rng.f64();
+        let at = rng.f64() * std::f64::consts::TAU;
+        Self { rng, drift, at, burst: 0, all, slow }
+    }
+
+    fn normal(&mut self) -> f64 {
+        let (u, v) = (1.0 - self.rng.f64(), self.rng.f64());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+
+    /// A lognormal body of 5 ms, and of 4 % of the requests an exponential tail.
+    fn latency(&mut self, machine: f64, all: f64, slow: f64) -> f64 {
+        let mut latency = 5e6 * (0.25 * self.normal()).exp();
+        if self.rng.f64() < 0.04 {
+            latency += 20e6 * -(1.0 - self.rng.f64()).ln();
+        }
+        let latency = latency * machine * all;
+        // Beyond about the 85th percentile.
+        if latency > 6.5e6 { latency * slow } else { latency }
+    }
+
+    fn pair(&mut self) -> Pair {
+        self.at += 0.002;
+        let mut machine = 1.0 + self.drift * self.at.sin();
+        if self.burst > 0 {
+            self.burst -= 1;
+            machine *= 2.5;
+        } else if self.rng.f64() < 0.000_5 {
+            self.burst = self.rng.u32(3..40);
+        }
+        let (all, slow) = (self.all, self.slow);
+        let reference = self.latency(machine, 1.0, 1.0);
+        let judged = self.latency(machine, all, slow);
+        (nanos(reference), nanos(judged))
+    }
+}
+
+fn nanos(latency: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive")]
+    let nanos = latency as u64;
+    nanos
+}
+
+/// One measurement of some endpoints, each with its own build.
+fn measured(seed: u64, builds: &[(f64, f64)]) -> (Vec<[Estimate; 2]>, Vec<usize>) {
+    let questions = 2 * builds.len();
+    let one = |(at, (all, slow)): (usize, &(f64, f64))| {
+        let mut world = World::new(seed * 1_000 + at as u64, *all, *slow);
+        let (mut watch, mut pairs) = (Watch::default(), Vec::new());
+        while let Some(wanted) = watch.wanted() {
+            pairs.extend((pairs.len()..wanted).map(|_| world.pair()));
+            if watch.look(&pairs, &Floors::default(), questions) == Next::Enough {
+                break;
+            }
+        }
+        (watch.estimates().unwrap(), watch.pairs())
+    };
+    builds.iter().enumerate().map(one).unzip()
+}
+
+/// What is slower, and is again when it is measured again.
+fn judged(seed: u64, builds: &[(f64, f64)]) -> Vec<[Change; 2]> {
+    let decide = |seed| decide(&measured(seed, builds).0, &Floors::default());
+    let first = decide(2 * seed);
+    if !first.iter().flatten().any(|change| *change == Change::Slower) {
+        return first;
+    }
+    let again = decide(2 * seed + 1);
+    let confirmed = |(first, again): ([Change; 2], [Change; 2])| {
+        [0, 1].map(|at| if first[at] == again[at] { first[at] } else { Change::Same })
+    };
+    first.into_iter().zip(again).map(confirmed).collect()
+}
+
+fn share(runs: u64, found: impl Fn(u64) -> bool) -> f64 {
+    (0..runs).filter(|seed| found(*seed)).count() as f64 / runs as f64
+}
+
+fn is_slower(changes: &[[Change; 2]]) -> bool {
+    changes.iter().flatten().any(|change| *change == Change::Slower)
+}
+
+#[test]
+fn the_same_build_raises_no_alarm() {
+    let alarms = share(200, |seed| is_slower(&judged(seed, &[(1.0, 1.0)])));
+    assert!(alarms <= 0.01, "{alarms}");
+    // Nor does what is too little to matter.
+    let small = share(60, |seed| is_slower(&judged(seed, &[(1.02, 1.0)])));
+    assert!(small <= 0.02, "{small}");
+}
+
+#[test]
+fn ten_endpoints_raise_no_more_alarms_than_one() {
+    let builds = [(1.0, 1.0); 10];
+    let alarms = share(20, |seed| is_slower(&judged(seed + 1_000, &builds)));
+    assert!(alarms <= 0.01, "{alarms}");
+    // And one of them that is slower is found.
+    let mut builds = builds;
+    builds[3] = (1.1, 1.0);
+    let found = judged(7, &builds);
+    assert_eq!(found[3][0], Change::Slower);
+    assert!(found.iter().enumerate().all(|(at, changes)| at == 3 || changes[0] == Change::Same));
+}
+
+#[test]
+fn what_got_slower_is_found() {
+    let medians = share(200, |seed| judged(seed, &[(1.1, 1.0)])[0][0] == Change::Slower);
+    assert!(medians >= 0.99, "{medians}");
+    let tails = share(100, |seed| judged(seed, &[(1.0, 1.2)])[0][1] == Change::Slower);
+    assert!(tails >= 0.85, "{tails}");
+}
+
+#[test]
+fn what_got_faster_is_told() {
+    let faster = share(20, |seed| judged(seed, &[(1.0 / 1.15, 1.0)])[0][0] == Change::Faster);
+    assert!(faster >= 0.95, "{faster}");
+}
+
+#[test]
+fn what_is_clear_takes_few_pairs() {
+    let pairs: usize = (0..20).map(|seed| measured(seed, &[(1.3, 1.0)]).1[0]).sum();
+    assert_eq!(pairs, 20 * LOOKS[0]);
+}
+
+#[test]
+fn the_level_is_spent_over_the_looks() {
+    let shares: Vec<f64> = (1..=LOOKS.len()).map(|look| spent(look) - spent(look - 1)).collect();
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{shares:?}");
+    assert!(shares.iter().all(|share| *share > 0.05), "{shares:?}");
+}
+
+#[test]
+fn the_normal_distribution_is_that_of_the_tables() {
+    for (z, p) in [
+        (0.0, 0.5),
+        (1.0, 0.158_655_253_931_457),
+        (1.644_853_626_951_47, 0.05),
+        (2.575_829_303_548_9, 0.005),
+        (3.090_232_306_167_81, 0.001),
+        (6.0, 9.865_876_450_376_98e-10),
+        (-1.0, 0.841_344_746_068_543),
+    ] {
+        let found = upper_tail(z);
+        assert!((found / p - 1.0).abs() < 1e-9, "{z}: {found} instead of {p}");
+    }
+}
+
+fn estimate(p_slower: f64) -> Estimate {
+    Estimate { ratio: 1.5, difference_ms: 1.0, p_slower, ..median::NOTHING }
+}
+
+#[test]
+fn questions_are_answered_from_the_surest_on() {
+    let asked =
+        |p: [[f64; 2]; 2]| decide(&p.map(|questions| questions.map(estimate)), &Floors::default());
+    let slower = |found: Vec<[Change; 2]>| {
+        found.concat().iter().map(|c| *c == Change::Slower).collect::<Vec<_>>()
+    };
+    // At 0.01 / 4, / 3, / 2, / 1.
+    assert_eq!(slower(asked([[0.0024, 0.0032], [0.0049, 0.0099]])), [true; 4]);
+    assert_eq!(slower(asked([[0.0024, 0.0034], [0.0049, 0.0099]])), [true, false, false, false]);
+    assert_eq!(slower(asked([[0.0026, 0.0026], [0.0026, 0.0026]])), [false; 4]);
+}
+
+#[test]
+fn what_is_certain_and_small_is_the_same() {
+    let floors = Floors::default();
+    for (ratio, difference_ms, change) in [
+        (1.051, 1.0, Change::Slower),
+        (1.049, 1.0, Change::Same),
+        (1.5, 0.04, Change::Same),
+        (1.0 / 1.051, -1.0, Change::Faster),
+        (1.0 / 1.049, -1.0, Change::Same),
+    ] {
+        let certain =
+            Estimate { ratio, difference_ms, p_slower: 0.0, p_faster: 0.0, ..estimate(0.0) };
+        assert_eq!(decide(&[[certain, median::NOTHING]], &floors)[0][0], change, "{ratio}");
+    }
+}
+
+#[test]
+fn latencies_without_spread_are_compared() {
+    let same = vec![(5_000_000, 5_000_000); 500];
+    let slower = vec![(5_000_000, 6_000_000); 500];
+    for estimate in [median::estimate(&same), tail::estimate(&same)] {
+        assert_eq!((estimate.ratio, estimate.difference_ms), (1.0, 0.0));
+        assert!(estimate.p_slower > 0.4);
+    }
+    for estimate in [median::estimate(&slower), tail::estimate(&slower)] {
+        assert!((estimate.ratio - 1.2).abs() < 1e-9 && estimate.p_slower < 1e-9, "{estimate:?}");
+        assert!((estimate.difference_ms - 1.0).abs() < 1e-9);
+    }
+    assert_eq!(median::estimate(&[]).p_slower, 1.0);
+    assert_eq!(tail::estimate(&[]).p_slower, 1.0);
+}
