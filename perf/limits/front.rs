@@ -1,5 +1,6 @@
 //! The front of `wfx serve` with nothing behind it but `/api/v1/ping` and its metrics, with
-//! (`monitored`) or without (`bare`) service levels: what they cost is the difference.
+//! (`monitored`) or without (`bare`) service levels: what they cost is the difference. A
+//! second argument is how long each request keeps a processor busy, microseconds.
 
 #![expect(clippy::print_stdout, reason = "it tells what it found")]
 
@@ -16,11 +17,16 @@ use wfx::slo::monitor::{Answered, Monitor};
 
 struct Front {
     metrics: Metrics,
+    busy: Duration,
     monitor: Option<Monitor>,
 }
 
 impl Api for Front {
     async fn call(&self, _: Call) -> Reply {
+        let begin = wfx::clock::monotonic();
+        while begin.elapsed() < self.busy {
+            std::hint::spin_loop();
+        }
         Reply::new(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
     }
 
@@ -47,7 +53,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cooldown: window,
     };
     let monitor = is_monitored.then(|| Monitor::start(policy, None));
-    let api = Arc::new(Front { metrics: Metrics::new(&[1.0])?, monitor });
+    let busy = match std::env::args().nth(2) {
+        Some(micros) => Duration::from_micros(micros.parse()?),
+        None => Duration::ZERO,
+    };
+    let api = Arc::new(Front { metrics: Metrics::new(&[1.0])?, busy, monitor });
     let options = FrontOptions {
         allowed_hosts: Vec::new(),
         token: None,

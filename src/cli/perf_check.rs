@@ -2,6 +2,7 @@
 
 mod files;
 mod measure;
+mod reference;
 mod steps;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use self::files::Reports;
+use self::measure::plan as load_plan;
 use self::steps::StepsPlan;
 use super::{CliError, Context};
 use crate::clock;
@@ -54,6 +56,8 @@ pub struct Args {
     pub(super) load: measure::LoadArgs,
     #[command(flatten)]
     pub(super) steps: steps::StepsArgs,
+    #[command(flatten)]
+    pub(super) reference: reference::ReferenceArgs,
     /// An endpoint such as 'GET /x'; repeat for more. Of a file only these are judged; of
     /// one that does not say what it measured, this is its name
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, help_heading = "What is judged")]
@@ -143,7 +147,10 @@ enum Origin {
 /// Exit 2 for bad input, 3 when a report or the baseline cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reports = Reports::new(args, context)?;
-    let checked = gate(args, context, &reports);
+    let checked = match &args.reference.reference {
+        Some(url) => reference::gate(url, args, context, &reports),
+        None => gate(args, context, &reports),
+    };
     if let Err(error) = &checked {
         reports.tell_trouble(&error.message, context);
     }
@@ -209,9 +216,9 @@ fn end(
 }
 
 impl Plan {
-    fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
+    fn policy(args: &Args, context: &Context) -> Result<Policy, CliError> {
         let settings = &context.settings;
-        let policy = Policy {
+        Ok(Policy {
             tolerance_median: settings.tolerance_median()?,
             tolerance_p95: settings.tolerance_p95()?,
             filter: Filter::new(&settings.track_endpoints()?),
@@ -219,7 +226,12 @@ impl Plan {
             strict: args.strict,
             error_rate_max: args.max_error_rate,
             samples_min: SAMPLES_MIN,
-        };
+        })
+    }
+
+    fn new(args: &Args, context: &Context) -> Result<Self, CliError> {
+        let settings = &context.settings;
+        let policy = Self::policy(args, context)?;
         let updates = settings.update_baseline()?;
         // One that is to be replaced has to be one, too: it is not for wfx to lose a file.
         let baseline = if updates {
@@ -236,7 +248,7 @@ impl Plan {
         };
         // An update is judged by itself: nothing is new to it that --strict could refuse.
         let policy = Policy { strict: policy.strict && !updates, ..policy };
-        let origin = match (args.steps.plan(), measure::plan(args, &policy)?) {
+        let origin = match (args.steps.plan(), load_plan(args, &policy)?) {
             (Some(plan), _) => Origin::Steps(plan),
             (None, Some(plan)) => Origin::Load(plan),
             (None, None) => {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::baseline::Changes;
+use super::paired::verdict::{Curves, percent};
 use super::stats::Latency;
 use super::verdict::{Comparison, Judged, Judgement, Metric, Outcome, Verdict};
 use crate::workflow::problem::visible;
@@ -71,7 +72,11 @@ impl Report<'_> {
             "rate": observed.rate,
             "baseline": if has_baseline { baseline } else { Value::Null },
             "delta": each(|comparison| json!(comparison.delta().map(|d| d as f64 / NANOS_PER_MS))),
-            "tolerance": each(|comparison| json!(comparison.tolerance)),
+            "tolerance": each(|comparison| match comparison.paired {
+                Some(_) => Value::Null,
+                None => json!(comparison.tolerance),
+            }),
+            "paired": each(|comparison| json!(comparison.paired)),
             "sees": each(|comparison| match comparison.sees_percent() {
                 Some(percent) => json!({"ms": comparison.sees, "percent": percent}),
                 None => Value::Null,
@@ -85,7 +90,15 @@ impl Report<'_> {
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = format!("### wfx perf-check: {}\n\n", headline(self.judgement));
-        text += "| endpoint | median | baseline | delta | p95 | baseline | delta | verdict |\n";
+        let pairs = self.judgement.endpoints.iter().flat_map(|judged| &judged.comparisons);
+        let other = match pairs.clone().any(|comparison| comparison.paired.is_some()) {
+            true => "reference",
+            false => "baseline",
+        };
+        let _ = writeln!(
+            text,
+            "| endpoint | median | {other} | delta | p95 | {other} | delta | verdict |"
+        );
         text += "|---|--:|--:|--:|--:|--:|--:|---|\n";
         for judged in &self.judgement.endpoints {
             let _ = write!(text, "| {} |", code(&judged.observed.endpoint));
@@ -109,8 +122,33 @@ impl Report<'_> {
         for sentence in sentences {
             let _ = write!(text, "\n- {}", plain(&sentence));
         }
-        text + "\n"
+        text.push('\n');
+        for judged in &self.judgement.endpoints {
+            if let Some(curves) = &judged.curves {
+                text += &chart(&judged.observed.endpoint, curves);
+            }
+        }
+        text
     }
+}
+
+/// The quantiles of two builds, as GitHub and GitLab draw them
+/// (<https://mermaid.js.org/syntax/xyChart.html>).
+fn chart(endpoint: &str, curves: &Curves) -> String {
+    let list = |values: &[f64]| {
+        values.iter().map(|value| format!("{value:.3}")).collect::<Vec<_>>().join(", ")
+    };
+    let percents: Vec<_> = curves.percents.iter().map(|percent| format!("{percent}")).collect();
+    // Quotes would end the title.
+    let title = visible(endpoint).replace(['"', '`', '#', ';', '<', '>'], "'");
+    format!(
+        "\n```mermaid\nxychart-beta\n  title \"{title}: target first, then the reference\"\n  \
+         x-axis \"percent of requests\" [{}]\n  y-axis \"answered within, ms\"\n  line [{}]\n  \
+         line [{}]\n```\n",
+        percents.join(", "),
+        list(&curves.judged),
+        list(&curves.reference),
+    )
 }
 
 /// The name of a metric's field.
@@ -126,7 +164,10 @@ pub fn cells(comparison: Option<&Comparison>) -> [String; 3] {
     [
         told(comparison.observed),
         told(comparison.baseline),
-        comparison.delta().map(signed).unwrap_or_default(),
+        match comparison.paired {
+            Some(paired) => percent(paired.ratio),
+            None => comparison.delta().map(signed).unwrap_or_default(),
+        },
     ]
 }
 

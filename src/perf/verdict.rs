@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use super::baseline::{Baseline, Circumstances, Entry};
 use super::filter::Filter;
+use super::paired::Change;
+use super::paired::verdict::{Curves, Paired};
 use super::stats::Latency;
 
 /// How many endpoints an error names.
@@ -273,7 +275,7 @@ impl Outcome {
 }
 
 /// A figure against its baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     /// Which figure.
     pub metric: Metric,
@@ -286,6 +288,9 @@ pub struct Comparison {
     /// The smallest slowing that was certain to be found: the tolerance, and what
     /// rounding may have taken away.
     pub sees: Latency,
+    /// Of two builds side by side: what is said of the difference; tolerance and sight mean
+    /// nothing then.
+    pub paired: Option<Paired>,
 }
 
 impl Comparison {
@@ -298,6 +303,9 @@ impl Comparison {
     /// Whether it is slower than the tolerance lets pass.
     #[must_use]
     pub fn is_regression(&self) -> bool {
+        if let Some(paired) = self.paired {
+            return paired.change == Change::Slower;
+        }
         let tolerance = i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX);
         self.delta().is_some_and(|delta| delta > tolerance)
     }
@@ -305,7 +313,7 @@ impl Comparison {
     /// What it sees, in percent of the baseline.
     #[must_use]
     pub fn sees_percent(&self) -> Option<f64> {
-        self.sees.percent_of(self.baseline?)
+        self.paired.is_none().then(|| self.sees.percent_of(self.baseline?))?
     }
 }
 
@@ -320,6 +328,8 @@ pub struct Judged {
     pub comparisons: Vec<Comparison>,
     /// Why, in a sentence each.
     pub reasons: Vec<String>,
+    /// Of two builds side by side: the quantiles of both.
+    pub curves: Option<Curves>,
 }
 
 /// What a run comes to, and why.
@@ -502,7 +512,7 @@ fn judge_one(
     if entry.is_none() && policy.strict {
         reasons.push("the baseline does not have it, which --strict does not let pass".to_owned());
     }
-    Ok(Judged { observed, outcome, comparisons, reasons })
+    Ok(Judged { observed, outcome, comparisons, reasons, curves: None })
 }
 
 fn compare(
@@ -527,7 +537,9 @@ fn compare(
         }
         let slowest = baseline.unwrap_or_default().plus(tolerance);
         let sees = tolerance.plus(source.rounding.error(slowest));
-        comparisons.push(Comparison { metric, observed: value, baseline, tolerance, sees });
+        let comparison =
+            Comparison { metric, observed: value, baseline, tolerance, sees, paired: None };
+        comparisons.push(comparison);
     }
     Ok(comparisons)
 }

@@ -14,6 +14,8 @@ use super::style::DIM;
 pub(super) struct Plot<'a> {
     /// Lines, each through its points; a line without points is none.
     pub(super) lines: &'a [Vec<(f64, f64)>],
+    /// Lines of something else, of another colour, and of dots.
+    pub(super) others: &'a [Vec<(f64, f64)>],
     /// A value that is marked over the whole width.
     pub(super) level: Option<f64>,
     /// The first and the last place.
@@ -28,6 +30,7 @@ pub(super) struct Plot<'a> {
 
 const LINE: Color = Color::Cyan;
 const LEVEL: Color = Color::Red;
+const OTHER: Color = Color::Yellow;
 
 impl Plot<'_> {
     /// As lines of text with styles. The columns of the plot begin after the labels and the
@@ -51,6 +54,14 @@ impl Plot<'_> {
                 .style(LEVEL)
                 .data(&level),
         ];
+        let dot = if unicode { '·' } else { '.' };
+        sets.extend(self.others.iter().map(|line| {
+            Dataset::default()
+                .marker(Marker::Custom(dot))
+                .graph_type(GraphType::Line)
+                .style(OTHER)
+                .data(line)
+        }));
         sets.extend(self.lines.iter().filter(|line| !line.is_empty()).map(|line| {
             Dataset::default().marker(point).graph_type(GraphType::Line).style(LINE).data(line)
         }));
@@ -78,6 +89,7 @@ fn line(buffer: &Buffer, row: u16, unicode: bool) -> String {
         let style = match cell.fg {
             LINE => AnsiColor::Cyan.on_default(),
             LEVEL => AnsiColor::Red.on_default(),
+            OTHER => AnsiColor::Yellow.on_default(),
             _ => DIM,
         };
         let style = if cell.symbol() == " " { Style::new() } else { style };
@@ -102,6 +114,7 @@ mod tests {
         let lines = [vec![(0.0, 0.0), (5.0, 0.0), (5.1, 10.0), (10.0, 10.0)]];
         let plot = Plot {
             lines: &lines,
+            others: &[],
             level: Some(5.0),
             x: (0.0, 10.0),
             columns: 22,

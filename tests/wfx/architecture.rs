@@ -44,6 +44,7 @@ const PURE: &[&str] = &[
     "perf/circumstances.rs",
     "perf/filter.rs",
     "perf/junit.rs",
+    "perf/paired/",
     "perf/load/samples.rs",
     "perf/load/scenario.rs",
     "perf/load/schedule.rs",

@@ -11,8 +11,10 @@
 //! rates, and is woken once for each request: the timer, the connections and what is kept
 //! belong to it.
 
+pub mod pairs;
 pub mod scenario;
 
+mod exchange;
 mod samples;
 mod schedule;
 mod target;

@@ -98,6 +98,13 @@ fn connector() -> Result<TlsConnector, String> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
+impl Route {
+    /// Whether it leads to an address that another leads to as well.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.addresses.iter().any(|address| other.addresses.contains(address))
+    }
+}
+
 /// How the target is reached.
 #[derive(Clone)]
 pub(super) struct Route {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
+use super::exchange::exchange;
 use super::samples::{Kept, Tally};
 use super::scenario::Endpoint;
 use super::schedule::{Dealer, Schedule};
@@ -251,9 +252,13 @@ impl Worker {
             tokio::task::yield_now().await;
             return late();
         }
-        let exchange = self.exchange(sender, job.endpoint);
+        let request = &self.work.requests[job.endpoint];
+        let exchange = exchange(&self.work.route, &self.work.tally, sender, request);
         let ended = tokio::time::timeout_at(limit.into(), exchange).await;
-        let ended = ended.unwrap_or_else(|_| late());
+        let ended = match ended {
+            Ok(ended) => ended.map(|answer| answer.status),
+            Err(_) => late(),
+        };
         if ended.is_err() {
             // What may still come over it would be taken for the next answer.
             *sender = None;
@@ -264,61 +269,5 @@ impl Worker {
     fn fail(&self, job: Job, kind: String) {
         self.work.tally.errors.fetch_add(1, Ordering::Relaxed);
         self.kept.borrow_mut().failed(job.endpoint, kind);
-    }
-
-    /// The status of the answer, once all of it has come.
-    async fn exchange(
-        &self,
-        sender: &mut Option<Sender>,
-        endpoint: usize,
-    ) -> Result<StatusCode, String> {
-        loop {
-            let was_open = sender.is_some();
-            let connection = match sender {
-                Some(sender) => sender,
-                None => {
-                    let opened = self.work.route.connect(&self.work.tally).await;
-                    sender.insert(opened.map_err(|error| error.to_string())?)
-                }
-            };
-            let sent = match connection.ready().await {
-                Ok(()) => connection.send_request(self.work.requests[endpoint].clone()).await,
-                Err(error) => Err(error),
-            };
-            match sent {
-                Ok(response) => {
-                    let status = response.status();
-                    drain(response.into_body()).await?;
-                    return Ok(status);
-                }
-                // The target closed an idle connection before it saw the request.
-                Err(error) if was_open && (error.is_canceled() || error.is_closed()) => {
-                    *sender = None;
-                }
-                Err(error) => return Err(kind_of(&error)),
-            }
-        }
-    }
-}
-
-async fn drain(mut body: hyper::body::Incoming) -> Result<(), String> {
-    while let Some(frame) = body.frame().await {
-        frame.map_err(|error| kind_of(&error))?;
-    }
-    Ok(())
-}
-
-/// What happened to a request, in words that are the same each time it happens.
-fn kind_of(error: &hyper::Error) -> String {
-    use std::error::Error;
-    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        return "connection closed before the answer".to_owned();
-    }
-    if error.is_parse() {
-        return format!("no answer in HTTP/1.1: {error}");
-    }
-    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        Some(source) => source.to_string(),
-        None => error.to_string(),
     }
 }

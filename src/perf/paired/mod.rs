@@ -22,10 +22,13 @@
 //! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`].
 //!
 //! What is slower is measured again, from the beginning; only what is slower again is a
-//! regression.
+//! regression. [`verdict`] makes a judgement of all that.
+
+use serde::Serialize;
 
 pub mod median;
 pub mod tail;
+pub mod verdict;
 
 /// After so many pairs it is judged.
 pub const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
@@ -145,7 +148,8 @@ fn spent(looks: usize) -> f64 {
 }
 
 /// What the median or the tail of an endpoint comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Slower, and by enough to matter.
     Slower,

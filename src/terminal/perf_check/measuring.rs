@@ -6,7 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::Ui;
+use crate::clock;
 use crate::perf::load::Snapshot;
+use crate::perf::load::pairs::Reached;
 use crate::units;
 
 /// How often a line is written where there is no terminal.
@@ -37,6 +39,28 @@ impl Ui {
         measured
     }
 
+    /// The same while two targets are measured side by side.
+    pub fn comparing<T>(&self, compare: impl FnOnce(&mut dyn FnMut(&Reached)) -> T) -> T {
+        if !self.live {
+            let mut told = clock::monotonic();
+            return compare(&mut |reached| {
+                if told.elapsed() >= LINE_EVERY {
+                    told = clock::monotonic();
+                    self.note(&told_of_pairs(reached));
+                }
+            });
+        }
+        let target = ProgressDrawTarget::stderr_with_hz(RATE);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(self.bar_style());
+        let compared = compare(&mut |reached| {
+            bar.set_length(reached.wanted);
+            bar.set_position(reached.pairs);
+            bar.set_message(told_of_pairs(reached));
+        });
+        bar.finish_and_clear();
+        compared
+    }
+
     fn bar_style(&self) -> ProgressStyle {
         let marks = if self.unicode { "━╸─" } else { "=>-" };
         let style = ProgressStyle::with_template("{bar:20} {wide_msg}");
@@ -64,6 +88,12 @@ fn told(snapshot: &Snapshot) -> String {
     }
     parts.push(units::count(snapshot.connections, "connection"));
     parts.join(", ")
+}
+
+fn told_of_pairs(reached: &Reached) -> String {
+    let Reached { pairs, wanted, again } = reached;
+    let again = if *again { ", what was slower again" } else { "" };
+    format!("{pairs} pairs of {wanted} to the next look{again}")
 }
 
 fn millis(duration: Duration) -> u64 {

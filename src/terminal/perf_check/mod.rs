@@ -1,5 +1,6 @@
 //! What `wfx perf-check` found.
 
+mod curves;
 mod measuring;
 mod spark;
 
@@ -67,11 +68,14 @@ impl Ui {
         let judgement = report.judgement;
         let has_shapes = judgement.endpoints.iter().any(|j| !j.observed.shape.is_empty());
         let compares = judgement.endpoints.iter().any(|judged| !judged.is_unknown());
+        let is_paired =
+            judgement.endpoints.iter().flat_map(|j| &j.comparisons).any(|c| c.paired.is_some());
+        let other = if is_paired { "reference" } else { "baseline" };
         let mut columns = vec![Column::new("endpoint").cut(ENDPOINT_LEAST)];
         for metric in ["median", "p95"] {
             columns.push(Column::new(metric));
             if compares {
-                columns.push(Column::new("baseline").rank(2));
+                columns.push(Column::new(other).rank(2));
                 columns.push(Column::new("delta").rank(3));
             }
         }
@@ -96,6 +100,11 @@ impl Ui {
             table.row(row);
         }
         self.text(&table.finish())?;
+        for judged in &judgement.endpoints {
+            if let Some(curves) = &judged.curves {
+                self.text(&self.curves(&visible(&judged.observed.endpoint), curves))?;
+            }
+        }
         for reason in report::reasons(judgement) {
             self.fold(&reason)?;
         }

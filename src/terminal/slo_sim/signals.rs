@@ -40,6 +40,7 @@ impl Ui {
             let _ = writeln!(text, "{}", headline(*signal, report));
             let plot = Plot {
                 lines: &lines(*signal, report),
+                others: &[],
                 level: Some(report.found.policy.threshold(*signal)).filter(|t| *t <= tops[at]),
                 x: (0.0, length_us(report).max(1) as f64),
                 columns,

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod measuring;
+mod reference;
 mod reports;
 mod server;
 mod steps;

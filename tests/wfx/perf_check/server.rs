@@ -38,13 +38,21 @@ pub(super) struct Answer {
     pub(super) once: usize,
     /// And the connection is closed.
     pub(super) closes: bool,
+    /// With a body of so many bytes.
+    pub(super) bytes: usize,
     /// The server ends instead when so many requests came.
     pub(super) dies_at: usize,
 }
 
 /// At once, with 200.
-pub(super) const OK: Answer =
-    Answer { status: 200, after: Duration::ZERO, once: 0, closes: false, dies_at: usize::MAX };
+pub(super) const OK: Answer = Answer {
+    status: 200,
+    after: Duration::ZERO,
+    once: 0,
+    closes: false,
+    bytes: 2,
+    dies_at: usize::MAX,
+};
 
 #[derive(Clone)]
 struct Shared {
@@ -187,6 +195,6 @@ async fn answer(
     }
     Ok(response
         .header("Location", "/elsewhere")
-        .body(Full::new(Bytes::from_static(b"ok")))
+        .body(Full::new(Bytes::from(vec![b'o'; answer.bytes])))
         .unwrap())
 }

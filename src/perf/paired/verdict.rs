@@ -1,0 +1,211 @@
+//! What pairs of requests come to, as a judgement like any other.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Change, Estimate, Floors, Pair, tail};
+use crate::perf::stats::{self, Latency};
+use crate::perf::verdict::{
+    Comparison, Judged, Judgement, Metric, Observed, Outcome as Word, Reading, Source, Verdict,
+};
+
+/// Stretches of a distribution's shape.
+const SHAPE_BINS: usize = 16;
+
+/// One endpoint, measured at both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Its name.
+    pub endpoint: String,
+    /// The latencies of its last measurement.
+    pub pairs: Vec<Pair>,
+    /// Of the median and the tail; none: there were not enough pairs.
+    pub estimates: Option<[Estimate; 2]>,
+    /// What they come to.
+    pub changes: [Change; 2],
+    /// What was slower at first, and not when it was measured again.
+    pub withdrawn: [bool; 2],
+    /// Requests of the build that is judged, and those that failed, with what went wrong.
+    pub requests: u64,
+    /// What went wrong of these, and how often.
+    pub errors: BTreeMap<String, u64>,
+}
+
+/// What both came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// In the order of the plan.
+    pub endpoints: Vec<Compared>,
+    /// Why nothing can be said.
+    pub doubts: Vec<String>,
+    /// Whether everything was measured again that was slower.
+    pub repeated: bool,
+}
+
+/// What a figure of two builds comes to, beside the figures themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Paired {
+    /// Slower, faster or neither.
+    pub change: Change,
+    /// The build that is judged ÷ the reference.
+    pub ratio: f64,
+    /// Between these the ratio lies with 99 % certainty.
+    pub interval: (f64, f64),
+    /// How unlikely so much slower would be without a difference.
+    pub p_slower: f64,
+    /// Of how many pairs.
+    pub pairs: u64,
+    /// From which ratio on it matters.
+    pub floor: f64,
+    /// It was slower at first, and not when it was measured again.
+    pub withdrawn: bool,
+}
+
+/// What both came to, as a judgement.
+#[must_use]
+pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
+    let Outcome { endpoints, doubts, repeated } = outcome;
+    let endpoints: Vec<Judged> = endpoints
+        .iter()
+        .map(|compared| judged(compared, floors, error_rate_max, !doubts.is_empty()))
+        .collect();
+    let any = |word| endpoints.iter().any(|judged| judged.outcome == word);
+    let verdict = if any(Word::Errors) || any(Word::Regression) {
+        Verdict::Fail
+    } else if any(Word::Inconclusive) || !doubts.is_empty() {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Pass
+    };
+    let notes =
+        if repeated { vec!["what was slower was measured again".to_owned()] } else { Vec::new() };
+    let source =
+        Source { name: "wfx --reference".to_owned(), own: true, notes, ..Source::default() };
+    Judgement { verdict, source, endpoints, doubts, warnings: Vec::new(), untracked: 0 }
+}
+
+fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted: bool) -> Judged {
+    let [reference, judged] = [0, 1].map(|side| tail::sorted(&compared.pairs, side));
+    let figure = |sorted: &[f64], p: f64| {
+        (!sorted.is_empty())
+            .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
+    };
+    let metrics = [(Metric::Median, 0.5, floors.median), (Metric::P95, 0.95, floors.p95)];
+    let comparisons: Vec<Comparison> = metrics
+        .into_iter()
+        .enumerate()
+        .map(|(at, (metric, p, floor))| Comparison {
+            metric,
+            observed: figure(&judged, p),
+            baseline: figure(&reference, p),
+            tolerance: Latency::default(),
+            sees: Latency::default(),
+            paired: compared.estimates.map(|estimates| Paired {
+                change: compared.changes[at],
+                ratio: estimates[at].ratio,
+                interval: estimates[at].interval,
+                p_slower: estimates[at].p_slower,
+                pairs: compared.pairs.len() as u64,
+                floor,
+                withdrawn: compared.withdrawn[at],
+            }),
+        })
+        .collect();
+    let errors: u64 = compared.errors.values().sum();
+    let is_failing = errors as f64 > error_rate_max * compared.requests as f64;
+    let mut reasons: Vec<String> = comparisons.iter().filter_map(reason).collect();
+    let mut error_kinds: Vec<_> =
+        compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
+    error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    // What changed is worth a look.
+    let is_told = !reasons.is_empty() && !compared.pairs.is_empty();
+    let outcome = if is_failing {
+        let most = error_kinds.first().map_or("", |(kind, _)| kind.as_str());
+        reasons.insert(
+            0,
+            format!(
+                "{errors} of {} requests failed: {most}; --max-error-rate is {error_rate_max}",
+                compared.requests
+            ),
+        );
+        Word::Errors
+    } else if comparisons.iter().any(Comparison::is_regression) && !is_doubted {
+        Word::Regression
+    } else if is_doubted || compared.estimates.is_none() {
+        Word::Inconclusive
+    } else {
+        Word::Pass
+    };
+    let reading = |at: usize| comparisons[at].observed.map_or(Reading::Absent, Reading::Value);
+    let mut nanos: Vec<u64> = compared.pairs.iter().map(|pair| pair.1).collect();
+    nanos.sort_unstable();
+    Judged {
+        observed: Observed {
+            endpoint: compared.endpoint.clone(),
+            median: reading(0),
+            p95: reading(1),
+            samples: Some(compared.pairs.len() as u64),
+            requests: compared.requests,
+            errors,
+            error_kinds,
+            rate: None,
+            shape: stats::shape(&nanos, SHAPE_BINS),
+        },
+        outcome,
+        comparisons,
+        reasons,
+        curves: is_told.then(|| Curves::of(&reference, &judged)),
+    }
+}
+
+/// The distributions of two builds: what so many percent are not slower than, milliseconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curves {
+    /// Percent of the requests.
+    pub percents: Vec<f64>,
+    /// Of the reference.
+    pub reference: Vec<f64>,
+    /// Of the build that is judged.
+    pub judged: Vec<f64>,
+}
+
+impl Curves {
+    /// Of latencies in nanoseconds, sorted; the slowest of a hundred are left out.
+    fn of(reference: &[f64], judged: &[f64]) -> Self {
+        let percents: Vec<f64> = (0..=33).map(|n| f64::from(3 * n)).collect();
+        let curve = |sorted: &[f64]| {
+            percents.iter().map(|p| tail::quantile(sorted, p / 100.0) / 1e6).collect()
+        };
+        Self { reference: curve(reference), judged: curve(judged), percents }
+    }
+}
+
+/// What is to be told of a figure.
+fn reason(comparison: &Comparison) -> Option<String> {
+    let paired = comparison.paired?;
+    let Paired { ratio, interval: (low, high), pairs, .. } = paired;
+    let (observed, baseline) = (comparison.observed?, comparison.baseline?);
+    let figures = format!(
+        "{observed} against {baseline}, {} ({} to {}) over {pairs} pairs",
+        percent(ratio),
+        percent(low),
+        percent(high),
+    );
+    let metric = comparison.metric;
+    match paired.change {
+        Change::Slower => Some(format!("{metric} is slower: {figures}")),
+        Change::Faster => Some(format!("{metric} is faster: {figures}")),
+        Change::Same if paired.withdrawn => {
+            Some(format!("{metric} was slower at first and not again: {figures}"))
+        }
+        Change::Same => None,
+    }
+}
+
+/// A ratio as a change: `+8.1 %`.
+#[must_use]
+pub fn percent(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    if percent.is_finite() { format!("{percent:+.1} %") } else { "+∞".to_owned() }
+}
