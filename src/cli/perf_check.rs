@@ -147,9 +147,10 @@ enum Origin {
 /// Exit 2 for bad input, 3 when a report or the baseline cannot be written.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reports = Reports::new(args, context)?;
-    let checked = match &args.reference.reference {
-        Some(url) => reference::gate(url, args, context, &reports),
-        None => gate(args, context, &reports),
+    let checked = match (&args.reference.reference, args.steps.reference_since) {
+        (Some(url), _) => reference::gate(url, args, context, &reports),
+        (_, Some(since)) => steps::gate(since, args, context, &reports),
+        _ => gate(args, context, &reports),
     };
     if let Err(error) = &checked {
         reports.tell_trouble(&error.message, context);
@@ -195,6 +196,15 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
     // Whoever reads no further gets the verdict all the same, by the exit code.
     let troubles = troubles.into_iter().flatten().filter(|error| error.exit != Exit::Success);
     end(judgement.verdict, troubles, context)
+}
+
+/// Shows and writes a report that needs no baseline, and gives its exit.
+fn show(report: &Report<'_>, context: &Context, reports: &Reports) -> Result<Exit, CliError> {
+    let shown = context.ui.perf_check(report).map_err(CliError::from);
+    let written = reports.write(report, false, context);
+    let troubles = [shown.err(), written.err()].into_iter().flatten();
+    let troubles = troubles.filter(|error| error.exit != Exit::Success);
+    end(report.judgement.verdict, troubles, context)
 }
 
 /// The exit for a verdict, and for what could not be written.

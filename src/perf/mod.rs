@@ -1,7 +1,7 @@
 //! The performance gate: latencies, a baseline, a verdict.
 //!
 //! [`load`] measures a target itself, [`sources`] read what other tools measured, [`steps`] are
-//! what executions took; [`verdict`] compares a run with a [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
+//! what executions took; [`paired`] compares two builds, [`spans`] two spans of history; [`verdict`] compares a run with a [`baseline`] and says what it may be relied on for; [`report`] and [`junit`] tell it
 //! to machines and people. [`store`] keeps the baseline file.
 
 pub mod baseline;
@@ -13,6 +13,7 @@ pub mod machine;
 pub mod paired;
 pub mod report;
 pub mod sources;
+pub mod spans;
 pub mod stats;
 pub mod steps;
 pub mod store;

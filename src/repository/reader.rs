@@ -322,7 +322,7 @@ impl Reader {
     }
 
     /// How long each run of a step took that succeeded, milliseconds, by workflow and step; of
-    /// executions created at `since` or later.
+    /// executions created at `since` or later and before `until`.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -330,8 +330,9 @@ impl Reader {
         &self,
         workflow_id: Option<&str>,
         since: Option<Timestamp>,
+        until: Option<Timestamp>,
     ) -> Result<StepDurations, StoreError> {
-        self.read(|connection| durations::of_steps(connection, workflow_id, since))
+        self.read(|connection| durations::of_steps(connection, workflow_id, since, until))
     }
 
     /// All finished executions, for [`crate::workflow::retention::plan`].

@@ -50,6 +50,7 @@ const PURE: &[&str] = &[
     "perf/load/schedule.rs",
     "perf/report.rs",
     "perf/sources/",
+    "perf/spans.rs",
     "perf/stats.rs",
     "perf/steps.rs",
     "perf/verdict.rs",

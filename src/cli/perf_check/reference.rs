@@ -1,7 +1,7 @@
 //! Against the build before, side by side.
 
 use super::files::Reports;
-use super::{Args, Plan, end, load_plan};
+use super::{Args, Plan, load_plan, show};
 use crate::cli::{CliError, Context};
 use crate::exit::Exit;
 use crate::perf::load::pairs::{self, PairsPlan};
@@ -67,11 +67,7 @@ pub(super) fn gate(
             "seed": plan.seed,
         })),
     };
-    let shown = context.ui.perf_check(&report).map_err(CliError::from);
-    let written = reports.write(&report, false, context);
-    let troubles = [shown.err(), written.err()].into_iter().flatten();
-    let verdict = judgement.verdict;
-    end(verdict, troubles.filter(|error| error.exit != Exit::Success), context)
+    show(&report, context, reports)
 }
 
 fn pairs_plan(url: &str, args: &Args, policy: &Policy) -> Result<PairsPlan, CliError> {

@@ -1,11 +1,17 @@
 //! The durations of steps in the database.
 
 use super::super::list::{self, Since};
+use super::files::Reports;
+use super::{Args, Plan, show};
 use crate::cli::{CliError, Context};
 use crate::clock;
+use crate::exit::Exit;
+use crate::perf::report::Report;
+use crate::perf::spans;
 use crate::perf::steps::{self, StepRuns};
 use crate::perf::verdict::Run;
 use crate::repository::Reader;
+use crate::timestamp::Timestamp;
 
 const HEADING: &str = "Steps";
 
@@ -31,6 +37,17 @@ pub(in crate::cli) struct StepsArgs {
         help_heading = HEADING
     )]
     pub(super) since: Option<Since>,
+    /// Compare them with the executions from 14d ago, or from 2026-01-17T12:00:00Z, up to --since,
+    /// instead of a baseline
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires_all = ["steps", "since"],
+        conflicts_with_all = ["update_baseline", "strict"],
+        value_parser = list::since,
+        help_heading = HEADING
+    )]
+    pub(super) reference_since: Option<Since>,
 }
 
 /// Which steps are judged.
@@ -50,12 +67,58 @@ impl StepsPlan {
     pub(super) fn read(&self, context: &Context) -> Result<Run, CliError> {
         let reader = Reader::open(&context.settings.database()?)?;
         let since = self.since.map(|since| since.before(clock::now()));
-        let durations = reader.step_durations(self.workflow_id.as_deref(), since)?;
-        let runs = durations.into_iter().map(|((workflow_id, step), durations_ms)| StepRuns {
-            workflow_id,
-            step,
-            durations_ms,
-        });
-        Ok(steps::run(&runs.collect::<Vec<_>>()))
+        Ok(steps::run(&runs(&reader, self.workflow_id.as_deref(), since, None)?))
     }
+}
+
+fn runs(
+    reader: &Reader,
+    workflow_id: Option<&str>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<Vec<StepRuns>, CliError> {
+    let durations = reader.step_durations(workflow_id, since, until)?;
+    let runs = durations.into_iter().map(|((workflow_id, step), durations_ms)| StepRuns {
+        workflow_id,
+        step,
+        durations_ms,
+    });
+    Ok(runs.collect())
+}
+
+/// Judges what ran since a time against what ran before it.
+pub(super) fn gate(
+    reference: Since,
+    args: &Args,
+    context: &Context,
+    reports: &Reports,
+) -> Result<Exit, CliError> {
+    let usage = |message: &str| CliError::new(Exit::Usage, message.to_owned());
+    let now = clock::now();
+    let begin = reference.before(now);
+    let since = args.steps.since.map(|since| since.before(now)).filter(|since| begin < *since);
+    let Some(since) = since else {
+        return Err(usage("--reference-since has to be before --since"));
+    };
+    let filter = Plan::policy(args, context)?.filter;
+    let reader = Reader::open(&context.settings.database()?)?;
+    let of = |since, until| {
+        let runs = runs(&reader, args.steps.workflow.as_deref(), Some(since), until);
+        runs.map(|mut runs| {
+            runs.retain(|runs| filter.matches(&runs.key()));
+            runs
+        })
+    };
+    let judgement = spans::judge(of(begin, Some(since))?, of(since, None)?);
+    if judgement.endpoints.is_empty() {
+        let hint = "name other times, or another --workflow; `wfx list --since` shows what ran";
+        return Err(usage("no step ran in both spans").with_hint(hint));
+    }
+    let report = Report {
+        judgement: &judgement,
+        baseline: format!("{begin} to {since}"),
+        update: None,
+        measured: None,
+    };
+    show(&report, context, reports)
 }

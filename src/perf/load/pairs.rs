@@ -26,7 +26,7 @@ use super::target::{Route, Sender, Target};
 use super::timer::Timer;
 use super::{LoadError, allow_files, request};
 use crate::clock;
-use crate::perf::paired::verdict::{Compared, Outcome};
+use crate::perf::paired::verdict::{Compared, Outcome, Unit};
 use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
 
 /// So many failures of one side, one after the other: it is gone.
@@ -452,7 +452,9 @@ fn compared(plan: &PairsPlan, which: &[usize], series: Vec<Series>) -> Vec<Compa
             let [_, errors] = one.errors;
             Compared {
                 endpoint: plan.endpoints[*at].name.clone(),
-                pairs: one.pairs,
+                reference: side(&one.pairs, |pair| pair.0),
+                judged: side(&one.pairs, |pair| pair.1),
+                unit: Unit::Pairs,
                 estimates,
                 changes,
                 withdrawn: [false; 2],
@@ -461,4 +463,10 @@ fn compared(plan: &PairsPlan, which: &[usize], series: Vec<Series>) -> Vec<Compa
             }
         })
         .collect()
+}
+
+fn side(pairs: &[Pair], of: fn(&Pair) -> u64) -> Vec<u64> {
+    let mut sorted: Vec<u64> = pairs.iter().map(of).collect();
+    sorted.sort_unstable();
+    sorted
 }

@@ -5,9 +5,10 @@
 //! them, so that a tail decides nothing. The mean of the rest, trimmed, estimates the centre;
 //! its standard error is that of J. W. Tukey and D. H. McLaughlin ("Less vulnerable confidence
 //! and significance procedures for location based on a single sample", Sankhya A 25, 1963):
-//! `s_w / ((1 - 2 share) √n)`, `s_w` being the standard deviation of the winsorised differences.
+//! `s_w / ((1 - 2 share) √n)`, `s_w` being the standard deviation of the winsorised differences,
+//! of which neighbours may be alike.
 
-use super::{Estimate, Pair, Z99, upper_tail};
+use super::{Estimate, Pair, Z99, squares, upper_tail};
 
 /// Of the differences, at each end.
 const SHARE: f64 = 0.2;
@@ -15,25 +16,25 @@ const SHARE: f64 = 0.2;
 /// What the pairs say of the median.
 #[must_use]
 pub fn estimate(pairs: &[Pair]) -> Estimate {
-    let mut differences: Vec<f64> = pairs.iter().map(|pair| difference(*pair)).collect();
-    differences.sort_by(f64::total_cmp);
-    let n = differences.len();
+    let differences: Vec<f64> = pairs.iter().map(|pair| difference(*pair)).collect();
+    let mut sorted = differences.clone();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
     // A fifth of what was measured, which is some thousands.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
     let cut = (n as f64 * SHARE) as usize;
-    let kept = &differences[cut..n - cut];
+    let kept = &sorted[cut..n - cut];
     let (Some(least), Some(most)) = (kept.first(), kept.last()) else { return NOTHING };
     let centre = kept.iter().sum::<f64>() / kept.len() as f64;
-    let winsorised = differences.iter().map(|difference| difference.clamp(*least, *most));
-    let mean = winsorised.clone().sum::<f64>() / n as f64;
-    let squares: f64 = winsorised.map(|difference| (difference - mean).powi(2)).sum();
-    let deviation = (squares / (n as f64 - 1.0)).sqrt();
+    let winsorised: Vec<f64> = differences.iter().map(|d| d.clamp(*least, *most)).collect();
+    let mean = winsorised.iter().sum::<f64>() / n as f64;
+    let off: Vec<f64> = winsorised.iter().map(|difference| difference - mean).collect();
+    let deviation = (squares(&off) / (n as f64 - 1.0).max(1.0)).sqrt();
     let error = deviation / ((1.0 - 2.0 * SHARE) * (n as f64).sqrt());
     // Nothing varies: whatever differs is certain.
-    let z = if error > 0.0 {
-        centre / error
-    } else {
-        centre.signum() * f64::from(centre != 0.0) * 99.0
+    let z = match error > 0.0 {
+        true => centre / error,
+        false => centre.signum() * f64::from(u8::from(centre != 0.0)) * 99.0,
     };
     let [reference, judged] = [0, 1].map(|side| middle(pairs, side));
     Estimate {

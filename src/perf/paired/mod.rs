@@ -14,12 +14,19 @@
 //! 1983). The boundaries are those of Bonferroni: a little too strict, and true whatever the
 //! dependence of the looks.
 //!
+//! **Neighbours.** A neighbour on the machine may meet one of the two for a second. Differences
+//! that follow each other are then alike, and say less than as many that are not: their variance
+//! is that of sums of [`BLOCK`] of them, where that is greater (as errors of clusters are, K.-Y.
+//! Liang and S. L. Zeger, "Longitudinal data analysis using generalized linear models",
+//! Biometrika 73, 1986).
+//!
 //! **Many endpoints.** Each endpoint asks two questions. The step-down procedure of S. Holm ("A
 //! simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
 //! 1979) keeps the level for all questions together.
 //!
 //! **Floors.** What is certain may still be too small to matter: the ratio has to reach 1.05 for
-//! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`].
+//! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`]; and the
+//! interval of the ratio has to lie on its side of 1.
 //!
 //! What is slower is measured again, from the beginning; only what is slower again is a
 //! regression. [`verdict`] makes a judgement of all that.
@@ -32,6 +39,8 @@ pub mod verdict;
 
 /// After so many pairs it is judged.
 pub const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
+/// Pairs that follow each other and may have met the same.
+pub const BLOCK: usize = 25;
 /// The level of all questions together, in each direction.
 pub const ALPHA: f64 = 0.01;
 
@@ -111,7 +120,7 @@ impl Watch {
         let is_clear = estimates.iter().zip(least).all(|(estimate, floor)| {
             let level = ALPHA / questions as f64;
             let is_slower = estimate.p_slower <= level && estimate.ratio >= floor;
-            is_slower || estimate.interval.1 < floor
+            is_slower && estimate.interval.0 > 1.0 || estimate.interval.1 < floor
         });
         // One question that is answered with "slower" is enough to measure again.
         let is_slower = estimates.iter().zip(least).any(|(estimate, floor)| {
@@ -170,9 +179,12 @@ pub fn decide(endpoints: &[[Estimate; 2]], floors: &Floors) -> Vec<[Change; 2]> 
             [0, 1].map(|question| {
                 let Estimate { ratio, difference_ms, .. } = endpoints[endpoint][question];
                 let matters = difference_ms.abs() >= floors.least_ms;
-                if slower[endpoint][question] && matters && ratio >= least[question] {
+                let (low, high) = endpoints[endpoint][question].interval;
+                let is_slower = ratio >= least[question] && low > 1.0;
+                let is_faster = ratio <= 1.0 / least[question] && high < 1.0;
+                if slower[endpoint][question] && matters && is_slower {
                     Change::Slower
-                } else if faster[endpoint][question] && matters && ratio <= 1.0 / least[question] {
+                } else if faster[endpoint][question] && matters && is_faster {
                     Change::Faster
                 } else {
                     Change::Same
@@ -202,10 +214,20 @@ fn rejected(endpoints: &[[Estimate; 2]], p: fn(&Estimate) -> f64) -> Vec<[bool; 
     rejected
 }
 
+/// The sum of squares of differences around 0, or that of sums of neighbours around their mean
+/// where it is greater.
+fn squares(differences: &[f64]) -> f64 {
+    let alone: f64 = differences.iter().map(|difference| difference * difference).sum();
+    let mean = differences.iter().sum::<f64>() / differences.len().max(1) as f64;
+    let blocks = differences.chunks(BLOCK);
+    let blocks = blocks.map(|block| block.iter().map(|one| one - mean).sum::<f64>().powi(2));
+    alone.max(blocks.sum())
+}
+
 /// The upper tail of the standard normal distribution: `erfc(z / √2) / 2`, by the continued
 /// fraction of M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.2.14, where
 /// it converges fast, and the series 26.2.10 elsewhere.
-pub(super) fn upper_tail(z: f64) -> f64 {
+pub(in crate::perf) fn upper_tail(z: f64) -> f64 {
     if z < 0.0 {
         return 1.0 - upper_tail(-z);
     }
@@ -225,8 +247,10 @@ pub(super) fn upper_tail(z: f64) -> f64 {
     0.5 - density * sum
 }
 
+pub(in crate::perf) use tail::quantile;
+
 /// 99 % of the standard normal distribution lie within so much of 0.
-pub(super) const Z99: f64 = 2.575_829_303_548_901;
+pub(in crate::perf) const Z99: f64 = 2.575_829_303_548_901;
 
 #[cfg(test)]
 mod tests;

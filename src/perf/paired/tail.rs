@@ -5,10 +5,11 @@
 //! statistics: the two-sample case", Annals of Mathematical Statistics 27, 1956): the slowest
 //! count most, and how slow they are does not. Without a difference it is chance which request
 //! of a pair has which score: the sum of the differences within pairs then has the mean 0 and
-//! the variance of the sum of their squares.
+//! the variance of the sum of their squares; of the squares of sums of neighbours where these
+//! are alike.
 
 use super::median::NOTHING;
-use super::{Estimate, Pair, Z99, upper_tail};
+use super::{Estimate, Pair, Z99, squares, upper_tail};
 
 /// Of the percentile.
 const P: f64 = 0.95;
@@ -19,13 +20,10 @@ pub fn estimate(pairs: &[Pair]) -> Estimate {
     if pairs.len() < 2 {
         return NOTHING;
     }
-    let scores = scores(pairs);
-    let (mut sum, mut squares) = (0.0, 0.0);
-    for [reference, judged] in scores {
-        let difference = judged - reference;
-        sum += difference;
-        squares += difference * difference;
-    }
+    let differences: Vec<f64> =
+        scores(pairs).into_iter().map(|[reference, judged]| judged - reference).collect();
+    let squares = squares(&differences);
+    let sum: f64 = differences.iter().sum();
     let z = if squares > 0.0 { sum / squares.sqrt() } else { 0.0 };
     let [reference, judged] = [0, 1].map(|side| sorted(pairs, side));
     let at = |sorted: &[f64], p: f64| quantile(sorted, p).max(1.0);
@@ -86,7 +84,7 @@ pub(super) fn sorted(pairs: &[Pair], side: usize) -> Vec<f64> {
 }
 
 /// The quantile between the two values that it lies between.
-pub(super) fn quantile(sorted: &[f64], p: f64) -> f64 {
+pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = p.clamp(0.0, 1.0) * last as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]

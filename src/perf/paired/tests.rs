@@ -165,7 +165,8 @@ fn the_normal_distribution_is_that_of_the_tables() {
 }
 
 fn estimate(p_slower: f64) -> Estimate {
-    Estimate { ratio: 1.5, difference_ms: 1.0, p_slower, ..median::NOTHING }
+    let interval = (1.2, 1.8);
+    Estimate { ratio: 1.5, interval, difference_ms: 1.0, p_slower, ..median::NOTHING }
 }
 
 #[test]
@@ -191,8 +192,8 @@ fn what_is_certain_and_small_is_the_same() {
         (1.0 / 1.051, -1.0, Change::Faster),
         (1.0 / 1.049, -1.0, Change::Same),
     ] {
-        let certain =
-            Estimate { ratio, difference_ms, p_slower: 0.0, p_faster: 0.0, ..estimate(0.0) };
+        let interval = (ratio * 0.99, ratio * 1.005);
+        let certain = Estimate { ratio, interval, difference_ms, p_slower: 0.0, p_faster: 0.0 };
         assert_eq!(decide(&[[certain, median::NOTHING]], &floors)[0][0], change, "{ratio}");
     }
 }
@@ -211,4 +212,26 @@ fn latencies_without_spread_are_compared() {
     }
     assert_eq!(median::estimate(&[]).p_slower, 1.0);
     assert_eq!(tail::estimate(&[]).p_slower, 1.0);
+}
+
+#[test]
+fn what_meets_one_of_them_for_a_while_is_no_difference() {
+    // Each second a neighbour makes one of the two slower by a fifth, whichever it meets.
+    let alarms = share(100, |seed| {
+        let mut rng = Rng::with_seed(seed);
+        let mut slowed = 0;
+        let mut pairs = Vec::new();
+        for at in 0..2_000 {
+            if at % BLOCK == 0 {
+                slowed = rng.usize(0..3);
+            }
+            let mut one = |side| {
+                let base = 5e6 * (1.0 + 0.1 * rng.f64());
+                nanos(if side == slowed { base * 1.2 } else { base })
+            };
+            pairs.push((one(0), one(1)));
+        }
+        median::estimate(&pairs).p_slower < 0.001 || tail::estimate(&pairs).p_slower < 0.001
+    });
+    assert!(alarms <= 0.02, "{alarms}");
 }

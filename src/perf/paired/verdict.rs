@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Estimate, Floors, Pair, tail};
+use super::{Change, Estimate, Floors, tail};
 use crate::perf::stats::{self, Latency};
 use crate::perf::verdict::{
     Comparison, Judged, Judgement, Metric, Observed, Outcome as Word, Reading, Source, Verdict,
@@ -18,8 +18,12 @@ const SHAPE_BINS: usize = 16;
 pub struct Compared {
     /// Its name.
     pub endpoint: String,
-    /// The latencies of its last measurement.
-    pub pairs: Vec<Pair>,
+    /// The latencies of the reference in its last measurement, nanoseconds, sorted.
+    pub reference: Vec<u64>,
+    /// Those of what is judged.
+    pub judged: Vec<u64>,
+    /// What the latencies are of.
+    pub unit: Unit,
     /// Of the median and the tail; none: there were not enough pairs.
     pub estimates: Option<[Estimate; 2]>,
     /// What they come to.
@@ -41,6 +45,15 @@ pub struct Outcome {
     pub doubts: Vec<String>,
     /// Whether everything was measured again that was slower.
     pub repeated: bool,
+}
+
+/// What latencies are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Pairs of requests, one to each.
+    Pairs,
+    /// Runs of a step, on both sides as many as there were.
+    Runs,
 }
 
 /// What a figure of two builds comes to, beside the figures themselves.
@@ -86,7 +99,8 @@ pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judg
 }
 
 fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted: bool) -> Judged {
-    let [reference, judged] = [0, 1].map(|side| tail::sorted(&compared.pairs, side));
+    let floats = |sorted: &[u64]| sorted.iter().map(|nanos| *nanos as f64).collect::<Vec<_>>();
+    let (reference, judged) = (floats(&compared.reference), floats(&compared.judged));
     let figure = |sorted: &[f64], p: f64| {
         (!sorted.is_empty())
             .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
@@ -98,7 +112,8 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
         .map(|(at, (metric, p, floor))| Comparison {
             metric,
             observed: figure(&judged, p),
-            baseline: figure(&reference, p),
+            // Without an estimate nothing is compared.
+            baseline: figure(&reference, p).filter(|_| compared.estimates.is_some()),
             tolerance: Latency::default(),
             sees: Latency::default(),
             paired: compared.estimates.map(|estimates| Paired {
@@ -106,7 +121,7 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
                 ratio: estimates[at].ratio,
                 interval: estimates[at].interval,
                 p_slower: estimates[at].p_slower,
-                pairs: compared.pairs.len() as u64,
+                pairs: compared.judged.len() as u64,
                 floor,
                 withdrawn: compared.withdrawn[at],
             }),
@@ -114,12 +129,13 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
         .collect();
     let errors: u64 = compared.errors.values().sum();
     let is_failing = errors as f64 > error_rate_max * compared.requests as f64;
-    let mut reasons: Vec<String> = comparisons.iter().filter_map(reason).collect();
+    let mut reasons: Vec<String> =
+        comparisons.iter().filter_map(|comparison| reason(comparison, compared)).collect();
     let mut error_kinds: Vec<_> =
         compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
     error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     // What changed is worth a look.
-    let is_told = !reasons.is_empty() && !compared.pairs.is_empty();
+    let is_told = !reasons.is_empty() && !compared.judged.is_empty();
     let outcome = if is_failing {
         let most = error_kinds.first().map_or("", |(kind, _)| kind.as_str());
         reasons.insert(
@@ -138,19 +154,17 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
         Word::Pass
     };
     let reading = |at: usize| comparisons[at].observed.map_or(Reading::Absent, Reading::Value);
-    let mut nanos: Vec<u64> = compared.pairs.iter().map(|pair| pair.1).collect();
-    nanos.sort_unstable();
     Judged {
         observed: Observed {
             endpoint: compared.endpoint.clone(),
             median: reading(0),
             p95: reading(1),
-            samples: Some(compared.pairs.len() as u64),
+            samples: Some(compared.judged.len() as u64),
             requests: compared.requests,
             errors,
             error_kinds,
             rate: None,
-            shape: stats::shape(&nanos, SHAPE_BINS),
+            shape: stats::shape(&compared.judged, SHAPE_BINS),
         },
         outcome,
         comparisons,
@@ -182,12 +196,16 @@ impl Curves {
 }
 
 /// What is to be told of a figure.
-fn reason(comparison: &Comparison) -> Option<String> {
+fn reason(comparison: &Comparison, compared: &Compared) -> Option<String> {
     let paired = comparison.paired?;
     let Paired { ratio, interval: (low, high), pairs, .. } = paired;
+    let over = match compared.unit {
+        Unit::Pairs => format!("{pairs} pairs"),
+        Unit::Runs => format!("{pairs} runs, {} before", compared.reference.len()),
+    };
     let (observed, baseline) = (comparison.observed?, comparison.baseline?);
     let figures = format!(
-        "{observed} against {baseline}, {} ({} to {}) over {pairs} pairs",
+        "{observed} against {baseline}, {} ({} to {}) over {over}",
         percent(ratio),
         percent(low),
         percent(high),

@@ -19,7 +19,7 @@ fn ran(place: &Place, workflow: &str, runs: u32, millis: u32) {
          INSERT INTO workflow_executions
            (execution_id, workflow_id, status, created_at, started_at, completed_at, updated_at,
             steps_completed, total_steps, step_order, input_snapshot)
-         SELECT '{workflow}-' || i || '-{millis}', workflow_id, status, created_at, started_at,
+         SELECT hex(randomblob(16)), workflow_id, status, created_at, started_at,
            completed_at, updated_at, steps_completed, total_steps, step_order, input_snapshot
          FROM workflow_executions, n
          WHERE seq = (SELECT max(seq) FROM workflow_executions);
@@ -97,4 +97,35 @@ fn what_is_asked_for_is_judged_and_nothing_else() {
     place.write("stats.csv", super::stats(&[("GET /x", 1.0, 2.0)]));
     let told = judged(&place, &["--stats", "stats.csv", "--baseline", "b.json"], 0);
     assert_eq!(told["endpoints"]["GET /x"]["verdict"], "new");
+}
+
+#[test]
+fn two_spans_of_history_are_compared() {
+    let place = Place::new();
+    ran(&place, "nightly", 40, 100);
+    place.sql("UPDATE workflow_executions SET created_at = '2026-01-10T00:00:00.000000Z'");
+    let spans = ["--steps", "--since", "2026-01-15T00:00:00Z", "--reference-since", "2026-01-01"];
+    // Nothing since.
+    gate(&place, &spans).refused(2, &["no step ran in both spans", "wfx list --since"]);
+    let before = "UPDATE workflow_execution_steps SET duration_ms = 100 + seq % 5
+         WHERE step_name = 'load' AND seq IN (SELECT seq FROM workflow_executions
+           WHERE created_at < '2026-01-15')";
+    for (millis, code, verdict, told) in [
+        (100, 0, "pass", ""),
+        (160, 1, "regression", "median is slower"),
+        (60, 0, "pass", "faster"),
+    ] {
+        place.sql("DELETE FROM workflow_executions WHERE created_at > '2026-01-15'");
+        ran(&place, "nightly", 30, millis);
+        place.sql(before);
+        let found = judged(&place, &spans, code);
+        let load = &found["endpoints"]["STEP nightly/load"];
+        assert_eq!(load["verdict"], verdict, "{found}");
+        assert!(load["reasons"].to_string().contains(told), "{found}");
+        assert!(found["warnings"].to_string().contains("differ by more than the code"), "{found}");
+        assert_eq!(load["samples"], 30, "{found}");
+    }
+    let turned = ["--steps", "--since", "9d", "--reference-since", "2d"];
+    gate(&place, &turned).refused(2, &["--reference-since has to be before --since"]);
+    assert_eq!(gate(&place, &["--steps", "--reference-since", "2d"]).code, Some(2));
 }

@@ -1,0 +1,220 @@
+//! Two spans of history: how long steps took before, and since.
+//!
+//! - the median: the rank sum of F. Wilcoxon ("Individual comparisons by ranking methods",
+//!   Biometrics Bulletin 1, 1945) with the correction for ties; its ratio is the estimate of J.
+//!   L. Hodges and E. L. Lehmann ("Estimates of location based on rank tests", Annals of
+//!   Mathematical Statistics 34, 1963) over the logarithms
+//! - the tail: how many of what is beyond the 95th percentile of both lie in the later span, which
+//!   without a difference is hypergeometric
+//!
+//! Both ask whether the spans differ, and not why: the machine, its load and what the steps
+//! worked on differ as well.
+
+use std::collections::BTreeMap;
+
+use super::paired::verdict::{Compared, Outcome, Unit, judgement};
+use super::paired::{self, Change, Estimate, Floors, Z99, quantile, upper_tail};
+use super::steps::{RUNS_MIN, StepRuns};
+use super::verdict::Judgement;
+
+/// What such a comparison cannot know.
+pub const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
+     what the steps worked on; drift alone makes 4 of 10 such comparisons differ";
+
+/// A step is not slower by less than a millisecond, in which its durations are kept.
+const FLOORS: Floors = Floors { median: 1.05, p95: 1.10, least_ms: 1.0 };
+/// Of more values so many, evenly spaced, stand for all: every pair of them is compared.
+const THINNED: usize = 1_000;
+const P: f64 = 0.95;
+
+/// Judges the later span against the one before.
+#[must_use]
+pub fn judge(before: Vec<StepRuns>, since: Vec<StepRuns>) -> Judgement {
+    let mut earlier: BTreeMap<String, Vec<u64>> =
+        before.into_iter().map(|runs| (runs.key(), runs.durations_ms)).collect();
+    let mut endpoints = Vec::new();
+    let mut warnings = vec![CAVEAT.to_owned()];
+    for runs in since {
+        let key = runs.key();
+        match earlier.remove(&key) {
+            Some(before) => endpoints.push(compared(key, &before, &runs.durations_ms)),
+            None => warnings.push(format!("{key} ran only since, and is not judged")),
+        }
+    }
+    warnings.extend(earlier.into_keys().map(|key| format!("{key} ran only before")));
+    let known: Vec<[Estimate; 2]> = endpoints.iter().filter_map(|one| one.estimates).collect();
+    let mut changes = paired::decide(&known, &FLOORS).into_iter();
+    for one in endpoints.iter_mut().filter(|one| one.estimates.is_some()) {
+        one.changes = changes.next().unwrap_or([Change::Same; 2]);
+    }
+    let outcome = Outcome { endpoints, doubts: Vec::new(), repeated: false };
+    let mut judgement = judgement(outcome, &FLOORS, 1.0);
+    "steps, two spans".clone_into(&mut judgement.source.name);
+    judgement.warnings = warnings;
+    judgement
+}
+
+fn compared(endpoint: String, before_ms: &[u64], since_ms: &[u64]) -> Compared {
+    const NANOS: u64 = 1_000_000;
+    let sorted = |durations: &[u64]| {
+        let mut nanos: Vec<u64> = durations.iter().map(|ms| ms.saturating_mul(NANOS)).collect();
+        nanos.sort_unstable();
+        nanos
+    };
+    let (reference, judged) = (sorted(before_ms), sorted(since_ms));
+    let is_enough = reference.len().min(judged.len()) as u64 >= RUNS_MIN;
+    let estimates = is_enough.then(|| [median(&reference, &judged), tail(&reference, &judged)]);
+    Compared {
+        endpoint,
+        requests: judged.len() as u64,
+        reference,
+        judged,
+        unit: Unit::Runs,
+        estimates,
+        changes: [Change::Same; 2],
+        withdrawn: [false; 2],
+        errors: BTreeMap::new(),
+    }
+}
+
+fn median(before: &[u64], since: &[u64]) -> Estimate {
+    let (n, m) = (before.len() as f64, since.len() as f64);
+    let mut all: Vec<(u64, bool)> = before.iter().map(|value| (*value, false)).collect();
+    all.extend(since.iter().map(|value| (*value, true)));
+    all.sort_unstable();
+    let (mut rank, mut sum, mut ties) = (0.0, 0.0, 0.0);
+    for equal in all.chunk_by(|a, b| a.0 == b.0) {
+        let count = equal.len() as f64;
+        let shared = rank + f64::midpoint(count, 1.0);
+        sum += shared * equal.iter().filter(|(_, is_later)| *is_later).count() as f64;
+        ties += count.powi(3) - count;
+        rank += count;
+    }
+    let expected = m * (n + m + 1.0) / 2.0;
+    let variance = n * m / 12.0 * ((n + m + 1.0) - ties / ((n + m) * (n + m - 1.0)));
+    let z = if variance > 0.0 { (sum - expected) / variance.sqrt() } else { 0.0 };
+    let (ratio, interval) = shift(before, since);
+    let middle = |sorted: &[u64]| quantile(&floats(sorted), 0.5);
+    Estimate {
+        ratio,
+        interval,
+        difference_ms: (middle(since) - middle(before)) / 1e6,
+        p_slower: upper_tail(z),
+        p_faster: upper_tail(-z),
+    }
+}
+
+/// The middle of the ratios of all pairs, and those between which it lies with 99 % certainty.
+fn shift(before: &[u64], since: &[u64]) -> (f64, (f64, f64)) {
+    let (before, since) = (thinned(before), thinned(since));
+    let logarithm = |value: u64| (value.max(1) as f64).ln();
+    let mut shifts: Vec<f64> = since
+        .iter()
+        .flat_map(|later| before.iter().map(|earlier| logarithm(*later) - logarithm(*earlier)))
+        .collect();
+    shifts.sort_by(f64::total_cmp);
+    let (n, m) = (before.len() as f64, since.len() as f64);
+    let off = Z99 * (n * m * (n + m + 1.0) / 12.0).sqrt() / (n * m);
+    let at = |p: f64| quantile(&shifts, p).exp();
+    (at(0.5), (at(0.5 - off), at(0.5 + off)))
+}
+
+fn thinned(sorted: &[u64]) -> Vec<u64> {
+    if sorted.len() <= THINNED {
+        return sorted.to_vec();
+    }
+    let last = sorted.len() - 1;
+    (0..THINNED).map(|at| sorted[at * last / (THINNED - 1)]).collect()
+}
+
+fn tail(before: &[u64], since: &[u64]) -> Estimate {
+    let (n, m) = (before.len() as f64, since.len() as f64);
+    let mut all: Vec<u64> = before.iter().chain(since).copied().collect();
+    all.sort_unstable();
+    let limit = quantile(&floats(&all), P);
+    let beyond =
+        |sorted: &[u64]| sorted.iter().filter(|value| **value as f64 > limit).count() as f64;
+    let (of_since, both) = (beyond(since), beyond(since) + beyond(before));
+    let total = n + m;
+    let expected = both * m / total;
+    let variance = expected * (n / total) * (total - both) / (total - 1.0);
+    let z = if variance > 0.0 { (of_since - expected) / variance.sqrt() } else { 0.0 };
+    let at = |sorted: &[u64], p: f64| quantile(&floats(sorted), p).max(1.0);
+    let spread = |sorted: &[u64]| {
+        let off = Z99 * (P * (1.0 - P) / sorted.len() as f64).sqrt();
+        let middle = at(sorted, P).ln();
+        (middle - at(sorted, P - off).ln(), at(sorted, (P + off).min(1.0)).ln() - middle)
+    };
+    let ((low_a, high_a), (low_b, high_b)) = (spread(before), spread(since));
+    let ratio = at(since, P) / at(before, P);
+    Estimate {
+        ratio,
+        interval: (ratio * (-low_b.hypot(high_a)).exp(), ratio * high_b.hypot(low_a).exp()),
+        difference_ms: (at(since, P) - at(before, P)) / 1e6,
+        p_slower: upper_tail(z),
+        p_faster: upper_tail(-z),
+    }
+}
+
+fn floats(sorted: &[u64]) -> Vec<f64> {
+    sorted.iter().map(|value| *value as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::verdict::{Outcome as Word, Verdict};
+
+    fn runs(step: &str, count: u64, base_ms: u64) -> StepRuns {
+        StepRuns {
+            workflow_id: "w".to_owned(),
+            step: step.to_owned(),
+            durations_ms: (0..count).map(|n| base_ms + n * 7919 % 41).collect(),
+        }
+    }
+
+    fn outcome(before: StepRuns, since: StepRuns) -> (Verdict, Word) {
+        let judgement = judge(vec![before], vec![since]);
+        (judgement.verdict, judgement.endpoints[0].outcome)
+    }
+
+    #[test]
+    fn what_takes_longer_since_is_found() {
+        let slower = outcome(runs("a", 60, 100), runs("a", 60, 130));
+        assert_eq!(slower, (Verdict::Fail, Word::Regression));
+        let same = outcome(runs("a", 60, 100), runs("a", 50, 101));
+        assert_eq!(same, (Verdict::Pass, Word::Pass));
+        let faster = judge(vec![runs("a", 60, 130)], vec![runs("a", 60, 100)]);
+        assert_eq!(faster.verdict, Verdict::Pass);
+        assert!(faster.endpoints[0].reasons[0].contains("median is faster"), "{faster:?}");
+        let few = outcome(runs("a", 60, 100), runs("a", RUNS_MIN - 1, 300));
+        assert_eq!(few, (Verdict::Inconclusive, Word::Inconclusive));
+    }
+
+    #[test]
+    fn it_says_what_it_cannot_know() {
+        let judgement = judge(
+            vec![runs("a", 30, 10), runs("gone", 30, 10)],
+            vec![runs("a", 30, 10), runs("new", 30, 10)],
+        );
+        let warnings = judgement.warnings.join("\n");
+        for told in ["differ by more than the code", "STEP w/new ran only since", "STEP w/gone"] {
+            assert!(warnings.contains(told), "{warnings}");
+        }
+    }
+
+    #[test]
+    fn the_rank_sum_is_that_of_the_books() {
+        // Of 1, 2, 3 and 4, 5, 6 the greatest that is possible: z = 9 / sqrt(9 * 7 / 12) / 2.
+        let found = median(&[1, 2, 3], &[4, 5, 6]);
+        let z: f64 = 4.5 / (9.0_f64 * 7.0 / 12.0).sqrt();
+        assert!((found.p_slower - upper_tail(z)).abs() < 1e-12, "{found:?}");
+        // Nothing but ties says nothing.
+        assert!(median(&[5; 30], &[5; 30]).p_slower > 0.4);
+        // A tenth more everywhere is a tenth more.
+        let before: Vec<u64> = (1..=2_000).map(|n| n * 1_000).collect();
+        let since: Vec<u64> = before.iter().map(|n| n * 11 / 10).collect();
+        let found = median(&before, &since);
+        assert!((found.ratio - 1.1).abs() < 0.01 && found.interval.0 < 1.1, "{found:?}");
+    }
+}
