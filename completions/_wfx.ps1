@@ -187,6 +187,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header of every request, such as ''Authorization: Bearer x''; repeat for more')
             [CompletionResult]::new('--workflow', '--workflow', [CompletionResultType]::ParameterName, 'Only steps of this workflow')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only executions of the last 7d, or since 2026-01-31T12:00:00Z')
+            [CompletionResult]::new('--reference-since', '--reference-since', [CompletionResultType]::ParameterName, 'Compare them with the executions from 14d ago, or from 2026-01-17T12:00:00Z, up to --since, instead of a baseline')
             [CompletionResult]::new('--reference', '--reference', [CompletionResultType]::ParameterName, 'Measure the build before side by side with --target, in pairs of requests, instead of a baseline: 500 to 8,000 pairs of each endpoint, as many as it takes')
             [CompletionResult]::new('--least-difference-ms', '--least-difference-ms', [CompletionResultType]::ParameterName, 'A smaller difference does not matter, whatever its share, in ms')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Of the order within pairs [default: another one each time]')

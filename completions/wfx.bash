@@ -641,7 +641,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__perf__subcmd__check)
-            opts="-h --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --max-error-rate --strict --junit --markdown --summary --db --config --format --help"
+            opts="-h --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --max-error-rate --strict --junit --markdown --summary --db --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +692,10 @@ _wfx() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reference-since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

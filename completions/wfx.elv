@@ -174,6 +174,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --header 'A header of every request, such as ''Authorization: Bearer x''; repeat for more'
             cand --workflow 'Only steps of this workflow'
             cand --since 'Only executions of the last 7d, or since 2026-01-31T12:00:00Z'
+            cand --reference-since 'Compare them with the executions from 14d ago, or from 2026-01-17T12:00:00Z, up to --since, instead of a baseline'
             cand --reference 'Measure the build before side by side with --target, in pairs of requests, instead of a baseline: 500 to 8,000 pairs of each endpoint, as many as it takes'
             cand --least-difference-ms 'A smaller difference does not matter, whatever its share, in ms'
             cand --seed 'Of the order within pairs [default: another one each time]'

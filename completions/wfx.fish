@@ -183,6 +183,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l timeout -d 'When 
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l header -d 'A header of every request, such as \'Authorization: Bearer x\'; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l workflow -d 'Only steps of this workflow' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l since -d 'Only executions of the last 7d, or since 2026-01-31T12:00:00Z' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l reference-since -d 'Compare them with the executions from 14d ago, or from 2026-01-17T12:00:00Z, up to --since, instead of a baseline' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l reference -d 'Measure the build before side by side with --target, in pairs of requests, instead of a baseline: 500 to 8,000 pairs of each endpoint, as many as it takes' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l least-difference-ms -d 'A smaller difference does not matter, whatever its share, in ms' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l seed -d 'Of the order within pairs [default: another one each time]' -r

@@ -122,12 +122,25 @@ fn exit_codes_are_those_of_help() {
     }
 }
 
+/// What a heading is linked to by, as GitHub makes it.
+fn anchor(line: &str) -> Option<String> {
+    let heading = line.trim_start_matches('#');
+    let is_heading = heading.len() < line.len() && heading.starts_with(' ');
+    let kept = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-');
+    let words: String = heading.trim().to_lowercase().chars().filter(|c| kept(*c)).collect();
+    is_heading.then(|| words.replace(' ', "-"))
+}
+
 #[test]
 fn links_lead_somewhere() {
     for page in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] {
         let text = fs::read_to_string(root().join(page)).unwrap();
+        let headings: Vec<String> = text.lines().filter_map(anchor).collect();
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let is_there = link.starts_with("https://") || root().join(link).exists();
+            let is_there = match link.strip_prefix('#') {
+                Some(anchor) => headings.iter().any(|heading| heading == anchor),
+                None => link.starts_with("https://") || root().join(link).exists(),
+            };
             assert!(is_there, "{page} links to {link}, which is not there");
         }
     }
