@@ -46,84 +46,38 @@ const ALERTS_TIME: Duration = Duration::from_secs(2);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the daemon until a signal ends it.
-pub(super) fn run(options: Options, context: &Context) -> Result<Exit, CliError> {
-    let environment = |what: &str, error: std::io::Error| {
-        CliError::new(Exit::Environment, format!("cannot {what}: {error}"))
-    };
+pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliError> {
     let _log = log::start(&context.settings.log_level()?)
-        .map_err(|error| environment("start the thread that logs", error))?;
-    let mut options = options;
+        .map_err(|error| environment("start the thread that logs", &error))?;
     options.front.max_connections = descriptors::make_room(options.front.max_connections);
-    let access_log = match &options.access_log {
-        Some(target) => Some(AccessLog::start(target).map_err(|error| {
-            environment(&format!("open the access log {}", target.display()), error)
-        })?),
-        None => None,
-    };
+    let access_log = options.access_log.as_ref().map(|target| {
+        AccessLog::start(target).map_err(|error| {
+            environment(&format!("open the access log {}", target.display()), &error)
+        })
+    });
+    let access_log = access_log.transpose()?;
     let catalogue = Arc::new(catalogue(options.workflows.as_deref())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| environment("start the threads that serve", error))?;
+        .map_err(|error| environment("start the threads that serve", &error))?;
     // Bound before the database is opened: a second daemon on one address fails at once.
     let listener = runtime
         .block_on(TcpListener::bind(&options.addresses[..]))
-        .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), error))?;
-    let webhook = match options.webhook.take() {
-        Some(webhook) => Some(start(webhook, &runtime)?),
-        None => None,
+        .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), &error))?;
+    let webhook = options.webhook.take().map(|webhook| start(webhook, &runtime)).transpose()?;
+    let metrics = Metrics::new(&context.settings.step_duration_buckets()?)
+        .map_err(|error| environment("set up the metrics", &error))?;
+    let observed = Observed {
+        metrics: Arc::new(metrics),
+        monitor: Monitor::start(options.policy.clone(), webhook),
+        access_log,
     };
-    let database = context.settings.database()?;
-    let metrics = Metrics::new(&context.settings.step_duration_buckets()?).map_err(|error| {
-        CliError::new(Exit::Environment, format!("cannot set up the metrics: {error}"))
-    })?;
-    let metrics = Arc::new(metrics);
-    let writer = Arc::new(Writer::open(
-        &database,
-        WriterOptions {
-            durability: context.settings.durability()?,
-            retention: match context.settings.retention()? {
-                keep if context.settings.is_retention_set()? => Retention::Led(keep),
-                otherwise => Retention::Followed { otherwise },
-            },
-            queue_capacity: options.max_in_flight,
-            busy_timeout: BUSY_TIMEOUT,
-            commits: Some(Arc::clone(&metrics) as _),
-        },
-    )?);
-    liveness::await_dying(&database);
-    let owner = session::claim(&database, OwnerKind::Serve)?;
-    let memory = Arc::new(Memory::default());
-    let means = Means {
-        writer: Arc::clone(&writer),
-        inherited: environment::inherited(std::env::vars_os()),
-        scratch: session::scratch()?,
-        epoch: clock::monotonic(),
-        store_timeout: Duration::MAX,
-        unstored: Unstored::Run(Arc::clone(&memory)),
-        abandon: CancellationToken::new(),
-    };
-    let places = std::thread::available_parallelism().map_or(1, usize::from);
-    let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
-    let resources = Arc::new(Resources {
-        supervisor: Arc::clone(&supervisor),
-        writer: Arc::clone(&writer),
-        memory,
-        catalogue: Arc::clone(&catalogue),
-        readers: Readers::new(database.clone()),
-        definitions: options.definitions,
-        workdir: options.workdir.clone(),
-        max_in_flight: options.max_in_flight,
-        accepting: Mutex::default(),
-        draining: CancellationToken::new(),
-        observed: Observed {
-            metrics,
-            monitor: Monitor::start(options.policy.clone(), webhook),
-            access_log,
-        },
-    });
-    let daemon = Daemon { options, owner, supervisor, writer, catalogue, resources };
-    daemon.serve(runtime, listener)
+    Daemon::open(options, catalogue, observed, context)?.serve(runtime, listener)
+}
+
+fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
+    CliError::new(Exit::Environment, format!("cannot {what}: {error}"))
 }
 
 fn start(options: WebhookOptions, runtime: &Runtime) -> Result<Webhook, CliError> {
@@ -143,71 +97,127 @@ struct Daemon {
 }
 
 impl Daemon {
+    /// Opens the database and puts together what serves from it.
+    fn open(
+        options: Options,
+        catalogue: Arc<Catalogue>,
+        observed: Observed,
+        context: &Context,
+    ) -> Result<Self, CliError> {
+        let settings = &context.settings;
+        let database = settings.database()?;
+        let writer = Arc::new(Writer::open(
+            &database,
+            WriterOptions {
+                durability: settings.durability()?,
+                retention: match settings.retention()? {
+                    keep if settings.is_retention_set()? => Retention::Led(keep),
+                    otherwise => Retention::Followed { otherwise },
+                },
+                queue_capacity: options.max_in_flight,
+                busy_timeout: BUSY_TIMEOUT,
+                commits: Some(Arc::clone(&observed.metrics) as _),
+            },
+        )?);
+        liveness::await_dying(&database);
+        let owner = session::claim(&database, OwnerKind::Serve)?;
+        let memory = Arc::new(Memory::default());
+        let means = Means {
+            writer: Arc::clone(&writer),
+            inherited: environment::inherited(std::env::vars_os()),
+            scratch: session::scratch()?,
+            epoch: clock::monotonic(),
+            store_timeout: Duration::MAX,
+            unstored: Unstored::Run(Arc::clone(&memory)),
+            abandon: CancellationToken::new(),
+        };
+        let places = std::thread::available_parallelism().map_or(1, usize::from);
+        let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
+        let resources = Arc::new(Resources {
+            supervisor: Arc::clone(&supervisor),
+            writer: Arc::clone(&writer),
+            memory,
+            catalogue: Arc::clone(&catalogue),
+            readers: Readers::new(database),
+            definitions: options.definitions,
+            workdir: options.workdir.clone(),
+            max_in_flight: options.max_in_flight,
+            accepting: Mutex::default(),
+            draining: CancellationToken::new(),
+            observed,
+        });
+        Ok(Self { options, owner, supervisor, writer, catalogue, resources })
+    }
+
+    /// Serves until a signal comes, then lets what runs finish, and stores it.
     fn serve(self, runtime: Runtime, listener: TcpListener) -> Result<Exit, CliError> {
-        let Self { options, owner, supervisor, writer, catalogue, resources } = self;
-        let owner_id = owner.id().to_owned();
-        let draining = resources.draining.clone();
-        let front = options.front;
-        let served: std::io::Result<()> = runtime.block_on(async {
+        let served = runtime.block_on(async {
             let mut stopped = Signals::new()?;
             let address = listener.local_addr()?;
             let mut answers = tokio::spawn(server::serve(
                 listener,
-                front,
-                Arc::clone(&resources),
-                draining.clone(),
+                self.options.front.clone(),
+                Arc::clone(&self.resources),
+                self.resources.draining.clone(),
             ));
-            let mut requests = writer.cancel_requests(&owner_id);
-            let cancelling = Arc::clone(&supervisor);
-            tokio::spawn(async move {
-                while let Some(execution_id) = requests.recv().await {
-                    cancelling.cancel_own(&execution_id);
-                }
-            });
-            tokio::spawn(tell_of_store(writer.health()));
-            tokio::spawn(recover_again_and_again(Arc::clone(&resources)));
-            if options.workflows.is_some() {
-                tokio::spawn(rescan_again_and_again(catalogue, draining.clone()));
-            }
+            self.start_tasks();
             tracing::info!(%address, "serving");
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-            tokio::spawn(keep_watchdog_quiet());
-
             tokio::select! {
                 () = stopped.next() => {}
                 ended = &mut answers => {
                     return Err(std::io::Error::other(format!("nobody accepts: {ended:?}")));
                 }
             }
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-            tracing::info!(running = supervisor.in_flight(), "stopping");
-            draining.cancel();
-            let idle = supervisor.idle();
-            tokio::select! {
-                () = idle => {}
-                () = time::sleep(options.drain_timeout) => {
-                    tracing::warn!(running = supervisor.in_flight(), "ending what runs");
-                }
-                () = stopped.next() => {
-                    tracing::warn!(running = supervisor.in_flight(), "ending what runs");
-                }
-            }
-            supervisor.abandon();
-            let _ = time::timeout(ABANDON_TIME, supervisor.idle()).await;
+            self.drain(&mut stopped).await;
             let _ = time::timeout(ANSWERS_TIME, answers).await;
-            resources.observed.monitor.close(ALERTS_TIME).await;
+            self.resources.observed.monitor.close(ALERTS_TIME).await;
             Ok(())
         });
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        served
-            .map_err(|error| CliError::new(Exit::Environment, format!("cannot serve: {error}")))?;
-        drop(resources);
-        drop(supervisor);
+        served.map_err(|error| environment("serve", &error))?;
+        let Self { owner, supervisor, writer, resources, .. } = self;
+        drop((resources, supervisor));
         let closed = writer.close();
         drop(owner);
         closed?;
         Ok(Exit::Success)
+    }
+
+    /// What goes on beside the requests.
+    fn start_tasks(&self) {
+        let mut requests = self.writer.cancel_requests(self.owner.id());
+        let cancelling = Arc::clone(&self.supervisor);
+        tokio::spawn(async move {
+            while let Some(execution_id) = requests.recv().await {
+                cancelling.cancel_own(&execution_id);
+            }
+        });
+        tokio::spawn(tell_of_store(self.writer.health()));
+        tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
+        if self.options.workflows.is_some() {
+            let draining = self.resources.draining.clone();
+            tokio::spawn(rescan_again_and_again(Arc::clone(&self.catalogue), draining));
+        }
+        tokio::spawn(keep_watchdog_quiet());
+    }
+
+    /// Lets what runs finish, for so long or until another signal comes, then ends it.
+    async fn drain(&self, stopped: &mut Signals) {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        tracing::info!(running = self.supervisor.in_flight(), "stopping");
+        self.resources.draining.cancel();
+        let is_idle = tokio::select! {
+            () = self.supervisor.idle() => true,
+            () = time::sleep(self.options.drain_timeout) => false,
+            () = stopped.next() => false,
+        };
+        if !is_idle {
+            tracing::warn!(running = self.supervisor.in_flight(), "ending what runs");
+        }
+        self.supervisor.abandon();
+        let _ = time::timeout(ABANDON_TIME, self.supervisor.idle()).await;
     }
 }
 

@@ -101,55 +101,33 @@ pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judg
 fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted: bool) -> Judged {
     let floats = |sorted: &[u64]| sorted.iter().map(|nanos| *nanos as f64).collect::<Vec<_>>();
     let (reference, judged) = (floats(&compared.reference), floats(&compared.judged));
-    let figure = |sorted: &[f64], p: f64| {
-        (!sorted.is_empty())
-            .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
-    };
-    let metrics = [(Metric::Median, 0.5, floors.median), (Metric::P95, 0.95, floors.p95)];
-    let comparisons: Vec<Comparison> = metrics
-        .into_iter()
-        .enumerate()
-        .map(|(at, (metric, p, floor))| Comparison {
-            metric,
-            observed: figure(&judged, p),
-            // Without an estimate nothing is compared.
-            baseline: figure(&reference, p).filter(|_| compared.estimates.is_some()),
-            tolerance: Latency::default(),
-            sees: Latency::default(),
-            paired: compared.estimates.map(|estimates| Paired {
-                change: compared.changes[at],
-                ratio: estimates[at].ratio,
-                interval: estimates[at].interval,
-                p_slower: estimates[at].p_slower,
-                pairs: compared.judged.len() as u64,
-                floor,
-                withdrawn: compared.withdrawn[at],
-            }),
-        })
-        .collect();
+    let comparisons = [
+        comparison(compared, (Metric::Median, 0, 0.5, floors.median), &reference, &judged),
+        comparison(compared, (Metric::P95, 1, 0.95, floors.p95), &reference, &judged),
+    ];
+    let mut error_kinds: Vec<_> =
+        compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
+    error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let errors: u64 = compared.errors.values().sum();
     let is_failing = errors as f64 > error_rate_max * compared.requests as f64;
     let mut reasons: Vec<String> =
         comparisons.iter().filter_map(|comparison| reason(comparison, compared)).collect();
-    let mut error_kinds: Vec<_> =
-        compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
-    error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     // What changed is worth a look.
     let is_told = !reasons.is_empty() && !compared.judged.is_empty();
-    let outcome = if is_failing {
+    if is_failing {
         let most = error_kinds.first().map_or("", |(kind, _)| kind.as_str());
-        reasons.insert(
-            0,
-            format!(
-                "{errors} of {} requests failed: {most}; --max-error-rate is {error_rate_max}",
-                compared.requests
-            ),
+        let why = format!(
+            "{errors} of {} requests failed: {most}; --max-error-rate is {error_rate_max}",
+            compared.requests
         );
+        reasons.insert(0, why);
+    }
+    let outcome = if is_failing {
         Word::Errors
-    } else if comparisons.iter().any(Comparison::is_regression) && !is_doubted {
-        Word::Regression
     } else if is_doubted || compared.estimates.is_none() {
         Word::Inconclusive
+    } else if comparisons.iter().any(Comparison::is_regression) {
+        Word::Regression
     } else {
         Word::Pass
     };
@@ -167,9 +145,39 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
             shape: stats::shape(&compared.judged, SHAPE_BINS),
         },
         outcome,
-        comparisons,
+        comparisons: comparisons.into(),
         reasons,
         curves: is_told.then(|| Curves::of(&reference, &judged)),
+    }
+}
+
+/// One figure of both: which, where its estimate stands, its quantile, its floor.
+fn comparison(
+    compared: &Compared,
+    (metric, at, p, floor): (Metric, usize, f64, f64),
+    reference: &[f64],
+    judged: &[f64],
+) -> Comparison {
+    let figure = |sorted: &[f64]| {
+        (!sorted.is_empty())
+            .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
+    };
+    Comparison {
+        metric,
+        observed: figure(judged),
+        // Without an estimate nothing is compared.
+        baseline: figure(reference).filter(|_| compared.estimates.is_some()),
+        tolerance: Latency::default(),
+        sees: Latency::default(),
+        paired: compared.estimates.map(|estimates| Paired {
+            change: compared.changes[at],
+            ratio: estimates[at].ratio,
+            interval: estimates[at].interval,
+            p_slower: estimates[at].p_slower,
+            pairs: compared.judged.len() as u64,
+            floor,
+            withdrawn: compared.withdrawn[at],
+        }),
     }
 }
 
