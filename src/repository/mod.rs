@@ -34,6 +34,7 @@ mod predecessor;
 mod prune;
 mod queue;
 mod rows;
+mod sync;
 mod takeover;
 mod worker;
 

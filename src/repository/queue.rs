@@ -1,10 +1,11 @@
 //! What waits for the writer: dirty slots, bounded, and purges.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::slot::Slot;
+use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// The most slots that one transaction stores.
 pub(super) const BATCH_MAX: usize = 512;

@@ -4,11 +4,12 @@
 //! are dirty, and takes the newest state when it commits. So any number of
 //! changes cost one write, and a full queue loses nothing.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::sync::{Mutex, MutexGuard};
 use crate::workflow::record::Change;
 
 /// How far an execution is stored.
@@ -83,11 +84,14 @@ impl Slot {
         self.stored.subscribe()
     }
 
-    /// Asks that what is recorded is not stored after all. [`Stored::withdrawn`] tells
-    /// that it will not be, [`Stored::version`] that a commit under way came first: then
-    /// the slot goes on as if nothing was asked.
+    /// Asks that an execution of which nothing is stored is not stored after all.
+    /// [`Stored::withdrawn`] tells that it will not be, [`Stored::version`] that a commit came
+    /// first: then the slot goes on as if nothing was asked.
     pub fn withdraw(&self) {
         let mut unstored = self.lock();
+        if self.stored.borrow().version > 0 {
+            return;
+        }
         unstored.withdrawing = true;
         if !unstored.in_flight {
             unstored.change = None;
@@ -147,57 +151,5 @@ impl Slot {
     fn lock(&self) -> MutexGuard<'_, Unstored> {
         // A panic cannot leave the fields half changed.
         self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::timestamp::Timestamp;
-    use crate::workflow::record::{ExecutionStatus, Head};
-
-    fn change() -> Change {
-        let head = Head {
-            status: ExecutionStatus::Running,
-            started_at: None,
-            completed_at: None,
-            updated_at: Timestamp::from_micros(0),
-            steps_completed: 0,
-            error: None,
-            owner: None,
-        };
-        Change { head, created: None, steps: [].into(), attempts: Vec::new() }
-    }
-
-    fn withdrawn(slot: &Slot) -> bool {
-        slot.stored().borrow().withdrawn
-    }
-
-    #[test]
-    fn what_is_withdrawn_is_never_taken() {
-        let slot = Slot::new("e".to_owned());
-        slot.record(change());
-        slot.withdraw();
-        assert!(withdrawn(&slot) && slot.take().is_none());
-    }
-
-    #[test]
-    fn a_commit_under_way_decides_about_a_withdrawal() {
-        let slot = Slot::new("e".to_owned());
-        slot.record(change());
-        let (taken, version) = slot.take().unwrap();
-        slot.withdraw();
-        assert!(!withdrawn(&slot));
-        slot.put_back(taken);
-        assert!(withdrawn(&slot) && slot.take().is_none());
-
-        let slot = Slot::new("e".to_owned());
-        slot.record(change());
-        slot.take().unwrap();
-        slot.withdraw();
-        slot.committed(version, 1);
-        assert!(!withdrawn(&slot));
-        slot.record(change());
-        assert!(slot.take().is_some());
     }
 }

@@ -14,6 +14,7 @@ mod faults;
 mod fixtures;
 mod generated;
 mod history;
+mod interleavings;
 mod output;
 mod perf_check;
 mod predecessor;
@@ -26,3 +27,6 @@ mod slo_sim;
 mod store;
 mod terminal;
 mod values;
+
+/// Where sources that are [tried here](interleavings) look for it.
+use wfx::workflow;

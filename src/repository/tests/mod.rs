@@ -2,6 +2,7 @@
 
 mod migration;
 mod opening;
+mod slot;
 mod writing;
 
 use std::path::{Path, PathBuf};
