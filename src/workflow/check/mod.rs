@@ -100,7 +100,9 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
     let mut given = Vec::new();
     for entry in entries {
         match entry.field().scalar(findings) {
-            Some(Scalar::Null) | None => {
+            // It was told what is wrong with it.
+            None => {}
+            Some(Scalar::Null) => {
                 let message = format!("the parameter {} has no value", quote(entry.name));
                 let help = "give text, a number, `true` or `false`".to_owned();
                 findings.add(entry.place, entry.field().at.to_string(), message, help);

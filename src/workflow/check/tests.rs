@@ -234,3 +234,16 @@ fn a_snapshot_may_have_names_of_the_predecessor() {
         assert!(snapshot(&value).is_err(), "{broken}");
     }
 }
+
+#[test]
+fn a_parameter_that_is_none_is_told_once() {
+    for (params, told) in
+        [(r#"{"who": ["x"]}"#, "text, a number"), (r#"{"who": null}"#, "has no value")]
+    {
+        let text = format!(r#"{{"params": {params}}}"#);
+        let source = Source { name: "body", text: &text, format: Format::Json, default_id: None };
+        let problems = given_parameters(&source).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems}");
+        assert!(problems.to_string().contains(told), "{problems}");
+    }
+}
