@@ -58,7 +58,7 @@ Settings come from flags, variables and a TOML file; `wfx config` shows them all
 
 /// Runs workflows, keeps every execution in SQLite, replays any of them.
 #[derive(Debug, Parser)]
-#[command(name = "wfx", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "wfx", version = env!("WFX_VERSION"), after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]

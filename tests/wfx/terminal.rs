@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::output::{in_time, pipe};
-use crate::support::{Place, Ran, states};
+use crate::support::{Place, Ran, root, states};
 
 const STEPS: &str = "id: shown\nsteps: [{name: first, run: 'echo one; echo two >&2; sleep 0.5'}, {name: second, run: 'echo broken >&2; exit 4'}]";
 
@@ -215,16 +215,24 @@ fn usage_is_told() {
     for told in ["exec", "replay", "Exit codes", "WFX_DB"] {
         assert!(ran.stdout.contains(told), "{told}");
     }
-    assert_eq!(
-        place.run(["--version"]).stdout.trim(),
-        format!("wfx {}", env!("CARGO_PKG_VERSION"))
-    );
     place.run(["exce"]).refused(2, &["exce", "exec"]);
     place.run(["exec"]).refused(2, &["FILE"]);
     place.run(["list", "--format", "xml"]).refused(2, &["xml", "jsonl"]);
     for command in ["exec", "replay", "list", "show", "purge", "validate", "schema", "config"] {
         let ran = place.run([command, "--help"]);
         assert_eq!(ran.code, Some(0), "{command}");
+    }
+}
+
+#[test]
+fn the_version_names_the_commit_where_that_is_known() {
+    let told = Place::new().run(["--version"]).stdout;
+    let git = Ran::of(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()));
+    let version = format!("wfx {}", env!("CARGO_PKG_VERSION"));
+    if git.code == Some(0) && root().join(".git").exists() {
+        assert_eq!(told, format!("{version} ({})\n", &git.stdout[..12]));
+    } else {
+        assert!(told.starts_with(&version), "{told}");
     }
 }
 

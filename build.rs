@@ -1,0 +1,46 @@
+//! Tells the program which commit it is built from, where that is known: of a clone, or of the
+//! package that cargo made of one.
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+/// How much of a commit's name is shown.
+const SHOWN: usize = 12;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let version = match of_clone().or_else(of_package) {
+        Some(commit) => format!("{version} ({})", commit.get(..SHOWN).unwrap_or(&commit)),
+        None => version,
+    };
+    println!("cargo::rustc-env=WFX_VERSION={version}");
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// The commit of this clone; none where the sources merely lie inside another one.
+fn of_clone() -> Option<String> {
+    let top = git(&["rev-parse", "--show-toplevel"])?;
+    let own = env::var("CARGO_MANIFEST_DIR").ok()?;
+    if Path::new(&top).canonicalize().ok()? != Path::new(&own).canonicalize().ok()? {
+        return None;
+    }
+    // A line is added to it with every commit and checkout.
+    for file in ["HEAD", "logs/HEAD"] {
+        println!("cargo::rerun-if-changed={}", git(&["rev-parse", "--git-path", file])?);
+    }
+    git(&["rev-parse", "HEAD"])
+}
+
+/// The commit that `cargo package` made this of.
+fn of_package() -> Option<String> {
+    let text = fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let (_, rest) = text.split_once("\"sha1\"")?;
+    rest.split('"').nth(1).map(str::to_owned)
+}
