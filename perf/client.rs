@@ -85,6 +85,27 @@ pub(crate) fn ask(address: SocketAddr, request: &str) -> Result<Vec<u8>, Failure
     })
 }
 
+/// One client with one connection, that sends a request when it is told to.
+pub(crate) struct Single {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+}
+
+impl Single {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = runtime.block_on(Client::connect(address))?;
+        Ok(Self { runtime, client })
+    }
+
+    /// Sends `request`; how long its answer took, seconds.
+    pub(crate) fn ask(&mut self, request: &str) -> Result<f64, Failure> {
+        let begin = Instant::now();
+        self.runtime.block_on(self.client.ask(request.as_bytes()))?;
+        Ok(begin.elapsed().as_secs_f64())
+    }
+}
+
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,

@@ -46,8 +46,14 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// How long each of `count` synced transactions with one finished execution takes, seconds.
-pub(crate) fn commits(path: &Path, count: usize, snapshot: &str) -> Result<Vec<f64>, Failure> {
+/// How long each of `count` synced transactions with one finished execution takes, seconds;
+/// `between` is done before each of them.
+pub(crate) fn commits(
+    path: &Path,
+    count: usize,
+    snapshot: &str,
+    mut between: impl FnMut() -> Result<(), Failure>,
+) -> Result<Vec<f64>, Failure> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;",
@@ -55,6 +61,7 @@ pub(crate) fn commits(path: &Path, count: usize, snapshot: &str) -> Result<Vec<f
     let mut statements = (connection.prepare(EXECUTION)?, connection.prepare(STEP)?);
     (0..count)
         .map(|_| {
+            between()?;
             let begin = Instant::now();
             connection.execute_batch("BEGIN IMMEDIATE")?;
             insert_one(&connection, &mut statements, snapshot)?;
