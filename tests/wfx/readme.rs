@@ -1,11 +1,10 @@
 //! README says what is so.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+mod commands;
 
-use crate::daemon::Daemon;
-use crate::support::{Place, Ran, root};
+use std::fs;
+
+use crate::support::{Place, root};
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
@@ -16,65 +15,6 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     let open = format!("```{language}\n");
     let parts = text.split(&open).skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
-}
-
-/// The words of each command in a block, without comments.
-fn commands(block: &str) -> Vec<Vec<String>> {
-    let lines = block.lines().map(|line| line.split(" #").next().unwrap());
-    lines.map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
-}
-
-#[test]
-fn the_first_command_runs_and_the_second_is_there() {
-    let first = &commands(&blocks(&readme(), "sh")[0]);
-    let (cargo, wfx) = first[0].split_at(4);
-    assert_eq!(cargo, ["cargo", "run", "--release", "--"]);
-    let ran = Ran::of(Place::new().wfx(wfx).current_dir(root()));
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let mode = fs::metadata(root().join(&first[1][0])).unwrap().permissions().mode();
-    assert_eq!(mode & 0o111, 0o111, "{:?} cannot be run", first[1]);
-}
-
-#[test]
-fn the_tour_can_be_followed() {
-    let (place, text) = (Place::new(), readme());
-    place.write("nightly.yaml", &blocks(&text, "yaml")[0]);
-    let target = place.path("target");
-    fs::create_dir(&target).unwrap();
-    // What the tour dumps with, as far as the tour can tell.
-    let dump = place.write("pg_dump", "#!/bin/sh\necho \"-- PostgreSQL database dump complete\"\n");
-    fs::set_permissions(&dump, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", place.path("").display(), std::env::var("PATH").unwrap());
-    let tour = commands(&blocks(&text, "sh")[1]);
-    assert_eq!(tour.len(), 6);
-    for command in tour {
-        let target = target.display().to_string();
-        let words = command[1..].iter();
-        let words = words.map(|word| word.replace("/srv/backup", &target).replace("@12", "@1"));
-        let ran = Ran::of(place.wfx(words).env("PATH", &path));
-        assert_eq!((command[0].as_str(), ran.code), ("wfx", Some(0)), "{command:?} {ran:?}");
-    }
-    assert_eq!(place.list()["total"], 2);
-}
-
-#[test]
-fn the_daemon_can_be_asked() {
-    let place = Place::new();
-    let workflows = root().join("fixtures/workflows");
-    let daemon = Daemon::start(&place, &["--workflows", workflows.to_str().unwrap()]);
-    let text = readme();
-    let section = text.split("## The daemon").nth(1).unwrap();
-    let block = blocks(section, "sh").remove(0);
-    let (serve, asked) = block.split_once('\n').unwrap();
-    assert!(serve.starts_with("wfx serve --workflows fixtures/workflows "), "{serve}");
-    let asked = asked.replace("localhost:8080", &daemon.address.to_string());
-    assert_eq!(asked.lines().count(), 5);
-    for line in asked.lines() {
-        let ran = Ran::of(Command::new("sh").args(["-c", line]));
-        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
-    }
-    daemon.stop();
-    assert_eq!(place.list()["total"], 2);
 }
 
 #[test]
@@ -147,18 +87,9 @@ fn links_lead_somewhere() {
 }
 
 #[test]
-fn alert_rules_can_be_rehearsed() {
+fn service_levels_are_those_of_help() {
     let (place, text) = (Place::new(), readme());
-    let section = text.split("## Service levels").nth(1).unwrap();
-    let block = blocks(section, "sh").remove(0);
-    assert_eq!(block.lines().count(), 3);
-    for line in block.lines() {
-        let line = line.replacen("wfx", env!("CARGO_BIN_EXE_wfx"), 1);
-        let ran = Ran::of(Command::new("sh").args(["-c", &line]).current_dir(root()));
-        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
-    }
-    // The settings are those of help.
-    let table = section.split("| service level | flag | default | |").nth(1).unwrap();
+    let table = text.split("| service level | flag | default | |").nth(1).unwrap();
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let help = place.run(["serve", "--help"]).stdout;
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
