@@ -9,10 +9,13 @@ use super::error::{StoreError, StoreErrorKind};
 use super::{backup, file, liveness, predecessor};
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
-const STEPS: [&str; 2] =
-    [include_str!("schema/001_initial.sql"), include_str!("schema/002_settings.sql")];
+pub(super) const STEPS: [&str; 3] = [
+    include_str!("schema/001_initial.sql"),
+    include_str!("schema/002_settings.sql"),
+    include_str!("schema/003_checks.sql"),
+];
 /// Written into the header, so that a database tells whose it is: "wfx1".
-const APPLICATION_ID: i32 = 0x7766_7831;
+pub(super) const APPLICATION_ID: i32 = 0x7766_7831;
 
 /// What a database is, for this wfx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

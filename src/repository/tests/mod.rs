@@ -3,6 +3,7 @@
 mod migration;
 mod opening;
 mod slot;
+mod upgrade;
 mod writing;
 
 use std::path::{Path, PathBuf};
