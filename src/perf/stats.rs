@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 const NANOS_PER_MS: f64 = 1_000_000.0;
-/// The longest latency that is taken, some 31 years: beyond, milliseconds as a float
-/// would lose microseconds.
-const MS_MAX: f64 = 1e12;
+/// The longest latency that is taken, eleven days: below 2⁵¹ ns, what is read as milliseconds and
+/// written again stays the same.
+const MS_MAX: f64 = 1e9;
 
 /// How long something took, to the nanosecond. Serialised as milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -25,7 +25,7 @@ impl Latency {
     }
 
     /// So many milliseconds, rounded to a nanosecond; none for what is no length of
-    /// time: negative, infinite, NaN, or longer than 10¹² ms.
+    /// time: negative, infinite, NaN, or longer than 10⁹ ms.
     #[must_use]
     pub fn from_ms(ms: f64) -> Option<Self> {
         if !(0.0..=MS_MAX).contains(&ms) {
@@ -170,12 +170,19 @@ mod tests {
         assert_eq!(ms(0.000_001), Latency(1));
         assert_eq!(serde_json::to_string(&ms(40.0)).unwrap(), "40.0");
         assert_eq!(serde_json::to_string(&ms(85.123_456)).unwrap(), "85.123456");
-        for none in [f64::NAN, f64::INFINITY, -0.1, 1e13] {
+        for none in [f64::NAN, f64::INFINITY, -0.1, 1.1e9] {
             assert_eq!(Latency::from_ms(none), None, "{none}");
         }
         assert_eq!(ms(1.0).minus(ms(2.5)), -1_500_000);
         assert_eq!(Latency(u64::MAX).minus(Latency(0)), i64::MAX);
         assert_eq!(Latency(0).minus(Latency(u64::MAX)), i64::MIN);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_and_written_again_stays_the_same(nanos in 0..=1_000_000_000_000_000_u64) {
+            prop_assert_eq!(ms(Latency(nanos).as_ms()), Latency(nanos));
+        }
     }
 
     #[test]
