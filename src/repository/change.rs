@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{StoreError, StoreErrorKind};
-use super::rows::{self, Text, integer, time, unless_empty};
+use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::workflow::record::{
     Attempt, Change, Created, ExecutionStatus, Head, StepState, StepStatus,
 };
@@ -67,13 +67,15 @@ pub(super) fn write(
     let finished = change.head.status.is_terminal();
     let seq = match &change.created {
         Some(created) => {
-            let seq = insert_execution(connection, execution_id, created, &change.head)?;
+            let mut times = Times::default();
+            let seq =
+                insert_execution(connection, execution_id, created, &change.head, &mut times)?;
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&created.step_order) {
                 let depends_on =
                     created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
                 let state = change.steps.get(&position).unwrap_or(&pending);
-                insert_step(connection, seq, position, name, depends_on, state)?;
+                insert_step(connection, seq, position, name, depends_on, state, &mut times)?;
             }
             seq
         }
@@ -113,6 +115,7 @@ fn insert_execution(
     execution_id: &str,
     created: &Created,
     head: &Head,
+    times: &mut Times,
 ) -> Result<i64, NotWritten> {
     connection
         .prepare_cached(
@@ -125,10 +128,10 @@ fn insert_execution(
             execution_id,
             created.workflow_id,
             head.status.as_str(),
-            created.created_at.to_string(),
-            time(head.started_at),
-            time(head.completed_at),
-            head.updated_at.to_string(),
+            times.text(created.created_at),
+            head.started_at.map(|at| times.text(at)),
+            head.completed_at.map(|at| times.text(at)),
+            times.text(head.updated_at),
             head.steps_completed,
             integer(created.step_order.len() as u64),
             created.replay_of,
@@ -211,6 +214,7 @@ fn insert_step(
     name: &str,
     depends_on: &[String],
     state: &StepState,
+    times: &mut Times,
 ) -> Result<(), NotWritten> {
     connection
         .prepare_cached(
@@ -223,8 +227,8 @@ fn insert_step(
             position,
             name,
             state.status.as_str(),
-            time(state.started_at),
-            time(state.completed_at),
+            state.started_at.map(|at| times.text(at)),
+            state.completed_at.map(|at| times.text(at)),
             state.duration_ms.map(integer),
             state.attempt,
             state.exit_code,

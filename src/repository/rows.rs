@@ -1,6 +1,7 @@
 //! What a column holds and what it means: rows to values and back.
 
 use std::error::Error;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use rusqlite::Row;
@@ -35,6 +36,24 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
 /// The text of a point in time, for a column.
 pub(super) fn time(timestamp: Option<Timestamp>) -> Option<String> {
     timestamp.map(|timestamp| timestamp.to_string())
+}
+
+/// The texts of points in time. Most of one change are the same one.
+#[derive(Debug, Default)]
+pub(super) struct Times(Option<(Timestamp, Rc<str>)>);
+
+impl Times {
+    /// The text of `at`, for a column.
+    pub(super) fn text(&mut self, at: Timestamp) -> Rc<str> {
+        match &self.0 {
+            Some((last, text)) if *last == at => Rc::clone(text),
+            _ => {
+                let text: Rc<str> = at.to_string().into();
+                self.0 = Some((at, Rc::clone(&text)));
+                text
+            }
+        }
+    }
 }
 
 /// A count as SQLite holds it; what is larger than its largest number is held there.
