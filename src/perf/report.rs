@@ -65,6 +65,8 @@ impl Report<'_> {
         json!({
             "median_ms": observed.median.value(),
             "p95_ms": observed.p95.value(),
+            "p99_ms": observed.p99,
+            "max_ms": observed.max,
             "samples": observed.samples,
             "requests": observed.requests,
             "errors": observed.errors,

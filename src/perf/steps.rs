@@ -78,6 +78,8 @@ fn observed(runs: &StepRuns) -> Observed {
         endpoint,
         median: reading(summary.map(|summary| summary.median)),
         p95: reading(summary.map(|summary| summary.p95)),
+        p99: summary.map(|summary| summary.p99),
+        max: summary.map(|summary| summary.max),
         samples: Some(count),
         requests: count,
         shape: stats::shape(&nanos, SHAPE_BINS),

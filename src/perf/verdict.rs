@@ -85,6 +85,10 @@ pub struct Observed {
     pub median: Reading,
     /// The 95th percentile.
     pub p95: Reading,
+    /// The 99th percentile, where each latency is known; shown, not judged.
+    pub p99: Option<Latency>,
+    /// The greatest of them, likewise.
+    pub max: Option<Latency>,
     /// How many latencies the figures are of; none: not told.
     pub samples: Option<u64>,
     /// How many requests there were.

@@ -116,6 +116,8 @@ impl Samples {
             endpoint,
             median: reading(summary.map(|s| s.median)),
             p95: reading(summary.map(|s| s.p95)),
+            p99: summary.map(|s| s.p99),
+            max: summary.map(|s| s.max),
             samples: Some(samples),
             requests: samples + errors,
             errors,

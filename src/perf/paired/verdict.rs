@@ -142,6 +142,8 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
             errors,
             error_kinds,
             rate: None,
+            p99: None,
+            max: None,
             shape: stats::shape(&compared.judged, SHAPE_BINS),
         },
         outcome,

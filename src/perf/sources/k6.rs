@@ -82,6 +82,8 @@ fn observed(metrics: &Metrics, tags: &str, endpoint: String) -> Result<Observed,
         errors,
         error_kinds: Vec::new(),
         rate: reqs.and_then(|reqs| reqs.get("rate")?.as_f64()),
+        p99: None,
+        max: None,
         shape: Vec::new(),
     })
 }

@@ -138,6 +138,8 @@ impl Columns {
                 .rate
                 .and_then(|at| text(at).trim().parse().ok())
                 .filter(|rate: &f64| rate.is_finite()),
+            p99: None,
+            max: None,
             shape: Vec::new(),
         })
     }

@@ -39,6 +39,8 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
         errors: error_kinds.iter().map(|(_, count)| count).sum(),
         error_kinds,
         rate: part("summary").get("requestsPerSec").and_then(Value::as_f64),
+        p99: None,
+        max: None,
         shape: Vec::new(),
     };
     Ok(Run {
