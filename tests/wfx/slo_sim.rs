@@ -112,6 +112,27 @@ fn an_alert_comes_when_the_rule_says_so_and_not_before() {
 }
 
 #[test]
+fn silence_ends_a_breach() {
+    let place = place();
+    let requests = [(1.004, 500, 0.1), (51.0, 500, 0.1), (7_200.0, 500, 0.1), (7_201.0, 200, 0.1)];
+    place.write("log", ndjson(&requests));
+    let args = ["--trace", "log", "--slo-error-rate-window", "100", "--slo-min-samples", "1"];
+    let told = found(&place, &args);
+    let of_rate = |field: &str| {
+        let breaches = told["breaches"].as_array().unwrap().iter();
+        let of_rate = breaches.filter(|breach| breach["type"] == "slo_error_rate_breach");
+        of_rate.map(|breach| breach[field].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_rate("from"), ["1.004", "7200"]);
+    // The last request before leaves the window at 151; the second breach goes on.
+    assert_eq!(of_rate("to"), ["151", "7201"]);
+    assert_eq!(of_rate("is_open"), ["false", "true"]);
+    let signal = &told["summary"]["signals"][0];
+    assert_eq!(signal["breached_seconds"].to_string(), "150.996");
+    assert_eq!((&signal["breaches"], &signal["alerts"]), (&json!(2), &json!(2)));
+}
+
+#[test]
 fn files_of_all_kinds_become_one_trace() {
     let place = place();
     let requests: Vec<_> = (0..60)
