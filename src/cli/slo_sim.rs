@@ -12,7 +12,7 @@ use super::{CliError, Context, tree};
 use crate::exit::Exit;
 use crate::slo::Policy;
 use crate::slo::report::Report;
-use crate::slo::scenario::{CATALOGUE, Named, Scenario};
+use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
 use crate::slo::simulation::Simulation;
 use crate::slo::trace::{self, LogFormat, Options, Source, Tally, TraceError};
 use crate::terminal::slo_sim::progress::Stage;
@@ -87,7 +87,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     let policy = context.settings.slo_policy()?;
     let report = match &args.scenario {
-        Some(scenario) => made_up(&read(scenario)?, args.seed, policy, context),
+        Some(scenario) => made_up(&read(scenario)?, args.seed, policy, context)?,
         None => recorded(args, policy, context)?,
     };
     context.ui.slo_sim(&report)?;
@@ -136,21 +136,35 @@ fn refuse(argument: &str, why: &str) -> CliError {
     )
 }
 
-fn made_up(scenario: &Scenario, seed: Option<u64>, policy: Policy, context: &Context) -> Report {
+fn made_up(
+    scenario: &Scenario,
+    seed: Option<u64>,
+    policy: Policy,
+    context: &Context,
+) -> Result<Report, CliError> {
     let seed = seed.or(scenario.seed()).unwrap_or(SEED_DEFAULT);
     let mut progress = context.ui.rehearsing(Stage::Judging, Some(scenario.expected_events()));
     let mut simulation = Simulation::new(policy);
-    for generated in scenario.generate(seed) {
+    let mut traffic = scenario.generate(seed);
+    for generated in traffic.by_ref() {
         simulation.record(generated.event, generated.path);
         if simulation.requests() % STEP == 0 {
             progress.reach(simulation.requests());
         }
     }
     drop(progress);
+    if traffic.is_overfull() {
+        let name = scenario.name();
+        let message =
+            format!("{IN_FLIGHT_MAX} requests of the scenario {name} are in flight at once");
+        return Err(CliError::new(Exit::Usage, message).with_hint(
+            "that is rate times latency: lower one of them, or their factors in incidents",
+        ));
+    }
     let source = format!("scenario {}", scenario.name());
     let mut report = Report::new(source, simulation.finish(), |path: &str| Some(path.to_owned()));
     report.facts.insert("seed".to_owned(), seed.into());
-    report
+    Ok(report)
 }
 
 fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, CliError> {
