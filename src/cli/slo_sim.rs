@@ -14,7 +14,7 @@ use crate::slo::Policy;
 use crate::slo::report::Report;
 use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
 use crate::slo::simulation::Simulation;
-use crate::slo::trace::{self, LogFormat, Options, Source, Tally, TraceError};
+use crate::slo::trace::{self, LogFormat, LogFormatError, Options, Source, Tally, TraceError};
 use crate::terminal::slo_sim::progress::Stage;
 use crate::units;
 use crate::workflow::check::Format;
@@ -53,16 +53,18 @@ pub struct Args {
     pub list: bool,
     /// What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or
     /// `combined` or `common`
-    #[arg(long, value_name = "FORMAT", requires = "trace", help_heading = "Traffic")]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format, help_heading = "Traffic")]
+    #[arg(conflicts_with_all = ["scenario", "list"])]
     pub log_format: Option<LogFormat>,
     /// Takes requests in the order of the files instead of that of their times
-    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    #[arg(long, conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
     pub as_given: bool,
     /// Stops at the first line that cannot be read
-    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    #[arg(long, conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
     pub strict: bool,
     /// Another seed gives other traffic of the same kind [default: that of the scenario, or 1]
-    #[arg(long, value_name = "NUMBER", requires = "scenario", help_heading = "Traffic")]
+    #[arg(long, value_name = "NUMBER", help_heading = "Traffic")]
+    #[arg(conflicts_with_all = ["trace", "list"])]
     pub seed: Option<u64>,
     /// Exits with 1 when there is a breach
     #[arg(long)]
@@ -75,6 +77,11 @@ impl Args {
     pub(super) fn values(&self) -> HashMap<&'static str, String> {
         self.service_levels.values()
     }
+}
+
+/// What a format is, or what is wrong with it and what can be done.
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    text.parse().map_err(|error: LogFormatError| format!("{error}: {}", error.hint()))
 }
 
 /// Judges the traffic and shows what came of it.
@@ -245,16 +252,12 @@ fn tell(tally: &Tally, context: &Context) {
         }
     }
     if tally.without_latency > 0 {
-        let requests = units::count(tally.without_latency, "request");
-        let which = if tally.without_latency == tally.events {
-            "the log has no durations".to_owned()
-        } else {
-            format!("{requests} have no duration")
+        let which = match tally.without_latency {
+            all if all == tally.events => "the log has no durations: requests count".to_owned(),
+            1 => "1 request has no duration, and counts".to_owned(),
+            some => format!("{some} requests have no duration, and count"),
         };
-        ui.warning(&format!(
-            "{which}, and {} for 0 s: the latency says nothing",
-            if tally.without_latency == 1 { "counts" } else { "count" }
-        ));
+        ui.warning(&format!("{which} for 0 s, which says nothing of the latency"));
     }
 }
 

@@ -277,6 +277,13 @@ fn what_was_found_is_shown_over_time() {
     let coloured = shown(&[("CLICOLOR_FORCE", "1"), ("LC_ALL", "C.UTF-8")]);
     assert!(coloured.contains("\u{1b}[31m"), "{coloured}");
 
+    // Where two dates find no room below a plot, one does.
+    let dated: Vec<_> = (0..600).map(|n| (1_767_225_600.0 + f64::from(n), 200, 0.1)).collect();
+    place.write("dated", ndjson(&dated));
+    let narrow = Ran::of(place.wfx(["slo-sim", "--trace", "dated"]).env("COLUMNS", "40")).stdout;
+    let axis = narrow.lines().find(|line| line.contains("00:00:00Z  ")).unwrap();
+    assert!(axis.len() <= 40 && axis.ends_with(" +9m 59s"), "{narrow}");
+
     place.write("one", ndjson(&[(1.0, 404, 0.1)]));
     let hasty = place.run(["slo-sim", "--trace", "one"]).stdout;
     assert!(hasty.contains("2 alerts were judged by fewer than 20 requests"), "{hasty}");
@@ -317,6 +324,41 @@ fn made_up_traffic_has_a_seed() {
     let both = place.run(["slo-sim", "--scenario", "steady", "--trace", "x"]);
     assert_eq!(both.code, Some(2));
     place.run(["slo-sim", "--scenario", "steady", "--slo-min-samples", "x"]).refused(2, &["x"]);
+}
+
+#[test]
+fn an_option_that_would_do_nothing_is_refused() {
+    let place = place();
+    place.write("log", ndjson(&[(1.0, 200, 0.1)]));
+    for option in [&["--strict"][..], &["--as-given"], &["--log-format", "common"]] {
+        for traffic in [&["--scenario", "night-trickle"][..], &["--list"]] {
+            let ran = place.run([&["slo-sim"][..], traffic, option].concat());
+            assert_eq!(ran.code, Some(2), "{option:?} {traffic:?}: {ran:?}");
+            assert!(ran.stderr.contains(option[0]), "{ran:?}");
+        }
+    }
+    let ran = place.run(["slo-sim", "--trace", "log", "--seed", "7"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let ran = place.run(["slo-sim", "--trace", "log", "--log-format", "$status"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    for told in ["the format has no time", "$time_local", "combined $request_time"] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn requests_without_a_duration_are_told() {
+    let place = place();
+    let (with, without) = (ndjson(&[(1.0, 200, 0.1)]), "{\"t\":2,\"status\":200}\n".to_owned());
+    for (log, told) in [
+        (without.repeat(2), "the log has no durations: requests count for 0 s"),
+        (format!("{with}{without}"), "1 request has no duration, and counts for 0 s"),
+        (format!("{with}{without}{without}"), "2 requests have no duration, and count for 0 s"),
+    ] {
+        place.write("log", log);
+        let ran = place.run(["slo-sim", "--trace", "log"]);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
 }
 
 #[test]
