@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -205,7 +205,7 @@ fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, Cl
     Ok(report)
 }
 
-/// Opens the files; with their size together, if all have one.
+/// Looks whether the files can be read; with their size together, if all have one.
 fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
     let mut sources: Vec<Source> = Vec::new();
     let mut size = Some(0);
@@ -224,9 +224,32 @@ fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
         let file = File::open(path).map_err(refuse)?;
         let metadata = file.metadata().map_err(refuse)?;
         size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
-        sources.push(Source { name, reader: Box::new(file) });
+        // What is no file may not come a second time.
+        let reader: Box<dyn Read + Send> = if metadata.is_file() {
+            Box::new(Later { path: path.clone(), file: None })
+        } else {
+            Box::new(file)
+        };
+        sources.push(Source { name, reader });
     }
     Ok((sources, size))
+}
+
+/// A file that is opened when it is read: there may be more of them than a process may hold
+/// open at once.
+struct Later {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Read for Later {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        self.file.insert(file).read(buffer)
+    }
 }
 
 /// How the logs were read, for the summary.

@@ -174,6 +174,21 @@ fn files_of_all_kinds_become_one_trace() {
 }
 
 #[test]
+fn there_may_be_more_files_than_can_be_open() {
+    let place = place();
+    for number in 0..100 {
+        place.write(&format!("log.{number}"), ndjson(&[(f64::from(number), 200, 0.1)]));
+    }
+    let wfx = env!("CARGO_BIN_EXE_wfx");
+    let limited = format!("ulimit -n 50; exec {wfx} slo-sim --trace log.* --format json");
+    let ran = Ran::of(
+        std::process::Command::new("sh").args(["-c", &limited]).current_dir(place.path("")),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.json()["summary"]["requests"], 100);
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let place = place();
     let good = ndjson(&[(1.0, 200, 0.1), (2.0, 200, 0.1)]);
