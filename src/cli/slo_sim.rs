@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -12,9 +12,9 @@ use super::{CliError, Context, tree};
 use crate::exit::Exit;
 use crate::slo::Policy;
 use crate::slo::report::Report;
-use crate::slo::scenario::{CATALOGUE, Named, Scenario};
+use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
 use crate::slo::simulation::Simulation;
-use crate::slo::trace::{self, LogFormat, Options, Source, Tally, TraceError};
+use crate::slo::trace::{self, LogFormat, LogFormatError, Options, Source, Tally, TraceError};
 use crate::terminal::slo_sim::progress::Stage;
 use crate::units;
 use crate::workflow::check::Format;
@@ -53,16 +53,18 @@ pub struct Args {
     pub list: bool,
     /// What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or
     /// `combined` or `common`
-    #[arg(long, value_name = "FORMAT", requires = "trace", help_heading = "Traffic")]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format, help_heading = "Traffic")]
+    #[arg(conflicts_with_all = ["scenario", "list"])]
     pub log_format: Option<LogFormat>,
     /// Takes requests in the order of the files instead of that of their times
-    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    #[arg(long, conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
     pub as_given: bool,
     /// Stops at the first line that cannot be read
-    #[arg(long, requires = "trace", help_heading = "Traffic")]
+    #[arg(long, conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
     pub strict: bool,
     /// Another seed gives other traffic of the same kind [default: that of the scenario, or 1]
-    #[arg(long, value_name = "NUMBER", requires = "scenario", help_heading = "Traffic")]
+    #[arg(long, value_name = "NUMBER", help_heading = "Traffic")]
+    #[arg(conflicts_with_all = ["trace", "list"])]
     pub seed: Option<u64>,
     /// Exits with 1 when there is a breach
     #[arg(long)]
@@ -77,6 +79,11 @@ impl Args {
     }
 }
 
+/// What a format is, or what is wrong with it and what can be done.
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    text.parse().map_err(|error: LogFormatError| format!("{error}: {}", error.hint()))
+}
+
 /// Judges the traffic and shows what came of it.
 ///
 /// # Errors
@@ -87,7 +94,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     let policy = context.settings.slo_policy()?;
     let report = match &args.scenario {
-        Some(scenario) => made_up(&read(scenario)?, args.seed, policy, context),
+        Some(scenario) => made_up(&read(scenario)?, args.seed, policy, context)?,
         None => recorded(args, policy, context)?,
     };
     context.ui.slo_sim(&report)?;
@@ -136,21 +143,35 @@ fn refuse(argument: &str, why: &str) -> CliError {
     )
 }
 
-fn made_up(scenario: &Scenario, seed: Option<u64>, policy: Policy, context: &Context) -> Report {
+fn made_up(
+    scenario: &Scenario,
+    seed: Option<u64>,
+    policy: Policy,
+    context: &Context,
+) -> Result<Report, CliError> {
     let seed = seed.or(scenario.seed()).unwrap_or(SEED_DEFAULT);
     let mut progress = context.ui.rehearsing(Stage::Judging, Some(scenario.expected_events()));
     let mut simulation = Simulation::new(policy);
-    for generated in scenario.generate(seed) {
+    let mut traffic = scenario.generate(seed);
+    for generated in traffic.by_ref() {
         simulation.record(generated.event, generated.path);
         if simulation.requests() % STEP == 0 {
             progress.reach(simulation.requests());
         }
     }
     drop(progress);
+    if traffic.is_overfull() {
+        let name = scenario.name();
+        let message =
+            format!("{IN_FLIGHT_MAX} requests of the scenario {name} are in flight at once");
+        return Err(CliError::new(Exit::Usage, message).with_hint(
+            "that is rate times latency: lower one of them, or their factors in incidents",
+        ));
+    }
     let source = format!("scenario {}", scenario.name());
     let mut report = Report::new(source, simulation.finish(), |path: &str| Some(path.to_owned()));
     report.facts.insert("seed".to_owned(), seed.into());
-    report
+    Ok(report)
 }
 
 fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, CliError> {
@@ -184,7 +205,7 @@ fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, Cl
     Ok(report)
 }
 
-/// Opens the files; with their size together, if all have one.
+/// Looks whether the files can be read; with their size together, if all have one.
 fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
     let mut sources: Vec<Source> = Vec::new();
     let mut size = Some(0);
@@ -203,9 +224,32 @@ fn open(paths: &[PathBuf]) -> Result<(Vec<Source>, Option<u64>), CliError> {
         let file = File::open(path).map_err(refuse)?;
         let metadata = file.metadata().map_err(refuse)?;
         size = size.filter(|_| metadata.is_file()).map(|size| size + metadata.len());
-        sources.push(Source { name, reader: Box::new(file) });
+        // What is no file may not come a second time.
+        let reader: Box<dyn Read + Send> = if metadata.is_file() {
+            Box::new(Later { path: path.clone(), file: None })
+        } else {
+            Box::new(file)
+        };
+        sources.push(Source { name, reader });
     }
     Ok((sources, size))
+}
+
+/// A file that is opened when it is read: there may be more of them than a process may hold
+/// open at once.
+struct Later {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Read for Later {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        self.file.insert(file).read(buffer)
+    }
 }
 
 /// How the logs were read, for the summary.
@@ -231,16 +275,12 @@ fn tell(tally: &Tally, context: &Context) {
         }
     }
     if tally.without_latency > 0 {
-        let requests = units::count(tally.without_latency, "request");
-        let which = if tally.without_latency == tally.events {
-            "the log has no durations".to_owned()
-        } else {
-            format!("{requests} have no duration")
+        let which = match tally.without_latency {
+            all if all == tally.events => "the log has no durations: requests count".to_owned(),
+            1 => "1 request has no duration, and counts".to_owned(),
+            some => format!("{some} requests have no duration, and count"),
         };
-        ui.warning(&format!(
-            "{which}, and {} for 0 s: the latency says nothing",
-            if tally.without_latency == 1 { "counts" } else { "count" }
-        ));
+        ui.warning(&format!("{which} for 0 s, which says nothing of the latency"));
     }
 }
 

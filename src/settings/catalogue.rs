@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hyper::Uri;
+
 use crate::perf::stats::Latency;
 use crate::slo::Share;
 use crate::slo::signature::Secret;
@@ -49,12 +51,9 @@ impl Setting {
         match self.secrecy {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
-            Secrecy::Url => match value.split_once("://") {
-                Some((scheme, rest)) => {
-                    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-                    let host = authority.rsplit('@').next().unwrap_or_default();
-                    format!("{scheme}://{host}/***")
-                }
+            // Of what is no URL nobody knows where its host is.
+            Secrecy::Url => match url(value) {
+                Some((scheme, host)) => format!("{scheme}://{host}/***"),
                 None => "***".to_owned(),
             },
         }
@@ -223,8 +222,19 @@ fn is_address(value: &str) -> bool {
 }
 
 fn is_url(value: &str) -> bool {
-    value.strip_prefix("https://").or_else(|| value.strip_prefix("http://")).is_some_and(|rest| {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        !host.is_empty() && !value.contains(|c: char| c.is_whitespace() || c.is_control())
-    })
+    url(value).is_some()
+}
+
+/// The scheme of a URL, and its host with the port.
+fn url(value: &str) -> Option<(&'static str, String)> {
+    let uri: Uri = value.parse().ok()?;
+    let scheme = match uri.scheme_str()? {
+        "http" => "http",
+        "https" => "https",
+        _ => return None,
+    };
+    let host = uri.authority()?.as_str().rsplit('@').next()?;
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    let is_whole = !uri.host()?.is_empty() && (!has_port || uri.port_u16().is_some());
+    is_whole.then(|| (scheme, host.to_owned()))
 }

@@ -125,6 +125,33 @@ fn secrets_are_redacted() {
 }
 
 #[test]
+fn of_what_is_no_url_nothing_is_shown() {
+    let url = catalogue::find("SLO_ALERT_WEBHOOK_URL");
+    for text in [
+        "hooks.example",
+        "ftp://hooks.example/",
+        "http://user:se/cret@hooks.example/x",
+        "http://user:pw@/x",
+        "http://hooks.example:99999/",
+        "http://hooks.example:/key",
+        "http://ho st/",
+        "http://[::1/",
+    ] {
+        assert!(url.check(text).is_err(), "{text}");
+        assert_eq!(url.redact(text), "***", "{text}");
+    }
+    for (text, shown) in [
+        ("https://hooks.example", "https://hooks.example/***"),
+        ("http://u:p@[::1]:8080?key", "http://[::1]:8080/***"),
+        ("http://[::1]/", "http://[::1]/***"),
+        ("HTTPS://u@hooks.example:443/a@b:c", "https://hooks.example:443/***"),
+    ] {
+        assert!(url.check(text).is_ok(), "{text}");
+        assert_eq!(url.redact(text), shown);
+    }
+}
+
+#[test]
 fn the_database_is_where_the_first_of_these_says() {
     let path = |variables: &[(&str, &str)], flags| {
         Settings::new(environment(variables), flags).database().map(|p| p.display().to_string())

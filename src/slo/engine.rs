@@ -105,6 +105,9 @@ pub struct Judged {
     pub due: Signals,
     /// What would breach, if there were enough events to judge it.
     pub held_back: Signals,
+    /// What breached until its window was empty, before the event: nothing breaches without
+    /// any.
+    pub lapsed: Signals,
 }
 
 /// An alert that is to be sent.
@@ -197,13 +200,13 @@ impl Engine {
 
     /// Records an event and judges every signal.
     pub fn record(&mut self, event: Event) -> Judged {
-        self.advance(event.t_us);
+        let lapsed = self.pass_time(event.t_us);
         let (now, status) = (self.now, event.status);
         self.errors.add(now, [true, (400..500).contains(&status), (500..600).contains(&status)]);
         self.latencies.add(now, [true, event.latency_us >= self.latency_threshold_us]);
         self.shown.add(now, event.latency_us);
 
-        let mut judged = Judged::default();
+        let mut judged = Judged { lapsed, ..Judged::default() };
         for signal in Signal::ALL {
             self.judge(signal, &mut judged);
         }
@@ -212,16 +215,28 @@ impl Engine {
 
     /// Lets time pass without an event.
     pub fn advance(&mut self, t_us: u64) {
+        self.pass_time(t_us);
+    }
+
+    /// Ends the breaches of which the window became empty, and says which they are.
+    fn pass_time(&mut self, t_us: u64) -> Signals {
         self.latest_us = self.latest_us.max(t_us);
         self.now = self.latest_us / SLOT_MICROS;
         self.errors.advance(self.now);
         self.latencies.advance(self.now);
         self.shown.advance(self.now);
+        let mut lapsed = Signals::NONE;
+        for signal in Signal::ALL {
+            let is_empty = self.samples(signal) == 0;
+            if is_empty && self.kept[signal.index()].since_us.take().is_some() {
+                lapsed.insert(signal);
+            }
+        }
+        lapsed
     }
 
     fn judge(&mut self, signal: Signal, judged: &mut Judged) {
-        let reaches = self.reaches(signal);
-        let is_judged = self.samples(signal) >= self.policy.min_samples;
+        let (reaches, is_judged) = (self.reaches(signal), self.is_judged(signal));
         let now_us = self.now_us();
         let kept = &mut self.kept[signal.index()];
         if !(reaches && is_judged) {
@@ -242,6 +257,11 @@ impl Engine {
             kept.alerts += 1;
             judged.due.insert(signal);
         }
+    }
+
+    /// Whether there are enough events in the window.
+    fn is_judged(&self, signal: Signal) -> bool {
+        self.samples(signal) >= self.policy.min_samples
     }
 
     /// Whether the events in the window reach the threshold, however few they are.
@@ -320,10 +340,11 @@ impl Engine {
     #[must_use]
     pub fn standing(&mut self, signal: Signal) -> Standing {
         let (value, kept) = (self.value(signal), self.kept[signal.index()]);
+        // Since the last event others may have left its window.
+        let is_breached = self.reaches(signal) && self.is_judged(signal);
         Standing {
             value,
-            // Since the last event its window may have become empty.
-            breached_since_us: kept.since_us.filter(|_| self.reaches(signal)),
+            breached_since_us: kept.since_us.filter(|_| is_breached),
             breaches: kept.breaches,
             held_back: kept.held_back,
             alerts: kept.alerts,

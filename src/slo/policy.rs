@@ -119,13 +119,19 @@ impl Policy {
         }
     }
 
-    /// How far back a signal looks, seconds.
+    /// How far back a signal looks.
+    #[must_use]
+    pub fn window(&self, signal: Signal) -> Duration {
+        match signal {
+            Signal::LatencyP95 => self.latency_window,
+            _ => self.error_window,
+        }
+    }
+
+    /// The same in seconds.
     #[must_use]
     pub fn window_seconds(&self, signal: Signal) -> f64 {
-        match signal {
-            Signal::LatencyP95 => self.latency_window.as_secs_f64(),
-            _ => self.error_window.as_secs_f64(),
-        }
+        self.window(signal).as_secs_f64()
     }
 }
 

@@ -4,6 +4,7 @@
 use super::engine::{Engine, Event, Judged, Signal};
 use super::policy::Policy;
 use super::timeline::Timeline;
+use super::window::empty_from_us;
 
 /// The most alerts, and the most breaches of each signal, that are kept; all are counted.
 pub const KEPT_MAX: usize = 100_000;
@@ -23,14 +24,15 @@ pub struct Sent<P> {
     pub place: P,
 }
 
-/// A stretch of time in which every evaluation breached.
+/// A stretch of time in which every evaluation breached, and the window was never empty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Breach {
     /// Of what.
     pub signal: Signal,
     /// The first evaluation that breached, microseconds of the trace.
     pub from_us: u64,
-    /// The first one that did not any more; the last one where the trace ends before.
+    /// The first one that did not any more, or when the window was empty; the last one that
+    /// did where the trace ends before.
     pub to_us: u64,
     /// The greatest value, a share or seconds.
     pub peak: f64,
@@ -134,6 +136,13 @@ impl<P: Copy> Simulation<P> {
 
     fn follow(&mut self, signal: Signal, value: f64, judged: Judged) {
         let now_us = self.totals.to_us;
+        if judged.lapsed.contains(signal)
+            && let Some(breach) = self.open[signal as usize].take()
+        {
+            // The last request was the last that was judged.
+            let to_us = empty_from_us(self.engine.policy().window(signal), breach.to_us);
+            self.end(Breach { to_us, is_open: false, ..breach });
+        }
         let (open, outcome) =
             (&mut self.open[signal as usize], &mut self.outcomes[signal as usize]);
         outcome.peak = outcome.peak.max(value);

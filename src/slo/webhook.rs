@@ -271,7 +271,8 @@ impl Courier {
             };
             self.counts.failed_attempts.fetch_add(1, Ordering::Relaxed);
             let wait = backoff(failed).max(wait.unwrap_or_default());
-            if is_last || message.decided.elapsed() + wait > self.persist {
+            // A receiver may ask for more than there is.
+            if is_last || message.decided.elapsed().saturating_add(wait) > self.persist {
                 return Err(why);
             }
             let Message { id, kind, .. } = message;
@@ -334,10 +335,10 @@ fn backoff(failed: u32) -> Duration {
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Timestamp::parse_http_date(text).map(|date| date.since(now)),
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
     }
+    Timestamp::parse_http_date(text).map(|date| date.since(now))
 }
 
 #[cfg(test)]
@@ -357,5 +358,6 @@ mod tests {
         ] {
             assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
         }
+        assert_eq!(retry_after("18446744073709551616", now), Some(Duration::MAX));
     }
 }

@@ -80,6 +80,12 @@ pub(super) fn slots_of(length: Duration) -> u64 {
     u64::try_from(slots).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2)
 }
 
+/// When a window of this length is empty, if nothing comes after an event at `t_us`:
+/// microseconds.
+pub(super) fn empty_from_us(length: Duration, t_us: u64) -> u64 {
+    (t_us / SLOT_MICROS).saturating_add(slots_of(length)).saturating_mul(SLOT_MICROS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

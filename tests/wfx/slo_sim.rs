@@ -112,6 +112,27 @@ fn an_alert_comes_when_the_rule_says_so_and_not_before() {
 }
 
 #[test]
+fn silence_ends_a_breach() {
+    let place = place();
+    let requests = [(1.004, 500, 0.1), (51.0, 500, 0.1), (7_200.0, 500, 0.1), (7_201.0, 200, 0.1)];
+    place.write("log", ndjson(&requests));
+    let args = ["--trace", "log", "--slo-error-rate-window", "100", "--slo-min-samples", "1"];
+    let told = found(&place, &args);
+    let of_rate = |field: &str| {
+        let breaches = told["breaches"].as_array().unwrap().iter();
+        let of_rate = breaches.filter(|breach| breach["type"] == "slo_error_rate_breach");
+        of_rate.map(|breach| breach[field].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_rate("from"), ["1.004", "7200"]);
+    // The last request before leaves the window at 151; the second breach goes on.
+    assert_eq!(of_rate("to"), ["151", "7201"]);
+    assert_eq!(of_rate("is_open"), ["false", "true"]);
+    let signal = &told["summary"]["signals"][0];
+    assert_eq!(signal["breached_seconds"].to_string(), "150.996");
+    assert_eq!((&signal["breaches"], &signal["alerts"]), (&json!(2), &json!(2)));
+}
+
+#[test]
 fn files_of_all_kinds_become_one_trace() {
     let place = place();
     let requests: Vec<_> = (0..60)
@@ -150,6 +171,21 @@ fn files_of_all_kinds_become_one_trace() {
     let as_given = found(&place, &[&many[..], &["--as-given"]].concat());
     assert_eq!(as_given["summary"]["requests"], 60);
     assert_ne!(as_given["alerts"], of_one["alerts"]);
+}
+
+#[test]
+fn there_may_be_more_files_than_can_be_open() {
+    let place = place();
+    for number in 0..100 {
+        place.write(&format!("log.{number}"), ndjson(&[(f64::from(number), 200, 0.1)]));
+    }
+    let wfx = env!("CARGO_BIN_EXE_wfx");
+    let limited = format!("ulimit -n 50; exec {wfx} slo-sim --trace log.* --format json");
+    let ran = Ran::of(
+        std::process::Command::new("sh").args(["-c", &limited]).current_dir(place.path("")),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.json()["summary"]["requests"], 100);
 }
 
 #[test]
@@ -256,6 +292,13 @@ fn what_was_found_is_shown_over_time() {
     let coloured = shown(&[("CLICOLOR_FORCE", "1"), ("LC_ALL", "C.UTF-8")]);
     assert!(coloured.contains("\u{1b}[31m"), "{coloured}");
 
+    // Where two dates find no room below a plot, one does.
+    let dated: Vec<_> = (0..600).map(|n| (1_767_225_600.0 + f64::from(n), 200, 0.1)).collect();
+    place.write("dated", ndjson(&dated));
+    let narrow = Ran::of(place.wfx(["slo-sim", "--trace", "dated"]).env("COLUMNS", "40")).stdout;
+    let axis = narrow.lines().find(|line| line.contains("00:00:00Z  ")).unwrap();
+    assert!(axis.len() <= 40 && axis.ends_with(" +9m 59s"), "{narrow}");
+
     place.write("one", ndjson(&[(1.0, 404, 0.1)]));
     let hasty = place.run(["slo-sim", "--trace", "one"]).stdout;
     assert!(hasty.contains("2 alerts were judged by fewer than 20 requests"), "{hasty}");
@@ -296,6 +339,41 @@ fn made_up_traffic_has_a_seed() {
     let both = place.run(["slo-sim", "--scenario", "steady", "--trace", "x"]);
     assert_eq!(both.code, Some(2));
     place.run(["slo-sim", "--scenario", "steady", "--slo-min-samples", "x"]).refused(2, &["x"]);
+}
+
+#[test]
+fn an_option_that_would_do_nothing_is_refused() {
+    let place = place();
+    place.write("log", ndjson(&[(1.0, 200, 0.1)]));
+    for option in [&["--strict"][..], &["--as-given"], &["--log-format", "common"]] {
+        for traffic in [&["--scenario", "night-trickle"][..], &["--list"]] {
+            let ran = place.run([&["slo-sim"][..], traffic, option].concat());
+            assert_eq!(ran.code, Some(2), "{option:?} {traffic:?}: {ran:?}");
+            assert!(ran.stderr.contains(option[0]), "{ran:?}");
+        }
+    }
+    let ran = place.run(["slo-sim", "--trace", "log", "--seed", "7"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let ran = place.run(["slo-sim", "--trace", "log", "--log-format", "$status"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    for told in ["the format has no time", "$time_local", "combined $request_time"] {
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn requests_without_a_duration_are_told() {
+    let place = place();
+    let (with, without) = (ndjson(&[(1.0, 200, 0.1)]), "{\"t\":2,\"status\":200}\n".to_owned());
+    for (log, told) in [
+        (without.repeat(2), "the log has no durations: requests count for 0 s"),
+        (format!("{with}{without}"), "1 request has no duration, and counts for 0 s"),
+        (format!("{with}{without}{without}"), "2 requests have no duration, and count for 0 s"),
+    ] {
+        place.write("log", log);
+        let ran = place.run(["slo-sim", "--trace", "log"]);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+    }
 }
 
 #[test]

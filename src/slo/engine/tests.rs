@@ -335,3 +335,34 @@ fn time_alone_ends_what_is_shown_and_decides_nothing() {
     assert_eq!((standing.value, standing.breached_since_us, standing.breaches), (None, None, 1));
     assert_eq!(engine.value(Signal::LatencyP95), None);
 }
+
+#[test]
+fn a_breach_does_not_outlast_its_window() {
+    let mut engine = Engine::new(policy());
+    engine.record(event(0, 500, 0));
+    assert!(engine.record(event(9 * SECOND, 500, 0)).lapsed.is_empty());
+    // The cooldown goes on; the breach is another one.
+    let judged = engine.record(event(19 * SECOND, 500, 0));
+    assert_eq!(names(judged.lapsed), ["error_rate", "error_rate_5xx"]);
+    assert_eq!((names(judged.breached), names(judged.due)), (names(judged.lapsed), vec![]));
+    let standing = engine.standing(Signal::ErrorRate);
+    assert_eq!((standing.breached_since_us, standing.breaches), (Some(19 * SECOND), 2));
+    // Whoever looks in between sees the same.
+    engine.advance(40 * SECOND);
+    assert!(engine.record(event(41 * SECOND, 500, 0)).breached.contains(Signal::ErrorRate));
+    let standing = engine.standing(Signal::ErrorRate);
+    assert_eq!((standing.breached_since_us, standing.breaches), (Some(41 * SECOND), 3));
+}
+
+#[test]
+fn what_is_left_of_a_breach_is_shown_as_one_while_it_is_enough_to_judge() {
+    let mut engine = Engine::new(Policy { min_samples: 3, ..policy() });
+    for second in 0..4 {
+        engine.record(event(second * SECOND, 500, 0));
+    }
+    engine.advance(10 * SECOND);
+    assert_eq!(engine.standing(Signal::ErrorRate).breached_since_us, Some(2 * SECOND));
+    engine.advance(11 * SECOND);
+    assert_eq!(engine.samples(Signal::ErrorRate), 2);
+    assert_eq!(engine.standing(Signal::ErrorRate).breached_since_us, None);
+}

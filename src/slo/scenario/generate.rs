@@ -7,8 +7,11 @@ use std::f64::consts::TAU;
 use fastrand::Rng;
 
 use super::distribution::{LATENCY_MAX_US, exponential};
-use super::{Incident, Phase, Rate, Scenario};
+use super::{Incident, Phase, RATE_MAX, Rate, Scenario};
 use crate::slo::engine::Event;
+
+/// The most requests that are in flight at once: some 400 MB of them.
+pub const IN_FLIGHT_MAX: usize = 10_000_000;
 
 /// A request that was made up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,10 @@ impl Scenario {
     /// grows with rate times latency.
     #[must_use]
     pub fn generate(&self, seed: u64) -> Traffic<'_> {
+        self.generate_within(IN_FLIGHT_MAX, seed)
+    }
+
+    pub(super) fn generate_within(&self, in_flight_max: usize, seed: u64) -> Traffic<'_> {
         let mut traffic = Traffic {
             scenario: self,
             rng: Rng::with_seed(seed),
@@ -32,6 +39,7 @@ impl Scenario {
             phase: 0,
             stretch: Stretch::default(),
             in_flight: BinaryHeap::new(),
+            in_flight_max,
             next: None,
             number: 0,
         };
@@ -53,7 +61,8 @@ impl Scenario {
             for at in 0..PIECES {
                 let t_us = start_us + (f64::from(at) + 0.5) * piece;
                 let active = self.active(whole(t_us));
-                let factor: f64 = active.map(|incident| incident.rate_factor).product();
+                let factors = active.map(|incident| incident.rate_factor);
+                let factor = phase.rate.bounded(factors.fold(1.0, times));
                 expected += phase.rate.at(t_us, start_us, length) * factor * piece / 1e6;
             }
             start_us += length;
@@ -111,6 +120,15 @@ impl Rate {
             Self::Wave { base, amplitude, .. } => base + amplitude.abs(),
         }
     }
+
+    /// So much of a factor that the rate stays within bounds: beyond them the time between two
+    /// requests is less than numbers hold.
+    fn bounded(self, factor: f64) -> f64 {
+        match self.most() {
+            0.0 => 1.0,
+            most => factor.min((RATE_MAX / most).max(1.0)),
+        }
+    }
 }
 
 /// A stretch of time in which nothing begins or ends.
@@ -146,6 +164,7 @@ pub struct Traffic<'s> {
     phase: usize,
     stretch: Stretch,
     in_flight: BinaryHeap<Reverse<InFlight>>,
+    in_flight_max: usize,
     /// When the next request comes.
     next: Option<f64>,
     number: u64,
@@ -163,6 +182,9 @@ impl<'s> Iterator for Traffic<'s> {
             {
                 return self.answer();
             }
+            if self.is_overfull() {
+                return None;
+            }
             self.ask(arrival_us);
             self.next = self.arrive();
         }
@@ -170,6 +192,12 @@ impl<'s> Iterator for Traffic<'s> {
 }
 
 impl<'s> Traffic<'s> {
+    /// Whether it ended early: with more requests in flight than memory is for.
+    #[must_use]
+    pub fn is_overfull(&self) -> bool {
+        self.in_flight.len() >= self.in_flight_max
+    }
+
     fn answer(&mut self) -> Option<Generated<'s>> {
         let Reverse(InFlight { t_us, latency_us, status, path, .. }) = self.in_flight.pop()?;
         let (path, _) = self.scenario.paths.get(path as usize)?;
@@ -257,10 +285,13 @@ impl<'s> Traffic<'s> {
             stretch.end_us = stretch.end_us.min(incident.next_edge(t_us));
         }
         for incident in self.scenario.active(t_us) {
-            stretch.rate_factor *= incident.rate_factor;
-            stretch.latency_factor *= incident.latency_factor;
+            stretch.rate_factor = times(stretch.rate_factor, incident.rate_factor);
+            stretch.latency_factor = times(stretch.latency_factor, incident.latency_factor);
             stretch.latency_add_us += incident.latency_add_us;
             stretch.errors.extend_from_slice(&incident.errors);
+        }
+        if let Some(phase) = self.scenario.phases.get(self.phase) {
+            stretch.rate_factor = phase.rate.bounded(stretch.rate_factor);
         }
         stretch
     }
@@ -291,6 +322,12 @@ fn pick_of<T: Copy + Default>(
         }
     }
     last
+}
+
+/// The product of factors, which stays a number: one of 0 leaves nothing, however many others
+/// there are.
+fn times(factor: f64, other: f64) -> f64 {
+    (factor * other).min(f64::MAX)
 }
 
 /// What is below the point is cut; nothing here is below 0.

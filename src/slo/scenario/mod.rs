@@ -13,10 +13,13 @@ use std::time::Duration;
 
 pub use crate::fields::FieldsError as ScenarioError;
 pub use distribution::Latency;
-pub use generate::{Generated, Traffic};
+pub use generate::{Generated, IN_FLIGHT_MAX, Traffic};
 
 /// JSON Schema (draft 2020-12) of a scenario.
 pub const SCHEMA: &str = include_str!("scenario.schema.json");
+
+/// The most requests in a second.
+const RATE_MAX: f64 = 10_000_000.0;
 
 /// A scenario that has a name.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Incident, Latency, Phase, Rate, Scenario, ScenarioError};
+use super::{Incident, Latency, Phase, RATE_MAX, Rate, Scenario, ScenarioError};
 use crate::fields::Fields;
 
 const KEYS: [&str; 6] = ["name", "description", "seed", "paths", "phases", "incidents"];
@@ -13,10 +13,10 @@ const INCIDENT_KEYS: [&str; 8] =
     ["name", "at", "duration", "every", "rate_factor", "latency_factor", "latency_add", "errors"];
 const LATENCY_KINDS: [&str; 5] = ["constant", "lognormal", "exponential", "pareto", "bimodal"];
 
-/// Requests in a second.
-const RATE_MAX: f64 = 10_000_000.0;
 const PHASES_MAX: usize = 1_000;
 const PATHS_MAX: usize = 10_000;
+/// So often incidents begin at most, all together: each time is looked for.
+const BEGINNINGS_MAX: u64 = 10_000_000;
 /// A scenario lasts so long at most.
 const LENGTH_MAX: Duration = Duration::from_secs(400 * 24 * 3_600);
 const LATENCY_MAX: Duration = Duration::from_secs(3_600);
@@ -63,7 +63,7 @@ impl Reader {
             seed: self.seed(map.get("seed")),
             paths: self.paths(map.get("paths")),
             phases,
-            incidents: self.incidents(map.get("incidents")),
+            incidents: self.incidents(map.get("incidents"), length_us),
         }
     }
 
@@ -299,7 +299,8 @@ impl Reader {
         }
     }
 
-    fn incidents(&mut self, value: Option<&Value>) -> Vec<Incident> {
+    /// Incidents of a scenario that lasts so long.
+    fn incidents(&mut self, value: Option<&Value>, length_us: u64) -> Vec<Incident> {
         let listed = match value {
             None => &[],
             Some(Value::Array(items)) if items.len() <= PHASES_MAX => items.as_slice(),
@@ -309,9 +310,16 @@ impl Reader {
             }
         };
         let numbered = listed.iter().enumerate();
-        numbered
+        let incidents: Vec<Incident> = numbered
             .filter_map(|(index, item)| self.incident(&format!("/incidents/{index}"), item))
-            .collect()
+            .collect();
+        let again = |incident: &Incident| {
+            incident.every_us.map_or(0, |every| length_us.saturating_sub(incident.at_us) / every)
+        };
+        if incidents.iter().map(again).fold(0, u64::saturating_add) > BEGINNINGS_MAX {
+            self.0.add("/incidents", format!("they begin more than {BEGINNINGS_MAX} times"));
+        }
+        incidents
     }
 
     fn incident(&mut self, at: &str, item: &Value) -> Option<Incident> {

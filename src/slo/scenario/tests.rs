@@ -133,6 +133,46 @@ fn a_seed_gives_the_same_again() {
 }
 
 #[test]
+fn factors_multiply_up_to_a_bound() {
+    let storm = json!({"at": "0s", "duration": "1h", "rate_factor": 1e6, "latency_factor": 1e6});
+    let overlapping = |incidents: Vec<Value>| {
+        let mut document = quick(&json!(10), "20ms");
+        document["incidents"] = incidents.into();
+        scenario(&document)
+    };
+    let most = overlapping(vec![storm.clone(); 60]);
+    near(u32::try_from(most.generate(3).count()).unwrap(), 200_000.0);
+    assert!(most.expected_events().abs_diff(200_000) <= 1);
+    let calm = json!({"at": "0s", "duration": "1h", "rate_factor": 0});
+    let none = overlapping([vec![storm; 60], vec![calm]].concat());
+    assert_eq!((none.generate(3).count(), none.expected_events()), (0, 0));
+}
+
+#[test]
+fn more_in_flight_than_memory_is_for_ends_it() {
+    let document =
+        json!({"phases": [{"duration": "1m", "rate": 100, "latency": {"constant": "2s"}}]});
+    let read = scenario(&document);
+    let mut traffic = read.generate_within(150, 3);
+    assert_eq!(traffic.by_ref().count(), 0);
+    assert!(traffic.is_overfull());
+    let mut traffic = read.generate_within(300, 3);
+    near(u32::try_from(traffic.by_ref().count()).unwrap(), 6_000.0);
+    assert!(!traffic.is_overfull());
+}
+
+#[test]
+fn incidents_begin_so_often_at_most() {
+    let again = |every: &str| {
+        let mut document = quick(&json!(1), "1h");
+        document["incidents"] = json!([{"at": "0s", "duration": "1us", "every": every}]);
+        Scenario::read(&document, "test").map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(again("1ms"), Ok(()));
+    assert_eq!(again("1us"), Err("/incidents: they begin more than 10000000 times".to_owned()));
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_with_its_place() {
     let told = problems(&json!({
         "phasess": 1, "seed": -1, "paths": ["orders"],

@@ -68,19 +68,16 @@ impl Progress<'_> {
             return;
         }
         self.told = clock::monotonic();
-        let of = self.total.map(|total| format!(" of about {}", self.shown(total)));
-        let verb = match self.stage {
-            Stage::Reading => "read",
-            Stage::Judging => "judged",
-        };
-        self.ui.note(&format!("{verb} {}{}", self.shown(done), of.unwrap_or_default()));
-    }
-
-    fn shown(&self, count: u64) -> String {
-        match self.stage {
-            Stage::Reading => units::bytes(count),
-            Stage::Judging => units::count(count, "request"),
-        }
+        self.ui.note(&match (self.stage, self.total) {
+            (Stage::Reading, Some(total)) => {
+                format!("read {} of {}", units::bytes(done), units::bytes(total))
+            }
+            (Stage::Reading, None) => format!("read {}", units::bytes(done)),
+            (Stage::Judging, Some(total)) => {
+                format!("judged {done} of about {}", units::count(total, "request"))
+            }
+            (Stage::Judging, None) => format!("judged {}", units::count(done, "request")),
+        });
     }
 }
 

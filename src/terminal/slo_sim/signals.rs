@@ -165,7 +165,12 @@ fn axis(report: &Report, columns: usize) -> String {
         let after = gap.saturating_sub(before + middle.width());
         format!("{first}{}{middle}{}{last}", " ".repeat(before), " ".repeat(after))
     } else {
-        format!("{first}{}{last}", " ".repeat(gap.max(1)))
+        // Where two times find no room, how long it lasts says as much.
+        let lasts = format!("+{}", units::duration(Duration::from_micros(length)));
+        let room = columns.saturating_sub(first.width() + 1);
+        let end = [last, lasts].into_iter().find(|end| end.width() <= room).unwrap_or_default();
+        let gap = columns.saturating_sub(first.width() + end.width());
+        format!("{first}{}{end}", " ".repeat(gap)).trim_end().to_owned()
     };
     format!("{DIM}{text}{DIM:#}")
 }

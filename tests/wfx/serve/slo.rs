@@ -160,6 +160,26 @@ fn an_alert_that_nobody_takes_is_given_up() {
 }
 
 #[test]
+fn a_receiver_that_asks_for_all_time_to_come_gets_the_next_alert() {
+    // When it asks, the alert is more than a second old: no sum of times holds that.
+    let answers = &["500 Oops", "500 Oops", "503 Busy\r\nRetry-After: 18446744073709551615"];
+    let (place, receiver) = (place(), Receiver::start(answers));
+    let variables = [
+        ("SLO_ERROR_RATE_4XX_THRESHOLD", "2"),
+        ("SLO_LATENCY_P95_THRESHOLD", "1h"),
+        ("SLO_ALERT_COOLDOWN_SECONDS", "0"),
+    ];
+    let mut daemon = serve_to(&place, &receiver, &variables);
+    daemon.get(MISSING).expect(404);
+    daemon.wait_for_log("gave an alert up");
+    daemon.get(MISSING).expect(404);
+    daemon.wait_for_log("sent an alert");
+    let status = deliveries(&daemon);
+    assert_eq!((&status["given_up"], &status["sent"]), (&json!(1), &json!(1)));
+    daemon.stop();
+}
+
+#[test]
 fn a_receiver_that_hangs_holds_nothing_up() {
     let (place, receiver) = (place(), Receiver::start(&[HANGS]));
     let mut daemon = serve_to(&place, &receiver, &[("SLO_ALERT_COOLDOWN_SECONDS", "0")]);
