@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{CliError, Context};
+use super::{CliError, Context, session};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::{Reader, Retention, Writer, WriterOptions};
+use crate::repository::{Reader, Retention, WriterOptions};
 use crate::workflow::period::Period;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::{self, PrunePolicy};
@@ -63,16 +63,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     {
         return Err(error.into());
     }
-    let writer = Writer::open(
-        &database,
-        WriterOptions {
-            durability: context.settings.durability()?,
-            retention: Retention::Told(None),
-            queue_capacity: 1,
-            busy_timeout: BUSY_TIMEOUT,
-            commits: None,
-        },
-    )?;
+    let options = WriterOptions {
+        durability: context.settings.durability()?,
+        retention: Retention::Told(None),
+        queue_capacity: 1,
+        busy_timeout: BUSY_TIMEOUT,
+        commits: None,
+    };
+    let writer = session::writer(context, options)?;
     let plan = plan(&Reader::open(&database)?)?;
     let progress = context.ui.progress_bar(plan.executions());
     let purged = writer.purge(&plan, &mut |deleted| progress.set(deleted))?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -25,6 +25,10 @@ pub enum Durability {
 /// How long one wait for another process's lock may last; longer waits are made of
 /// several.
 const BUSY_SLICE: Duration = Duration::from_millis(250);
+/// Between two tries at a database that another process has locked.
+const LOCK_RETRY: Duration = Duration::from_millis(5);
+/// Who waits so long for others to unlock it is told why.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 /// The write-ahead log is copied into the database at this many pages (16 MB): fewer
 /// copies of pages that change often.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -33,29 +37,55 @@ const LOG_BYTES_KEPT: u32 = 32 << 20;
 /// More than the distinct statements of the writer or of a reader.
 const STATEMENTS_CACHED: usize = 48;
 
+/// A wait for other processes that have the database locked.
+pub(super) struct Patience<'a> {
+    since: Instant,
+    limit: Duration,
+    /// Who is told once, with the reason, that it takes long.
+    tell: Option<&'a mut dyn FnMut(&StoreError)>,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(limit: Duration, tell: &'a mut dyn FnMut(&StoreError)) -> Self {
+        Self { since: clock::monotonic(), limit, tell: Some(tell) }
+    }
+
+    /// Does the work, again and again while others have the database locked.
+    pub(super) fn until<T>(
+        &mut self,
+        mut work: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            let error = match work() {
+                Err(error) if error.kind() == StoreErrorKind::Locked => error,
+                outcome => return outcome,
+            };
+            let waited = self.since.elapsed();
+            if waited >= self.limit {
+                return Err(error);
+            }
+            if waited >= TELL_AFTER
+                && let Some(tell) = self.tell.take()
+            {
+                tell(&error);
+            }
+            thread::sleep(LOCK_RETRY);
+        }
+    }
+}
+
 /// Opens the database at `path` for writing: made if there is none, brought up if an
-/// older wfx or its predecessor wrote it. Waits up to `busy_timeout` for other
-/// processes.
+/// older wfx or its predecessor wrote it.
 pub(super) fn open_writable(
     path: &Path,
     durability: Durability,
-    busy_timeout: Duration,
+    patience: &mut Patience<'_>,
 ) -> Result<Connection, StoreError> {
     if file::inspect(path)? == Found::Nothing {
         file::create(path)?;
     }
     file::check_writable(path)?;
-    let start = clock::monotonic();
-    loop {
-        match try_open_writable(path, durability) {
-            Err(error)
-                if error.kind() == StoreErrorKind::Locked && start.elapsed() < busy_timeout =>
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            outcome => return outcome,
-        }
-    }
+    patience.until(|| try_open_writable(path, durability))
 }
 
 fn try_open_writable(path: &Path, durability: Durability) -> Result<Connection, StoreError> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, Running};
 
 const ONE: &str = "id: one\nsteps: [{name: a}]";
 
@@ -214,6 +214,26 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
     // What was given up is not stored later either.
     assert_eq!(place.list()["total"], 1);
     assert_eq!(Ran::of(place.wfx(["exec"]).arg(&file)).code, Some(0));
+}
+
+#[test]
+fn who_waits_to_open_it_says_so() {
+    let place = Place::new();
+    place.exec(ONE, 0);
+    let file = place.write("w.yaml", ONE);
+    let file = file.to_str().unwrap();
+    for args in [&["exec", file][..], &["replay", "@1"], &["purge", "1"]] {
+        let other = rusqlite::Connection::open(place.database()).unwrap();
+        // Whoever reads keeps it from being brought up.
+        other.execute_batch("PRAGMA user_version = 2; BEGIN; SELECT * FROM sqlite_schema").unwrap();
+        let mut running = Running::start(&mut place.wfx(args.iter().copied()));
+        running.wait_for("waiting up to 1m");
+        other.execute_batch("COMMIT").unwrap();
+        drop(other);
+        let ran = running.end();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.stderr.matches("waiting up to").count(), 1, "{ran:?}");
+    }
 }
 
 #[test]
