@@ -172,21 +172,24 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
             Ok(connection)
         }
         (_, Version::Empty) => Err(nothing_yet("nothing was ever stored in the database")),
-        (_, Version::Predecessor) => Err(needs_migration(path, "the predecessor of wfx left it")),
-        (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx left it")),
+        (_, Version::Predecessor) => {
+            let author = "the predecessor of wfx";
+            Err(needs_migration(path, author, "does it, and keeps a copy"))
+        }
+        (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx", "does it")),
     }
 }
 
-fn needs_migration(path: &Path, as_what: &str) -> StoreError {
+fn needs_migration(path: &Path, author: &str, does: &str) -> StoreError {
     let path = path.display();
     StoreError::new(
         StoreErrorKind::NeedsMigration,
-        format!("the database {path} is as {as_what} and must be brought up first"),
+        format!("the database {path} is as {author} left it and must be brought up first"),
     )
-    .with_hint(
-        "a command that writes does it, of a predecessor's it keeps a copy: `wfx exec`, \
-         `replay`, `recover`, `cancel` or `purge`, or `wfx serve`",
-    )
+    .with_hint(format!(
+        "a command that writes {does}: `wfx exec`, `replay`, `recover`, `cancel` or `purge`, or \
+         `wfx serve`"
+    ))
 }
 
 pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
