@@ -1,5 +1,6 @@
 //! Connections to SQLite, set up once and alike.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -155,12 +156,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
         Err(error) => return Err(failed(error)),
     };
     let connection = match migrate::version(&connection, path) {
-        // In a folder where it can make no index of the log, SQLite reads only what
-        // cannot change; without a log nothing can be missed.
-        Err(error)
-            if matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Io)
-                && !file::beside(path, "-wal").exists() =>
-        {
+        // Where it can make no index of the log, SQLite reads only what cannot change.
+        Err(error) if may_be_read_alone(path, error.kind()) => {
             let connection = connect_unchanging(path).map_err(failed)?;
             migrate::version(&connection, path).map(|version| (connection, version))?
         }
@@ -177,6 +174,19 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
             Err(needs_migration(path, author, "does it, and keeps a copy"))
         }
         (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx", "does it")),
+    }
+}
+
+/// Whether a database that cannot be opened for such an error can be read without its log:
+/// there is none, so that nothing can be missed.
+fn may_be_read_alone(path: &Path, error: StoreErrorKind) -> bool {
+    let log = fs::metadata(file::beside(path, "-wal"));
+    match error {
+        StoreErrorKind::ReadOnly | StoreErrorKind::Io => log.is_err(),
+        // The log was made a moment ago; what had no room was its index, which whoever writes
+        // would have.
+        StoreErrorKind::Full => !log.is_ok_and(|log| log.len() > 0),
+        _ => false,
     }
 }
 

@@ -240,17 +240,24 @@ fn who_waits_to_open_it_says_so() {
 fn a_file_that_may_not_grow_is_an_error_and_no_death() {
     let place = Place::new();
     place.exec(ONE, 0);
-    let wfx = place.wfx(["exec"]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "ulimit -f 1; exec \"$0\" exec workflow.yaml", env!("CARGO_BIN_EXE_wfx")])
-        .current_dir(place.path(""))
-        .env_clear();
-    for (name, value) in wfx.get_envs() {
-        command.env(name, value.unwrap());
+    let without_room = |line: &str| {
+        let wfx = place.wfx(["exec"]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit -f 1; exec \"$0\" {line}"), env!("CARGO_BIN_EXE_wfx")])
+            .current_dir(place.path(""))
+            .env_clear();
+        for (name, value) in wfx.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        Ran::of(&mut command)
+    };
+    without_room("exec workflow.yaml").refused(3, &["wfx.db", "free space"]);
+    // Nothing is lost, what is there can be looked at, and it goes on when there is room.
+    for line in ["list --format json", "show @1", "doctor"] {
+        let ran = without_room(line);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
     }
-    Ran::of(&mut command).refused(3, &["wfx.db"]);
-    // Nothing is lost, and it goes on when there is room.
     place.exec(ONE, 0);
     assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
 }
