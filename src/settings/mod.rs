@@ -331,26 +331,27 @@ impl Settings {
 
     fn milliseconds(&self, name: &'static str) -> Result<Latency, SettingsError> {
         let (value, origin) = self.value_or_default(name)?;
-        let latency = value.trim().parse().ok().and_then(Latency::from_ms);
+        let latency = value.parse().ok().and_then(Latency::from_ms);
         latency.ok_or_else(|| refuse(catalogue::find(name), &value, &origin))
     }
 
     fn truth(&self, name: &'static str) -> Result<bool, SettingsError> {
         let (value, _) = self.value_or_default(name)?;
-        Ok(matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes"))
+        Ok(matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes"))
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, SettingsError> {
         let (value, origin) = self.value_or_default(name)?;
-        value.trim().parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
+        value.parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
     }
 
-    /// The checked value of a setting that has a default.
+    /// The checked value of a setting that has a default, as it was checked: without what
+    /// spaces stand around it.
     fn value_or_default(&self, name: &'static str) -> Result<(String, Origin), SettingsError> {
         let setting = catalogue::find(name);
         match self.find(setting)? {
             Some((value, origin)) => match setting.check(&value) {
-                Ok(()) => Ok((value, origin)),
+                Ok(()) => Ok((value.trim().to_owned(), origin)),
                 Err(_) => Err(refuse(setting, &value, &origin)),
             },
             None => Ok((setting.default.unwrap_or_default().to_owned(), Origin::Default)),
