@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use self::catalogue::{SETTINGS, Secrecy, Setting};
+pub use self::catalogue::{RETENTION, SETTINGS, Secrecy, Setting};
 use self::file::ConfigFile;
 use crate::exit::Exit;
 use crate::perf::stats::Latency;
@@ -62,6 +62,8 @@ pub enum Origin {
         /// From 1.
         line: usize,
     },
+    /// The database, where a daemon left it for those to follow that set none.
+    Database,
     /// Nobody set it.
     Default,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => f.write_str(flag),
             Self::Variable(name) => f.write_str(name),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Database => f.write_str("the database, by `wfx serve`"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -150,7 +153,7 @@ impl Settings {
     /// # Errors
     /// Exit 2 when the value is none.
     pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
-        let kept: i64 = self.parsed("WORKFLOW_EXECUTION_RETENTION")?;
+        let kept: i64 = self.parsed(RETENTION)?;
         Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
     }
 
@@ -159,7 +162,7 @@ impl Settings {
     /// # Errors
     /// As [`Self::retention`].
     pub fn is_retention_set(&self) -> Result<bool, SettingsError> {
-        let (_, origin) = self.value_or_default("WORKFLOW_EXECUTION_RETENTION")?;
+        let (_, origin) = self.value_or_default(RETENTION)?;
         Ok(origin != Origin::Default)
     }
 
