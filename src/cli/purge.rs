@@ -17,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many of the finished executions that completed last stay
-    /// [default without other options: WORKFLOW_EXECUTION_RETENTION]
+    /// [default without --older-than and --all: WORKFLOW_EXECUTION_RETENTION]
     #[arg(value_name = "RETENTION", allow_negative_numbers = true, conflicts_with = "all")]
     pub retention: Option<i64>,
     /// Only executions that completed longer ago than this
@@ -82,6 +82,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 
 fn policy(args: &Args, context: &Context) -> Result<PrunePolicy, CliError> {
     let others = args.older_than.is_some() || args.all;
+    if let (Some(status), None, false) = (args.status, args.retention, others) {
+        context.ui.note(&format!(
+            "only those beyond the retention go; `--all --status {status}` deletes every one"
+        ));
+    }
     let keep = match args.retention {
         Some(count) if count <= 0 => {
             context.ui.note(
