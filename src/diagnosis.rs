@@ -42,8 +42,9 @@ pub enum Database {
     /// Nothing yet.
     #[default]
     Missing,
-    /// One that an older wfx or its predecessor wrote, and what to do.
-    Old(String),
+    /// One that an older wfx or its predecessor wrote: that it has to be brought up, and by
+    /// what.
+    Old(String, String),
     /// What cannot be used: why, and what can be done.
     Unusable(String, Option<String>),
     /// One that works.
@@ -195,13 +196,7 @@ fn database(facts: &Facts, findings: &mut Vec<Finding>) {
             format!("there is none at {path} yet"),
             "`wfx exec FILE` makes it".to_owned(),
         ),
-        Database::Old(why) => note(
-            "database",
-            why.clone(),
-            "a command that writes brings it up and keeps a copy: `wfx exec`, `replay`, \
-             `recover`, `cancel` or `purge`"
-                .to_owned(),
-        ),
+        Database::Old(why, remedy) => problem("database", why.clone(), remedy.clone()),
         Database::Unusable(why, hint) => problem(
             "database",
             why.clone(),

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::{CliError, Context};
 use crate::exit::Exit;
+use crate::repository::Reader;
+use crate::settings::{Origin, RETENTION, Shown};
 use crate::terminal::OutputFormat;
 
 /// What was typed after `wfx config`.
@@ -15,7 +17,8 @@ pub struct Args {}
 /// # Errors
 /// When they cannot be written.
 pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let shown = context.settings.shown();
+    let mut shown = context.settings.shown();
+    follow_daemon(&mut shown, context);
     let files = context.settings.config_files();
     if matches!(context.ui.format(), OutputFormat::Json | OutputFormat::Jsonl) {
         let settings: Vec<_> = shown
@@ -57,4 +60,21 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
         context.ui.note(&format!("configuration file {}: {state}", path.display()));
     }
     Ok(Exit::Success)
+}
+
+/// What a daemon of this database was told to keep stands for the default.
+fn follow_daemon(shown: &mut [Shown], context: &Context) {
+    let Some(retention) = shown
+        .iter_mut()
+        .find(|setting| setting.name == RETENTION && setting.origin == Origin::Default)
+        .filter(|setting| setting.problem.is_none())
+    else {
+        return;
+    };
+    // A database that cannot be read is no matter here.
+    let stored = || Reader::open(&context.settings.database().ok()?).ok()?.retention().ok()?;
+    if let Some(keep) = stored() {
+        retention.value = Some(keep.unwrap_or(0).to_string());
+        retention.origin = Origin::Database;
+    }
 }

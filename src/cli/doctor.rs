@@ -27,7 +27,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
     let findings = diagnosis::diagnose(&facts);
     drop(bar);
     context.ui.findings(&findings)?;
-    if matches!(facts.database, Database::Old(_)) {
+    if matches!(facts.database, Database::Old(..)) {
         return Ok(Exit::Environment);
     }
     let wrong = findings.iter().any(|finding| finding.state == State::Problem);
@@ -73,7 +73,9 @@ fn facts(context: &Context) -> Facts {
         Err(error) => {
             facts.database = match error.kind() {
                 StoreErrorKind::Missing => Database::Missing,
-                StoreErrorKind::NeedsMigration => Database::Old(error.to_string()),
+                StoreErrorKind::NeedsMigration => {
+                    Database::Old(error.to_string(), error.hint().unwrap_or_default().to_owned())
+                }
                 _ => Database::Unusable(error.to_string(), error.hint().map(str::to_owned)),
             };
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{CliError, Context};
+use super::{CliError, Context, session};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::{Reader, Retention, Writer, WriterOptions};
+use crate::repository::{Reader, Retention, WriterOptions};
 use crate::workflow::period::Period;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::{self, PrunePolicy};
@@ -17,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many of the finished executions that completed last stay
-    /// [default without other options: WORKFLOW_EXECUTION_RETENTION]
+    /// [default without --older-than and --all: WORKFLOW_EXECUTION_RETENTION]
     #[arg(value_name = "RETENTION", allow_negative_numbers = true, conflicts_with = "all")]
     pub retention: Option<i64>,
     /// Only executions that completed longer ago than this
@@ -63,16 +63,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     {
         return Err(error.into());
     }
-    let writer = Writer::open(
-        &database,
-        WriterOptions {
-            durability: context.settings.durability()?,
-            retention: Retention::Told(None),
-            queue_capacity: 1,
-            busy_timeout: BUSY_TIMEOUT,
-            commits: None,
-        },
-    )?;
+    let options = WriterOptions {
+        durability: context.settings.durability()?,
+        retention: Retention::Told(None),
+        queue_capacity: 1,
+        busy_timeout: BUSY_TIMEOUT,
+        commits: None,
+    };
+    let writer = session::writer(context, options)?;
     let plan = plan(&Reader::open(&database)?)?;
     let progress = context.ui.progress_bar(plan.executions());
     let purged = writer.purge(&plan, &mut |deleted| progress.set(deleted))?;
@@ -84,6 +82,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 
 fn policy(args: &Args, context: &Context) -> Result<PrunePolicy, CliError> {
     let others = args.older_than.is_some() || args.all;
+    if let (Some(status), None, false) = (args.status, args.retention, others) {
+        context.ui.note(&format!(
+            "only those beyond the retention go; `--all --status {status}` deletes every one"
+        ));
+    }
     let keep = match args.retention {
         Some(count) if count <= 0 => {
             context.ui.note(

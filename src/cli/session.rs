@@ -18,6 +18,7 @@ use crate::repository::{Retention, StoreError, StoreErrorKind};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
+use crate::workflow::period::Period;
 use crate::workflow::runner::scratch::Scratch;
 use crate::workflow::supervisor::Supervisor;
 
@@ -47,7 +48,7 @@ impl Session {
             keep if settings.is_retention_set()? => Retention::Told(keep),
             otherwise => Retention::Followed { otherwise },
         };
-        let writer = Arc::new(Writer::open(&database, options(context, retention)?)?);
+        let writer = Arc::new(writer(context, options(context, retention)?)?);
         let owner = claim(&database, OwnerKind::Exec)?;
         let means = Means {
             writer: Arc::clone(&writer),
@@ -120,11 +121,25 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
     match Reader::open(&database) {
         Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
             context.ui.note(&format!("bringing up the database {}", database.display()));
-            Writer::open(&database, options(context, Retention::Told(None))?)?.close()?;
+            writer(context, options(context, Retention::Told(None))?)?.close()?;
             Ok(Reader::open(&database)?)
         }
         opened => Ok(opened?),
     }
+}
+
+/// Opens the database for writing, and says so when others keep it from being opened.
+///
+/// # Errors
+/// Exit 3 when it fails, or others have it for too long.
+pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer, CliError> {
+    let database = context.settings.database()?;
+    let patience = Period::new(options.busy_timeout);
+    let mut waits = |error: &StoreError| {
+        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
+    };
+    Ok(Writer::open_telling(&database, options, &mut waits)?)
 }
 
 fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {

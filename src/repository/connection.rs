@@ -1,8 +1,9 @@
 //! Connections to SQLite, set up once and alike.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -25,6 +26,10 @@ pub enum Durability {
 /// How long one wait for another process's lock may last; longer waits are made of
 /// several.
 const BUSY_SLICE: Duration = Duration::from_millis(250);
+/// Between two tries at a database that another process has locked.
+const LOCK_RETRY: Duration = Duration::from_millis(5);
+/// Who waits so long for others to unlock it is told why.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 /// The write-ahead log is copied into the database at this many pages (16 MB): fewer
 /// copies of pages that change often.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -33,29 +38,55 @@ const LOG_BYTES_KEPT: u32 = 32 << 20;
 /// More than the distinct statements of the writer or of a reader.
 const STATEMENTS_CACHED: usize = 48;
 
+/// A wait for other processes that have the database locked.
+pub(super) struct Patience<'a> {
+    since: Instant,
+    limit: Duration,
+    /// Who is told once, with the reason, that it takes long.
+    tell: Option<&'a mut dyn FnMut(&StoreError)>,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(limit: Duration, tell: &'a mut dyn FnMut(&StoreError)) -> Self {
+        Self { since: clock::monotonic(), limit, tell: Some(tell) }
+    }
+
+    /// Does the work, again and again while others have the database locked.
+    pub(super) fn until<T>(
+        &mut self,
+        mut work: impl FnMut() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        loop {
+            let error = match work() {
+                Err(error) if error.kind() == StoreErrorKind::Locked => error,
+                outcome => return outcome,
+            };
+            let waited = self.since.elapsed();
+            if waited >= self.limit {
+                return Err(error);
+            }
+            if waited >= TELL_AFTER
+                && let Some(tell) = self.tell.take()
+            {
+                tell(&error);
+            }
+            thread::sleep(LOCK_RETRY);
+        }
+    }
+}
+
 /// Opens the database at `path` for writing: made if there is none, brought up if an
-/// older wfx or its predecessor wrote it. Waits up to `busy_timeout` for other
-/// processes.
+/// older wfx or its predecessor wrote it.
 pub(super) fn open_writable(
     path: &Path,
     durability: Durability,
-    busy_timeout: Duration,
+    patience: &mut Patience<'_>,
 ) -> Result<Connection, StoreError> {
     if file::inspect(path)? == Found::Nothing {
         file::create(path)?;
     }
     file::check_writable(path)?;
-    let start = clock::monotonic();
-    loop {
-        match try_open_writable(path, durability) {
-            Err(error)
-                if error.kind() == StoreErrorKind::Locked && start.elapsed() < busy_timeout =>
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-            outcome => return outcome,
-        }
-    }
+    patience.until(|| try_open_writable(path, durability))
 }
 
 fn try_open_writable(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
@@ -125,12 +156,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
         Err(error) => return Err(failed(error)),
     };
     let connection = match migrate::version(&connection, path) {
-        // In a folder where it can make no index of the log, SQLite reads only what
-        // cannot change; without a log nothing can be missed.
-        Err(error)
-            if matches!(error.kind(), StoreErrorKind::ReadOnly | StoreErrorKind::Io)
-                && !file::beside(path, "-wal").exists() =>
-        {
+        // Where it can make no index of the log, SQLite reads only what cannot change.
+        Err(error) if may_be_read_alone(path, error.kind()) => {
             let connection = connect_unchanging(path).map_err(failed)?;
             migrate::version(&connection, path).map(|version| (connection, version))?
         }
@@ -142,21 +169,37 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
             Ok(connection)
         }
         (_, Version::Empty) => Err(nothing_yet("nothing was ever stored in the database")),
-        (_, Version::Predecessor) => Err(needs_migration(path, "the predecessor of wfx left it")),
-        (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx left it")),
+        (_, Version::Predecessor) => {
+            let author = "the predecessor of wfx";
+            Err(needs_migration(path, author, "does it, and keeps a copy"))
+        }
+        (_, Version::Older(_)) => Err(needs_migration(path, "an older wfx", "does it")),
     }
 }
 
-fn needs_migration(path: &Path, as_what: &str) -> StoreError {
+/// Whether a database that cannot be opened for such an error can be read without its log:
+/// there is none, so that nothing can be missed.
+fn may_be_read_alone(path: &Path, error: StoreErrorKind) -> bool {
+    let log = fs::metadata(file::beside(path, "-wal"));
+    match error {
+        StoreErrorKind::ReadOnly | StoreErrorKind::Io => log.is_err(),
+        // The log was made a moment ago; what had no room was its index, which whoever writes
+        // would have.
+        StoreErrorKind::Full => !log.is_ok_and(|log| log.len() > 0),
+        _ => false,
+    }
+}
+
+fn needs_migration(path: &Path, author: &str, does: &str) -> StoreError {
     let path = path.display();
     StoreError::new(
         StoreErrorKind::NeedsMigration,
-        format!("the database {path} is as {as_what} and must be brought up first"),
+        format!("the database {path} is as {author} left it and must be brought up first"),
     )
-    .with_hint(
-        "a command that writes does it, of a predecessor's it keeps a copy: `wfx exec`, \
-         `replay`, `recover`, `cancel` or `purge`, or `wfx serve`",
-    )
+    .with_hint(format!(
+        "a command that writes {does}: `wfx exec`, `replay`, `recover`, `cancel` or `purge`, or \
+         `wfx serve`"
+    ))
 }
 
 pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {

@@ -88,6 +88,11 @@ impl StoreError {
             StoreErrorKind::ReadOnly => Some(
                 "make the file and its folder writable, or name another place with --db".to_owned(),
             ),
+            _ if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Some(
+                "look at its disk, and at how large files may grow (`ulimit -f`), or name another \
+                 place with --db"
+                    .to_owned(),
+            ),
             _ => None,
         };
         Self { kind, message, hint }
@@ -124,6 +129,11 @@ fn kind_of(error: &rusqlite::Error) -> StoreErrorKind {
             _ => StoreErrorKind::Io,
         };
     };
+    // The index of the log found no room
+    // (<https://www.sqlite.org/rescode.html#ioerr_shmsize>).
+    if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+        return StoreErrorKind::Full;
+    }
     match failure.code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreErrorKind::Locked,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Damaged,

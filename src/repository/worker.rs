@@ -24,8 +24,9 @@ use crate::workflow::record::{Change, ExecutionDetail};
 const BACKOFF: Duration = Duration::from_millis(20);
 /// The longest wait: a database that works again is noticed within it.
 const BACKOFF_MAX: Duration = Duration::from_millis(250);
-/// How long a commit waits for other processes before that is told as a failure.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a commit waits for other processes before that is told as a failure: who waits
+/// its turn among many on a slow disk is none, and 2 s are promised.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// So often the writer looks at the files and for requests, if nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(500);
 /// So many completions are pruned with the commit that stores them.

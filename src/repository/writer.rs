@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
-use super::connection::{self, Durability};
+use super::connection::{self, Durability, Patience};
 use super::error::{StoreError, StoreErrorKind};
 use super::keep::{self, Retention};
 use super::prune::Purged;
@@ -66,7 +66,7 @@ pub struct Writer {
 }
 
 /// So long at least a request waits for its turn.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(900);
+const ANSWER_PATIENCE: Duration = Duration::from_millis(1400);
 /// Between two tries at a transaction that another process keeps from beginning.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
@@ -85,8 +85,21 @@ impl Writer {
     /// Of any kind but `Missing`, `Refused` and `Ambiguous`; nothing is written to a
     /// file that is refused.
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
-        let connection = connection::open_writable(path, options.durability, options.busy_timeout)?;
-        let retention = patiently(options.busy_timeout, || {
+        Self::open_telling(path, options, &mut |_| {})
+    }
+
+    /// The same; `waits` is told once, with the reason, when it has to wait long for others.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(
+        path: &Path,
+        options: WriterOptions,
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Self, StoreError> {
+        let mut patience = Patience::new(options.busy_timeout, waits);
+        let connection = connection::open_writable(path, options.durability, &mut patience)?;
+        let retention = patience.until(|| {
             keep::settle(&connection, options.retention)
                 .map_err(|error| StoreError::sqlite("write to", path, &error))
         })?;
@@ -260,22 +273,6 @@ impl Writer {
             Some(Err(_)) => {
                 Err(StoreError::new(StoreErrorKind::Io, "the thread that writes has panicked"))
             }
-        }
-    }
-}
-
-/// Tries until nobody else has the database locked, so long at most.
-fn patiently<T>(
-    patience: Duration,
-    mut work: impl FnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let since = clock::monotonic();
-    loop {
-        match work() {
-            Err(error) if error.kind() == StoreErrorKind::Locked && since.elapsed() < patience => {
-                thread::sleep(LOCK_RETRY);
-            }
-            outcome => return outcome,
         }
     }
 }

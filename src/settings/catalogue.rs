@@ -79,6 +79,9 @@ impl Setting {
     }
 }
 
+/// How many finished executions are kept.
+pub const RETENTION: &str = "WORKFLOW_EXECUTION_RETENTION";
+
 const MILLISECONDS: &str = "milliseconds, a decimal of 0 or more, such as 50";
 const SHARE: &str = "a decimal of 0 or more, such as 0.05, with at most 24 digits after the point";
 const WINDOW: &str = "a duration such as 300, 300s or 5m, longer than 0 and at most 24h";
@@ -94,12 +97,9 @@ pub const SETTINGS: [Setting; 24] = [
         .flag("--durability"),
     setting("WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
         .flag("--store-timeout"),
-    setting(
-        "WORKFLOW_EXECUTION_RETENTION",
-        Some("1000"),
-        "a whole number; 0 or less keeps every execution",
-        |v| v.parse::<i64>().is_ok(),
-    )
+    setting(RETENTION, Some("1000"), "a whole number; 0 or less keeps every execution", |v| {
+        v.parse::<i64>().is_ok()
+    })
     .flag("--retention"),
     setting(
         "WORKFLOW_STEP_DURATION_BUCKETS",

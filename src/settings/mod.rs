@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use self::catalogue::{SETTINGS, Secrecy, Setting};
+pub use self::catalogue::{RETENTION, SETTINGS, Secrecy, Setting};
 use self::file::ConfigFile;
 use crate::exit::Exit;
 use crate::perf::stats::Latency;
@@ -62,6 +62,8 @@ pub enum Origin {
         /// From 1.
         line: usize,
     },
+    /// The database, where a daemon left it for those to follow that set none.
+    Database,
     /// Nobody set it.
     Default,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Origin {
             Self::Flag(flag) => f.write_str(flag),
             Self::Variable(name) => f.write_str(name),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Database => f.write_str("the database, by `wfx serve`"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -150,7 +153,7 @@ impl Settings {
     /// # Errors
     /// Exit 2 when the value is none.
     pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
-        let kept: i64 = self.parsed("WORKFLOW_EXECUTION_RETENTION")?;
+        let kept: i64 = self.parsed(RETENTION)?;
         Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
     }
 
@@ -159,7 +162,7 @@ impl Settings {
     /// # Errors
     /// As [`Self::retention`].
     pub fn is_retention_set(&self) -> Result<bool, SettingsError> {
-        let (_, origin) = self.value_or_default("WORKFLOW_EXECUTION_RETENTION")?;
+        let (_, origin) = self.value_or_default(RETENTION)?;
         Ok(origin != Origin::Default)
     }
 
@@ -331,26 +334,27 @@ impl Settings {
 
     fn milliseconds(&self, name: &'static str) -> Result<Latency, SettingsError> {
         let (value, origin) = self.value_or_default(name)?;
-        let latency = value.trim().parse().ok().and_then(Latency::from_ms);
+        let latency = value.parse().ok().and_then(Latency::from_ms);
         latency.ok_or_else(|| refuse(catalogue::find(name), &value, &origin))
     }
 
     fn truth(&self, name: &'static str) -> Result<bool, SettingsError> {
         let (value, _) = self.value_or_default(name)?;
-        Ok(matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes"))
+        Ok(matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes"))
     }
 
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, SettingsError> {
         let (value, origin) = self.value_or_default(name)?;
-        value.trim().parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
+        value.parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
     }
 
-    /// The checked value of a setting that has a default.
+    /// The checked value of a setting that has a default, as it was checked: without what
+    /// spaces stand around it.
     fn value_or_default(&self, name: &'static str) -> Result<(String, Origin), SettingsError> {
         let setting = catalogue::find(name);
         match self.find(setting)? {
             Some((value, origin)) => match setting.check(&value) {
-                Ok(()) => Ok((value, origin)),
+                Ok(()) => Ok((value.trim().to_owned(), origin)),
                 Err(_) => Err(refuse(setting, &value, &origin)),
             },
             None => Ok((setting.default.unwrap_or_default().to_owned(), Origin::Default)),

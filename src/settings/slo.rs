@@ -38,8 +38,8 @@ impl Settings {
     pub fn webhook_url(&self) -> Result<Option<(String, String)>, SettingsError> {
         let name = "SLO_ALERT_WEBHOOK_URL";
         let (url, _) = self.value_or_default(name)?;
-        let shown = catalogue::find(name).redact(url.trim());
-        Ok((!url.is_empty()).then(|| (url.trim().to_owned(), shown)))
+        let shown = catalogue::find(name).redact(&url);
+        Ok((!url.is_empty()).then_some((url, shown)))
     }
 
     /// What signs alerts; `None`: nothing.

@@ -68,6 +68,21 @@ fn a_bad_value_names_its_variable_its_place_and_what_it_takes() {
 }
 
 #[test]
+fn spaces_around_a_value_are_none_of_it() {
+    let variables = [
+        ("WFX_DURABILITY", " normal "),
+        ("WFX_TOKEN", "hush\n"),
+        ("WFX_LISTEN", " [::1]:80"),
+        ("WFX_LOG", "debug "),
+    ];
+    let all = settings(&variables, Flags::default());
+    assert_eq!(all.durability(), Ok(Durability::Normal));
+    assert_eq!(all.token(), Ok(Some("hush".to_owned())));
+    assert_eq!(all.listen().as_deref(), Ok("[::1]:80"));
+    assert_eq!(all.log_level().as_deref(), Ok("debug"));
+}
+
+#[test]
 fn only_what_is_used_is_checked() {
     let settings = settings(&[("SLO_MIN_SAMPLES", "few"), ("WFX_LISTEN", "x")], Flags::default());
     assert_eq!(settings.retention(), Ok(Some(1000)));

@@ -13,7 +13,9 @@ pub struct Period(Duration);
 
 /// The text is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a duration: write 500ms, 2s, 1m30s, 2h, or a number of seconds")]
+#[error(
+    "`{0}` is not a duration: write 500ms, 2s, 1m30s, 2h, or a number of seconds, at most 100 years"
+)]
 pub struct ParsePeriodError(String);
 
 /// The longest duration that is taken: a hundred years. A longer one is a mistake

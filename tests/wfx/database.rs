@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::support::{Place, Ran};
+use crate::support::{Place, Ran, Running};
 
 const ONE: &str = "id: one\nsteps: [{name: a}]";
 
@@ -217,20 +217,47 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 }
 
 #[test]
+fn who_waits_to_open_it_says_so() {
+    let place = Place::new();
+    place.exec(ONE, 0);
+    let file = place.write("w.yaml", ONE);
+    let file = file.to_str().unwrap();
+    for args in [&["exec", file][..], &["replay", "@1"], &["purge", "1"]] {
+        let other = rusqlite::Connection::open(place.database()).unwrap();
+        // Whoever reads keeps it from being brought up.
+        other.execute_batch("PRAGMA user_version = 2; BEGIN; SELECT * FROM sqlite_schema").unwrap();
+        let mut running = Running::start(&mut place.wfx(args.iter().copied()));
+        running.wait_for("waiting up to 1m");
+        other.execute_batch("COMMIT").unwrap();
+        drop(other);
+        let ran = running.end();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.stderr.matches("waiting up to").count(), 1, "{ran:?}");
+    }
+}
+
+#[test]
 fn a_file_that_may_not_grow_is_an_error_and_no_death() {
     let place = Place::new();
     place.exec(ONE, 0);
-    let wfx = place.wfx(["exec"]);
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "ulimit -f 1; exec \"$0\" exec workflow.yaml", env!("CARGO_BIN_EXE_wfx")])
-        .current_dir(place.path(""))
-        .env_clear();
-    for (name, value) in wfx.get_envs() {
-        command.env(name, value.unwrap());
+    let without_room = |line: &str| {
+        let wfx = place.wfx(["exec"]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("ulimit -f 1; exec \"$0\" {line}"), env!("CARGO_BIN_EXE_wfx")])
+            .current_dir(place.path(""))
+            .env_clear();
+        for (name, value) in wfx.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        Ran::of(&mut command)
+    };
+    without_room("exec workflow.yaml").refused(3, &["wfx.db", "free space"]);
+    // Nothing is lost, what is there can be looked at, and it goes on when there is room.
+    for line in ["list --format json", "show @1", "doctor"] {
+        let ran = without_room(line);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
     }
-    Ran::of(&mut command).refused(3, &["wfx.db"]);
-    // Nothing is lost, and it goes on when there is room.
     place.exec(ONE, 0);
     assert_eq!(place.sql("PRAGMA integrity_check"), "ok");
 }

@@ -86,8 +86,15 @@ fn an_old_database_waits_for_who_writes() {
          CREATE TABLE workflow_execution_steps (execution_id TEXT)",
     );
     let ran = doctor(&place);
-    assert_eq!((ran.code, told(&ran)), (Some(3), vec!["database note".to_owned()]), "{ran:?}");
-    assert!(ran.stdout.contains("`recover`"), "{ran:?}");
+    assert_eq!((ran.code, told(&ran)), (Some(3), vec!["database problem".to_owned()]), "{ran:?}");
+    assert!(ran.stdout.contains("`recover`") && ran.stdout.contains("a copy"), "{ran:?}");
+    // Of its own earlier versions it keeps none.
+    let place = healthy();
+    place.sql("PRAGMA user_version = 2");
+    let ran = doctor(&place);
+    assert_eq!((ran.code, told(&ran)), (Some(3), vec!["database problem".to_owned()]), "{ran:?}");
+    assert_eq!(ran.json()["ok"], false);
+    assert!(ran.stdout.contains("`wfx serve`") && !ran.stdout.contains("copy"), "{ran:?}");
 }
 
 #[test]

@@ -63,6 +63,32 @@ fn there_is_a_manual_page_for_every_command() {
     place.run(["man", "--dir", "/proc/none"]).refused(3, &["/proc/none"]);
 }
 
+const CONFIG: [&str; 3] = ["config", "--format", "json"];
+
+/// How many finished executions are kept, and where that is said.
+fn retention_of(command: &mut std::process::Command) -> (String, String) {
+    let ran = crate::support::Ran::of(command);
+    let settings = ran.json()["settings"].as_array().unwrap().clone();
+    let found = settings.iter().find(|set| set["name"] == "WORKFLOW_EXECUTION_RETENTION").unwrap();
+    let text = |key: &str| found[key].as_str().unwrap().to_owned();
+    (text("value"), text("origin"))
+}
+
+#[test]
+fn a_retention_that_is_followed_is_shown() {
+    let place = Place::new();
+    place.exec("steps: [{name: a}]", 0);
+    for kept in ["7", "0"] {
+        place
+            .sql(&format!("INSERT OR REPLACE INTO workflow_settings VALUES ('retention', {kept})"));
+        let shown = retention_of(&mut place.wfx(CONFIG));
+        assert_eq!(shown, (kept.to_owned(), "the database, by `wfx serve`".to_owned()));
+    }
+    let mut command = place.wfx(CONFIG);
+    let shown = retention_of(command.env("WORKFLOW_EXECUTION_RETENTION", "3"));
+    assert_eq!(shown.0, "3");
+}
+
 #[test]
 fn every_setting_is_shown_with_its_origin() {
     let place = Place::new();
@@ -83,6 +109,7 @@ fn every_setting_is_shown_with_its_origin() {
     assert_eq!(setting("SLO_ERROR_RATE_WINDOW")["value"], "300");
     assert!(setting("SLO_MIN_SAMPLES")["problem"].is_string());
     assert_eq!(setting("WFX_TOKEN")["value"], "***");
+    assert_eq!(retention_of(&mut place.wfx(CONFIG)), ("1000".into(), "default".into()));
     // A bad file stops the commands that need it, with its line.
     place.write("config.toml", "\nwfx_durabilty = \"normal\"\n");
     let mut command = place.wfx(["list"]);

@@ -222,6 +222,10 @@ fn purge_deletes_what_its_dry_run_shows() {
     }
     assert_eq!(place.run(["purge", "--older-than", "1h"]).code, Some(0));
     assert_eq!(total(), 6);
+    // Without a number of its own, a status is judged by the retention.
+    let ran = place.run(["purge", "--status", "failed"]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("`--all --status failed`"), "{ran:?}");
+    assert_eq!(total(), 6);
     assert_eq!(place.run(["purge", "1", "--status", "failed"]).code, Some(0));
     assert_eq!(
         place.sql(

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use super::{Place, open, options};
-use crate::repository::{ListFilter, Reader, StoreErrorKind, Writer};
+use crate::repository::{ListFilter, Reader, StoreError, StoreErrorKind, Writer};
 
 fn kind_of_writing(place: &Place) -> StoreErrorKind {
     Writer::open(&place.path, options()).unwrap_err().kind()
@@ -130,4 +131,36 @@ fn a_database_that_is_held_is_told_to_be_locked() {
     assert_eq!(error.kind(), StoreErrorKind::Locked);
     drop(holder);
     open(&place.path).close().unwrap();
+}
+
+#[test]
+fn who_waits_long_for_others_is_told_once() {
+    let place = Place::new();
+    open(&place.path).close().unwrap();
+    let mut holder = Some(place.raw());
+    if let Some(holder) = &holder {
+        holder.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    }
+    let mut told = Vec::new();
+    let patient = super::WriterOptions { busy_timeout: Duration::from_secs(60), ..options() };
+    let mut waits = |error: &StoreError| {
+        told.push((error.kind(), error.hint().is_some()));
+        holder = None;
+    };
+    Writer::open_telling(&place.path, patient, &mut waits).unwrap().close().unwrap();
+    assert_eq!(told, [(StoreErrorKind::Locked, true)]);
+}
+
+#[test]
+fn a_disk_without_room_for_the_index_of_the_log_is_full() {
+    let error = |code| {
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        StoreError::sqlite("open", Path::new("wfx.db"), &error)
+    };
+    let full = error(rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+    assert_eq!(full.kind(), StoreErrorKind::Full);
+    assert!(full.hint().unwrap().contains("free space"), "{full:?}");
+    let other = error(rusqlite::ffi::SQLITE_IOERR_WRITE);
+    assert_eq!(other.kind(), StoreErrorKind::Io);
+    assert!(other.hint().unwrap().contains("ulimit"), "{other:?}");
 }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unicode_width::UnicodeWidthStr;
 
 use super::super::style::{BOLD, DIM};
 use super::message::{Message, Screen};
 use super::words::Words;
+use crate::units;
 use crate::workflow::problem::visible;
 
 /// Draws per second.
@@ -15,9 +17,14 @@ const RATE: u8 = 10;
 const TICK: Duration = Duration::from_millis(100);
 /// The most steps with a line of their own: the bar says how many run in all.
 const STEPS_SHOWN: usize = 12;
+/// A bar is no longer than this, and no shorter: then it is left out.
+const BAR_MOST: usize = 24;
+const BAR_LEAST: usize = 5;
 
 pub(super) struct Live {
     words: Words,
+    /// Columns of the terminal.
+    width: usize,
     screen: MultiProgress,
     overall: ProgressBar,
     /// The running steps; those past [`STEPS_SHOWN`] have no line.
@@ -25,10 +32,11 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(words: Words) -> Self {
+    pub(super) fn new(words: Words, width: u16) -> Self {
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(RATE));
-        let overall = screen.add(ProgressBar::new(0).with_style(overall_style(words)));
-        Self { words, screen, overall, running: HashMap::new() }
+        let style = overall_style(words, BAR_MOST);
+        let overall = screen.add(ProgressBar::new(0).with_style(style));
+        Self { words, width: usize::from(width), screen, overall, running: HashMap::new() }
     }
 
     fn say(&self, text: &str) {
@@ -85,8 +93,11 @@ impl Screen for Live {
     fn show(&mut self, message: &Message) {
         match message {
             Message::Started { execution_id, workflow_id, total_steps, .. } => {
+                let name = units::fit(workflow_id, self.width / 3, self.words.unicode);
+                let cells = bar_cells(self.width, &name, *total_steps);
+                self.overall.set_style(overall_style(self.words, cells));
                 self.overall.set_length(u64::from(*total_steps));
-                self.overall.set_prefix(workflow_id.clone());
+                self.overall.set_prefix(name);
                 self.overall.enable_steady_tick(TICK);
                 self.say(&format!(
                     "{DIM}execution{DIM:#} {execution_id} {DIM}of{DIM:#} {workflow_id}"
@@ -122,10 +133,22 @@ fn styled(style: ProgressStyle, template: &str, fallback: fn() -> ProgressStyle)
     style.template(template).unwrap_or_else(|_| fallback())
 }
 
-fn overall_style(words: Words) -> ProgressStyle {
+/// How long the bar may be beside all that is told around it; 0: there is no room for one.
+fn bar_cells(width: usize, name: &str, total_steps: u32) -> usize {
+    let counts = 2 * total_steps.to_string().len() + " [] / steps 59m ".len();
+    let most_running = match total_steps as usize {
+        0..=STEPS_SHOWN => "12 running",
+        _ => "256 running, 244 not shown",
+    };
+    let room = width.saturating_sub(name.width() + counts + most_running.len());
+    if room < BAR_LEAST { 0 } else { room.min(BAR_MOST) }
+}
+
+fn overall_style(words: Words, cells: usize) -> ProgressStyle {
+    let bar = if cells > 0 { format!("[{{bar:{cells}.green}}] ") } else { String::new() };
     let style = styled(
         ProgressStyle::default_bar(),
-        "{prefix:.bold} [{bar:24.green}] {pos}/{len} steps {elapsed} {msg:.dim}",
+        &format!("{{prefix:.bold}} {bar}{{pos}}/{{len}} steps {{elapsed}} {{msg:.dim}}"),
         ProgressStyle::default_bar,
     );
     style.progress_chars(if words.unicode { "━╸ " } else { "=> " })
@@ -138,4 +161,20 @@ fn step_style(words: Words) -> ProgressStyle {
         ProgressStyle::default_spinner,
     );
     style.tick_chars(if words.unicode { "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ " } else { "|/-\\ " })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_leaves_room_for_what_is_told_beside_it() {
+        assert_eq!(bar_cells(100, "nightly", 5), BAR_MOST);
+        assert_eq!(bar_cells(80, "nightly", 5), BAR_MOST);
+        assert_eq!(bar_cells(80, "nightly", 1000), 23);
+        assert_eq!(bar_cells(60, "nightly", 5), BAR_MOST);
+        assert_eq!(bar_cells(40, "nightly", 5), 5);
+        assert_eq!(bar_cells(40, "nightly-report", 5), 0);
+        assert_eq!(bar_cells(30, "nightly", 1000), 0);
+    }
 }

@@ -22,7 +22,10 @@ use crate::workflow::report::Observer;
 #[must_use]
 pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.unicode, colour: ui.live_colour };
-    let screen: Box<dyn Screen> =
-        if ui.live { Box::new(live::Live::new(words)) } else { Box::new(lines::Lines::new(words)) };
+    let screen: Box<dyn Screen> = if ui.live {
+        Box::new(live::Live::new(words, ui.width))
+    } else {
+        Box::new(lines::Lines::new(words))
+    };
     Arc::new(Courier::new(screen, words, verbose, Arc::clone(&ui.stalled)))
 }

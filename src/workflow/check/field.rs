@@ -190,7 +190,9 @@ impl<'n> Field<'n> {
         let period = text.parse().ok();
         if period.is_none() {
             let message = format!("{} is not a duration", quote(&text));
-            let help = "write `500ms`, `2s`, `1m30s`, `2h`, or a number of seconds".to_owned();
+            let help =
+                "write `500ms`, `2s`, `1m30s`, `2h`, or a number of seconds, at most 100 years"
+                    .to_owned();
             self.add(findings, message, help);
         }
         period

@@ -193,6 +193,14 @@ fn performance_can_be_checked() {
         // What is found is of this machine, but found it is.
         assert!(matches!(ran.code, Some(0 | 1 | 4)), "{command}: {ran:?}");
         assert!(ran.stdout.contains("GET /api/v1/ping"), "{ran:?}");
+        if ran.code == Some(4) && command.contains("--update-baseline") {
+            // A machine that is too busy records none, and what follows needs one.
+            fs::create_dir_all(place.path("perf")).unwrap();
+            place.write(
+                "perf/performance_baseline.json",
+                r#"{"version": 2, "endpoints": {"GET /api/v1/ping": {"median_ms": 40.0}}}"#,
+            );
+        }
     }
     assert!(place.read("perf/performance_junit.xml").contains("<testsuites"));
     before.stop();
