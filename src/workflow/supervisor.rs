@@ -261,7 +261,13 @@ impl Drop for Entered<'_> {
 fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
     match outcome {
         Ok(_) => {}
-        Err(RunError::Abandoned) => tracing::info!(execution_id, "left for the next start"),
+        Err(RunError::Abandoned { is_stored: true }) => {
+            tracing::info!(execution_id, "left for the next start");
+        }
+        Err(RunError::Abandoned { is_stored: false }) => {
+            let told = "it is not stored: lost, unless the database takes it at the very end";
+            tracing::error!(execution_id, "{told}");
+        }
         Err(error) => tracing::error!(execution_id, %error, "an execution could not be ended"),
     }
 }

@@ -36,6 +36,8 @@ use crate::workflow::supervisor::Supervisor;
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the database hangs.
+const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
 const ABANDON_TIME: Duration = Duration::from_secs(8);
 /// How long answers that are under way may take at the end.
@@ -194,7 +196,7 @@ impl Daemon {
                 cancelling.cancel_own(&execution_id);
             }
         });
-        tokio::spawn(tell_of_store(self.writer.health()));
+        tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
         tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
         if self.options.workflows.is_some() {
             let draining = self.resources.draining.clone();
@@ -260,11 +262,18 @@ async fn one(signals: &mut Option<Signal>) {
 }
 
 /// Logs when the database begins to fail and when it works again.
-async fn tell_of_store(mut health: tokio::sync::watch::Receiver<Health>) {
+async fn tell_of_store(writer: Arc<Writer>) {
+    let mut health = writer.health();
     let mut was_failing = false;
-    while health.changed().await.is_ok() {
+    loop {
+        match time::timeout(LOOK_AT_STORE, health.changed()).await {
+            Ok(Err(_)) => return,
+            // One that hangs changes nothing.
+            Ok(Ok(())) | Err(_) => {}
+        }
         let failing = match &*health.borrow_and_update() {
             Health::Failing { error } => Some(error.to_string()),
+            Health::Working if writer.is_stalled() => Some("it does not answer".to_owned()),
             Health::Working => None,
         };
         match &failing {
