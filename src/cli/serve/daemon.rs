@@ -123,6 +123,8 @@ impl Daemon {
         )?);
         liveness::await_dying(&database);
         let owner = session::claim(&database, OwnerKind::Serve)?;
+        // A daemon that is started again and again must not leave more each time.
+        session::sweep(&database);
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
