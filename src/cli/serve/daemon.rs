@@ -204,7 +204,7 @@ impl Daemon {
             let draining = self.resources.draining.clone();
             tokio::spawn(rescan_again_and_again(Arc::clone(&self.catalogue), draining));
         }
-        tokio::spawn(keep_watchdog_quiet());
+        tokio::spawn(keep_watchdog_quiet(self.writer.health()));
     }
 
     /// Lets what runs finish, for so long or until another signal comes, then ends it.
@@ -268,10 +268,10 @@ async fn tell_of_store(writer: Arc<Writer>) {
     let mut health = writer.health();
     let mut was_failing = false;
     loop {
-        match time::timeout(LOOK_AT_STORE, health.changed()).await {
-            Ok(Err(_)) => return,
-            // One that hangs changes nothing.
-            Ok(Ok(())) | Err(_) => {}
+        // One that hangs changes nothing.
+        if let Ok(Err(_)) = time::timeout(LOOK_AT_STORE, health.changed()).await {
+            tracing::error!("nothing is stored any more: the thread that does it is gone");
+            return;
         }
         let failing = match &*health.borrow_and_update() {
             Health::Failing { error } => Some(error.to_string()),
@@ -348,9 +348,10 @@ fn log_events(events: &[Event]) {
     }
 }
 
-async fn keep_watchdog_quiet() {
+/// Tells systemd that requests are answered, for as long as there is somebody to store them.
+async fn keep_watchdog_quiet(health: tokio::sync::watch::Receiver<Health>) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
-    loop {
+    while health.has_changed().is_ok() {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         time::sleep(period / 2).await;
     }
