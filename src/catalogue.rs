@@ -34,6 +34,7 @@ pub struct Catalogue {
 /// What is known of one file.
 #[derive(Debug, Clone)]
 struct Known {
+    /// What it was read as; `None` where it has to be read again though nothing of it changed.
     stamp: Option<Stamp>,
     workflow_id: String,
     /// The last good version.
@@ -269,14 +270,15 @@ fn look(
     if let Some(earlier) = earlier
         && stamp.is_some()
         && earlier.stamp == stamp
-        && earlier.problem.is_none()
-        && taken(&earlier.workflow_id).is_none()
+        && (earlier.definition.is_none() || taken(&earlier.workflow_id).is_none())
     {
         return earlier.clone();
     }
     let outcome = read(file, &stem).and_then(|definition| match taken(&definition.id) {
         Some((other, _)) => {
-            Err(format!("the workflow `{}` is that of {} already", definition.id, other.display()))
+            let other = other.display();
+            let why = format!("the workflow `{}` is that of {other} already", definition.id);
+            Err(Unusable::Now(why))
         }
         None => Ok(definition),
     });
@@ -292,7 +294,11 @@ fn look(
             let definition = Some(same.unwrap_or_else(|| Arc::new(definition)));
             Known { stamp, workflow_id, definition, problem: None, loaded_at }
         }
-        Err(problem) => {
+        Err(unusable) => {
+            let (stamp, problem) = match unusable {
+                Unusable::Unchanged(problem) => (stamp, problem),
+                Unusable::Now(problem) => (None, problem),
+            };
             let kept = earlier.filter(|earlier| taken(&earlier.workflow_id).is_none());
             Known {
                 stamp,
@@ -305,27 +311,41 @@ fn look(
     }
 }
 
-fn read(file: &Path, stem: &str) -> Result<Definition, String> {
+/// Why a file cannot be used.
+enum Unusable {
+    /// It holds no workflow, and will not before it changes.
+    Unchanged(String),
+    /// Something beside it is in the way, which may end.
+    Now(String),
+}
+
+impl From<io::Error> for Unusable {
+    fn from(error: io::Error) -> Self {
+        Self::Now(error.to_string())
+    }
+}
+
+fn read(file: &Path, stem: &str) -> Result<Definition, Unusable> {
     // A pipe would keep us waiting for somebody who writes into it.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let opened = File::options().read(true).custom_flags(flags).open(file);
-    let opened = opened.map_err(|error| error.to_string())?;
-    let metadata = opened.metadata().map_err(|error| error.to_string())?;
+    let opened = File::options().read(true).custom_flags(flags).open(file)?;
+    let metadata = opened.metadata()?;
     if !metadata.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err(Unusable::Now("it is no regular file".to_owned()));
     }
     if metadata.len() > FILE_BYTES_MAX {
-        return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
+        return Err(Unusable::Now(format!("it is larger than {FILE_BYTES_MAX} bytes")));
     }
     let mut text = String::new();
-    opened.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    opened.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     let source = Source {
         name: &file.display().to_string(),
         text: &text,
         format: format_of(file).unwrap_or_else(|| check::sniff(&text)),
         default_id: Some(stem),
     };
-    check::read(&source).map_err(|problems| problems.to_string().trim_end().to_owned())
+    check::read(&source)
+        .map_err(|problems| Unusable::Unchanged(problems.to_string().trim_end().to_owned()))
 }
 
 #[cfg(test)]
@@ -336,6 +356,10 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_micros(second * 1_000_000)
+    }
+
+    fn at_epoch(second: u64) -> std::time::SystemTime {
+        std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(second)
     }
 
     fn told(events: &[Event]) -> Vec<String> {
@@ -391,6 +415,46 @@ mod tests {
         fs::remove_file(folder.path().join("a.yaml")).unwrap();
         assert_eq!(told(&catalogue.rescan(at(3))), ["b.yaml loaded one", "a.yaml removed one"]);
         assert_eq!(catalogue.get("one").unwrap().steps.len(), 1);
+    }
+
+    #[test]
+    fn a_file_is_read_once_however_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        let modified = fs::FileTimes::new().set_modified(at_epoch(1));
+        // Not even its size changes.
+        let write = |text: &str| {
+            fs::write(&file, text).unwrap();
+            File::options().write(true).open(&file).unwrap().set_times(modified).unwrap();
+        };
+        for (first, then) in [(GOOD, "stepz: [{name: a}]"), ("stepz: [{name: a}]", GOOD)] {
+            write(first);
+            let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+            assert_eq!(events.len(), 1);
+            write(then);
+            assert_eq!(told(&catalogue.rescan(at(2))), [] as [&str; 0], "{first}");
+            File::options().write(true).open(&file).unwrap().set_modified(at_epoch(2)).unwrap();
+            assert_eq!(catalogue.rescan(at(3)).len(), 1, "{first}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_file_may_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        // Only what the link leads to comes.
+        std::os::unix::fs::symlink(path("later/a"), path("a.yaml")).unwrap();
+        let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+        assert_eq!(told(&events), ["a.yaml broken"]);
+        fs::create_dir(path("later")).unwrap();
+        fs::write(path("later/a"), GOOD).unwrap();
+        assert_eq!(told(&catalogue.rescan(at(2))), ["a.yaml loaded a"]);
+        // The id is another's; then it is free, and nothing of this file changes.
+        fs::write(path("b.yaml"), "id: a\nsteps: [{name: b}]").unwrap();
+        assert_eq!(told(&catalogue.rescan(at(3))), ["b.yaml broken"]);
+        assert_eq!(told(&catalogue.rescan(at(4))), [] as [&str; 0]);
+        fs::remove_file(path("a.yaml")).unwrap();
+        assert_eq!(told(&catalogue.rescan(at(5))), ["b.yaml loaded a", "a.yaml removed a"]);
     }
 
     #[test]

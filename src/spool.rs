@@ -26,6 +26,11 @@ pub trait Sink<T>: Send + 'static {
 
     /// So many found no room since the last time.
     fn lost(&mut self, count: u64);
+
+    /// Nothing more will come.
+    fn end(&mut self) {
+        self.pause();
+    }
 }
 
 /// Takes things to their writer. Dropped, it waits until all is written, unless the writer
@@ -81,12 +86,22 @@ fn write_all<T>(items: &Receiver<Option<T>>, lost: &AtomicU64, sink: &mut impl S
         });
         let Ok(Some(item)) = item else { break };
         sink.write(item);
-        match lost.swap(0, Ordering::Relaxed) {
-            0 => {}
-            count => sink.lost(count),
-        }
+        tell_lost(lost, sink);
     }
-    sink.pause();
+    // What came since found the end in its place.
+    tell_lost(lost, sink);
+    // A log tells of its own losses in itself.
+    while let Ok(Some(item)) = items.try_recv() {
+        sink.write(item);
+    }
+    sink.end();
+}
+
+fn tell_lost<T>(lost: &AtomicU64, sink: &mut impl Sink<T>) {
+    match lost.swap(0, Ordering::Relaxed) {
+        0 => {}
+        count => sink.lost(count),
+    }
 }
 
 impl<T> Entrance<T> {
@@ -154,6 +169,42 @@ mod tests {
         let rest: Vec<u32> = heard.map(Result::unwrap).collect();
         assert!(rest.len() >= CAPACITY - 1 && rest.len() < count - 1);
         assert!(rest.is_sorted());
+    }
+
+    /// Loses things and ends while it pauses, and tells of losses as a log does.
+    struct Late {
+        queue: SyncSender<Option<u32>>,
+        lost: Arc<AtomicU64>,
+        written: Vec<u32>,
+    }
+
+    impl Sink<u32> for Late {
+        fn write(&mut self, item: u32) {
+            self.written.push(item);
+        }
+
+        fn pause(&mut self) {
+            self.lost.fetch_add(3, Ordering::Relaxed);
+            self.queue.send(None).unwrap();
+        }
+
+        fn lost(&mut self, count: u64) {
+            self.queue.send(Some(u32::try_from(count).unwrap())).unwrap();
+        }
+
+        fn end(&mut self) {
+            self.written.push(0);
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_at_the_end_is_told_as_well() {
+        let (queue, items) = mpsc::sync_channel(CAPACITY);
+        queue.send(Some(1)).unwrap();
+        let lost = Arc::<AtomicU64>::default();
+        let mut sink = Late { queue, lost: Arc::clone(&lost), written: Vec::new() };
+        write_all(&items, &lost, &mut sink);
+        assert_eq!(sink.written, [1, 3, 0]);
     }
 
     #[test]

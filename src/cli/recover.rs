@@ -1,6 +1,5 @@
 //! `wfx recover`: goes on with executions whose process died.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::session::{self, Session};
@@ -11,7 +10,6 @@ use crate::repository::{OwnerCount, Which};
 use crate::terminal;
 use crate::workflow::record::{ExecutionRecord, OwnerState};
 use crate::workflow::recovery::{self, Watcher};
-use crate::workflow::runner::scratch::Scratch;
 
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]
@@ -107,7 +105,7 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
         })?);
     if total == 0 {
-        sweep(&database);
+        session::sweep(&database);
         progress.finish()?;
         return Ok(Exit::Success);
     }
@@ -118,7 +116,7 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
     })?;
     drop(watcher);
     let closed = session.close();
-    sweep(&database);
+    session::sweep(&database);
     let tally = progress.finish()?;
     if let Some(error) = &tally.first_error {
         return Err(CliError::new(Exit::Environment, error.clone()));
@@ -133,10 +131,4 @@ fn run_all(context: &Context) -> Result<Exit, CliError> {
         None if tally.is_success() => Exit::Success,
         None => Exit::Failed,
     })
-}
-
-/// Removes what dead processes left that means nothing any more.
-fn sweep(database: &Path) {
-    liveness::sweep(database);
-    Scratch::sweep(&std::env::temp_dir());
 }

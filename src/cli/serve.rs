@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given};
 use crate::exit::Exit;
+use crate::http::access::Access;
 use crate::http::resources::Definitions;
 use crate::http::server::FrontOptions;
 use crate::settings::Settings;
@@ -42,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     pub metrics_open: bool,
     /// Host names under which this server is reached, beside its own; repeat for more
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
     /// The most connections
     #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = at_least_one)]
@@ -92,6 +93,13 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("give a whole number of 1 or more".to_owned()),
         Ok(count) => Ok(count),
     }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    if Access::is_host(text) {
+        return Ok(text.to_owned());
+    }
+    Err("give a name such as wfx.example.com, without scheme, path or `*`".to_owned())
 }
 
 /// What the daemon was told, checked.

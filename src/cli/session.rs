@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::liveness::{Owner, OwnerKind};
+use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Retention, StoreError, StoreErrorKind};
@@ -195,6 +195,12 @@ pub(super) fn claim(database: &Path, kind: OwnerKind) -> Result<Owner, CliError>
         )
         .with_hint("make its folder writable, or choose another database with --db")
     })
+}
+
+/// Removes what dead processes left that means nothing any more.
+pub(super) fn sweep(database: &Path) {
+    liveness::sweep(database);
+    Scratch::sweep(&std::env::temp_dir());
 }
 
 /// Makes the folder in which steps leave their outputs.

@@ -63,18 +63,22 @@ pub struct Asked<'a> {
 
 impl Access {
     /// Rules with these names beside those of this machine, this token if any, and
-    /// `/metrics` open to all or not.
+    /// `/metrics` open to all or not. A name that is no [`Self::is_host`] lets nobody in.
     #[must_use]
     pub fn new(allowed_hosts: &[String], token: Option<&str>, metrics_open: bool) -> Self {
-        let name = |host: &String| match Authority::parse(host) {
-            Some(authority) => authority.host.to_string(),
-            None => host.to_ascii_lowercase(),
-        };
+        let name = |host: &String| Some(Authority::parse(host)?.host.to_string());
         Self {
-            allowed_hosts: allowed_hosts.iter().map(name).collect(),
+            allowed_hosts: allowed_hosts.iter().filter_map(name).collect(),
             token: token.map(|token| Token(token.as_bytes().to_vec())),
             metrics_open,
         }
+    }
+
+    /// Whether it is a name that a `Host` can have.
+    #[must_use]
+    pub fn is_host(name: &str) -> bool {
+        // Allowed in a name, and never part of one: whoever writes it wants more than that.
+        Authority::parse(name).is_some() && !name.contains('*')
     }
 
     /// Lets a request pass, or says why not.

@@ -128,6 +128,8 @@ struct LogFile {
     file: BufWriter<File>,
     looked_at: Instant,
     is_failing: bool,
+    /// Lines that the file did not take, and nobody was told of.
+    missing: u64,
 }
 
 impl Lines {
@@ -135,12 +137,7 @@ impl Lines {
         if target == Path::new("-") {
             return Ok(Self::Stdout(BufWriter::new(io::stdout())));
         }
-        Ok(Self::File(LogFile {
-            file: BufWriter::new(open(target)?),
-            path: target.to_owned(),
-            looked_at: clock::monotonic(),
-            is_failing: false,
-        }))
+        LogFile::open(target).map(Self::File)
     }
 }
 
@@ -150,6 +147,16 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 impl LogFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: BufWriter::new(open(path)?),
+            path: path.to_owned(),
+            looked_at: clock::monotonic(),
+            is_failing: false,
+            missing: 0,
+        })
+    }
+
     /// Goes on with a new file where the old one was moved away.
     fn look(&mut self) {
         self.looked_at = clock::monotonic();
@@ -157,15 +164,49 @@ impl LogFile {
         let there = std::fs::metadata(&self.path).map(identity).ok();
         let ours = self.file.get_ref().metadata().map(identity).ok();
         if there != ours {
-            let outcome = self.file.flush().and_then(|()| open(&self.path));
-            match outcome {
-                Ok(file) => self.file = BufWriter::new(file),
+            match open(&self.path) {
+                // What the old one does not take is given up: kept open, it would keep its
+                // space, which may be the very reason.
+                Ok(file) => {
+                    let _ = self.file.flush();
+                    self.missing += self.waiting();
+                    let (_old, _rest) =
+                        std::mem::replace(&mut self.file, BufWriter::new(file)).into_parts();
+                }
                 Err(error) => self.tell(Err(error)),
             }
         }
     }
 
-    /// Tells a failure once, until it is over.
+    /// How many lines wait to be written, of one of them perhaps only the rest.
+    fn waiting(&self) -> u64 {
+        self.file.buffer().iter().filter(|&&byte| byte == b'\n').count() as u64
+    }
+
+    fn write(&mut self, line: &[u8]) {
+        if self.looked_at.elapsed() >= LOOK {
+            self.look();
+        }
+        if let Err(error) = self.file.write_all(line) {
+            self.missing += 1;
+            self.tell(Err(error));
+        }
+    }
+
+    fn flush(&mut self) {
+        let flushed = self.file.flush();
+        self.tell(flushed);
+    }
+
+    /// Tells how many lines are not in the file.
+    fn tell_missing(&mut self) {
+        match std::mem::take(&mut self.missing) {
+            0 => {}
+            lost => tracing::warn!(lost, "lines of the access log are missing: not written"),
+        }
+    }
+
+    /// Tells a failure once, until it is over, and then what it cost.
     fn tell(&mut self, outcome: io::Result<()>) {
         match outcome {
             Err(error) if !self.is_failing => {
@@ -173,7 +214,10 @@ impl LogFile {
                 self.is_failing = true;
             }
             Err(_) => {}
-            Ok(()) => self.is_failing = false,
+            Ok(()) => {
+                self.is_failing = false;
+                self.tell_missing();
+            }
         }
     }
 }
@@ -185,28 +229,64 @@ impl Sink<Entry> for Lines {
         match self {
             // Who closed standard output does not want to know.
             Self::Stdout(stdout) => _ = stdout.write_all(&line),
-            Self::File(file) => {
-                if file.looked_at.elapsed() >= LOOK {
-                    file.look();
-                }
-                if let Err(error) = file.file.write_all(&line) {
-                    file.tell(Err(error));
-                }
-            }
+            Self::File(file) => file.write(&line),
         }
     }
 
     fn pause(&mut self) {
         match self {
             Self::Stdout(stdout) => _ = stdout.flush(),
-            Self::File(file) => {
-                let flushed = file.file.flush();
-                file.tell(flushed);
-            }
+            Self::File(file) => file.flush(),
         }
     }
 
     fn lost(&mut self, count: u64) {
         tracing::warn!(lost = count, "lines of the access log are missing: it could not keep up");
+    }
+    fn end(&mut self) {
+        self.pause();
+        if let Self::File(file) = self {
+            file.missing += file.waiting();
+            file.tell_missing();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_not_held_by_a_log_that_was_moved_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        // Takes nothing, as a full disk does.
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut log = LogFile::open(&path).unwrap();
+        log.write(b"one\n");
+        log.flush();
+        assert!(log.is_failing);
+        std::fs::remove_file(&path).unwrap();
+        log.look();
+        log.write(b"two\n");
+        assert_eq!(log.missing, 1, "the first");
+        log.flush();
+        assert!(!log.is_failing && log.missing == 0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+    }
+
+    #[test]
+    fn lines_that_a_full_disk_takes_later_are_whole_and_the_others_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut log = LogFile::open(&path).unwrap();
+        let line = [&[b'x'; 99][..], b"\n"].concat();
+        for _ in 0..1_000 {
+            log.write(&line);
+            log.flush();
+        }
+        assert_eq!(log.missing + log.waiting(), 1_000);
+        assert!(log.waiting() > 0 && log.file.buffer().len().is_multiple_of(line.len()));
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Limits {
     pub(super) linger: Duration,
     /// A connection that is idle for less is not closed to make room.
     pub(super) idle_min: Duration,
+    /// A body that is under way for less is not given up to make room.
+    pub(super) body_min: Duration,
     /// Before another try to accept, where that failed or there is no room.
     pub(super) pause: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for Limits {
             write: Duration::from_secs(15),
             linger: Duration::from_secs(2),
             idle_min: Duration::from_secs(1),
+            body_min: Duration::from_secs(15),
             pause: Duration::from_millis(100),
         }
     }
@@ -51,8 +54,8 @@ enum Phase {
     /// The rest of its head. The time is filled in by the one that watches it, since a head
     /// mostly comes whole and needs none.
     Head { since: Option<Instant> },
-    /// The next byte of its body.
-    Body { since: Instant },
+    /// The next byte of its body, which was first waited for at `began`.
+    Body { since: Instant, began: Instant },
     /// Our answer.
     Busy,
     /// The peer's close; what it still sends is thrown away.
@@ -134,7 +137,7 @@ impl Link {
         waker.inspect(Waker::wake_by_ref);
     }
 
-    /// Closes the connection if it is still idle.
+    /// Closes the connection if it is still idle or waits for a body.
     pub(super) fn make_room(&self) {
         let waker = {
             let mut state = self.lock();
@@ -149,6 +152,14 @@ impl Link {
         let state = self.lock();
         match state.phase {
             Phase::Idle { since } if !state.is_unsent => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Since when a body is under way, as one is for days that comes byte by byte.
+    pub(super) fn body_since(&self) -> Option<Instant> {
+        match self.lock().phase {
+            Phase::Body { began, .. } => Some(began),
             _ => None,
         }
     }
@@ -175,7 +186,10 @@ impl Link {
                 let limit = if is_ending { limits.head.min(limits.linger) } else { limits.head };
                 Some(*since.get_or_insert_with(now) + limit)
             }
-            Phase::Body { since } => Some(*since + limits.body),
+            Phase::Body { .. } if std::mem::take(&mut state.is_spare) => {
+                return Verdict::BodyTimedOut;
+            }
+            Phase::Body { since, .. } => Some(*since + limits.body),
             Phase::Busy => None,
             Phase::Lingering { since } => Some(*since + limits.linger),
         };
@@ -214,7 +228,7 @@ impl State {
 
     /// Its body is waited for.
     pub(super) fn await_body(&mut self, now: Instant) {
-        self.phase = Phase::Body { since: now };
+        self.phase = Phase::Body { since: now, began: now };
     }
 
     /// Its body is there, or will not be waited for any longer.
@@ -250,7 +264,7 @@ impl State {
         self.tape.record(bytes);
         match self.phase {
             Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
-            Phase::Body { .. } => self.phase = Phase::Body { since: now() },
+            Phase::Body { began, .. } => self.phase = Phase::Body { since: now(), began },
             Phase::Idle { .. } | Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
         }
     }

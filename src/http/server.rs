@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -93,7 +94,8 @@ pub(super) async fn serve_within<A: Api>(
     tasks.wait().await;
 }
 
-/// Waits for a place; where there is none, the connection that was idle longest makes one.
+/// Waits for a place; where there is none, the connection that was idle longest makes one, or
+/// the one whose body takes longest.
 async fn place(
     places: &Arc<Semaphore>,
     open: &Open,
@@ -103,8 +105,8 @@ async fn place(
         if let Ok(place) = Arc::clone(places).try_acquire_owned() {
             return Some(place);
         }
-        open.make_room(limits);
-        let freed = time::timeout(limits.pause, Arc::clone(places).acquire_owned()).await;
+        let patience = open.make_room(limits);
+        let freed = time::timeout(patience, Arc::clone(places).acquire_owned()).await;
         if let Ok(place) = freed {
             return place.ok();
         }
@@ -143,14 +145,23 @@ impl Open {
         self.links().0.1.remove(&number);
     }
 
-    fn make_room(&self, limits: &Limits) {
+    /// Tells one that it is to make room, if there is one; gives how long to wait before
+    /// another is told.
+    fn make_room(&self, limits: &Limits) -> Duration {
         let links = self.links();
-        let idle = links.values().filter_map(|link| Some((link.idle_since()?, link)));
-        let longest = idle.min_by_key(|(since, _)| *since);
-        if let Some((since, link)) = longest
-            && clock::monotonic().saturating_duration_since(since) >= limits.idle_min
-        {
-            link.make_room();
+        let now = clock::monotonic();
+        let longest = |since: fn(&Link) -> Option<Instant>, min: Duration| {
+            let known = links.values().filter_map(|link| Some((since(link)?, link)));
+            let longest = known.min_by_key(|(since, _)| *since);
+            longest.filter(|(since, _)| now.saturating_duration_since(*since) >= min)
+        };
+        if let Some((_, idle)) = longest(Link::idle_since, limits.idle_min) {
+            idle.make_room();
+        } else if let Some((_, slow)) = longest(Link::body_since, limits.body_min) {
+            slow.make_room();
+            // It is told why, and may take as long to hear that.
+            return limits.linger + limits.pause;
         }
+        limits.pause
     }
 }

@@ -1,7 +1,8 @@
 //! The database: the one module that speaks SQL.
 //!
 //! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
-//!   group commit, a look whether the files are still in their [`place`];
+//!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
+//!   is asked for; [`stall`]: whether it hangs;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
 //!   not keep
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
@@ -34,8 +35,10 @@ mod predecessor;
 mod prune;
 mod queue;
 mod rows;
+mod stall;
 mod sync;
 mod takeover;
+mod task;
 mod worker;
 
 pub use connection::Durability;

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc as asynchronous, oneshot, watch};
+use tokio::sync::watch;
 
 use super::change::{self, NotWritten, Unfinished, Written};
 use super::error::{StoreError, StoreErrorKind};
@@ -14,11 +14,13 @@ use super::place::Place;
 use super::prune::{self, Purged};
 use super::queue::{Next, Queue};
 use super::slot::Slot;
-use super::takeover::{self, CancelRequest, TakenOver, Which};
+use super::stall::AtWork;
+use super::takeover::{self, CancelRequest};
+use super::task::Task;
 use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
-use crate::workflow::record::{Change, ExecutionDetail};
+use crate::workflow::record::Change;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -33,45 +35,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const FEW: usize = 4;
 /// When nothing came for so long, what retention has put off is done.
 const IDLE: Duration = Duration::from_millis(10);
-
-/// What the thread is asked for beside storing.
-#[derive(Debug)]
-pub(super) enum Task {
-    /// Delete executions.
-    Purge(Purge),
-    /// Read what is stored of an execution.
-    Detail {
-        /// Which.
-        execution_id: String,
-        /// Where the answer goes.
-        answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
-    },
-    /// Make `owner` the owner of executions whose process died.
-    TakeOver {
-        /// Which.
-        which: Which,
-        /// The new owner.
-        owner: String,
-        /// The most of them.
-        limit: usize,
-        /// Where they go.
-        answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
-    },
-    /// Leave a request to cancel an execution.
-    RequestCancel {
-        /// Which.
-        execution_id: String,
-        /// Where the answer goes.
-        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
-    },
-    /// Watch for requests to cancel executions of `owner`.
-    WatchCancels {
-        /// The process that runs them.
-        owner: String,
-        /// Where their ids go.
-        sender: asynchronous::UnboundedSender<String>,
-    },
-}
 
 /// A purge under way.
 #[derive(Debug)]
@@ -123,6 +86,7 @@ pub(super) struct Worker {
     options: WriterOptions,
     queue: Arc<Queue<Task>>,
     health: watch::Sender<Health>,
+    at_work: Arc<AtWork>,
     unfinished: Unfinished,
     /// What completed since retention last deleted, in that order.
     unpruned: Vec<i64>,
@@ -134,6 +98,8 @@ pub(super) struct Worker {
     give_back: bool,
     cancels: Option<cancel::Watch>,
     looked_at: Instant,
+    /// A transaction could begin since the last look.
+    has_begun: bool,
 }
 
 impl Worker {
@@ -155,6 +121,7 @@ impl Worker {
             options,
             queue,
             health,
+            at_work: Arc::default(),
             unfinished: Unfinished::default(),
             unpruned: Vec::new(),
             prune_more: false,
@@ -162,7 +129,12 @@ impl Worker {
             give_back: false,
             cancels: None,
             looked_at: clock::monotonic(),
+            has_begun: false,
         })
+    }
+
+    pub(super) fn at_work(&self) -> Arc<AtWork> {
+        Arc::clone(&self.at_work)
     }
 
     pub(super) fn run(&mut self) -> Result<(), StoreError> {
@@ -178,7 +150,9 @@ impl Worker {
                 (false, true) => IDLE,
                 (false, false) => LOOK,
             };
+            self.at_work.rest();
             let Next { slots, task, closed } = self.queue.next(patience);
+            self.at_work.begin();
             if deferred && slots.is_empty() {
                 self.prune_more = true;
             }
@@ -277,19 +251,28 @@ impl Worker {
         })
     }
 
-    /// Looks whether the files are still there, and whether somebody wants something
-    /// cancelled.
+    /// Looks whether the files are still there, whether others let a transaction begin, and
+    /// whether somebody wants something cancelled.
     fn look(&mut self) {
         self.looked_at = clock::monotonic();
         if let Err(error) = self.place.check() {
             self.fails(error);
             return;
         }
-        // What waits is tried again by itself, and tells then.
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
-        if is_failing && self.queue.len() == 0 && self.begin(Duration::ZERO).is_ok() {
-            self.rollback();
-            self.works();
+        let has_begun = std::mem::take(&mut self.has_begun);
+        // What waits is tried again by itself, and tells then.
+        if self.queue.len() == 0 && (is_failing || !has_begun) {
+            let patience = if is_failing { Duration::ZERO } else { LOCK_PATIENCE };
+            match self.begin(patience) {
+                Ok(()) => {
+                    self.rollback();
+                    self.works();
+                }
+                // When wfx ends, nobody has waited for others.
+                Err(error) if !is_failing && !self.queue.is_closed() => self.fails(error),
+                Err(_) => {}
+            }
         }
         if let Some(watch) = &mut self.cancels {
             // A database that cannot be read fails to be written as well, which tells.
@@ -576,7 +559,10 @@ impl Worker {
         self.place.check()?;
         let start = clock::monotonic();
         loop {
-            let Err(error) = self.execute("BEGIN IMMEDIATE") else { return Ok(()) };
+            let Err(error) = self.execute("BEGIN IMMEDIATE") else {
+                self.has_begun = true;
+                return Ok(());
+            };
             let error = StoreError::sqlite("write to", &self.path, &error);
             let over = start.elapsed() >= patience.min(self.options.busy_timeout);
             if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {

@@ -16,8 +16,10 @@ use super::keep::{self, Retention};
 use super::prune::Purged;
 use super::queue::Queue;
 use super::slot::Slot;
+use super::stall::AtWork;
 use super::takeover::{CancelRequest, TakenOver, Which};
-use super::worker::{Purge, Task, Told, Worker};
+use super::task::Task;
+use super::worker::{Purge, Told, Worker};
 use crate::clock;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
@@ -61,6 +63,7 @@ pub enum Health {
 pub struct Writer {
     queue: Arc<Queue<Task>>,
     health: watch::Receiver<Health>,
+    at_work: Arc<AtWork>,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     busy_timeout: Duration,
 }
@@ -108,11 +111,12 @@ impl Writer {
         let (health_sender, health) = watch::channel(Health::Working);
         let mut worker =
             Worker::new(path, connection, retention, options, Arc::clone(&queue), health_sender)?;
+        let at_work = worker.at_work();
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self { queue, health, thread: Mutex::new(Some(thread)), busy_timeout })
+        Ok(Self { queue, health, at_work, thread: Mutex::new(Some(thread)), busy_timeout })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -139,6 +143,13 @@ impl Writer {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
+    }
+
+    /// Whether the database takes longer over something than it ever does while it works, as
+    /// on a disk that hangs. [`Health`] tells of what has failed only.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.at_work.is_stalled()
     }
 
     /// Makes `owner` the owner of at most `limit` executions whose process died, oldest

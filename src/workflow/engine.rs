@@ -24,6 +24,7 @@ use super::launch::Launch;
 use super::memory::Memory;
 use super::record::{Attempt, Change, ExecutionStatus};
 use super::report::{Observer, Report};
+pub use super::run_error::RunError;
 use super::runner::Stop;
 use super::runner::scratch::Scratch;
 use crate::clock;
@@ -70,37 +71,6 @@ enum Done {
     Attempt(usize, Option<AttemptEnd>),
     /// A wait for the next attempt is over.
     Wait(usize),
-}
-
-/// Why an execution could not be brought to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Nothing was started, since it could not be stored.
-    #[error("nothing was started, since it could not be stored: {0}")]
-    NotStored(Arc<StoreError>),
-    /// The store failed in the middle for longer than is borne with.
-    #[error("the store failed while the execution ran: {0}")]
-    StoreLost(Arc<StoreError>),
-    /// The repository takes nothing of this execution.
-    #[error("the repository refused the execution: {0}")]
-    Refused(Arc<StoreError>),
-    /// The process ends before it; it stays as a crash would leave it.
-    #[error("the process that ran it was told to end; it stays to be recovered")]
-    Abandoned,
-    /// A fault of wfx.
-    #[error("a fault of wfx: {0}")]
-    Illegal(#[from] IllegalTransition),
-}
-
-impl RunError {
-    /// What the store said, if it is to blame.
-    #[must_use]
-    pub fn store_error(&self) -> Option<&StoreError> {
-        match self {
-            Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
-            Self::Abandoned | Self::Illegal(_) => None,
-        }
-    }
 }
 
 /// Runs `execution` to its end, stored. `begin` is [`Event::Begin`] for one that nobody has
@@ -224,7 +194,8 @@ impl Driver {
         let mut health = self.means.writer.health();
         let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
         self.step(begin)?;
-        if matches!(*health.borrow_and_update(), Health::Failing { .. }) {
+        let is_failing = matches!(*health.borrow_and_update(), Health::Failing { .. });
+        if is_failing || self.means.writer.is_stalled() {
             self.go_on_unstored();
         }
         let time_left = self.time_left();
@@ -246,7 +217,8 @@ impl Driver {
                 biased;
                 () = abandon.cancelled() => {
                     self.end_attempts().await;
-                    return Err(RunError::Abandoned);
+                    let is_stored = !self.is_new || self.stored.borrow().version > 0;
+                    return Err(RunError::Abandoned { is_stored });
                 }
                 () = cancel.gently.cancelled(), if !cancelled => {
                     cancelled = true;
@@ -494,7 +466,7 @@ impl Driver {
                 }
                 Ok(true)
             }
-            RunError::Refused(_) | RunError::Abandoned | RunError::Illegal(_) => Ok(true),
+            RunError::Refused(_) | RunError::Abandoned { .. } | RunError::Illegal(_) => Ok(true),
         }
     }
 

@@ -29,3 +29,4 @@ pub mod schema;
 pub mod supervisor;
 
 mod attempt;
+mod run_error;

@@ -40,8 +40,20 @@ pub struct Supervisor {
 struct Running {
     /// How those that run are ended.
     cancels: HashMap<String, Cancel>,
-    /// Taken over and not running yet, and to be ended.
+    /// Take-overs under way.
+    taking: usize,
+    /// Taken over and not running yet.
+    taken: HashSet<String>,
+    /// Some of these, or of a take-over under way, that are to be ended.
     requested: HashSet<String>,
+}
+
+impl Running {
+    /// It runs now, or has ended without; `true` when it is to be ended.
+    fn leave_taken(&mut self, execution_id: &str) -> bool {
+        self.taken.remove(execution_id);
+        self.requested.remove(execution_id)
+    }
 }
 
 /// An execution that runs on its own.
@@ -151,7 +163,18 @@ impl Supervisor {
         which: Which,
         limit: usize,
     ) -> Result<Vec<TakenOver>, StoreError> {
-        self.means.writer.take_over(which, &self.owner, limit).await
+        self.running().taking += 1;
+        let outcome = self.means.writer.take_over(which, &self.owner, limit).await;
+        let mut running = self.running();
+        let Running { taking, taken, requested, .. } = &mut *running;
+        let now_taken = outcome.iter().flatten();
+        taken.extend(now_taken.map(|taken| taken.execution.execution_id.clone()));
+        *taking -= 1;
+        if *taking == 0 {
+            // The others have ended: nobody will ask for them.
+            requested.retain(|id| taken.contains(id));
+        }
+        outcome
     }
 
     /// Brings an execution that was taken over to its end, stored. One whose snapshot
@@ -182,6 +205,7 @@ impl Supervisor {
                 let now = clock::now();
                 let change = taken.recorded.abandon(&error, now);
                 let id = &taken.execution.execution_id;
+                self.running().leave_taken(id);
                 let status = engine::settle(id, change, &self.means).await?;
                 let started = taken.execution.started_at.unwrap_or(now);
                 observer.report(&Report::ExecutionEnded {
@@ -210,7 +234,11 @@ impl Supervisor {
         let mut running = self.running();
         match running.cancels.get(execution_id) {
             Some(cancel) => cancel.request_once(CANCELLED),
-            None => _ = running.requested.insert(execution_id.to_owned()),
+            None if running.taking > 0 || running.taken.contains(execution_id) => {
+                running.requested.insert(execution_id.to_owned());
+            }
+            // It has ended meanwhile.
+            None => {}
         }
     }
 
@@ -220,7 +248,7 @@ impl Supervisor {
         let execution_id = execution.plan().execution_id.clone();
         let mut running = self.running();
         // Between its taking over and now.
-        if running.requested.remove(&execution_id) {
+        if running.leave_taken(&execution_id) {
             own.request_once(CANCELLED);
         }
         running.cancels.insert(execution_id, own.clone());
@@ -261,7 +289,13 @@ impl Drop for Entered<'_> {
 fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
     match outcome {
         Ok(_) => {}
-        Err(RunError::Abandoned) => tracing::info!(execution_id, "left for the next start"),
+        Err(RunError::Abandoned { is_stored: true }) => {
+            tracing::info!(execution_id, "left for the next start");
+        }
+        Err(RunError::Abandoned { is_stored: false }) => {
+            let told = "it is not stored: lost, unless the database takes it at the very end";
+            tracing::error!(execution_id, "{told}");
+        }
         Err(error) => tracing::error!(execution_id, %error, "an execution could not be ended"),
     }
 }
@@ -288,4 +322,56 @@ fn new_execution_id(now: crate::timestamp::Timestamp) -> String {
     let micros = u64::try_from(now.as_micros()).unwrap_or(0);
     let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, micros / 1_000_000, nanos)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::repository::liveness::OwnerKind;
+    use crate::repository::writer::{Writer, WriterOptions};
+    use crate::repository::{Durability, Retention};
+    use crate::workflow::engine::Unstored;
+    use crate::workflow::environment;
+    use crate::workflow::runner::scratch::Scratch;
+
+    fn supervisor(folder: &Path) -> Supervisor {
+        let options = WriterOptions {
+            durability: Durability::Normal,
+            retention: Retention::Told(None),
+            queue_capacity: 8,
+            busy_timeout: Duration::from_secs(1),
+            commits: None,
+        };
+        let means = Means {
+            writer: Arc::new(Writer::open(&folder.join("wfx.db"), options).unwrap()),
+            inherited: environment::inherited([]),
+            scratch: Scratch::create(folder, 1).unwrap(),
+            epoch: clock::monotonic(),
+            store_timeout: Duration::from_secs(1),
+            unstored: Unstored::Refuse,
+            abandon: CancellationToken::new(),
+        };
+        Supervisor::new(means, "serve-1-00000001".to_owned(), 1)
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_is_not_kept_to_be_cancelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = supervisor(folder.path());
+        supervisor.cancel_own("has-ended");
+        assert_eq!(supervisor.running().requested.len(), 0);
+        // What is being taken over may be meant.
+        supervisor.running().taking += 1;
+        supervisor.cancel_own("may-be-taken");
+        supervisor.running().taking -= 1;
+        assert_eq!(supervisor.running().requested.len(), 1);
+        // It was not.
+        supervisor.take_over(Which::Kind(OwnerKind::Serve), 1).await.unwrap();
+        assert_eq!(supervisor.running().requested.len(), 0);
+    }
 }

@@ -160,6 +160,9 @@ fn defaults_are_safe() {
     refused(&["--token-file", "two-words"]).refused(2, &["one line"]);
     refused(&["--workflows", "missing"]).refused(3, &["missing", "--workflows"]);
     refused(&["--workdir", "missing"]).refused(3, &["missing", "--workdir"]);
+    for host in ["http://wfx.example.com", "*.example.com", "a.example/x", "a.example,"] {
+        refused(&["--allowed-hosts", host]).refused(2, &["--allowed-hosts", "wfx.example.com"]);
+    }
     refused(&["--listen", "nonsense"]).refused(2, &["WFX_LISTEN", "127.0.0.1:8080"]);
 
     place.write("token", "secret-token\n");

@@ -36,6 +36,8 @@ use crate::workflow::supervisor::Supervisor;
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the database hangs.
+const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
 const ABANDON_TIME: Duration = Duration::from_secs(8);
 /// How long answers that are under way may take at the end.
@@ -121,6 +123,8 @@ impl Daemon {
         )?);
         liveness::await_dying(&database);
         let owner = session::claim(&database, OwnerKind::Serve)?;
+        // A daemon that is started again and again must not leave more each time.
+        session::sweep(&database);
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
@@ -194,13 +198,13 @@ impl Daemon {
                 cancelling.cancel_own(&execution_id);
             }
         });
-        tokio::spawn(tell_of_store(self.writer.health()));
+        tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
         tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
         if self.options.workflows.is_some() {
             let draining = self.resources.draining.clone();
             tokio::spawn(rescan_again_and_again(Arc::clone(&self.catalogue), draining));
         }
-        tokio::spawn(keep_watchdog_quiet());
+        tokio::spawn(keep_watchdog_quiet(self.writer.health()));
     }
 
     /// Lets what runs finish, for so long or until another signal comes, then ends it.
@@ -260,11 +264,18 @@ async fn one(signals: &mut Option<Signal>) {
 }
 
 /// Logs when the database begins to fail and when it works again.
-async fn tell_of_store(mut health: tokio::sync::watch::Receiver<Health>) {
+async fn tell_of_store(writer: Arc<Writer>) {
+    let mut health = writer.health();
     let mut was_failing = false;
-    while health.changed().await.is_ok() {
+    loop {
+        // One that hangs changes nothing.
+        if let Ok(Err(_)) = time::timeout(LOOK_AT_STORE, health.changed()).await {
+            tracing::error!("nothing is stored any more: the thread that does it is gone");
+            return;
+        }
         let failing = match &*health.borrow_and_update() {
             Health::Failing { error } => Some(error.to_string()),
+            Health::Working if writer.is_stalled() => Some("it does not answer".to_owned()),
             Health::Working => None,
         };
         match &failing {
@@ -337,9 +348,10 @@ fn log_events(events: &[Event]) {
     }
 }
 
-async fn keep_watchdog_quiet() {
+/// Tells systemd that requests are answered, for as long as there is somebody to store them.
+async fn keep_watchdog_quiet(health: tokio::sync::watch::Receiver<Health>) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
-    loop {
+    while health.has_changed().is_ok() {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         time::sleep(period / 2).await;
     }

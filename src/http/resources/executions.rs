@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::readers::{Found, Key};
 use super::{Query, Resources};
-use crate::http::{Problem, Reply};
+use crate::http::{Problem, Reply, body};
 use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
@@ -167,11 +167,15 @@ fn is_final(execution: &ExecutionRecord) -> bool {
     execution.status.is_terminal()
 }
 
-/// Refuses a body where none is taken.
+/// Refuses a body where none is taken, but for an object with nothing in it.
 pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
-    match body {
-        None | Some(b"" | b"{}") => Ok(()),
-        Some(_) => Err(Problem::bad_request("this takes no body")),
+    let Some(body) = body else { return Ok(()) };
+    match body::parse::<serde_json::Map<_, _>>(body)?.keys().next() {
+        None => Ok(()),
+        Some(key) => {
+            Err(Problem::bad_request(format!("this takes no body, and `{key}` is not known"))
+                .with_hint("send none, or `{}`"))
+        }
     }
 }
 

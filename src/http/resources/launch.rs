@@ -158,7 +158,7 @@ impl Resources {
         // An end without a launch is told below.
         let Ok(launch) = submitted.launched.await else {
             return Err(match submitted.ended.await {
-                Ok(Err(RunError::Abandoned)) => {
+                Ok(Err(RunError::Abandoned { .. })) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
                 }
                 Ok(Err(error)) => {

@@ -27,10 +27,10 @@ impl Resources {
         Reply::json(&json!({"status": "ready", "unstored": self.memory.len()}))
     }
 
-    /// Whether the last commit succeeded, and there is somebody to make the next.
+    /// Whether the last commit succeeded, none hangs, and there is somebody to make the next.
     pub(super) fn is_store_up(&self) -> bool {
         let health = self.writer.health();
         let is_working = matches!(*health.borrow(), Health::Working);
-        is_working && health.has_changed().is_ok()
+        is_working && !self.writer.is_stalled() && health.has_changed().is_ok()
     }
 }

@@ -171,6 +171,7 @@ impl Setup {
                 // Only how long a client is waited for that has all it will get.
                 linger: Duration::from_secs(5),
                 idle_min: NEVER,
+                body_min: NEVER,
                 pause: Duration::from_millis(5),
             },
         }

@@ -236,3 +236,30 @@ async fn a_connection_in_use_makes_no_room() {
     drop((begun, asked, waiting));
     front.end().await;
 }
+
+#[tokio::test]
+async fn a_body_that_comes_byte_by_byte_makes_room() {
+    let mut setup = Setup::new();
+    setup.limits.body_min = Duration::ZERO;
+    setup.options.max_connections = 2;
+    let front = setup.start().await;
+    let lines = "Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n";
+    let (mut first, mut second) = (front.connect().await, front.connect().await);
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.exchange(post_with(lines, "")).await.status, 100);
+        client.send("[").await;
+    }
+    // Nobody wants its place.
+    first.send("1").await;
+    let mut waiting = front.connect().await;
+    waiting.send(PING).await;
+    assert_eq!(first.answer().await.status, 408);
+    first.expect_closed().await;
+    drop(first);
+    assert_eq!(waiting.answer().await.status, 200);
+    // One is enough.
+    second.send("1, 2, 3]").await;
+    assert_eq!(second.answer().await.status, 200);
+    drop((second, waiting));
+    front.end().await;
+}

@@ -20,6 +20,8 @@ use crate::support::{Place, Ran};
 /// `EIO` and `ENOSPC` of Linux.
 const BROKEN: i32 = 5;
 const FULL: i32 = 28;
+/// What hangs as long as the fault is switched on.
+const HANGING: i32 = 0;
 
 /// The library, compiled once for each run of the tests.
 fn library() -> &'static Path {

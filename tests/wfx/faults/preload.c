@@ -4,7 +4,8 @@
  * FAULT_DB      the database; -wal, -shm and -journal beside it are its files too
  * FAULT_RULE    "OPERATIONS ERRNO FIRST COUNT": the calls of these operations (joined by
  *               commas: write, fsync, ftruncate) from the FIRSTth on fail, COUNT of them,
- *               0: all
+ *               0: all. With an ERRNO of 0 they hang while FAULT_SWITCH is there, and
+ *               then go on
  * FAULT_SWITCH  calls are counted and fail only while this file is there
  * FAULT_FIRED   gets a line for each call that failed
  * FAULT_LOG     gets a record for each change: see `record`
@@ -91,6 +92,10 @@ static int fails(const char *operation, char file) {
   char line[64];
   int length = snprintf(line, sizeof line, "%s %c %ld\n", operation, file, call);
   if (REAL(write)(fired, line, length) != length) abort();
+  if (!code) {
+    while (!access(switch_file, F_OK)) usleep(1000);
+    return 0;
+  }
   errno = code;
   return 1;
 }

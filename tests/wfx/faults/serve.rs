@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{BROKEN, FULL, Rule, assert_sound, fired, library};
+use super::{BROKEN, FULL, HANGING, Rule, assert_sound, fired, library};
 use crate::daemon::{Daemon, post};
 use crate::support::{Place, processes_with, states, until};
 
@@ -127,6 +127,47 @@ fn a_locked_database_is_told_and_waited_for() {
 }
 
 #[test]
+fn a_lock_is_told_while_nothing_is_stored() {
+    let place = place();
+    let mut daemon = serve(&place);
+    let other = Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    until("it is not ready", || daemon.get("/readyz").status == 503);
+    assert_eq!(metric(&daemon, "wfx_store_up"), 0);
+    daemon.wait_for_log("is locked");
+    other.execute_batch("COMMIT").unwrap();
+    until("it is ready", || daemon.get("/readyz").status == 200);
+    daemon.wait_for_log("works again");
+    let told = start(&daemon, CLIENTS);
+    assert!(told.values().all(|persisted| *persisted));
+    daemon.stop();
+}
+
+#[test]
+fn what_is_lost_at_the_end_is_told_as_that() {
+    let place = place();
+    let daemon = Daemon::start(&place, &["--workflows", "workflows", "--drain-timeout", "0s"]);
+    let start = || daemon.post("/api/v1/workflows/waiting/execute", "").expect(200);
+    let stored = start();
+    let other = Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let unstored = start();
+    assert_eq!((&stored["persisted"], &unstored["persisted"]), (&json!(true), &json!(false)));
+    daemon.signal("TERM");
+    let ran = daemon.end();
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let told = |answer: &Value| {
+        let id = answer["execution_id"].as_str().unwrap();
+        ran.stderr.lines().find(|line| line.contains(id)).unwrap_or_default().to_owned()
+    };
+    assert!(told(&stored).contains("left for the next start"), "{ran:?}");
+    assert!(told(&unstored).contains("not stored"), "{ran:?}");
+    other.execute_batch("COMMIT").unwrap();
+    let kept = place.sql("SELECT execution_id FROM workflow_executions");
+    assert_eq!(kept.trim(), stored["execution_id"].as_str().unwrap());
+}
+
+#[test]
 fn a_database_that_is_away_for_a_while_is_told_and_waited_for() {
     let place = place();
     let daemon = serve(&place);
@@ -136,8 +177,9 @@ fn a_database_that_is_away_for_a_while_is_told_and_waited_for() {
 }
 
 #[test]
-fn a_disk_that_is_full_or_broken_is_told_and_waited_for() {
-    for rule in [Rule::all("write", FULL), Rule::all("fsync", BROKEN)] {
+fn a_disk_that_is_full_or_broken_or_hangs_is_told_and_waited_for() {
+    for rule in [Rule::all("write", FULL), Rule::all("fsync", BROKEN), Rule::all("fsync", HANGING)]
+    {
         let place = place();
         let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--retention", "0"]);
         command.args(["--workflows", "workflows"]);

@@ -109,6 +109,9 @@ fn what_a_drain_ends_and_what_a_crash_leaves_is_gone_on_with() {
     assert_eq!(with["steps"][0]["attempt"], 3);
     let metrics = daemon.get("/metrics").body;
     assert!(metrics.contains("wfx_executions_recovered_total 1\n"), "{metrics}");
+    // Nothing is left of those that were before it.
+    let count = |folder: &str| std::fs::read_dir(place.path(folder)).unwrap().count();
+    assert_eq!((count("wfx.db-owners"), count("tmp")), (1, 1));
     daemon.stop();
 }
 
@@ -123,6 +126,27 @@ fn too_much_in_flight_is_refused_before_anything_is_accepted() {
     place.write("go", "");
     until("it has ended", || status(&daemon, &id) == "success");
     until("there is room", || daemon.post(EXECUTE, "").status == 200);
+    daemon.stop();
+}
+
+#[test]
+fn where_no_body_is_taken_an_empty_object_is_none() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    let done = daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
+    let id = done["execution"]["execution_id"].as_str().unwrap();
+    let replay = |body: &str| daemon.post(&format!("{EXECUTIONS}/{id}/replay"), body);
+    for body in ["", "{}", " { }\n"] {
+        assert_eq!(replay(body).status, 200, "{body:?}");
+    }
+    for (body, told) in [
+        ("{\"failed\": true}", "`failed` is not known"),
+        ("null", "not as expected"),
+        ("{", "no JSON"),
+    ] {
+        let refused = replay(body).expect(400);
+        assert!(refused["detail"].as_str().unwrap().contains(told), "{refused}");
+    }
     daemon.stop();
 }
 

@@ -1,0 +1,49 @@
+//! What the thread of the [writer](super::writer) is asked for beside storing.
+
+use std::sync::mpsc;
+
+use tokio::sync::{mpsc as asynchronous, oneshot};
+
+use super::error::StoreError;
+use super::takeover::{CancelRequest, TakenOver, Which};
+use super::worker::Purge;
+use crate::workflow::record::ExecutionDetail;
+
+/// What the thread is asked for beside storing.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Delete executions.
+    Purge(Purge),
+    /// Read what is stored of an execution.
+    Detail {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
+    },
+    /// Make `owner` the owner of executions whose process died.
+    TakeOver {
+        /// Which.
+        which: Which,
+        /// The new owner.
+        owner: String,
+        /// The most of them.
+        limit: usize,
+        /// Where they go.
+        answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
+    },
+    /// Leave a request to cancel an execution.
+    RequestCancel {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
+    },
+    /// Watch for requests to cancel executions of `owner`.
+    WatchCancels {
+        /// The process that runs them.
+        owner: String,
+        /// Where their ids go.
+        sender: asynchronous::UnboundedSender<String>,
+    },
+}
