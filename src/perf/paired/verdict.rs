@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Estimate, Floors, tail};
+use super::{Change, Estimate, Floors, quantile};
 use crate::perf::stats::{self, Latency};
 use crate::perf::verdict::{
     Comparison, Judged, Judgement, Metric, Observed, Outcome as Word, Reading, Source, Verdict,
@@ -160,7 +160,7 @@ fn comparison(
 ) -> Comparison {
     let figure = |sorted: &[f64]| {
         (!sorted.is_empty())
-            .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
+            .then(|| Latency::from_ms(quantile(sorted, p) / 1e6).unwrap_or_default())
     };
     Comparison {
         metric,
@@ -196,9 +196,8 @@ impl Curves {
     /// Of latencies in nanoseconds, sorted; the slowest of a hundred are left out.
     fn of(reference: &[f64], judged: &[f64]) -> Self {
         let percents: Vec<f64> = (0..=33).map(|n| f64::from(3 * n)).collect();
-        let curve = |sorted: &[f64]| {
-            percents.iter().map(|p| tail::quantile(sorted, p / 100.0) / 1e6).collect()
-        };
+        let curve =
+            |sorted: &[f64]| percents.iter().map(|p| quantile(sorted, p / 100.0) / 1e6).collect();
         Self { reference: curve(reference), judged: curve(judged), percents }
     }
 }
