@@ -129,3 +129,6 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(gate(&place, &["--reference", &url]).code, Some(2));
     assert_eq!(server.count("GET /x"), 0);
 }
+    let by_another_name = format!("http://[::1]:{}", server.address.port());
+    let ran = gate(&Place::new(), &sides(&server.url(), &by_another_name));
+    ran.refused(2, &["the address of --target"]);
