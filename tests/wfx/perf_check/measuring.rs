@@ -256,6 +256,7 @@ fn everything_is_checked_before_anything_is_measured() {
     place.write("bad.toml", "endpoints = [");
     place.write("empty.yaml", "");
     place.write("old.json", r#"{"version": 1, "endpoints": {}}"#);
+    place.write("framing.yaml", "headers: { Transfer-Encoding: chunked }\nendpoints: [GET /x]\n");
     let x = "GET /x";
     for (args, told) in [
         (vec!["--scenario", "bad.yaml"], "`rat` is no key here; did you mean one of: rate?"),
@@ -280,6 +281,8 @@ fn everything_is_checked_before_anything_is_measured() {
         (vec!["--endpoint", x, "--stats", "perf/x.csv"], "cannot be used with"),
         (vec!["--endpoint", x, "--header", "nonsense"], "no header"),
         (vec!["--endpoint", x, "--tolerance-p95-ms", "x"], "--tolerance-p95-ms"),
+        (vec!["--endpoint", x, "--header", "Content-Length: 5"], "`content-length` itself"),
+        (vec!["--scenario", "framing.yaml"], "`transfer-encoding` itself"),
     ] {
         let args = [&["--target", url.as_str()], args.as_slice()].concat();
         with(&place, &args, &[]).refused(2, &[told]);
