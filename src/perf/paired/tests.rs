@@ -254,6 +254,30 @@ fn latencies_without_spread_are_compared() {
 }
 
 #[test]
+fn the_winsorised_mean_is_that_of_the_paper() {
+    // Powers of two from -4 to 5, of which a fifth at each end counts as -2 and 3.
+    let pairs: Vec<Pair> = (0..10).map(|power| (16_000_000, 1_000_000 << power)).collect();
+    let [found, _] = estimates(&pairs);
+    let deviation = (42.5_f64 / 9.0).sqrt();
+    let error = deviation / (0.6 * 10.0_f64.sqrt());
+    assert!((found.ratio - 2.0_f64.sqrt()).abs() < 1e-12, "{found:?}");
+    assert!((found.p_slower - upper_tail(0.5 / error)).abs() < 1e-12, "{found:?}");
+    let (low, high) = (0.5 - Z99 * error, 0.5 + Z99 * error);
+    assert!((found.interval.0.log2() - low).abs() < 1e-12, "{found:?}");
+    assert!((found.interval.1.log2() - high).abs() < 1e-12, "{found:?}");
+}
+
+#[test]
+fn the_scores_are_those_of_the_paper() {
+    // -3/4, -5/12, 1/12 and 13/12: differences of 1/3 and 1.
+    let [_, found] = estimates(&[(10, 20), (30, 40)]);
+    assert!((found.p_slower - upper_tail(1.6_f64.sqrt())).abs() < 1e-12, "{found:?}");
+    // Equal latencies share theirs: -7/12 twice.
+    let [_, found] = estimates(&[(10, 10), (30, 40)]);
+    assert!((found.p_slower - upper_tail(1.0)).abs() < 1e-12, "{found:?}");
+}
+
+#[test]
 fn what_meets_one_of_them_for_a_while_is_no_difference() {
     // Each second a neighbour makes one of the two slower by a fifth, whichever it meets.
     let alarms = share(100, |seed| {
