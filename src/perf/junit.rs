@@ -68,6 +68,9 @@ fn status(
         let reasons = judgement.doubts.iter().chain(&judged.reasons).map(String::as_str);
         return skipped("inconclusive", &reasons.collect::<Vec<_>>().join("; "));
     }
+    if comparison.baseline.is_none() && judged.outcome == Outcome::Errors {
+        return skipped("errors", judged.reasons.first().map_or("", String::as_str));
+    }
     if comparison.baseline.is_none() {
         return skipped("new", NEW);
     }

@@ -134,6 +134,18 @@ impl Report<'_> {
     }
 }
 
+/// Markdown that says why there is no judgement.
+#[must_use]
+pub fn trouble_markdown(why: &str) -> String {
+    format!("### wfx perf-check: error\n\n- {}\n", plain(&visible(why)))
+}
+
+/// The same as JSON.
+#[must_use]
+pub fn trouble_json(why: &str) -> Value {
+    json!({"verdict": "error", "endpoints": {}, "error": why})
+}
+
 /// The quantiles of two builds, as GitHub and GitLab draw them
 /// (<https://mermaid.js.org/syntax/xyChart.html>).
 fn chart(endpoint: &str, curves: &Curves) -> String {

@@ -5,7 +5,8 @@
 //!   L. Hodges and E. L. Lehmann ("Estimates of location based on rank tests", Annals of
 //!   Mathematical Statistics 34, 1963) over the logarithms
 //! - the tail: how many of what is beyond the 95th percentile of both lie in the later span, which
-//!   without a difference is hypergeometric
+//!   without a difference is hypergeometric (R. A. Fisher, "The logic of inductive inference",
+//!   Journal of the Royal Statistical Society 98, 1935), exactly: few of many are no normal count
 //!
 //! Both ask whether the spans differ, and not why: the machine, its load and what the steps
 //! worked on differ as well.
@@ -134,11 +135,7 @@ fn tail(before: &[u64], since: &[u64]) -> Estimate {
     let limit = quantile(&floats(&all), P);
     let beyond =
         |sorted: &[u64]| sorted.iter().filter(|value| **value as f64 > limit).count() as f64;
-    let (of_since, both) = (beyond(since), beyond(since) + beyond(before));
-    let total = n + m;
-    let expected = both * m / total;
-    let variance = expected * (n / total) * (total - both) / (total - 1.0);
-    let z = if variance > 0.0 { (of_since - expected) / variance.sqrt() } else { 0.0 };
+    let (of_since, of_before) = (beyond(since), beyond(before));
     let at = |sorted: &[u64], p: f64| quantile(&floats(sorted), p).max(1.0);
     let spread = |sorted: &[u64]| {
         let off = Z99 * (P * (1.0 - P) / sorted.len() as f64).sqrt();
@@ -151,9 +148,31 @@ fn tail(before: &[u64], since: &[u64]) -> Estimate {
         ratio,
         interval: (ratio * (-low_b.hypot(high_a)).exp(), ratio * high_b.hypot(low_a).exp()),
         difference_ms: (at(since, P) - at(before, P)) / 1e6,
-        p_slower: upper_tail(z),
-        p_faster: upper_tail(-z),
+        p_slower: at_least((of_since, m), (of_before, n)),
+        p_faster: at_least((of_before, n), (of_since, m)),
     }
+}
+
+/// How likely chance alone puts so many or more of the values beyond a limit into a group:
+/// `(beyond, all)` of the group, and of the other.
+fn at_least((of_group, group): (f64, f64), (of_other, other): (f64, f64)) -> f64 {
+    let both = of_group + of_other;
+    let up_to = |end: f64| (0_u32..).map(f64::from).take_while(move |at| *at < end);
+    // `C(both, x) C(group + other - both, group - x) / C(group + other, group)`, as products of
+    // as many factors as there are values beyond.
+    let mut likely = up_to(of_group)
+        .map(|at| (both - at) * (group - at) / ((at + 1.0) * (group + other - at)))
+        .chain(up_to(of_other).map(|at| (other - at) / (group + other - of_group - at)))
+        .map(f64::ln)
+        .sum::<f64>()
+        .exp();
+    let (mut sum, mut x) = (0.0, of_group);
+    while x <= both.min(group) {
+        sum += likely;
+        likely *= (both - x) * (group - x) / ((x + 1.0) * (other - both + x + 1.0));
+        x += 1.0;
+    }
+    sum.min(1.0)
 }
 
 fn floats(sorted: &[u64]) -> Vec<f64> {
@@ -201,6 +220,20 @@ mod tests {
         for told in ["differ by more than the code", "STEP w/new ran only since", "STEP w/gone"] {
             assert!(warnings.contains(told), "{warnings}");
         }
+    }
+
+    #[test]
+    fn the_tail_is_counted_exactly() {
+        // Of 10 balls of which 4 are red: 3 or more among 5 drawn, (4 * 15 + 6) / 252.
+        let found = at_least((3.0, 5.0), (1.0, 5.0));
+        assert!((found - 66.0 / 252.0).abs() < 1e-12, "{found}");
+        assert!((at_least((0.0, 5.0), (4.0, 5.0)) - 1.0).abs() < 1e-12);
+        assert!((at_least((0.0, 5.0), (0.0, 5.0)) - 1.0).abs() < 1e-12);
+        // All 2 that are beyond in one of two groups of 20: 20 / 40 * 19 / 39.
+        assert!((at_least((2.0, 20.0), (0.0, 20.0)) - 0.5 * 19.0 / 39.0).abs() < 1e-12);
+        // 4 of 51 among 20 of 1,020: no normal count, which would say 0.001.
+        let found = at_least((4.0, 20.0), (47.0, 1_000.0));
+        assert!(found > 0.01 && found < 0.03, "{found}");
     }
 
     #[test]

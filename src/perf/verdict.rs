@@ -560,10 +560,16 @@ fn figure(observed: &Observed, metric: Metric, reading: &Reading) -> Result<Opti
     }
 }
 
+/// Whether more than this share of the requests failed.
+#[must_use]
+pub fn are_too_many(errors: u64, requests: u64, rate_max: f64) -> bool {
+    // A quotient is rounded as the decimal that was typed is: 29 of 100 are 0.29.
+    errors > 0 && errors as f64 / requests as f64 > rate_max
+}
+
 fn error_reason(observed: &Observed, policy: &Policy) -> Option<String> {
     let requests = observed.requests;
-    // A quotient is rounded as the decimal that was typed is: 29 of 100 are 0.29.
-    if observed.errors == 0 || observed.errors as f64 / requests as f64 <= policy.error_rate_max {
+    if !are_too_many(observed.errors, requests, policy.error_rate_max) {
         return None;
     }
     let (most, times) = observed.error_kinds.first().map_or(("", 0), |(k, n)| (k.as_str(), *n));

@@ -1,5 +1,6 @@
 //! The reports for CI: JUnit, Markdown, JSON, annotations.
 
+use std::cell::Cell;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub(super) struct Reports {
     step_summary: Option<PathBuf>,
     summary: Option<PathBuf>,
     annotates: bool,
+    /// Whether there is a result, and it was written as far as it could be.
+    told: Cell<bool>,
 }
 
 impl Reports {
@@ -38,6 +41,7 @@ impl Reports {
             step_summary: settings.of_ci("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             summary: args.summary.clone(),
             annotates: settings.of_ci("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            told: Cell::new(false),
         })
     }
 
@@ -51,6 +55,7 @@ impl Reports {
         strict: bool,
         context: &Context,
     ) -> Result<(), CliError> {
+        self.told.set(true);
         self.annotate(report, context);
         let mut written = Vec::new();
         if let Some(path) = &self.junit {
@@ -85,9 +90,21 @@ impl Reports {
         if self.annotates {
             context.ui.annotation("wfx perf-check", why);
         }
+        let mut written = Vec::new();
         if let Some(path) = &self.junit {
             let text = junit::trouble(why).map_err(io::Error::other);
-            if let Err(error) = text.and_then(|text| replace(path, &text)) {
+            written.push((path, text.and_then(|text| replace(path, &text))));
+        }
+        // A result that is told stays.
+        if !self.told.get() {
+            let markdown = report::trouble_markdown(why);
+            written.extend(self.markdown.iter().map(|path| (path, replace(path, &markdown))));
+            written.extend(self.step_summary.iter().map(|path| (path, append(path, &markdown))));
+            let json = format!("{:#}\n", report::trouble_json(why));
+            written.extend(self.summary.iter().map(|path| (path, replace(path, &json))));
+        }
+        for (path, written) in written {
+            if let Err(error) = written {
                 let path = path.display();
                 context.ui.warning(&format!("cannot write the report {path}: {error}"));
             }

@@ -22,7 +22,7 @@ pub(in crate::cli) struct ReferenceArgs {
         long,
         value_name = "URL",
         requires = "target",
-        conflicts_with_all = ["stats", "steps", "closed", "duration", "update_baseline", "strict"],
+        conflicts_with_all = ["stats", "steps", "closed", "connections", "duration", "update_baseline", "strict"],
         help_heading = HEADING
     )]
     pub(super) reference: Option<String>,

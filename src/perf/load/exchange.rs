@@ -31,7 +31,8 @@ pub(super) async fn exchange(
         let connection = match sender {
             Some(sender) => sender,
             None => {
-                let opened = route.connect(tally).await;
+                // On the heap, since a handshake takes five times the room of a request, and few make one.
+                let opened = Box::pin(route.connect(tally)).await;
                 sender.insert(opened.map_err(|error| error.to_string())?)
             }
         };

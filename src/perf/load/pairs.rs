@@ -28,6 +28,7 @@ use super::{LoadError, allow_files, request};
 use crate::clock;
 use crate::perf::paired::verdict::{Compared, Outcome, Unit};
 use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
+use crate::perf::verdict::are_too_many;
 
 /// So many failures of one side, one after the other: it is gone.
 const GONE: u32 = 20;
@@ -393,7 +394,7 @@ impl Series {
     /// Whether so much went wrong that more pairs would say nothing.
     fn is_failing(&self, error_rate_max: f64) -> bool {
         let failed = self.errors(0).max(self.errors(1));
-        failed >= u64::from(GONE) && failed as f64 > error_rate_max * self.requests as f64
+        failed >= u64::from(GONE) && are_too_many(failed, self.requests, error_rate_max)
     }
 }
 
@@ -404,7 +405,7 @@ fn doubts(plan: &PairsPlan, which: &[usize], series: &[Series]) -> Vec<String> {
     for (at, one) in which.iter().zip(series) {
         let name = &plan.endpoints[*at].name;
         let failed = one.errors(0);
-        if failed as f64 > plan.error_rate_max * one.requests as f64 {
+        if are_too_many(failed, one.requests, plan.error_rate_max) {
             let most = one.errors[0].iter().max_by_key(|(_, count)| **count);
             let most = most.map_or("", |(kind, _)| kind.as_str());
             doubts.push(format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -107,11 +107,17 @@ impl Endpoint {
 /// Why the text is none.
 pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or_else(|| "write `Name: value`".to_owned())?;
-    header_of(name.trim(), value.trim()).ok_or_else(|| "it is no header of HTTP".to_owned())
+    header_of(name.trim(), value.trim())
 }
 
-fn header_of(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    Some((name.parse().ok()?, value.parse().ok()?))
+fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let parsed = name.parse().ok().zip(value.parse().ok());
+    let (name, value) = parsed.ok_or_else(|| "it is no header of HTTP".to_owned())?;
+    // One that differs from the body would make other requests of it.
+    if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
+        return Err(format!("wfx sends `{name}` itself, as the body needs it"));
+    }
+    Ok((name, value))
 }
 
 impl Scenario {
@@ -217,9 +223,10 @@ impl Reader {
         };
         let mut headers = Vec::new();
         for (name, value) in fields {
-            match value.as_str().and_then(|value| header_of(name, value)) {
-                Some(header) => headers.push(header),
-                None => self.0.add(at, format!("`{name}` is no header with a text as its value")),
+            let text = value.as_str().ok_or_else(|| "its value has to be a text".to_owned());
+            match text.and_then(|text| header_of(name, text)) {
+                Ok(header) => headers.push(header),
+                Err(why) => self.0.add(at, format!("`{name}` is no header: {why}")),
             }
         }
         headers
@@ -322,5 +329,8 @@ mod tests {
             assert!(Scenario::read(&none).is_err(), "{none}");
         }
         assert!(header("X-A: b").is_ok() && header("X").is_err() && header("a b: c").is_err());
+        for framing in ["Content-Length: 3", "transfer-encoding: chunked"] {
+            assert!(header(framing).unwrap_err().contains("itself"), "{framing}");
+        }
     }
 }

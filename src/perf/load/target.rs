@@ -1,7 +1,7 @@
 //! Where requests go: a URL, its addresses, connections to it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -99,10 +99,19 @@ fn connector() -> Result<TlsConnector, String> {
 }
 
 impl Route {
-    /// Whether it leads to an address that another leads to as well.
+    /// Whether it leads to an address that another leads to as well, by whatever name.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        self.addresses.iter().any(|address| other.addresses.contains(address))
+        let places: Vec<_> = other.addresses.iter().map(|address| place(*address)).collect();
+        self.addresses.iter().any(|address| places.contains(&place(*address)))
     }
+}
+
+/// One of the addresses by which a server on this machine is met: it mostly listens to both
+/// families, and no address at all leads to it as well.
+fn place(address: SocketAddr) -> (IpAddr, u16) {
+    let ip = address.ip().to_canonical();
+    let is_here = ip.is_unspecified() || ip == IpAddr::V6(Ipv6Addr::LOCALHOST);
+    (if is_here { Ipv4Addr::LOCALHOST.into() } else { ip }, address.port())
 }
 
 /// How the target is reached.
@@ -154,6 +163,21 @@ mod tests {
         assert_eq!(target.authority, "[::1]:8080");
         for bad in ["", "x", "127.0.0.1:80", "ftp://x", "http://", "http://u:p@x", "http://x/?a"] {
             assert!(Target::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_one_by_all_its_names() {
+        let route = |url: &str| Target::parse(url).unwrap().resolve().unwrap();
+        let one = route("http://127.0.0.1:8080");
+        for name in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]"] {
+            let other = route(&format!("http://{name}:8080"));
+            assert!(one.meets(&other) && other.meets(&one), "{name}");
+            assert!(!one.meets(&route(&format!("http://{name}:8081"))), "{name}");
+        }
+        for other in ["http://127.0.0.2:8080", "http://192.0.2.1:8080", "http://[2001:db8::1]:8080"]
+        {
+            assert!(!one.meets(&route(other)), "{other}");
         }
     }
 }

@@ -271,3 +271,28 @@ impl Worker {
         self.kept.borrow_mut().failed(job.endpoint, kind);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Target;
+    use super::*;
+
+    #[test]
+    fn a_request_on_its_way_takes_little() {
+        let work = Work {
+            endpoints: Vec::new(),
+            requests: Vec::new(),
+            route: Target::parse("http://127.0.0.1:1").unwrap().resolve().unwrap(),
+            tally: Arc::new(Tally::new()),
+            timeout: PAUSE,
+            warmup: PAUSE,
+            duration: PAUSE,
+            grace: PAUSE,
+        };
+        let worker = Worker::new(Arc::new(work), 1, true);
+        let job = Job { due: clock::monotonic(), endpoint: 0, measured: true };
+        // A target that stalls has as many of them as the rate makes.
+        let bytes = size_of_val(&worker.serve(None, job));
+        assert!(bytes <= 1_024, "{bytes}");
+    }
+}

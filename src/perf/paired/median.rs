@@ -8,15 +8,15 @@
 //! `s_w / ((1 - 2 share) √n)`, `s_w` being the standard deviation of the winsorised differences,
 //! of which neighbours may be alike.
 
-use super::{Estimate, Pair, Z99, squares, upper_tail};
+use super::{Estimate, Pair, Sample, Z99, quantile, squares, upper_tail};
 
 /// Of the differences, at each end.
 const SHARE: f64 = 0.2;
 
 /// What the pairs say of the median.
 #[must_use]
-pub fn estimate(pairs: &[Pair]) -> Estimate {
-    let differences: Vec<f64> = pairs.iter().map(|pair| difference(*pair)).collect();
+pub fn estimate(sample: &Sample<'_>) -> Estimate {
+    let differences: Vec<f64> = sample.pairs.iter().map(|pair| difference(*pair)).collect();
     let mut sorted = differences.clone();
     sorted.sort_by(f64::total_cmp);
     let n = sorted.len();
@@ -36,7 +36,7 @@ pub fn estimate(pairs: &[Pair]) -> Estimate {
         true => centre / error,
         false => centre.signum() * f64::from(u8::from(centre != 0.0)) * 99.0,
     };
-    let [reference, judged] = [0, 1].map(|side| middle(pairs, side));
+    let [reference, judged] = [0, 1].map(|side| quantile(&sample.sides[side], 0.5));
     Estimate {
         ratio: centre.exp(),
         interval: ((centre - Z99 * error).exp(), (centre + Z99 * error).exp()),
@@ -58,9 +58,4 @@ pub(super) const NOTHING: Estimate = Estimate {
 /// A latency below what clocks tell apart counts as 1 ns.
 fn difference((reference, judged): Pair) -> f64 {
     (judged.max(1) as f64).ln() - (reference.max(1) as f64).ln()
-}
-
-/// The median of one side, nanoseconds.
-fn middle(pairs: &[Pair], side: usize) -> f64 {
-    super::tail::quantile(&super::tail::sorted(pairs, side), 0.5)
 }

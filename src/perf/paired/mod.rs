@@ -64,12 +64,41 @@ impl Default for Floors {
 /// The latencies of a pair, in nanoseconds: of the reference, and of what is judged.
 pub type Pair = (u64, u64);
 
+/// Pairs, and their latencies in order.
+#[derive(Debug)]
+pub struct Sample<'p> {
+    pairs: &'p [Pair],
+    /// All latencies, each with twice the place of its pair, and one more for what is judged;
+    /// sorted.
+    ranked: Vec<(u64, usize)>,
+    /// Those of the reference and of what is judged, sorted.
+    sides: [Vec<f64>; 2],
+}
+
+impl<'p> Sample<'p> {
+    /// Of pairs in the order in which they were made.
+    #[must_use]
+    pub fn of(pairs: &'p [Pair]) -> Self {
+        let mut ranked: Vec<(u64, usize)> = pairs
+            .iter()
+            .enumerate()
+            .flat_map(|(at, (reference, judged))| [(*reference, 2 * at), (*judged, 2 * at + 1)])
+            .collect();
+        ranked.sort_unstable();
+        let mut sides = [0, 1].map(|_| Vec::with_capacity(pairs.len()));
+        for (nanos, place) in &ranked {
+            sides[place % 2].push(*nanos as f64);
+        }
+        Self { pairs, ranked, sides }
+    }
+}
+
 /// What one question came to so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// What is judged ÷ the reference.
     pub ratio: f64,
-    /// Between these the ratio lies with 99 % certainty.
+    /// Between these the ratio lies with 99 % certainty, at one look.
     pub interval: (f64, f64),
     /// What is judged − the reference, milliseconds.
     pub difference_ms: f64,
@@ -108,7 +137,8 @@ impl Watch {
         }
         self.looks += 1;
         self.pairs = pairs.len();
-        let mut estimates = [median::estimate(pairs), tail::estimate(pairs)];
+        let sample = Sample::of(pairs);
+        let mut estimates = [median::estimate(&sample), tail::estimate(&sample)];
         for (estimate, smallest) in estimates.iter_mut().zip(&mut self.smallest) {
             // What is as unlikely as its share of the level is as unlikely as the level.
             smallest[0] = smallest[0].min(estimate.p_slower / share).min(1.0);
@@ -247,7 +277,15 @@ pub(in crate::perf) fn upper_tail(z: f64) -> f64 {
     0.5 - density * sum
 }
 
-pub(in crate::perf) use tail::quantile;
+/// The quantile between the two values that it lies between.
+pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
+    let place = p.clamp(0.0, 1.0) * last as f64;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
+    let below = place as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
 
 /// 99 % of the standard normal distribution lie within so much of 0.
 pub(in crate::perf) const Z99: f64 = 2.575_829_303_548_901;

@@ -7,55 +7,53 @@
 //! of a pair has which score: the sum of the differences within pairs then has the mean 0 and
 //! the variance of the sum of their squares; of the squares of sums of neighbours where these
 //! are alike.
+//!
+//! The interval of the ratio is made of those of the two quantiles, each between the values
+//! whose ranks are so many standard deviations of a binomial count off (W. J. Conover,
+//! "Practical nonparametric statistics", 3.2), by the squares of their distances (G. Y. Zou and
+//! A. Donner, "Construction of confidence limits about effect measures: a general approach",
+//! Statistics in Medicine 27, 2008), over the logarithms.
 
 use super::median::NOTHING;
-use super::{Estimate, Pair, Z99, squares, upper_tail};
+use super::{Estimate, Sample, Z99, quantile, squares, upper_tail};
 
 /// Of the percentile.
 const P: f64 = 0.95;
 
 /// What the pairs say of the 95th percentile.
 #[must_use]
-pub fn estimate(pairs: &[Pair]) -> Estimate {
-    if pairs.len() < 2 {
+pub fn estimate(sample: &Sample<'_>) -> Estimate {
+    if sample.pairs.len() < 2 {
         return NOTHING;
     }
     let differences: Vec<f64> =
-        scores(pairs).into_iter().map(|[reference, judged]| judged - reference).collect();
+        scores(sample).into_iter().map(|[reference, judged]| judged - reference).collect();
     let squares = squares(&differences);
     let sum: f64 = differences.iter().sum();
     let z = if squares > 0.0 { sum / squares.sqrt() } else { 0.0 };
-    let [reference, judged] = [0, 1].map(|side| sorted(pairs, side));
+    let [reference, judged] = &sample.sides;
     let at = |sorted: &[f64], p: f64| quantile(sorted, p).max(1.0);
-    let ratio = at(&judged, P) / at(&reference, P);
-    // Of the quantile of each side: between those whose ranks are so many standard deviations
-    // (of a binomial count) off.
-    let off = Z99 * (P * (1.0 - P) / pairs.len() as f64).sqrt();
+    let ratio = at(judged, P) / at(reference, P);
+    let off = Z99 * (P * (1.0 - P) / sample.pairs.len() as f64).sqrt();
     let spread = |sorted: &[f64]| {
         let middle = at(sorted, P).ln();
         let (low, high) = (at(sorted, P - off).ln(), at(sorted, (P + off).min(1.0)).ln());
         (middle - low, high - middle)
     };
-    let ((low_a, high_a), (low_b, high_b)) = (spread(&reference), spread(&judged));
+    let ((low_a, high_a), (low_b, high_b)) = (spread(reference), spread(judged));
     let interval = (ratio * (-(low_b.hypot(high_a))).exp(), ratio * high_b.hypot(low_a).exp());
     Estimate {
         ratio,
         interval,
-        difference_ms: (at(&judged, P) - at(&reference, P)) / 1e6,
+        difference_ms: (at(judged, P) - at(reference, P)) / 1e6,
         p_slower: upper_tail(z),
         p_faster: upper_tail(-z),
     }
 }
 
 /// The scores of both sides of each pair; those of equal latencies are the mean of theirs.
-fn scores(pairs: &[Pair]) -> Vec<[f64; 2]> {
-    let mut ranked: Vec<(u64, usize)> = pairs
-        .iter()
-        .enumerate()
-        .flat_map(|(at, (reference, judged))| [(*reference, 2 * at), (*judged, 2 * at + 1)])
-        .collect();
-    ranked.sort_unstable();
-    let count = ranked.len();
+fn scores(sample: &Sample<'_>) -> Vec<[f64; 2]> {
+    let count = sample.ranked.len();
     let mut harmonic = 0.0;
     let by_rank: Vec<f64> = (0..count)
         .map(|rank| {
@@ -63,9 +61,9 @@ fn scores(pairs: &[Pair]) -> Vec<[f64; 2]> {
             harmonic - 1.0
         })
         .collect();
-    let mut scores = vec![[0.0; 2]; pairs.len()];
+    let mut scores = vec![[0.0; 2]; sample.pairs.len()];
     let mut rank = 0;
-    for equal in ranked.chunk_by(|a, b| a.0 == b.0) {
+    for equal in sample.ranked.chunk_by(|a, b| a.0 == b.0) {
         let shared = by_rank[rank..rank + equal.len()].iter().sum::<f64>() / equal.len() as f64;
         for (_, place) in equal {
             scores[place / 2][place % 2] = shared;
@@ -73,22 +71,4 @@ fn scores(pairs: &[Pair]) -> Vec<[f64; 2]> {
         rank += equal.len();
     }
     scores
-}
-
-/// The latencies of one side, nanoseconds, sorted.
-pub(super) fn sorted(pairs: &[Pair], side: usize) -> Vec<f64> {
-    let mut sorted: Vec<u64> =
-        pairs.iter().map(|pair| if side == 0 { pair.0 } else { pair.1 }).collect();
-    sorted.sort_unstable();
-    sorted.into_iter().map(|nanos| nanos as f64).collect()
-}
-
-/// The quantile between the two values that it lies between.
-pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let place = p.clamp(0.0, 1.0) * last as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
-    let below = place as usize;
-    let above = (below + 1).min(last);
-    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
 }

@@ -79,40 +79,75 @@ fn measured(seed: u64, builds: &[(f64, f64)]) -> (Vec<[Estimate; 2]>, Vec<usize>
 
 /// What is slower, and is again when it is measured again.
 fn judged(seed: u64, builds: &[(f64, f64)]) -> Vec<[Change; 2]> {
-    let decide = |seed| decide(&measured(seed, builds).0, &Floors::default());
-    let first = decide(2 * seed);
-    if !first.iter().flatten().any(|change| *change == Change::Slower) {
-        return first;
-    }
-    let again = decide(2 * seed + 1);
-    let confirmed = |(first, again): ([Change; 2], [Change; 2])| {
-        [0, 1].map(|at| if first[at] == again[at] { first[at] } else { Change::Same })
-    };
-    first.into_iter().zip(again).map(confirmed).collect()
+    let [_, last] = judged_twice(seed, builds);
+    last
 }
 
-fn share(runs: u64, found: impl Fn(u64) -> bool) -> f64 {
-    (0..runs).filter(|seed| found(*seed)).count() as f64 / runs as f64
+/// What it comes to when it is measured once, and in the end.
+fn judged_twice(seed: u64, builds: &[(f64, f64)]) -> [Vec<[Change; 2]>; 2] {
+    let decide = |seed| decide(&measured(seed, builds).0, &Floors::default());
+    let first = decide(2 * seed);
+    if !is_slower(&first) {
+        return [first.clone(), first];
+    }
+    let again = decide(2 * seed + 1);
+    let confirmed = |(first, again): (&[Change; 2], [Change; 2])| {
+        [0, 1].map(|at| if first[at] == again[at] { first[at] } else { Change::Same })
+    };
+    let last = first.iter().zip(again).map(confirmed).collect();
+    [first, last]
+}
+
+/// Tries so many seeds, over all processors, and counts those of which each is true.
+fn count<const N: usize>(runs: u64, found: impl Fn(u64) -> [bool; N] + Sync) -> [u64; N] {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let part = |own: u64| {
+        let mut counts = [0; N];
+        for seed in (own..runs).step_by(usize::try_from(threads).unwrap()) {
+            for (count, found) in counts.iter_mut().zip(found(seed)) {
+                *count += u64::from(found);
+            }
+        }
+        counts
+    };
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads).map(|own| scope.spawn(move || part(own))).collect();
+        let mut all = [0; N];
+        for counts in parts.into_iter().map(|part| part.join().unwrap()) {
+            all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+        }
+        all
+    })
+}
+
+fn share(runs: u64, found: impl Fn(u64) -> bool + Sync) -> f64 {
+    count(runs, |seed| [found(seed)])[0] as f64 / runs as f64
 }
 
 fn is_slower(changes: &[[Change; 2]]) -> bool {
     changes.iter().flatten().any(|change| *change == Change::Slower)
 }
 
+// Of `n` seeds without an alarm, fewer than `3 / n` of all raise one, with 95 % certainty. What
+// is measured again has other latencies: a share of `p` that is wrong once is wrong twice in `p²`.
+
 #[test]
 fn the_same_build_raises_no_alarm() {
-    let alarms = share(200, |seed| is_slower(&judged(seed, &[(1.0, 1.0)])));
-    assert!(alarms <= 0.01, "{alarms}");
+    let alarms =
+        count(300, |seed| judged_twice(seed, &[(1.0, 1.0)]).map(|changes| is_slower(&changes)));
+    // Even measured once no more than the level.
+    assert!(alarms[0] <= 3 && alarms[1] == 0, "{alarms:?}");
     // Nor does what is too little to matter.
     let small = share(60, |seed| is_slower(&judged(seed, &[(1.02, 1.0)])));
-    assert!(small <= 0.02, "{small}");
+    assert!(small <= 0.01, "{small}");
 }
 
 #[test]
 fn ten_endpoints_raise_no_more_alarms_than_one() {
     let builds = [(1.0, 1.0); 10];
-    let alarms = share(20, |seed| is_slower(&judged(seed + 1_000, &builds)));
-    assert!(alarms <= 0.01, "{alarms}");
+    let alarms =
+        count(100, |seed| judged_twice(seed + 1_000, &builds).map(|changes| is_slower(&changes)));
+    assert!(alarms[0] <= 1 && alarms[1] == 0, "{alarms:?}");
     // And one of them that is slower is found.
     let mut builds = builds;
     builds[3] = (1.1, 1.0);
@@ -198,20 +233,48 @@ fn what_is_certain_and_small_is_the_same() {
     }
 }
 
+fn estimates(pairs: &[Pair]) -> [Estimate; 2] {
+    let sample = Sample::of(pairs);
+    [median::estimate(&sample), tail::estimate(&sample)]
+}
+
 #[test]
 fn latencies_without_spread_are_compared() {
     let same = vec![(5_000_000, 5_000_000); 500];
     let slower = vec![(5_000_000, 6_000_000); 500];
-    for estimate in [median::estimate(&same), tail::estimate(&same)] {
+    for estimate in estimates(&same) {
         assert_eq!((estimate.ratio, estimate.difference_ms), (1.0, 0.0));
         assert!(estimate.p_slower > 0.4);
     }
-    for estimate in [median::estimate(&slower), tail::estimate(&slower)] {
+    for estimate in estimates(&slower) {
         assert!((estimate.ratio - 1.2).abs() < 1e-9 && estimate.p_slower < 1e-9, "{estimate:?}");
         assert!((estimate.difference_ms - 1.0).abs() < 1e-9);
     }
-    assert_eq!(median::estimate(&[]).p_slower, 1.0);
-    assert_eq!(tail::estimate(&[]).p_slower, 1.0);
+    assert_eq!(estimates(&[]).map(|estimate| estimate.p_slower), [1.0; 2]);
+}
+
+#[test]
+fn the_winsorised_mean_is_that_of_the_paper() {
+    // Powers of two from -4 to 5, of which a fifth at each end counts as -2 and 3.
+    let pairs: Vec<Pair> = (0..10).map(|power| (16_000_000, 1_000_000 << power)).collect();
+    let [found, _] = estimates(&pairs);
+    let deviation = (42.5_f64 / 9.0).sqrt();
+    let error = deviation / (0.6 * 10.0_f64.sqrt());
+    assert!((found.ratio - 2.0_f64.sqrt()).abs() < 1e-12, "{found:?}");
+    assert!((found.p_slower - upper_tail(0.5 / error)).abs() < 1e-12, "{found:?}");
+    let (low, high) = (0.5 - Z99 * error, 0.5 + Z99 * error);
+    assert!((found.interval.0.log2() - low).abs() < 1e-12, "{found:?}");
+    assert!((found.interval.1.log2() - high).abs() < 1e-12, "{found:?}");
+}
+
+#[test]
+fn the_scores_are_those_of_the_paper() {
+    // -3/4, -5/12, 1/12 and 13/12: differences of 1/3 and 1.
+    let [_, found] = estimates(&[(10, 20), (30, 40)]);
+    assert!((found.p_slower - upper_tail(1.6_f64.sqrt())).abs() < 1e-12, "{found:?}");
+    // Equal latencies share theirs: -7/12 twice.
+    let [_, found] = estimates(&[(10, 10), (30, 40)]);
+    assert!((found.p_slower - upper_tail(1.0)).abs() < 1e-12, "{found:?}");
 }
 
 #[test]
@@ -231,7 +294,7 @@ fn what_meets_one_of_them_for_a_while_is_no_difference() {
             };
             pairs.push((one(0), one(1)));
         }
-        median::estimate(&pairs).p_slower < 0.001 || tail::estimate(&pairs).p_slower < 0.001
+        estimates(&pairs).iter().any(|estimate| estimate.p_slower < 0.001)
     });
     assert!(alarms <= 0.02, "{alarms}");
 }

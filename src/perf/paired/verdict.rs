@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Change, Estimate, Floors, tail};
+use super::{Change, Estimate, Floors, quantile};
 use crate::perf::stats::{self, Latency};
 use crate::perf::verdict::{
     Comparison, Judged, Judgement, Metric, Observed, Outcome as Word, Reading, Source, Verdict,
+    are_too_many,
 };
 
 /// Stretches of a distribution's shape.
@@ -78,7 +79,12 @@ pub struct Paired {
 /// What both came to, as a judgement.
 #[must_use]
 pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
-    let Outcome { endpoints, doubts, repeated } = outcome;
+    let Outcome { mut endpoints, doubts, repeated } = outcome;
+    // Of other answers, or when the reference fails, what is slower was not measured again and
+    // says nothing.
+    for compared in endpoints.iter_mut().filter(|_| !doubts.is_empty()) {
+        compared.changes = [Change::Same; 2];
+    }
     let endpoints: Vec<Judged> = endpoints
         .iter()
         .map(|compared| judged(compared, floors, error_rate_max, !doubts.is_empty()))
@@ -109,7 +115,7 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
         compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
     error_kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let errors: u64 = compared.errors.values().sum();
-    let is_failing = errors as f64 > error_rate_max * compared.requests as f64;
+    let is_failing = are_too_many(errors, compared.requests, error_rate_max);
     let mut reasons: Vec<String> =
         comparisons.iter().filter_map(|comparison| reason(comparison, compared)).collect();
     // What changed is worth a look.
@@ -162,7 +168,7 @@ fn comparison(
 ) -> Comparison {
     let figure = |sorted: &[f64]| {
         (!sorted.is_empty())
-            .then(|| Latency::from_ms(tail::quantile(sorted, p) / 1e6).unwrap_or_default())
+            .then(|| Latency::from_ms(quantile(sorted, p) / 1e6).unwrap_or_default())
     };
     Comparison {
         metric,
@@ -198,9 +204,8 @@ impl Curves {
     /// Of latencies in nanoseconds, sorted; the slowest of a hundred are left out.
     fn of(reference: &[f64], judged: &[f64]) -> Self {
         let percents: Vec<f64> = (0..=33).map(|n| f64::from(3 * n)).collect();
-        let curve = |sorted: &[f64]| {
-            percents.iter().map(|p| tail::quantile(sorted, p / 100.0) / 1e6).collect()
-        };
+        let curve =
+            |sorted: &[f64]| percents.iter().map(|p| quantile(sorted, p / 100.0) / 1e6).collect();
         Self { reference: curve(reference), judged: curve(judged), percents }
     }
 }

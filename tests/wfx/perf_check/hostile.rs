@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use super::measuring::WIDE;
 use super::server::{Answer, OK, Server};
 use super::{BASELINE, STATS, baseline, gate, judged, place, stats, with};
 use crate::support::{Ran, Running, until};
@@ -218,7 +219,7 @@ fn flags_beat_the_headers_of_a_scenario() {
         .to_string(),
     );
     let args = ["--target", &url, "--scenario", "s.json", "--header", "AUTHORIZATION: flag"];
-    let args = [&args[..], &SHORT, &["--update-baseline"]].concat();
+    let args = [&args[..], &SHORT, &WIDE, &["--update-baseline"]].concat();
     judged(&place, &args, 0);
     for seen in server.seen() {
         let values =

@@ -11,7 +11,8 @@ use super::{BASELINE, baseline, judged, with};
 use crate::support::{Place, Ran, root};
 
 /// No machine is so slow that these would fail it.
-const WIDE: [&str; 4] = ["--tolerance-median-ms", "60000", "--tolerance-p95-ms", "60000"];
+pub(super) const WIDE: [&str; 4] =
+    ["--tolerance-median-ms", "60000", "--tolerance-p95-ms", "60000"];
 /// 200 requests in a second.
 const SHORT: [&str; 6] = ["--rate", "200", "--duration", "1s", "--warmup", "100ms"];
 
@@ -256,6 +257,7 @@ fn everything_is_checked_before_anything_is_measured() {
     place.write("twice.json", r#"{"rate": 1, "rate": 2, "endpoints": ["GET /x"]}"#);
     place.write("bad.toml", "endpoints = [");
     place.write("empty.yaml", "");
+    place.write("framing.yaml", "headers: { Transfer-Encoding: chunked }\nendpoints: [GET /x]\n");
     place.write("old.json", r#"{"version": 1, "endpoints": {}}"#);
     let x = "GET /x";
     for (args, told) in [
@@ -280,6 +282,8 @@ fn everything_is_checked_before_anything_is_measured() {
         (vec!["--endpoint", x, "--closed", "2", "--rate", "5"], "cannot be used with"),
         (vec!["--endpoint", x, "--stats", "perf/x.csv"], "cannot be used with"),
         (vec!["--endpoint", x, "--header", "nonsense"], "no header"),
+        (vec!["--endpoint", x, "--header", "Content-Length: 5"], "`content-length` itself"),
+        (vec!["--scenario", "framing.yaml"], "`transfer-encoding` itself"),
         (vec!["--endpoint", x, "--tolerance-p95-ms", "x"], "--tolerance-p95-ms"),
     ] {
         let args = [&["--target", url.as_str()], args.as_slice()].concat();

@@ -101,14 +101,31 @@ fn other_answers_are_never_a_pass() {
         let told = compared(&target, &reference, &[], 4);
         assert!(told["doubts"].to_string().contains(why), "{why}: {told}");
     }
+    // Nor does it say that they are slower, which was not measured again.
+    let target = Server::start(|_| after(9));
+    let reference = Server::start(|_| Answer { bytes: 4_000, ..after(5) });
+    let place = Place::new();
+    let (to, from) = (target.url(), reference.url());
+    let told = judged(&place, &[&sides(&to, &from)[..], &["--junit", "j.xml"]].concat(), 4);
+    let x = &told["endpoints"]["GET /x"];
+    assert_eq!((&x["verdict"], &x["reasons"]), (&json!("inconclusive"), &json!([])), "{told}");
+    let junit = place.read("j.xml");
+    assert!(junit.contains("failures=\"0\"") && junit.contains("4000 bytes"), "{junit}");
 }
 
 #[test]
 fn a_target_that_fails_is_a_failure() {
     let (target, reference) =
         (Server::start(|_| Answer { status: 500, ..OK }), Server::start(|_| OK));
-    let told = compared(&target, &reference, &[], 1);
+    let place = Place::new();
+    let (to, from) = (target.url(), reference.url());
+    let told = judged(&place, &[&sides(&to, &from)[..], &["--junit", "j.xml"]].concat(), 1);
     assert_eq!(told["endpoints"]["GET /x"]["verdict"], "errors");
+    let dying = Server::start(|_| Answer { dies_at: 120, ..OK });
+    let to = dying.url();
+    judged(&place, &[&sides(&to, &from)[..], &["--junit", "j.xml"]].concat(), 1);
+    let junit = place.read("j.xml");
+    assert!(junit.contains("refused") && !junit.contains("baseline"), "{junit}");
 }
 
 #[test]
@@ -116,6 +133,9 @@ fn what_cannot_be_compared_is_refused() {
     let server = Server::start(|_| OK);
     let ran = refused(&server, &server, 2);
     assert!(ran.stderr.contains("the address of --target"), "{ran:?}");
+    let by_another_name = format!("http://[::1]:{}", server.address.port());
+    let ran = gate(&Place::new(), &sides(&server.url(), &by_another_name));
+    ran.refused(2, &["the address of --target"]);
     let place = Place::new();
     let url = server.url();
     let with = |more: &[&str]| {
@@ -123,7 +143,12 @@ fn what_cannot_be_compared_is_refused() {
         gate(&place, &[&sides(&url, reference), more].concat())
     };
     with(&[]).refused(3, &["http://127.0.0.1:1"]);
-    for more in [&["--closed", "2"][..], &["--duration", "3s"], &["--update-baseline"]] {
+    for more in [
+        &["--closed", "2"][..],
+        &["--connections", "9"],
+        &["--duration", "3s"],
+        &["--update-baseline"],
+    ] {
         assert_eq!(with(more).code, Some(2), "{more:?}");
     }
     assert_eq!(gate(&place, &["--reference", &url]).code, Some(2));

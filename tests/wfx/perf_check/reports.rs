@@ -175,6 +175,15 @@ fn markdown_summary_and_annotations_are_for_ci() {
     place.write("perf/locust_stats.csv", "");
     let ran = with(&place, &[], &variables);
     assert!(ran.stderr.contains("::error title=wfx perf-check::cannot use"), "{ran:?}");
+    assert!(place.read("steps.md").ends_with("is empty\n"), "{}", place.read("steps.md"));
+    // Nothing of an earlier run is left to be taken for this one.
+    let ran = gate(&place, &args);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    let markdown = place.read("out/r.md");
+    assert!(markdown.starts_with("### wfx perf-check: error\n\n- cannot use"), "{markdown}");
+    let told: Value = serde_json::from_str(&place.read("out/r.json")).unwrap();
+    assert_eq!((&told["verdict"], &told["endpoints"]), (&"error".into(), &serde_json::json!({})));
+    assert!(told["error"].as_str().unwrap().contains("is empty"), "{told}");
     // Elsewhere there is nothing of it.
     let place = mixed();
     assert!(!gate(&place, &[]).stderr.contains("::error"));
@@ -207,4 +216,9 @@ fn a_report_that_cannot_be_written_fails_and_the_result_is_told() {
     // What got slower is the greater news.
     let place = mixed();
     gate(&place, &["--markdown", "home"]).refused(1, &["cannot write the report home"]);
+    // What can be written has the result.
+    let place = mixed();
+    let args = ["--markdown", "home", "--summary", "s.json", "--max-error-rate", "1"];
+    gate(&place, &[&args[..], &["--track-endpoints", "same"]].concat()).refused(3, &["home"]);
+    assert!(place.read("s.json").contains("\"verdict\": \"pass\""), "{}", place.read("s.json"));
 }
