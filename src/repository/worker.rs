@@ -29,6 +29,8 @@ const BACKOFF_MAX: Duration = Duration::from_millis(250);
 /// How long a commit waits for other processes before that is told as a failure: who waits
 /// its turn among many on a slow disk is none, and 2 s are promised.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long what somebody waits for does: the answer is promised within a second.
+const ASK_PATIENCE: Duration = Duration::from_millis(500);
 /// So often the writer looks at the files and for requests, if nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(500);
 /// So many completions are pruned with the commit that stores them.
@@ -239,7 +241,7 @@ impl Worker {
         {
             return Err(StoreError::clone(error));
         }
-        let outcome = self.begin(LOCK_PATIENCE).and_then(|()| {
+        let outcome = self.begin(ASK_PATIENCE).and_then(|()| {
             let value = work(&self.connection)?;
             self.execute("COMMIT")
                 .map_err(|error| StoreError::sqlite("write to", &self.path, &error))?;

@@ -69,7 +69,7 @@ pub struct Writer {
 }
 
 /// So long at least a request waits for its turn.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(1400);
+const ANSWER_PATIENCE: Duration = Duration::from_millis(900);
 /// Between two tries at a transaction that another process keeps from beginning.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
