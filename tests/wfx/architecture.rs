@@ -313,6 +313,54 @@ fn the_import_rules_hold() {
     }
 }
 
+/// Folders whose files the map does not name, since it tells what each of them is.
+const TOLD_AS_A_WHOLE: &[&str] = &[
+    "cli/",
+    "http/resources/",
+    "metrics/",
+    "perf/paired/",
+    "perf/sources/",
+    "repository/predecessor/",
+    "settings/",
+    "slo/scenario/",
+    "slo/trace/",
+    "terminal/",
+    "workflow/check/",
+    "workflow/document/",
+];
+
+#[test]
+fn the_map_has_what_is_there_and_nothing_else() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/');
+    let words: Vec<&str> = text
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .split(|c| !is_part(c))
+        .filter(|w| !w.is_empty())
+        .collect();
+    let src = root().join("src");
+    let mut files = vec![root().join("build.rs")];
+    sources(&src, &mut files);
+    sources(&root().join("tests/wfx"), &mut files);
+    for word in words.iter().filter(|word| word.ends_with(".rs")) {
+        assert!(files.iter().any(|file| file.ends_with(word)), "there is no {word}");
+    }
+    for file in files.iter().filter_map(|file| file.strip_prefix(&src).ok()) {
+        let path = file.to_str().unwrap();
+        let is_in = |folder: &&&str| path.starts_with(**folder);
+        if let Some(folder) = TOLD_AS_A_WHOLE.iter().find(is_in) {
+            // As `terminal/`, as `predecessor.rs`, or as a part of `serve/daemon.rs`.
+            let name = Path::new(folder).file_name().unwrap().to_str().unwrap();
+            let is_named = |word: &&str| word.split(['/', '.']).any(|part| part == name);
+            assert!(words.iter().any(is_named), "the map lacks {folder}");
+        } else if !file.ends_with("mod.rs") && !path.contains("tests") {
+            assert!(words.iter().any(|word| file.ends_with(word)), "the map lacks {path}");
+        }
+    }
+}
+
 #[test]
 fn a_breach_is_found() {
     for (name, line) in [
