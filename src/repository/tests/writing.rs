@@ -485,16 +485,7 @@ proptest! {
                 error: execution.error,
                 owner: execution.owner,
             }, wanted);
-            let steps: Vec<StepState> = stored.steps.into_iter().map(|step| StepState {
-                status: step.status,
-                started_at: step.started_at,
-                completed_at: step.completed_at,
-                duration_ms: step.duration_ms,
-                attempt: step.attempt,
-                exit_code: step.exit_code,
-                error: step.error,
-                outputs: step.outputs,
-            }).collect();
+            let steps: Vec<StepState> = stored.steps.into_iter().map(StepState::from).collect();
             prop_assert_eq!(&steps, &model.steps);
             let mut attempts = model.attempts.clone();
             attempts.sort_by_key(|attempt| (attempt.position, attempt.attempt));
