@@ -224,20 +224,12 @@ fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         // What editors keep for a moment begins or ends so.
         let is_hidden = name.is_none_or(|name| name.starts_with(['.', '#', '~']));
-        if !is_hidden && format_of(&path).is_some() {
+        if !is_hidden && Format::of(&path).is_some() {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
-}
-
-fn format_of(file: &Path) -> Option<Format> {
-    match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "json" => Some(Format::Json),
-        "yaml" | "yml" => Some(Format::Yaml),
-        _ => None,
-    }
 }
 
 /// Whether a file has changed so short a time ago that it may be half written. Many
@@ -341,7 +333,7 @@ fn read(file: &Path, stem: &str) -> Result<Definition, Unusable> {
     let source = Source {
         name: &file.display().to_string(),
         text: &text,
-        format: format_of(file).unwrap_or_else(|| check::sniff(&text)),
+        format: Format::of(file).unwrap_or_else(|| check::sniff(&text)),
         default_id: Some(stem),
     };
     check::read(&source)

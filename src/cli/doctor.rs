@@ -37,7 +37,7 @@ pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
 fn facts(context: &Context) -> Facts {
     let shown = context.settings.shown();
     let mut facts = Facts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: env!("WFX_VERSION").to_owned(),
         settings: shown.len(),
         temporary: temporary(),
         abandoned_folders: Scratch::abandoned(&std::env::temp_dir())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Context};
@@ -159,11 +159,7 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
         (SignalKind::terminate(), "SIGTERM", Exit::Terminated),
         (SignalKind::hangup(), "SIGHUP", Exit::Terminated),
     ] {
-        // What the caller wants ignored (nohup, a job in the background) stays so.
-        if ignored >> (kind.as_raw_value() - 1) & 1 == 1 {
-            continue;
-        }
-        let mut signals = signal(kind)?;
+        let Some(mut signals) = unless_ignored(ignored, kind)? else { continue };
         let (cancel, signalled) = (cancel.clone(), Arc::clone(signalled));
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
@@ -173,6 +169,16 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
         });
     }
     Ok(())
+}
+
+/// Signals of a kind, if the caller has not set it to be `ignored` (nohup, a job in the
+/// background): that stays so.
+///
+/// # Errors
+/// When they cannot be caught.
+pub(super) fn unless_ignored(ignored: u64, kind: SignalKind) -> std::io::Result<Option<Signal>> {
+    let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+    if is_ignored { Ok(None) } else { signal(kind).map(Some) }
 }
 
 /// The signals that the caller has set to be ignored, signal `n` as bit `n - 1`: `SigIgn`

@@ -1,4 +1,4 @@
-//! Reads a workflow document from a file or standard input.
+//! Reads documents from files, and a workflow also from standard input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use crate::workflow::definition::Definition;
 /// The largest document that is read.
 const DOCUMENT_BYTES_MAX: u64 = check::DOCUMENT_BYTES_MAX as u64;
 
-/// The text of a document and what it is.
+/// The text of a workflow and what it is.
 #[derive(Debug)]
 pub(super) struct Document {
     name: String,
@@ -31,20 +31,9 @@ impl Document {
         let name = argument.display().to_string();
         let refuse = |why: &str| CliError::new(Exit::Usage, format!("cannot read `{name}`: {why}"));
         let is_stdin = argument.as_os_str() == "-";
-        let bytes = if is_stdin { bounded(io::stdin().lock()) } else { from_file(argument) };
-        let bytes = bytes.map_err(|error| refuse(&error.to_string()))?;
-        if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
-            return Err(refuse("a workflow of more than 16 MiB is not taken"));
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            refuse(&format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
-        })?;
-        let extension = argument.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let format = match extension.as_deref() {
-            Some("json") => Format::Json,
-            Some("yaml" | "yml") => Format::Yaml,
-            _ => check::sniff(&text),
-        };
+        let text = if is_stdin { bounded(io::stdin().lock()) } else { text(argument) };
+        let text = text.map_err(|why| refuse(&why))?;
+        let format = Format::of(argument).unwrap_or_else(|| check::sniff(&text));
         let stem = argument.file_stem().filter(|_| !is_stdin);
         let default_id = stem.map(|stem| stem.to_string_lossy().into_owned());
         Ok(Self { name, text, format, default_id })
@@ -64,12 +53,20 @@ impl Document {
     }
 }
 
-fn from_file(path: &Path) -> io::Result<Vec<u8>> {
-    bounded(File::open(path)?)
+/// The text of a file.
+///
+/// # Errors
+/// Why there is none: it cannot be read, is too large or is not UTF-8.
+pub(super) fn text(path: &Path) -> Result<String, String> {
+    bounded(File::open(path).map_err(|error| error.to_string())?)
 }
 
-fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+fn bounded(from: impl Read) -> Result<String, String> {
     let mut bytes = Vec::new();
-    from.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    from.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
+        return Err("it is longer than 16 MiB".to_owned());
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
 }

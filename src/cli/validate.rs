@@ -1,13 +1,16 @@
 //! `wfx validate`: checks documents without running them.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::source::Document;
 use super::{CliError, Context};
 use crate::exit::Exit;
-use crate::terminal::OutputFormat;
+use crate::terminal::{OutputFormat, Ui};
+use crate::workflow::check::Problems;
+use crate::workflow::definition::Definition;
 use crate::workflow::problem::visible;
 
 /// What was typed after `wfx validate`.
@@ -16,6 +19,14 @@ pub struct Args {
     /// Workflows, JSON or YAML by their extension; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+/// What is wrong with a file.
+enum Wrong {
+    /// It cannot be read.
+    Unread(CliError),
+    /// It is no workflow.
+    Bad(Problems),
 }
 
 /// Checks every file and tells every problem.
@@ -29,43 +40,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let mut results = Vec::new();
     for file in &args.files {
         let name = file.display().to_string();
-        let checked = match Document::read(file) {
-            Ok(document) => document.check(),
-            Err(error) => {
-                exit = Exit::Usage;
-                if as_json {
-                    let problem = json!({"line": null, "column": null, "pointer": "",
-                        "message": error.to_string(), "help": null});
-                    results.push(json!({"file": name, "valid": false, "problems": [problem]}));
-                } else {
-                    ui.error(&error.to_string(), None);
-                }
-                continue;
-            }
-        };
-        match checked {
-            Ok(definition) if as_json => {
-                results.push(json!({"file": name, "valid": true, "id": definition.id,
-                    "steps": definition.steps.len(), "problems": []}));
-            }
-            Ok(definition) => {
-                let steps = definition.steps.len();
-                let noun = if steps == 1 { "step" } else { "steps" };
-                ui.line(&format!(
-                    "{}: ok, workflow {} with {steps} {noun}",
-                    visible(&name),
-                    definition.id
-                ))?;
-            }
-            Err(problems) => {
-                exit = Exit::Usage;
-                if as_json {
-                    let list: Vec<_> = problems.iter().collect();
-                    results.push(json!({"file": name, "valid": false, "problems": list}));
-                } else {
-                    ui.error(&problems.to_string(), None);
-                }
-            }
+        let checked = check(file);
+        if checked.is_err() {
+            exit = Exit::Usage;
+        }
+        if as_json {
+            results.push(as_value(&name, &checked));
+        } else {
+            tell(ui, &name, &checked)?;
         }
     }
     match ui.format() {
@@ -78,4 +60,38 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         _ => {}
     }
     Ok(exit)
+}
+
+fn check(file: &Path) -> Result<Definition, Wrong> {
+    Document::read(file).map_err(Wrong::Unread)?.check().map_err(Wrong::Bad)
+}
+
+fn as_value(name: &str, checked: &Result<Definition, Wrong>) -> Value {
+    match checked {
+        Ok(definition) => json!({"file": name, "valid": true, "id": definition.id,
+            "steps": definition.steps.len(), "problems": []}),
+        Err(Wrong::Unread(error)) => {
+            let problem = json!({"line": null, "column": null, "pointer": "",
+                "message": error.to_string(), "help": null});
+            json!({"file": name, "valid": false, "problems": [problem]})
+        }
+        Err(Wrong::Bad(problems)) => {
+            let list: Vec<_> = problems.iter().collect();
+            json!({"file": name, "valid": false, "problems": list})
+        }
+    }
+}
+
+fn tell(ui: &Ui, name: &str, checked: &Result<Definition, Wrong>) -> io::Result<()> {
+    match checked {
+        Ok(definition) => {
+            let steps = definition.steps.len();
+            let noun = if steps == 1 { "step" } else { "steps" };
+            let (name, id) = (visible(name), &definition.id);
+            ui.line(&format!("{name}: ok, workflow {id} with {steps} {noun}"))?;
+        }
+        Err(Wrong::Unread(error)) => ui.error(&error.to_string(), None),
+        Err(Wrong::Bad(problems)) => ui.error(&problems.to_string(), None),
+    }
+    Ok(())
 }

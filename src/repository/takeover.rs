@@ -16,7 +16,7 @@ use super::reader;
 use super::rows::{self, Text};
 use crate::timestamp::Timestamp;
 use crate::workflow::execution::{Recorded, RecordedStep};
-use crate::workflow::record::{ExecutionRecord, ExecutionStatus, Head, StepRecord, StepState};
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus, Head};
 
 /// Which abandoned executions are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,7 +179,7 @@ fn take_one(
     };
     let steps = detail.steps.into_iter().map(|step| RecordedStep {
         attempt_ended_at: ended_at.get(&step.position).copied(),
-        state: state(step),
+        state: step.into(),
     });
     Ok(TakenOver {
         recorded: Recorded { head, steps: steps.collect() },
@@ -187,19 +187,6 @@ fn take_one(
         cancel_requested: candidate.cancel_requested,
         previous_owner: candidate.owner,
     })
-}
-
-fn state(step: StepRecord) -> StepState {
-    StepState {
-        status: step.status,
-        started_at: step.started_at,
-        completed_at: step.completed_at,
-        duration_ms: step.duration_ms,
-        attempt: step.attempt,
-        exit_code: step.exit_code,
-        error: step.error,
-        outputs: step.outputs,
-    }
 }
 
 /// How many unfinished executions each process has or had.

@@ -421,6 +421,21 @@ pub struct StepRecord {
     pub outputs: Outputs,
 }
 
+impl From<StepRecord> for StepState {
+    fn from(step: StepRecord) -> Self {
+        Self {
+            status: step.status,
+            started_at: step.started_at,
+            completed_at: step.completed_at,
+            duration_ms: step.duration_ms,
+            attempt: step.attempt,
+            exit_code: step.exit_code,
+            error: step.error,
+            outputs: step.outputs,
+        }
+    }
+}
+
 /// One execution with its steps: the answer of `show --format json` and of the API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionDetail {

@@ -43,6 +43,8 @@ fn all_is_well() {
     assert_eq!(ran.json()["ok"], true);
     let ran = place.run(["doctor"]);
     assert!(ran.stdout.contains("all is well") && ran.stdout.contains("wfx.db: 1 execution"));
+    let version = place.run(["--version"]).stdout;
+    assert!(ran.stdout.contains(version.trim_end()), "{version}: {ran:?}");
     assert_eq!(fs::read(place.database()).unwrap(), before);
 }
 

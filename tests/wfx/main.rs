@@ -26,6 +26,7 @@ mod signals;
 mod slo_sim;
 mod store;
 mod terminal;
+mod upgrade;
 mod values;
 
 /// Where sources that are [tried here](interleavings) look for it.

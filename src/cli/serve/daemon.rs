@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -235,15 +235,10 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         let ignored = session::ignored_signals();
-        // What the caller wants ignored (nohup) stays so.
-        let unless_ignored = |kind: SignalKind| {
-            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
-            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
-        };
         Ok(Self {
-            terminate: unless_ignored(SignalKind::terminate())?,
-            interrupt: unless_ignored(SignalKind::interrupt())?,
-            hangup: unless_ignored(SignalKind::hangup())?,
+            terminate: session::unless_ignored(ignored, SignalKind::terminate())?,
+            interrupt: session::unless_ignored(ignored, SignalKind::interrupt())?,
+            hangup: session::unless_ignored(ignored, SignalKind::hangup())?,
         })
     }
 

@@ -56,12 +56,40 @@ fn insert_agent(step: &mut Map<String, Value>, row: &Step) {
     }
 }
 
-/// Reads what the predecessor stored: a list of steps, or a map that has one, itself
-/// or under `definition` or `workflow`. `None` when it is nothing of that kind.
+/// Reads what the predecessor stored. `None` when it is nothing that can be run.
 fn from_stored(workflow_id: &str, rows: &[Step], stored: Value) -> Option<Value> {
     if is_ours(&stored) {
         return Some(stored);
     }
+    let mut around = unwrapped(stored)?;
+    let Some(Value::Array(listed)) = around.remove("steps") else { return None };
+    let steps = steps_from(listed, rows)?;
+    let params = parameters(&mut around);
+    let mut definition = definition(workflow_id, steps);
+    for key in ["name", "description"] {
+        if let Some(Value::String(text)) = around.get(key) {
+            definition.insert(key.to_owned(), Value::from(text.as_str()));
+        }
+    }
+    keep_unknown(&mut definition, around, &["id", "workflow_id", "name", "description"]);
+    if !params.is_empty() {
+        definition.insert("params".to_owned(), Value::Object(params.clone()));
+    }
+    let made = snapshot(&definition, &params);
+    if check::snapshot(&made).is_ok() {
+        return Some(made);
+    }
+    // Most likely parameters that no process can be given; no step would read them.
+    if let Some(params) = definition.remove("params") {
+        definition.insert("x-params".to_owned(), params);
+    }
+    let made = snapshot(&definition, &Map::new());
+    check::snapshot(&made).is_ok().then_some(made)
+}
+
+/// A list of steps, or a map that has one, itself or under `definition` or `workflow`, as the
+/// map that has it; `None` when it is nothing of that kind.
+fn unwrapped(stored: Value) -> Option<Map<String, Value>> {
     let mut around = match stored {
         Value::Object(map) => map,
         Value::Array(steps) => Map::from_iter([("steps".to_owned(), Value::Array(steps))]),
@@ -81,8 +109,11 @@ fn from_stored(workflow_id: &str, rows: &[Step], stored: Value) -> Option<Value>
             break;
         }
     }
-    let Some(Value::Array(listed)) = around.remove("steps") else { return None };
-    let steps = steps_from(listed, rows)?;
+    Some(around)
+}
+
+/// Takes the parameters out of what is around the steps, each as a scalar.
+fn parameters(around: &mut Map<String, Value>) -> Map<String, Value> {
     let params = PARAMETER_KEYS
         .iter()
         .find(|key| around.get(**key).is_some_and(Value::is_object))
@@ -91,41 +122,11 @@ fn from_stored(workflow_id: &str, rows: &[Step], stored: Value) -> Option<Value>
             _ => None,
         })
         .unwrap_or_default();
-    let params: Map<String, Value> = params
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::Array(_) | Value::Object(_) => (name, Value::from(value.to_string())),
-            scalar => (name, scalar),
-        })
-        .collect();
-
-    let mut definition = definition(workflow_id, steps);
-    for key in ["name", "description"] {
-        if let Some(Value::String(text)) = around.get(key) {
-            definition.insert(key.to_owned(), Value::from(text.as_str()));
-        }
-    }
-    keep_unknown(&mut definition, around, &["id", "workflow_id", "name", "description"]);
-    if !params.is_empty() {
-        definition.insert("params".to_owned(), Value::Object(params.clone()));
-    }
-    let made = snapshot(&definition, &params);
-    if check::snapshot(&made).is_ok() {
-        return Some(made);
-    }
-    // Most likely parameters that no process can be given; no step would read them.
-    let mut definition = match made {
-        Value::Object(mut made) => match made.remove("definition") {
-            Some(Value::Object(definition)) => definition,
-            _ => return None,
-        },
-        _ => return None,
+    let scalar = |(name, value)| match value {
+        Value::Array(_) | Value::Object(_) => (name, Value::from(value.to_string())),
+        scalar => (name, scalar),
     };
-    if let Some(params) = definition.remove("params") {
-        definition.insert("x-params".to_owned(), params);
-    }
-    let made = snapshot(&definition, &Map::new());
-    check::snapshot(&made).is_ok().then_some(made)
+    params.into_iter().map(scalar).collect()
 }
 
 fn is_ours(stored: &Value) -> bool {

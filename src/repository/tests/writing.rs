@@ -224,6 +224,18 @@ fn purging_gives_space_back_and_leaves_what_is_not_finished() {
     writer.close().unwrap();
 }
 
+/// An execution `after` that the writer cannot store, since it fails in this way.
+fn left_dirty(writer: &Writer, kind: StoreErrorKind) -> Arc<Slot> {
+    let slot = Slot::new("after".to_owned());
+    slot.record(creation(1, head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&slot));
+    let health = writer.health();
+    let fails = || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == kind);
+    until("the writer fails", fails);
+    assert!(slot.is_dirty());
+    slot
+}
+
 #[test]
 fn a_database_deleted_under_the_writer_is_told() {
     let place = Place::new();
@@ -231,18 +243,10 @@ fn a_database_deleted_under_the_writer_is_told() {
     store(&writer, "before", ExecutionStatus::Success, 1);
     let aside = place.beside(".aside");
     fs::rename(&place.path, &aside).unwrap();
-    let slot = Slot::new("after".to_owned());
-    slot.record(creation(1, head(ExecutionStatus::Success, 2)));
-    assert!(writer.enqueue(&slot));
-    let health = writer.health();
-    until(
-        "the writer fails",
-        || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == StoreErrorKind::Gone),
-    );
-    assert!(slot.is_dirty());
+    let slot = left_dirty(&writer, StoreErrorKind::Gone);
     fs::rename(&aside, &place.path).unwrap();
     settle(&writer, &slot);
-    assert!(matches!(*health.borrow(), Health::Working));
+    assert!(matches!(*writer.health().borrow(), Health::Working));
     assert_eq!(ids(&place), ["before", "after"]);
     // Closing tells what could not be stored.
     fs::remove_file(&place.path).unwrap();
@@ -262,15 +266,7 @@ fn another_database_in_its_place_is_left_alone() {
     open(&other.path).close().unwrap();
     fs::rename(&other.path, &place.path).unwrap();
     let content = fs::read(&place.path).unwrap();
-    let slot = Slot::new("after".to_owned());
-    slot.record(creation(1, head(ExecutionStatus::Success, 2)));
-    assert!(writer.enqueue(&slot));
-    let health = writer.health();
-    until(
-        "the writer fails",
-        || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == StoreErrorKind::Gone),
-    );
-    assert!(slot.is_dirty());
+    left_dirty(&writer, StoreErrorKind::Gone);
     assert_eq!(fs::read(&place.path).unwrap(), content);
     assert!(writer.close().is_err());
 }
@@ -485,16 +481,7 @@ proptest! {
                 error: execution.error,
                 owner: execution.owner,
             }, wanted);
-            let steps: Vec<StepState> = stored.steps.into_iter().map(|step| StepState {
-                status: step.status,
-                started_at: step.started_at,
-                completed_at: step.completed_at,
-                duration_ms: step.duration_ms,
-                attempt: step.attempt,
-                exit_code: step.exit_code,
-                error: step.error,
-                outputs: step.outputs,
-            }).collect();
+            let steps: Vec<StepState> = stored.steps.into_iter().map(StepState::from).collect();
             prop_assert_eq!(&steps, &model.steps);
             let mut attempts = model.attempts.clone();
             attempts.sort_by_key(|attempt| (attempt.position, attempt.attempt));

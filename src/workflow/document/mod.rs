@@ -11,6 +11,7 @@ mod scalar;
 mod yaml;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::problem::{Findings, Place, Pointer, quote};
 
@@ -32,6 +33,18 @@ pub enum Format {
     Json,
     /// YAML 1.2.
     Yaml,
+}
+
+impl Format {
+    /// That of a file, by its extension.
+    #[must_use]
+    pub fn of(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "yaml" | "yml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
 }
 
 /// A value and where it stands.

@@ -228,7 +228,7 @@ fn a_scenario_has_endpoints_weights_headers_and_bodies() {
     assert_eq!(posts.len(), 100);
     for post in posts {
         assert_eq!(post.line, "POST /base/api/v1/workflows/hello/execute");
-        assert_eq!(post.body, r#"{"params":{"greeting":"hello"}}"#);
+        assert_eq!(post.body, r#"{"params":{"who":"the gate"}}"#);
         for (name, value) in [
             ("accept", "application/json"),
             ("content-type", "application/json"),

@@ -53,12 +53,14 @@ fn succeeds(place: &Place, script: &str) -> Ran {
     ran
 }
 
-/// What of a line does not differ from run to run: its words, without numbers, units and bars.
+/// What of a line does not differ from run to run: its words, without numbers, units, bars and
+/// folders.
 fn words(line: &str) -> Vec<&str> {
     let is_word = |word: &&str| {
         let is_plain = |c: char| !c.is_numeric() && (c.is_ascii() || c == '…');
         word.contains(char::is_alphabetic)
             && word.chars().all(is_plain)
+            && !word.starts_with('/')
             && !matches!(*word, "ms" | "s" | "min" | "us")
     };
     line.split_whitespace().filter(is_word).collect()
@@ -72,6 +74,17 @@ fn assert_shown(shown: &str, told: &Ran) {
     assert!(shown.lines().count() > 3, "{shown}");
     for line in shown.lines().filter(|line| !line.starts_with("$ ")) {
         assert!(told.contains(&words(line)), "{line:?} is not in {told:#?}");
+    }
+}
+
+/// What README shows was told, line by line and nothing beside it.
+#[track_caller]
+fn assert_told(shown: &str, told: &str) {
+    let shown: Vec<_> = shown.lines().filter(|line| !line.starts_with("$ ")).collect();
+    let told: Vec<_> = told.lines().collect();
+    assert_eq!(shown.len(), told.len(), "{shown:#?}\n{told:#?}");
+    for (shown, told) in shown.iter().zip(&told) {
+        assert_eq!(words(shown), words(told));
     }
 }
 
@@ -116,12 +129,15 @@ fn the_tour_can_be_followed() {
         assert!(text.starts_with(&format!("# {name}\n")));
         place.write(name, text);
     }
-    let ran = succeeds(&place, &scripts[0]);
-    assert_shown(&blocks(&readme(), "text")[0], &ran);
+    let (exec, show) = scripts[0].split_once('\n').unwrap();
+    succeeds(&place, exec);
+    assert_told(&blocks(&readme(), "text")[0], &succeeds(&place, show).stdout);
     assert_shown(&shown[0], &succeeds(&place, &scripts[1]));
     let upload = "until wfx show @latest | grep -q 'upload.*running'; do sleep 0.05; done;";
-    assert!(scripts[2].contains("& sleep 1; kill -9 $!"));
-    assert_shown(&shown[1], &succeeds(&place, &scripts[2].replace("sleep 1;", upload)));
+    assert!(scripts[2].contains("& sleep 1; kill -9 $!\n"));
+    // Nobody types faster than a process dies; a script is faster.
+    let script = scripts[2].replace("sleep 1;", upload).replace("$!\n", "$!; wait $! || true\n");
+    assert_shown(&shown[1], &succeeds(&place, &script));
     succeeds(&place, &scripts[3]);
     assert_eq!(place.list()["total"], 3);
 }
@@ -205,6 +221,71 @@ fn performance_can_be_checked() {
     assert!(place.read("perf/performance_junit.xml").contains("<testsuites"));
     before.stop();
     after.stop();
+}
+
+#[test]
+fn what_ci_is_told_runs() {
+    let (place, section) = (place(), section("## Performance in CI"));
+    let daemon = Daemon::start(&place, &["--workflows", "fixtures/workflows"]);
+    let address = daemon.address.to_string();
+    let scenario = &blocks(&section, "yaml")[0];
+    fs::create_dir(place.path("perf")).unwrap();
+    place.write("perf/api.yaml", scenario.replace("127.0.0.1:8080", &address));
+    let server = place.write("server", "#!/bin/sh\n");
+    fs::set_permissions(server, fs::Permissions::from_mode(0o755)).unwrap();
+    let texts = blocks(&section, "text");
+    let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
+    let commands = lines.iter().filter_map(|line| {
+        let line = line.trim();
+        let command = line.strip_prefix("- run: ").or_else(|| line.strip_prefix("- "));
+        let quoted = || line.strip_prefix("steps { sh '")?.strip_suffix("' }");
+        command.or_else(quoted).filter(|command| !command.contains("performance_junit"))
+    });
+    let commands: Vec<&str> = commands.collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let slow = r#"{"median_ms": 10000, "p95_ms": 10000}"#;
+    let baseline = format!(
+        r#"{{"version": 2, "endpoints": {{"GET /api/v1/ping": {slow}, "launch": {slow}}}}}"#
+    );
+    place.write("perf/performance_baseline.json", baseline);
+    for command in commands {
+        let command = command.replace("localhost:8080", &address).replace("server:8080", &address);
+        if !command.contains("wfx perf-check") {
+            succeeds(&place, &command);
+            continue;
+        }
+        // Not as long and not as often as one should measure: that is inconclusive.
+        let short = "--rate 50 --duration 2s --warmup 100ms --summary summary.json";
+        let ran = shell(&place, &format!("{command} {short}"));
+        assert_eq!(ran.code, Some(4), "{command}: {ran:?}");
+        let summary: serde_json::Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+        for endpoint in ["GET /api/v1/ping", "launch"] {
+            assert_eq!(summary["endpoints"][endpoint]["errors"], 0, "{command}: {summary:#}");
+        }
+    }
+    assert!(place.read("perf/performance_junit.xml").contains("<testsuites"));
+    daemon.stop();
+}
+
+#[test]
+fn commands_in_the_text_are_there() {
+    let (place, text) = (Place::new(), readme());
+    let mut in_code = false;
+    let prose = text.lines().filter(|line| {
+        let is_fence = line.starts_with("```");
+        in_code ^= is_fence;
+        !in_code && !is_fence
+    });
+    let prose = prose.collect::<Vec<_>>().join("\n");
+    let spans = prose.split('`').skip(1).step_by(2).filter(|span| span.starts_with("wfx "));
+    let mut count = 0;
+    for span in spans {
+        let command = span.replace("SHELL", "bash").replace('\n', " ");
+        let help = format!("{command} --help");
+        assert!(succeeds(&place, &help).stdout.contains("Usage: "), "{help}");
+        count += 1;
+    }
+    assert!(count > 15, "{count}");
 }
 
 #[test]
