@@ -2,7 +2,7 @@
 
 use super::super::list::{self, Since};
 use super::files::Reports;
-use super::{Args, Plan, show};
+use super::{Args, Plan, load_plan, show};
 use crate::cli::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
@@ -100,7 +100,10 @@ pub(super) fn gate(
     let Some(since) = since else {
         return Err(usage("--reference-since has to be before --since"));
     };
-    let filter = Plan::policy(args, context)?.filter;
+    let policy = Plan::policy(args, context)?;
+    // Nothing is measured, and flags that ask for it are refused.
+    load_plan(args, &policy)?;
+    let filter = policy.filter;
     let reader = Reader::open(&context.settings.database()?)?;
     let of = |since, until| {
         let runs = runs(&reader, args.steps.workflow.as_deref(), Some(since), until);

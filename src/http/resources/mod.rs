@@ -69,9 +69,9 @@ impl Api for Resources {
         let body = body.as_deref();
         let outcome = match route {
             Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
-            Route::Healthz => Ok(ready::health()),
-            Route::Readyz => Ok(self.ready()),
-            Route::Metrics => self.metrics().await,
+            Route::Healthz => Query::read(query, &[]).map(|_| ready::health()),
+            Route::Readyz => Query::read(query, &[]).map(|_| self.ready()),
+            Route::Metrics => self.metrics(query).await,
             Route::Slo => self.slo(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),

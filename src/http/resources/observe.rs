@@ -90,7 +90,8 @@ impl Resources {
     }
 
     /// All metrics, as Prometheus reads them.
-    pub(super) async fn metrics(&self) -> Result<Reply, Problem> {
+    pub(super) async fn metrics(&self, query: &str) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
         let (loaded, broken) = self.catalogue.counts();
         let now = Snapshot {
             running: self.supervisor.in_flight(),

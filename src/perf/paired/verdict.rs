@@ -64,7 +64,7 @@ pub struct Paired {
     pub change: Change,
     /// The build that is judged ÷ the reference.
     pub ratio: f64,
-    /// Between these the ratio lies with 99 % certainty.
+    /// Between these the ratio lies with 99 % certainty, at one look.
     pub interval: (f64, f64),
     /// How unlikely so much slower would be without a difference.
     pub p_slower: f64,
@@ -105,11 +105,9 @@ pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judg
 }
 
 fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted: bool) -> Judged {
-    let floats = |sorted: &[u64]| sorted.iter().map(|nanos| *nanos as f64).collect::<Vec<_>>();
-    let (reference, judged) = (floats(&compared.reference), floats(&compared.judged));
     let comparisons = [
-        comparison(compared, (Metric::Median, 0, 0.5, floors.median), &reference, &judged),
-        comparison(compared, (Metric::P95, 1, 0.95, floors.p95), &reference, &judged),
+        comparison(compared, (Metric::Median, 0, stats::median, floors.median)),
+        comparison(compared, (Metric::P95, 1, |sorted| stats::percentile(sorted, 95), floors.p95)),
     ];
     let mut error_kinds: Vec<_> =
         compared.errors.iter().map(|(kind, count)| (kind.clone(), *count)).collect();
@@ -155,26 +153,23 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
         outcome,
         comparisons: comparisons.into(),
         reasons,
-        curves: is_told.then(|| Curves::of(&reference, &judged)),
+        curves: is_told.then(|| Curves::of(compared)),
     }
 }
 
-/// One figure of both: which, where its estimate stands, its quantile, its floor.
+/// A figure of sorted latencies, as everywhere else it is measured.
+type Figure = fn(&[u64]) -> Option<Latency>;
+
+/// One figure of both: which, where its estimate stands, how it is made, its floor.
 fn comparison(
     compared: &Compared,
-    (metric, at, p, floor): (Metric, usize, f64, f64),
-    reference: &[f64],
-    judged: &[f64],
+    (metric, at, figure, floor): (Metric, usize, Figure, f64),
 ) -> Comparison {
-    let figure = |sorted: &[f64]| {
-        (!sorted.is_empty())
-            .then(|| Latency::from_ms(quantile(sorted, p) / 1e6).unwrap_or_default())
-    };
     Comparison {
         metric,
-        observed: figure(judged),
+        observed: figure(&compared.judged),
         // Without an estimate nothing is compared.
-        baseline: figure(reference).filter(|_| compared.estimates.is_some()),
+        baseline: figure(&compared.reference).filter(|_| compared.estimates.is_some()),
         tolerance: Latency::default(),
         sees: Latency::default(),
         paired: compared.estimates.map(|estimates| Paired {
@@ -202,11 +197,14 @@ pub struct Curves {
 
 impl Curves {
     /// Of latencies in nanoseconds, sorted; the slowest of a hundred are left out.
-    fn of(reference: &[f64], judged: &[f64]) -> Self {
+    fn of(compared: &Compared) -> Self {
         let percents: Vec<f64> = (0..=33).map(|n| f64::from(3 * n)).collect();
-        let curve =
-            |sorted: &[f64]| percents.iter().map(|p| quantile(sorted, p / 100.0) / 1e6).collect();
-        Self { reference: curve(reference), judged: curve(judged), percents }
+        let curve = |sorted: &[u64]| {
+            let millis: Vec<f64> = sorted.iter().map(|nanos| *nanos as f64 / 1e6).collect();
+            percents.iter().map(|p| quantile(&millis, p / 100.0)).collect()
+        };
+        let (reference, judged) = (curve(&compared.reference), curve(&compared.judged));
+        Self { reference, judged, percents }
     }
 }
 

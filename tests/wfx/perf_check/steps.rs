@@ -128,4 +128,6 @@ fn two_spans_of_history_are_compared() {
     let turned = ["--steps", "--since", "9d", "--reference-since", "2d"];
     gate(&place, &turned).refused(2, &["--reference-since has to be before --since"]);
     assert_eq!(gate(&place, &["--steps", "--reference-since", "2d"]).code, Some(2));
+    let measures = [&spans[..], &["--rate", "10"]].concat();
+    gate(&place, &measures).refused(2, &["--rate needs a server to measure"]);
 }

@@ -27,7 +27,10 @@ fn workflows_are_listed_with_what_they_are() {
     assert_eq!(of("greet").expect(200)["definition"]["steps"][1]["name"], "end");
     of("unknown").expect(404);
     of("greet?limit=1").expect(400);
-    daemon.get("/api/v1/workflows?limit=1").expect(400);
+    for path in ["/api/v1/workflows", "/api/v1/ping", "/healthz", "/readyz", "/metrics"] {
+        daemon.get(&format!("{path}?limit=1")).expect(400);
+        assert_eq!(daemon.get(path).status, 200, "{path}");
+    }
     daemon.stop();
 }
 
