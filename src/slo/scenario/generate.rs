@@ -51,15 +51,17 @@ impl Scenario {
     /// About how many requests it makes.
     #[must_use]
     pub fn expected_events(&self) -> u64 {
-        /// Pieces of a phase whose rates are added up.
-        const PIECES: u32 = 4_096;
+        /// Pieces of all phases, whose rates are added up, and the least of one.
+        const PIECES: usize = 4_096;
+        const LEAST: usize = 16;
+        let pieces = (PIECES / self.phases.len().max(1)).max(LEAST);
         let mut start_us = 0.0;
         let mut expected = 0.0;
         for phase in &self.phases {
             let length = micros(phase);
-            let piece = length / f64::from(PIECES);
-            for at in 0..PIECES {
-                let t_us = start_us + (f64::from(at) + 0.5) * piece;
+            let piece = length / pieces as f64;
+            for at in 0..pieces {
+                let t_us = start_us + (at as f64 + 0.5) * piece;
                 let active = self.active(whole(t_us));
                 let factors = active.map(|incident| incident.rate_factor);
                 let factor = phase.rate.bounded(factors.fold(1.0, times));

@@ -170,6 +170,10 @@ fn incidents_begin_so_often_at_most() {
     };
     assert_eq!(again("1ms"), Ok(()));
     assert_eq!(again("1us"), Err("/incidents: they begin more than 10000000 times".to_owned()));
+    for none in ["0s", "0.0000001"] {
+        let why = "/incidents/0/every: it has to be longer than 0 and at most 400 days";
+        assert_eq!(again(none), Err(why.to_owned()));
+    }
 }
 
 #[test]
