@@ -211,7 +211,8 @@ impl Driver {
                 }
                 continue;
             }
-            let patience_left = self.patience_left();
+            // Once it is used up, only what still runs is waited for.
+            let patience_left = self.patience_left().filter(|left| !left.is_zero());
             let event = tokio::select! {
                 // In this order: what a second signal killed was cancelled by the first.
                 biased;
@@ -337,6 +338,12 @@ impl Driver {
         let effects = self.execution.apply(event, self.moment())?;
         let change = self.execution.take_change();
         self.show_unstored(&change.attempts);
+        // Patience is for what waits: a lock while nothing did has cost none of it.
+        if !self.slot.is_dirty()
+            && let Some((_, since)) = &mut self.failing
+        {
+            *since = clock::monotonic();
+        }
         self.version = self.slot.record(change);
         self.enqueue();
         // While the writer is at work.
@@ -419,6 +426,7 @@ impl Driver {
         if self.attempts_running() {
             return None;
         }
+        let waits = self.slot.is_dirty();
         let stored = self.stored.borrow();
         if let Some(error) = &stored.refused {
             return Some(RunError::Refused(Arc::clone(error)));
@@ -426,7 +434,7 @@ impl Driver {
         if matches!(self.means.unstored, Unstored::Run(_)) {
             return None;
         }
-        let (error, _) = self.failing.as_ref()?;
+        let (error, _) = self.failing.as_ref().filter(|_| waits)?;
         let never_stored = self.is_new && stored.version == 0;
         let patient = self.patience_left() > Some(Duration::ZERO);
         match (never_stored, patient) {

@@ -76,6 +76,26 @@ fn a_lock_in_the_middle_is_given_up_on() {
 }
 
 #[test]
+fn a_lock_while_nothing_waits_to_be_stored_costs_no_patience() {
+    let place = Place::new();
+    let mut running = begin(&place, "2s");
+    let other = Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    running.wait_for("no further step starts");
+    // For longer than patience lasts.
+    let longer = Ran::of(Command::new("sleep").arg("2.5"));
+    assert_eq!(longer.code, Some(0), "{longer:?}");
+    fs::remove_file(place.path("closed")).unwrap();
+    open_gate(&place);
+    // The end of the step is known, and waits.
+    running.wait_for("a success");
+    other.execute_batch("COMMIT").unwrap();
+    let ran = running.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(states(&place.show("@1")), ["a success", "b success"]);
+}
+
+#[test]
 fn a_database_deleted_in_the_middle_is_missed() {
     let place = Place::new();
     place.exec(BEFORE, 0);
