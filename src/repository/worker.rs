@@ -100,8 +100,8 @@ pub(super) struct Worker {
     give_back: bool,
     cancels: Option<cancel::Watch>,
     looked_at: Instant,
-    /// A transaction could begin since the last look.
-    has_begun: bool,
+    /// When a transaction could begin last.
+    begun_at: Instant,
 }
 
 impl Worker {
@@ -131,7 +131,7 @@ impl Worker {
             give_back: false,
             cancels: None,
             looked_at: clock::monotonic(),
-            has_begun: false,
+            begun_at: clock::monotonic(),
         })
     }
 
@@ -253,18 +253,21 @@ impl Worker {
         })
     }
 
-    /// Looks whether the files are still there, whether others let a transaction begin, and
-    /// whether somebody wants something cancelled.
+    /// Looks whether the files are still there, whether somebody wants something cancelled,
+    /// and whether others let a transaction begin.
     fn look(&mut self) {
         self.looked_at = clock::monotonic();
         if let Err(error) = self.place.check() {
             self.fails(error);
             return;
         }
+        if let Some(watch) = &mut self.cancels {
+            // A database that cannot be read fails to be written as well, which tells.
+            let _ = watch.look(&self.connection);
+        }
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
-        let has_begun = std::mem::take(&mut self.has_begun);
         // What waits is tried again by itself, and tells then.
-        if self.queue.len() == 0 && (is_failing || !has_begun) {
+        if self.queue.len() == 0 && (is_failing || self.begun_at.elapsed() >= LOOK) {
             let patience = if is_failing { Duration::ZERO } else { LOCK_PATIENCE };
             match self.begin(patience) {
                 Ok(()) => {
@@ -275,10 +278,6 @@ impl Worker {
                 Err(error) if !is_failing && !self.queue.is_closed() => self.fails(error),
                 Err(_) => {}
             }
-        }
-        if let Some(watch) = &mut self.cancels {
-            // A database that cannot be read fails to be written as well, which tells.
-            let _ = watch.look(&self.connection);
         }
     }
 
@@ -562,9 +561,11 @@ impl Worker {
         let start = clock::monotonic();
         loop {
             let Err(error) = self.execute("BEGIN IMMEDIATE") else {
-                self.has_begun = true;
+                self.begun_at = clock::monotonic();
                 return Ok(());
             };
+            // Others who hold a lock are no disk that hangs.
+            self.at_work.begin();
             let error = StoreError::sqlite("write to", &self.path, &error);
             let over = start.elapsed() >= patience.min(self.options.busy_timeout);
             if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {

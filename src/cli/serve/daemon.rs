@@ -108,19 +108,20 @@ impl Daemon {
     ) -> Result<Self, CliError> {
         let settings = &context.settings;
         let database = settings.database()?;
-        let writer = Arc::new(Writer::open(
-            &database,
-            WriterOptions {
-                durability: settings.durability()?,
-                retention: match settings.retention()? {
-                    keep if settings.is_retention_set()? => Retention::Led(keep),
-                    otherwise => Retention::Followed { otherwise },
-                },
-                queue_capacity: options.max_in_flight,
-                busy_timeout: BUSY_TIMEOUT,
-                commits: Some(Arc::clone(&observed.metrics) as _),
+        let store = WriterOptions {
+            durability: settings.durability()?,
+            retention: match settings.retention()? {
+                keep if settings.is_retention_set()? => Retention::Led(keep),
+                otherwise => Retention::Followed { otherwise },
             },
-        )?);
+            queue_capacity: options.max_in_flight,
+            busy_timeout: BUSY_TIMEOUT,
+            commits: Some(Arc::clone(&observed.metrics) as _),
+        };
+        let mut waits = |error: &StoreError| {
+            tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
+        };
+        let writer = Arc::new(Writer::open_telling(&database, store, &mut waits)?);
         liveness::await_dying(&database);
         let owner = session::claim(&database, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
@@ -204,7 +205,7 @@ impl Daemon {
             let draining = self.resources.draining.clone();
             tokio::spawn(rescan_again_and_again(Arc::clone(&self.catalogue), draining));
         }
-        tokio::spawn(keep_watchdog_quiet(self.writer.health()));
+        tokio::spawn(keep_watchdog_quiet());
     }
 
     /// Lets what runs finish, for so long or until another signal comes, then ends it.
@@ -261,11 +262,10 @@ async fn one(signals: &mut Option<Signal>) {
 /// Logs when the database begins to fail and when it works again.
 async fn tell_of_store(writer: Arc<Writer>) {
     let mut health = writer.health();
-    let mut was_failing = false;
+    let mut told: Option<String> = None;
     loop {
         // One that hangs changes nothing.
         if let Ok(Err(_)) = time::timeout(LOOK_AT_STORE, health.changed()).await {
-            tracing::error!("nothing is stored any more: the thread that does it is gone");
             return;
         }
         let failing = match &*health.borrow_and_update() {
@@ -274,11 +274,13 @@ async fn tell_of_store(writer: Arc<Writer>) {
             Health::Working => None,
         };
         match &failing {
-            Some(error) if !was_failing => tracing::error!(error, "the database fails"),
-            None if was_failing => tracing::info!("the database works again"),
+            Some(error) if told.as_ref() != Some(error) => {
+                tracing::error!(error, "the database fails");
+            }
+            None if told.is_some() => tracing::info!("the database works again"),
             _ => {}
         }
-        was_failing = failing.is_some();
+        told = failing;
     }
 }
 
@@ -343,10 +345,9 @@ fn log_events(events: &[Event]) {
     }
 }
 
-/// Tells systemd that requests are answered, for as long as there is somebody to store them.
-async fn keep_watchdog_quiet(health: tokio::sync::watch::Receiver<Health>) {
+async fn keep_watchdog_quiet() {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
-    while health.has_changed().is_ok() {
+    loop {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         time::sleep(period / 2).await;
     }
