@@ -74,6 +74,7 @@ fn compared(endpoint: String, before_ms: &[u64], since_ms: &[u64]) -> Compared {
         estimates,
         changes: [Change::Same; 2],
         withdrawn: [false; 2],
+        is_doubted: false,
         errors: BTreeMap::new(),
     }
 }
@@ -166,6 +167,11 @@ fn at_least((of_group, group): (f64, f64), (of_other, other): (f64, f64)) -> f64
         .map(f64::ln)
         .sum::<f64>()
         .exp();
+    // Too small for a number: as far on one side of what is likely as on the other.
+    if likely == 0.0 {
+        let is_below = of_group * (group + other) < both * group;
+        return if is_below { 1.0 } else { 0.0 };
+    }
     let (mut sum, mut x) = (0.0, of_group);
     while x <= both.min(group) {
         sum += likely;
@@ -190,6 +196,12 @@ mod tests {
             step: step.to_owned(),
             durations_ms: (0..count).map(|n| base_ms + n * 7919 % 41).collect(),
         }
+    }
+
+    #[test]
+    fn what_is_too_unlikely_for_a_number_lies_on_one_of_two_sides() {
+        assert_eq!(at_least((0.0, 50_000.0), (5_000.0, 50_000.0)), 1.0);
+        assert_eq!(at_least((5_000.0, 50_000.0), (0.0, 50_000.0)), 0.0);
     }
 
     fn outcome(before: StepRuns, since: StepRuns) -> (Verdict, Word) {

@@ -190,6 +190,10 @@ impl Bench {
         let mut endpoints = compared(plan, &all, first);
         let slower: Vec<usize> =
             all.into_iter().filter(|at| endpoints[*at].changes.contains(&Change::Slower)).collect();
+        // Nothing is measured again then, so nothing is sure.
+        for endpoint in &mut endpoints {
+            endpoint.is_doubted = !doubts.is_empty();
+        }
         let repeated = !slower.is_empty() && doubts.is_empty();
         if repeated {
             let again = self.measure(plan, &slower, tell, true).await?;
@@ -197,6 +201,7 @@ impl Bench {
             for (at, again) in slower.iter().zip(compared(plan, &slower, again)) {
                 let first = std::mem::replace(&mut endpoints[*at], again);
                 let now = &mut endpoints[*at];
+                now.is_doubted = doubts.iter().any(|(of, _)| of == at);
                 for question in [0, 1] {
                     let was_slower = first.changes[question] == Change::Slower;
                     let is_slower = now.changes[question] == Change::Slower;
@@ -211,6 +216,7 @@ impl Bench {
                 }
             }
         }
+        let doubts = doubts.into_iter().map(|(_, doubt)| doubt).collect();
         Ok(Outcome { endpoints, doubts, repeated })
     }
 
@@ -398,34 +404,30 @@ impl Series {
     }
 }
 
-/// Why nothing can be said of endpoints: it is the reference that fails, or other answers are
-/// given.
-fn doubts(plan: &PairsPlan, which: &[usize], series: &[Series]) -> Vec<String> {
+/// Why nothing can be said of endpoints, with their places: it is the reference that fails, or
+/// other answers are given.
+fn doubts(plan: &PairsPlan, which: &[usize], series: &[Series]) -> Vec<(usize, String)> {
     let mut doubts = Vec::new();
     for (at, one) in which.iter().zip(series) {
         let name = &plan.endpoints[*at].name;
+        let mut doubt = |why: String| doubts.push((*at, format!("{name}: {why}")));
         let failed = one.errors(0);
         if are_too_many(failed, one.requests, plan.error_rate_max) {
             let most = one.errors[0].iter().max_by_key(|(_, count)| **count);
             let most = most.map_or("", |(kind, _)| kind.as_str());
-            doubts.push(format!(
-                "{name}: the reference failed {failed} of {} requests: {most}",
-                one.requests
-            ));
+            doubt(format!("the reference failed {failed} of {} requests: {most}", one.requests));
         }
         let others = one.statuses.iter().filter(|([reference, judged], _)| reference != judged);
         if let Some(([reference, judged], _)) = others.clone().max_by_key(|(_, count)| **count)
             && others.map(|(_, count)| count).sum::<u64>() * OTHER_STATUS > one.pairs.len() as u64
         {
-            doubts.push(format!(
-                "{name}: the reference answers {reference} where the target answers {judged}"
-            ));
+            doubt(format!("the reference answers {reference} where the target answers {judged}"));
         }
         let [reference, judged] = [0, 1].map(|side| middle(&one.sizes[side]));
         let off = reference.abs_diff(judged);
         if off > SIZE_MIN && off * OTHER_SIZE > reference.max(judged) {
-            doubts.push(format!(
-                "{name}: the reference answers {reference} bytes where the target answers {judged}"
+            doubt(format!(
+                "the reference answers {reference} bytes where the target answers {judged}"
             ));
         }
     }
@@ -459,6 +461,7 @@ fn compared(plan: &PairsPlan, which: &[usize], series: Vec<Series>) -> Vec<Compa
                 estimates,
                 changes,
                 withdrawn: [false; 2],
+                is_doubted: false,
                 requests: one.requests,
                 errors,
             }

@@ -298,3 +298,33 @@ fn what_meets_one_of_them_for_a_while_is_no_difference() {
     });
     assert!(alarms <= 0.02, "{alarms}");
 }
+
+#[test]
+fn what_keeps_one_endpoint_from_being_judged_keeps_no_other() {
+    use super::verdict::{Compared, Outcome, Unit, judgement};
+    use crate::perf::verdict::{Outcome as Word, Verdict};
+
+    let endpoint = |name: &str, is_doubted| Compared {
+        endpoint: name.to_owned(),
+        reference: vec![5_000_000; 500],
+        judged: vec![6_000_000; 500],
+        unit: Unit::Pairs,
+        estimates: Some(estimates(&vec![(5_000_000, 6_000_000); 500])),
+        changes: [Change::Slower; 2],
+        withdrawn: [false; 2],
+        is_doubted,
+        requests: 500,
+        errors: std::collections::BTreeMap::new(),
+    };
+    let verdict = |endpoints: Vec<Compared>| {
+        let doubts = vec!["b: the reference failed 1 of 500 requests".to_owned()];
+        let outcome = Outcome { endpoints, doubts, repeated: true };
+        let judgement = judgement(outcome, &Floors::default(), 0.0);
+        let words: Vec<Word> = judgement.endpoints.iter().map(|judged| judged.outcome).collect();
+        (judgement.verdict, words)
+    };
+    let both = vec![endpoint("a", false), endpoint("b", true)];
+    assert_eq!(verdict(both), (Verdict::Fail, vec![Word::Regression, Word::Inconclusive]));
+    let one = vec![endpoint("b", true)];
+    assert_eq!(verdict(one), (Verdict::Inconclusive, vec![Word::Inconclusive]));
+}

@@ -31,6 +31,8 @@ pub struct Compared {
     pub changes: [Change; 2],
     /// What was slower at first, and not when it was measured again.
     pub withdrawn: [bool; 2],
+    /// Something keeps anything from being said of it.
+    pub is_doubted: bool,
     /// Requests of the build that is judged, and those that failed, with what went wrong.
     pub requests: u64,
     /// What went wrong of these, and how often.
@@ -80,15 +82,13 @@ pub struct Paired {
 #[must_use]
 pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
     let Outcome { mut endpoints, doubts, repeated } = outcome;
-    // Of other answers, or when the reference fails, what is slower was not measured again and
-    // says nothing.
-    for compared in endpoints.iter_mut().filter(|_| !doubts.is_empty()) {
+    // Of other answers, or when the reference fails, what is slower says nothing.
+    for compared in endpoints.iter_mut().filter(|compared| compared.is_doubted) {
         compared.changes = [Change::Same; 2];
+        compared.withdrawn = [false; 2];
     }
-    let endpoints: Vec<Judged> = endpoints
-        .iter()
-        .map(|compared| judged(compared, floors, error_rate_max, !doubts.is_empty()))
-        .collect();
+    let endpoints: Vec<Judged> =
+        endpoints.iter().map(|compared| judged(compared, floors, error_rate_max)).collect();
     let any = |word| endpoints.iter().any(|judged| judged.outcome == word);
     let verdict = if any(Word::Errors) || any(Word::Regression) {
         Verdict::Fail
@@ -104,7 +104,7 @@ pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judg
     Judgement { verdict, source, endpoints, doubts, warnings: Vec::new(), untracked: 0 }
 }
 
-fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted: bool) -> Judged {
+fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64) -> Judged {
     let comparisons = [
         comparison(compared, (Metric::Median, 0, stats::median, floors.median)),
         comparison(compared, (Metric::P95, 1, |sorted| stats::percentile(sorted, 95), floors.p95)),
@@ -128,7 +128,7 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64, is_doubted:
     }
     let outcome = if is_failing {
         Word::Errors
-    } else if is_doubted || compared.estimates.is_none() {
+    } else if compared.is_doubted || compared.estimates.is_none() {
         Word::Inconclusive
     } else if comparisons.iter().any(Comparison::is_regression) {
         Word::Regression
