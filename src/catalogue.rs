@@ -313,7 +313,11 @@ enum Unusable {
 
 impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
-        Self::Now(error.to_string())
+        match error.kind() {
+            // It is no text.
+            io::ErrorKind::InvalidData => Self::Unchanged(error.to_string()),
+            _ => Self::Now(error.to_string()),
+        }
     }
 }
 

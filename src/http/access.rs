@@ -68,7 +68,11 @@ impl Access {
     pub fn new(allowed_hosts: &[String], token: Option<&str>, metrics_open: bool) -> Self {
         let name = |host: &String| Some(Authority::parse(host)?.host.to_string());
         Self {
-            allowed_hosts: allowed_hosts.iter().filter_map(name).collect(),
+            allowed_hosts: allowed_hosts
+                .iter()
+                .filter(|host| Self::is_host(host))
+                .filter_map(name)
+                .collect(),
             token: token.map(|token| Token(token.as_bytes().to_vec())),
             metrics_open,
         }

@@ -186,7 +186,11 @@ impl Link {
                 let limit = if is_ending { limits.head.min(limits.linger) } else { limits.head };
                 Some(*since.get_or_insert_with(now) + limit)
             }
-            Phase::Body { .. } if std::mem::take(&mut state.is_spare) => {
+            // What was marked while it was idle is not blamed for a body that has just begun.
+            Phase::Body { began, .. }
+                if std::mem::take(&mut state.is_spare)
+                    && now().saturating_duration_since(*began) >= limits.body_min =>
+            {
                 return Verdict::BodyTimedOut;
             }
             Phase::Body { since, .. } => Some(*since + limits.body),

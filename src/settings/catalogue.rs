@@ -52,7 +52,7 @@ impl Setting {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
             // Of what is no URL nobody knows where its host is.
-            Secrecy::Url => match url(value) {
+            Secrecy::Url => match url(value.trim()) {
                 Some((scheme, host)) => format!("{scheme}://{host}/***"),
                 None => "***".to_owned(),
             },
