@@ -139,6 +139,9 @@ pub(crate) fn cpu() -> Measured {
             command.args(["--no-tui", "--output-format", "json", &url]);
             let output = command.output()?;
             let stderr = String::from_utf8(output.stderr)?;
+            if !output.status.success() {
+                return Err(format!("cannot run oha, which OHA names: {stderr}").into());
+            }
             let numbers = stderr.lines().last().unwrap_or_default();
             let numbers: Vec<f64> = numbers.split(' ').filter_map(|n| n.parse().ok()).collect();
             let [user, system] = numbers[..] else { return Err(stderr.into()) };

@@ -339,8 +339,8 @@ impl Driver {
         let change = self.execution.take_change();
         self.show_unstored(&change.attempts);
         // Patience is for what waits: a lock while nothing did has cost none of it.
-        if !self.slot.is_dirty()
-            && let Some((_, since)) = &mut self.failing
+        if let Some((_, since)) = &mut self.failing
+            && !self.slot.is_dirty()
         {
             *since = clock::monotonic();
         }
@@ -426,7 +426,7 @@ impl Driver {
         if self.attempts_running() {
             return None;
         }
-        let waits = self.slot.is_dirty();
+        let waits = self.failing.is_some() && self.slot.is_dirty();
         let stored = self.stored.borrow();
         if let Some(error) = &stored.refused {
             return Some(RunError::Refused(Arc::clone(error)));
