@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::rows::{self, Text, Times, integer, time, unless_empty};
@@ -57,9 +57,35 @@ pub(super) struct Written {
     pub(super) finished: bool,
 }
 
+/// What makes the rows of new executions, looked up once for all that a transaction has.
+pub(super) struct Inserts<'c> {
+    execution: CachedStatement<'c>,
+    step: CachedStatement<'c>,
+}
+
+impl<'c> Inserts<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            execution: connection.prepare_cached(
+                "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
+                   started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
+                   owner, error, step_order, input_snapshot)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?,
+            step: connection.prepare_cached(
+                "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
+                   started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
+                   outputs)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?,
+        })
+    }
+}
+
 /// Writes `change` inside the caller's transaction.
 pub(super) fn write(
     connection: &Connection,
+    inserts: &mut Inserts<'_>,
     unfinished: &Unfinished,
     execution_id: &str,
     change: &Change,
@@ -68,14 +94,14 @@ pub(super) fn write(
     let seq = match &change.created {
         Some(created) => {
             let mut times = Times::default();
-            let seq =
-                insert_execution(connection, execution_id, created, &change.head, &mut times)?;
+            insert_execution(inserts, execution_id, created, &change.head, &mut times)?;
+            let seq = connection.last_insert_rowid();
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&created.step_order) {
                 let depends_on =
                     created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
                 let state = change.steps.get(&position).unwrap_or(&pending);
-                insert_step(connection, seq, position, name, depends_on, state, &mut times)?;
+                insert_step(inserts, seq, position, name, depends_on, state, &mut times)?;
             }
             seq
         }
@@ -111,36 +137,29 @@ fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> 
 }
 
 fn insert_execution(
-    connection: &Connection,
+    inserts: &mut Inserts<'_>,
     execution_id: &str,
     created: &Created,
     head: &Head,
     times: &mut Times,
-) -> Result<i64, NotWritten> {
-    connection
-        .prepare_cached(
-            "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
-               started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-               owner, error, step_order, input_snapshot)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            execution_id,
-            created.workflow_id,
-            head.status.as_str(),
-            times.text(created.created_at),
-            head.started_at.map(|at| times.text(at)),
-            head.completed_at.map(|at| times.text(at)),
-            times.text(head.updated_at),
-            head.steps_completed,
-            integer(created.step_order.len() as u64),
-            created.replay_of,
-            owner(head),
-            head.error,
-            rows::names(&created.step_order),
-            created.input_snapshot,
-        ])?;
-    Ok(connection.last_insert_rowid())
+) -> Result<(), NotWritten> {
+    inserts.execution.execute(params![
+        execution_id,
+        created.workflow_id,
+        head.status.as_str(),
+        times.text(created.created_at),
+        head.started_at.map(|at| times.text(at)),
+        head.completed_at.map(|at| times.text(at)),
+        times.text(head.updated_at),
+        head.steps_completed,
+        integer(created.step_order.len() as u64),
+        created.replay_of,
+        owner(head),
+        head.error,
+        rows::names(&created.step_order),
+        created.input_snapshot,
+    ])?;
+    Ok(())
 }
 
 /// Notes how far an execution has come of which nothing else changed. Leaves the indexed
@@ -208,7 +227,7 @@ fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<()
 }
 
 fn insert_step(
-    connection: &Connection,
+    inserts: &mut Inserts<'_>,
     seq: i64,
     position: u32,
     name: &str,
@@ -216,26 +235,20 @@ fn insert_step(
     state: &StepState,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
-    connection
-        .prepare_cached(
-            "INSERT INTO workflow_execution_steps (seq, position, step_name, status, started_at,
-               completed_at, duration_ms, attempt, exit_code, depends_on, error, outputs)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        )?
-        .execute(params![
-            seq,
-            position,
-            name,
-            state.status.as_str(),
-            state.started_at.map(|at| times.text(at)),
-            state.completed_at.map(|at| times.text(at)),
-            state.duration_ms.map(integer),
-            state.attempt,
-            state.exit_code,
-            rows::names(depends_on),
-            state.error,
-            outputs(state)?,
-        ])?;
+    inserts.step.execute(params![
+        seq,
+        position,
+        name,
+        state.status.as_str(),
+        state.started_at.map(|at| times.text(at)),
+        state.completed_at.map(|at| times.text(at)),
+        state.duration_ms.map(integer),
+        state.attempt,
+        state.exit_code,
+        rows::names(depends_on),
+        state.error,
+        outputs(state)?,
+    ])?;
     Ok(())
 }
 

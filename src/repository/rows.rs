@@ -63,7 +63,8 @@ pub(super) fn integer(count: u64) -> i64 {
 
 /// A list of names as JSON.
 pub(super) fn names(names: &[String]) -> String {
-    serde_json::Value::from(names).to_string()
+    // A list of texts is JSON, whatever they are.
+    serde_json::to_string(names).unwrap_or_default()
 }
 
 /// `None` for an empty text, which the column then does not hold.

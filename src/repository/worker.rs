@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::change::{self, NotWritten, Unfinished, Written};
+use super::change::{self, Inserts, NotWritten, Unfinished, Written};
 use super::error::{StoreError, StoreErrorKind};
 use super::place::Place;
 use super::prune::{self, Purged};
@@ -415,14 +415,16 @@ impl Worker {
     }
 
     fn write_all(&self, batch: &[Item]) -> Result<Vec<Written>, NotWritten> {
-        batch.iter().map(|item| self.write(item)).collect()
+        let mut inserts = Inserts::new(&self.connection)?;
+        batch.iter().map(|item| self.write(&mut inserts, item)).collect()
     }
 
     fn write_each(&self, batch: &[Item]) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let mut inserts = Inserts::new(&self.connection)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for item in batch {
             self.execute("SAVEPOINT item")?;
-            outcomes.push(match self.write(item) {
+            outcomes.push(match self.write(&mut inserts, item) {
                 Ok(written) => Ok(written),
                 Err(NotWritten::Refused(error)) => {
                     self.execute("ROLLBACK TO item")?;
@@ -435,8 +437,9 @@ impl Worker {
         Ok(outcomes)
     }
 
-    fn write(&self, item: &Item) -> Result<Written, NotWritten> {
-        change::write(&self.connection, &self.unfinished, item.slot.execution_id(), &item.change)
+    fn write(&self, inserts: &mut Inserts<'_>, item: &Item) -> Result<Written, NotWritten> {
+        let execution_id = item.slot.execution_id();
+        change::write(&self.connection, inserts, &self.unfinished, execution_id, &item.change)
     }
 
     /// Whether retention is to delete now: one by one as they complete; many at a time when
