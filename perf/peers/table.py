@@ -91,7 +91,7 @@ def machine(folder):
         kilobytes = int(file.readline().split()[1])
     kind = process.call(["stat", "-f", "-c", "%T", folder], process.environment(folder)).strip()
     return (f"{os.cpu_count()} cores, {kilobytes / 2**20:.0f} GiB, {kind}, "
-            f"Linux {os.uname().release}")
+            f"Linux {os.uname().release.partition('-')[0]}")
 
 
 def load_versions(found, tools):
