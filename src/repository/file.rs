@@ -31,7 +31,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    fn of(metadata: &fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
@@ -139,11 +139,6 @@ pub(super) fn check_writable(path: &Path) -> Result<(), StoreError> {
 pub(super) fn identity(path: &Path) -> Option<Identity> {
     let metadata = fs::metadata(path).ok()?;
     (metadata.len() > 0).then(|| Identity::of(&metadata))
-}
-
-/// Which file lies at `path` now, empty or not.
-pub(super) fn identity_of(path: &Path) -> Option<Identity> {
-    fs::metadata(path).ok().map(|metadata| Identity::of(&metadata))
 }
 
 /// The file that SQLite or wfx keeps next to the database under a longer name: next to the

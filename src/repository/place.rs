@@ -2,7 +2,7 @@
 //! not look: a deleted database takes writes into the void, and over a truncated log it
 //! writes frames that nobody will find.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -47,12 +47,14 @@ struct Companion {
 }
 
 impl Companion {
-    fn check(&mut self) -> bool {
-        let now = file::identity_of(&self.path);
+    /// What lies there now, and whether that is what was there before.
+    fn check(&mut self) -> (Option<Metadata>, bool) {
+        let metadata = fs::metadata(&self.path).ok();
+        let now = metadata.as_ref().map(Identity::of);
         if self.seen.is_none() {
             self.seen = now;
         }
-        now == self.seen
+        (metadata, now == self.seen)
     }
 }
 
@@ -83,17 +85,19 @@ impl Place {
         if now != self.database {
             return Err(self.gone("the file was replaced by another", PUT_BACK));
         }
-        if !self.log.check() {
+        // Before the log's size, which others make grow meanwhile.
+        let frames = self.frames();
+        let (log, is_same_log) = self.log.check();
+        if !is_same_log {
             return Err(self.gone("its write-ahead log (-wal) was deleted or replaced", BEGIN_ANEW));
         }
-        if !self.index.check() {
+        let (_, is_same_index) = self.index.check();
+        if !is_same_index {
             return Err(
                 self.gone("the index of its log (-shm) was deleted or replaced", BEGIN_ANEW)
             );
         }
-        let (Some(frames), Ok(log)) = (self.frames(), fs::metadata(&self.log.path)) else {
-            return Ok(());
-        };
+        let (Some(frames), Some(log)) = (frames, log) else { return Ok(()) };
         let expected = LOG_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + self.page_bytes);
         if frames > 0 && log.len() < expected {
             let what = format!(
@@ -108,7 +112,7 @@ impl Place {
 
     /// How many frames of the log are valid; `None` while it cannot be told.
     fn frames(&mut self) -> Option<u64> {
-        if self.index_file.is_none() {
+        if self.index_file.is_none() && self.index.check().1 {
             self.index_file = File::open(&self.index.path).ok().map(ManuallyDrop::new);
         }
         let mut bytes = [0; 2 * INDEX_HEADER_BYTES];
