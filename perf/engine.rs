@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use wfx::repository::{Durability, Writer, WriterOptions};
 use wfx::workflow::cancel::Cancel;
 use wfx::workflow::check::{self, Format, Source};
-use wfx::workflow::definition::{Parameters, Snapshot};
+use wfx::workflow::definition::Parameters;
 use wfx::workflow::engine::Means;
 use wfx::workflow::environment;
+use wfx::workflow::layout::{Layout, Snapshot};
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::{Observer, Report};
 use wfx::workflow::runner::scratch::Scratch;
@@ -37,7 +38,9 @@ impl Observer for Nobody {
 pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
     let definition = check::read(&source)?;
-    Ok(Snapshot { definition, params: Parameters::new(), workdir: "/".to_owned(), ad_hoc: false })
+    let layout = Arc::new(Layout::of(definition)?);
+    let workdir = "/".to_owned();
+    Ok(Snapshot { layout, params: Parameters::new(), workdir, ad_hoc: false })
 }
 
 fn three_empty_steps() -> Result<Snapshot, Failure> {
@@ -80,8 +83,7 @@ fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure
                 tokio::spawn(async move {
                     let observer: Arc<dyn Observer> = Arc::new(Nobody);
                     while started.fetch_add(1, Ordering::Relaxed) < count {
-                        let plan =
-                            supervisor.plan(snapshot.clone(), None).map_err(|e| e.to_string())?;
+                        let plan = supervisor.plan(snapshot.clone(), None);
                         let status = supervisor.run(plan, &observer, &Cancel::default()).await;
                         if status.map_err(|e| e.to_string())? != ExecutionStatus::Success {
                             return Err("an execution failed".to_owned());
@@ -221,7 +223,7 @@ pub(crate) fn shell_overhead() -> Measured {
                 Supervisor::new(means(&writer, scratch.path())?, "bench".to_owned(), 1);
             let times = Arc::new(StepTimes::default());
             let observer: Arc<dyn Observer> = Arc::clone(&times) as _;
-            let plan = supervisor.plan(snapshot.clone(), None)?;
+            let plan = supervisor.plan(snapshot.clone(), None);
             let cancel = Cancel::default();
             let status = runtime.block_on(supervisor.run(plan, &observer, &cancel))?;
             if status != ExecutionStatus::Success {

@@ -43,7 +43,7 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
     let (supervisor, writer) = supervisor(path, folder)?;
     let mut slots = Vec::new();
     for _ in 0..count {
-        let plan = supervisor.plan(snapshot(WORKFLOW)?, None)?;
+        let plan = supervisor.plan(snapshot(WORKFLOW)?, None);
         let slot = Slot::new(plan.execution_id.clone());
         let now = plan.created.created_at;
         let owner = Some("exec-0-00000000".to_owned());
@@ -108,8 +108,7 @@ fn run(path: &Path, folder: &Path) -> Result<f64, Failure> {
                 tokio::spawn(async move {
                     let observer: Arc<dyn Observer> = Arc::new(Nobody);
                     while started.fetch_add(1, Ordering::Relaxed) < EXECUTIONS {
-                        let plan =
-                            supervisor.plan(snapshot.clone(), None).map_err(|e| e.to_string())?;
+                        let plan = supervisor.plan(snapshot.clone(), None);
                         let status = supervisor.run(plan, &observer, &Cancel::default()).await;
                         status.map_err(|e| e.to_string())?;
                     }

@@ -2,17 +2,21 @@
 //! stored and read back as itself, or problems that no terminal obeys.
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
 use wfx::workflow::check::{self, Format, Source};
-use wfx::workflow::definition::{Parameters, Snapshot};
+use wfx::workflow::definition::Parameters;
+use wfx::workflow::layout::{Layout, Snapshot};
 
 fuzz_target!(|text: &str| {
     for format in [Format::Yaml, Format::Json, check::sniff(text)] {
         let source = Source { name: "-", text, format, default_id: Some("fuzzed") };
         match check::read(&source) {
             Ok(definition) => {
+                let layout = Layout::of(definition).expect("what was checked has no cycle");
                 let snapshot = Snapshot {
-                    definition,
+                    layout: Arc::new(layout),
                     params: Parameters::new(),
                     workdir: "/".to_owned(),
                     ad_hoc: false,

@@ -1,13 +1,15 @@
 //! `wfx exec`: runs a workflow in the foreground.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::foreground::{self, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
-use crate::workflow::definition::{Scalar, Snapshot};
+use crate::workflow::definition::Scalar;
+use crate::workflow::layout::{Layout, Snapshot};
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +52,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
         })?;
-    let snapshot = Snapshot { definition, params, workdir, ad_hoc: false };
+    let layout = Layout::of(definition).map_err(|cycle| {
+        CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
+    })?;
+    let snapshot = Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc: false };
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
 }
 

@@ -5,8 +5,8 @@ use super::session::Session;
 use super::{CliError, Context};
 use crate::exit::Exit;
 use crate::terminal;
-use crate::workflow::definition::Snapshot;
 use crate::workflow::engine::RunError;
+use crate::workflow::layout::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 
 /// What is to be run.
@@ -26,9 +26,7 @@ pub(super) struct Run {
 /// Exit 3 when the database or the temporary folder fails.
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
-    let plan = session.supervisor.plan(run.snapshot, run.replay_of).map_err(|cycle| {
-        CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
-    })?;
+    let plan = session.supervisor.plan(run.snapshot, run.replay_of);
     let execution_id = plan.execution_id.clone();
     let observer = terminal::progress::observer(&context.ui, run.verbose);
     let (result, signalled) = session

@@ -57,13 +57,19 @@ impl Reply {
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
-            Ok(body) => Self::new(StatusCode::OK, JSON, body),
+            Ok(body) => Self::json_text(body),
             Err(error) => {
                 tracing::error!(%error, "cannot write an answer as JSON");
                 let detail = "the answer could not be written as JSON; the log tells more";
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into()
             }
         }
+    }
+
+    /// 200 with what is JSON already.
+    #[must_use]
+    pub fn json_text(text: impl Into<Bytes>) -> Self {
+        Self::new(StatusCode::OK, JSON, text)
     }
 
     /// 204: done, and nothing to tell.

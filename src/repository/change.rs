@@ -97,7 +97,7 @@ pub(super) fn write(
             insert_execution(inserts, execution_id, created, &change.head, &mut times)?;
             let seq = connection.last_insert_rowid();
             let pending = StepState::default();
-            for (position, name) in (0_u32..).zip(&created.step_order) {
+            for (position, name) in (0_u32..).zip(&*created.step_order) {
                 let depends_on =
                     created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
                 let state = change.steps.get(&position).unwrap_or(&pending);

@@ -143,20 +143,6 @@ impl fmt::Display for Scalar {
 /// The parameters of one execution: every declared one, with its value.
 pub type Parameters = BTreeMap<String, Scalar>;
 
-/// What an execution runs and what a replay runs again: stored whole with it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Snapshot {
-    /// The definition as run.
-    pub definition: Definition,
-    /// The parameters as run.
-    pub params: Parameters,
-    /// The absolute folder that relative paths start from.
-    pub workdir: String,
-    /// It came with a request, not from a file.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub ad_hoc: bool,
-}
-
 /// `WFX_…` names are upper-cased, and everything but ASCII letters and digits
 /// becomes `_`.
 #[must_use]

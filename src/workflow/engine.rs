@@ -194,6 +194,10 @@ impl Driver {
         let mut health = self.means.writer.health();
         let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
         self.step(begin)?;
+        // While the writer is at work.
+        if let Some(launch) = &mut self.launched {
+            launch.begun(&self.execution);
+        }
         let is_failing = matches!(*health.borrow_and_update(), Health::Failing { .. });
         if is_failing || self.means.writer.is_stalled() {
             self.go_on_unstored();
@@ -292,7 +296,7 @@ impl Driver {
 
     fn tell_stored(&mut self) {
         if let Some(launch) = self.launched.take() {
-            launch.stored(&self.execution, self.stored.borrow().seq, self.is_over());
+            launch.stored(self.stored.borrow().seq, self.is_over());
         }
     }
 
@@ -308,7 +312,7 @@ impl Driver {
 
     /// What is left of the time that the workflow may take.
     fn time_left(&self) -> Option<Duration> {
-        let limit = self.execution.plan().snapshot.definition.timeout?.duration();
+        let limit = self.execution.plan().snapshot.definition().timeout?.duration();
         let started_at = self.execution.head().started_at;
         let passed = started_at.map_or(Duration::ZERO, |at| clock::now().since(at));
         Some(limit.saturating_sub(passed))

@@ -71,7 +71,7 @@ pub fn of_step(
     inherited: &Variables,
 ) -> Result<Variables, Clash> {
     let plan: &Plan = execution.plan();
-    let definition = &plan.snapshot.definition;
+    let definition = plan.snapshot.definition();
     let mut variables = inherited.clone();
     let mut set = |name: String, value: &str| {
         variables.insert(name.into(), value.into());
@@ -83,7 +83,7 @@ pub fn of_step(
         set(format!("WFX_PARAM_{}", environment_name(name)), &value.to_string());
     }
     let mut givers: HashMap<String, (&str, &str)> = HashMap::new();
-    for ancestor in plan.graph.ancestors(step) {
+    for ancestor in plan.graph().ancestors(step) {
         let giver = plan.step(ancestor).name.as_str();
         let state = &execution.steps()[ancestor];
         set(format!("WFX_STATUS_{}", environment_name(giver)), state.status.as_str());

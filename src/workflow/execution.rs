@@ -87,8 +87,8 @@ impl Execution {
     /// time where the definition does not say; `owner` is the process that runs it.
     #[must_use]
     pub fn new(plan: Arc<Plan>, places: usize, owner: Option<String>) -> Self {
-        let count = plan.snapshot.definition.steps.len();
-        let places = plan.snapshot.definition.max_parallel.map_or(places, usize::from);
+        let count = plan.snapshot.definition().steps.len();
+        let places = plan.snapshot.definition().max_parallel.map_or(places, usize::from);
         let head = Head {
             status: ExecutionStatus::Pending,
             started_at: None,
@@ -102,7 +102,7 @@ impl Execution {
             places: places.max(1),
             head,
             steps: vec![StepState::default(); count],
-            unmet: plan.graph.dependencies.iter().map(Vec::len).collect(),
+            unmet: plan.graph().dependencies.iter().map(Vec::len).collect(),
             ready: BTreeSet::new(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
@@ -371,7 +371,7 @@ impl Execution {
 
     fn release_dependents(&mut self, step: usize) {
         let plan = Arc::clone(&self.plan);
-        for &dependent in &plan.graph.dependents[step] {
+        for &dependent in &plan.graph().dependents[step] {
             self.unmet[dependent] -= 1;
             if self.unmet[dependent] == 0 && self.steps[dependent].status == StepStatus::Pending {
                 self.ready.insert(dependent);
@@ -388,7 +388,7 @@ impl Execution {
         let plan = Arc::clone(&self.plan);
         // By list order, so that the same failure always tells the same story.
         let mut doomed: BTreeSet<(usize, usize)> =
-            plan.graph.dependents[failed].iter().map(|&step| (step, failed)).collect();
+            plan.graph().dependents[failed].iter().map(|&step| (step, failed)).collect();
         while let Some((step, because)) = doomed.pop_first() {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
@@ -403,7 +403,7 @@ impl Execution {
                 }
             );
             self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
-            doomed.extend(plan.graph.dependents[step].iter().map(|&next| (next, step)));
+            doomed.extend(plan.graph().dependents[step].iter().map(|&next| (next, step)));
         }
         Ok(())
     }
@@ -432,7 +432,7 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         let plan = Arc::clone(&self.plan);
         self.ready.clear();
-        for &step in &plan.graph.order {
+        for &step in &plan.graph().order {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
@@ -484,7 +484,7 @@ impl Execution {
     }
 
     fn timeout_text(&self) -> String {
-        match self.plan.snapshot.definition.timeout {
+        match self.plan.snapshot.definition().timeout {
             Some(timeout) => format!("the workflow timed out after {timeout}"),
             None => "the workflow timed out".to_owned(),
         }

@@ -11,37 +11,55 @@ use super::record::ExecutionDetail;
 pub struct Launched {
     /// Whether it is stored.
     pub persisted: bool,
-    /// How it stands, where its end is stored already and somebody waits for that: nobody has
-    /// to read it back.
-    pub ended: Option<Box<ExecutionDetail>>,
+    /// The number of one whose end is stored already.
+    pub ended_as: Option<i64>,
 }
 
 /// Tells of a launch, once.
 #[derive(Debug)]
 pub struct Launch {
     told: oneshot::Sender<Launched>,
-    with_end: bool,
+    foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
+}
+
+/// Where a launch is heard of.
+#[derive(Debug)]
+pub struct Hearing {
+    /// Whether it is stored, once that is known.
+    pub launched: oneshot::Receiver<Launched>,
+    /// How it will stand, of one that ends as it begins and whose end is waited for: told while
+    /// that is being stored, and without its number. Closed for any other.
+    pub foreseen: oneshot::Receiver<Box<ExecutionDetail>>,
 }
 
 impl Launch {
     /// One, and where it is heard of. `with_end`: somebody waits for the end.
     #[must_use]
-    pub fn new(with_end: bool) -> (Self, oneshot::Receiver<Launched>) {
-        let (told, heard) = oneshot::channel();
-        (Self { told, with_end }, heard)
+    pub fn new(with_end: bool) -> (Self, Hearing) {
+        let (told, launched) = oneshot::channel();
+        let (foreseeing, foreseen) = oneshot::channel();
+        let foreseeing = with_end.then_some(foreseeing);
+        (Self { told, foreseen: foreseeing }, Hearing { launched, foreseen })
+    }
+
+    /// It has begun: if it ended with that, nobody will have to read it back. No attempt wrote
+    /// anything, since none begins before a commit.
+    pub(super) fn begun(&mut self, execution: &Execution) {
+        let Some(foreseen) = self.foreseen.take() else { return };
+        if execution.head().status.is_terminal() {
+            // Whoever asked may be gone.
+            let _ = foreseen.send(Box::new(memory::foreseen(execution)));
+        }
     }
 
     /// It goes on without being stored.
     pub(super) fn unstored(self) {
-        // Whoever asked may be gone.
-        let _ = self.told.send(Launched { persisted: false, ended: None });
+        let _ = self.told.send(Launched { persisted: false, ended_as: None });
     }
 
-    /// A commit holds it, under `seq`; `is_over`: its end as well. No attempt wrote anything
-    /// then, since none begins before such a commit.
-    pub(super) fn stored(self, execution: &Execution, seq: Option<i64>, is_over: bool) {
-        let ended = seq.filter(|_| self.with_end && is_over);
-        let ended = ended.map(|seq| Box::new(memory::stored(execution, seq)));
-        let _ = self.told.send(Launched { persisted: true, ended });
+    /// A commit holds it, under `seq`; `is_over`: its end as well.
+    pub(super) fn stored(self, seq: Option<i64>, is_over: bool) {
+        let ended_as = seq.filter(|_| is_over);
+        let _ = self.told.send(Launched { persisted: true, ended_as });
     }
 }

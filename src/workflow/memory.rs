@@ -64,11 +64,11 @@ impl Memory {
     }
 }
 
-/// It as its rows are read back when no attempt wrote anything.
-pub(super) fn stored(execution: &Execution, seq: i64) -> ExecutionDetail {
-    let ExecutionDetail { execution, steps } = detail(execution);
-    let execution = ExecutionRecord { seq: Some(seq), persisted: true, ..execution };
-    ExecutionDetail { execution, steps }
+/// It as its rows will be read back, but for its number, when no attempt wrote anything.
+pub(super) fn foreseen(execution: &Execution) -> ExecutionDetail {
+    let mut detail = detail(execution);
+    detail.execution.persisted = true;
+    detail
 }
 
 /// It as its rows would be read back, without what attempts wrote.
@@ -87,7 +87,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         updated_at: Some(head.updated_at),
         steps_completed: head.steps_completed,
         total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
-        step_order: created.step_order.clone(),
+        step_order: created.step_order.to_vec(),
         replay_of: created.replay_of.clone(),
         input_snapshot: snapshot,
         error: head.error.clone(),
@@ -95,7 +95,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         owner_state: None,
         persisted: false,
     };
-    let steps = plan.graph.order.iter().map(|&index| step(execution, index));
+    let steps = plan.graph().order.iter().map(|&index| step(execution, index));
     ExecutionDetail { execution: record, steps: steps.collect() }
 }
 

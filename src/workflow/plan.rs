@@ -1,9 +1,10 @@
-//! What an execution runs: its snapshot, laid out. Decided before it starts.
+//! What an execution runs, laid out. Decided before it starts.
 
 use std::sync::Arc;
 
-use super::definition::{Snapshot, Step};
-use super::graph::{Cycle, Graph};
+use super::definition::Step;
+use super::graph::Graph;
+use super::layout::Snapshot;
 use super::record::Created;
 use crate::timestamp::Timestamp;
 
@@ -14,47 +15,45 @@ pub struct Plan {
     pub execution_id: String,
     /// The definition, the parameters and the working folder.
     pub snapshot: Snapshot,
-    /// Dependencies and order of the steps.
-    pub graph: Graph,
     /// The columns that never change.
     pub created: Arc<Created>,
 }
 
 impl Plan {
-    /// Lays out one execution of `snapshot`.
-    ///
-    /// # Errors
-    /// [`Cycle`] when the steps wait for each other, which a checked definition
-    /// never does.
+    /// One execution of `snapshot`.
+    #[must_use]
     pub fn new(
         execution_id: String,
         snapshot: Snapshot,
         replay_of: Option<String>,
         created_at: Timestamp,
-    ) -> Result<Self, Cycle> {
-        let graph = Graph::of(&snapshot.definition)?;
-        let steps = &snapshot.definition.steps;
-        let in_order = || graph.order.iter().map(|&index| &steps[index]);
+    ) -> Self {
         let created = Arc::new(Created {
-            workflow_id: snapshot.definition.id.clone(),
+            workflow_id: snapshot.definition().id.clone(),
             created_at,
-            step_order: in_order().map(|step| step.name.clone()).collect(),
-            depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
+            step_order: Arc::clone(snapshot.layout.step_order()),
+            depends_on: Arc::clone(snapshot.layout.depends_on()),
             replay_of,
-            input_snapshot: serde_json::json!(snapshot).to_string(),
+            input_snapshot: snapshot.to_json(),
         });
-        Ok(Self { execution_id, snapshot, graph, created })
+        Self { execution_id, snapshot, created }
+    }
+
+    /// Dependencies and order of the steps.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        self.snapshot.layout.graph()
     }
 
     /// The step at `index` of the list.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
-        &self.snapshot.definition.steps[index]
+        self.snapshot.layout.step(index)
     }
 
     /// The row key of the step at `index` of the list.
     #[must_use]
     pub fn position(&self, index: usize) -> u32 {
-        u32::try_from(self.graph.position[index]).unwrap_or(u32::MAX)
+        u32::try_from(self.graph().position[index]).unwrap_or(u32::MAX)
     }
 }

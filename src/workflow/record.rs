@@ -206,12 +206,12 @@ pub struct Created {
     /// When it was accepted.
     pub created_at: Timestamp,
     /// Step names by position.
-    pub step_order: Vec<String>,
+    pub step_order: Arc<[String]>,
     /// The `depends_on` of each step, by position.
-    pub depends_on: Vec<Vec<String>>,
+    pub depends_on: Arc<[Vec<String>]>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
-    /// The JSON text of the [`super::definition::Snapshot`].
+    /// The JSON text of the [`super::layout::Snapshot`].
     pub input_snapshot: String,
 }
 

@@ -3,19 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use uuid::{NoContext, Uuid};
 
 use super::cancel::Cancel;
 use super::check;
-use super::definition::Snapshot;
 use super::engine::{self, Means, RunError};
 use super::event::Event;
 use super::execution::Execution;
-use super::graph::Cycle;
-use super::launch::{Launch, Launched};
+use super::launch::{Hearing, Launch};
+use super::layout::Snapshot;
 use super::plan::Plan;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
@@ -61,8 +59,8 @@ impl Running {
 pub struct Submitted {
     /// Its id.
     pub execution_id: String,
-    /// Tells whether it is stored, once that is known.
-    pub launched: oneshot::Receiver<Launched>,
+    /// What is told of its launch.
+    pub heard: Hearing,
     /// Its end, stored.
     pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
 }
@@ -81,11 +79,9 @@ impl Supervisor {
         }
     }
 
-    /// Lays out a new execution.
-    ///
-    /// # Errors
-    /// [`Cycle`] when its steps wait for each other.
-    pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> Result<Plan, Cycle> {
+    /// Plans a new execution.
+    #[must_use]
+    pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> Plan {
         let now = clock::now();
         Plan::new(new_execution_id(now), snapshot, replay_of, now)
     }
@@ -114,7 +110,7 @@ impl Supervisor {
         waited_for: bool,
     ) -> Submitted {
         let execution_id = plan.execution_id.clone();
-        let (launch, launched) = Launch::new(waited_for);
+        let (launch, heard) = Launch::new(waited_for);
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
         let own = self.enter(&execution, &Cancel::default());
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
@@ -124,7 +120,7 @@ impl Supervisor {
             log(&id, &outcome);
             outcome
         });
-        Submitted { execution_id, launched, ended }
+        Submitted { execution_id, heard, ended }
     }
 
     /// Goes on with an execution that was taken over, on its own.
@@ -307,9 +303,8 @@ fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
         .map_err(|problems| problems.to_string())?;
     let created_at = execution.created_at.unwrap_or_else(clock::now);
     let id = execution.execution_id.clone();
-    let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at)
-        .map_err(|cycle| cycle.to_string())?;
-    if plan.created.step_order != execution.step_order
+    let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at);
+    if *plan.created.step_order != *execution.step_order
         || plan.created.step_order.len() != taken.recorded.steps.len()
     {
         return Err("its stored steps are not those of its snapshot".to_owned());

@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "workflow/execution.rs",
     "workflow/execution/",
     "workflow/graph.rs",
+    "workflow/layout.rs",
     "workflow/period.rs",
     "workflow/plan.rs",
     "workflow/problem.rs",

@@ -11,9 +11,11 @@ use crate::clock;
 use crate::http::problem::PointedError;
 use crate::http::{Problem, Reply, body};
 use crate::workflow::check::{self, Format, Problems, Source};
-use crate::workflow::definition::{Definition, Parameters, Scalar, Snapshot};
+use crate::workflow::definition::{Definition, Parameters, Scalar};
 use crate::workflow::engine::RunError;
+use crate::workflow::layout::{Layout, Snapshot};
 use crate::workflow::plan::Plan;
+use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Submitted;
 
@@ -79,11 +81,10 @@ impl Resources {
     }
 
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
-        let definition =
+        let layout =
             self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
-        let params = parameters(&definition, given)?;
-        let definition = Definition::clone(&definition);
-        Ok(Snapshot { definition, params, workdir: self.workdir.clone(), ad_hoc: false })
+        let params = parameters(layout.definition(), given)?;
+        Ok(Snapshot { layout, params, workdir: self.workdir.clone(), ad_hoc: false })
     }
 
     fn ad_hoc(&self, source: &Source<'_>, workflow_id: &str) -> Result<Snapshot, Problem> {
@@ -101,7 +102,12 @@ impl Resources {
             );
         }
         let params = parameters(&definition, &[])?;
-        Ok(Snapshot { definition, params, workdir: self.workdir.clone(), ad_hoc: true })
+        let layout = Layout::of(definition).map_err(|cycle| {
+            let detail = format!("the steps wait for each other: {cycle}");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        })?;
+        let workdir = self.workdir.clone();
+        Ok(Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc: true })
     }
 
     fn may_define(&self) -> Result<(), Problem> {
@@ -146,17 +152,14 @@ impl Resources {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        let plan = self.supervisor.plan(snapshot, replay_of.clone()).map_err(|cycle| {
-            Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                format!("the steps wait for each other: {cycle}"),
-            )
-        })?;
+        let plan = self.supervisor.plan(snapshot, replay_of.clone());
         let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
         let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
+        let foreseen = submitted.heard.foreseen.await.ok();
+        let foreseen = foreseen.as_deref().and_then(Unnumbered::write);
         // An end without a launch is told below.
-        let Ok(launch) = submitted.launched.await else {
+        let Ok(launch) = submitted.heard.launched.await else {
             return Err(match submitted.ended.await {
                 Ok(Err(RunError::Abandoned { .. })) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
@@ -169,8 +172,8 @@ impl Resources {
         };
         if let Some(wait) = wait {
             let launched = clock::monotonic();
-            if let Some(ended) = launch.ended {
-                return Ok(Reply::json(&ended).counted_until(launched));
+            if let (Some(seq), Some(foreseen)) = (launch.ended_as, foreseen) {
+                return Ok(Reply::json_text(foreseen.numbered(seq)).counted_until(launched));
             }
             let _ = tokio::time::timeout(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
@@ -188,6 +191,26 @@ impl Resources {
             answer["replay_of"] = json!(replay_of);
         }
         Ok(Reply::json(&answer))
+    }
+}
+
+/// The answer to whoever waits for an execution that ends as it begins, written while that is
+/// being stored: its number is all that is missing.
+struct Unnumbered(Vec<u8>);
+
+impl Unnumbered {
+    const START: &[u8] = br#"{"execution":{"seq":"#;
+    const NO_NUMBER: &[u8] = b"null";
+
+    /// `None` where it would have to be written again.
+    fn write(detail: &ExecutionDetail) -> Option<Self> {
+        let text = serde_json::to_vec(detail).ok()?;
+        let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
+        Some(Self(rest.to_vec()))
+    }
+
+    fn numbered(self, seq: i64) -> Vec<u8> {
+        [Self::START, seq.to_string().as_bytes(), &self.0].concat()
     }
 }
 

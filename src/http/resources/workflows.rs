@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Query, Resources};
 use crate::catalogue::Entry;
 use crate::http::{Problem, Reply};
+use crate::workflow::layout::Layout;
 
 impl Resources {
     /// All of them, broken ones too.
@@ -23,17 +24,17 @@ impl Resources {
         let mut named = entries.iter().filter(|entry| entry.workflow_id == workflow_id);
         let entry = named
             .clone()
-            .find(|entry| entry.definition.is_some())
+            .find(|entry| entry.layout.is_some())
             .or_else(|| named.next())
             .ok_or_else(|| unknown(workflow_id))?;
         let mut value = summary(entry);
-        value["definition"] = json!(entry.definition.as_deref());
+        value["definition"] = json!(entry.layout.as_deref().map(Layout::definition));
         Ok(Reply::json(&value))
     }
 }
 
 fn summary(entry: &Entry) -> serde_json::Value {
-    let definition = entry.definition.as_deref();
+    let definition = entry.layout.as_deref().map(Layout::definition);
     json!({
         "workflow_id": entry.workflow_id,
         "name": definition.and_then(|definition| definition.name.as_ref()),

@@ -111,10 +111,10 @@ fn the_sample_is_read_and_can_be_replayed() {
     assert_eq!(success.steps[1].depends_on, ["collect"]);
     assert_eq!(success.steps[0].duration_ms, Some(510));
     let snapshot = check::snapshot(&success.execution.input_snapshot.value()).unwrap();
-    assert_eq!(snapshot.definition.id, "daily-report");
-    assert_eq!(snapshot.definition.steps[2].name, "send");
-    assert_eq!(snapshot.definition.steps[2].depends_on, ["write"]);
-    assert_eq!(snapshot.definition.steps[2].agent_id, Some("ops".into()));
+    assert_eq!(snapshot.definition().id, "daily-report");
+    assert_eq!(snapshot.definition().steps[2].name, "send");
+    assert_eq!(snapshot.definition().steps[2].depends_on, ["write"]);
+    assert_eq!(snapshot.definition().steps[2].agent_id, Some("ops".into()));
 
     let failed = detail(&place, FAILED);
     assert_eq!(failed.execution.status, ExecutionStatus::Failed);
@@ -174,7 +174,7 @@ fn stored_snapshots_orders_and_replays_are_taken_over() {
     assert_eq!(failed.execution.step_order, ["audit", "collect"]);
     assert_eq!(failed.execution.replay_of.as_deref(), Some(SUCCESS));
     let snapshot = check::snapshot(&failed.execution.input_snapshot.value()).unwrap();
-    let [collect, audit, mail] = &snapshot.definition.steps[..] else { panic!("{snapshot:?}") };
+    let [collect, audit, mail] = &snapshot.definition().steps[..] else { panic!("{snapshot:?}") };
     assert!(collect.fail);
     assert_eq!(collect.agent_id, Some("research".into()));
     assert_eq!(audit.agent_id, Some("ops".into()));
@@ -183,7 +183,7 @@ fn stored_snapshots_orders_and_replays_are_taken_over() {
     assert_eq!(mail.depends_on, ["audit"]);
     assert_eq!(snapshot.params["depth"].to_string(), "3");
     assert_eq!(snapshot.params["tags"].to_string(), "[1,2]");
-    assert_eq!(snapshot.definition.extra["x-requested_by"], "cron");
+    assert_eq!(snapshot.definition().extra["x-requested_by"], "cron");
     let root = Reader::open(&place.path).unwrap().lineage(FAILED).unwrap().root;
     assert_eq!(root.execution_id, SUCCESS);
 }

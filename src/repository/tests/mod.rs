@@ -92,7 +92,7 @@ fn created(steps: usize) -> Arc<Created> {
         workflow_id: "w".to_owned(),
         created_at: at(0),
         depends_on: depends_on.map(Iterator::collect).collect(),
-        step_order,
+        step_order: step_order.into(),
         replay_of: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
     })

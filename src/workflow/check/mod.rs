@@ -7,6 +7,7 @@ mod parameters;
 mod step;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -15,9 +16,10 @@ pub use super::problem::{Problem, Problems};
 pub use parameters::parameters;
 
 use self::field::Fields;
-use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Snapshot, Step};
+use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
+use super::layout::{Layout, Snapshot};
 use super::problem::{Findings, Pointer, quote};
 
 /// A document and what it is called.
@@ -141,7 +143,9 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
     };
     let workdir = fields.required("workdir", findings)?.text(findings)?;
     let ad_hoc = fields.get("ad_hoc").is_some_and(|field| field.bool(findings) == Some(true));
-    Some(Snapshot { definition, params, workdir, ad_hoc })
+    // A cycle is among the findings.
+    let layout = Layout::of(definition).ok()?;
+    Some(Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc })
 }
 
 fn workflow(

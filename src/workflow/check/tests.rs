@@ -216,7 +216,8 @@ fn a_definition_survives_being_stored() {
     )
     .unwrap();
     let params = parameters(&definition, &[]).unwrap();
-    let stored = Snapshot { definition, params, workdir: "/srv".into(), ad_hoc: true };
+    let layout = Arc::new(Layout::of(definition).unwrap());
+    let stored = Snapshot { layout, params, workdir: "/srv".into(), ad_hoc: true };
     let text = serde_json::to_string(&stored).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(snapshot(&value).unwrap(), stored);
@@ -228,7 +229,7 @@ fn a_snapshot_may_have_names_of_the_predecessor() {
         "definition": {"id": "nightly run", "steps": [{"name": "step 1", "depends_on": []}]},
         "params": {}, "workdir": "/",
     });
-    assert_eq!(snapshot(&value).unwrap().definition.steps[0].name, "step 1");
+    assert_eq!(snapshot(&value).unwrap().definition().steps[0].name, "step 1");
     for broken in ["null", "{}", "[]", r#"{"definition": {}, "workdir": "/"}"#] {
         let value: serde_json::Value = serde_json::from_str(broken).unwrap();
         assert!(snapshot(&value).is_err(), "{broken}");

@@ -72,7 +72,7 @@ impl Execution {
         execution.stored_once = true;
         execution.changed = BTreeSet::new();
         let plan = Arc::clone(&execution.plan);
-        for (&step, recorded) in plan.graph.order.iter().zip(recorded.steps) {
+        for (&step, recorded) in plan.graph().order.iter().zip(recorded.steps) {
             execution.attempt_ended_at[step] = recorded.attempt_ended_at;
             execution.steps[step] = recorded.state;
         }
@@ -83,7 +83,7 @@ impl Execution {
     fn count_ended(&mut self) {
         let plan = Arc::clone(&self.plan);
         self.head.steps_completed = 0;
-        for &step in &plan.graph.order {
+        for &step in &plan.graph().order {
             let status = self.steps[step].status;
             let tolerated = plan.step(step).continue_on_error;
             match status {
@@ -99,7 +99,7 @@ impl Execution {
                 _ => {}
             }
             if status == StepStatus::Success || status == StepStatus::Failed && tolerated {
-                for &dependent in &plan.graph.dependents[step] {
+                for &dependent in &plan.graph().dependents[step] {
                     self.unmet[dependent] -= 1;
                 }
             }
@@ -127,7 +127,7 @@ impl Execution {
                 self.begun[step] = Some(Begun { monotonic: moment.monotonic, before });
             }
         }
-        let timeout = self.plan.snapshot.definition.timeout;
+        let timeout = self.plan.snapshot.definition().timeout;
         let time_up = timeout.is_some_and(|limit| moment.now.since(started_at) >= limit.duration());
         self.find_ready(moment, effects);
         if let Some(reason) = cancelled {

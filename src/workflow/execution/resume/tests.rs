@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::tests::{at, ended, execution, failed, graphs, starts, statuses, step};
 use super::*;
 use crate::workflow::event::Event;
+use crate::workflow::layout::Layout;
 use crate::workflow::period::Period;
 use crate::workflow::record::Change;
 
@@ -174,8 +175,10 @@ proptest! {
     ) {
         // So that time is not up while it is dead.
         let mut snapshot = execution(steps, places).plan().snapshot.clone();
-        snapshot.definition.timeout = None;
-        let plan = Plan::new("id".to_owned(), snapshot, None, at(0).now).unwrap();
+        let mut definition = snapshot.definition().clone();
+        definition.timeout = None;
+        snapshot.layout = Arc::new(Layout::of(definition).unwrap());
+        let plan = Plan::new("id".to_owned(), snapshot, None, at(0).now);
         let mut e = Execution::new(Arc::new(plan), places, Some("me".to_owned()));
         let mut dice = dice.into_iter().cycle();
         let mut stored = Stored::default();

@@ -1,0 +1,112 @@
+//! A definition with all that its executions share: worked out once, where it is kept.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::definition::{Definition, Parameters, Step};
+use super::graph::{Cycle, Graph};
+
+/// A definition, laid out.
+#[derive(Debug)]
+pub struct Layout {
+    definition: Definition,
+    graph: Graph,
+    step_order: Arc<[String]>,
+    depends_on: Arc<[Vec<String>]>,
+    json: Box<RawValue>,
+}
+
+impl Layout {
+    /// Lays out a definition.
+    ///
+    /// # Errors
+    /// [`Cycle`] when its steps wait for each other, which a checked definition never does.
+    pub fn of(definition: Definition) -> Result<Self, Cycle> {
+        let graph = Graph::of(&definition)?;
+        let in_order = || graph.order.iter().map(|&index| &definition.steps[index]);
+        Ok(Self {
+            step_order: in_order().map(|step| step.name.clone()).collect(),
+            depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
+            json: json(&definition),
+            graph,
+            definition,
+        })
+    }
+
+    /// What is to be done.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Dependencies and order of its steps.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Step names by position.
+    #[must_use]
+    pub fn step_order(&self) -> &Arc<[String]> {
+        &self.step_order
+    }
+
+    /// The `depends_on` of each step, by position.
+    #[must_use]
+    pub fn depends_on(&self) -> &Arc<[Vec<String>]> {
+        &self.depends_on
+    }
+
+    /// The step at `index` of the list.
+    #[must_use]
+    pub fn step(&self, index: usize) -> &Step {
+        &self.definition.steps[index]
+    }
+}
+
+impl PartialEq for Layout {
+    /// All else follows from the definition.
+    fn eq(&self, other: &Self) -> bool {
+        self.definition == other.definition
+    }
+}
+
+/// What an execution runs and what a replay runs again: stored whole with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The definition as run.
+    #[serde(rename = "definition", serialize_with = "as_written")]
+    pub layout: Arc<Layout>,
+    /// The parameters as run.
+    pub params: Parameters,
+    /// The absolute folder that relative paths start from.
+    pub workdir: String,
+    /// It came with a request, not from a file.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ad_hoc: bool,
+}
+
+impl Snapshot {
+    /// What is to be done.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.layout.definition()
+    }
+
+    /// Its JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        String::from(Box::<str>::from(json(self)))
+    }
+}
+
+fn as_written<S: serde::Serializer>(layout: &Layout, serializer: S) -> Result<S::Ok, S::Error> {
+    layout.json.serialize(serializer)
+}
+
+#[expect(clippy::expect_used, reason = "lists, and maps with text for keys, always have a JSON")]
+fn json(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).expect("a definition has a JSON")
+}
