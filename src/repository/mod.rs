@@ -2,7 +2,7 @@
 //!
 //! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
 //!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
-//!   is asked for; [`stall`]: whether it hangs;
+//!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of a commit;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
 //!   not keep
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
@@ -23,6 +23,7 @@ mod backup;
 mod cancel;
 mod change;
 mod connection;
+mod delivery;
 mod durations;
 mod error;
 mod file;

@@ -40,6 +40,8 @@ struct Unstored {
     queued: bool,
     /// The writer has taken a change and not told yet what became of it.
     in_flight: bool,
+    /// A commit holds some of it, told or not.
+    committed: bool,
     withdrawing: bool,
 }
 
@@ -89,7 +91,7 @@ impl Slot {
     /// first: then the slot goes on as if nothing was asked.
     pub fn withdraw(&self) {
         let mut unstored = self.lock();
-        if self.stored.borrow().version > 0 {
+        if unstored.committed {
             return;
         }
         unstored.withdrawing = true;
@@ -134,12 +136,23 @@ impl Slot {
         unstored.change = Some(change);
     }
 
-    /// A commit holds everything up to `version`.
-    pub(super) fn committed(&self, version: u64, seq: i64) {
+    /// A commit holds some of it, of which it is yet to [`Self::tell`].
+    pub(super) fn committed(&self) {
         let mut unstored = self.lock();
         unstored.in_flight = false;
         unstored.withdrawing = false;
-        self.stored.send_modify(|stored| (stored.version, stored.seq) = (version, Some(seq)));
+        unstored.committed = true;
+    }
+
+    /// A commit holds everything up to `version`.
+    pub(super) fn tell(&self, version: u64, seq: i64) {
+        self.stored.send_if_modified(|stored| {
+            let is_news = stored.version < version;
+            if is_news {
+                (stored.version, stored.seq) = (version, Some(seq));
+            }
+            is_news
+        });
     }
 
     /// No commit will ever hold this execution.

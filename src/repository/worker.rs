@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
+use super::delivery::{Commit, Delivery};
 use super::error::{StoreError, StoreErrorKind};
 use super::place::Place;
 use super::prune::{self, Purged};
@@ -89,6 +90,7 @@ pub(super) struct Worker {
     queue: Arc<Queue<Task>>,
     health: watch::Sender<Health>,
     at_work: Arc<AtWork>,
+    delivery: Arc<Delivery>,
     unfinished: Unfinished,
     /// What completed since retention last deleted, in that order.
     unpruned: Vec<i64>,
@@ -124,6 +126,7 @@ impl Worker {
             queue,
             health,
             at_work: Arc::default(),
+            delivery: Arc::default(),
             unfinished: Unfinished::default(),
             unpruned: Vec::new(),
             prune_more: false,
@@ -137,6 +140,10 @@ impl Worker {
 
     pub(super) fn at_work(&self) -> Arc<AtWork> {
         Arc::clone(&self.at_work)
+    }
+
+    pub(super) fn delivery(&self) -> Arc<Delivery> {
+        Arc::clone(&self.delivery)
     }
 
     pub(super) fn run(&mut self) -> Result<(), StoreError> {
@@ -303,16 +310,20 @@ impl Worker {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
+                let mut commits = Vec::with_capacity(batch.len());
                 for (item, outcome) in batch.into_iter().zip(outcomes) {
+                    let Item { slot, version, .. } = item;
                     match outcome {
                         Ok(written) => {
                             let seq = written.seq;
-                            self.unfinished.apply(item.slot.execution_id(), written);
-                            item.slot.committed(item.version, seq);
+                            self.unfinished.apply(slot.execution_id(), written);
+                            slot.committed();
+                            commits.push(Commit { slot, version, seq });
                         }
-                        Err(error) => item.slot.refused(Arc::new(error)),
+                        Err(error) => slot.refused(Arc::new(error)),
                     }
                 }
+                self.delivery.hand_over(commits);
                 self.works();
                 Ok(())
             }

@@ -1,6 +1,7 @@
 //! The one that writes: a thread that stores what the slots in its queue hold, many
 //! executions in one transaction, and answers each after the commit.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::connection::{self, Durability, Patience};
+use super::delivery::Delivery;
 use super::error::{StoreError, StoreErrorKind};
 use super::keep::{self, Retention};
 use super::prune::Purged;
@@ -64,6 +66,7 @@ pub struct Writer {
     queue: Arc<Queue<Task>>,
     health: watch::Receiver<Health>,
     at_work: Arc<AtWork>,
+    delivery: Arc<Delivery>,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     busy_timeout: Duration,
 }
@@ -111,12 +114,19 @@ impl Writer {
         let (health_sender, health) = watch::channel(Health::Working);
         let mut worker =
             Worker::new(path, connection, retention, options, Arc::clone(&queue), health_sender)?;
-        let at_work = worker.at_work();
+        let (at_work, delivery) = (worker.at_work(), worker.delivery());
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self { queue, health, at_work, thread: Mutex::new(Some(thread)), busy_timeout })
+        Ok(Self {
+            queue,
+            health,
+            at_work,
+            delivery,
+            thread: Mutex::new(Some(thread)),
+            busy_timeout,
+        })
     }
 
     /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
@@ -143,6 +153,15 @@ impl Writer {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
+    }
+
+    /// Has those who wait for commits told from the runtime that polls this, which takes less
+    /// than to be told by the writer's thread. It never ends by itself.
+    ///
+    /// # Errors
+    /// When there is no descriptor left for it; then the writer's thread goes on telling.
+    pub fn deliver(&self) -> impl Future<Output = Result<Infallible, StoreError>> + Send + use<> {
+        Arc::clone(&self.delivery).serve()
     }
 
     /// Whether the database takes longer over something than it ever does while it works, as

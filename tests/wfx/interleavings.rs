@@ -78,7 +78,8 @@ fn write(queue: &Queue<u32>, commits: &Commits) -> Vec<u32> {
             for (slot, change, version) in batch {
                 let entry = (slot.execution_id().to_owned(), change.head.steps_completed);
                 commits.lock().unwrap().push(entry);
-                slot.committed(version, 1);
+                slot.committed();
+                slot.tell(version, 1);
             }
         }
         if is_over {

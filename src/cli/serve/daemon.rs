@@ -199,6 +199,11 @@ impl Daemon {
                 cancelling.cancel_own(&execution_id);
             }
         });
+        let delivering = self.writer.deliver();
+        tokio::spawn(async move {
+            let Err(error) = delivering.await;
+            tracing::warn!(%error, "starts are answered a little later");
+        });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
         tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
         if self.options.workflows.is_some() {

@@ -1,5 +1,6 @@
 //! The repository on real files.
 
+mod delivery;
 mod migration;
 mod opening;
 mod slot;

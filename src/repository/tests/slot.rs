@@ -43,7 +43,8 @@ fn a_commit_under_way_decides_about_a_withdrawal() {
     slot.record(change());
     slot.take().unwrap();
     slot.withdraw();
-    slot.committed(version, 1);
+    slot.committed();
+    slot.tell(version, 1);
     assert!(!withdrawn(&slot));
     slot.record(change());
     assert!(slot.take().is_some());
@@ -54,9 +55,13 @@ fn what_a_commit_holds_already_is_not_withdrawn() {
     let slot = Slot::new("e".to_owned());
     slot.record(change());
     let (_, version) = slot.take().unwrap();
-    slot.committed(version, 1);
+    slot.committed();
+    // Before anybody is told.
     slot.withdraw();
     assert!(!withdrawn(&slot));
+    slot.tell(version, 1);
+    slot.withdraw();
+    assert!(!withdrawn(&slot) && !slot.is_dirty());
     slot.record(change());
     assert!(slot.take().is_some());
 }
