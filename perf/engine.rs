@@ -12,7 +12,7 @@ use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::definition::Parameters;
 use wfx::workflow::engine::Means;
 use wfx::workflow::environment;
-use wfx::workflow::layout::{Layout, Snapshot};
+use wfx::workflow::prepared::{Prepared, Snapshot};
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::{Observer, Report};
 use wfx::workflow::runner::scratch::Scratch;
@@ -38,9 +38,9 @@ impl Observer for Nobody {
 pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
     let definition = check::read(&source)?;
-    let layout = Arc::new(Layout::of(definition)?);
+    let prepared = Arc::new(Prepared::of(definition)?);
     let workdir = "/".to_owned();
-    Ok(Snapshot { layout, params: Parameters::new(), workdir, ad_hoc: false })
+    Ok(Snapshot { prepared, params: Parameters::new(), workdir, ad_hoc: false })
 }
 
 fn three_empty_steps() -> Result<Snapshot, Failure> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::timestamp::Timestamp;
 use crate::workflow::check::{self, Format, Source};
-use crate::workflow::layout::Layout;
+use crate::workflow::prepared::Prepared;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -38,7 +38,7 @@ struct Known {
     stamp: Option<Stamp>,
     workflow_id: String,
     /// The last good version.
-    layout: Option<Arc<Layout>>,
+    prepared: Option<Arc<Prepared>>,
     /// Why the file as it is now cannot be used.
     problem: Option<String>,
     loaded_at: Option<Timestamp>,
@@ -70,7 +70,7 @@ pub struct Entry {
     /// Where it stands.
     pub file: PathBuf,
     /// The last good version, which is run.
-    pub layout: Option<Arc<Layout>>,
+    pub prepared: Option<Arc<Prepared>>,
     /// Why the file as it is now cannot be used.
     pub problem: Option<String>,
     /// When that version was read.
@@ -144,10 +144,10 @@ impl Catalogue {
 
     /// The workflow that goes by this id.
     #[must_use]
-    pub fn get(&self, workflow_id: &str) -> Option<Arc<Layout>> {
+    pub fn get(&self, workflow_id: &str) -> Option<Arc<Prepared>> {
         let files = self.files.read().ok()?;
-        let known = files.values().find(|k| k.workflow_id == workflow_id && k.layout.is_some());
-        known.and_then(|known| known.layout.clone())
+        let known = files.values().find(|k| k.workflow_id == workflow_id && k.prepared.is_some());
+        known.and_then(|known| known.prepared.clone())
     }
 
     /// Every file of the folder, by name.
@@ -159,7 +159,7 @@ impl Catalogue {
             .map(|(file, known)| Entry {
                 workflow_id: known.workflow_id.clone(),
                 file: file.clone(),
-                layout: known.layout.clone(),
+                prepared: known.prepared.clone(),
                 problem: known.problem.clone(),
                 loaded_at: known.loaded_at,
             })
@@ -170,7 +170,7 @@ impl Catalogue {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let Ok(files) = self.files.read() else { return (0, 0) };
-        let usable = files.values().filter(|known| known.layout.is_some()).count();
+        let usable = files.values().filter(|known| known.prepared.is_some()).count();
         (usable, files.values().filter(|known| known.problem.is_some()).count())
     }
 
@@ -196,8 +196,9 @@ impl Catalogue {
                 let what = What::Broken(problem.clone());
                 events.push(Event { file: file.clone(), what });
             }
-            let is_new = earlier
-                .is_none_or(|earlier| earlier.layout != known.layout || earlier.problem.is_some());
+            let is_new = earlier.is_none_or(|earlier| {
+                earlier.prepared != known.prepared || earlier.problem.is_some()
+            });
             if known.problem.is_none() && is_new {
                 let what = What::Loaded(known.workflow_id.clone());
                 events.push(Event { file: file.clone(), what });
@@ -256,35 +257,35 @@ fn look(
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let stamp = fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata));
     let taken = |id: &str| {
-        before_it.iter().find(|(_, known)| known.workflow_id == id && known.layout.is_some())
+        before_it.iter().find(|(_, known)| known.workflow_id == id && known.prepared.is_some())
     };
     if let Some(earlier) = earlier
         && stamp.is_some()
         && earlier.stamp == stamp
-        && (earlier.layout.is_none() || taken(&earlier.workflow_id).is_none())
+        && (earlier.prepared.is_none() || taken(&earlier.workflow_id).is_none())
     {
         return earlier.clone();
     }
-    let outcome = read(file, &stem).and_then(|layout| match taken(&layout.definition().id) {
+    let outcome = read(file, &stem).and_then(|prepared| match taken(&prepared.definition().id) {
         Some((other, _)) => {
             let other = other.display();
             let why =
-                format!("the workflow `{}` is that of {other} already", layout.definition().id);
+                format!("the workflow `{}` is that of {other} already", prepared.definition().id);
             Err(Unusable::Now(why))
         }
-        None => Ok(layout),
+        None => Ok(prepared),
     });
     match outcome {
-        Ok(layout) => {
-            let same = earlier.and_then(|earlier| earlier.layout.clone());
-            let same = same.filter(|same| **same == layout);
+        Ok(prepared) => {
+            let same = earlier.and_then(|earlier| earlier.prepared.clone());
+            let same = same.filter(|same| **same == prepared);
             let loaded_at = match (&same, earlier) {
                 (Some(_), Some(earlier)) => earlier.loaded_at,
                 _ => Some(now),
             };
-            let workflow_id = layout.definition().id.clone();
-            let layout = Some(same.unwrap_or_else(|| Arc::new(layout)));
-            Known { stamp, workflow_id, layout, problem: None, loaded_at }
+            let workflow_id = prepared.definition().id.clone();
+            let prepared = Some(same.unwrap_or_else(|| Arc::new(prepared)));
+            Known { stamp, workflow_id, prepared, problem: None, loaded_at }
         }
         Err(unusable) => {
             let (stamp, problem) = match unusable {
@@ -295,7 +296,7 @@ fn look(
             Known {
                 stamp,
                 workflow_id: kept.map_or(stem, |kept| kept.workflow_id.clone()),
-                layout: kept.and_then(|kept| kept.layout.clone()),
+                prepared: kept.and_then(|kept| kept.prepared.clone()),
                 problem: Some(problem),
                 loaded_at: kept.and_then(|kept| kept.loaded_at),
             }
@@ -321,7 +322,7 @@ impl From<io::Error> for Unusable {
     }
 }
 
-fn read(file: &Path, stem: &str) -> Result<Layout, Unusable> {
+fn read(file: &Path, stem: &str) -> Result<Prepared, Unusable> {
     // A pipe would keep us waiting for somebody who writes into it.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = File::options().read(true).custom_flags(flags).open(file)?;
@@ -342,7 +343,7 @@ fn read(file: &Path, stem: &str) -> Result<Layout, Unusable> {
     };
     let unusable = |why: String| Unusable::Unchanged(why.trim_end().to_owned());
     let definition = check::read(&source).map_err(|problems| unusable(problems.to_string()))?;
-    Layout::of(definition).map_err(|cycle| unusable(cycle.to_string()))
+    Prepared::of(definition).map_err(|cycle| unusable(cycle.to_string()))
 }
 
 #[cfg(test)]

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::definition::Parameters;
-use wfx::workflow::layout::{Layout, Snapshot};
+use wfx::workflow::prepared::{Prepared, Snapshot};
 
 fuzz_target!(|text: &str| {
     for format in [Format::Yaml, Format::Json, check::sniff(text)] {
         let source = Source { name: "-", text, format, default_id: Some("fuzzed") };
         match check::read(&source) {
             Ok(definition) => {
-                let layout = Layout::of(definition).expect("what was checked has no cycle");
+                let prepared = Prepared::of(definition).expect("what was checked has no cycle");
                 let snapshot = Snapshot {
-                    layout: Arc::new(layout),
+                    prepared: Arc::new(prepared),
                     params: Parameters::new(),
                     workdir: "/".to_owned(),
                     ad_hoc: false,

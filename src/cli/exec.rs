@@ -9,7 +9,7 @@ use super::{CliError, Context, ForegroundArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
 use crate::workflow::definition::Scalar;
-use crate::workflow::layout::{Layout, Snapshot};
+use crate::workflow::prepared::{Prepared, Snapshot};
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
@@ -52,10 +52,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
         })?;
-    let layout = Layout::of(definition).map_err(|cycle| {
+    let prepared = Prepared::of(definition).map_err(|cycle| {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
-    let snapshot = Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc: false };
+    let snapshot = Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc: false };
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
 }
 

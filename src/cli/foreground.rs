@@ -6,7 +6,7 @@ use super::{CliError, Context};
 use crate::exit::Exit;
 use crate::terminal;
 use crate::workflow::engine::RunError;
-use crate::workflow::layout::Snapshot;
+use crate::workflow::prepared::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 
 /// What is to be run.

@@ -1,9 +1,9 @@
-//! How those who wait for commits hear of them.
+//! How those who wait hear what became of it: of commits and of refusals.
 //!
-//! Whoever wakes tasks of a runtime of several threads from outside wakes two threads for a
-//! task: one that runs it, and by it another one to look for more. So the writer leaves what it
-//! has to tell to a task of the runtime, and wakes that by a pipe which the runtime watches with
-//! its sockets. Where there is no such task, the writer tells it itself.
+//! Who wakes a task of a runtime of several threads from outside may wake two of them: one that
+//! runs it, and by it another one to look for more. So the writer leaves what it has to tell to a
+//! task of the runtime, and wakes that by a pipe which the runtime watches with its sockets.
+//! Where there is no such task, the writer tells by itself.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -18,45 +18,61 @@ use tokio::net::unix::pipe::Receiver;
 use super::error::StoreError;
 use super::slot::Slot;
 
-/// What a commit holds of an execution.
+/// What became of what the writer took from a slot, not told yet.
 #[derive(Debug)]
-pub(super) struct Commit {
-    pub(super) slot: Arc<Slot>,
-    pub(super) version: u64,
-    pub(super) seq: i64,
+pub(super) struct Outcome {
+    slot: Arc<Slot>,
+    /// The version up to which a commit holds everything, and the number it has there.
+    stored: Result<(u64, i64), StoreError>,
 }
 
-impl Commit {
+impl Outcome {
+    /// A commit holds it.
+    pub(super) fn committed(slot: Arc<Slot>, version: u64, seq: i64) -> Self {
+        slot.committed();
+        Self { slot, stored: Ok((version, seq)) }
+    }
+
+    /// No commit ever will.
+    pub(super) fn refused(slot: Arc<Slot>, error: StoreError) -> Self {
+        slot.given_up();
+        Self { slot, stored: Err(error) }
+    }
+
     fn tell(self) {
-        self.slot.tell(self.version, self.seq);
+        match self.stored {
+            Ok((version, seq)) => self.slot.tell(version, seq),
+            Err(error) => self.slot.refused(Arc::new(error)),
+        }
     }
 }
 
 /// Between the writer's thread and the task that tells.
 #[derive(Debug, Default)]
-pub(super) struct Delivery(Mutex<State>);
+pub(super) struct Delivery {
+    state: Mutex<State>,
+    /// Held by whoever tells, so that all is told in its order.
+    telling: Mutex<()>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// Told by nobody yet.
-    commits: Vec<Commit>,
+    /// Not told yet.
+    outcomes: Vec<Outcome>,
     /// What wakes the task, while there is one.
     signal: Option<Arc<OwnedFd>>,
 }
 
 impl Delivery {
-    /// Tells of commits, or has them told.
-    pub(super) fn hand_over(&self, mut commits: Vec<Commit>) {
+    /// Tells what became of a batch, or has it told.
+    pub(super) fn hand_over(&self, mut outcomes: Vec<Outcome>) {
         let mut state = self.lock();
-        let Some(signal) = state.signal.clone() else {
-            drop(state);
-            commits.into_iter().for_each(Commit::tell);
-            return;
-        };
-        let is_awake = !state.commits.is_empty();
-        state.commits.append(&mut commits);
+        let is_woken = !state.outcomes.is_empty();
+        state.outcomes.append(&mut outcomes);
+        let signal = state.signal.clone();
         drop(state);
-        if is_awake {
+        let Some(signal) = signal else { return self.tell() };
+        if is_woken {
             return;
         }
         match rustix::io::write(&*signal, &[0]) {
@@ -66,46 +82,58 @@ impl Delivery {
         }
     }
 
-    /// Tells of what is handed over, for as long as it is polled.
+    /// Tells everything that was handed over, before it returns.
+    pub(super) fn tell(&self) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcomes = mem::take(&mut self.lock().outcomes);
+        outcomes.into_iter().for_each(Outcome::tell);
+    }
+
+    /// Tells what is handed over, for as long as it is polled and nobody else begins with it.
     ///
     /// # Errors
-    /// When there is no descriptor left to be woken by; then the writer tells itself.
+    /// When its pipe fails, as when no descriptor is left.
     pub(super) async fn serve(self: Arc<Self>) -> Result<Infallible, StoreError> {
         let failed = |error: std::io::Error| StoreError::io("watch for commits", &error);
         let (woken, signal) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
             .map_err(|error| failed(error.into()))?;
         let woken = Receiver::from_owned_fd(woken).map_err(failed)?;
-        self.lock().signal = Some(Arc::new(signal));
-        let serving = Serving(self);
+        let signal = Arc::new(signal);
+        self.lock().signal = Some(Arc::clone(&signal));
+        let serving = Serving { delivery: self, signal };
+        // What another one was woken for would wake nobody.
+        serving.delivery.tell();
         loop {
             woken.readable().await.map_err(failed)?;
             // Before the look: what comes after it wakes again.
             match woken.try_read(&mut [0; 64]) {
-                Ok(0) => return Err(failed(ErrorKind::UnexpectedEof.into())),
-                Ok(_) => serving.0.tell(),
+                Ok(_) => serving.delivery.tell(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(failed(error)),
             }
         }
     }
 
-    fn tell(&self) {
-        let commits = mem::take(&mut self.lock().commits);
-        commits.into_iter().for_each(Commit::tell);
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is complete before anything can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// While it lives, commits are handed over.
-struct Serving(Arc<Delivery>);
+/// While it lives, its task is woken.
+struct Serving {
+    delivery: Arc<Delivery>,
+    signal: Arc<OwnedFd>,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.lock().signal = None;
-        self.0.tell();
+        let mut state = self.delivery.lock();
+        // Another one may have come since.
+        if state.signal.as_ref().is_some_and(|signal| Arc::ptr_eq(signal, &self.signal)) {
+            state.signal = None;
+        }
+        drop(state);
+        self.delivery.tell();
     }
 }

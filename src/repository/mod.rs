@@ -2,7 +2,7 @@
 //!
 //! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
 //!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
-//!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of a commit;
+//!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of it;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
 //!   not keep
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what

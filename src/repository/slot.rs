@@ -15,7 +15,7 @@ use crate::workflow::record::Change;
 /// How far an execution is stored.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
-    /// The last version that a commit holds; 0: nothing.
+    /// The last version that a commit holds, as far as that is told; 0: nothing.
     pub version: u64,
     /// The number that it has in the database.
     pub seq: Option<i64>,
@@ -38,7 +38,7 @@ struct Unstored {
     change: Option<Change>,
     version: u64,
     queued: bool,
-    /// The writer has taken a change and not told yet what became of it.
+    /// The writer has taken a change and does not know yet what becomes of it.
     in_flight: bool,
     /// A commit holds some of it, told or not.
     committed: bool,
@@ -74,7 +74,7 @@ impl Slot {
         unstored.version
     }
 
-    /// Whether something is recorded that no commit holds.
+    /// Whether something is recorded of which no commit is told yet.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.lock().version > self.stored.borrow().version
@@ -144,6 +144,11 @@ impl Slot {
         unstored.committed = true;
     }
 
+    /// No commit will hold what was taken, which is yet to be told by [`Self::refused`].
+    pub(super) fn given_up(&self) {
+        self.lock().in_flight = false;
+    }
+
     /// A commit holds everything up to `version`.
     pub(super) fn tell(&self, version: u64, seq: i64) {
         self.stored.send_if_modified(|stored| {
@@ -157,8 +162,11 @@ impl Slot {
 
     /// No commit will ever hold this execution.
     pub(super) fn refused(&self, error: Arc<StoreError>) {
-        self.lock().in_flight = false;
-        self.stored.send_modify(|stored| stored.refused = Some(error));
+        let unstored = self.lock();
+        self.stored.send_modify(|stored| {
+            stored.refused = Some(error);
+            stored.withdrawn |= unstored.withdrawing;
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Unstored> {

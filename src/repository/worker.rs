@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
-use super::delivery::{Commit, Delivery};
+use super::delivery::{Delivery, Outcome};
 use super::error::{StoreError, StoreErrorKind};
 use super::place::Place;
 use super::prune::{self, Purged};
@@ -289,6 +289,8 @@ impl Worker {
     }
 
     fn fails(&self, error: StoreError) {
+        // What was stored before is not to look as if it could not be.
+        self.delivery.tell();
         self.health.send_replace(Health::Failing { error: Arc::new(error) });
     }
 
@@ -310,20 +312,16 @@ impl Worker {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
-                let mut commits = Vec::with_capacity(batch.len());
-                for (item, outcome) in batch.into_iter().zip(outcomes) {
-                    let Item { slot, version, .. } = item;
-                    match outcome {
-                        Ok(written) => {
-                            let seq = written.seq;
-                            self.unfinished.apply(slot.execution_id(), written);
-                            slot.committed();
-                            commits.push(Commit { slot, version, seq });
-                        }
-                        Err(error) => slot.refused(Arc::new(error)),
+                let items = batch.into_iter().zip(outcomes);
+                let outcomes = items.map(|(Item { slot, version, .. }, written)| match written {
+                    Ok(written) => {
+                        let seq = written.seq;
+                        self.unfinished.apply(slot.execution_id(), written);
+                        Outcome::committed(slot, version, seq)
                     }
-                }
-                self.delivery.hand_over(commits);
+                    Err(error) => Outcome::refused(slot, error),
+                });
+                self.delivery.hand_over(outcomes.collect());
                 self.works();
                 Ok(())
             }

@@ -156,10 +156,14 @@ impl Writer {
     }
 
     /// Has those who wait for commits told from the runtime that polls this, which takes less
-    /// than to be told by the writer's thread. It never ends by itself.
+    /// than to be told by the writer's thread. Ends with an error only.
     ///
     /// # Errors
-    /// When there is no descriptor left for it; then the writer's thread goes on telling.
+    /// When the pipe fails that wakes it, as when no descriptor is left; then the writer's thread
+    /// goes on telling.
+    ///
+    /// # Panics
+    /// Polled outside of a runtime of tokio that drives I/O.
     pub fn deliver(&self) -> impl Future<Output = Result<Infallible, StoreError>> + Send + use<> {
         Arc::clone(&self.delivery).serve()
     }

@@ -36,6 +36,9 @@ use crate::repository::writer::{Health, Writer};
 const QUEUE_RETRY: Duration = Duration::from_millis(5);
 /// How long a new execution waits for its commit before it is run unstored.
 const LAUNCH_PATIENCE: Duration = Duration::from_millis(500);
+/// How long one that is given up at the very end waits to learn whether it is stored: longer
+/// than the writer waits for the locks of others.
+const END_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// What becomes of a new execution that cannot be stored.
 #[derive(Debug, Clone)]
@@ -222,6 +225,14 @@ impl Driver {
                 biased;
                 () = abandon.cancelled() => {
                     self.end_attempts().await;
+                    if self.is_new && self.launched.is_some() {
+                        match time::timeout(END_PATIENCE, self.withdraw()).await {
+                            Ok(true) => return Err(RunError::Withdrawn),
+                            Ok(false) if self.is_over() => continue,
+                            Ok(false) => self.tell_stored(),
+                            Err(_) => self.go_on_unstored(),
+                        }
+                    }
                     let is_stored = !self.is_new || self.stored.borrow().version > 0;
                     return Err(RunError::Abandoned { is_stored });
                 }
@@ -457,13 +468,7 @@ impl Driver {
     /// execution that was given up; `false` when a commit under way succeeded after all.
     async fn give_up(&mut self, error: &RunError) -> Result<bool, IllegalTransition> {
         match error {
-            RunError::NotStored(_) => {
-                self.slot.withdraw();
-                let known = |stored: &Stored| stored.version > 0 || stored.withdrawn;
-                // The writer, which tells, outlives this.
-                let stored = self.stored.wait_for(known).await;
-                Ok(stored.is_ok_and(|stored| stored.withdrawn))
-            }
+            RunError::NotStored(_) => Ok(self.withdraw().await),
             RunError::StoreLost(_) => {
                 while self.has_attempts() {
                     for (_, stop) in self.stops.iter().flatten() {
@@ -478,8 +483,18 @@ impl Driver {
                 }
                 Ok(true)
             }
-            RunError::Refused(_) | RunError::Abandoned { .. } | RunError::Illegal(_) => Ok(true),
+            _ => Ok(true),
         }
+    }
+
+    /// Sees to it that one of which nothing is stored never will be; `false` when a commit under
+    /// way came first.
+    async fn withdraw(&mut self) -> bool {
+        self.slot.withdraw();
+        let known = |stored: &Stored| stored.version > 0 || stored.withdrawn;
+        // The writer, which decides, outlives this.
+        let stored = self.stored.wait_for(known).await;
+        stored.is_ok_and(|stored| stored.withdrawn)
     }
 
     /// Ends the processes of all attempts and records nothing of it.

@@ -22,9 +22,9 @@ pub struct Launch {
     foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
 }
 
-/// Where a launch is heard of.
+/// Where a launch is told of.
 #[derive(Debug)]
-pub struct Hearing {
+pub struct LaunchReceiver {
     /// Whether it is stored, once that is known.
     pub launched: oneshot::Receiver<Launched>,
     /// How it will stand, of one that ends as it begins and whose end is waited for: told while
@@ -33,13 +33,13 @@ pub struct Hearing {
 }
 
 impl Launch {
-    /// One, and where it is heard of. `with_end`: somebody waits for the end.
+    /// One, and where it is told of. `with_end`: somebody waits for the end.
     #[must_use]
-    pub fn new(with_end: bool) -> (Self, Hearing) {
+    pub fn new(with_end: bool) -> (Self, LaunchReceiver) {
         let (told, launched) = oneshot::channel();
         let (foreseeing, foreseen) = oneshot::channel();
         let foreseeing = with_end.then_some(foreseeing);
-        (Self { told, foreseen: foreseeing }, Hearing { launched, foreseen })
+        (Self { told, foreseen: foreseeing }, LaunchReceiver { launched, foreseen })
     }
 
     /// It has begun: if it ended with that, nobody will have to read it back. No attempt wrote

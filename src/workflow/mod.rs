@@ -1,7 +1,7 @@
 //! Workflows: what they are, how they run, what became of them.
 //!
 //! Pure: [`document`] (text → tree with places), [`check`] (tree → definition, all
-//! problems at once), [`problem`], [`definition`], [`graph`], [`layout`], [`plan`], [`execution`] (the
+//! problems at once), [`problem`], [`definition`], [`graph`], [`prepared`], [`plan`], [`execution`] (the
 //! state machine) with its [`event`]s, [`record`], [`retry`], [`retention`], [`period`]. Around them [`engine`] drives
 //! one execution, [`supervisor`] runs many, [`recovery`] goes on with those of the dead, [`runner`] performs one step.
 
@@ -15,10 +15,10 @@ pub mod event;
 pub mod execution;
 pub mod graph;
 pub mod launch;
-pub mod layout;
 pub mod memory;
 pub mod period;
 pub mod plan;
+pub mod prepared;
 pub mod problem;
 pub mod record;
 pub mod recovery;

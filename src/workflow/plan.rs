@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::definition::Step;
 use super::graph::Graph;
-use super::layout::Snapshot;
+use super::prepared::Snapshot;
 use super::record::Created;
 use crate::timestamp::Timestamp;
 
@@ -31,8 +31,8 @@ impl Plan {
         let created = Arc::new(Created {
             workflow_id: snapshot.definition().id.clone(),
             created_at,
-            step_order: Arc::clone(snapshot.layout.step_order()),
-            depends_on: Arc::clone(snapshot.layout.depends_on()),
+            step_order: Arc::clone(snapshot.prepared.step_order()),
+            depends_on: Arc::clone(snapshot.prepared.depends_on()),
             replay_of,
             input_snapshot: snapshot.to_json(),
         });
@@ -42,13 +42,13 @@ impl Plan {
     /// Dependencies and order of the steps.
     #[must_use]
     pub fn graph(&self) -> &Graph {
-        self.snapshot.layout.graph()
+        self.snapshot.prepared.graph()
     }
 
     /// The step at `index` of the list.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
-        self.snapshot.layout.step(index)
+        self.snapshot.prepared.step(index)
     }
 
     /// The row key of the step at `index` of the list.

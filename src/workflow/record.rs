@@ -211,7 +211,7 @@ pub struct Created {
     pub depends_on: Arc<[Vec<String>]>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
-    /// The JSON text of the [`super::layout::Snapshot`].
+    /// The JSON text of the [`super::prepared::Snapshot`].
     pub input_snapshot: String,
 }
 

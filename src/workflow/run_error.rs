@@ -23,6 +23,9 @@ pub enum RunError {
         /// A commit holds it; otherwise it is lost, unless the last one of the writer does.
         is_stored: bool,
     },
+    /// The process ends before it is stored. It never will be, and nobody was told that it began.
+    #[error("the process was told to end before the execution was stored; nothing was started")]
+    Withdrawn,
     /// A fault of wfx.
     #[error("a fault of wfx: {0}")]
     Illegal(#[from] IllegalTransition),
@@ -34,7 +37,7 @@ impl RunError {
     pub fn store_error(&self) -> Option<&StoreError> {
         match self {
             Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
-            Self::Abandoned { .. } | Self::Illegal(_) => None,
+            Self::Abandoned { .. } | Self::Withdrawn | Self::Illegal(_) => None,
         }
     }
 }

@@ -12,9 +12,9 @@ use super::check;
 use super::engine::{self, Means, RunError};
 use super::event::Event;
 use super::execution::Execution;
-use super::launch::{Hearing, Launch};
-use super::layout::Snapshot;
+use super::launch::{Launch, LaunchReceiver};
 use super::plan::Plan;
+use super::prepared::Snapshot;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
 use crate::clock;
@@ -60,7 +60,7 @@ pub struct Submitted {
     /// Its id.
     pub execution_id: String,
     /// What is told of its launch.
-    pub heard: Hearing,
+    pub launch: LaunchReceiver,
     /// Its end, stored.
     pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
 }
@@ -110,7 +110,7 @@ impl Supervisor {
         waited_for: bool,
     ) -> Submitted {
         let execution_id = plan.execution_id.clone();
-        let (launch, heard) = Launch::new(waited_for);
+        let (launch, receiver) = Launch::new(waited_for);
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
         let own = self.enter(&execution, &Cancel::default());
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
@@ -120,7 +120,7 @@ impl Supervisor {
             log(&id, &outcome);
             outcome
         });
-        Submitted { execution_id, heard, ended }
+        Submitted { execution_id, launch: receiver, ended }
     }
 
     /// Goes on with an execution that was taken over, on its own.
@@ -285,6 +285,7 @@ impl Drop for Entered<'_> {
 fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
     match outcome {
         Ok(_) => {}
+        Err(RunError::Withdrawn) => tracing::info!(execution_id, "not started"),
         Err(RunError::Abandoned { is_stored: true }) => {
             tracing::info!(execution_id, "left for the next start");
         }

@@ -55,7 +55,7 @@ fn change(number: u32) -> Change {
 
 /// Does with slots what the repository's worker does; commits fail now and then.
 fn write(queue: &Queue<u32>, commits: &Commits) -> Vec<u32> {
-    let mut tasks = Vec::new();
+    let (mut tasks, mut tellers) = (Vec::new(), Vec::new());
     loop {
         let next = queue.next(Duration::from_secs(1));
         tasks.extend(next.task);
@@ -79,10 +79,12 @@ fn write(queue: &Queue<u32>, commits: &Commits) -> Vec<u32> {
                 let entry = (slot.execution_id().to_owned(), change.head.steps_completed);
                 commits.lock().unwrap().push(entry);
                 slot.committed();
-                slot.tell(version, 1);
+                // Later and by another thread; here in any order, which is more than happens.
+                tellers.push(thread::spawn(move || slot.tell(version, 1)));
             }
         }
         if is_over {
+            tellers.into_iter().for_each(|teller| teller.join().unwrap());
             return tasks;
         }
     }

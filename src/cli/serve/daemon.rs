@@ -202,7 +202,7 @@ impl Daemon {
         let delivering = self.writer.deliver();
         tokio::spawn(async move {
             let Err(error) = delivering.await;
-            tracing::warn!(%error, "starts are answered a little later");
+            tracing::warn!(%error, "commits are told from the thread of the writer");
         });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
         tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));

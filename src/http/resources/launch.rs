@@ -13,8 +13,8 @@ use crate::http::{Problem, Reply, body};
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar};
 use crate::workflow::engine::RunError;
-use crate::workflow::layout::{Layout, Snapshot};
 use crate::workflow::plan::Plan;
+use crate::workflow::prepared::{Prepared, Snapshot};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Submitted;
@@ -81,10 +81,10 @@ impl Resources {
     }
 
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
-        let layout =
+        let prepared =
             self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
-        let params = parameters(layout.definition(), given)?;
-        Ok(Snapshot { layout, params, workdir: self.workdir.clone(), ad_hoc: false })
+        let params = parameters(prepared.definition(), given)?;
+        Ok(Snapshot { prepared, params, workdir: self.workdir.clone(), ad_hoc: false })
     }
 
     fn ad_hoc(&self, source: &Source<'_>, workflow_id: &str) -> Result<Snapshot, Problem> {
@@ -102,12 +102,12 @@ impl Resources {
             );
         }
         let params = parameters(&definition, &[])?;
-        let layout = Layout::of(definition).map_err(|cycle| {
+        let prepared = Prepared::of(definition).map_err(|cycle| {
             let detail = format!("the steps wait for each other: {cycle}");
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         })?;
         let workdir = self.workdir.clone();
-        Ok(Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc: true })
+        Ok(Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc: true })
     }
 
     fn may_define(&self) -> Result<(), Problem> {
@@ -156,12 +156,12 @@ impl Resources {
         let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
         let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
-        let foreseen = submitted.heard.foreseen.await.ok();
+        let foreseen = submitted.launch.foreseen.await.ok();
         let foreseen = foreseen.as_deref().and_then(Unnumbered::write);
         // An end without a launch is told below.
-        let Ok(launch) = submitted.heard.launched.await else {
+        let Ok(launch) = submitted.launch.launched.await else {
             return Err(match submitted.ended.await {
-                Ok(Err(RunError::Abandoned { .. })) => {
+                Ok(Err(RunError::Withdrawn)) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
                 }
                 Ok(Err(error)) => {
@@ -202,7 +202,7 @@ impl Unnumbered {
     const START: &[u8] = br#"{"execution":{"seq":"#;
     const NO_NUMBER: &[u8] = b"null";
 
-    /// `None` where it would have to be written again.
+    /// `None` where the number does not stand where it is expected.
     fn write(detail: &ExecutionDetail) -> Option<Self> {
         let text = serde_json::to_vec(detail).ok()?;
         let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
@@ -231,4 +231,39 @@ fn invalid(detail: &str, problems: &Problems) -> Problem {
         })
         .collect();
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::Timestamp;
+    use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+
+    #[test]
+    fn an_answer_written_before_its_number_is_known_is_that_written_after() {
+        let record = ExecutionRecord {
+            seq: None,
+            execution_id: "e".to_owned(),
+            workflow_id: "w".to_owned(),
+            status: ExecutionStatus::Success,
+            created_at: Some(Timestamp::from_micros(0)),
+            started_at: None,
+            completed_at: None,
+            updated_at: None,
+            steps_completed: 0,
+            total_steps: 0,
+            step_order: Vec::new(),
+            replay_of: None,
+            input_snapshot: Default::default(),
+            error: None,
+            owner: None,
+            owner_state: None,
+            persisted: true,
+        };
+        let mut detail = ExecutionDetail { execution: record, steps: Vec::new() };
+        let before = Unnumbered::write(&detail).unwrap().numbered(7);
+        detail.execution.seq = Some(7);
+        assert_eq!(before, serde_json::to_vec(&detail).unwrap());
+        assert!(Unnumbered::write(&detail).is_none());
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Query, Resources};
 use crate::catalogue::Entry;
 use crate::http::{Problem, Reply};
-use crate::workflow::layout::Layout;
+use crate::workflow::prepared::Prepared;
 
 impl Resources {
     /// All of them, broken ones too.
@@ -24,17 +24,17 @@ impl Resources {
         let mut named = entries.iter().filter(|entry| entry.workflow_id == workflow_id);
         let entry = named
             .clone()
-            .find(|entry| entry.layout.is_some())
+            .find(|entry| entry.prepared.is_some())
             .or_else(|| named.next())
             .ok_or_else(|| unknown(workflow_id))?;
         let mut value = summary(entry);
-        value["definition"] = json!(entry.layout.as_deref().map(Layout::definition));
+        value["definition"] = json!(entry.prepared.as_deref().map(Prepared::definition));
         Ok(Reply::json(&value))
     }
 }
 
 fn summary(entry: &Entry) -> serde_json::Value {
-    let definition = entry.layout.as_deref().map(Layout::definition);
+    let definition = entry.prepared.as_deref().map(Prepared::definition);
     json!({
         "workflow_id": entry.workflow_id,
         "name": definition.and_then(|definition| definition.name.as_ref()),

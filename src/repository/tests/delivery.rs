@@ -1,6 +1,7 @@
-//! Commits are heard of, whoever tells of them.
+//! Who waits hears what became of it, whoever tells.
 
 use super::*;
+use crate::repository::Health;
 
 /// Stores new executions and waits until each is told to be stored.
 async fn store(writer: &Arc<Writer>, ids: std::ops::Range<usize>) {
@@ -10,11 +11,8 @@ async fn store(writer: &Arc<Writer>, ids: std::ops::Range<usize>) {
             let slot = Slot::new(format!("e{id}"));
             let mut stored = slot.stored();
             for second in 1..4 {
-                let status = if second == 3 {
-                    ExecutionStatus::Success
-                } else {
-                    ExecutionStatus::Running
-                };
+                let status =
+                    if second == 3 { ExecutionStatus::Success } else { ExecutionStatus::Running };
                 let head = head(status, second);
                 let change = if second == 1 { creation(1, head) } else { change(head) };
                 let version = slot.record(change);
@@ -71,4 +69,33 @@ fn a_runtime_that_ends_leaves_the_telling_to_the_writer() {
     first.block_on(store(&writer, 0..10));
     drop(first);
     runtime().block_on(store(&writer, 10..20));
+}
+
+#[test]
+fn what_is_stored_is_told_before_a_failure_that_came_later() {
+    let place = Place::new();
+    let writer = open(&place.path);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.spawn(writer.deliver());
+    // It waits for news, and is not polled again.
+    runtime.block_on(async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let slot = Slot::new("e".to_owned());
+    slot.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&slot));
+    let is_stored = || {
+        let count = "SELECT count(*) FROM workflow_executions";
+        place.raw().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap() == 1
+    };
+    until("stored", is_stored);
+    assert!(slot.is_dirty(), "told by somebody else");
+    let away = place.beside("-away");
+    std::fs::rename(&place.path, &away).unwrap();
+    let health = writer.health();
+    until("failing", || matches!(*health.borrow(), Health::Failing { .. }));
+    assert!(!slot.is_dirty());
+    std::fs::rename(&away, &place.path).unwrap();
 }

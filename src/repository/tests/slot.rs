@@ -1,6 +1,9 @@
 //! A slot by itself.
 
+use std::sync::Arc;
+
 use crate::repository::slot::Slot;
+use crate::repository::{StoreError, StoreErrorKind};
 use crate::timestamp::Timestamp;
 use crate::workflow::record::{Change, ExecutionStatus, Head};
 
@@ -48,6 +51,30 @@ fn a_commit_under_way_decides_about_a_withdrawal() {
     assert!(!withdrawn(&slot));
     slot.record(change());
     assert!(slot.take().is_some());
+}
+
+#[test]
+fn what_is_refused_is_not_stored_whoever_withdraws_it() {
+    let refusal = || Arc::new(StoreError::new(StoreErrorKind::Refused, "no"));
+    for withdrawn_when in 0..3 {
+        let slot = Slot::new("e".to_owned());
+        slot.record(change());
+        slot.take().unwrap();
+        if withdrawn_when == 0 {
+            slot.withdraw();
+            assert!(!withdrawn(&slot), "it may be stored yet");
+        }
+        slot.given_up();
+        if withdrawn_when == 1 {
+            slot.withdraw();
+        }
+        slot.refused(refusal());
+        assert!(slot.stored().borrow().refused.is_some());
+        if withdrawn_when == 2 {
+            slot.withdraw();
+        }
+        assert!(withdrawn(&slot), "{withdrawn_when}");
+    }
 }
 
 #[test]

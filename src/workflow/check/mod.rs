@@ -19,7 +19,7 @@ use self::field::Fields;
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
-use super::layout::{Layout, Snapshot};
+use super::prepared::{Prepared, Snapshot};
 use super::problem::{Findings, Pointer, quote};
 
 /// A document and what it is called.
@@ -144,8 +144,8 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
     let workdir = fields.required("workdir", findings)?.text(findings)?;
     let ad_hoc = fields.get("ad_hoc").is_some_and(|field| field.bool(findings) == Some(true));
     // A cycle is among the findings.
-    let layout = Layout::of(definition).ok()?;
-    Some(Snapshot { layout: Arc::new(layout), params, workdir, ad_hoc })
+    let prepared = Prepared::of(definition).ok()?;
+    Some(Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc })
 }
 
 fn workflow(

@@ -216,8 +216,8 @@ fn a_definition_survives_being_stored() {
     )
     .unwrap();
     let params = parameters(&definition, &[]).unwrap();
-    let layout = Arc::new(Layout::of(definition).unwrap());
-    let stored = Snapshot { layout, params, workdir: "/srv".into(), ad_hoc: true };
+    let prepared = Arc::new(Prepared::of(definition).unwrap());
+    let stored = Snapshot { prepared, params, workdir: "/srv".into(), ad_hoc: true };
     let text = serde_json::to_string(&stored).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(snapshot(&value).unwrap(), stored);

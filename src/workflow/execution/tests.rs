@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::timestamp::Timestamp;
 use crate::workflow::definition::{Definition, Parameters, Retry, Step};
-use crate::workflow::layout::{Layout, Snapshot};
 use crate::workflow::period::Period;
+use crate::workflow::prepared::{Prepared, Snapshot};
 
 pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
     Step {
@@ -39,8 +39,8 @@ pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
         extra: Default::default(),
     };
     let workdir = "/".to_owned();
-    let layout = Arc::new(Layout::of(definition).unwrap());
-    let snapshot = Snapshot { layout, params: Parameters::new(), workdir, ad_hoc: false };
+    let prepared = Arc::new(Prepared::of(definition).unwrap());
+    let snapshot = Snapshot { prepared, params: Parameters::new(), workdir, ad_hoc: false };
     let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0));
     Execution::new(Arc::new(plan), places, Some("me".to_owned()))
 }

@@ -175,6 +175,35 @@ fn what_is_lost_at_the_end_is_told_as_that() {
 }
 
 #[test]
+fn a_start_that_is_refused_at_the_end_is_not_stored_after_all() {
+    // On a busy machine it may be answered before the end begins.
+    let was_refused = (0..20).any(|_| {
+        let place = place();
+        let daemon = Daemon::start(&place, &["--workflows", "workflows", "--drain-timeout", "0s"]);
+        let other = Connection::open(place.database()).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let answer = thread::scope(|scope| {
+            let asks = || daemon.post("/api/v1/workflows/waiting/execute", "");
+            let asking = scope.spawn(asks);
+            until("it is taken", || metric(&daemon, "wfx_executions_running") == 1);
+            daemon.signal("TERM");
+            asking.join().unwrap()
+        });
+        // It could be stored now.
+        other.execute_batch("COMMIT").unwrap();
+        let ran = daemon.end();
+        if answer.status == 200 {
+            assert_eq!(answer.json()["persisted"], false, "{answer:?}");
+            return false;
+        }
+        assert_eq!((answer.status, ran.code), (503, Some(0)), "{answer:?} {ran:?}");
+        assert_eq!(place.sql("SELECT count(*) FROM workflow_executions").trim(), "0");
+        true
+    });
+    assert!(was_refused);
+}
+
+#[test]
 fn a_database_that_is_away_for_a_while_is_told_and_waited_for() {
     let place = place();
     let daemon = serve(&place);

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::super::tests::{at, ended, execution, failed, graphs, starts, statuses, step};
 use super::*;
 use crate::workflow::event::Event;
-use crate::workflow::layout::Layout;
 use crate::workflow::period::Period;
+use crate::workflow::prepared::Prepared;
 use crate::workflow::record::Change;
 
 /// What a database holds.
@@ -177,7 +177,7 @@ proptest! {
         let mut snapshot = execution(steps, places).plan().snapshot.clone();
         let mut definition = snapshot.definition().clone();
         definition.timeout = None;
-        snapshot.layout = Arc::new(Layout::of(definition).unwrap());
+        snapshot.prepared = Arc::new(Prepared::of(definition).unwrap());
         let plan = Plan::new("id".to_owned(), snapshot, None, at(0).now);
         let mut e = Execution::new(Arc::new(plan), places, Some("me".to_owned()));
         let mut dice = dice.into_iter().cycle();

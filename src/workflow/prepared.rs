@@ -1,4 +1,5 @@
-//! A definition with all that its executions share: worked out once, where it is kept.
+//! A definition prepared for many executions, as a statement is for many rows: what they
+//! share is worked out once, where the definition is kept.
 
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::definition::{Definition, Parameters, Step};
 use super::graph::{Cycle, Graph};
 
-/// A definition, laid out.
+/// A definition with all that its executions share.
 #[derive(Debug)]
-pub struct Layout {
+pub struct Prepared {
     definition: Definition,
     graph: Graph,
     step_order: Arc<[String]>,
@@ -18,8 +19,8 @@ pub struct Layout {
     json: Box<RawValue>,
 }
 
-impl Layout {
-    /// Lays out a definition.
+impl Prepared {
+    /// Prepares a definition.
     ///
     /// # Errors
     /// [`Cycle`] when its steps wait for each other, which a checked definition never does.
@@ -66,7 +67,7 @@ impl Layout {
     }
 }
 
-impl PartialEq for Layout {
+impl PartialEq for Prepared {
     /// All else follows from the definition.
     fn eq(&self, other: &Self) -> bool {
         self.definition == other.definition
@@ -78,7 +79,7 @@ impl PartialEq for Layout {
 pub struct Snapshot {
     /// The definition as run.
     #[serde(rename = "definition", serialize_with = "as_written")]
-    pub layout: Arc<Layout>,
+    pub prepared: Arc<Prepared>,
     /// The parameters as run.
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
@@ -92,7 +93,7 @@ impl Snapshot {
     /// What is to be done.
     #[must_use]
     pub fn definition(&self) -> &Definition {
-        self.layout.definition()
+        self.prepared.definition()
     }
 
     /// Its JSON text.
@@ -102,8 +103,8 @@ impl Snapshot {
     }
 }
 
-fn as_written<S: serde::Serializer>(layout: &Layout, serializer: S) -> Result<S::Ok, S::Error> {
-    layout.json.serialize(serializer)
+fn as_written<S: serde::Serializer>(prepared: &Prepared, serializer: S) -> Result<S::Ok, S::Error> {
+    prepared.json.serialize(serializer)
 }
 
 #[expect(clippy::expect_used, reason = "lists, and maps with text for keys, always have a JSON")]
