@@ -22,7 +22,7 @@ use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
 use super::launch::Launch;
 use super::memory::Memory;
-use super::record::{Attempt, Change, ExecutionStatus};
+use super::record::{Attempt, ExecutionStatus};
 use super::report::{Observer, Report};
 pub use super::run_error::RunError;
 use super::runner::Stop;
@@ -33,7 +33,7 @@ use crate::repository::slot::{Slot, Stored};
 use crate::repository::writer::{Health, Writer};
 
 /// How long after a full queue the next try is made.
-const QUEUE_RETRY: Duration = Duration::from_millis(5);
+pub(super) const QUEUE_RETRY: Duration = Duration::from_millis(5);
 /// How long a new execution waits for its commit before it is run unstored.
 const LAUNCH_PATIENCE: Duration = Duration::from_millis(500);
 /// How long one that is given up at the very end waits to learn whether it is stored: longer
@@ -78,7 +78,7 @@ enum Done {
 
 /// Runs `execution` to its end, stored. `begin` is [`Event::Begin`] for one that nobody has
 /// stored, [`Event::Resume`] for one that another process began. `launched` is told
-/// whether it is stored as soon as that is known.
+/// whether it is stored as soon as that is known. `entered` is dropped before its end is told.
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it, or for a fault of wfx.
@@ -89,6 +89,7 @@ pub async fn drive(
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
     launched: Option<Launch>,
+    entered: impl Sized,
 ) -> Result<ExecutionStatus, RunError> {
     let slot = Slot::new(execution.plan().execution_id.clone());
     let driver = Driver {
@@ -107,44 +108,7 @@ pub async fn drive(
         queue_full: false,
         failing: None,
     };
-    driver.run(begin, cancel).await
-}
-
-/// Stores the last change of an execution that nobody runs.
-///
-/// # Errors
-/// [`RunError`] when the store does not take it.
-pub async fn settle(
-    execution_id: &str,
-    change: Change,
-    means: &Means,
-) -> Result<ExecutionStatus, RunError> {
-    let status = change.head.status;
-    let slot = Slot::new(execution_id.to_owned());
-    let mut stored = slot.stored();
-    let mut health = means.writer.health();
-    slot.record(change);
-    let since = clock::monotonic();
-    loop {
-        let queued = means.writer.enqueue(&slot);
-        tokio::select! {
-            _ = stored.changed() => {
-                if let Some(error) = &stored.borrow().refused {
-                    return Err(RunError::Refused(Arc::clone(error)));
-                }
-                if stored.borrow().version > 0 {
-                    return Ok(status);
-                }
-            }
-            Ok(()) = health.changed() => {}
-            () = time::sleep(QUEUE_RETRY), if !queued => {}
-        }
-        if let Health::Failing { error } = &*health.borrow()
-            && since.elapsed() >= means.store_timeout
-        {
-            return Err(RunError::StoreLost(Arc::clone(error)));
-        }
-    }
+    driver.run(begin, cancel, entered).await
 }
 
 struct Driver {
@@ -172,7 +136,12 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, begin: Event, cancel: &Cancel) -> Result<ExecutionStatus, RunError> {
+    async fn run(
+        mut self,
+        begin: Event,
+        cancel: &Cancel,
+        entered: impl Sized,
+    ) -> Result<ExecutionStatus, RunError> {
         self.report_start();
         let outcome = self.run_to_end(begin, cancel).await;
         if let Unstored::Run(memory) = &self.means.unstored
@@ -189,7 +158,14 @@ impl Driver {
         }
         outcome?;
         self.report_end();
+        // Whoever is answered may want its place at once.
+        drop(entered);
+        let is_waited_for = self.launched.as_ref().is_some_and(Launch::is_with_end);
         self.tell_stored();
+        if is_waited_for {
+            // And is answered before this is cleared away.
+            tokio::task::yield_now().await;
+        }
         Ok(self.execution.head().status)
     }
 

@@ -19,6 +19,7 @@ pub struct Launched {
 #[derive(Debug)]
 pub struct Launch {
     told: oneshot::Sender<Launched>,
+    with_end: bool,
     foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
 }
 
@@ -39,7 +40,12 @@ impl Launch {
         let (told, launched) = oneshot::channel();
         let (foreseeing, foreseen) = oneshot::channel();
         let foreseeing = with_end.then_some(foreseeing);
-        (Self { told, foreseen: foreseeing }, LaunchReceiver { launched, foreseen })
+        (Self { told, with_end, foreseen: foreseeing }, LaunchReceiver { launched, foreseen })
+    }
+
+    /// Whether somebody waits for the end.
+    pub(super) fn is_with_end(&self) -> bool {
+        self.with_end
     }
 
     /// It has begun: if it ended with that, nobody will have to read it back. No attempt wrote

@@ -31,3 +31,4 @@ pub mod supervisor;
 
 mod attempt;
 mod run_error;
+mod settle;

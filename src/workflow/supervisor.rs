@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::prepared::Snapshot;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
+use super::settle;
 use crate::clock;
 use crate::repository::{StoreError, TakenOver, Which};
 
@@ -202,7 +203,7 @@ impl Supervisor {
                 let change = taken.recorded.abandon(&error, now);
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
-                let status = engine::settle(id, change, &self.means).await?;
+                let status = settle::settle(id, change, &self.means).await?;
                 let started = taken.execution.started_at.unwrap_or(now);
                 observer.report(&Report::ExecutionEnded {
                     status,
@@ -259,8 +260,8 @@ impl Supervisor {
         own: &Cancel,
         launched: Option<Launch>,
     ) -> Result<ExecutionStatus, RunError> {
-        let _entered = Entered { supervisor: self, id: execution.plan().execution_id.clone() };
-        engine::drive(execution, begin, &self.means, observer, own, launched).await
+        let entered = Entered { supervisor: self, id: execution.plan().execution_id.clone() };
+        engine::drive(execution, begin, &self.means, observer, own, launched, entered).await
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
