@@ -29,8 +29,8 @@ pub struct LaunchReceiver {
     /// Whether it is stored, once that is known.
     pub launched: oneshot::Receiver<Launched>,
     /// How it will stand, of one that ends as it begins and whose end is waited for: told while
-    /// that is being stored, and without its number. Closed for any other.
-    pub foreseen: oneshot::Receiver<Box<ExecutionDetail>>,
+    /// that is being stored, and without its number. Closed for one that goes on.
+    pub foreseen: Option<oneshot::Receiver<Box<ExecutionDetail>>>,
 }
 
 impl Launch {
@@ -38,8 +38,7 @@ impl Launch {
     #[must_use]
     pub fn new(with_end: bool) -> (Self, LaunchReceiver) {
         let (told, launched) = oneshot::channel();
-        let (foreseeing, foreseen) = oneshot::channel();
-        let foreseeing = with_end.then_some(foreseeing);
+        let (foreseeing, foreseen) = with_end.then(oneshot::channel).unzip();
         (Self { told, with_end, foreseen: foreseeing }, LaunchReceiver { launched, foreseen })
     }
 

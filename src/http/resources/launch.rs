@@ -156,8 +156,10 @@ impl Resources {
         let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
         let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
-        let foreseen = submitted.launch.foreseen.await.ok();
-        let foreseen = foreseen.as_deref().and_then(Unnumbered::write);
+        let foreseen = match submitted.launch.foreseen {
+            Some(foreseen) => foreseen.await.ok().as_deref().and_then(Unnumbered::write),
+            None => None,
+        };
         // An end without a launch is told below.
         let Ok(launch) = submitted.launch.launched.await else {
             return Err(match submitted.ended.await {

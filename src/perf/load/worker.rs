@@ -293,6 +293,6 @@ mod tests {
         let job = Job { due: clock::monotonic(), endpoint: 0, measured: true };
         // A target that stalls has as many of them as the rate makes.
         let bytes = size_of_val(&worker.serve(None, job));
-        assert!(bytes <= 2_048, "{bytes}");
+        assert!(bytes <= 1_024, "{bytes}");
     }
 }

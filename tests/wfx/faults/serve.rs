@@ -68,11 +68,17 @@ fn metric(daemon: &Daemon, name: &str) -> u64 {
 }
 
 /// All is well: starts are stored at once, but for those that a machine full of tests kept for
-/// longer than an answer waits.
+/// longer than an answer waits, and then all of them are.
 fn start_well(daemon: &Daemon, count: usize) -> Told {
-    let told = start(daemon, count);
+    let mut told = start(daemon, count);
     let persisted = told.values().filter(|persisted| **persisted).count();
     assert!(2 * persisted > told.len(), "{persisted} of {}", told.len());
+    until("all starts of a round are stored at once", || {
+        let round = start(daemon, 2 * CLIENTS);
+        let is_whole = round.values().all(|persisted| *persisted);
+        told.extend(round);
+        is_whole
+    });
     until("all is stored", || metric(daemon, "wfx_executions_unstored") == 0);
     told
 }
