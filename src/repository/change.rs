@@ -57,10 +57,12 @@ pub(super) struct Written {
     pub(super) finished: bool,
 }
 
-/// What makes the rows of new executions, looked up once for all that a transaction has.
+/// What the changes of one transaction share: the statements that make the rows of new
+/// executions, and the number that the next completion gets.
 pub(super) struct Inserts<'c> {
     execution: CachedStatement<'c>,
     step: CachedStatement<'c>,
+    next_completion: Option<i64>,
 }
 
 impl<'c> Inserts<'c> {
@@ -69,8 +71,8 @@ impl<'c> Inserts<'c> {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-                   owner, error, step_order, input_snapshot)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                   owner, error, step_order, input_snapshot, completion_number)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -78,11 +80,36 @@ impl<'c> Inserts<'c> {
                    outputs)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?,
+            next_completion: None,
         })
+    }
+
+    /// The number of a completion: greater than any that is stored. `None` for what has not
+    /// ended. The transaction holds the write lock, so no other process numbers meanwhile.
+    fn completion(
+        &mut self,
+        connection: &Connection,
+        head: &Head,
+    ) -> rusqlite::Result<Option<i64>> {
+        if !head.status.is_terminal() {
+            return Ok(None);
+        }
+        let number = match self.next_completion {
+            Some(number) => number,
+            None => connection
+                .prepare_cached(
+                    "SELECT coalesce(max(completion_number), 0) + 1 FROM workflow_executions
+                     WHERE completion_number IS NOT NULL",
+                )?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.next_completion = Some(number + 1);
+        Ok(Some(number))
     }
 }
 
-/// Writes `change` inside the caller's transaction.
+/// Writes `change` inside the caller's transaction. Each update names the execution id beside its
+/// `seq`: a database that was restored under a running wfx gives numbers out again.
 pub(super) fn write(
     connection: &Connection,
     inserts: &mut Inserts<'_>,
@@ -94,7 +121,9 @@ pub(super) fn write(
     let seq = match &change.created {
         Some(created) => {
             let mut times = Times::default();
-            insert_execution(inserts, execution_id, created, &change.head, &mut times)?;
+            let completion = inserts.completion(connection, &change.head)?;
+            let head = &change.head;
+            insert_execution(inserts, execution_id, created, head, completion, &mut times)?;
             let seq = connection.last_insert_rowid();
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&*created.step_order) {
@@ -110,11 +139,12 @@ pub(super) fn write(
                 Some(seq) => *seq,
                 None => find(connection, execution_id)?,
             };
-            // Steps first: those of an execution that ended in this change still may.
+            // First: it proves that the row is still that of this execution.
+            let completion = inserts.completion(connection, &change.head)?;
+            update_execution(connection, seq, execution_id, &change.head, completion)?;
             for (position, state) in &change.steps {
                 update_step(connection, seq, *position, state)?;
             }
-            update_execution(connection, seq, &change.head)?;
             seq
         }
     };
@@ -141,6 +171,7 @@ fn insert_execution(
     execution_id: &str,
     created: &Created,
     head: &Head,
+    completion: Option<i64>,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
     inserts.execution.execute(params![
@@ -158,17 +189,24 @@ fn insert_execution(
         head.error,
         rows::names(&created.step_order),
         created.input_snapshot,
+        completion,
     ])?;
     Ok(())
 }
 
 /// Notes how far an execution has come of which nothing else changed. Leaves the indexed
 /// columns alone: SQLite writes their pages even when the value stays.
-fn goes_on(connection: &Connection, seq: i64, head: &Head) -> rusqlite::Result<bool> {
+fn goes_on(
+    connection: &Connection,
+    seq: i64,
+    execution_id: &str,
+    head: &Head,
+) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
-             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7",
+             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
+               AND execution_id = ?8",
         )?
         .execute(params![
             seq,
@@ -178,19 +216,27 @@ fn goes_on(connection: &Connection, seq: i64, head: &Head) -> rusqlite::Result<b
             time(head.started_at),
             head.error,
             head.owner,
+            execution_id,
         ])?;
     Ok(changed > 0)
 }
 
-fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<(), NotWritten> {
-    if !head.status.is_terminal() && goes_on(connection, seq, head)? {
+fn update_execution(
+    connection: &Connection,
+    seq: i64,
+    execution_id: &str,
+    head: &Head,
+    completion: Option<i64>,
+) -> Result<(), NotWritten> {
+    if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
         return Ok(());
     }
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
-               updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8
-             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9",
+               updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
+               completion_number = ?11
+             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
         )?
         .execute(params![
             seq,
@@ -202,13 +248,17 @@ fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<()
             owner(head),
             head.error,
             head.owner,
+            execution_id,
+            completion,
         ])?;
     if changed > 0 {
         return Ok(());
     }
     let stored = connection
-        .prepare_cached("SELECT status, owner FROM workflow_executions WHERE seq = ?1")?
-        .query_row([seq], |row| {
+        .prepare_cached(
+            "SELECT status, owner FROM workflow_executions WHERE seq = ?1 AND execution_id = ?2",
+        )?
+        .query_row(params![seq, execution_id], |row| {
             Ok((row.get::<_, Text<ExecutionStatus>>(0)?.0, row.get::<_, Option<String>>(1)?))
         })
         .optional()?;
@@ -222,7 +272,11 @@ fn update_execution(connection: &Connection, seq: i64, head: &Head) -> Result<()
             "the execution has ended as {status} and cannot be {}",
             head.status
         ))),
-        None => Err(refused("the execution was deleted from the database".to_owned())),
+        None => Err(refused(
+            "the execution was deleted from the database, or an older copy of the database was \
+             restored"
+                .to_owned(),
+        )),
     }
 }
 

@@ -9,10 +9,11 @@ use super::error::{StoreError, StoreErrorKind};
 use super::{backup, file, liveness, predecessor};
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     include_str!("schema/001_initial.sql"),
     include_str!("schema/002_settings.sql"),
     include_str!("schema/003_checks.sql"),
+    include_str!("schema/004_completions.sql"),
 ];
 /// Written into the header, so that a database tells whose it is: "wfx1".
 pub(super) const APPLICATION_ID: i32 = 0x7766_7831;

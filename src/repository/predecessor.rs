@@ -13,7 +13,7 @@ use rusqlite::types::{ToSql, Value};
 use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
 
 use self::convert::{Said, said};
-use super::rows;
+use super::{prune, rows};
 use crate::timestamp::Timestamp;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
@@ -77,6 +77,7 @@ pub(super) fn rebuild(
     let kept =
         [executions.add_unknown(connection, EXECUTIONS)?, steps.add_unknown(connection, STEPS)?];
     copy(connection, &executions, &steps, &kept)?;
+    prune::number_completions(connection)?;
     connection.execute_batch(&format!("DROP TABLE {OLD_STEPS}; DROP TABLE {OLD_EXECUTIONS}"))
 }
 

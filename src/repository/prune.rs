@@ -1,8 +1,8 @@
 //! Deletes finished executions, and gives their pages back to the file system.
 
-use std::collections::HashSet;
-
 use rusqlite::Connection;
+
+use crate::workflow::retention::Chosen;
 
 /// The most executions deleted in one transaction, so that commits of others wait a
 /// few milliseconds at most.
@@ -33,13 +33,8 @@ pub(super) struct Pruned {
 }
 
 /// Deletes the finished executions that completed first until `retention` are left,
-/// within the bound of one transaction. Of `completed`, in the order they completed
-/// just now, the last `retention` are never deleted, even if the clock went back.
-pub(super) fn retain(
-    connection: &Connection,
-    retention: u64,
-    completed: &[i64],
-) -> rusqlite::Result<Pruned> {
+/// within the bound of one transaction.
+pub(super) fn retain(connection: &Connection, retention: u64) -> rusqlite::Result<Pruned> {
     let finished: i64 = connection
         .prepare_cached(
             "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
@@ -52,25 +47,45 @@ pub(super) fn retain(
         return Ok(Pruned { executions: 0, more: false });
     }
     let limit = excess.min(DELETED_PER_TRANSACTION);
-    let kept = usize::try_from(retention).unwrap_or(usize::MAX);
-    let protected: HashSet<i64> =
-        completed[completed.len().saturating_sub(kept)..].iter().copied().collect();
-    let candidates: Vec<i64> = connection
+    let chosen: Vec<i64> = connection
         .prepare_cached(
-            "SELECT seq FROM workflow_executions WHERE completed_at IS NOT NULL
-             ORDER BY completed_at, seq LIMIT ?1",
+            "SELECT seq FROM workflow_executions WHERE completion_number IS NOT NULL
+             ORDER BY completion_number LIMIT ?1",
         )?
-        .query_map([i64::try_from(limit + protected.len()).unwrap_or(i64::MAX)], |row| row.get(0))?
+        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let chosen: Vec<i64> =
-        candidates.into_iter().filter(|seq| !protected.contains(seq)).take(limit).collect();
     let executions = delete(connection, chosen)?;
     Ok(Pruned { executions, more: excess > limit && executions > 0 })
 }
 
+/// Numbers the finished executions by the times at which they completed, where a database had
+/// no numbers.
+pub(super) fn number_completions(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "UPDATE workflow_executions SET completion_number = numbered.number
+         FROM (SELECT seq, row_number() OVER (ORDER BY completed_at, seq) AS number
+               FROM workflow_executions WHERE completed_at IS NOT NULL) AS numbered
+         WHERE numbered.seq = workflow_executions.seq",
+    )
+}
+
+/// Deletes those of the executions that are finished and still have the id that they were chosen
+/// by, with their steps and output; returns how many.
+pub(super) fn delete_chosen(connection: &Connection, chosen: &[Chosen]) -> rusqlite::Result<usize> {
+    let mut has_id = connection
+        .prepare_cached("SELECT 1 FROM workflow_executions WHERE seq = ?1 AND execution_id = ?2")?;
+    let mut seqs = Vec::with_capacity(chosen.len());
+    for Chosen { seq, execution_id } in chosen {
+        if has_id.exists((seq, execution_id))? {
+            seqs.push(*seq);
+        }
+    }
+    delete(connection, seqs)
+}
+
 /// Deletes those of the executions that are finished, with their steps and output, and
 /// tells how many. Neighbours go together: one statement for many rows.
-pub(super) fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize> {
+fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize> {
     seqs.sort_unstable();
     let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return Ok(0) };
     let unfinished: Vec<i64> = connection

@@ -343,14 +343,17 @@ impl Reader {
         self.read(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT seq, status, completed_at FROM workflow_executions NOT INDEXED
-                     WHERE completed_at IS NOT NULL",
+                    "SELECT seq, execution_id, completion_number, status, completed_at
+                     FROM workflow_executions INDEXED BY workflow_executions_finished
+                     WHERE completion_number IS NOT NULL",
                 )?
                 .query_map([], |row| {
                     Ok(Finished {
                         seq: row.get(0)?,
-                        status: row.get::<_, Text<_>>(1)?.0,
-                        completed_at: row.get::<_, Text<_>>(2)?.0,
+                        execution_id: row.get(1)?,
+                        completion: row.get(2)?,
+                        status: row.get::<_, Text<_>>(3)?.0,
+                        completed_at: row.get::<_, Text<_>>(4)?.0,
                     })
                 })?
                 .collect()

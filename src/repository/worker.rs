@@ -22,6 +22,7 @@ use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
 use crate::workflow::record::Change;
+use crate::workflow::retention::Chosen;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -42,7 +43,7 @@ const IDLE: Duration = Duration::from_millis(10);
 /// A purge under way.
 #[derive(Debug)]
 pub(super) struct Purge {
-    seqs: Vec<i64>,
+    chosen: Vec<Chosen>,
     next: usize,
     deleted: u64,
     /// The database's size before, once known.
@@ -51,8 +52,8 @@ pub(super) struct Purge {
 }
 
 impl Purge {
-    pub(super) fn new(seqs: Vec<i64>, told: mpsc::Sender<Told>) -> Self {
-        Self { seqs, next: 0, deleted: 0, size_bytes: None, told }
+    pub(super) fn new(chosen: Vec<Chosen>, told: mpsc::Sender<Told>) -> Self {
+        Self { chosen, next: 0, deleted: 0, size_bytes: None, told }
     }
 }
 
@@ -92,8 +93,8 @@ pub(super) struct Worker {
     at_work: Arc<AtWork>,
     delivery: Arc<Delivery>,
     unfinished: Unfinished,
-    /// What completed since retention last deleted, in that order.
-    unpruned: Vec<i64>,
+    /// How many completed since retention last deleted.
+    unpruned: usize,
     /// Retention has more to delete than one transaction may, or time to do it.
     prune_more: bool,
     /// Why retention could not delete the last time.
@@ -128,7 +129,7 @@ impl Worker {
             at_work: Arc::default(),
             delivery: Arc::default(),
             unfinished: Unfinished::default(),
-            unpruned: Vec::new(),
+            unpruned: 0,
             prune_more: false,
             prune_error: None,
             give_back: false,
@@ -151,7 +152,7 @@ impl Worker {
         let mut purge: Option<Purge> = None;
         loop {
             let tidying = self.prune_more || self.give_back;
-            let deferred = !self.unpruned.is_empty();
+            let deferred = self.unpruned > 0;
             let patience = match (tidying, deferred) {
                 _ if purge.is_some() => Duration::ZERO,
                 (true, _) if self.prune_error.is_some() => BACKOFF_MAX,
@@ -382,22 +383,18 @@ impl Worker {
             NotCommitted::Failed(StoreError::sqlite("write to", &path, &error))
         };
         let outcomes = self.write_batch(batch)?;
-        let completed: Vec<i64> = outcomes
-            .iter()
-            .flatten()
-            .filter_map(|written| written.finished.then_some(written.seq))
-            .collect();
-        let prune_now = may_prune && self.is_prune_due(&completed);
-        if prune_now && let Err(error) = self.prune(&completed) {
+        let completed = outcomes.iter().flatten().filter(|written| written.finished).count();
+        let prune_now = may_prune && self.is_prune_due(completed);
+        if prune_now && let Err(error) = self.prune() {
             self.prune_error = Some(StoreError::sqlite("prune", &path, &error));
             self.prune_more = true;
             return Err(NotCommitted::Pruning);
         }
         self.execute("COMMIT").map_err(failed)?;
         if prune_now && !self.prune_more {
-            self.unpruned.clear();
+            self.unpruned = 0;
         } else if self.retention.is_some() {
-            self.unpruned.extend(completed);
+            self.unpruned += completed;
         }
         Ok(outcomes)
     }
@@ -453,24 +450,18 @@ impl Worker {
 
     /// Whether retention is to delete now: one by one as they complete; many at a time when
     /// there are many, which costs a fraction of the pages.
-    fn is_prune_due(&self, completed: &[i64]) -> bool {
-        if completed.is_empty() || self.retention.is_none() || self.prune_error.is_some() {
+    fn is_prune_due(&self, completed: usize) -> bool {
+        if completed == 0 || self.retention.is_none() || self.prune_error.is_some() {
             return false;
         }
-        let count = self.unpruned.len() + completed.len();
+        let count = self.unpruned + completed;
         count <= FEW || count >= prune::WORTH_DELETING
     }
 
-    /// Deletes what retention asks for, inside the transaction under way, which stores
-    /// that `completed` did.
-    fn prune(&mut self, completed: &[i64]) -> rusqlite::Result<()> {
+    /// Deletes what retention asks for, inside the transaction under way.
+    fn prune(&mut self) -> rusqlite::Result<()> {
         let Some(retention) = self.retention else { return Ok(()) };
-        let pruned = if completed.is_empty() {
-            prune::retain(&self.connection, retention, &self.unpruned)?
-        } else {
-            let all = [&self.unpruned, completed].concat();
-            prune::retain(&self.connection, retention, &all)?
-        };
+        let pruned = prune::retain(&self.connection, retention)?;
         self.prune_more = pruned.more;
         if pruned.executions > 0 {
             self.give_back = prune::is_worth_giving_back(&self.connection)?;
@@ -484,7 +475,7 @@ impl Worker {
         let pruning = self.prune_more;
         let done = self.begin(LOCK_PATIENCE).and_then(|()| {
             let outcome = if pruning {
-                self.prune(&[])
+                self.prune()
             } else {
                 prune::give_back(&self.connection).map(|more| self.give_back = more)
             };
@@ -497,16 +488,12 @@ impl Worker {
             Ok(()) => {
                 self.prune_error = None;
                 if !self.prune_more {
-                    self.unpruned.clear();
+                    self.unpruned = 0;
                 }
             }
             Err(error) => {
                 self.prune_more = pruning;
                 self.prune_error = Some(error);
-                // Only the newest are needed, so as not to be deleted first.
-                let kept = usize::try_from(self.retention.unwrap_or(0)).unwrap_or(usize::MAX);
-                let excess = self.unpruned.len().saturating_sub(kept);
-                self.unpruned.drain(..excess);
             }
         }
     }
@@ -555,13 +542,13 @@ impl Worker {
         if purge.size_bytes.is_none() {
             purge.size_bytes = Some(prune::size_bytes(&self.connection)?);
         }
-        if purge.next == purge.seqs.len() {
+        if purge.next == purge.chosen.len() {
             let more = prune::give_back(&self.connection)?;
             return Ok((purge.next, purge.deleted, more));
         }
-        let end = purge.seqs.len().min(purge.next + prune::WORTH_DELETING);
-        let some = purge.seqs[purge.next..end].to_vec();
-        let deleted = prune::delete(&self.connection, some)? as u64;
+        let end = purge.chosen.len().min(purge.next + prune::WORTH_DELETING);
+        let some = &purge.chosen[purge.next..end];
+        let deleted = prune::delete_chosen(&self.connection, some)? as u64;
         Ok((end, purge.deleted + deleted, true))
     }
 

@@ -266,7 +266,7 @@ impl Writer {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         self.queue
-            .push_task(Task::Purge(Purge::new(plan.seqs.clone(), told)))
+            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), told)))
             .map_err(|_| closed())?;
         for message in telling {
             match message {

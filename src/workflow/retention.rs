@@ -9,10 +9,14 @@ use super::record::ExecutionStatus;
 use crate::timestamp::Timestamp;
 
 /// A finished execution, as far as pruning looks at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// Its number in the database.
     pub seq: i64,
+    /// Its id everywhere.
+    pub execution_id: Box<str>,
+    /// The place in the order in which executions completed, which no clock changes.
+    pub completion: i64,
     /// How it ended.
     pub status: ExecutionStatus,
     /// When it ended.
@@ -33,14 +37,23 @@ pub struct PrunePolicy {
     pub all: bool,
 }
 
+/// An execution that goes. A database that was restored may have given its number out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Its number in the database.
+    pub seq: i64,
+    /// Its id everywhere.
+    pub execution_id: Box<str>,
+}
+
 /// What would go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PrunePlan {
     /// The executions, the one that completed first first.
-    pub seqs: Vec<i64>,
-    /// When the first of them completed.
+    pub chosen: Vec<Chosen>,
+    /// The earliest time at which one of them completed.
     pub oldest: Option<Timestamp>,
-    /// When the last of them completed.
+    /// The latest time at which one of them completed.
     pub newest: Option<Timestamp>,
     /// How many of them are in each state.
     pub by_status: BTreeMap<ExecutionStatus, u64>,
@@ -52,7 +65,7 @@ impl PrunePlan {
     /// How many executions would go.
     #[must_use]
     pub fn executions(&self) -> u64 {
-        self.seqs.len() as u64
+        self.chosen.len() as u64
     }
 }
 
@@ -71,7 +84,7 @@ pub fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> Prun
         .filter(|execution| execution.status.is_terminal())
         .filter(|execution| policy.status.is_none_or(|status| execution.status == status))
         .collect();
-    candidates.sort_unstable_by_key(|execution| Reverse((execution.completed_at, execution.seq)));
+    candidates.sort_unstable_by_key(|execution| Reverse((execution.completion, execution.seq)));
     let mut going: Vec<&Finished> = candidates.into_iter().skip(keep).collect();
     if let Some(age) = policy.older_than {
         let limit = now.minus(age);
@@ -83,12 +96,16 @@ pub fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> Prun
         *by_status.entry(execution.status).or_insert(0) += 1;
     }
     PrunePlan {
-        seqs: going.iter().map(|execution| execution.seq).collect(),
-        oldest: going.first().map(|execution| execution.completed_at),
-        newest: going.last().map(|execution| execution.completed_at),
+        chosen: going.iter().map(|execution| chosen(execution)).collect(),
+        oldest: going.iter().map(|execution| execution.completed_at).min(),
+        newest: going.iter().map(|execution| execution.completed_at).max(),
         by_status,
         remaining: count(finished) - going.len() as u64,
     }
+}
+
+fn chosen(execution: &Finished) -> Chosen {
+    Chosen { seq: execution.seq, execution_id: execution.execution_id.clone() }
 }
 
 fn count(finished: &[Finished]) -> u64 {
@@ -105,12 +122,33 @@ mod tests {
         Timestamp::from_micros(second * 1_000_000)
     }
 
+    /// One that completed in that second, by a clock that was never set.
     fn finished(seq: i64, status: ExecutionStatus, second: i64) -> Finished {
-        Finished { seq, status, completed_at: at(second) }
+        completed(seq, status, second, second)
+    }
+
+    fn completed(seq: i64, status: ExecutionStatus, completion: i64, second: i64) -> Finished {
+        let execution_id = format!("e{seq}").into();
+        Finished { seq, execution_id, completion, status, completed_at: at(second) }
     }
 
     fn seqs(policy: &PrunePolicy, executions: &[Finished]) -> Vec<i64> {
-        plan(policy, executions, at(1000)).seqs
+        plan(policy, executions, at(1000)).chosen.iter().map(|chosen| chosen.seq).collect()
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_deletes_nothing_that_completed_since() {
+        use ExecutionStatus::Success;
+        // The clock said 900 for the first two, then it was set back.
+        let executions = [
+            completed(1, Success, 1, 900),
+            completed(2, Success, 2, 901),
+            completed(3, Success, 3, 100),
+        ];
+        let policy = PrunePolicy { keep: Some(2), ..PrunePolicy::default() };
+        assert_eq!(seqs(&policy, &executions), [1]);
+        let plan = plan(&PrunePolicy { all: true, ..policy }, &executions, at(1000));
+        assert_eq!((plan.oldest, plan.newest), (Some(at(100)), Some(at(901))));
     }
 
     #[test]
@@ -156,8 +194,8 @@ mod tests {
         assert_eq!(seqs(&policy, &executions), [1]);
     }
 
-    fn any_execution() -> impl Strategy<Value = (ExecutionStatus, i64)> {
-        (prop::sample::select(&ExecutionStatus::ALL[..]), 0..50_i64)
+    fn any_execution() -> impl Strategy<Value = (ExecutionStatus, i64, i64)> {
+        (prop::sample::select(&ExecutionStatus::ALL[..]), 0..50_i64, 0..50_i64)
     }
 
     fn any_policy() -> impl Strategy<Value = PrunePolicy> {
@@ -176,10 +214,10 @@ mod tests {
         ) {
             let executions: Vec<Finished> = (1..)
                 .zip(executions)
-                .map(|(seq, (status, second))| finished(seq, status, second))
+                .map(|(seq, (status, number, second))| completed(seq, status, number, second))
                 .collect();
             let plan = plan(&policy, &executions, at(50));
-            let gone = |execution: &Finished| plan.seqs.contains(&execution.seq);
+            let gone = |execution: &Finished| plan.chosen.contains(&chosen(execution));
             let terminal: Vec<_> = executions.iter().filter(|e| e.status.is_terminal()).collect();
             for execution in executions.iter().filter(|e| gone(e)) {
                 prop_assert!(execution.status.is_terminal());
@@ -189,7 +227,7 @@ mod tests {
                 if let (Some(keep), false) = (policy.keep, policy.all) {
                     let later = terminal.iter().filter(|e| {
                         policy.status.is_none_or(|status| status == e.status)
-                            && (e.completed_at, e.seq) > (execution.completed_at, execution.seq)
+                            && (e.completion, e.seq) > (execution.completion, execution.seq)
                     });
                     prop_assert!(keep > 0 && later.count() as u64 >= keep);
                 }

@@ -352,8 +352,8 @@ fn a_crash_in_the_middle_leaves_the_old_database() {
     connection
         .execute_batch("PRAGMA cache_size = 10; PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; BEGIN")
         .unwrap();
-    let schema = include_str!("../schema/001_initial.sql");
-    predecessor::rebuild(&connection, || connection.execute_batch(schema)).unwrap();
+    let schema = migrate::STEPS.concat();
+    predecessor::rebuild(&connection, || connection.execute_batch(&schema)).unwrap();
     let crashed = Place::new();
     for suffix in ["", "-journal"] {
         fs::copy(source.beside(suffix), crashed.beside(suffix)).unwrap();

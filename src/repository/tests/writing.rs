@@ -11,11 +11,11 @@ use super::{
     Place, Retention, WriterOptions, at, change, creation, ended, head, open, options, settle,
     store, until,
 };
-use crate::repository::{Health, ListFilter, Reader, Slot, StoreErrorKind, Writer};
+use crate::repository::{Found, Health, ListFilter, Reader, Slot, StoreErrorKind, Writer};
 use crate::workflow::record::{
     Attempt, Captured, Change, ExecutionStatus, Head, StepState, StepStatus,
 };
-use crate::workflow::retention::{PrunePolicy, plan};
+use crate::workflow::retention::{Chosen, PrunePolicy, plan};
 
 fn slots(count: usize) -> Vec<Arc<Slot>> {
     let slots: Vec<_> = (0..count).map(|n| Slot::new(format!("e{n:05}"))).collect();
@@ -166,8 +166,8 @@ fn retention_keeps_those_that_completed_last_and_all_unfinished() {
         store(&writer, &format!("at-{second}"), ExecutionStatus::Failed, second);
     }
     writer.close().unwrap();
-    // The one that just completed stays even if its clock is behind.
-    assert_eq!(ids(&place), ["pending", "running", "at-5", "at-9", "at-8"]);
+    // Those that completed last stay, even where the clock was behind.
+    assert_eq!(ids(&place), ["pending", "running", "at-3", "at-9", "at-8"]);
 
     // More than one transaction deletes.
     options.retention = Retention::Told(None);
@@ -181,7 +181,7 @@ fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "last", ExecutionStatus::Success, 20);
     writer.close().unwrap();
-    assert_eq!(ids(&place), ["pending", "running", "at-9", "last"]);
+    assert_eq!(ids(&place), ["pending", "running", "e01499", "last"]);
     let rest: i64 = place
         .raw()
         .query_row(
@@ -213,7 +213,8 @@ fn purging_gives_space_back_and_leaves_what_is_not_finished() {
     let finished = Reader::open(&place.path).unwrap().finished().unwrap();
     let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
     let running = Reader::open(&place.path).unwrap().resolve("running").unwrap().unwrap();
-    all.seqs.push(running.seq);
+    let Found { seq, execution_id } = running;
+    all.chosen.push(Chosen { seq, execution_id: execution_id.into() });
     let mut told = Vec::new();
     let purged = writer.purge(&all, &mut |deleted| told.push(deleted)).unwrap();
     assert_eq!(purged.executions, 1200);
@@ -221,6 +222,41 @@ fn purging_gives_space_back_and_leaves_what_is_not_finished() {
     assert_eq!(told, [512, 1024, 1200]);
     assert!(fs::metadata(&place.path).unwrap().len() < 200_000);
     assert_eq!(ids(&place), ["running"]);
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_number_given_out_again_leads_to_no_other_execution() {
+    let place = Place::new();
+    let writer = open(&place.path);
+    store(&writer, "kept", ExecutionStatus::Success, 1);
+    let slot = store(&writer, "lost", ExecutionStatus::Running, 0);
+    let finished = Reader::open(&place.path).unwrap().finished().unwrap();
+    let mut planned = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
+    // What restoring an older copy does: the row is gone, and so is the memory of its number.
+    place
+        .raw()
+        .execute_batch(
+            "DELETE FROM workflow_executions WHERE execution_id = 'lost';
+             UPDATE sqlite_sequence SET seq = 1 WHERE name = 'workflow_executions'",
+        )
+        .unwrap();
+    store(&writer, "other", ExecutionStatus::Running, 0);
+    let mut end = change(head(ExecutionStatus::Failed, 5));
+    end.steps.insert(0, ended(StepStatus::Failed));
+    end.attempts.push(attempt(0, 1, "of the lost one"));
+    slot.record(end);
+    assert!(writer.enqueue(&slot));
+    until("it is refused", || slot.stored().borrow().refused.is_some());
+    let reader = Reader::open(&place.path).unwrap();
+    let other = reader.detail("other").unwrap().unwrap();
+    assert_eq!((other.execution.seq, other.execution.status), (Some(2), ExecutionStatus::Running));
+    assert_eq!(other.steps[0].status, StepStatus::Pending);
+    assert_eq!(reader.attempts("other").unwrap().len(), 0);
+    // Nor does a purge that was planned before.
+    planned.chosen[0] = Chosen { seq: 1, execution_id: "lost".into() };
+    assert_eq!(writer.purge(&planned, &mut |_| {}).unwrap().executions, 0);
+    assert_eq!(ids(&place), ["kept", "other"]);
     writer.close().unwrap();
 }
 
