@@ -801,7 +801,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --verbose --retention --durability --store-timeout --db --config --format --help"
+            opts="-v -h --assume-dead --verbose --retention --durability --store-timeout --db --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

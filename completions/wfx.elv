@@ -107,6 +107,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
+            cand --assume-dead 'Also those of which it cannot be proven that their process is dead: of a database that was copied, of another machine or container. Only if you are sure that nobody runs them'
             cand -v 'With an ID, show what the steps write as they write it'
             cand --verbose 'With an ID, show what the steps write as they write it'
             cand -h 'Print help (see more with ''--help'')'

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use wfx::repository::ownership::{Owner, OwnerKind};
 use wfx::repository::{Durability, Writer, WriterOptions};
 use wfx::workflow::cancel::Cancel;
 use wfx::workflow::check::{self, Format, Source};
@@ -55,6 +56,12 @@ pub(crate) fn snapshot_text() -> String {
 pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failure> {
     Ok(Means {
         writer: Arc::clone(writer),
+        owner: Owner::claim(
+            writer.database(),
+            Some(writer.identity()),
+            OwnerKind::Exec,
+            fastrand::u32(..),
+        )?,
         inherited: environment::inherited(std::env::vars_os()),
         scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
@@ -69,8 +76,7 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
 fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure> {
     let folder = store::folder()?;
     let writer = Arc::new(Writer::open(path, options(retention))?);
-    let supervisor =
-        Arc::new(Supervisor::new(means(&writer, folder.path())?, "bench".to_owned(), 2));
+    let supervisor = Arc::new(Supervisor::new(means(&writer, folder.path())?, 2));
     let snapshot = three_empty_steps()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
@@ -219,8 +225,7 @@ pub(crate) fn shell_overhead() -> Measured {
         || {
             let scratch = store::folder()?;
             let writer = Arc::new(Writer::open(&path, options(None))?);
-            let supervisor =
-                Supervisor::new(means(&writer, scratch.path())?, "bench".to_owned(), 1);
+            let supervisor = Supervisor::new(means(&writer, scratch.path())?, 1);
             let times = Arc::new(StepTimes::default());
             let observer: Arc<dyn Observer> = Arc::clone(&times) as _;
             let plan = supervisor.plan(snapshot.clone(), None);

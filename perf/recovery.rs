@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use wfx::repository::liveness::OwnerKind;
+use wfx::repository::ownership::OwnerKind;
 use wfx::repository::{Slot, Which, Writer};
 use wfx::workflow::cancel::Cancel;
 use wfx::workflow::event::{Event, Moment};
@@ -14,6 +14,7 @@ use wfx::workflow::execution::Execution;
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
 use wfx::workflow::report::Observer;
+use wfx::workflow::runner::leftover::Survivor;
 use wfx::workflow::supervisor::Supervisor;
 
 use crate::engine::{Nobody, means, snapshot};
@@ -31,7 +32,7 @@ const WORKFLOW: &str = "id: bench\nsteps: [{name: a, run: ['true'], retry: {max_
 fn supervisor(path: &Path, folder: &Path) -> Result<(Arc<Supervisor>, Arc<Writer>), Failure> {
     let writer = Arc::new(Writer::open(path, store::options(None))?);
     let means = means(&writer, folder)?;
-    Ok((Arc::new(Supervisor::new(means, "exec-1-00000000".to_owned(), 2)), writer))
+    Ok((Arc::new(Supervisor::new(means, 2)), writer))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -69,6 +70,8 @@ struct Count(AtomicUsize);
 impl Watcher for Count {
     fn ended_processes(&self, _count: usize) {}
 
+    fn held_by(&self, _survivor: &Survivor) {}
+
     fn recovered(&self, recovered: &Recovered) {
         if matches!(recovered.outcome, Ok(ExecutionStatus::Success)) {
             self.0.fetch_add(1, Ordering::Relaxed);
@@ -84,7 +87,7 @@ fn recover(path: &Path, folder: &Path) -> Result<f64, Failure> {
     let count = Arc::new(Count::default());
     let watcher: Arc<dyn Watcher> = Arc::clone(&count) as _;
     let begin = Instant::now();
-    let which = Which::Kind(OwnerKind::Exec);
+    let which = Which::kind(OwnerKind::Exec);
     let cancel = Cancel::default();
     runtime()?.block_on(recovery::recover(&supervisor, &which, &watcher, &cancel))?;
     let rate = EXECUTIONS as f64 / begin.elapsed().as_secs_f64();

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::units;
+use crate::workflow::record::OwnerState;
 
 /// With less free space than this, the next execution may not be stored.
 const FREE_LEAST_BYTES: u64 = 64 << 20;
@@ -93,7 +94,9 @@ pub struct Owner {
     /// Its id.
     pub id: Option<String>,
     /// Whether it still runs.
-    pub is_alive: bool,
+    pub state: OwnerState,
+    /// Why that is not known.
+    pub doubt: Option<String>,
     /// Whether it is, or was, a `wfx serve`.
     pub is_serve: bool,
     /// How many of its executions are unfinished.
@@ -291,14 +294,23 @@ fn owners(database: &Usable, findings: &mut Vec<Finding>) {
     for owner in &database.owners {
         let count = units::count(owner.executions, "execution");
         let id = owner.id.as_deref().unwrap_or("nobody");
-        findings.push(match (owner.is_alive, owner.is_serve) {
-            (true, _) => ok("owner", format!("{id} runs {count}")),
-            (false, false) => problem(
+        findings.push(match (owner.state, owner.is_serve) {
+            (OwnerState::Alive, _) => ok("owner", format!("{id} runs {count}")),
+            (OwnerState::Unknown, _) => problem(
+                "owner",
+                format!(
+                    "{id} has {count} unfinished, and whether it is alive is not known: {}",
+                    owner.doubt.as_deref().unwrap_or_default()
+                ),
+                "if you are sure that nobody runs them, `wfx recover --assume-dead` goes on with \
+                 them",
+            ),
+            (OwnerState::Dead, false) => problem(
                 "owner",
                 format!("{id} died with {count} unfinished"),
                 "`wfx recover` goes on with them",
             ),
-            (false, true) => problem(
+            (OwnerState::Dead, true) => problem(
                 "owner",
                 format!("{id} died with {count} unfinished"),
                 "the next `wfx serve` goes on with them, or `wfx recover ID` with one",
@@ -404,7 +416,9 @@ mod tests {
 
     #[test]
     fn each_fault_is_a_problem_with_a_remedy() {
-        let dead = |is_serve| Owner { id: None, is_alive: false, is_serve, executions: 2 };
+        let owner =
+            |state, is_serve| Owner { id: None, state, doubt: None, is_serve, executions: 2 };
+        let dead = move |is_serve| owner(OwnerState::Dead, is_serve);
         type Change = Box<dyn FnOnce(&mut Usable)>;
         let cases: Vec<(&str, Change)> = vec![
             ("integrity", Box::new(|d| d.damages = vec!["page 3".to_owned(), "page 4".to_owned()])),
@@ -412,6 +426,7 @@ mod tests {
             ("permissions", Box::new(|d| d.unwritable = Some("no".to_owned()))),
             ("owner", Box::new(move |d| d.owners = vec![dead(false)])),
             ("owner", Box::new(move |d| d.owners = vec![dead(true)])),
+            ("owner", Box::new(move |d| d.owners = vec![owner(OwnerState::Unknown, false)])),
         ];
         for (check, change) in cases {
             assert_eq!(worst(&usable(change)), (State::Problem, vec![check]));

@@ -16,6 +16,7 @@
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`fields`]: documents that are read field by field
+//! - [`process_table`]: what the system says of processes
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
 
 #[cfg(not(unix))]
@@ -31,6 +32,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod perf;
+pub mod process_table;
 pub mod repository;
 pub mod settings;
 pub mod slo;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::session::{self, Session};
-use super::{CliError, Context, ForegroundArgs, foreground, lookup};
+use super::{CliError, Context, ForegroundArgs, foreground, lookup, recover};
 use crate::clock;
 use crate::exit::Exit;
+use crate::repository::ownership::{Doubt, Liveness, id};
 use crate::repository::reader::Reader;
-use crate::repository::{CancelRequest, liveness};
+use crate::repository::{CancelRequest, Which};
 use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
-use crate::workflow::recovery;
+use crate::workflow::recovery::{self, One};
 
 /// Between looks whether the owner has ended it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -37,7 +38,7 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
     let execution_id = lookup::detail(&reader, &args.id)?.execution.execution_id;
-    let database = context.settings.database()?;
+    let judge = reader.judge()?;
     let session = Session::open(context)?;
     let owner =
         match session.writer.request_cancel(&execution_id, context.settings.store_timeout()?)? {
@@ -45,17 +46,21 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             CancelRequest::Ended(status) => return Err(ended(&execution_id, status)),
             CancelRequest::Unknown => return Err(lookup::unknown(&args.id)),
         };
-    let is_alive = || owner.as_deref().is_some_and(|owner| liveness::is_alive(&database, owner));
-    if is_alive() {
-        if args.no_wait {
-            context.ui.note(&format!("asked {} to end it", owner.as_deref().unwrap_or_default()));
-            return Ok(Exit::Success);
+    let liveness = || owner.as_deref().map_or(Liveness::Dead, |owner| judge.look(owner));
+    match liveness() {
+        Liveness::Alive => {
+            let asked = id::shown(owner.as_deref().unwrap_or_default());
+            if args.no_wait {
+                context.ui.note(&format!("asked {asked} to end it"));
+                return Ok(Exit::Success);
+            }
+            if let Some(detail) = wait(&reader, &execution_id, &asked, &liveness, context)? {
+                session.close()?;
+                return show(&detail, context);
+            }
         }
-        let asked = owner.as_deref().unwrap_or_default();
-        if let Some(detail) = wait(&reader, &execution_id, asked, &is_alive, context)? {
-            session.close()?;
-            return show(&detail, context);
-        }
+        Liveness::Unknown(doubt) => return Err(in_doubt(&execution_id, doubt)),
+        Liveness::Dead => {}
     }
     settle(&session, &execution_id, context)?;
     let Some(detail) = reader.detail(&execution_id)? else {
@@ -66,8 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         detail
     } else {
         let owner = detail.execution.owner.clone().unwrap_or_default();
-        let is_alive = || liveness::is_alive(&database, &owner);
-        wait(&reader, &execution_id, &owner, &is_alive, context)?.unwrap_or(detail)
+        let liveness = || judge.look(&owner);
+        let asked = id::shown(&owner);
+        wait(&reader, &execution_id, &asked, &liveness, context)?.unwrap_or(detail)
     };
     session.close()?;
     show(&detail, context)
@@ -78,14 +84,14 @@ fn wait(
     reader: &Reader,
     execution_id: &str,
     owner: &str,
-    is_alive: &dyn Fn() -> bool,
+    liveness: &dyn Fn() -> Liveness,
     context: &Context,
 ) -> Result<Option<ExecutionDetail>, CliError> {
     let since = clock::monotonic();
     let mut explained = false;
     loop {
         // Asked first: who dies after it has ended the execution has ended it.
-        let alive = is_alive();
+        let alive = liveness() == Liveness::Alive;
         let Some(detail) = reader.detail(execution_id)? else {
             return Err(lookup::unknown(execution_id));
         };
@@ -109,11 +115,12 @@ fn wait(
 fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
     let observer = terminal::progress::observer(&context.ui, false);
     let (result, _) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, execution_id, |_| observer, cancel).await
+        recovery::recover_one(supervisor, Which::one(execution_id), |_| observer, cancel).await
     })?;
     match result? {
-        Some(Err(error)) => Err(foreground::gave_up(&error, execution_id)),
-        Some(Ok(_)) | None => Ok(()),
+        One::Ran(Err(error)) => Err(foreground::gave_up(&error, execution_id)),
+        One::Ran(Ok(_)) | One::NotAbandoned => Ok(()),
+        One::Held(survivors) => Err(recover::held(execution_id, &survivors)),
     }
 }
 
@@ -125,6 +132,16 @@ fn show(detail: &ExecutionDetail, context: &Context) -> Result<Exit, CliError> {
     }
     context.ui.warning(&format!("it ended as {} before it was cancelled", execution.status));
     Ok(Exit::Failed)
+}
+
+fn in_doubt(execution_id: &str, doubt: Doubt) -> CliError {
+    CliError::new(
+        Exit::Environment,
+        format!("execution {execution_id} is not ended yet, the request stays: {doubt}"),
+    )
+    .with_hint(format!(
+        "if you are sure that nobody runs it: `wfx recover {execution_id} --assume-dead` ends it"
+    ))
 }
 
 fn ended(execution_id: &str, status: ExecutionStatus) -> CliError {

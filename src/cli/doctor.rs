@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Context};
 use crate::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
 use crate::exit::Exit;
-use crate::repository::liveness::OwnerKind;
+use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
 use crate::workflow::runner::leftover;
@@ -87,7 +87,15 @@ fn usable(inspection: Inspection) -> Usable {
     let owner = |count: crate::repository::OwnerCount| Owner {
         is_serve: count.owner.as_deref().and_then(OwnerKind::of) == Some(OwnerKind::Serve),
         id: count.owner,
-        is_alive: count.is_alive,
+        state: match count.liveness {
+            Liveness::Alive => OwnerState::Alive,
+            Liveness::Dead => OwnerState::Dead,
+            Liveness::Unknown(_) => OwnerState::Unknown,
+        },
+        doubt: match count.liveness {
+            Liveness::Unknown(doubt) => Some(doubt.to_string()),
+            Liveness::Alive | Liveness::Dead => None,
+        },
         executions: count.executions,
     };
     Usable {
@@ -111,7 +119,7 @@ fn processes(reader: &Reader) -> Vec<Process> {
     leftover::find()
         .into_iter()
         .filter_map(|process| {
-            let id = &process.origin.execution_id;
+            let id = &process.key.execution_id;
             // Whether somebody runs it: none for an execution of another database.
             let state = known.entry(id.clone()).or_insert_with(|| {
                 let execution = reader.detail(id).ok()??.execution;
@@ -125,8 +133,8 @@ fn processes(reader: &Reader) -> Vec<Process> {
             Some(Process {
                 pid: process.pid,
                 name: process.name,
-                execution_id: process.origin.execution_id,
-                step: process.origin.step,
+                execution_id: process.key.execution_id,
+                step: process.key.step,
                 is_abandoned,
             })
         })

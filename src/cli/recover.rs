@@ -1,15 +1,18 @@
 //! `wfx recover`: goes on with executions whose process died.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::{self, Session};
 use super::{CliError, Context, ForegroundArgs, foreground, lookup};
 use crate::exit::Exit;
-use crate::repository::liveness::{self, OwnerKind};
-use crate::repository::{OwnerCount, Which};
+use crate::repository::ownership::{Doubt, Liveness, OwnerKind, id};
+use crate::repository::{OwnerCount, Reader, Which};
 use crate::terminal;
-use crate::workflow::record::{ExecutionRecord, OwnerState};
-use crate::workflow::recovery::{self, Watcher};
+use crate::units;
+use crate::workflow::record::ExecutionRecord;
+use crate::workflow::recovery::{self, One, Watcher};
+use crate::workflow::runner::leftover::{Process, Survivor};
 
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +20,10 @@ pub struct Args {
     /// Only this execution: its id, a unique prefix of it, @latest, or @N as `wfx list`
     /// shows it. Left out: all those of a dead `wfx exec`, `replay` or `recover`
     pub id: Option<String>,
+    /// Also those of which it cannot be proven that their process is dead: of a database that was
+    /// copied, of another machine or container. Only if you are sure that nobody runs them
+    #[arg(long)]
+    pub assume_dead: bool,
     /// With an ID, show what the steps write as they write it
     #[arg(short, long, requires = "id")]
     pub verbose: bool,
@@ -30,17 +37,15 @@ pub struct Args {
 /// Exit 2 when there is nothing to recover of the given execution, 3 when the database
 /// fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    liveness::await_dying(&context.settings.database()?);
     match &args.id {
-        Some(id) => run_one(id, args.verbose, context),
-        None => run_all(context),
+        Some(id) => run_one(id, args, context),
+        None => run_all(args, context),
     }
 }
 
-fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, CliError> {
+fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
     let execution = lookup::detail(&reader, reference)?.execution;
-    drop(reader);
     let execution_id = &execution.execution_id;
     if execution.status.is_terminal() {
         return Err(CliError::new(
@@ -49,74 +54,127 @@ fn run_one(reference: &str, verbose: bool, context: &Context) -> Result<Exit, Cl
         )
         .with_hint(format!("`wfx replay {execution_id}` runs it again")));
     }
-    if execution.owner_state == Some(OwnerState::Alive) {
-        return Err(has_owner(&execution));
+    if let Some(owner) = execution.owner.as_deref() {
+        match reader.judge()?.look(owner) {
+            Liveness::Alive => return Err(has_owner(&execution)),
+            Liveness::Unknown(doubt) if !args.assume_dead => {
+                return Err(in_doubt(&execution, doubt));
+            }
+            Liveness::Dead if OwnerKind::of(owner) != Some(OwnerKind::Serve) => {}
+            Liveness::Unknown(_) | Liveness::Dead => context.ui.note(&format!(
+                "taking execution {execution_id} over from {}, which died",
+                id::shown(owner)
+            )),
+        }
     }
-    if let Some(owner) = execution.owner.as_deref()
-        && OwnerKind::of(owner) == Some(OwnerKind::Serve)
-    {
-        context.ui.note(&format!("taking execution {execution_id} over from {owner}, which died"));
-    }
+    drop(reader);
     let session = Session::open(context)?;
-    let observer = terminal::progress::observer(&context.ui, verbose);
+    let observer = terminal::progress::observer(&context.ui, args.verbose);
+    let which = Which { assume_dead: args.assume_dead, ..Which::one(execution_id) };
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, execution_id, |_| Arc::clone(&observer), cancel).await
+        recovery::recover_one(supervisor, which, |_| Arc::clone(&observer), cancel).await
     })?;
     drop(observer);
-    // Another process was faster.
-    let Some(result) = result? else { return Err(has_owner(&execution)) };
-    foreground::finish(session, result, signalled, execution_id, context)
+    match result? {
+        One::Ran(result) => foreground::finish(session, result, signalled, execution_id, context),
+        // Another process was faster.
+        One::NotAbandoned => Err(has_owner(&execution)),
+        One::Held(survivors) => Err(held(execution_id, &survivors)),
+    }
 }
 
 fn has_owner(execution: &ExecutionRecord) -> CliError {
     let execution_id = &execution.execution_id;
-    let owner = execution.owner.as_deref().unwrap_or("another process");
+    let owner = execution.owner.as_deref().map_or("another process".to_owned(), id::shown);
     CliError::new(Exit::Usage, format!("execution {execution_id} is being run by {owner}"))
         .with_hint(format!("`wfx cancel {execution_id}` ends it"))
 }
 
-fn run_all(context: &Context) -> Result<Exit, CliError> {
-    let database = context.settings.database()?;
-    let owners = match session::reader(context) {
-        Ok(reader) => reader.owners()?,
+fn in_doubt(execution: &ExecutionRecord, doubt: Doubt) -> CliError {
+    let execution_id = &execution.execution_id;
+    CliError::new(Exit::Usage, format!("execution {execution_id} is left alone: {doubt}"))
+        .with_hint(format!(
+            "if you are sure that nobody runs it: `wfx recover {execution_id} --assume-dead`"
+        ))
+}
+
+/// What is told of an execution that processes still work for.
+pub(super) fn held(execution_id: &str, survivors: &[Survivor]) -> CliError {
+    let mut message = format!(
+        "execution {execution_id} is left alone: processes that work for it cannot be ended"
+    );
+    for Survivor { process: Process { pid, name, key }, why } in survivors {
+        message += &format!("\n  {pid} ({name}) of step {}: {why}", key.step);
+    }
+    CliError::new(Exit::Environment, message)
+        .with_hint("end them as a user who may, then try again")
+}
+
+fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let reader = match session::reader(context) {
+        Ok(reader) => Some(reader),
         Err(error) if error.is_missing() => {
             context.ui.note(&error.to_string());
-            Vec::new()
+            None
         }
         Err(error) => return Err(error),
     };
-    let count = |kind| -> u64 {
-        let abandoned = owners.iter().filter(|owner| owner.is_abandoned_by(kind));
-        abandoned.map(|owner: &OwnerCount| owner.executions).sum()
+    let owners = reader.as_ref().map(Reader::owners).transpose()?.unwrap_or_default();
+    let of_kind = |kind| {
+        let dead = owners.iter().filter(|owner| owner.liveness == Liveness::Dead);
+        let of_kind = dead.filter(move |owner| owner.kind() == Some(kind));
+        of_kind.map(|owner: &OwnerCount| owner.executions).sum::<u64>()
     };
-    let of_serve = owners
-        .iter()
-        .filter(|owner| owner.owner.is_some() && owner.is_abandoned_by(OwnerKind::Serve))
-        .map(|owner| owner.executions)
-        .sum::<u64>();
+    let of_serve = of_kind(OwnerKind::Serve);
     if of_serve > 0 {
         context.ui.note(&format!(
             "{of_serve} of a dead `wfx serve` stay for the next one; `wfx recover ID` takes one"
         ));
     }
-    let total = count(OwnerKind::Exec);
-    let progress =
-        Arc::new(terminal::recovery::Progress::start(&context.ui, total).map_err(|error| {
+    let mut in_doubt: BTreeMap<String, u64> = BTreeMap::new();
+    for owner in &owners {
+        if let Liveness::Unknown(doubt) = owner.liveness {
+            *in_doubt.entry(doubt.to_string()).or_default() += owner.executions;
+        }
+    }
+    for (doubt, executions) in in_doubt.iter().filter(|_| !args.assume_dead) {
+        context.ui.warning(&format!(
+            "{} left alone: {doubt} (if you are sure that nobody runs it: `wfx recover \
+             --assume-dead`)",
+            units::count(*executions, "execution")
+        ));
+    }
+    let alive: u64 = owners
+        .iter()
+        .filter(|owner| owner.liveness == Liveness::Alive)
+        .map(|owner| owner.executions)
+        .sum();
+    let nobodys: u64 =
+        owners.iter().filter(|owner| owner.owner.is_none()).map(|owner| owner.executions).sum();
+    let assumed = if args.assume_dead { in_doubt.values().sum() } else { 0 };
+    let total = of_kind(OwnerKind::Exec) + nobodys + assumed;
+    let progress = Arc::new(
+        terminal::recovery::Progress::start(&context.ui, total, alive).map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
-        })?);
+        })?,
+    );
     if total == 0 {
-        session::sweep(&database);
+        reader.as_ref().map(Reader::sweep_owners).transpose()?;
+        session::sweep_scratch();
         progress.finish()?;
         return Ok(Exit::Success);
     }
+    drop(reader);
     let session = Session::open(context)?;
     let watcher: Arc<dyn Watcher> = Arc::clone(&progress) as Arc<dyn Watcher>;
+    let which = Which { assume_dead: args.assume_dead, ..Which::kind(OwnerKind::Exec) };
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover(supervisor, &Which::Kind(OwnerKind::Exec), &watcher, cancel).await
+        recovery::recover(supervisor, &which, &watcher, cancel).await
     })?;
     drop(watcher);
+    session.writer.sweep_owners();
     let closed = session.close();
-    session::sweep(&database);
+    session::sweep_scratch();
     let tally = progress.finish()?;
     if let Some(error) = &tally.first_error {
         return Err(CliError::new(Exit::Environment, error.clone()));

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::liveness::{self, Owner, OwnerKind};
+use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Retention, StoreError, StoreErrorKind};
@@ -32,7 +32,7 @@ pub(super) struct Session {
     pub supervisor: Arc<Supervisor>,
     /// Where they are stored.
     pub writer: Arc<Writer>,
-    owner: Owner,
+    owner: Arc<Owner>,
 }
 
 impl Session {
@@ -49,9 +49,10 @@ impl Session {
             otherwise => Retention::Followed { otherwise },
         };
         let writer = Arc::new(writer(context, options(context, retention)?)?);
-        let owner = claim(&database, OwnerKind::Exec)?;
+        let owner = claim(&database, &writer, OwnerKind::Exec)?;
         let means = Means {
             writer: Arc::clone(&writer),
+            owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: scratch()?,
             epoch: clock::monotonic(),
@@ -60,7 +61,7 @@ impl Session {
             abandon: CancellationToken::new(),
         };
         let places = available_parallelism().map_or(1, usize::from);
-        let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
+        let supervisor = Arc::new(Supervisor::new(means, places));
         Ok(Self { supervisor, writer, owner })
     }
 
@@ -193,19 +194,25 @@ pub(super) fn ignored_signals() -> u64 {
 ///
 /// # Errors
 /// Exit 3 when it cannot be made.
-pub(super) fn claim(database: &Path, kind: OwnerKind) -> Result<Owner, CliError> {
-    Owner::claim(database, kind, fastrand::u32(..)).map_err(|error| {
+pub(super) fn claim(
+    database: &Path,
+    writer: &Writer,
+    kind: OwnerKind,
+) -> Result<Arc<Owner>, CliError> {
+    let identity = Some(writer.identity());
+    let owner = Owner::claim(database, identity, kind, fastrand::u32(..)).map_err(|error| {
         CliError::new(
             Exit::Environment,
             format!("cannot make a lock file beside {}: {error}", database.display()),
         )
         .with_hint("make its folder writable, or choose another database with --db")
-    })
+    })?;
+    writer.keep_owner(Arc::clone(&owner));
+    Ok(owner)
 }
 
-/// Removes what dead processes left that means nothing any more.
-pub(super) fn sweep(database: &Path) {
-    liveness::sweep(database);
+/// Removes the folders of dead processes, which mean nothing any more.
+pub(super) fn sweep_scratch() {
     Scratch::sweep(&std::env::temp_dir());
 }
 

@@ -7,9 +7,10 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::error::StoreError;
+use super::ownership::{Judge, lock};
 use super::place::Place;
 use super::takeover::{self, OwnerCount};
-use super::{file, liveness, prune, rows};
+use super::{file, identity, prune, rows};
 
 /// The most damages that are told.
 const DAMAGES_SHOWN: u32 = 20;
@@ -45,9 +46,10 @@ pub struct Inspection {
 pub(super) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<Inspection> {
     let metadata = fs::metadata(path).ok();
     let page_bytes = prune::page_bytes(connection)?;
-    let owners = takeover::owners(connection, path)?;
+    let mut judge = Judge::new(path, identity::read(connection, path)?);
+    let owners = takeover::owners(connection, &mut judge)?;
     let unfinished: Vec<&str> = owners.iter().filter_map(|owner| owner.owner.as_deref()).collect();
-    let dead_locks = liveness::dead_owners(path)
+    let dead_locks = lock::dead_owners(path, &judge)
         .iter()
         .filter(|owner| !unfinished.contains(&owner.as_str()))
         .count();

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{self, opening_failed};
 use super::error::{StoreError, StoreErrorKind};
-use super::{backup, file, liveness, predecessor};
+use super::ownership::{Judge, lock};
+use super::{backup, file, predecessor};
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
 pub(super) const STEPS: [&str; 4] = [
@@ -182,7 +183,7 @@ fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens the database so that nobody else can read or write it until it is closed.
 fn exclusive(path: &Path, doing: &str) -> Result<Connection, StoreError> {
-    if let Some(owner) = liveness::other_owner(path) {
+    if let Some(owner) = lock::other_owner(path, &Judge::new(path, None)) {
         return Err(StoreError::new(
             StoreErrorKind::Locked,
             format!("cannot {doing} the database {}: another wfx ({owner}) has it", path.display()),

@@ -4,7 +4,7 @@
 //!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
 //!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of it;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
-//!   not keep
+//!   not keep, [`purge`] those that somebody chose
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
@@ -12,9 +12,10 @@
 //! - [`inspect`]: a look at all of it
 //! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
-//! - [`liveness`]: which process runs what
+//! - [`ownership`]: which process runs what, and whether it is alive; [`identity`]: which database
+//!   a file is, that it may be a copy of
 
-pub mod liveness;
+pub mod ownership;
 pub mod reader;
 pub mod slot;
 pub mod writer;
@@ -27,6 +28,7 @@ mod delivery;
 mod durations;
 mod error;
 mod file;
+mod identity;
 mod inspect;
 mod keep;
 mod lineage;
@@ -34,6 +36,7 @@ mod migrate;
 mod place;
 mod predecessor;
 mod prune;
+mod purge;
 mod queue;
 mod rows;
 mod stall;
@@ -51,7 +54,7 @@ pub use lineage::{Lineage, LineageNode};
 pub use prune::Purged;
 pub use reader::{Found, ListFilter, Listing, Reader};
 pub use slot::{Slot, Stored};
-pub use takeover::{CancelRequest, OwnerCount, TakenOver, Which};
+pub use takeover::{Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which};
 pub use writer::{CommitObserver, Health, Writer, WriterOptions};
 
 #[cfg(test)]

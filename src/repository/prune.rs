@@ -49,7 +49,8 @@ pub(super) fn retain(connection: &Connection, retention: u64) -> rusqlite::Resul
     let limit = excess.min(DELETED_PER_TRANSACTION);
     let chosen: Vec<i64> = connection
         .prepare_cached(
-            "SELECT seq FROM workflow_executions WHERE completion_number IS NOT NULL
+            "SELECT seq FROM workflow_executions
+             WHERE completion_number IS NOT NULL AND completed_at IS NOT NULL
              ORDER BY completion_number LIMIT ?1",
         )?
         .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?

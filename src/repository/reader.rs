@@ -10,10 +10,11 @@ use super::connection;
 use super::durations::{self, StepDurations};
 use super::error::{StoreError, StoreErrorKind};
 use super::file::{self, Identity};
+use super::identity;
 use super::inspect::{self, Inspection};
 use super::keep;
 use super::lineage::{self, Lineage};
-use super::liveness;
+use super::ownership::{Judge, Liveness};
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
 use super::takeover::{self, OwnerCount};
 use crate::timestamp::Timestamp;
@@ -170,18 +171,33 @@ impl Reader {
             }
             Ok(Listing { items, total, is_cut })
         })?;
-        for execution in &mut listing.items {
-            self.look_at_owner(execution);
-        }
+        self.look_at_owners(&mut listing.items)?;
         Ok(listing)
     }
 
-    fn look_at_owner(&self, execution: &mut ExecutionRecord) {
-        let alive = |owner: &String| liveness::is_alive(&self.path, owner);
-        execution.owner_state = execution
-            .owner
-            .as_ref()
-            .map(|owner| if alive(owner) { OwnerState::Alive } else { OwnerState::Dead });
+    /// What judges whether owners of these executions are alive.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn judge(&self) -> Result<Judge, StoreError> {
+        let identity = self.read(|connection| identity::read(connection, &self.path))?;
+        Ok(Judge::new(&self.path, identity))
+    }
+
+    fn look_at_owners(&self, executions: &mut [ExecutionRecord]) -> Result<(), StoreError> {
+        if executions.iter().all(|execution| execution.owner.is_none()) {
+            return Ok(());
+        }
+        let mut judge = self.judge()?;
+        for execution in executions {
+            execution.owner_state =
+                execution.owner.as_ref().map(|owner| match judge.liveness(owner) {
+                    Liveness::Alive => OwnerState::Alive,
+                    Liveness::Dead => OwnerState::Dead,
+                    Liveness::Unknown(_) => OwnerState::Unknown,
+                });
+        }
+        Ok(())
     }
 
     /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole
@@ -266,7 +282,7 @@ impl Reader {
     pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
         let mut detail = self.read(|connection| detail(connection, execution_id))?;
         if let Some(detail) = &mut detail {
-            self.look_at_owner(&mut detail.execution);
+            self.look_at_owners(std::slice::from_mut(&mut detail.execution))?;
         }
         Ok(detail)
     }
@@ -309,7 +325,17 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
-        self.read(|connection| takeover::owners(connection, &self.path))
+        let mut judge = self.judge()?;
+        self.read(|connection| takeover::owners(connection, &mut judge))
+    }
+
+    /// Removes the lock files of dead processes that nobody needs any more. The database stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sweep_owners(&self) -> Result<(), StoreError> {
+        self.read(|connection| takeover::sweep(connection, &self.path))
     }
 
     /// How many finished executions a daemon was told to keep, if one was; the inner `None`
@@ -345,7 +371,7 @@ impl Reader {
                 .prepare_cached(
                     "SELECT seq, execution_id, completion_number, status, completed_at
                      FROM workflow_executions INDEXED BY workflow_executions_finished
-                     WHERE completion_number IS NOT NULL",
+                     WHERE completion_number IS NOT NULL AND completed_at IS NOT NULL",
                 )?
                 .query_map([], |row| {
                     Ok(Finished {

@@ -1,30 +1,95 @@
 //! Executions whose process died: who had them, and whose they become.
 //!
-//! One transaction decides: it finds that the owner's lock is free and writes the new
+//! First it is read [who has died](abandoned) and what they ran, so that what is left of it can be
+//! ended. Then one transaction decides: it finds that the owner is proven dead and writes the new
 //! owner. Another process that looks at the same time waits for it, and then finds an
 //! owner that is alive. What the old owner may still write is refused, since every
 //! [change](super::change) names its owner.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::StoreError;
-use super::liveness::{self, OwnerKind};
-use super::reader;
+use super::ownership::{self, Doubt, Judge, ListedAttempt, Liveness, OwnerKind, lock};
 use super::rows::{self, Text};
+use super::{identity, reader};
 use crate::timestamp::Timestamp;
 use crate::workflow::execution::{Recorded, RecordedStep};
-use crate::workflow::record::{ExecutionRecord, ExecutionStatus, Head};
+use crate::workflow::record::{AttemptKey, ExecutionRecord, ExecutionStatus, Head};
 
 /// Which abandoned executions are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub struct Which {
+    /// Of which processes, or which execution.
+    pub of: Of,
+    /// Also those of processes whose death is not proven, unless they are seen to be alive.
+    pub assume_dead: bool,
+    /// But not these, by id.
+    pub except: HashSet<String>,
+}
+
+/// Whose executions are taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
     /// Those of processes of this kind, and those that nobody ever owned.
     Kind(OwnerKind),
     /// This one, whoever had it.
     One(String),
+}
+
+impl Which {
+    /// Those of processes of this kind that are proven dead, and those that nobody ever owned.
+    #[must_use]
+    pub fn kind(kind: OwnerKind) -> Self {
+        Self { of: Of::Kind(kind), assume_dead: false, except: HashSet::new() }
+    }
+
+    /// This one, if its process is proven dead.
+    #[must_use]
+    pub fn one(execution_id: &str) -> Self {
+        Self { of: Of::One(execution_id.to_owned()), assume_dead: false, except: HashSet::new() }
+    }
+
+    /// Whether those of an owner are meant. What is in doubt belongs to no kind: who says that it
+    /// is dead wants all of it.
+    fn includes(&self, owner: Option<&str>, judge: &mut Judge) -> bool {
+        let Some(owner) = owner else { return true };
+        let of_kind = match self.of {
+            Of::Kind(kind) => OwnerKind::of(owner) == Some(kind),
+            Of::One(_) => true,
+        };
+        match judge.liveness(owner) {
+            Liveness::Alive => false,
+            Liveness::Dead => of_kind,
+            Liveness::Unknown(_) => self.assume_dead,
+        }
+    }
+}
+
+/// An execution whose process has died, as it was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    /// Its id.
+    pub execution_id: String,
+    /// Who had it; `None` where nobody ever did.
+    pub owner: Option<String>,
+    /// The attempts that were running.
+    pub running: Vec<AttemptKey>,
+}
+
+/// Executions whose processes have died, and what is left of those.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Abandonment {
+    /// Oldest first.
+    pub executions: Vec<Abandoned>,
+    /// What the lock files of dead processes list: of those that had these executions, and of all
+    /// where those of a kind are asked for. An execution that could not be stored is in no
+    /// database; its processes are listed all the same.
+    pub listed: Vec<(String, Vec<ListedAttempt>)>,
+    /// Owners of executions of which it is not proven whether they are alive, and why not.
+    pub in_doubt: BTreeMap<String, Doubt>,
 }
 
 /// An execution that has a new owner.
@@ -45,17 +110,17 @@ pub struct TakenOver {
 pub struct OwnerCount {
     /// Its id; `None` for executions that nobody owns.
     pub owner: Option<String>,
-    /// Whether it still runs.
-    pub is_alive: bool,
+    /// Whether it still runs; nobody never does.
+    pub liveness: Liveness,
     /// How many of its executions are unfinished.
     pub executions: u64,
 }
 
 impl OwnerCount {
-    /// Whether these are taken over when those of `kind` are.
+    /// What kind of process it is; `None` for nobody.
     #[must_use]
-    pub fn is_abandoned_by(&self, kind: OwnerKind) -> bool {
-        !self.is_alive && of_kind(self.owner.as_deref(), kind)
+    pub fn kind(&self) -> Option<OwnerKind> {
+        self.owner.as_deref().and_then(OwnerKind::of)
     }
 }
 
@@ -73,8 +138,47 @@ pub enum CancelRequest {
     Unknown,
 }
 
-fn of_kind(owner: Option<&str>, kind: OwnerKind) -> bool {
-    owner.is_none_or(|owner| OwnerKind::of(owner) == Some(kind))
+/// At most `limit` executions that [`take`] would take over, oldest first, with what they ran.
+pub(super) fn abandoned(
+    connection: &Connection,
+    database: &Path,
+    which: &Which,
+    new_owner: &str,
+    limit: usize,
+) -> Result<Abandonment, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::sqlite("read", database, &error);
+    let read = || -> rusqlite::Result<(Vec<Abandoned>, Judge)> {
+        let mut judge = Judge::new(database, identity::read(connection, database)?);
+        let executions = chosen(connection, &mut judge, which, new_owner, limit)?
+            .into_iter()
+            .map(|Candidate { seq, execution_id, owner, .. }| {
+                let running = running(connection, seq, &execution_id)?;
+                Ok(Abandoned { execution_id, owner, running })
+            })
+            .collect::<rusqlite::Result<_>>()?;
+        Ok((executions, judge))
+    };
+    let (executions, judge) = read().map_err(failed)?;
+    let mut owners: BTreeSet<String> =
+        executions.iter().filter_map(|execution| execution.owner.clone()).collect();
+    if let Of::Kind(kind) = which.of {
+        let dead = lock::dead_owners(database, &judge);
+        owners.extend(dead.into_iter().filter(|owner| OwnerKind::of(owner) == Some(kind)));
+    }
+    let is_meant = |listed: &ListedAttempt| match &which.of {
+        Of::Kind(_) => !which.except.contains(&listed.key.execution_id),
+        Of::One(execution_id) => listed.key.execution_id == *execution_id,
+    };
+    let listed = owners
+        .into_iter()
+        .map(|owner| {
+            // One that cannot be read lists nothing: the search by environment is what is left.
+            let mut listed = ownership::attempts::listed(database, &owner).unwrap_or_default();
+            listed.retain(is_meant);
+            (owner, listed)
+        })
+        .collect();
+    Ok(Abandonment { executions, listed, in_doubt: judge.doubts() })
 }
 
 /// Takes over at most `limit` executions for `new_owner`, inside the caller's transaction;
@@ -87,27 +191,44 @@ pub(super) fn take(
     limit: usize,
 ) -> Result<Vec<TakenOver>, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::sqlite("take over from", database, &error);
-    let mut alive: HashMap<String, bool> = HashMap::new();
-    let mut abandoned = Vec::new();
-    for candidate in candidates(connection, which, new_owner).map_err(failed)? {
-        let owner = candidate.owner.as_deref();
-        let has_owner = owner.is_some_and(|owner| {
-            *alive.entry(owner.to_owned()).or_insert_with(|| liveness::is_alive(database, owner))
-        });
-        let wanted = match which {
-            Which::Kind(kind) => of_kind(owner, *kind),
-            Which::One(_) => true,
-        };
-        if wanted && !has_owner {
-            abandoned.push(candidate);
-        }
-        if abandoned.len() == limit {
-            break;
-        }
-    }
-    abandoned
+    let mut judge = Judge::new(database, identity::read(connection, database).map_err(failed)?);
+    chosen(connection, &mut judge, which, new_owner, limit)
+        .map_err(failed)?
         .into_iter()
         .map(|candidate| take_one(connection, candidate, new_owner).map_err(failed))
+        .collect()
+}
+
+fn chosen(
+    connection: &Connection,
+    judge: &mut Judge,
+    which: &Which,
+    new_owner: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<Candidate>> {
+    let candidates = candidates(connection, which, new_owner)?;
+    let chosen = candidates.into_iter().filter(|candidate| {
+        !which.except.contains(&candidate.execution_id)
+            && which.includes(candidate.owner.as_deref(), judge)
+    });
+    Ok(chosen.take(limit).collect())
+}
+
+/// The attempts of an execution that were running when its process died.
+fn running(
+    connection: &Connection,
+    seq: i64,
+    execution_id: &str,
+) -> rusqlite::Result<Vec<AttemptKey>> {
+    connection
+        .prepare_cached(
+            "SELECT step_name, attempt FROM workflow_execution_steps
+             WHERE seq = ?1 AND status = 'running'",
+        )?
+        .query_map([seq], |row| {
+            let (step, attempt) = (row.get(0)?, row.get(1)?);
+            Ok(AttemptKey { execution_id: execution_id.to_owned(), step, attempt })
+        })?
         .collect()
 }
 
@@ -124,9 +245,9 @@ fn candidates(
     which: &Which,
     new_owner: &str,
 ) -> rusqlite::Result<Vec<Candidate>> {
-    let only = match which {
-        Which::Kind(_) => None,
-        Which::One(execution_id) => Some(execution_id),
+    let only = match &which.of {
+        Of::Kind(_) => None,
+        Of::One(execution_id) => Some(execution_id),
     };
     connection
         .prepare_cached(
@@ -189,10 +310,19 @@ fn take_one(
     })
 }
 
+/// Removes lock files of dead processes that no execution names.
+pub(super) fn sweep(connection: &Connection, database: &Path) -> rusqlite::Result<()> {
+    let mut judge = Judge::new(database, identity::read(connection, database)?);
+    let owners = owners(connection, &mut judge)?;
+    let named = owners.into_iter().filter_map(|owner| owner.owner).collect();
+    lock::sweep(database, &judge, &named);
+    Ok(())
+}
+
 /// How many unfinished executions each process has or had.
 pub(super) fn owners(
     connection: &Connection,
-    database: &Path,
+    judge: &mut Judge,
 ) -> rusqlite::Result<Vec<OwnerCount>> {
     connection
         .prepare_cached(
@@ -202,9 +332,8 @@ pub(super) fn owners(
         .query_map([], |row| Ok((row.get::<_, Option<String>>(0)?, row.get(1)?)))?
         .map(|row| {
             let (owner, executions) = row?;
-            let is_alive =
-                owner.as_deref().is_some_and(|owner| liveness::is_alive(database, owner));
-            Ok(OwnerCount { owner, is_alive, executions: rows::count(executions) })
+            let liveness = owner.as_deref().map_or(Liveness::Dead, |owner| judge.liveness(owner));
+            Ok(OwnerCount { owner, liveness, executions: rows::count(executions) })
         })
         .collect()
 }

@@ -1,12 +1,13 @@
 //! What the thread of the [writer](super::writer) is asked for beside storing.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::{mpsc as asynchronous, oneshot};
 
 use super::error::StoreError;
-use super::takeover::{CancelRequest, TakenOver, Which};
-use super::worker::Purge;
+use super::ownership::Owner;
+use super::purge::Purge;
+use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::workflow::record::ExecutionDetail;
 
 /// What the thread is asked for beside storing.
@@ -32,6 +33,21 @@ pub(super) enum Task {
         /// Where they go.
         answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
     },
+    /// Read which executions have no process any more.
+    FindAbandoned {
+        /// Which.
+        which: Which,
+        /// Who looks.
+        owner: String,
+        /// The most of them.
+        limit: usize,
+        /// Where they go.
+        answer: oneshot::Sender<Result<Abandonment, StoreError>>,
+    },
+    /// Remove lock files of dead processes that nobody needs any more.
+    SweepOwners,
+    /// Watch over the lock file of this process.
+    KeepOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
     RequestCancel {
         /// Which.

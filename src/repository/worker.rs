@@ -2,7 +2,7 @@
 //! transaction, answers after the commit, prunes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
 use super::delivery::{Delivery, Outcome};
 use super::error::{StoreError, StoreErrorKind};
+use super::ownership::Owner;
 use super::place::Place;
 use super::prune::{self, Purged};
+use super::purge::{Purge, Told};
 use super::queue::{Next, Queue};
 use super::slot::Slot;
 use super::stall::AtWork;
@@ -22,7 +24,6 @@ use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
 use crate::workflow::record::Change;
-use crate::workflow::retention::Chosen;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -39,32 +40,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const FEW: usize = 4;
 /// When nothing came for so long, what retention has put off is done.
 const IDLE: Duration = Duration::from_millis(10);
-
-/// A purge under way.
-#[derive(Debug)]
-pub(super) struct Purge {
-    chosen: Vec<Chosen>,
-    next: usize,
-    deleted: u64,
-    /// The database's size before, once known.
-    size_bytes: Option<u64>,
-    told: mpsc::Sender<Told>,
-}
-
-impl Purge {
-    pub(super) fn new(chosen: Vec<Chosen>, told: mpsc::Sender<Told>) -> Self {
-        Self { chosen, next: 0, deleted: 0, size_bytes: None, told }
-    }
-}
-
-/// How a purge goes.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// So many are deleted so far.
-    Deleted(u64),
-    /// It is over.
-    Ended(Result<Purged, StoreError>),
-}
 
 /// One slot's part of a batch.
 struct Item {
@@ -102,6 +77,10 @@ pub(super) struct Worker {
     /// Free pages are to go back to the file system.
     give_back: bool,
     cancels: Option<cancel::Watch>,
+    /// This process, whose lock file is watched as the database is.
+    owner: Option<Arc<Owner>>,
+    /// Why others cannot see that this process is alive: then nothing is begun.
+    unseen: Option<StoreError>,
     looked_at: Instant,
     /// When a transaction could begin last.
     begun_at: Instant,
@@ -134,6 +113,8 @@ impl Worker {
             prune_error: None,
             give_back: false,
             cancels: None,
+            owner: None,
+            unseen: None,
             looked_at: clock::monotonic(),
             begun_at: clock::monotonic(),
         })
@@ -217,6 +198,14 @@ impl Worker {
                 });
                 let _ = answer.send(taken);
             }
+            Task::FindAbandoned { which, owner, limit, answer } => {
+                let found =
+                    takeover::abandoned(&self.connection, &self.path, &which, &owner, limit);
+                let _ = answer.send(found);
+            }
+            // What cannot be read now is swept another time.
+            Task::SweepOwners => _ = takeover::sweep(&self.connection, &self.path),
+            Task::KeepOwner(owner) => self.owner = Some(owner),
             Task::RequestCancel { execution_id, answer } => {
                 let path = self.path.clone();
                 let now = clock::now();
@@ -265,6 +254,11 @@ impl Worker {
     /// and whether others let a transaction begin.
     fn look(&mut self) {
         self.looked_at = clock::monotonic();
+        self.unseen = self.owner.as_ref().and_then(|owner| owner.keep().err()).map(|error| {
+            let doing =
+                format!("keep the lock file of this process beside {}", self.path.display());
+            StoreError::io(&doing, &error)
+        });
         if let Err(error) = self.place.check() {
             self.fails(error);
             return;
@@ -512,7 +506,7 @@ impl Worker {
 
     fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
         self.begin(self.options.busy_timeout)?;
-        let outcome = self.purge_in_transaction(purge).and_then(|done| {
+        let outcome = purge.some(&self.connection).and_then(|done| {
             self.execute("COMMIT")?;
             Ok(done)
         });
@@ -537,26 +531,14 @@ impl Worker {
         Ok(Some(Purged { executions: deleted, freed_bytes: before.saturating_sub(after) }))
     }
 
-    /// The next place in the list, how many are deleted in all, whether there is more.
-    fn purge_in_transaction(&self, purge: &mut Purge) -> rusqlite::Result<(usize, u64, bool)> {
-        if purge.size_bytes.is_none() {
-            purge.size_bytes = Some(prune::size_bytes(&self.connection)?);
-        }
-        if purge.next == purge.chosen.len() {
-            let more = prune::give_back(&self.connection)?;
-            return Ok((purge.next, purge.deleted, more));
-        }
-        let end = purge.chosen.len().min(purge.next + prune::WORTH_DELETING);
-        let some = &purge.chosen[purge.next..end];
-        let deleted = prune::delete_chosen(&self.connection, some)? as u64;
-        Ok((end, purge.deleted + deleted, true))
-    }
-
     /// Begins a transaction that may write, once it is sure that the files are still those
     /// that were opened, and nobody else writes; waits `patience` for others, and when
     /// wfx ends only a moment.
     fn begin(&mut self, patience: Duration) -> Result<(), StoreError> {
         self.place.check()?;
+        if let Some(unseen) = &self.unseen {
+            return Err(unseen.clone());
+        }
         let start = clock::monotonic();
         loop {
             let Err(error) = self.execute("BEGIN IMMEDIATE") else {

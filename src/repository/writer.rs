@@ -3,7 +3,8 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::Path;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -14,14 +15,17 @@ use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 use super::connection::{self, Durability, Patience};
 use super::delivery::Delivery;
 use super::error::{StoreError, StoreErrorKind};
+use super::identity;
 use super::keep::{self, Retention};
+use super::ownership::{Owner, lock};
 use super::prune::Purged;
+use super::purge::{Purge, Told};
 use super::queue::Queue;
 use super::slot::Slot;
 use super::stall::AtWork;
-use super::takeover::{CancelRequest, TakenOver, Which};
+use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use super::task::Task;
-use super::worker::{Purge, Told, Worker};
+use super::worker::Worker;
 use crate::clock;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
@@ -69,6 +73,8 @@ pub struct Writer {
     delivery: Arc<Delivery>,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     busy_timeout: Duration,
+    identity: NonZeroU32,
+    path: PathBuf,
 }
 
 /// So long at least a request waits for its turn.
@@ -109,6 +115,11 @@ impl Writer {
             keep::settle(&connection, options.retention)
                 .map_err(|error| StoreError::sqlite("write to", path, &error))
         })?;
+        let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
+        let identity = patience.until(|| {
+            identity::settle(&connection, path, fresh)
+                .map_err(|error| StoreError::sqlite("write to", path, &error))
+        })?;
         let queue = Arc::new(Queue::new(options.queue_capacity));
         let busy_timeout = options.busy_timeout;
         let (health_sender, health) = watch::channel(Health::Working);
@@ -126,6 +137,8 @@ impl Writer {
             delivery,
             thread: Mutex::new(Some(thread)),
             busy_timeout,
+            identity,
+            path: path.to_owned(),
         })
     }
 
@@ -173,6 +186,55 @@ impl Writer {
     #[must_use]
     pub fn is_stalled(&self) -> bool {
         self.at_work.is_stalled()
+    }
+
+    /// Has the lock file of this process watched, as the files of the database are: while it cannot
+    /// be kept, nothing is stored, and so nothing is begun.
+    pub fn keep_owner(&self, owner: Arc<Owner>) {
+        // A closed writer begins nothing any more.
+        let _ = self.queue.push_task(Task::KeepOwner(owner));
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn identity(&self) -> NonZeroU32 {
+        self.identity
+    }
+
+    /// The executions that [`Self::take_over`] would take over, and what their processes left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_abandoned(
+        &self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Abandonment, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot take over: the database is closed");
+        let (answer, answered) = oneshot::channel();
+        let (which, owner) = (which.clone(), owner.to_owned());
+        let task = Task::FindAbandoned { which, owner, limit, answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Forgets the attempts that a dead process has listed: nothing is left of them.
+    pub fn forget_attempts(&self, owner: &str) {
+        lock::forget_attempts(&self.path, owner);
+    }
+
+    /// Removes the lock files of dead processes that nobody needs any more. Done by and by.
+    pub fn sweep_owners(&self) {
+        // A closed writer leaves them for the next time.
+        let _ = self.queue.push_task(Task::SweepOwners);
     }
 
     /// Makes `owner` the owner of at most `limit` executions whose process died, oldest

@@ -10,6 +10,7 @@ use super::table::Column;
 use super::timeline::{Axis, Row};
 use super::{OutputFormat, Ui, table};
 use crate::repository::Lineage;
+use crate::repository::ownership::id;
 use crate::timestamp::Timestamp;
 use crate::units;
 use crate::workflow::problem::visible;
@@ -117,12 +118,17 @@ impl Ui {
             None => fact("status", &state),
         }
         if let Some(owner) = &execution.owner {
-            let dead = "it died: `wfx recover` goes on with the execution";
-            match execution.owner_state {
-                Some(OwnerState::Dead) => {
-                    fact("owner", &format!("{} {DIM}({dead}){DIM:#}", visible(owner)));
+            let owner = visible(&id::shown(owner));
+            let note = match execution.owner_state {
+                Some(OwnerState::Dead) => "it died: `wfx recover` goes on with the execution",
+                Some(OwnerState::Unknown) => {
+                    "whether it is alive is not known: `wfx recover` says why"
                 }
-                _ => fact("owner", &visible(owner)),
+                Some(OwnerState::Alive) | None => "",
+            };
+            match note {
+                "" => fact("owner", &owner),
+                note => fact("owner", &format!("{owner} {DIM}({note}){DIM:#}")),
             }
         }
         for (name, at) in [("created", execution.created_at), ("ended", execution.completed_at)] {

@@ -119,6 +119,9 @@ fn owner(state: Option<OwnerState>) -> table::Cell {
     match state {
         Some(OwnerState::Dead) => table::state("dead", of_execution(ExecutionStatus::Interrupted)),
         Some(OwnerState::Alive) => table::cell("alive"),
+        Some(OwnerState::Unknown) => {
+            table::state("unknown", of_execution(ExecutionStatus::Interrupted))
+        }
         None => table::cell(""),
     }
 }

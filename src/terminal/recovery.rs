@@ -1,7 +1,7 @@
 //! A recovery: a line for each execution that came to its end, a bar over all of them,
 //! and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +17,7 @@ use crate::units;
 use crate::workflow::problem::visible;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::recovery::{Recovered, Watcher};
+use crate::workflow::runner::leftover::{Process, Survivor};
 
 /// How long the end waits for a reader of standard error that takes nothing.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ pub struct Progress {
     /// Hears of each line that was shown; ends with the thread.
     shown: Mutex<Receiver<()>>,
     store_fails: Mutex<bool>,
+    alive: u64,
 }
 
 /// What is to be shown.
@@ -45,6 +47,8 @@ pub struct Tally {
     by_status: BTreeMap<ExecutionStatus, u64>,
     executions: Vec<Line>,
     ended_processes: usize,
+    /// Executions that are left alone, since processes work for them that cannot be ended.
+    held: BTreeSet<String>,
     not_stored: u64,
     /// The first that could not be brought to its end, and why.
     pub first_error: Option<String>,
@@ -64,16 +68,17 @@ impl Tally {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.not_stored == 0
+            && self.held.is_empty()
             && self.by_status.keys().all(|status| *status == ExecutionStatus::Success)
     }
 }
 
 impl Progress {
-    /// For a recovery of `total` executions.
+    /// For a recovery of `total` executions, beside `alive` ones that other processes run.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(ui: &Ui, total: u64) -> io::Result<Self> {
+    pub fn start(ui: &Ui, total: u64, alive: u64) -> io::Result<Self> {
         let (lines, to_show) = mpsc::channel::<Shown>();
         let (tell, shown) = mpsc::channel();
         let screen = ui.clone();
@@ -92,6 +97,7 @@ impl Progress {
             lines: Mutex::new(Some(lines)),
             shown: Mutex::new(shown),
             store_fails: Mutex::default(),
+            alive,
         })
     }
 
@@ -103,6 +109,15 @@ impl Progress {
         self.wait_until_shown();
         let tally = self.tally().clone();
         let ui = &self.ui;
+        if tally.executions.is_empty() && tally.held.is_empty() {
+            ui.note(&match self.alive {
+                0 => "no process has died with an execution unfinished".to_owned(),
+                count => {
+                    let what = units::count(count, "unfinished execution");
+                    format!("{what} of processes that are alive")
+                }
+            });
+        }
         match ui.format {
             OutputFormat::Json => ui.json(&json!({
                 "executions": tally.executions,
@@ -149,8 +164,12 @@ impl Progress {
 }
 
 fn summary(tally: &Tally) -> String {
+    let held = match tally.held.len() as u64 {
+        0 => String::new(),
+        count => format!("; {} left alone", units::count(count, "execution")),
+    };
     if tally.executions.is_empty() {
-        return "nothing to recover".to_owned();
+        return format!("nothing to recover{held}");
     }
     let mut parts: Vec<String> =
         tally.by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
@@ -162,7 +181,7 @@ fn summary(tally: &Tally) -> String {
         0 => String::new(),
         count => format!("; ended {}", left_processes(count)),
     };
-    format!("recovered {what}: {}{processes}", parts.join(", "))
+    format!("recovered {what}: {}{processes}{held}", parts.join(", "))
 }
 
 fn left_processes(count: usize) -> String {
@@ -174,6 +193,21 @@ impl Watcher for Progress {
     fn ended_processes(&self, count: usize) {
         self.tally().ended_processes += count;
         self.say(format!("ended {}", left_processes(count)), 0);
+    }
+
+    fn held_by(&self, survivor: &Survivor) {
+        let Survivor { process: Process { pid, name, key }, why } = survivor;
+        self.tally().held.insert(key.execution_id.clone());
+        self.say(
+            format!(
+                "{WARNING}warning:{WARNING:#} {} is left alone: process {pid} ({}) of step {} \
+                 cannot be ended: {why}",
+                key.execution_id,
+                visible(name),
+                visible(&key.step)
+            ),
+            0,
+        );
     }
 
     fn recovered(&self, recovered: &Recovered) {

@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::definition::Work;
 use super::engine::Means;
-use super::environment::{self, Variables};
+use super::environment::{self, OWNER, Variables};
 use super::event::{AttemptEnd, Outcome};
 use super::plan::Plan;
+use super::record::AttemptKey;
 use super::report::{Observer, Report};
-use super::runner::process::{self, Job};
+use super::runner::process::{self, Job, Started};
 use super::runner::{Stop, sleep};
 use crate::clock;
 use crate::repository::Stored;
@@ -56,7 +57,10 @@ impl AttemptTask {
             return sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
         }
         let variables = match self.variables {
-            Ok(variables) => variables,
+            Ok(mut variables) => {
+                variables.insert(OWNER.into(), self.means.owner.id().into());
+                variables
+            }
             Err(clash) => {
                 return AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now());
             }
@@ -78,7 +82,13 @@ impl AttemptTask {
         };
         let listener: Option<process::Listener<'_>> =
             if observer.wants_output() { Some(&listener) } else { None };
-        process::run(job, &self.stop, listener).await
+        let key = AttemptKey {
+            execution_id: plan.execution_id.clone(),
+            step: step.name.clone(),
+            attempt,
+        };
+        let begin = |started: Started| self.means.owner.begin_attempt(started.listed(key.clone()));
+        process::run(job, &self.stop, listener, begin).await
     }
 }
 

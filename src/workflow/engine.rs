@@ -29,6 +29,7 @@ use super::runner::Stop;
 use super::runner::scratch::Scratch;
 use crate::clock;
 use crate::repository::StoreError;
+use crate::repository::ownership::Owner;
 use crate::repository::slot::{Slot, Stored};
 use crate::repository::writer::{Health, Writer};
 
@@ -54,6 +55,8 @@ pub enum Unstored {
 pub struct Means {
     /// Where changes go.
     pub writer: Arc<Writer>,
+    /// This process, as others find it.
+    pub owner: Arc<Owner>,
     /// What steps inherit of the environment of wfx.
     pub inherited: Variables,
     /// Where steps leave their outputs.

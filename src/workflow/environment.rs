@@ -12,9 +12,11 @@ use super::plan::Plan;
 
 /// The file that a step writes its outputs to.
 pub const OUTPUT_FILE: &str = "WFX_OUTPUT";
+/// The wfx that runs the step, by its owner id.
+pub const OWNER: &str = "WFX_OWNER";
 /// Names that wfx sets itself.
-const OWN_NAMES: [&str; 5] =
-    ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE];
+const OWN_NAMES: [&str; 6] =
+    ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE, OWNER];
 /// Beginnings of names that wfx sets itself.
 const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
 /// Secrets of wfx itself, which no step gets to see.
@@ -60,7 +62,7 @@ pub struct Clash {
     second_key: String,
 }
 
-/// The environment of one attempt of a step, without [`OUTPUT_FILE`].
+/// The environment of one attempt of a step, without [`OUTPUT_FILE`] and [`OWNER`].
 ///
 /// # Errors
 /// [`Clash`] when two outputs of the steps it depends on have one name.

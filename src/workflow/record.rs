@@ -311,6 +311,19 @@ pub enum OwnerState {
     Alive,
     /// It died; `wfx recover` goes on with the execution.
     Dead,
+    /// Neither is proven; nobody goes on with the execution unless told to.
+    Unknown,
+}
+
+/// One attempt of a step, as a process that works for it names it in its environment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptKey {
+    /// `WFX_EXECUTION_ID`.
+    pub execution_id: String,
+    /// `WFX_STEP_NAME`.
+    pub step: String,
+    /// `WFX_ATTEMPT`.
+    pub attempt: u32,
 }
 
 /// JSON that is passed on as it is stored, character by character.

@@ -2,18 +2,19 @@
 //! their processes, runs them side by side. Safe to be killed and run again, since each
 //! of them belongs to a process at every moment.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::cancel::Cancel;
 use super::engine::RunError;
-use super::record::{ExecutionStatus, StepStatus};
+use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
-use super::runner::leftover::{self, Origin};
+use super::runner::leftover::{Ended, Ender, Left, Survivor};
 use super::supervisor::Supervisor;
-use crate::repository::{StoreError, TakenOver, Which};
+use crate::repository::ownership::Doubt;
+use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 
 /// How many executions are run side by side.
 pub const SIDE_BY_SIDE: usize = 32;
@@ -37,6 +38,8 @@ pub struct Recovered {
 pub trait Watcher: Send + Sync {
     /// Processes that were left were ended.
     fn ended_processes(&self, count: usize);
+    /// An execution is left alone, since this process works for it and cannot be ended.
+    fn held_by(&self, survivor: &Survivor);
     /// An execution came to its end.
     fn recovered(&self, recovered: &Recovered);
     /// The store fails, and why; `None` when it works again. Told by each execution.
@@ -68,6 +71,7 @@ pub async fn recover(
     cancel: &Cancel,
 ) -> Result<(), StoreError> {
     let observer: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
+    let (mut which, mut ender) = (which.clone(), Ender::default());
     let mut waiting: VecDeque<TakenOver> = VecDeque::new();
     let mut running = JoinSet::new();
     let mut more = true;
@@ -75,13 +79,11 @@ pub async fn recover(
     loop {
         let stopping = cancel.gently.is_cancelled();
         if more && !stopping && waiting.is_empty() {
-            match take(supervisor, which, BATCH).await {
-                Ok((taken, ended)) => {
-                    more = taken.len() == BATCH;
-                    if ended > 0 {
-                        watcher.ended_processes(ended);
-                    }
-                    waiting.extend(taken);
+            match take(supervisor, &mut which, BATCH, &mut ender).await {
+                Ok(Taken { executions, ended, .. }) => {
+                    more = !executions.is_empty();
+                    report(&ended, &**watcher);
+                    waiting.extend(executions);
                 }
                 Err(error) => {
                     failure = Some(error);
@@ -123,58 +125,102 @@ pub async fn recover(
     }
 }
 
-/// Takes over at most `limit` of `which` executions, and ends what is left of their
-/// processes; how many those were comes with them.
+fn report(ended: &Ended, watcher: &dyn Watcher) {
+    let gone = ended.asked.saturating_sub(ended.survivors.len());
+    if gone > 0 {
+        watcher.ended_processes(gone);
+    }
+    for survivor in &ended.survivors {
+        watcher.held_by(survivor);
+    }
+}
+
+/// Executions that were taken over, and what became of the processes that were left.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Those that can go on now.
+    pub executions: Vec<TakenOver>,
+    /// Whom it was asked to end.
+    pub ended: Ended,
+    /// Owners of executions of which it is not proven whether they are alive, and why not.
+    pub in_doubt: BTreeMap<String, Doubt>,
+}
+
+/// Ends what is left of the processes of at most `limit` of `which` executions, and then takes
+/// these over: but for those that a process still works for, which are excepted from now on.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn take(
     supervisor: &Supervisor,
-    which: &Which,
+    which: &mut Which,
     limit: usize,
-) -> Result<(Vec<TakenOver>, usize), StoreError> {
-    let taken = supervisor.take_over(which.clone(), limit.min(BATCH)).await?;
-    let ended = leftover::end(&origins(&taken)).await;
-    Ok((taken, ended))
+    ender: &mut Ender,
+) -> Result<Taken, StoreError> {
+    let limit = limit.min(BATCH);
+    let found = supervisor.find_abandoned(which, limit).await?;
+    let is_any = !found.executions.is_empty();
+    let in_doubt = found.in_doubt.clone();
+    let left = left_by(found);
+    let ended = ender.end(&left).await;
+    for survivor in &ended.survivors {
+        which.except.insert(survivor.process.key.execution_id.clone());
+    }
+    if let (Of::Kind(_), []) = (&which.of, &ended.survivors[..]) {
+        left.iter().filter(|left| !left.listed.is_empty()).for_each(|left| {
+            left.owner.iter().for_each(|owner| supervisor.forget_attempts(owner));
+        });
+    }
+    let executions =
+        if is_any { supervisor.take_over(which.clone(), limit).await? } else { Vec::new() };
+    Ok(Taken { executions, ended, in_doubt })
 }
 
-/// Goes on with one execution, whichever process had it. `None` when it has an owner that
-/// is alive, or has ended.
+/// What came of an attempt to go on with one execution.
+#[derive(Debug)]
+pub enum One {
+    /// It is taken over, and this is how it ended.
+    Ran(Result<ExecutionStatus, RunError>),
+    /// Its owner is alive or in doubt, or it has ended.
+    NotAbandoned,
+    /// These work for it and cannot be ended.
+    Held(Vec<Survivor>),
+}
+
+/// Goes on with one execution, whichever process had it.
 ///
 /// # Errors
 /// When the database fails before it is taken over.
 pub async fn recover_one(
     supervisor: &Supervisor,
-    execution_id: &str,
+    mut which: Which,
     observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,
     cancel: &Cancel,
-) -> Result<Option<Result<ExecutionStatus, RunError>>, StoreError> {
-    let which = Which::One(execution_id.to_owned());
-    let taken = supervisor.take_over(which, 1).await?;
-    leftover::end(&origins(&taken)).await;
-    match taken.into_iter().next() {
+) -> Result<One, StoreError> {
+    let Taken { executions, ended, .. } =
+        take(supervisor, &mut which, 1, &mut Ender::default()).await?;
+    match executions.into_iter().next() {
         Some(taken) => {
             let observer = observer(&taken);
-            Ok(Some(supervisor.resume(taken, &observer, cancel).await))
+            Ok(One::Ran(supervisor.resume(taken, &observer, cancel).await))
         }
-        None => Ok(None),
+        None if ended.survivors.is_empty() => Ok(One::NotAbandoned),
+        None => Ok(One::Held(ended.survivors)),
     }
 }
 
-/// The attempts that were running.
-fn origins(taken: &[TakenOver]) -> HashSet<Origin> {
-    let of_one = |taken: &TakenOver| {
-        let execution = &taken.execution;
-        let running = execution.step_order.iter().zip(&taken.recorded.steps);
-        let origins: Vec<Origin> = running
-            .filter(|(_, step)| step.state.status == StepStatus::Running)
-            .map(|(name, step)| Origin {
-                execution_id: execution.execution_id.clone(),
-                step: name.clone(),
-                attempt: step.state.attempt,
-            })
-            .collect();
-        origins
-    };
-    taken.iter().flat_map(of_one).collect()
+/// What each dead process was doing.
+fn left_by(found: Abandonment) -> Vec<Left> {
+    let mut by_owner: HashMap<Option<String>, Left> = HashMap::new();
+    for execution in found.executions {
+        by_owner.entry(execution.owner).or_default().running.extend(execution.running);
+    }
+    for (owner, listed) in found.listed {
+        by_owner.entry(Some(owner)).or_default().listed.extend(listed);
+    }
+    by_owner
+        .into_iter()
+        .map(|(owner, left)| Left { owner, ..left })
+        .filter(|left| !left.running.is_empty() || !left.listed.is_empty())
+        .collect()
 }

@@ -19,7 +19,7 @@ use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
 use super::settle;
 use crate::clock;
-use crate::repository::{StoreError, TakenOver, Which};
+use crate::repository::{Abandonment, StoreError, TakenOver, Which};
 
 /// Why an execution ends that another process wants ended.
 const CANCELLED: &str = "cancelled on request";
@@ -28,7 +28,6 @@ const CANCELLED: &str = "cancelled on request";
 #[derive(Debug)]
 pub struct Supervisor {
     means: Arc<Means>,
-    owner: String,
     places: usize,
     running: Mutex<Running>,
     /// Those that were submitted or resumed.
@@ -67,13 +66,12 @@ pub struct Submitted {
 }
 
 impl Supervisor {
-    /// A supervisor for the process that goes by `owner`. `places` is how many
+    /// A supervisor for this process. `places` is how many
     /// steps of one execution run at a time where the definition does not say.
     #[must_use]
-    pub fn new(means: Means, owner: String, places: usize) -> Self {
+    pub fn new(means: Means, places: usize) -> Self {
         Self {
             means: Arc::new(means),
-            owner,
             places,
             running: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -97,7 +95,7 @@ impl Supervisor {
         observer: &Arc<dyn Observer>,
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
-        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
+        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
         let own = self.enter(&execution, cancel);
         self.drive(execution, Event::Begin, observer, &own, None).await
     }
@@ -112,7 +110,7 @@ impl Supervisor {
     ) -> Submitted {
         let execution_id = plan.execution_id.clone();
         let (launch, receiver) = Launch::new(waited_for);
-        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner.clone()));
+        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
         let own = self.enter(&execution, &Cancel::default());
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
         let ended = self.tasks.spawn(async move {
@@ -151,6 +149,29 @@ impl Supervisor {
         self.means.abandon.cancel();
     }
 
+    /// The owner id of this process.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.means.owner.id()
+    }
+
+    /// The executions that [`Self::take_over`] would take over, and what their processes left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_abandoned(
+        &self,
+        which: &Which,
+        limit: usize,
+    ) -> Result<Abandonment, StoreError> {
+        self.means.writer.find_abandoned(which, self.owner(), limit).await
+    }
+
+    /// Forgets what a dead process has listed of the attempts it ran: nothing is left of them.
+    pub fn forget_attempts(&self, owner: &str) {
+        self.means.writer.forget_attempts(owner);
+    }
+
     /// Makes this process the owner of at most `limit` executions whose process died.
     ///
     /// # Errors
@@ -161,7 +182,7 @@ impl Supervisor {
         limit: usize,
     ) -> Result<Vec<TakenOver>, StoreError> {
         self.running().taking += 1;
-        let outcome = self.means.writer.take_over(which, &self.owner, limit).await;
+        let outcome = self.means.writer.take_over(which, self.owner(), limit).await;
         let mut running = self.running();
         let Running { taking, taken, requested, .. } = &mut *running;
         let now_taken = outcome.iter().flatten();
@@ -190,8 +211,12 @@ impl Supervisor {
         match plan_again(&taken) {
             Ok(plan) => {
                 let recorded = taken.recorded;
-                let execution =
-                    Execution::resumed(Arc::new(plan), self.places, self.owner.clone(), recorded);
+                let execution = Execution::resumed(
+                    Arc::new(plan),
+                    self.places,
+                    self.owner().to_owned(),
+                    recorded,
+                );
                 let own = self.enter(&execution, cancel);
                 let begin = Event::Resume { cancelled };
                 let driven = self.drive(execution, begin, observer, &own, None);
@@ -329,7 +354,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::repository::liveness::OwnerKind;
+    use crate::repository::ownership::{Owner, OwnerKind};
     use crate::repository::writer::{Writer, WriterOptions};
     use crate::repository::{Durability, Retention};
     use crate::workflow::engine::Unstored;
@@ -344,8 +369,11 @@ mod tests {
             busy_timeout: Duration::from_secs(1),
             commits: None,
         };
+        let database = folder.join("wfx.db");
+        let writer = Arc::new(Writer::open(&database, options).unwrap());
         let means = Means {
-            writer: Arc::new(Writer::open(&folder.join("wfx.db"), options).unwrap()),
+            owner: Owner::claim(&database, Some(writer.identity()), OwnerKind::Serve, 1).unwrap(),
+            writer,
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
             epoch: clock::monotonic(),
@@ -353,7 +381,7 @@ mod tests {
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
         };
-        Supervisor::new(means, "serve-1-00000001".to_owned(), 1)
+        Supervisor::new(means, 1)
     }
 
     #[tokio::test]
@@ -368,7 +396,7 @@ mod tests {
         supervisor.running().taking -= 1;
         assert_eq!(supervisor.running().requested.len(), 1);
         // It was not.
-        supervisor.take_over(Which::Kind(OwnerKind::Serve), 1).await.unwrap();
+        supervisor.take_over(Which::kind(OwnerKind::Serve), 1).await.unwrap();
         assert_eq!(supervisor.running().requested.len(), 0);
     }
 }

@@ -24,6 +24,8 @@ const PURE: &[&str] = &[
     "slo/trace/recognise.rs",
     "slo/trace/time.rs",
     "slo/window.rs",
+    "repository/ownership/id.rs",
+    "repository/ownership/verdict.rs",
     "workflow/check/",
     "workflow/document/",
     "workflow/definition.rs",

@@ -216,6 +216,14 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
     assert_eq!(Ran::of(place.wfx(["exec"]).arg(&file)).code, Some(0));
 }
 
+/// Makes a database one of version 3.
+const BEFORE_COMPLETIONS: &str = "
+    DROP INDEX workflow_executions_finished;
+    ALTER TABLE workflow_executions DROP COLUMN completion_number;
+    CREATE INDEX workflow_executions_finished ON workflow_executions (completed_at)
+      WHERE completed_at IS NOT NULL;
+    PRAGMA user_version = 3";
+
 #[test]
 fn who_waits_to_open_it_says_so() {
     let place = Place::new();
@@ -225,7 +233,8 @@ fn who_waits_to_open_it_says_so() {
     for args in [&["exec", file][..], &["replay", "@1"], &["purge", "1"]] {
         let other = rusqlite::Connection::open(place.database()).unwrap();
         // Whoever reads keeps it from being brought up.
-        other.execute_batch("PRAGMA user_version = 2; BEGIN; SELECT * FROM sqlite_schema").unwrap();
+        other.execute_batch(BEFORE_COMPLETIONS).unwrap();
+        other.execute_batch("BEGIN; SELECT * FROM sqlite_schema").unwrap();
         let mut running = Running::start(&mut place.wfx(args.iter().copied()));
         running.wait_for("waiting up to 1m");
         other.execute_batch("COMMIT").unwrap();

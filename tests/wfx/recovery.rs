@@ -145,13 +145,13 @@ fn a_dead_serve_keeps_its_executions_unless_one_is_named() {
     let place = Place::new();
     crash(&place, &format!("steps: [{{name: a, {WAITS}, retry: {{max_attempts: 9}}}}]"));
     place.write("go", "");
-    place.sql("UPDATE workflow_executions SET owner = 'serve-1-00000000'");
+    place.sql("UPDATE workflow_executions SET owner = replace(owner, 'exec-', 'serve-')");
     let ran = recover(&place, []);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nothing to recover\n"), "{ran:?}");
     assert!(ran.stderr.contains("1 of a dead `wfx serve`"), "{ran:?}");
     let ran = recover(&place, ["@1"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("over from serve-1-00000000"), "{ran:?}");
+    assert!(ran.stderr.contains("over from wfx serve (process "), "{ran:?}");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn who_is_stopped_is_not_taken_for_dead() {
     running.signal("STOP");
     let ran = recover(&place, []);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nothing to recover\n"), "{ran:?}");
-    recover(&place, ["@1"]).refused(2, &["is being run by exec-", "wfx cancel"]);
+    recover(&place, ["@1"]).refused(2, &["is being run by wfx exec (process ", "wfx cancel"]);
     assert_eq!(place.list()["items"][0]["owner_state"], "alive");
     place.write("go", "");
     running.signal("CONT");
@@ -277,7 +277,7 @@ fn a_request_waits_for_who_is_stopped() {
     running.signal("STOP");
     let ran = place.run(["cancel", "@1", "--no-wait"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("asked exec-"), "{ran:?}");
+    assert!(ran.stderr.contains("asked wfx exec (process "), "{ran:?}");
     running.signal("CONT");
     let ran = running.end();
     assert_eq!(ran.code, Some(1), "{ran:?}");

@@ -31,26 +31,43 @@ fn tables(place: &Place, database: &str) -> Vec<String> {
     sqlite(place, database, names).lines().map(str::to_owned).collect()
 }
 
-/// All rows of these tables.
-fn rows(place: &Place, tables: &[String]) -> String {
-    let script = tables.iter().map(|table| format!("SELECT * FROM {table} ORDER BY 1, 2;\n"));
+/// A table of an older version, and its columns, separated by commas.
+type Table = (String, String);
+
+/// All rows of these tables, but for what only later versions have.
+fn rows(place: &Place, tables: &[Table]) -> String {
+    let script = tables.iter().map(|(table, columns)| {
+        let only = if table == "workflow_settings" { "WHERE name <> 'identity'" } else { "" };
+        format!("SELECT {columns} FROM {table} {only} ORDER BY 1, 2;\n")
+    });
     sqlite(place, "wfx.db", &format!(".mode quote\n{}", script.collect::<String>()))
 }
 
 /// Makes the database one that the wfx of `version` could have left.
-fn turn_back(place: &Place, version: usize, schema: &[String]) -> Vec<String> {
+fn turn_back(place: &Place, version: usize, schema: &[String]) -> Vec<Table> {
     let version_of = format!("application_id = 0x77667831; PRAGMA user_version = {version}");
     let made = schema[..version].concat();
     let settings = "page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL";
     sqlite(place, "old.db", &format!("PRAGMA {settings}; {made} PRAGMA {version_of};"));
-    let tables = tables(place, "old.db");
-    let copy = tables.iter().map(|table| {
-        format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM new.{table};\n")
+    let with_columns = |table: String| {
+        let columns = format!("SELECT group_concat(name) FROM pragma_table_info('{table}')");
+        let columns = sqlite(place, "old.db", &columns).trim().to_owned();
+        (table, columns)
+    };
+    let tables: Vec<Table> = tables(place, "old.db").into_iter().map(with_columns).collect();
+    let copy = tables.iter().map(|(table, columns)| {
+        format!(
+            "DELETE FROM main.{table};
+             INSERT INTO main.{table} ({columns}) SELECT {columns} FROM new.{table};\n"
+        )
     });
     // The triggers count while rows come; then the counts are copied as well.
     let mut copy: Vec<String> = copy.collect();
     copy.sort_by_key(|statement| statement.contains("_counts") || statement.contains("sqlite_"));
     sqlite(place, "old.db", &format!("ATTACH 'wfx.db' AS new; {}", copy.concat()));
+    if version > 1 {
+        sqlite(place, "old.db", "DELETE FROM workflow_settings WHERE name = 'identity'");
+    }
     for ending in ["-wal", "-shm"] {
         let _ = fs::remove_file(place.path(&format!("wfx.db{ending}")));
     }
@@ -90,6 +107,15 @@ fn history(place: &Place) {
     killed(2);
     place.sql("DELETE FROM workflow_executions WHERE seq = 6");
     place.sql("INSERT INTO workflow_settings VALUES ('retention', '50')");
+    // The id of its process, as earlier versions wrote it, and the file that it locked.
+    let owner = place.sql("SELECT owner FROM workflow_executions WHERE owner IS NOT NULL");
+    let earlier: Vec<&str> = owner.splitn(4, '-').take(3).collect();
+    let earlier = earlier.join("-");
+    place.sql(&format!(
+        "UPDATE workflow_executions SET owner = '{earlier}' WHERE owner IS NOT NULL"
+    ));
+    let owners = place.path("wfx.db-owners");
+    fs::rename(owners.join(&owner), owners.join(&earlier)).unwrap();
 }
 
 /// All that wfx tells of these executions, in the order of the list.

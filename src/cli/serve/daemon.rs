@@ -1,5 +1,6 @@
 //! The daemon from its start to its end.
 
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use crate::http::resources::{Observed, Readers, Resources};
 use crate::http::server;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::repository::liveness::{self, Owner, OwnerKind};
+use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
 use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Health, Retention, StoreError, Which};
 use crate::slo::monitor::Monitor;
@@ -29,7 +30,8 @@ use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
-use crate::workflow::recovery;
+use crate::workflow::recovery::{self, Taken};
+use crate::workflow::runner::leftover::{Ended, Ender, Process, Survivor};
 use crate::workflow::supervisor::Supervisor;
 
 /// How often executions of daemons that died are looked for.
@@ -91,7 +93,7 @@ fn start(options: WebhookOptions, runtime: &Runtime) -> Result<Webhook, CliError
 
 struct Daemon {
     options: Options,
-    owner: Owner,
+    owner: Arc<Owner>,
     supervisor: Arc<Supervisor>,
     writer: Arc<Writer>,
     catalogue: Arc<Catalogue>,
@@ -122,13 +124,13 @@ impl Daemon {
             tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
         };
         let writer = Arc::new(Writer::open_telling(&database, store, &mut waits)?);
-        liveness::await_dying(&database);
-        let owner = session::claim(&database, OwnerKind::Serve)?;
+        let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
-        session::sweep(&database);
+        session::sweep_scratch();
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
+            owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: session::scratch()?,
             epoch: clock::monotonic(),
@@ -137,7 +139,7 @@ impl Daemon {
             abandon: CancellationToken::new(),
         };
         let places = std::thread::available_parallelism().map_or(1, usize::from);
-        let supervisor = Arc::new(Supervisor::new(means, owner.id().to_owned(), places));
+        let supervisor = Arc::new(Supervisor::new(means, places));
         let resources = Arc::new(Resources {
             supervisor: Arc::clone(&supervisor),
             writer: Arc::clone(&writer),
@@ -291,10 +293,12 @@ async fn tell_of_store(writer: Arc<Writer>) {
 
 async fn recover_again_and_again(resources: Arc<Resources>) {
     let draining = resources.draining.clone();
+    let mut orphans = Orphans::default();
     loop {
-        if let Err(error) = recover(&resources).await {
+        if let Err(error) = recover(&resources, &mut orphans).await {
             tracing::warn!(%error, "cannot take over executions of daemons that died");
         }
+        resources.writer.sweep_owners();
         tokio::select! {
             () = draining.cancelled() => return,
             () = time::sleep(RECOVER_EVERY) => {}
@@ -302,24 +306,71 @@ async fn recover_again_and_again(resources: Arc<Resources>) {
     }
 }
 
+/// What was seen of the dead, from one look to the next.
+#[derive(Default)]
+struct Orphans {
+    ender: Ender,
+    /// What was reported, so that each is reported once.
+    held: HashSet<i32>,
+    in_doubt: BTreeMap<String, Doubt>,
+}
+
+impl Orphans {
+    fn report(&mut self, ended: &Ended) {
+        let gone = ended.asked.saturating_sub(ended.survivors.len());
+        if gone > 0 {
+            tracing::warn!(ended = gone, "ended processes that steps of a dead daemon had left");
+        }
+        for Survivor { process: Process { pid, name, key }, why } in &ended.survivors {
+            if self.held.insert(*pid) {
+                let (execution_id, step) = (&key.execution_id, &key.step);
+                tracing::error!(
+                    execution_id,
+                    step,
+                    pid,
+                    name,
+                    why,
+                    "an execution is left alone: a process that works for it cannot be ended"
+                );
+            }
+        }
+        self.held.retain(|pid| ended.survivors.iter().any(|it| it.process.pid == *pid));
+    }
+
+    /// Reports executions of which it cannot be proven that their process is dead.
+    fn report_doubts(&mut self, in_doubt: BTreeMap<String, Doubt>) {
+        for (owner, doubt) in &in_doubt {
+            if !self.in_doubt.contains_key(owner) {
+                let owner = id::shown(owner);
+                tracing::warn!(
+                    owner,
+                    "executions are left alone: {doubt}; if you are sure that nobody runs \
+                     them, `wfx recover --assume-dead` goes on with them"
+                );
+            }
+        }
+        self.in_doubt = in_doubt;
+    }
+}
+
 /// Goes on with what daemons left that died, as far as there is room for it.
-async fn recover(resources: &Resources) -> Result<(), StoreError> {
+async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), StoreError> {
     let (supervisor, observed) = (&resources.supervisor, &resources.observed);
+    let mut which = Which::kind(OwnerKind::Serve);
     loop {
         let room = resources.max_in_flight.saturating_sub(supervisor.in_flight());
         if room == 0 || resources.draining.is_cancelled() {
             return Ok(());
         }
-        let which = Which::Kind(OwnerKind::Serve);
-        let (taken, ended) = recovery::take(supervisor, &which, room).await?;
-        if ended > 0 {
-            tracing::warn!(ended, "ended processes that steps of a dead daemon had left");
-        }
+        let Taken { executions, ended, in_doubt } =
+            recovery::take(supervisor, &mut which, room, &mut orphans.ender).await?;
+        orphans.report(&ended);
+        orphans.report_doubts(in_doubt);
         // Taken over and not begun, they are left to the next start.
-        if taken.is_empty() || resources.draining.is_cancelled() {
+        if executions.is_empty() || resources.draining.is_cancelled() {
             return Ok(());
         }
-        for taken in taken {
+        for taken in executions {
             let execution = &taken.execution;
             let (execution_id, workflow_id) = (&execution.execution_id, &execution.workflow_id);
             tracing::info!(execution_id, workflow_id, "going on with it");

@@ -10,10 +10,11 @@ use serde_json::json;
 use super::readers::{Found, Key};
 use super::{Query, Resources};
 use crate::http::{Problem, Reply, body};
-use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver};
+use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
-use crate::workflow::recovery;
+use crate::workflow::recovery::{self, One};
+use crate::workflow::runner::leftover::{Process, Survivor};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;
@@ -132,10 +133,26 @@ impl Resources {
         let metrics = Arc::clone(&self.observed.metrics);
         tokio::spawn(async move {
             let counted = |taken: &TakenOver| metrics.observer(&taken.execution.workflow_id);
-            let settled =
-                recovery::recover_one(&supervisor, &id, counted, &Cancel::default()).await;
-            if let Err(error) = settled.map(Option::transpose) {
-                tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+            let which = Which::one(&id);
+            match recovery::recover_one(&supervisor, which, counted, &Cancel::default()).await {
+                Ok(One::Ran(Ok(_)) | One::NotAbandoned) => {}
+                Ok(One::Ran(Err(error))) => {
+                    tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+                }
+                Ok(One::Held(survivors)) => {
+                    for Survivor { process: Process { pid, name, .. }, why } in survivors {
+                        tracing::warn!(
+                            execution_id = id,
+                            pid,
+                            name,
+                            why,
+                            "cannot end a dead execution: a process that works for it is left"
+                        );
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+                }
             }
         });
     }

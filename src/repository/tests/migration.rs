@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::{Place, WriterOptions, open, options, store};
-use crate::repository::liveness::{Owner, OwnerKind};
+use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{ListFilter, Reader, StoreErrorKind, Writer, migrate, predecessor};
 use crate::workflow::check;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepStatus};
@@ -429,7 +429,7 @@ fn another_wfx_that_runs_executions_is_in_the_way() {
     let place = Place::new();
     place.raw().execute_batch(SAMPLE).unwrap();
     // This process is no other one.
-    let own = Owner::claim(&place.path, OwnerKind::Exec, 1).unwrap();
+    let own = Owner::claim(&place.path, None, OwnerKind::Exec, 1).unwrap();
     let other = place.beside("-owners").join("exec-1-00000002");
     let held = fs::File::create(&other).unwrap();
     held.lock().unwrap();

@@ -25,11 +25,13 @@ use super::outputs;
 use super::search;
 use super::tail::Tail;
 use crate::clock;
+use crate::process_table;
+use crate::repository::ownership::ListedAttempt;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::period::Period;
-use crate::workflow::record::{Captured, Outputs};
+use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 
 /// Between SIGTERM and SIGKILL.
@@ -59,11 +61,41 @@ pub struct Job {
 /// Who wants the output as it comes.
 pub type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
 
-/// Runs the command to its end, that of its process group.
-pub async fn run(job: Job, stop: &Stop, listener: Option<Listener<'_>>) -> AttemptEnd {
+/// A process that was started, as it can be recognised later.
+#[derive(Debug, Clone, Copy)]
+pub struct Started {
+    /// Its number, and that of its process group.
+    pid: u32,
+    /// It started between these times since the boot.
+    between: (Duration, Duration),
+}
+
+impl Started {
+    /// What is listed of it, but for the session.
+    #[must_use]
+    pub fn listed(self, key: AttemptKey) -> ListedAttempt {
+        let group = i32::try_from(self.pid).unwrap_or(0);
+        let (from, to) = self.between;
+        let started_ticks = (process_table::ticks(from), process_table::ticks(to));
+        ListedAttempt { key, group, session: 0, started_ticks }
+    }
+}
+
+/// Runs the command to its end, that of its process group. What `began` answers is dropped then.
+pub async fn run<T>(
+    job: Job,
+    stop: &Stop,
+    listener: Option<Listener<'_>>,
+    began: impl FnOnce(Started) -> T,
+) -> AttemptEnd {
     let (started_at, begun) = (clock::now(), clock::monotonic());
+    let before = clock::since_boot();
     let ended = match spawn(&job) {
-        Ok(child) => Running::new(child, begun, listener).watch(&job, stop).await,
+        Ok(child) => {
+            let between = (before, clock::since_boot());
+            let _running = began(Started { pid: child.id(), between });
+            Running::new(child, begun, listener).watch(&job, stop).await
+        }
         Err(error) => Ended::not_started(spawn_error(&job, &error)),
     };
     let outputs = outputs::read(&job.output_file);

@@ -1,0 +1,172 @@
+//! What the system says of processes and of itself: `/proc`, proc(5). Where there is none,
+//! nothing is known, and nobody is taken for dead by it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What is used of `/proc/PID/stat`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Its number.
+    pub pid: i32,
+    /// Its program's name.
+    pub name: String,
+    /// One letter: `R` runs, `S` sleeps, `D` cannot be interrupted, `T` is stopped, `Z` has ended
+    /// and waits for its parent to notice.
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// When it started, in clock ticks since the machine booted.
+    pub started_ticks: u64,
+}
+
+impl Stat {
+    /// Reads one line `pid (name) state ppid pgrp session … starttime …`.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        // The name may hold anything, so what counts comes after the last bracket.
+        let (before, after) = line.rsplit_once(") ")?;
+        let (pid, name) = before.split_once(" (")?;
+        let mut fields = after.split(' ');
+        Some(Self {
+            pid: pid.parse().ok()?,
+            name: name.to_owned(),
+            state: fields.next()?.chars().next()?,
+            parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+            session: fields.next()?.parse().ok()?,
+            // Field 22 of the line; the first one after the name is field 3.
+            started_ticks: fields.nth(15)?.parse().ok()?,
+        })
+    }
+
+    /// Whether it has ended and only waits to be noticed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// The process `pid` now.
+///
+/// # Errors
+/// `NotFound` when there is none, or when the system hides it.
+pub fn stat(pid: i32) -> io::Result<Stat> {
+    let line = fs::read(folder(pid).join("stat"))?;
+    Stat::parse(&String::from_utf8_lossy(&line)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The environment of a process, `NAME=value` ended by NUL each.
+///
+/// # Errors
+/// `PermissionDenied` for the process of another user.
+pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    fs::read(folder(pid).join("environ"))
+}
+
+/// Every process that the system shows.
+#[must_use]
+pub fn all() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| stat(pid).ok())
+        .collect()
+}
+
+/// This process and those that it runs in.
+#[must_use]
+pub fn own_ancestors() -> HashSet<i32> {
+    let mut found = HashSet::new();
+    let mut next = i32::try_from(std::process::id()).ok();
+    while let Some(pid) = next.filter(|&pid| pid > 0 && !found.contains(&pid)) {
+        found.insert(pid);
+        next = stat(pid).ok().map(|stat| stat.parent);
+    }
+    found
+}
+
+fn folder(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}
+
+/// A time since the boot in the clock ticks that [`Stat::started_ticks`] counts.
+#[must_use]
+pub fn ticks(since_boot: Duration) -> u64 {
+    let ticks = since_boot.as_nanos() * u128::from(rustix::param::clock_ticks_per_second());
+    u64::try_from(ticks / 1_000_000_000).unwrap_or(u64::MAX)
+}
+
+/// Where this process runs. Each part is a number made of what names it, `None` where the system
+/// does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Host {
+    /// The machine, over its restarts: `/etc/machine-id`, machine-id(5).
+    pub machine: Option<NonZeroU32>,
+    /// This run of it: `/proc/sys/kernel/random/boot_id`, random(4).
+    pub boot: Option<NonZeroU32>,
+    /// In which process numbers mean something: pid_namespaces(7).
+    pub pid_namespace: Option<NonZeroU32>,
+}
+
+/// Where this process runs.
+#[must_use]
+pub fn host() -> Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    *HOST.get_or_init(|| Host {
+        machine: text("/etc/machine-id"),
+        boot: text("/proc/sys/kernel/random/boot_id"),
+        pid_namespace: fs::metadata("/proc/self/ns/pid").ok().and_then(|it| number(it.ino())),
+    })
+}
+
+fn text(path: &str) -> Option<NonZeroU32> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim()).filter(|text| !text.is_empty()).and_then(number)
+}
+
+fn number(value: impl Hash) -> Option<NonZeroU32> {
+    // The same in every process: this hasher has no seed.
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    let bytes = hasher.finish().to_be_bytes();
+    NonZeroU32::new(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let line = "7 (a) b) S 1 42 43 0 -1 1 2 3 4 5 6 7 8 9 10 20 1 0 12345 99";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.pid, stat.name.as_str(), stat.state), (7, "a) b", 'S'));
+        assert_eq!((stat.parent, stat.group, stat.session), (1, 42, 43));
+        assert_eq!(stat.started_ticks, 12345);
+        assert_eq!(Stat::parse(""), None);
+        assert_eq!(Stat::parse("7 (a) S 1 42"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_process_is_found_among_all_and_among_its_ancestors() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(own_ancestors().contains(&own));
+        assert!(all().iter().any(|process| process.pid == own));
+        assert!(!stat(own).unwrap().has_ended());
+        assert_eq!(host(), host());
+        assert!(host().boot.is_some() && host().pid_namespace.is_some());
+    }
+}

@@ -1,0 +1,323 @@
+//! The lock files: one for each process that runs executions, in `<database>-owners`.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::num::NonZeroU32;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::attempts::{AttemptMark, Attempts, ListedAttempt, listed};
+use super::id::{OwnerId, OwnerKind, Proof};
+use super::{Judge, Liveness};
+use crate::process_table;
+
+/// This process as an owner of executions, for as long as this value lives.
+#[derive(Debug)]
+pub struct Owner {
+    id: String,
+    path: PathBuf,
+    /// Whom the files are handed to that root makes.
+    database_owner: Option<(u32, u32)>,
+    lock: Mutex<Arc<File>>,
+    attempts: Arc<Attempts>,
+    session: i32,
+}
+
+impl Owner {
+    /// Takes a lock beside the database, which must be there and has this `identity`. `nonce`
+    /// tells apart processes that had the same number.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made, when the folder is no folder of the database's
+    /// owner, or when locks are not supported.
+    pub fn claim(
+        database: &Path,
+        identity: Option<NonZeroU32>,
+        kind: OwnerKind,
+        nonce: u32,
+    ) -> io::Result<Arc<Self>> {
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        let stat = process_table::stat(pid).ok();
+        let proof = Proof {
+            started_ticks: stat.as_ref().map_or(0, |stat| stat.started_ticks),
+            host: process_table::host(),
+            database: identity,
+        };
+        let id = OwnerId { kind, pid, nonce, proof: Some(proof) }.to_string();
+        let path = folder_of(database).join(&id);
+        let database_owner = hand_over_to(database);
+        let file = Arc::new(make(&path, database_owner)?);
+        let attempts = Arc::new(Attempts::default());
+        attempts.write_to(Arc::clone(&file));
+        let session = stat.map_or(0, |stat| stat.session);
+        Ok(Arc::new(Self { id, path, database_owner, lock: Mutex::new(file), attempts, session }))
+    }
+
+    /// The owner id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Makes sure that the lock file still lies where others look for it, and is this one's: made
+    /// anew where somebody removed it, taken where somebody put another file in its place.
+    ///
+    /// # Errors
+    /// When it cannot be: then others cannot see that this process is alive.
+    pub fn keep(&self) -> io::Result<()> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match fs::symlink_metadata(&self.path) {
+            Ok(there) if is_same(&there, &lock.metadata()?) => return Ok(()),
+            Ok(_) => {
+                // A copy that was put back.
+                let file =
+                    File::options().write(true).custom_flags(no_follow()).open(&self.path)?;
+                file.try_lock()?;
+                file
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(&self.path, self.database_owner)?
+            }
+            Err(error) => return Err(error),
+        };
+        *lock = Arc::new(file);
+        self.attempts.write_to(Arc::clone(&lock));
+        Ok(())
+    }
+
+    /// Lists an attempt, until the answer is dropped, for whoever has to end what this process
+    /// leaves should it die.
+    #[must_use]
+    pub fn begin_attempt(&self, mut attempt: ListedAttempt) -> AttemptMark {
+        attempt.session = self.session;
+        AttemptMark::new(&self.attempts, attempt)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // A file left behind is no harm: its process is gone.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+fn no_follow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default()
+}
+
+/// Makes a lock file and its folder, and takes the lock.
+fn make(path: &Path, database_owner: Option<(u32, u32)>) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    loop {
+        match DirBuilder::new().mode(0o700).create(folder) {
+            Ok(()) => hand_over(folder, database_owner)?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                check_folder(folder, database_owner)?;
+            }
+            Err(error) => return Err(error),
+        }
+        let made = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(no_follow())
+            .open(path);
+        let lock = match made {
+            // A sweep took the empty folder away.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            made => made?,
+        };
+        hand_over(path, database_owner)?;
+        lock.lock()?;
+        // Between the two, a sweep may have taken the file for one of the dead.
+        if fs::symlink_metadata(path)
+            .is_ok_and(|there| lock.metadata().is_ok_and(|lock| is_same(&there, &lock)))
+        {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Refuses a folder that others could use to take locks away.
+fn check_folder(folder: &Path, database_owner: Option<(u32, u32)>) -> io::Result<()> {
+    let there = fs::symlink_metadata(folder)?;
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = there.uid() == own || database_owner.is_some_and(|(uid, _)| there.uid() == uid);
+    let what = match () {
+        () if there.is_symlink() => "is a symbolic link",
+        () if !there.is_dir() => "is no folder",
+        () if !is_ours => "belongs to another user",
+        () => return Ok(()),
+    };
+    Err(io::Error::other(format!("{} {what}: move it away", folder.display())))
+}
+
+/// The owner of the database, where that is another user than root and this process is root's.
+fn hand_over_to(database: &Path) -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let metadata = fs::metadata(database).ok()?;
+    (metadata.uid() != 0).then(|| (metadata.uid(), metadata.gid()))
+}
+
+fn hand_over(path: &Path, to: Option<(u32, u32)>) -> io::Result<()> {
+    to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::lchown(path, Some(uid), Some(gid)))
+}
+
+/// The ids that have lock files beside `database`.
+fn owners(database: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder_of(database)) else { return Vec::new() };
+    let mut owners: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|owner| OwnerId::parse(owner).is_some())
+        .collect();
+    owners.sort();
+    owners
+}
+
+/// Ids that have lock files, of processes that are proven dead.
+#[must_use]
+pub fn dead_owners(database: &Path, judge: &Judge) -> Vec<String> {
+    let mut dead = owners(database);
+    dead.retain(|owner| judge.look(owner).is_dead());
+    dead
+}
+
+/// Removes the lock files of processes that died, unless executions are still `named` as theirs
+/// or attempts are listed, whose processes may have to be ended.
+pub fn sweep(database: &Path, judge: &Judge, named: &HashSet<String>) {
+    for owner in dead_owners(database, judge) {
+        let is_needed = named.contains(&owner)
+            || listed(database, &owner).is_ok_and(|listed| !listed.is_empty());
+        let path = folder_of(database).join(&owner);
+        // Held while it goes: who has just made it and waits for the lock makes it anew.
+        if !is_needed
+            && let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Forgets the attempts that a dead process has listed: its processes are gone.
+pub fn forget_attempts(database: &Path, owner: &str) {
+    let path = folder_of(database).join(owner);
+    let opened = File::options().write(true).custom_flags(no_follow()).open(path);
+    // What stays listed is looked for again, and not found.
+    let _ = opened.and_then(|file| file.set_len(0));
+}
+
+/// A process other than this one that runs executions of `database` now, or may.
+pub(in crate::repository) fn other_owner(database: &Path, judge: &Judge) -> Option<String> {
+    let own = std::process::id().to_string();
+    owners(database)
+        .into_iter()
+        .filter(|owner| owner.split('-').nth(1) != Some(own.as_str()))
+        .find(|owner| matches!(judge.look(owner), Liveness::Alive))
+}
+
+/// The folder of lock files: one, whatever links lead to the database.
+pub(super) fn folder_of(database: &Path) -> PathBuf {
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let mut folder = database.into_os_string();
+    folder.push("-owners");
+    PathBuf::from(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(database: &Path) -> Arc<Owner> {
+        Owner::claim(database, NonZeroU32::new(5), OwnerKind::Exec, 7).unwrap()
+    }
+
+    fn judge(database: &Path) -> Judge {
+        Judge::new(database, NonZeroU32::new(5))
+    }
+
+    #[test]
+    fn an_owner_is_alive_for_as_long_as_its_process_whatever_becomes_of_its_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let owner = claim(&database);
+        let alive = |judge: Judge| judge.look(owner.id()) == Liveness::Alive;
+        assert!(alive(judge(&database)));
+        fs::remove_dir_all(folder_of(&database)).unwrap();
+        assert!(alive(judge(&database)));
+        // Nor on a copy of the database, which has another identity.
+        assert!(alive(Judge::new(&folder.path().join("copy.db"), NonZeroU32::new(6))));
+        assert!(judge(&database).look("exec-1-00000001") != Liveness::Alive);
+        assert!(judge(&database).look("../wfx.db").is_dead());
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let owner = claim(&database);
+        let is_held = || look_at(&owner.path);
+        assert!(is_held());
+        owner.keep().unwrap();
+        fs::remove_file(&owner.path).unwrap();
+        owner.keep().unwrap();
+        assert!(is_held());
+        fs::remove_dir_all(folder_of(&database)).unwrap();
+        owner.keep().unwrap();
+        assert!(is_held());
+        // Moved away and copied back.
+        let copy = fs::read(&owner.path).unwrap();
+        fs::remove_file(&owner.path).unwrap();
+        fs::write(&owner.path, copy).unwrap();
+        assert!(!is_held());
+        owner.keep().unwrap();
+        assert!(is_held());
+        // Nobody can hold this.
+        fs::remove_file(&owner.path).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &owner.path).unwrap();
+        owner.keep().unwrap_err();
+    }
+
+    fn look_at(path: &Path) -> bool {
+        File::open(path).unwrap().try_lock_shared().is_err()
+    }
+
+    #[test]
+    fn a_folder_that_leads_elsewhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let elsewhere = folder.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder_of(&database)).unwrap();
+        let error = Owner::claim(&database, None, OwnerKind::Exec, 7).unwrap_err().to_string();
+        assert!(error.contains("wfx.db-owners is a symbolic link"), "{error}");
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_what_nobody_needs_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let alive = claim(&database);
+        let place = |owner: &str| folder_of(&database).join(owner);
+        // Without a proof: one of an older wfx, whose lock is free.
+        let [dead, named, listing] = ["exec-7-00000001", "exec-7-00000002", "exec-7-00000003"];
+        fs::write(place(dead), "").unwrap();
+        fs::write(place(named), "").unwrap();
+        fs::write(place(listing), "42 7 100 101 1 e a\n").unwrap();
+        let named_ones = HashSet::from([named.to_owned()]);
+        sweep(&database, &judge(&database), &named_ones);
+        assert_eq!(owners(&database), [alive.id(), named, listing].map(str::to_owned));
+        forget_attempts(&database, listing);
+        sweep(&database, &judge(&database), &HashSet::new());
+        assert_eq!(owners(&database), [alive.id()]);
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be seen of a process that has an owner id: its lock file, its number.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use super::id::OwnerId;
+use super::lock;
+use super::verdict::{Lock, Process};
+use crate::process_table::{self, Host};
+
+/// Looks at the lock file of `owner` beside `database`.
+pub(super) fn lock(database: &Path, owner: &OwnerId) -> Lock {
+    match File::open(lock::folder_of(database).join(owner.to_string())) {
+        // Shared, so that two who look at once do not take each other for the owner.
+        Ok(file) if file.try_lock_shared().is_ok() => Lock::Free,
+        Ok(_) => Lock::Held,
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Lock::Missing,
+            _ => Lock::Unreadable,
+        },
+    }
+}
+
+/// Looks at the process whose number an owner id has.
+pub(super) fn process(owner: &OwnerId, here: &Host) -> Process {
+    let Some(pid) = Pid::from_raw(owner.pid) else { return Process::Gone };
+    let started_ticks = match owner.proof {
+        // A number of another namespace is not known as such there; the lock is asked first.
+        None => 0,
+        Some(proof) => {
+            let same_host = proof.host.boot == here.boot
+                && proof.host.pid_namespace == here.pid_namespace
+                && !(proof.host.machine.is_some() && proof.host.machine != here.machine);
+            if !same_host {
+                return Process::Elsewhere;
+            }
+            proof.started_ticks
+        }
+    };
+    match process_table::stat(owner.pid) {
+        Ok(stat) if started_ticks == 0 => {
+            if stat.has_ended() {
+                Process::Gone
+            } else {
+                Process::Hidden
+            }
+        }
+        Ok(stat) if stat.started_ticks == started_ticks && !stat.has_ended() => Process::Same,
+        Ok(_) => Process::Gone,
+        // With `hidepid`, /proc shows nothing of others, where a signal still tells.
+        Err(_) if test_kill_process(pid) == Err(Errno::SRCH) => Process::Gone,
+        Err(_) => Process::Hidden,
+    }
+}
