@@ -20,6 +20,7 @@ pub(crate) fn folder() -> Result<tempfile::TempDir, Failure> {
 pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
     WriterOptions {
         durability: Durability::Full,
+        trusted_owner: None,
         retention: Retention::Told(retention),
         queue_capacity: 10_000,
         busy_timeout: Duration::from_secs(60),

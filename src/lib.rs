@@ -16,7 +16,7 @@
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
 //! - [`fields`]: documents that are read field by field
-//! - [`process_table`]: what the system says of processes
+//! - [`process_table`], [`users`]: what the system says of processes and users
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
 
 #[cfg(not(unix))]
@@ -41,4 +41,5 @@ pub mod terminal;
 pub mod timestamp;
 pub mod tls;
 pub mod units;
+pub mod users;
 pub mod workflow;

@@ -38,6 +38,7 @@ use crate::exit::Exit;
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, Settings, SettingsError};
 use crate::terminal::{OutputFormat, Ui};
+use crate::users;
 use crate::workflow::check::Problems;
 
 const EXAMPLES: &str = "\
@@ -76,6 +77,13 @@ struct Global {
     /// configuration folder, then /etc/wfx/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// As root, work as the user whom the database belongs to
+    #[arg(long, global = true)]
+    as_owner: bool,
+    /// Use the database of this user as if it were one's own: what is stored in it runs as oneself
+    /// [WFX_TRUST_OWNER]
+    #[arg(long, global = true, value_name = "USER")]
+    trust_owner: Option<String>,
     /// How results are written to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     format: OutputFormat,
@@ -260,7 +268,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    let values = match &cli.command {
+    let mut values = match &cli.command {
         Command::Exec(args) => args.foreground.values(),
         Command::Replay(args) => args.foreground.values(),
         Command::Recover(args) => args.foreground.values(),
@@ -270,6 +278,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::SloSim(args) => args.values(),
         _ => HashMap::new(),
     };
+    values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
@@ -279,7 +288,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, survived) {
         context.ui.warning(&format!("cannot catch SIGXFSZ: {error}"));
     }
-    match dispatch(&cli.command, &context) {
+    let done = if cli.global.as_owner {
+        Err(as_owner(&context))
+    } else {
+        dispatch(&cli.command, &context)
+    };
+    match done {
         Ok(exit) => exit,
         Err(error) => {
             if !error.message.is_empty() {
@@ -288,6 +302,25 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             error.exit
         }
     }
+}
+
+/// Begins anew as the owner of the database; comes back only where that cannot be.
+fn as_owner(context: &Context) -> CliError {
+    if users::own() != 0 {
+        return CliError::new(Exit::Usage, "only root can work as the owner of the database")
+            .with_hint("leave out --as-owner, or begin with `sudo`");
+    }
+    let database = match context.settings.database() {
+        Ok(database) => database,
+        Err(error) => return error.into(),
+    };
+    // The owner's own settings would lead to another one.
+    let variables = [("WFX_DB", std::path::absolute(&database).unwrap_or(database.clone()))];
+    let error = users::begin_anew_as_owner_of(&database, "--as-owner", variables);
+    CliError::new(
+        Exit::Environment,
+        format!("cannot work as the owner of {}: {error}", database.display()),
+    )
 }
 
 fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {

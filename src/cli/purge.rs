@@ -65,6 +65,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     let options = WriterOptions {
         durability: context.settings.durability()?,
+        trusted_owner: context.settings.trusted_owner()?,
         retention: Retention::Told(None),
         queue_capacity: 1,
         busy_timeout: BUSY_TIMEOUT,

@@ -146,6 +146,7 @@ pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer
 fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {
     Ok(WriterOptions {
         durability: context.settings.durability()?,
+        trusted_owner: context.settings.trusted_owner()?,
         retention,
         queue_capacity: QUEUE_CAPACITY,
         busy_timeout: context.settings.store_timeout()?,

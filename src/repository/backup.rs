@@ -41,6 +41,7 @@ pub(super) fn keep(
         .mode(0o600)
         .open(&partial)
         .map_err(|error| failed(&error))?;
+    file::hand_over(&partial, path).map_err(|error| failed(&error))?;
     let place = copy(connection, &partial)
         .map_err(|error| StoreError::sqlite("write", &partial, &error))
         .and_then(|()| settle(path, suffix, &partial).map_err(|error| failed(&error)));

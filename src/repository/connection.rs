@@ -80,11 +80,13 @@ impl<'a> Patience<'a> {
 pub(super) fn open_writable(
     path: &Path,
     durability: Durability,
+    trusted_owner: Option<u32>,
     patience: &mut Patience<'_>,
 ) -> Result<Connection, StoreError> {
     if file::inspect(path)? == Found::Nothing {
         file::create(path)?;
     }
+    file::check_owner(path, trusted_owner)?;
     file::check_writable(path)?;
     patience.until(|| try_open_writable(path, durability))
 }

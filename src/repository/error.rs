@@ -29,6 +29,8 @@ pub enum StoreErrorKind {
     Io,
     /// The rows asked for contradict those that are there.
     Refused,
+    /// It belongs to another user.
+    NotOurs,
     /// An id prefix fits several executions.
     Ambiguous,
 }

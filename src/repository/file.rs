@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::error::{StoreError, StoreErrorKind};
+use crate::users;
 
 /// What a SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -120,6 +121,37 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Refuses the database of another user than this one and `trusted`: what is stored in it would be
+/// run as this one, and what this one makes beside it would lock the other one out.
+pub(super) fn check_owner(path: &Path, trusted: Option<u32>) -> Result<(), StoreError> {
+    let Ok(owner) = fs::metadata(path).map(|metadata| metadata.uid()) else { return Ok(()) };
+    let own = users::own();
+    if owner == own || Some(owner) == trusted {
+        return Ok(());
+    }
+    let (them, us) = (users::shown(owner), users::shown(own));
+    let trust = format!("`--trust-owner {owner}` uses it all the same: what it stores runs as {us}");
+    Err(StoreError::new(
+        StoreErrorKind::NotOurs,
+        format!("the database {} belongs to {them}, and this is {us}", path.display()),
+    )
+    .with_hint(if own == 0 {
+        format!("`--as-owner` works as {them}; {trust}")
+    } else {
+        format!("name a database of your own with --db; {trust}")
+    }))
+}
+
+/// Gives what root made beside the database to the database's owner, who could not use it
+/// otherwise.
+pub(super) fn hand_over(made: &Path, database: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(database)?;
+    if users::own() != 0 || metadata.uid() == 0 {
+        return Ok(());
+    }
+    std::os::unix::fs::lchown(made, Some(metadata.uid()), Some(metadata.gid()))
 }
 
 /// Refuses a file that this process may not write, which SQLite would silently open

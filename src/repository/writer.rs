@@ -35,6 +35,8 @@ use crate::workflow::retention::PrunePlan;
 pub struct WriterOptions {
     /// What a commit outlives.
     pub durability: Durability,
+    /// Another user whose database may be used as if it were this one's.
+    pub trusted_owner: Option<u32>,
     /// How many finished executions are kept.
     pub retention: Retention,
     /// The most executions that wait to be stored.
@@ -110,7 +112,12 @@ impl Writer {
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
         let mut patience = Patience::new(options.busy_timeout, waits);
-        let connection = connection::open_writable(path, options.durability, &mut patience)?;
+        let connection = connection::open_writable(
+            path,
+            options.durability,
+            options.trusted_owner,
+            &mut patience,
+        )?;
         let retention = patience.until(|| {
             keep::settle(&connection, options.retention)
                 .map_err(|error| StoreError::sqlite("write to", path, &error))

@@ -7,6 +7,7 @@ use hyper::Uri;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
 use crate::slo::signature::Secret;
+use crate::users;
 use crate::workflow::period::Period;
 
 /// One setting. Its key in the configuration file is the name in lower case.
@@ -90,11 +91,15 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 24] = [
+pub const SETTINGS: [Setting; 25] = [
     setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
         .flag("--durability"),
+    setting("WFX_TRUST_OWNER", None, "the name or the number of a user", |v| {
+        users::find(v).is_some()
+    })
+    .flag("--trust-owner"),
     setting("WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
         .flag("--store-timeout"),
     setting(RETENTION, Some("1000"), "a whole number; 0 or less keeps every execution", |v| {

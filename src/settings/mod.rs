@@ -18,6 +18,7 @@ use self::file::ConfigFile;
 use crate::exit::Exit;
 use crate::perf::stats::Latency;
 use crate::repository::Durability;
+use crate::users;
 use crate::workflow::period::Period;
 
 /// The environment of this process, read once.
@@ -173,6 +174,15 @@ impl Settings {
     pub fn durability(&self) -> Result<Durability, SettingsError> {
         let (value, _) = self.value_or_default("WFX_DURABILITY")?;
         Ok(if value == "normal" { Durability::Normal } else { Durability::Full })
+    }
+
+    /// Another user whose database may be used as if it were this one's.
+    ///
+    /// # Errors
+    /// Exit 2 when there is no such user.
+    pub fn trusted_owner(&self) -> Result<Option<u32>, SettingsError> {
+        let (value, origin) = self.value_or_default("WFX_TRUST_OWNER")?;
+        Ok((origin != Origin::Default).then(|| users::find(&value)).flatten())
     }
 
     /// How long a failing database is borne with.

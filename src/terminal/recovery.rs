@@ -112,10 +112,8 @@ impl Progress {
         if tally.executions.is_empty() && tally.held.is_empty() {
             ui.note(&match self.alive {
                 0 => "no process has died with an execution unfinished".to_owned(),
-                count => {
-                    let what = units::count(count, "unfinished execution");
-                    format!("{what} of processes that are alive")
-                }
+                1 => "1 execution is run by a process that is alive".to_owned(),
+                count => format!("{count} executions are run by processes that are alive"),
             });
         }
         match ui.format {

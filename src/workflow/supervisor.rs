@@ -364,6 +364,7 @@ mod tests {
     fn supervisor(folder: &Path) -> Supervisor {
         let options = WriterOptions {
             durability: Durability::Normal,
+            trusted_owner: None,
             retention: Retention::Told(None),
             queue_capacity: 8,
             busy_timeout: Duration::from_secs(1),

@@ -112,6 +112,7 @@ impl Daemon {
         let database = settings.database()?;
         let store = WriterOptions {
             durability: settings.durability()?,
+            trusted_owner: settings.trusted_owner()?,
             retention: match settings.retention()? {
                 keep if settings.is_retention_set()? => Retention::Led(keep),
                 otherwise => Retention::Followed { otherwise },

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::attempts::{AttemptMark, Attempts, ListedAttempt, listed};
 use super::id::{OwnerId, OwnerKind, Proof};
 use super::{Judge, Liveness};
-use crate::process_table;
+use crate::repository::file::hand_over;
+use crate::{process_table, users};
 
 /// This process as an owner of executions, for as long as this value lives.
 #[derive(Debug)]
 pub struct Owner {
     id: String,
     path: PathBuf,
-    /// Whom the files are handed to that root makes.
-    database_owner: Option<(u32, u32)>,
+    database: PathBuf,
     lock: Mutex<Arc<File>>,
     attempts: Arc<Attempts>,
     session: i32,
@@ -47,12 +47,11 @@ impl Owner {
         };
         let id = OwnerId { kind, pid, nonce, proof: Some(proof) }.to_string();
         let path = folder_of(database).join(&id);
-        let database_owner = hand_over_to(database);
-        let file = Arc::new(make(&path, database_owner)?);
+        let file = Arc::new(make(&path, database)?);
         let attempts = Arc::new(Attempts::default());
         attempts.write_to(Arc::clone(&file));
         let session = stat.map_or(0, |stat| stat.session);
-        Ok(Arc::new(Self { id, path, database_owner, lock: Mutex::new(file), attempts, session }))
+        Ok(Arc::new(Self { id, path, database: database.to_owned(), lock: Mutex::new(file), attempts, session }))
     }
 
     /// The owner id.
@@ -78,7 +77,7 @@ impl Owner {
                 file
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(&self.path, self.database_owner)?
+                make(&self.path, &self.database)?
             }
             Err(error) => return Err(error),
         };
@@ -112,13 +111,13 @@ fn no_follow() -> i32 {
 }
 
 /// Makes a lock file and its folder, and takes the lock.
-fn make(path: &Path, database_owner: Option<(u32, u32)>) -> io::Result<File> {
+fn make(path: &Path, database: &Path) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     loop {
         match DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => hand_over(folder, database_owner)?,
+            Ok(()) => hand_over(folder, database)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                check_folder(folder, database_owner)?;
+                check_folder(folder, database)?;
             }
             Err(error) => return Err(error),
         }
@@ -133,7 +132,7 @@ fn make(path: &Path, database_owner: Option<(u32, u32)>) -> io::Result<File> {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             made => made?,
         };
-        hand_over(path, database_owner)?;
+        hand_over(path, database)?;
         lock.lock()?;
         // Between the two, a sweep may have taken the file for one of the dead.
         if fs::symlink_metadata(path)
@@ -145,10 +144,10 @@ fn make(path: &Path, database_owner: Option<(u32, u32)>) -> io::Result<File> {
 }
 
 /// Refuses a folder that others could use to take locks away.
-fn check_folder(folder: &Path, database_owner: Option<(u32, u32)>) -> io::Result<()> {
+fn check_folder(folder: &Path, database: &Path) -> io::Result<()> {
     let there = fs::symlink_metadata(folder)?;
-    let own = rustix::process::geteuid().as_raw();
-    let is_ours = there.uid() == own || database_owner.is_some_and(|(uid, _)| there.uid() == uid);
+    let is_the_databases = || fs::metadata(database).is_ok_and(|it| it.uid() == there.uid());
+    let is_ours = there.uid() == users::own() || is_the_databases();
     let what = match () {
         () if there.is_symlink() => "is a symbolic link",
         () if !there.is_dir() => "is no folder",
@@ -156,19 +155,6 @@ fn check_folder(folder: &Path, database_owner: Option<(u32, u32)>) -> io::Result
         () => return Ok(()),
     };
     Err(io::Error::other(format!("{} {what}: move it away", folder.display())))
-}
-
-/// The owner of the database, where that is another user than root and this process is root's.
-fn hand_over_to(database: &Path) -> Option<(u32, u32)> {
-    if !rustix::process::geteuid().is_root() {
-        return None;
-    }
-    let metadata = fs::metadata(database).ok()?;
-    (metadata.uid() != 0).then(|| (metadata.uid(), metadata.gid()))
-}
-
-fn hand_over(path: &Path, to: Option<(u32, u32)>) -> io::Result<()> {
-    to.map_or(Ok(()), |(uid, gid)| std::os::unix::fs::lchown(path, Some(uid), Some(gid)))
 }
 
 /// The ids that have lock files beside `database`.

@@ -8,6 +8,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::id::OwnerId;
+#[cfg(test)]
+use super::id::{OwnerKind, Proof};
 use crate::process_table::Host;
 
 /// Whether a process is alive.
@@ -133,7 +135,6 @@ pub(super) fn judge(facts: &Facts<'_>) -> Liveness {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{OwnerKind, Proof};
     use super::*;
 
     fn nonzero(value: u32) -> Option<NonZeroU32> {

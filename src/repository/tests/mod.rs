@@ -58,6 +58,7 @@ impl Place {
 fn options() -> WriterOptions {
     WriterOptions {
         durability: Durability::Normal,
+        trusted_owner: None,
         retention: Retention::Told(None),
         queue_capacity: 4096,
         busy_timeout: Duration::from_secs(5),
