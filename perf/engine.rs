@@ -41,7 +41,7 @@ pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let definition = check::read(&source)?;
     let prepared = Arc::new(Prepared::of(definition)?);
     let workdir = "/".to_owned();
-    Ok(Snapshot { prepared, params: Parameters::new(), workdir, ad_hoc: false })
+    Ok(Snapshot { prepared, params: Parameters::new(), workdir, source: None })
 }
 
 fn three_empty_steps() -> Result<Snapshot, Failure> {

@@ -9,7 +9,7 @@ use super::{CliError, Context, ForegroundArgs};
 use crate::exit::Exit;
 use crate::workflow::check;
 use crate::workflow::definition::Scalar;
-use crate::workflow::prepared::{Prepared, Snapshot};
+use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let prepared = Prepared::of(definition).map_err(|cycle| {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
-    let snapshot = Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc: false };
+    let source = Some(DefinitionSource::File);
+    let snapshot = Snapshot { prepared: Arc::new(prepared), params, workdir, source };
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
 }
 

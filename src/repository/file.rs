@@ -132,7 +132,8 @@ pub(super) fn check_owner(path: &Path, trusted: Option<u32>) -> Result<(), Store
         return Ok(());
     }
     let (them, us) = (users::shown(owner), users::shown(own));
-    let trust = format!("`--trust-owner {owner}` uses it all the same: what it stores runs as {us}");
+    let trust =
+        format!("`--trust-owner {owner}` uses it all the same: what it stores runs as {us}");
     Err(StoreError::new(
         StoreErrorKind::NotOurs,
         format!("the database {} belongs to {them}, and this is {us}", path.display()),

@@ -84,9 +84,40 @@ pub struct Snapshot {
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
     pub workdir: String,
-    /// It came with a request, not from a file.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub ad_hoc: bool,
+    /// Where the definition came from; `None` where an earlier wfx stored it, which did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<DefinitionSource>,
+}
+
+/// Where a definition came from: whoever may start what is in the catalogue need not be allowed to
+/// run anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DefinitionSource {
+    /// The folder of workflows that a daemon serves.
+    Catalogue,
+    /// A file or the standard input of `wfx exec`.
+    File,
+    /// The body of a request.
+    Request,
+    /// The database of the predecessor, whose steps do no work.
+    Predecessor,
+}
+
+impl DefinitionSource {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::Catalogue, Self::File, Self::Request, Self::Predecessor];
+
+    /// The word in the JSON of a snapshot.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Catalogue => "catalogue",
+            Self::File => "file",
+            Self::Request => "request",
+            Self::Predecessor => "predecessor",
+        }
+    }
 }
 
 impl Snapshot {

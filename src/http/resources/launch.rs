@@ -11,10 +11,10 @@ use crate::clock;
 use crate::http::problem::PointedError;
 use crate::http::{Problem, Reply, body};
 use crate::workflow::check::{self, Format, Problems, Source};
-use crate::workflow::definition::{Definition, Parameters, Scalar};
+use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
 use crate::workflow::engine::RunError;
 use crate::workflow::plan::Plan;
-use crate::workflow::prepared::{Prepared, Snapshot};
+use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Submitted;
@@ -74,9 +74,7 @@ impl Resources {
         let snapshot = check::snapshot(&original.input_snapshot.value()).map_err(|problems| {
             invalid("the snapshot of the execution cannot be run any more", &problems)
         })?;
-        if snapshot.ad_hoc {
-            self.may_define()?;
-        }
+        self.may_replay(&snapshot)?;
         self.launch(snapshot, Some(execution_id.to_owned()), wait).await
     }
 
@@ -84,7 +82,12 @@ impl Resources {
         let prepared =
             self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
         let params = parameters(prepared.definition(), given)?;
-        Ok(Snapshot { prepared, params, workdir: self.workdir.clone(), ad_hoc: false })
+        Ok(Snapshot {
+            prepared,
+            params,
+            workdir: self.workdir.clone(),
+            source: Some(DefinitionSource::Catalogue),
+        })
     }
 
     fn ad_hoc(&self, source: &Source<'_>, workflow_id: &str) -> Result<Snapshot, Problem> {
@@ -107,7 +110,38 @@ impl Resources {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         })?;
         let workdir = self.workdir.clone();
-        Ok(Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc: true })
+        Ok(Snapshot {
+            prepared: Arc::new(prepared),
+            params,
+            workdir,
+            source: Some(DefinitionSource::Request),
+        })
+    }
+
+    /// Whoever may not define work may still replay what came from the catalogue, whatever that
+    /// holds today, and what was migrated from the predecessor.
+    fn may_replay(&self, snapshot: &Snapshot) -> Result<(), Problem> {
+        let may = match snapshot.source {
+            Some(DefinitionSource::Catalogue | DefinitionSource::Predecessor) => true,
+            Some(DefinitionSource::File | DefinitionSource::Request) => false,
+            // An earlier wfx stored it, which did not say where it came from.
+            None => {
+                let definition = snapshot.definition();
+                let is_idle = |step: &Step| step.work == Work::Nothing;
+                let held = self.catalogue.get(&definition.id);
+                definition.steps.iter().all(is_idle)
+                    || held.is_some_and(|held| held == snapshot.prepared)
+            }
+        };
+        if may || self.definitions == Definitions::Api {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "only what came from the folder of --workflows is replayed here, and this execution's \
+             definition came from a file or a request",
+        )
+        .with_hint("use `wfx replay`, or start `wfx serve` with --definitions api"))
     }
 
     fn may_define(&self) -> Result<(), Problem> {

@@ -51,7 +51,14 @@ impl Owner {
         let attempts = Arc::new(Attempts::default());
         attempts.write_to(Arc::clone(&file));
         let session = stat.map_or(0, |stat| stat.session);
-        Ok(Arc::new(Self { id, path, database: database.to_owned(), lock: Mutex::new(file), attempts, session }))
+        Ok(Arc::new(Self {
+            id,
+            path,
+            database: database.to_owned(),
+            lock: Mutex::new(file),
+            attempts,
+            session,
+        }))
     }
 
     /// The owner id.
@@ -76,9 +83,7 @@ impl Owner {
                 file.try_lock()?;
                 file
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(&self.path, &self.database)?
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => make(&self.path, &self.database)?,
             Err(error) => return Err(error),
         };
         *lock = Arc::new(file);

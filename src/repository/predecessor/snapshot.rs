@@ -9,6 +9,7 @@ use super::Step;
 use super::convert::names;
 use crate::workflow::check;
 use crate::workflow::graph::Graph;
+use crate::workflow::prepared::DefinitionSource;
 
 /// The keys under which parameters may stand.
 const PARAMETER_KEYS: [&str; 4] = ["params", "parameters", "inputs", "input"];
@@ -24,7 +25,8 @@ pub(super) fn text(workflow_id: &str, steps: &[Step], stored: Option<Value>) -> 
 }
 
 fn snapshot(definition: &Map<String, Value>, params: &Map<String, Value>) -> Value {
-    json!({ "definition": definition, "params": params, "workdir": WORKDIR })
+    let source = DefinitionSource::Predecessor.as_str();
+    json!({ "definition": definition, "params": params, "workdir": WORKDIR, "source": source })
 }
 
 /// A definition made of the step rows, in their order.

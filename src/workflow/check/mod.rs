@@ -19,7 +19,7 @@ use self::field::Fields;
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
-use super::prepared::{Prepared, Snapshot};
+use super::prepared::{DefinitionSource, Prepared, Snapshot};
 use super::problem::{Findings, Pointer, quote};
 
 /// A document and what it is called.
@@ -142,10 +142,16 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
         None => Parameters::new(),
     };
     let workdir = fields.required("workdir", findings)?.text(findings)?;
-    let ad_hoc = fields.get("ad_hoc").is_some_and(|field| field.bool(findings) == Some(true));
+    // Up to version 3 of the schema only requests were marked.
+    let was_requested =
+        fields.get("ad_hoc").is_some_and(|field| field.bool(findings) == Some(true));
+    let source = match fields.get("source").and_then(|field| field.text(findings)) {
+        Some(word) => DefinitionSource::ALL.into_iter().find(|source| source.as_str() == word),
+        None => was_requested.then_some(DefinitionSource::Request),
+    };
     // A cycle is among the findings.
     let prepared = Prepared::of(definition).ok()?;
-    Some(Snapshot { prepared: Arc::new(prepared), params, workdir, ad_hoc })
+    Some(Snapshot { prepared: Arc::new(prepared), params, workdir, source })
 }
 
 fn workflow(

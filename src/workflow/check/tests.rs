@@ -217,10 +217,17 @@ fn a_definition_survives_being_stored() {
     .unwrap();
     let params = parameters(&definition, &[]).unwrap();
     let prepared = Arc::new(Prepared::of(definition).unwrap());
-    let stored = Snapshot { prepared, params, workdir: "/srv".into(), ad_hoc: true };
-    let text = serde_json::to_string(&stored).unwrap();
-    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(snapshot(&value).unwrap(), stored);
+    let stored = Snapshot { prepared, params, workdir: "/srv".into(), source: None };
+    let sources = DefinitionSource::ALL.map(Some);
+    for source in [None].into_iter().chain(sources) {
+        let stored = Snapshot { source, ..stored.clone() };
+        let text = serde_json::to_string(&stored).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(snapshot(&value).unwrap(), stored);
+    }
+    let mut earlier = serde_json::to_value(&stored).unwrap();
+    earlier["ad_hoc"] = true.into();
+    assert_eq!(snapshot(&earlier).unwrap().source, Some(DefinitionSource::Request));
 }
 
 #[test]

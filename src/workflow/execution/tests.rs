@@ -40,7 +40,7 @@ pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
     };
     let workdir = "/".to_owned();
     let prepared = Arc::new(Prepared::of(definition).unwrap());
-    let snapshot = Snapshot { prepared, params: Parameters::new(), workdir, ad_hoc: false };
+    let snapshot = Snapshot { prepared, params: Parameters::new(), workdir, source: None };
     let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0));
     Execution::new(Arc::new(plan), places, Some("me".to_owned()))
 }

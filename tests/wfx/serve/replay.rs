@@ -1,6 +1,7 @@
 //! Replays: of what was run, whatever became of its definition.
 
 use super::*;
+use crate::support::Ran;
 
 fn replay(id: &str) -> String {
     format!("{EXECUTIONS}/{id}/replay?wait=30s")
@@ -49,8 +50,40 @@ fn a_replay_is_as_ad_hoc_as_what_it_replays() {
         assert!(problem["detail"].as_str().unwrap().contains("--definitions api"), "{problem}");
     }
     assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 2);
-    // What `wfx exec` ran was defined by somebody who may run anything.
-    let ran = place.exec("id: mine\nsteps: [{name: s}]", 0);
-    daemon.post(&replay(&id_of(&ran)), "").expect(200);
+    daemon.stop();
+}
+
+#[test]
+fn what_exec_ran_is_replayed_only_for_those_who_may_define_work() {
+    let place = place();
+    // Loopback is every user of the machine; this is somebody else's, with his parameters.
+    let ran = place.exec("id: greet\nsteps: [{name: s, run: 'touch done'}]", 0);
+    let id = id_of(&ran);
+    let daemon = serve(&place, &[]);
+    let problem = daemon.post(&replay(&id), "").expect(403);
+    assert!(problem["detail"].as_str().unwrap().contains("wfx replay"), "{problem}");
+    // Its own replay is no more than it was.
+    let again = Ran::of(&mut place.wfx(["replay", id.as_str(), "--format", "json"]));
+    assert_eq!(again.code, Some(0), "{again:?}");
+    daemon.post(&replay(&id_of(&again.json())), "").expect(403);
+    // What an earlier wfx stored does not say where it came from: what the folder holds may be
+    // replayed, and what does nothing.
+    let forget = |id: &str| {
+        place.sql(&format!(
+            "UPDATE workflow_executions SET input_snapshot = json_remove(input_snapshot, '$.source')
+             WHERE execution_id = '{id}'"
+        ));
+    };
+    forget(&id);
+    daemon.post(&replay(&id), "").expect(403);
+    let held = id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    let idle = id_of(&place.exec("id: idle\nsteps: [{name: s}]", 0));
+    for id in [held, idle] {
+        forget(&id);
+        daemon.post(&replay(&id), "").expect(200);
+    }
+    daemon.stop();
+    let daemon = serve(&place, &["--definitions", "api"]);
+    daemon.post(&replay(&id), "").expect(200);
     daemon.stop();
 }
