@@ -38,6 +38,9 @@ use crate::workflow::supervisor::Supervisor;
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
+/// A look at very many files is followed by a pause of so many times its length: it takes less than
+/// 5 % of a core.
+const RESCAN_SHARE: u32 = 20;
 /// How often it is looked whether the database hangs.
 const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
@@ -385,18 +388,21 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
 }
 
 async fn rescan_again_and_again(catalogue: Arc<Catalogue>, draining: CancellationToken) {
+    let mut pause = RESCAN_EVERY;
     while !draining.is_cancelled() {
-        time::sleep(RESCAN_EVERY).await;
+        time::sleep(pause).await;
         let catalogue = Arc::clone(&catalogue);
+        let begun = clock::monotonic();
         let scanned = tokio::task::spawn_blocking(move || catalogue.rescan(clock::now())).await;
         log_events(&scanned.unwrap_or_default());
+        pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
     }
 }
 
 fn log_events(events: &[Event]) {
     for event in events {
         match event.what {
-            What::Broken(_) => tracing::warn!("{event}"),
+            What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
             What::Loaded(_) | What::Removed(_) => tracing::info!("{event}"),
         }
     }
