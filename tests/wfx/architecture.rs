@@ -24,8 +24,6 @@ const PURE: &[&str] = &[
     "slo/trace/recognise.rs",
     "slo/trace/time.rs",
     "slo/window.rs",
-    "repository/ownership/id.rs",
-    "repository/ownership/verdict.rs",
     "workflow/check/",
     "workflow/document/",
     "workflow/definition.rs",
@@ -102,6 +100,11 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
             "crate::settings",
         ],
         "the repository knows the pure types of workflows only",
+    ),
+    (
+        &["repository/ownership/id.rs", "repository/ownership/verdict.rs"],
+        &["tokio", "rusqlite", "rustix", "crate::clock", "std::fs", "std::env"],
+        "whether a process is dead is decided by facts alone",
     ),
     (
         &["workflow/"],

@@ -16,6 +16,7 @@ mod generated;
 mod history;
 mod interleavings;
 mod output;
+mod ownership;
 mod perf_check;
 mod predecessor;
 mod readme;

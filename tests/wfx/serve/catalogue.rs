@@ -35,14 +35,23 @@ fn workflows_are_listed_with_what_they_are() {
 }
 
 #[test]
-fn of_two_files_with_one_id_the_first_has_it() {
+fn of_two_files_with_one_id_the_one_in_use_has_it() {
     let place = place();
     let mut daemon = serve(&place, &[]);
     place.write("workflows/hello.yaml", "id: greet\nsteps: [{name: other}]");
     let told = daemon.wait_for_log("hello.yaml: cannot be used");
-    assert!(told.contains("greet.yaml already"), "{told}");
+    assert!(told.contains("greet.yaml: give one of them another `id`"), "{told}");
     let done = daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
     assert_eq!(states(&done), ["hello success", "end success"]);
+    // A copy that sorts before it, and the edit that it was made for.
+    let original = std::fs::read_to_string(place.path("workflows/greet.yaml")).unwrap();
+    place.write("workflows/a-copy.yaml", format!("id: greet\n{original}"));
+    place.write("workflows/greet.yaml", "steps: [{name: edited}]");
+    daemon.wait_for_log("greet.yaml: workflow `greet` still runs from this file, though");
+    daemon.wait_for_log("greet.yaml: workflow `greet` loaded");
+    let done = daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
+    assert_eq!(states(&done), ["edited success"]);
+    std::fs::remove_file(place.path("workflows/a-copy.yaml")).unwrap();
     std::fs::remove_file(place.path("workflows/greet.yaml")).unwrap();
     daemon.wait_for_log("hello.yaml: workflow `greet` loaded");
     let done = daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
