@@ -174,6 +174,9 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
     let nothing = Baseline::default();
     let baseline = plan.baseline.as_ref().unwrap_or(&nothing);
     let mut judgement = verdict::judge(run, baseline, &plan.policy)?;
+    if let Some(baseline) = &plan.baseline {
+        verdict::check_judged(&judgement, baseline, &plan.policy)?;
+    }
     let told = circumstances::differences(&judgement, baseline, &circumstances);
     judgement.warnings.extend(told);
     let updated = match plan.baseline {

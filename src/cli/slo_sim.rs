@@ -345,9 +345,10 @@ fn tell(tally: &Tally, context: &Context) {
         let Ahead { source, line, by_us, events } = ahead;
         let by = units::duration(Duration::from_micros(*by_us));
         ui.warning(&format!(
-            "{source}:{line} is {by} ahead, and {} after it judged at its time: correct the \
-             line, or leave out --as-given",
-            if *events == 1 { "1 request was".to_owned() } else { format!("{events} requests were") },
+            "{source}:{line} is {by} ahead: {} after it {} judged at its time; correct the line, \
+             or leave out --as-given",
+            units::count(*events, "request"),
+            if *events == 1 { "was" } else { "were" },
         ));
     }
     if tally.without_zone > 0 {

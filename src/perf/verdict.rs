@@ -166,6 +166,17 @@ pub enum Trap {
     /// The baseline has endpoints that were not measured.
     #[error("the baseline has what was not observed: {}", names(.0))]
     Unobserved(Vec<String>),
+    /// No endpoint that was observed is in the baseline.
+    #[error(
+        "nothing was judged: the baseline has none of what was observed: {}",
+        names(.observed)
+    )]
+    NothingJudged {
+        /// What was observed.
+        observed: Vec<String>,
+        /// What the baseline has.
+        known: Vec<String>,
+    },
     /// A figure is none.
     #[error("the {metric} of {endpoint} is `{found}` and no latency")]
     NoLatency {
@@ -198,6 +209,13 @@ impl Trap {
             Self::Unobserved(_) => "measure them, leave them out with TRACK_ENDPOINTS, or remove \
                  them from the baseline"
                 .to_owned(),
+            Self::NothingJudged { known, .. } if known.is_empty() => {
+                "it is empty: record what was observed with --update-baseline".to_owned()
+            }
+            Self::NothingJudged { known, .. } => format!(
+                "it has {}: were endpoints renamed? --update-baseline records those that are new",
+                names(known)
+            ),
             Self::NoLatency { .. } => {
                 "measure again: without requests there are no figures".to_owned()
             }
@@ -425,6 +443,26 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     })
 }
 
+/// Checks that something was judged, by `baseline` or for want of it.
+///
+/// # Errors
+/// [`Trap::NothingJudged`]: such a gate would let everything pass.
+pub fn check_judged(
+    judgement: &Judgement,
+    baseline: &Baseline,
+    policy: &Policy,
+) -> Result<(), Trap> {
+    let is_new = |judged: &Judged| judged.outcome == Outcome::New;
+    if policy.strict || !judgement.endpoints.iter().all(is_new) {
+        return Ok(());
+    }
+    let observed = judgement.endpoints.iter().map(|judged| judged.observed.endpoint.clone());
+    Err(Trap::NothingJudged {
+        observed: observed.collect(),
+        known: baseline.iter().map(|(endpoint, _)| endpoint.to_owned()).collect(),
+    })
+}
+
 /// The entries that take the place of those in the baseline.
 #[must_use]
 pub fn entries(judgement: &Judgement, circumstances: &Circumstances) -> Vec<(String, Entry)> {
@@ -501,10 +539,11 @@ fn judge_one(
     });
     let outcome = if erring.is_some() {
         Outcome::Errors
+    } else if few.is_some() || !doubts.is_empty() {
+        // What was measured late, or of too little, may look slower than it is.
+        Outcome::Inconclusive
     } else if !regressions.is_empty() {
         Outcome::Regression
-    } else if few.is_some() || !doubts.is_empty() {
-        Outcome::Inconclusive
     } else if entry.is_none() {
         Outcome::New
     } else {

@@ -282,7 +282,7 @@ fn a_line_far_ahead_is_named_when_lines_are_taken_as_given() {
     place.write("log", far);
     let ran = place.run(["slo-sim", "--trace", "log", "--as-given"]);
     assert!(ran.stderr.contains("log:2 is "), "{}", ran.stderr);
-    assert!(ran.stderr.contains("1 request was after it judged"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 request after it was judged at its time"), "{}", ran.stderr);
     assert!(!place.run(["slo-sim", "--trace", "log"]).stderr.contains("ahead"));
 }
 
@@ -443,7 +443,8 @@ fn requests_without_a_duration_are_told() {
     assert!(ran.stdout.contains("2 requests (67 %) of unknown latency"), "{}", ran.stdout);
     let found = found(&place, &["--trace", "log"]);
     let signals = &found["summary"]["signals"];
-    assert_eq!((&signals[3]["unknown"], &signals[3]["peak"]), (&json!(2), &json!(3)));
+    assert_eq!(signals[3]["unknown"], 2);
+    assert!((signals[3]["peak"].as_f64().unwrap() - 3.0).abs() < 0.03, "{signals}");
     assert!((signals[3]["unknown_share"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
     assert_eq!(found["summary"]["requests_5xx"], 1);
     assert!(signals[0]["unknown"].is_null());

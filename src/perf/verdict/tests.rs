@@ -161,16 +161,37 @@ fn errors_count_above_the_largest_share() {
 }
 
 #[test]
-fn a_regression_beats_doubts_and_doubts_beat_a_pass() {
+fn doubts_beat_a_regression_and_a_pass_and_errors_beat_doubts() {
     let baseline = baseline(&[("GET /a", 1.0, None)]);
     let verdict = |median, doubts: &[&str]| {
         judge(own(vec![observed("GET /a", median, 1.0)], doubts), &baseline, &policy())
             .unwrap()
             .verdict
     };
-    assert_eq!(verdict(99.0, &["late"]), Verdict::Fail);
+    assert_eq!(verdict(99.0, &["late"]), Verdict::Inconclusive);
+    assert_eq!(verdict(99.0, &[]), Verdict::Fail);
+    let failing = Observed { errors: 1, ..observed("GET /a", 1.0, 1.0) };
+    let judgement = judge(own(vec![failing], &["late"]), &baseline, &policy()).unwrap();
+    assert_eq!(judgement.verdict, Verdict::Fail);
     assert_eq!(verdict(1.0, &["late"]), Verdict::Inconclusive);
     assert_eq!(verdict(1.0, &[]), Verdict::Pass);
+}
+
+#[test]
+fn a_gate_that_judges_nothing_is_refused() {
+    let checked = |known: &Baseline, policy: &Policy| {
+        let judgement = judge(run(vec![observed("GET /a", 1.0, 1.0)]), known, policy).unwrap();
+        check_judged(&judgement, known, policy)
+    };
+    let asked = Policy { asked: vec!["GET /a".to_owned()], ..policy() };
+    let error = checked(&Baseline::default(), &asked).unwrap_err();
+    assert!(error.to_string().contains("GET /a"), "{error}");
+    assert!(error.hint().contains("--update-baseline"));
+    let error = checked(&baseline(&[("GET /z", 1.0, None)]), &asked).unwrap_err();
+    assert!(error.hint().contains("GET /z: were endpoints renamed?"), "{}", error.hint());
+    assert_eq!(checked(&baseline(&[("GET /a", 1.0, None)]), &policy()), Ok(()));
+    // With --strict what is new fails, which is a verdict.
+    assert_eq!(checked(&Baseline::default(), &Policy { strict: true, ..policy() }), Ok(()));
 }
 
 #[test]
