@@ -5,7 +5,7 @@ mod measure;
 mod reference;
 mod steps;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -25,6 +25,7 @@ use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
 use crate::perf::steps as perf_steps;
 use crate::perf::store::{self, StoreError};
+use crate::perf::tolerance::Tolerance;
 use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
 use crate::workflow::problem::visible;
@@ -78,6 +79,12 @@ pub struct Args {
     /// How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]
     #[arg(long, value_name = "MS")]
     pub tolerance_p95_ms: Option<String>,
+    /// How much slower a median may be, as a share of the baseline or a time, such as 10% or 5ms
+    #[arg(long, value_name = "TOLERANCE", conflicts_with = "tolerance_median_ms")]
+    pub tolerance_median: Option<Tolerance>,
+    /// How much slower a 95th percentile may be, likewise
+    #[arg(long, value_name = "TOLERANCE", conflicts_with = "tolerance_p95_ms")]
+    pub tolerance_p95: Option<Tolerance>,
     /// The largest share of requests that may fail, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub max_error_rate: f64,
@@ -232,8 +239,15 @@ impl Plan {
     fn policy(args: &Args, context: &Context) -> Result<Policy, CliError> {
         let settings = &context.settings;
         Ok(Policy {
-            tolerance_median: settings.tolerance_median()?,
-            tolerance_p95: settings.tolerance_p95()?,
+            tolerance_median: match args.tolerance_median {
+                Some(tolerance) => tolerance,
+                None => Tolerance::Absolute(settings.tolerance_median()?),
+            },
+            tolerance_p95: match args.tolerance_p95 {
+                Some(tolerance) => tolerance,
+                None => Tolerance::Absolute(settings.tolerance_p95()?),
+            },
+            own_tolerances: BTreeMap::new(),
             filter: Filter::new(&settings.track_endpoints()?),
             asked: Vec::new(),
             strict: args.strict,
@@ -261,7 +275,7 @@ impl Plan {
         };
         // An update is judged by itself: nothing is new to it that --strict could refuse.
         let policy = Policy { strict: policy.strict && !updates, ..policy };
-        let origin = match (args.steps.plan(), load_plan(args, &policy)?) {
+        let origin = match (args.steps.plan(), load_plan(args, &policy, baseline.as_ref())?) {
             (Some(plan), _) => Origin::Steps(plan),
             (None, Some(plan)) => Origin::Load(plan),
             (None, None) => {
@@ -277,7 +291,11 @@ impl Plan {
             Origin::Steps(_) => Vec::new(),
             Origin::Load(plan) => plan.endpoints.iter().map(|e| e.name.clone()).collect(),
         };
-        let policy = Policy { asked, samples_min, ..policy };
+        let own_tolerances = match &origin {
+            Origin::Load(plan) => measure::own_tolerances(&plan.endpoints),
+            _ => BTreeMap::new(),
+        };
+        let policy = Policy { asked, samples_min, own_tolerances, ..policy };
         Ok(Self { policy, baseline, baseline_path: args.baseline.clone(), origin })
     }
 

@@ -53,6 +53,7 @@ mod tests {
     use super::super::stats::Latency;
     use super::super::verdict::{Observed, Policy, Reading, Run, Source, judge};
     use super::*;
+    use crate::perf::tolerance::Tolerance;
 
     #[test]
     fn another_machine_tool_or_rate_is_told_once() {
@@ -79,8 +80,9 @@ mod tests {
             doubts: Vec::new(),
         };
         let policy = Policy {
-            tolerance_median: latency,
-            tolerance_p95: latency,
+            tolerance_median: Tolerance::Absolute(latency),
+            tolerance_p95: Tolerance::Absolute(latency),
+            own_tolerances: std::collections::BTreeMap::new(),
             filter: Filter::default(),
             asked: Vec::new(),
             strict: false,

@@ -17,4 +17,5 @@ pub mod spans;
 pub mod stats;
 pub mod steps;
 pub mod store;
+pub mod tolerance;
 pub mod verdict;

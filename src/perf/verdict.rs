@@ -4,7 +4,7 @@
 //! makes a comparison worthless is a [`Trap`] and no verdict: a gate that silently
 //! compares nothing would let everything pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use super::filter::Filter;
 use super::paired::Change;
 use super::paired::verdict::{Curves, Paired};
 use super::stats::Latency;
+use super::tolerance::{Tolerance, Tolerances};
 
 /// How many endpoints an error names.
 const NAMED_MAX: usize = 10;
@@ -131,9 +132,11 @@ impl Reading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// How much slower a median may be.
-    pub tolerance_median: Latency,
+    pub tolerance_median: Tolerance,
     /// How much slower a 95th percentile may be.
-    pub tolerance_p95: Latency,
+    pub tolerance_p95: Tolerance,
+    /// Endpoints that have tolerances of their own.
+    pub own_tolerances: BTreeMap<String, Tolerances>,
     /// Which endpoints are judged.
     pub filter: Filter,
     /// The endpoints that were asked for, for which alone the run has to answer; none:
@@ -145,6 +148,18 @@ pub struct Policy {
     pub error_rate_max: f64,
     /// Below so many samples of an own measurement nothing is said.
     pub samples_min: u64,
+}
+
+impl Policy {
+    /// How much slower a figure of an endpoint may be.
+    #[must_use]
+    pub fn tolerance(&self, endpoint: &str, metric: Metric) -> Tolerance {
+        let own = self.own_tolerances.get(endpoint).copied().unwrap_or_default();
+        match metric {
+            Metric::Median => own.median.unwrap_or(self.tolerance_median),
+            Metric::P95 => own.p95.unwrap_or(self.tolerance_p95),
+        }
+    }
 }
 
 /// Why a run and a baseline cannot be compared.
@@ -430,6 +445,7 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
             judge_one(observed, entry, &run.source, &run.doubts, policy)
         })
         .collect::<Result<Vec<_>, _>>()?;
+    warnings.extend(wide_tolerances(&endpoints, policy));
     if endpoints.iter().all(|judged| judged.outcome == Outcome::New) {
         warnings.push(NOTHING_JUDGED.to_owned());
     }
@@ -499,6 +515,38 @@ fn warnings(run: &Run, baseline: &Baseline, policy: &Policy) -> Vec<String> {
     unmatched.collect()
 }
 
+/// What is said of tolerances that are larger than what they guard: one warning for each metric.
+fn wide_tolerances(endpoints: &[Judged], policy: &Policy) -> Vec<String> {
+    let of = |wanted: Metric| {
+        let wide: Vec<(&str, Comparison)> = endpoints
+            .iter()
+            .flat_map(|judged| {
+                let endpoint = judged.observed.endpoint.as_str();
+                judged.comparisons.iter().map(move |comparison| (endpoint, *comparison))
+            })
+            .filter(|(endpoint, comparison)| {
+                let tolerance = policy.tolerance(endpoint, comparison.metric);
+                comparison.metric == wanted
+                    && matches!(tolerance, Tolerance::Absolute(_))
+                    && comparison.baseline.is_some_and(|baseline| comparison.tolerance > baseline)
+            })
+            .collect();
+        let (endpoint, first) = *wide.first()?;
+        let baseline = first.baseline?;
+        let more = match wide.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!(
+            "{endpoint}: the {wanted} of {baseline} may become {}, since the tolerance of {} is \
+             larger than it{more}: --tolerance-{wanted} 10% guards it",
+            baseline.plus(first.tolerance),
+            first.tolerance,
+        ))
+    };
+    [Metric::Median, Metric::P95].into_iter().filter_map(of).collect()
+}
+
 fn overall(endpoints: &[Judged], doubts: &[String], policy: &Policy) -> Verdict {
     let any = |outcome| endpoints.iter().any(|judged| judged.outcome == outcome);
     let failed = any(Outcome::Errors)
@@ -565,10 +613,12 @@ fn compare(
     policy: &Policy,
 ) -> Result<Vec<Comparison>, Trap> {
     let mut comparisons = Vec::new();
-    for (metric, reading, baseline, tolerance) in [
-        (Metric::Median, &observed.median, entry.map(|e| e.median), policy.tolerance_median),
-        (Metric::P95, &observed.p95, entry.and_then(|e| e.p95), policy.tolerance_p95),
+    for (metric, reading, baseline) in [
+        (Metric::Median, &observed.median, entry.map(|e| e.median)),
+        (Metric::P95, &observed.p95, entry.and_then(|e| e.p95)),
     ] {
+        let tolerance =
+            policy.tolerance(&observed.endpoint, metric).of(baseline.unwrap_or_default());
         let value = figure(observed, metric, reading)?;
         let failed = source.own && observed.samples == Some(0);
         let needed = metric == Metric::Median || baseline.is_some();

@@ -31,8 +31,9 @@ fn own(endpoints: Vec<Observed>, doubts: &[&str]) -> Run {
 
 fn policy() -> Policy {
     Policy {
-        tolerance_median: ms(50.0),
-        tolerance_p95: ms(80.0),
+        tolerance_median: Tolerance::Absolute(ms(50.0)),
+        tolerance_p95: Tolerance::Absolute(ms(80.0)),
+        own_tolerances: BTreeMap::new(),
         filter: Filter::default(),
         asked: Vec::new(),
         strict: false,
@@ -175,6 +176,44 @@ fn doubts_beat_a_regression_and_a_pass_and_errors_beat_doubts() {
     assert_eq!(judgement.verdict, Verdict::Fail);
     assert_eq!(verdict(1.0, &["late"]), Verdict::Inconclusive);
     assert_eq!(verdict(1.0, &[]), Verdict::Pass);
+}
+
+#[test]
+fn a_share_of_the_baseline_is_a_tolerance() {
+    let baseline = baseline(&[("GET /a", 10.0, Some(20.0)), ("GET /b", 1_000.0, None)]);
+    let judged = |a, p95, b, policy: &Policy| {
+        let both = vec![observed("GET /a", a, p95), observed("GET /b", b, 1.0)];
+        let judgement = judge(run(both), &baseline, policy).unwrap();
+        judgement.endpoints.into_iter().map(|judged| judged.outcome).collect::<Vec<_>>()
+    };
+    use Outcome::{Pass, Regression};
+    let ten = Tolerance::Share(0.1);
+    let share = Policy { tolerance_median: ten, tolerance_p95: ten, ..policy() };
+    assert_eq!(judged(11.0, 22.0, 1_100.0, &share), [Pass, Pass]);
+    assert_eq!(judged(11.1, 22.0, 1_101.0, &share), [Regression, Regression]);
+    assert_eq!(judged(11.0, 22.1, 1_000.0, &share), [Regression, Pass]);
+    // An endpoint may have its own.
+    let own = Tolerances { median: Some(Tolerance::Share(0.5)), p95: None };
+    let own = Policy { own_tolerances: BTreeMap::from([("GET /a".to_owned(), own)]), ..share };
+    assert_eq!(judged(15.0, 22.0, 1_101.0, &own), [Pass, Regression]);
+    assert_eq!(judged(12.0, 22.0, 1_000.0, &policy()), [Pass, Pass]);
+}
+
+#[test]
+fn a_tolerance_that_is_larger_than_what_it_guards_is_named() {
+    let baseline = baseline(&[("GET /a", 10.0, Some(20.0)), ("GET /b", 49.0, None)]);
+    let warnings = |policy: &Policy| {
+        let both = vec![observed("GET /a", 12.0, 24.0), observed("GET /b", 49.0, 1.0)];
+        judge(run(both), &baseline, policy).unwrap().warnings
+    };
+    let told = warnings(&policy());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("GET /a: the median of 10") && told[0].contains("(and 1 more)"));
+    assert!(told[0].contains("--tolerance-median 10%"), "{told:?}");
+    assert!(told[1].contains("--tolerance-p95 10%") && !told[1].contains("more"), "{told:?}");
+    let share = Tolerance::Share(2.0);
+    let relative = Policy { tolerance_median: share, tolerance_p95: share, ..policy() };
+    assert_eq!(warnings(&relative), [""; 0]);
 }
 
 #[test]
