@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::perf::baseline::{Baseline, Changes, Circumstances};
 use crate::perf::filter::Filter;
 use crate::perf::load::scenario::Endpoint;
-use crate::perf::load::{self, LoadError};
+use crate::perf::load::{self, LoadError, Obstacle};
 use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
 use crate::perf::steps as perf_steps;
@@ -377,13 +377,23 @@ impl From<Trap> for CliError {
     }
 }
 
+fn remedy(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Server => "start it before, and wait until it answers",
+        Obstacle::Name => "correct the name, or let this machine find it (DNS, /etc/hosts)",
+        Obstacle::Certificate => {
+            "name what signed its certificate, or the certificate itself, in SSL_CERT_FILE (PEM); \
+             the URL has to have a name of the certificate"
+        }
+        Obstacle::Tls => "does it speak TLS there? http:// is without",
+    }
+}
+
 impl From<LoadError> for CliError {
     fn from(error: LoadError) -> Self {
         let (exit, hint) = match &error {
             LoadError::Target { .. } => (Exit::Usage, "give a URL such as http://127.0.0.1:8080"),
-            LoadError::Unreachable { .. } => {
-                (Exit::Environment, "start it before, and wait until it answers")
-            }
+            LoadError::Unreachable { obstacle, .. } => (Exit::Environment, remedy(*obstacle)),
             LoadError::System(_) => (Exit::Environment, "a lower rate needs less"),
         };
         Self::new(exit, error.to_string()).with_hint(hint)

@@ -15,7 +15,9 @@ use crate::slo::Policy;
 use crate::slo::report::Report;
 use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
 use crate::slo::simulation::Simulation;
-use crate::slo::trace::{self, Ahead, LogFormat, LogFormatError, Options, Source, Tally, TraceError};
+use crate::slo::trace::{
+    self, Ahead, LogFormat, LogFormatError, Options, Source, Tally, TraceError,
+};
 use crate::terminal::slo_sim::progress::Stage;
 use crate::units;
 use crate::workflow::check::Format;
@@ -233,9 +235,8 @@ const CUT_OFF_MIN: u64 = 10;
 /// what failed.
 fn check_readable(tally: &Tally, share_max: f64) -> Result<(), CliError> {
     let share = |part: u64| part as f64 / tally.lines.max(1) as f64;
-    let most = |message: String, hint: String| {
-        Err(CliError::new(Exit::Usage, message).with_hint(&hint))
-    };
+    let most =
+        |message: String, hint: String| Err(CliError::new(Exit::Usage, message).with_hint(&hint));
     if share(tally.unparsed) > share_max {
         let first = tally.examples.first().map(|first| format!("; the first: {first}"));
         let kind = match &tally.foreign {

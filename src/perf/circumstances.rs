@@ -78,6 +78,7 @@ mod tests {
             source: Source { name: "wfx".to_owned(), own: true, ..Source::default() },
             endpoints: vec![observed("GET /a"), observed("GET /b")],
             doubts: Vec::new(),
+            is_late: false,
         };
         let policy = Policy {
             tolerance_median: Tolerance::Absolute(latency),

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn a_tolerance_is_a_share_or_a_time() {
         let ms = |ms| Latency::from_ms(ms).unwrap();
-        for (text, of_ten) in [("10%", 1.0), ("2.5 %", 0.25), ("0%", 0.0), ("5ms", 5.0), ("0.5 ms", 0.5)]
+        for (text, of_ten) in
+            [("10%", 1.0), ("2.5 %", 0.25), ("0%", 0.0), ("5ms", 5.0), ("0.5 ms", 0.5)]
         {
             let tolerance: Tolerance = text.parse().unwrap();
             assert_eq!(tolerance.of(ms(10.0)), ms(of_ten), "{text}");

@@ -29,6 +29,8 @@ pub struct Run {
     pub endpoints: Vec<Observed>,
     /// Why the run as a whole cannot be relied on; none: it can.
     pub doubts: Vec<String>,
+    /// Whether requests were sent so late that what was measured may look slower than it is.
+    pub is_late: bool,
 }
 
 /// What measured, and what is to be known of its figures.
@@ -438,11 +440,12 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     if !unobserved.is_empty() {
         return Err(Trap::Unobserved(unobserved));
     }
+    let facts = Run { endpoints: Vec::new(), ..run };
     let endpoints = tracked
         .into_iter()
         .map(|observed| {
             let entry = baseline.get(&observed.endpoint);
-            judge_one(observed, entry, &run.source, &run.doubts, policy)
+            judge_one(observed, entry, &facts, policy)
         })
         .collect::<Result<Vec<_>, _>>()?;
     warnings.extend(wide_tolerances(&endpoints, policy));
@@ -450,10 +453,10 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
         warnings.push(NOTHING_JUDGED.to_owned());
     }
     Ok(Judgement {
-        verdict: overall(&endpoints, &run.doubts, policy),
-        source: run.source,
+        verdict: overall(&endpoints, &facts.doubts, policy),
+        source: facts.source,
         endpoints,
-        doubts: run.doubts,
+        doubts: facts.doubts,
         warnings,
         untracked: others.len(),
     })
@@ -572,10 +575,10 @@ impl Judged {
 fn judge_one(
     observed: Observed,
     entry: Option<&Entry>,
-    source: &Source,
-    doubts: &[String],
+    run: &Run,
     policy: &Policy,
 ) -> Result<Judged, Trap> {
+    let (source, doubts) = (&run.source, &run.doubts);
     let comparisons = compare(&observed, entry, source, policy)?;
     let mut reasons = Vec::new();
     let erring = error_reason(&observed, policy);
@@ -587,11 +590,10 @@ fn judge_one(
     });
     let outcome = if erring.is_some() {
         Outcome::Errors
-    } else if few.is_some() || !doubts.is_empty() {
-        // What was measured late, or of too little, may look slower than it is.
-        Outcome::Inconclusive
-    } else if !regressions.is_empty() {
+    } else if !regressions.is_empty() && !run.is_late {
         Outcome::Regression
+    } else if few.is_some() || !doubts.is_empty() || run.is_late {
+        Outcome::Inconclusive
     } else if entry.is_none() {
         Outcome::New
     } else {

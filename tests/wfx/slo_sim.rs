@@ -220,8 +220,10 @@ fn what_cannot_be_read_is_told() {
     long.extend(std::iter::repeat_n(b'x', 64 << 20));
     long.extend(format!("\n{good}").bytes());
     place.write("long", long);
-    let limited =
-        format!("ulimit -v 400000; exec {} slo-sim --trace long --max-unreadable 20%", env!("CARGO_BIN_EXE_wfx"));
+    let limited = format!(
+        "ulimit -v 400000; exec {} slo-sim --trace long --max-unreadable 20%",
+        env!("CARGO_BIN_EXE_wfx")
+    );
     let ran = Ran::of(
         std::process::Command::new("sh").args(["-c", &limited]).current_dir(place.path("")),
     );
@@ -430,7 +432,10 @@ fn requests_without_a_duration_are_told() {
     for (log, told) in [
         (without.repeat(2), "the log has no durations: requests count in the rates only"),
         (format!("{with}{without}"), "1 request has no duration, and counts in the rates only"),
-        (format!("{with}{without}{without}"), "2 requests have no duration, and count in the rates"),
+        (
+            format!("{with}{without}{without}"),
+            "2 requests have no duration, and count in the rates",
+        ),
     ] {
         place.write("log", log);
         let ran = place.run(["slo-sim", "--trace", "log"]);

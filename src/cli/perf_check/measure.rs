@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Args;
 use crate::cli::{CliError, tree};
 use crate::exit::Exit;
+use crate::perf::baseline::Baseline;
 use crate::perf::load::scenario::{
     DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
 };
 use crate::perf::load::{Pace, Plan, Target};
-use crate::perf::baseline::Baseline;
 use crate::perf::stats::Latency;
 use crate::perf::tolerance::Tolerances;
 use crate::perf::verdict::{self, Metric, Policy};
@@ -81,10 +81,7 @@ fn late_max(endpoints: &[Endpoint], policy: &Policy, baseline: Option<&Baseline>
             policy.tolerance(&endpoint.name, metric).of(known.unwrap_or(BASELINE_DEFAULT))
         };
         let median = entry.map(|entry| entry.median);
-        [
-            of(Metric::Median, median),
-            of(Metric::P95, entry.and_then(|entry| entry.p95).or(median)),
-        ]
+        [of(Metric::Median, median), of(Metric::P95, entry.and_then(|entry| entry.p95).or(median))]
     });
     let smallest = tolerances.min().unwrap_or_default();
     Latency::from_nanos(smallest.as_nanos() / LATE_SHARE).max(LATE_MIN)

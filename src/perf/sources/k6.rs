@@ -65,6 +65,7 @@ pub(super) fn read(metrics: &Metrics, endpoint: Option<&str>) -> Result<Run, Sou
             .map(|count| format!("k6 dropped {count} iterations: its rate was not reached"))
             .into_iter()
             .collect(),
+        is_late: false,
     })
 }
 

@@ -59,8 +59,8 @@ pub(super) fn read(text: &str) -> Result<Run, SourceError> {
         match parsed.metric {
             "dropped_iterations" => dropped += value()?,
             "http_req_duration" => {
-                let latency = Latency::from_ms(value()?)
-                    .ok_or_else(|| damaged("its value is no latency"))?;
+                let latency =
+                    Latency::from_ms(value()?).ok_or_else(|| damaged("its value is no latency"))?;
                 let endpoint = endpoint(parsed.data)
                     .ok_or_else(|| damaged("its tags have neither `name` nor `url`"))?;
                 of(&mut seen, endpoint).nanos.push(latency.as_nanos());
@@ -98,6 +98,7 @@ pub(super) fn read(text: &str) -> Result<Run, SourceError> {
             .then(|| format!("k6 dropped {dropped} iterations: its rate was not reached"))
             .into_iter()
             .collect(),
+        is_late: false,
     })
 }
 
@@ -108,8 +109,11 @@ fn endpoint(data: Option<Data>) -> Option<Tagged> {
 }
 
 fn of(seen: &mut BTreeMap<String, Seen>, tagged: Tagged) -> &mut Seen {
-    seen.entry(tagged.whole().to_owned())
-        .or_insert_with(|| Seen { tagged, nanos: Vec::new(), failed: 0 })
+    seen.entry(tagged.whole().to_owned()).or_insert_with(|| Seen {
+        tagged,
+        nanos: Vec::new(),
+        failed: 0,
+    })
 }
 
 fn observed(mut one: Seen, endpoint: String) -> Observed {

@@ -75,6 +75,7 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
         },
         endpoints: vec![observed],
         doubts: Vec::new(),
+        is_late: false,
     })
 }
 

@@ -185,7 +185,9 @@ fn k6_tells_endpoints_apart_by_tags_verbs_and_hosts() {
     let names = |tags: &[&str]| {
         let metrics: Vec<String> = (1..)
             .zip(tags)
-            .map(|(ms, tags)| format!("\"http_req_duration{{{tags}}}\": {{\"med\": {ms}, \"p(95)\": 9}}"))
+            .map(|(ms, tags)| {
+                format!("\"http_req_duration{{{tags}}}\": {{\"med\": {ms}, \"p(95)\": 9}}")
+            })
             .collect();
         let run = taken(&format!("{{\"metrics\": {{{}}}}}", metrics.join(",")), None);
         let medians: Vec<_> = run.endpoints.iter().map(|o| o.median.clone()).collect();
@@ -208,7 +210,10 @@ fn k6_tells_endpoints_apart_by_tags_verbs_and_hosts() {
             &["https://a.example/x", "https://b.example/x", "/y"],
         ),
         (
-            &["method:GET,name:https://a.example/x,status:200", "method:PUT,name:https://a.example/x"],
+            &[
+                "method:GET,name:https://a.example/x,status:200",
+                "method:PUT,name:https://a.example/x",
+            ],
             &["GET /x", "PUT /x"],
         ),
     ] {

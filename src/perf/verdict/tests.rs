@@ -26,6 +26,7 @@ fn own(endpoints: Vec<Observed>, doubts: &[&str]) -> Run {
         source: Source { own: true, ..Source::default() },
         endpoints,
         doubts: doubts.iter().map(|&doubt| doubt.to_owned()).collect(),
+        is_late: false,
     }
 }
 
@@ -162,20 +163,31 @@ fn errors_count_above_the_largest_share() {
 }
 
 #[test]
-fn doubts_beat_a_regression_and_a_pass_and_errors_beat_doubts() {
+fn a_regression_beats_doubts_and_doubts_beat_a_pass() {
     let baseline = baseline(&[("GET /a", 1.0, None)]);
     let verdict = |median, doubts: &[&str]| {
         judge(own(vec![observed("GET /a", median, 1.0)], doubts), &baseline, &policy())
             .unwrap()
             .verdict
     };
-    assert_eq!(verdict(99.0, &["late"]), Verdict::Inconclusive);
-    assert_eq!(verdict(99.0, &[]), Verdict::Fail);
-    let failing = Observed { errors: 1, ..observed("GET /a", 1.0, 1.0) };
-    let judgement = judge(own(vec![failing], &["late"]), &baseline, &policy()).unwrap();
-    assert_eq!(judgement.verdict, Verdict::Fail);
+    assert_eq!(verdict(99.0, &["late"]), Verdict::Fail);
     assert_eq!(verdict(1.0, &["late"]), Verdict::Inconclusive);
     assert_eq!(verdict(1.0, &[]), Verdict::Pass);
+}
+
+#[test]
+fn what_was_sent_late_is_no_regression_and_no_pass() {
+    let baseline = baseline(&[("GET /a", 1.0, None)]);
+    let verdict = |median, errors, is_late| {
+        let one = Observed { errors, ..observed("GET /a", median, 1.0) };
+        let run = Run { is_late, ..own(vec![one], &["requests were sent late"]) };
+        judge(run, &baseline, &policy()).unwrap().verdict
+    };
+    // Late sends count as latency: what looks slower may be none.
+    assert_eq!(verdict(99.0, 0, true), Verdict::Inconclusive);
+    assert_eq!(verdict(1.0, 0, true), Verdict::Inconclusive);
+    assert_eq!(verdict(99.0, 0, false), Verdict::Fail);
+    assert_eq!(verdict(1.0, 1, true), Verdict::Fail);
 }
 
 #[test]

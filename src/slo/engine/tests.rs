@@ -133,14 +133,15 @@ fn steps() -> impl Strategy<Value = i64> {
 }
 
 fn trace() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((steps(), status(), prop::option::weighted(0.8, latency())), 1..200).prop_map(|events| {
-        let mut now: i64 = 50_000_000;
-        let at = |(step, status, latency_us): (i64, u16, Option<u64>)| {
-            now = (now + step).max(0);
-            Event { t_us: now.cast_unsigned(), status, latency_us }
-        };
-        events.into_iter().map(at).collect()
-    })
+    prop::collection::vec((steps(), status(), prop::option::weighted(0.8, latency())), 1..200)
+        .prop_map(|events| {
+            let mut now: i64 = 50_000_000;
+            let at = |(step, status, latency_us): (i64, u16, Option<u64>)| {
+                now = (now + step).max(0);
+                Event { t_us: now.cast_unsigned(), status, latency_us }
+            };
+            events.into_iter().map(at).collect()
+        })
 }
 
 fn thousandths() -> impl Strategy<Value = u64> {

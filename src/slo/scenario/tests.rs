@@ -97,8 +97,7 @@ fn incidents_come_and_go_and_come_again() {
     near(u32::try_from(of(503).count()).unwrap(), 3_750.0);
     near(u32::try_from(of(504).count()).unwrap(), 750.0);
     assert!(made.iter().all(|event| {
-        event.latency_us
-            == Some(if (20..30).contains(&arrival(event)) { 25_000 } else { 10_000 })
+        event.latency_us == Some(if (20..30).contains(&arrival(event)) { 25_000 } else { 10_000 })
     }));
     let storm = made.iter().filter(|event| (20..30).contains(&arrival(event))).count();
     near(u32::try_from(storm).unwrap(), 30_000.0);

@@ -70,7 +70,9 @@ fn is_end(format: &LogFormat, rest: &str) -> bool {
 /// Whether the line ends where only a blank and a duration are missing. A status that comes
 /// last may be cut itself.
 fn is_cut_off(pieces: &[Piece], index: usize, rest: &str, status: u16) -> bool {
-    ends_before_duration(pieces, index) && rest.trim_ascii().is_empty() && (100..600).contains(&status)
+    ends_before_duration(pieces, index)
+        && rest.trim_ascii().is_empty()
+        && (100..600).contains(&status)
 }
 
 /// Whether a blank and a duration are all that is left of the format.
@@ -225,7 +227,8 @@ impl<'f, 'a> Search<'f, 'a> {
         let piece = match self.pieces.get(index) {
             None => return is_end(self.format, rest),
             Some(Piece::Literal(literal)) => {
-                return rest.starts_with(literal.as_str()) && self.fits(index + 1, at + literal.len());
+                return rest.starts_with(literal.as_str())
+                    && self.fits(index + 1, at + literal.len());
             }
             Some(piece) => piece,
         };
@@ -365,7 +368,8 @@ fn written_by(strftime: &str, text: &str) -> Result<(u64, bool), Why> {
     let (timestamp, has_zone) = match parsed.to_timestamp() {
         Ok(timestamp) => (timestamp, true),
         Err(_) => {
-            let zoned = parsed.to_datetime().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC));
+            let zoned =
+                parsed.to_datetime().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC));
             (zoned.map_err(unreadable)?.timestamp(), false)
         }
     };
@@ -381,10 +385,9 @@ fn point(format: Time, value: &str) -> Result<(Point, bool), Why> {
             time::common_log(value).map(|(us, has_zone)| (time::wall(us), has_zone)),
             "is not as in 10/Oct/2000:13:55:36 -0700",
         ),
-        Time::Iso => (
-            time::rfc3339(value).map(|us| (time::wall(us), true)),
-            "is not RFC 3339 with a zone",
-        ),
+        Time::Iso => {
+            (time::rfc3339(value).map(|us| (time::wall(us), true)), "is not RFC 3339 with a zone")
+        }
         Time::Epoch(digits) | Time::Fraction(digits) => {
             (time::point_in(value, digits).map(|point| (point, true)), "is no number")
         }
@@ -588,7 +591,8 @@ mod tests {
         assert_eq!((found.status, found.latency_us), (503, Some(17_000)));
         assert_eq!(found.path.as_deref(), Some("/x y"));
         let bare = "$remote_addr $time_local $status $request_time \"$request\"";
-        let found = event(bare, "192.0.2.4 28/Nov/2025:10:00:00 +0000 504 0.005 \"GET / HTTP/1.1\"");
+        let found =
+            event(bare, "192.0.2.4 28/Nov/2025:10:00:00 +0000 504 0.005 \"GET / HTTP/1.1\"");
         assert_eq!((found.status, found.latency_us), (504, Some(5_000)));
         // `escape=none` and a client that sends quotes.
         let line = format!("{} 0.5", LINE.replace("\\\"", "\""));

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::format::LogFormat;
 use super::access;
+use super::format::LogFormat;
 
 /// What a file is, and what can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,16 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
         ));
     }
     let kinds: [(&[u8], &str, &str); 3] = [
-        (b"LPKSHHRH", "a journal of systemd", "`journalctl -o cat --file FILE | wfx slo-sim --trace - …`"),
-        (b"SQLite format 3\0", "a database of SQLite", "export its requests as CSV with t and status"),
+        (
+            b"LPKSHHRH",
+            "a journal of systemd",
+            "`journalctl -o cat --file FILE | wfx slo-sim --trace - …`",
+        ),
+        (
+            b"SQLite format 3\0",
+            "a database of SQLite",
+            "export its requests as CSV with t and status",
+        ),
         (b"PAR1", "a Parquet file", "export its requests as CSV with t and status"),
     ];
     if let Some((_, what, remedy)) = kinds.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
@@ -124,19 +132,49 @@ fn of_object(object: &Map<String, Value>) -> Option<Foreign> {
 /// JSON that has a time and a status under other names than those that wfx reads.
 fn renamed(object: &Map<String, Value>) -> Option<Foreign> {
     const TIMES: [&str; 14] = [
-        "t", "time", "timestamp", "@timestamp", "ts", "time_iso8601", "msec", "time_local",
-        "datetime", "date", "start_time", "StartUTC", "eventTime", "asctime",
+        "t",
+        "time",
+        "timestamp",
+        "@timestamp",
+        "ts",
+        "time_iso8601",
+        "msec",
+        "time_local",
+        "datetime",
+        "date",
+        "start_time",
+        "StartUTC",
+        "eventTime",
+        "asctime",
     ];
     const STATUSES: [&str; 9] = [
-        "status", "DownstreamStatus", "status_code", "statusCode", "response_code", "responseCode",
-        "http_status", "code", "response",
+        "status",
+        "DownstreamStatus",
+        "status_code",
+        "statusCode",
+        "response_code",
+        "responseCode",
+        "http_status",
+        "code",
+        "response",
     ];
     // With the factor that makes seconds.
     const DURATIONS: [(&str, &str); 15] = [
-        ("latency", ""), ("request_time", ""), ("duration", ""), ("Duration", "/1e9"),
-        ("duration_ms", "/1e3"), ("latency_ms", "/1e3"), ("response_time", ""), ("elapsed", ""),
-        ("upstream_response_time", ""), ("responseTime", "/1e3"), ("elapsed_ms", "/1e3"),
-        ("duration_us", "/1e6"), ("took", "/1e3"), ("time_taken", ""), ("Ta", "/1e3"),
+        ("latency", ""),
+        ("request_time", ""),
+        ("duration", ""),
+        ("Duration", "/1e9"),
+        ("duration_ms", "/1e3"),
+        ("latency_ms", "/1e3"),
+        ("response_time", ""),
+        ("elapsed", ""),
+        ("upstream_response_time", ""),
+        ("responseTime", "/1e3"),
+        ("elapsed_ms", "/1e3"),
+        ("duration_us", "/1e6"),
+        ("took", "/1e3"),
+        ("time_taken", ""),
+        ("Ta", "/1e3"),
     ];
     const PATHS: [&str; 8] =
         ["path", "uri", "request_uri", "RequestPath", "url", "request", "http_path", "cs_uri_stem"];
@@ -169,10 +207,7 @@ fn renamed(object: &Map<String, Value>) -> Option<Foreign> {
         Some(Value::Object(request)) if request.contains_key("uri") => {
             Some(".request.uri".to_owned())
         }
-        _ => PATHS
-            .into_iter()
-            .find(|name| matches!(get(name), Some(Value::String(_))))
-            .map(field),
+        _ => PATHS.into_iter().find(|name| matches!(get(name), Some(Value::String(_)))).map(field),
     };
     if let Some(path) = path {
         recipe.push_str(&format!(", path: {path}"));
@@ -212,7 +247,8 @@ fn of_tool(line: &str) -> Option<Foreign> {
 fn of_header(line: &str) -> Option<Foreign> {
     for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")] {
         let has = |wanted: &str| {
-            line.split(separator).any(|field| field.trim_matches(['"', ' ']).eq_ignore_ascii_case(wanted))
+            line.split(separator)
+                .any(|field| field.trim_matches(['"', ' ']).eq_ignore_ascii_case(wanted))
         };
         if has("t") && has("status") {
             let commas = if separator == ';' { "tr ';,' ',.'" } else { "tr '\\t|' ',,'" };
@@ -253,7 +289,10 @@ fn of_access_log(line: &str) -> Option<Foreign> {
                 return Some(access_log(&with, "the last field may be the duration"));
             }
         }
-        return Some(access_log(name, "with a duration after it, such as 'combined $request_time'"));
+        return Some(access_log(
+            name,
+            "with a duration after it, such as 'combined $request_time'",
+        ));
     }
     None
 }
@@ -261,7 +300,9 @@ fn of_access_log(line: &str) -> Option<Foreign> {
 fn access_log(format: &str, remark: &str) -> Foreign {
     Foreign::new(
         "an access log",
-        format!("try --log-format '{format}': {remark}; best is what the server's configuration has"),
+        format!(
+            "try --log-format '{format}': {remark}; best is what the server's configuration has"
+        ),
     )
 }
 
@@ -330,7 +371,8 @@ mod tests {
 
     #[test]
     fn lines_of_others_are_named_with_a_way_out() {
-        let combined = r#"1.1.1.1 - - [28/Nov/2025:10:00:01 +0000] "GET /x HTTP/1.1" 200 5 "-" "M""#;
+        let combined =
+            r#"1.1.1.1 - - [28/Nov/2025:10:00:01 +0000] "GET /x HTTP/1.1" 200 5 "-" "M""#;
         for (line, what, remedy) in [
             ("INFO:     1.1.1.1:5 - \"GET /x HTTP/1.1\" 200 OK", "uvicorn", "asctime"),
             ("t;status;latency", "semicolons", "tr ';,' ',.' < FILE"),

@@ -100,18 +100,9 @@ const COMBINED: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"
 const NAMED: [(&str, &str); 6] = [
     ("common", COMMON),
     ("combined", COMBINED),
-    (
-        "main",
-        r#"%h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i""#,
-    ),
-    (
-        "vhost_combined",
-        r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#,
-    ),
-    (
-        "combinedio",
-        r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O"#,
-    ),
+    ("main", r#"%h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i""#),
+    ("vhost_combined", r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#),
+    ("combinedio", r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O"#),
     (
         "squid",
         "$msec ${request_time:ms} $client $result/$status $size $method $request_uri $user $peer $type",

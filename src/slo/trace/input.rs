@@ -186,7 +186,9 @@ impl Feed {
                 self.send(Item::Foreign(foreign))?;
                 return Ok(Ok(()));
             }
-            if block.skip_zeros() && let Ok(End::NotYet) = filled {
+            if block.skip_zeros()
+                && let Ok(End::NotYet) = filled
+            {
                 begun.extend_from_slice(block.bytes());
                 continue;
             }

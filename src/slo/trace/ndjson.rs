@@ -289,7 +289,9 @@ mod tests {
         let latency = |rest| event(&format!(r#"{{"t":1,"status":200{rest}}}"#)).latency_us;
         assert_eq!(latency(r#","latency":1,"latency_ms":7"#), Some(1_000_000));
         assert_eq!(latency(r#","latency":null,"latency_ms":7"#), Some(7_000));
-        for unknown in ["\"-\"", "\"\"", "-1", "-0.001", "\"NaN\"", "NaN", "-Infinity", "Infinity", "null"] {
+        for unknown in
+            ["\"-\"", "\"\"", "-1", "-0.001", "\"NaN\"", "NaN", "-Infinity", "Infinity", "null"]
+        {
             let line = format!(r#"{{"t":1,"status":503,"latency":{unknown}}}"#);
             assert_eq!((event(&line).status, event(&line).latency_us), (503, None), "{unknown}");
         }
