@@ -89,8 +89,8 @@ fn length(piece: &Piece, before: &str, text: &str, after: &str) -> Option<usize>
     let mut from = begin(piece, is_quoted, text);
     loop {
         let at = next_end(text, after, from)?;
-        let is_end = !(is_quoted && is_escaped(text, at)) && !goes_on(piece, text, at);
-        if is_end {
+        let is_inside = is_quoted && is_escaped(text, at) || goes_on(piece, text, at);
+        if !is_inside {
             return Some(at);
         }
         from = after_character(text, at);
