@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, group = "traffic", help_heading = "Traffic")]
     pub list: bool,
     /// What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or
-    /// `combined`, `common`, `main`, `vhost_combined`, `combinedio` or `squid`; a duration in
+    /// `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in
     /// another unit is `${request_time:ms}` or `%{ms}D`
     #[arg(long, value_name = "FORMAT", value_parser = log_format, help_heading = "Traffic")]
     #[arg(conflicts_with_all = ["scenario", "list"])]

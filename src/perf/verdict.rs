@@ -448,7 +448,6 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
             judge_one(observed, entry, &facts, policy)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    warnings.extend(wide_tolerances(&endpoints, policy));
     if endpoints.iter().all(|judged| judged.outcome == Outcome::New) {
         warnings.push(NOTHING_JUDGED.to_owned());
     }
@@ -519,9 +518,11 @@ fn warnings(run: &Run, baseline: &Baseline, policy: &Policy) -> Vec<String> {
 }
 
 /// What is said of tolerances that are larger than what they guard: one warning for each metric.
-fn wide_tolerances(endpoints: &[Judged], policy: &Policy) -> Vec<String> {
+#[must_use]
+pub fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
     let of = |wanted: Metric| {
-        let wide: Vec<(&str, Comparison)> = endpoints
+        let wide: Vec<(&str, Comparison)> = judgement
+            .endpoints
             .iter()
             .flat_map(|judged| {
                 let endpoint = judged.observed.endpoint.as_str();

@@ -615,6 +615,34 @@ mod tests {
     }
 
     #[test]
+    fn haproxy_logs_the_arrival_and_milliseconds() {
+        for (line, status, later_us) in [
+            (
+                "Nov 28 10:00:01 lb haproxy[14389]: 192.0.2.2:33317 [28/Nov/2025:10:00:01.655] http-in \
+                 static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} \
+                 \"GET /index.html HTTP/1.1\"",
+                200,
+                109_000,
+            ),
+            (
+                "127.0.0.1:43640 [28/Nov/2025:10:00:01.655] fe slow/b 0/0/-1/-1/+301 504 198 - - sH-- \
+                 1/1/0/0/0 0/0 \"GET /index.html HTTP/1.1\"",
+                504,
+                301_000,
+            ),
+        ] {
+            let found = event("haproxy", line);
+            assert_eq!((found.status, found.latency_us), (status, Some(later_us)));
+            assert_eq!(found.at.us, 1_764_324_001_655_000 + later_us);
+            assert_eq!(found.path.as_deref(), Some("/index.html"));
+            assert!(found.marks.has_no_zone);
+        }
+        let refused = "127.0.0.1:1 [28/Nov/2025:10:00:01.655] fe fe/<NOSRV> -1/-1/-1/-1/0 400 0 - - \
+                       PR-- 1/1/0/0/0 0/0 \"<BADREQ>\"";
+        assert_eq!(event("haproxy", refused).status, 400);
+    }
+
+    #[test]
     fn what_cannot_be_told_apart_takes_no_time() {
         let format = "$a $b $c $d $e $f $g $status $msec";
         let line = "x ".repeat(100_000);

@@ -95,14 +95,21 @@ impl LogFormatError {
 
 const COMMON: &str = r#"%h %l %u %t "%r" %>s %b"#;
 const COMBINED: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
+/// What `option httplog` writes, after a prefix of syslog or none; its time is that of the
+/// arrival.
+const HAPROXY: &str = "haproxy";
 /// Formats by the names that the configurations of nginx and Apache on Debian and others
-/// give them, and that of Squid.
-const NAMED: [(&str, &str); 6] = [
+/// give them, and those of Squid and HAProxy.
+const NAMED: [(&str, &str); 7] = [
     ("common", COMMON),
     ("combined", COMBINED),
     ("main", r#"%h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i""#),
     ("vhost_combined", r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#),
     ("combinedio", r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O"#),
+    (
+        HAPROXY,
+        "$client [$time_local] $frontend $backend $tq/$tw/$tc/$tr/${request_time:ms} $status $bytes $rest\"$request\"",
+    ),
     (
         "squid",
         "$msec ${request_time:ms} $client $result/$status $size $method $request_uri $user $peer $type",
@@ -147,6 +154,7 @@ impl FromStr for LogFormat {
         format.is_open = is_open;
         // nginx logs the time of the answer, also by the formats that both have.
         format.is_arrival &= !is_nginx;
+        format.is_arrival |= name == HAPROXY;
         Ok(format)
     }
 }

@@ -233,7 +233,11 @@ mod tests {
     use super::*;
 
     fn event(t_us: u64, status: u16) -> Event {
-        Event { t_us, status, latency_us: (!t_us.is_multiple_of(3)).then_some(t_us.wrapping_mul(31)) }
+        Event {
+            t_us,
+            status,
+            latency_us: (!t_us.is_multiple_of(3)).then_some(t_us.wrapping_mul(31)),
+        }
     }
 
     fn sorted(order: Order, held_max: usize, events: &[Event]) -> Vec<(Event, Place)> {
