@@ -183,7 +183,7 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
     let mut judgement = verdict::judge(run, baseline, &plan.policy)?;
     if let Some(baseline) = &plan.baseline {
         verdict::check_judged(&judgement, baseline, &plan.policy)?;
-        judgement.warnings.extend(verdict::wide_tolerances(&judgement, &plan.policy));
+        judgement.warnings.extend(circumstances::wide_tolerances(&judgement, &plan.policy));
     }
     let told = circumstances::differences(&judgement, baseline, &circumstances);
     judgement.warnings.extend(told);

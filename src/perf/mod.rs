@@ -18,4 +18,5 @@ pub mod stats;
 pub mod steps;
 pub mod store;
 pub mod tolerance;
+mod trap;
 pub mod verdict;

@@ -14,9 +14,8 @@ use super::paired::Change;
 use super::paired::verdict::{Curves, Paired};
 use super::stats::Latency;
 use super::tolerance::{Tolerance, Tolerances};
+pub use super::trap::Trap;
 
-/// How many endpoints an error names.
-const NAMED_MAX: usize = 10;
 /// The warning that there was nothing to compare with.
 pub const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
 
@@ -162,94 +161,6 @@ impl Policy {
             Metric::P95 => own.p95.unwrap_or(self.tolerance_p95),
         }
     }
-}
-
-/// Why a run and a baseline cannot be compared.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trap {
-    /// Nothing was measured.
-    #[error("the source has no endpoints")]
-    Nothing,
-    /// No endpoint is tracked.
-    #[error("TRACK_ENDPOINTS `{filter}` matches none of the {among}: {}", names(.endpoints))]
-    Filter {
-        /// The filter.
-        filter: String,
-        /// What `endpoints` are.
-        among: &'static str,
-        /// What there is.
-        endpoints: Vec<String>,
-    },
-    /// The baseline has endpoints that were not measured.
-    #[error("the baseline has what was not observed: {}", names(.0))]
-    Unobserved(Vec<String>),
-    /// No endpoint that was observed is in the baseline.
-    #[error(
-        "nothing was judged: the baseline has none of what was observed: {}",
-        names(.observed)
-    )]
-    NothingJudged {
-        /// What was observed.
-        observed: Vec<String>,
-        /// What the baseline has.
-        known: Vec<String>,
-    },
-    /// A figure is none.
-    #[error("the {metric} of {endpoint} is `{found}` and no latency")]
-    NoLatency {
-        /// Whose.
-        endpoint: String,
-        /// Which.
-        metric: Metric,
-        /// What stands there.
-        found: String,
-    },
-    /// A figure that is needed is not there.
-    #[error("the source states no {metric} of {endpoint}")]
-    Missing {
-        /// Whose.
-        endpoint: String,
-        /// Which.
-        metric: Metric,
-    },
-}
-
-impl Trap {
-    /// What can be done.
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Nothing => "let it measure at least one".to_owned(),
-            Self::Filter { .. } => {
-                "give substrings of endpoints as they are written there, or unset it".to_owned()
-            }
-            Self::Unobserved(_) => "measure them, leave them out with TRACK_ENDPOINTS, or remove \
-                 them from the baseline"
-                .to_owned(),
-            Self::NothingJudged { known, .. } if known.is_empty() => {
-                "it is empty: record what was observed with --update-baseline".to_owned()
-            }
-            Self::NothingJudged { known, .. } => format!(
-                "it has {}: were endpoints renamed? --update-baseline records those that are new",
-                names(known)
-            ),
-            Self::NoLatency { .. } => {
-                "measure again: without requests there are no figures".to_owned()
-            }
-            Self::Missing { metric: Metric::P95, .. } => "let it state 95 % (of Locust: \
-                 PERCENTILES_TO_REPORT), or remove `p95_ms` from the baseline"
-                .to_owned(),
-            Self::Missing { .. } => "measure again".to_owned(),
-        }
-    }
-}
-
-fn names(endpoints: &[String]) -> String {
-    let mut text = endpoints.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-    if endpoints.len() > NAMED_MAX {
-        text += &format!(" and {} more", endpoints.len() - NAMED_MAX);
-    }
-    text
 }
 
 /// What is compared.
@@ -515,40 +426,6 @@ fn warnings(run: &Run, baseline: &Baseline, policy: &Policy) -> Vec<String> {
         .into_iter()
         .map(|part| format!("`{part}` in TRACK_ENDPOINTS matches no endpoint: is it mistyped?"));
     unmatched.collect()
-}
-
-/// What is said of tolerances that are larger than what they guard: one warning for each metric.
-#[must_use]
-pub fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
-    let of = |wanted: Metric| {
-        let wide: Vec<(&str, Comparison)> = judgement
-            .endpoints
-            .iter()
-            .flat_map(|judged| {
-                let endpoint = judged.observed.endpoint.as_str();
-                judged.comparisons.iter().map(move |comparison| (endpoint, *comparison))
-            })
-            .filter(|(endpoint, comparison)| {
-                let tolerance = policy.tolerance(endpoint, comparison.metric);
-                comparison.metric == wanted
-                    && matches!(tolerance, Tolerance::Absolute(_))
-                    && comparison.baseline.is_some_and(|baseline| comparison.tolerance > baseline)
-            })
-            .collect();
-        let (endpoint, first) = *wide.first()?;
-        let baseline = first.baseline?;
-        let more = match wide.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        Some(format!(
-            "{endpoint}: the {wanted} of {baseline} may become {}, since the tolerance of {} is \
-             larger than it{more}: --tolerance-{wanted} 10% guards it",
-            baseline.plus(first.tolerance),
-            first.tolerance,
-        ))
-    };
-    [Metric::Median, Metric::P95].into_iter().filter_map(of).collect()
 }
 
 fn overall(endpoints: &[Judged], doubts: &[String], policy: &Policy) -> Verdict {

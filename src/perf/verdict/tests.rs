@@ -216,7 +216,10 @@ fn a_tolerance_that_is_larger_than_what_it_guards_is_named() {
     let baseline = baseline(&[("GET /a", 10.0, Some(20.0)), ("GET /b", 49.0, None)]);
     let warnings = |policy: &Policy| {
         let both = vec![observed("GET /a", 12.0, 24.0), observed("GET /b", 49.0, 1.0)];
-        wide_tolerances(&judge(run(both), &baseline, policy).unwrap(), policy)
+        crate::perf::circumstances::wide_tolerances(
+            &judge(run(both), &baseline, policy).unwrap(),
+            policy,
+        )
     };
     let told = warnings(&policy());
     assert_eq!(told.len(), 2, "{told:?}");
