@@ -201,7 +201,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;slo-sim'= {
             cand --trace 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs with a line `#Fields:` (IIS, CloudFront); gzip too'
             cand --scenario 'Made up traffic: a file, or a name that --list shows'
-            cand --log-format 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`'
+            cand --log-format 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`'
             cand --max-unreadable 'The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing is judged'
             cand --seed 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]'
             cand --slo-error-rate-threshold 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]'
