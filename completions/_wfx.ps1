@@ -197,6 +197,8 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'The baseline')
             [CompletionResult]::new('--tolerance-median-ms', '--tolerance-median-ms', [CompletionResultType]::ParameterName, 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]')
             [CompletionResult]::new('--tolerance-p95-ms', '--tolerance-p95-ms', [CompletionResultType]::ParameterName, 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]')
+            [CompletionResult]::new('--tolerance-median', '--tolerance-median', [CompletionResultType]::ParameterName, 'How much slower a median may be, as a share of the baseline or a time, such as 10% or 5ms')
+            [CompletionResult]::new('--tolerance-p95', '--tolerance-p95', [CompletionResultType]::ParameterName, 'How much slower a 95th percentile may be, likewise')
             [CompletionResult]::new('--max-error-rate', '--max-error-rate', [CompletionResultType]::ParameterName, 'The largest share of requests that may fail, from 0 to 1')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]')
             [CompletionResult]::new('--markdown', '--markdown', [CompletionResultType]::ParameterName, 'Write the result as Markdown')
@@ -212,9 +214,10 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;slo-sim' {
-            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too')
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs with a line `#Fields:` (IIS, CloudFront); gzip too')
             [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'Made up traffic: a file, or a name that --list shows')
-            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`')
+            [CompletionResult]::new('--log-format', '--log-format', [CompletionResultType]::ParameterName, 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`')
+            [CompletionResult]::new('--max-unreadable', '--max-unreadable', [CompletionResultType]::ParameterName, 'The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing is judged')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]')
             [CompletionResult]::new('--slo-error-rate-threshold', '--slo-error-rate-threshold', [CompletionResultType]::ParameterName, 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]')
             [CompletionResult]::new('--slo-error-rate-5xx-threshold', '--slo-error-rate-5xx-threshold', [CompletionResultType]::ParameterName, 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]')

@@ -641,7 +641,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__perf__subcmd__check)
-            opts="-h --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --max-error-rate --strict --junit --markdown --summary --db --config --format --help"
+            opts="-h --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --db --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -728,6 +728,14 @@ _wfx() {
                     return 0
                     ;;
                 --tolerance-p95-ms)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tolerance-median)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tolerance-p95)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1051,7 +1059,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__slo__subcmd__sim)
-            opts="-h --trace --scenario --list --log-format --as-given --strict --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --db --config --format --help"
+            opts="-h --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --db --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1066,6 +1074,10 @@ _wfx() {
                     return 0
                     ;;
                 --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-unreadable)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

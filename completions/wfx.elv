@@ -184,6 +184,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --baseline 'The baseline'
             cand --tolerance-median-ms 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]'
             cand --tolerance-p95-ms 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]'
+            cand --tolerance-median 'How much slower a median may be, as a share of the baseline or a time, such as 10% or 5ms'
+            cand --tolerance-p95 'How much slower a 95th percentile may be, likewise'
             cand --max-error-rate 'The largest share of requests that may fail, from 0 to 1'
             cand --junit 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]'
             cand --markdown 'Write the result as Markdown'
@@ -198,9 +200,10 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;slo-sim'= {
-            cand --trace 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too'
+            cand --trace 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs with a line `#Fields:` (IIS, CloudFront); gzip too'
             cand --scenario 'Made up traffic: a file, or a name that --list shows'
-            cand --log-format 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`'
+            cand --log-format 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`'
+            cand --max-unreadable 'The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing is judged'
             cand --seed 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]'
             cand --slo-error-rate-threshold 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]'
             cand --slo-error-rate-5xx-threshold 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]'

@@ -193,6 +193,8 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l track-endpoints -
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l baseline -d 'The baseline' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-median-ms -d 'How much slower a median may be, in ms [REG_TOL_MEDIAN_MS; default: 50]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-p95-ms -d 'How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-median -d 'How much slower a median may be, as a share of the baseline or a time, such as 10% or 5ms' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l tolerance-p95 -d 'How much slower a 95th percentile may be, likewise' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l max-error-rate -d 'The largest share of requests that may fail, from 0 to 1' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
@@ -207,9 +209,10 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l steps -d 'Judge h
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trace -d 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip too' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trace -d 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs with a line `#Fields:` (IIS, CloudFront); gzip too' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l scenario -d 'Made up traffic: a file, or a name that --list shows' -r
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l log-format -d 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined` or `common`' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l log-format -d 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l max-unreadable -d 'The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing is judged' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l seed -d 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-5xx-threshold -d 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]' -r

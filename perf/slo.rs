@@ -37,7 +37,7 @@ fn request(number: u64) -> Event {
     let status = if mixed.is_multiple_of(50) { 500 } else { 200 };
     // From 1 ms to about 1 s, as often in each doubling.
     let latency_us = (1_000 << (mixed % 10)) + mixed % 1_000;
-    Event { t_us: number * 1_000_000 / RATE, status, latency_us }
+    Event { t_us: number * 1_000_000 / RATE, status, latency_us: Some(latency_us) }
 }
 
 /// Nanoseconds for each request with a full window of 30 million, and its memory.
@@ -104,6 +104,7 @@ pub(crate) fn ndjson() -> Measured {
     let mut log = BufWriter::new(File::create(&path)?);
     for number in 0..LINES {
         let Event { t_us, status, latency_us } = request(number * 100);
+        let latency_us = latency_us.unwrap_or(0);
         let (seconds, micros) = (1_767_225_600 + t_us / 1_000_000, t_us % 1_000_000);
         writeln!(
             log,

@@ -2,7 +2,16 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    crypto,
+};
 
 /// How servers are trusted: by the certificates of the system (`SSL_CERT_FILE` and
 /// `SSL_CERT_DIR` name others).
@@ -12,14 +21,149 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 pub fn client() -> Result<ClientConfig, String> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
+    roots.add_parsable_certificates(loaded.certs.iter().cloned());
     if roots.is_empty() {
         let why = loaded.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
         return Err(format!("this system trusts no certificates{why}; SSL_CERT_FILE names some"));
     }
     let provider = Arc::new(crypto::ring::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| error.to_string())?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    let verifier = Arc::new(Verifier { verifier, trusted: loaded.certs });
+    Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// Verifies as webpki does, and trusts a server that shows exactly a certificate that is
+/// trusted, as OpenSSL does: webpki takes none that may sign others, which self-signed ones
+/// mostly may, and knows no names but those of the extension.
+#[derive(Debug)]
+struct Verifier {
+    verifier: Arc<WebPkiServerVerifier>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.verifier.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Err(error) if self.trusted.iter().any(|trusted| trusted == end_entity) => {
+                trusted_itself(error, end_entity, server_name)
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// What becomes of a certificate that is trusted itself, and was refused. webpki looks at its
+/// dates before it looks at whether it may sign others, so these are right.
+fn trusted_itself(
+    error: Error,
+    certificate: &CertificateDer<'_>,
+    server_name: &ServerName<'_>,
+) -> Result<ServerCertVerified, Error> {
+    let refused = match error {
+        // The error of webpki has no name here.
+        Error::InvalidCertificate(CertificateError::Other(ref other))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            let parsed = ParsedCertificate::try_from(certificate)?;
+            verify_server_name(&parsed, server_name)
+        }
+        error => Err(error),
+    };
+    match refused {
+        Err(error) if !(has_no_names(&error) && has_common_name(certificate, server_name)) => {
+            Err(error)
+        }
+        _ => Ok(ServerCertVerified::assertion()),
+    }
+}
+
+/// Whether the certificate was refused since it has no names in the extension.
+fn has_no_names(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })
+            if presented.is_empty()
+    )
+}
+
+/// The attribute `commonName` of X.520 in DER.
+const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
+
+/// Whether the server's name is the common name of a certificate that is its own issuer.
+fn has_common_name(certificate: &[u8], server_name: &ServerName<'_>) -> bool {
+    let wanted = server_name.to_str();
+    let mut names =
+        certificate.windows(COMMON_NAME.len()).enumerate().filter_map(|(at, window)| {
+            let after = certificate.get(at + COMMON_NAME.len()..)?;
+            let [_, length @ 1..0x80, text @ ..] = after else { return None };
+            (window == COMMON_NAME).then(|| text.get(..usize::from(*length))).flatten()
+        });
+    names.any(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// What a connection failed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The certificate of the server is not trusted, is of another name, or is out of date.
+    Certificate,
+    /// The server does not speak TLS as it should.
+    Handshake,
+    /// Not for TLS.
+    Other,
+}
+
+impl Failure {
+    /// Of an error of a connection.
+    #[must_use]
+    pub fn of(error: &std::io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(Error::InvalidCertificate(_) | Error::NoCertificatesPresented) => {
+                Self::Certificate
+            }
+            Some(_) => Self::Handshake,
+            None => Self::Other,
+        }
+    }
 }

@@ -39,16 +39,18 @@ fuzz_target!(|bytes: &[u8]| {
 
     let tally = trace.tally.clone();
     assert!(tally.events + tally.left_out + tally.unparsed <= tally.lines);
+    assert!(tally.without_latency <= tally.events && tally.cut_off <= tally.without_latency);
     let mut simulation = Simulation::new(policy());
-    let (mut latest, mut events) = (0, 0);
+    let (mut latest, mut events, mut unknown) = (0, 0, 0);
     trace
         .replay(&mut |event, place| {
             assert!(latest <= event.t_us);
             (latest, events) = (event.t_us, events + 1);
+            unknown += u64::from(event.latency_us.is_none());
             simulation.record(event, place);
         })
         .expect("what is in memory can be read");
-    assert_eq!(events, tally.events);
+    assert_eq!((events, unknown), (tally.events, tally.without_latency));
     let found = simulation.finish();
     let report = Report::new("log".to_owned(), found, |place| trace.path(place).ok().flatten());
     assert!(report.to_json().is_object());

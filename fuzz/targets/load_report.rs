@@ -7,6 +7,7 @@ use wfx::perf::baseline::Baseline;
 use wfx::perf::filter::Filter;
 use wfx::perf::sources;
 use wfx::perf::stats::Latency;
+use wfx::perf::tolerance::Tolerance;
 use wfx::perf::verdict::{self, Policy};
 
 const BASELINE: &str =
@@ -15,8 +16,9 @@ const BASELINE: &str =
 fn policy(strict: bool) -> Policy {
     let ms = |ms| Latency::from_ms(ms).expect("a latency");
     Policy {
-        tolerance_median: ms(50.0),
-        tolerance_p95: ms(80.0),
+        tolerance_median: Tolerance::Absolute(ms(50.0)),
+        tolerance_p95: Tolerance::Share(0.8),
+        own_tolerances: std::collections::BTreeMap::new(),
         filter: Filter::new(""),
         asked: Vec::new(),
         strict,

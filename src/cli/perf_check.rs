@@ -5,7 +5,7 @@ mod measure;
 mod reference;
 mod steps;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -20,11 +20,12 @@ use crate::exit::Exit;
 use crate::perf::baseline::{Baseline, Changes, Circumstances};
 use crate::perf::filter::Filter;
 use crate::perf::load::scenario::Endpoint;
-use crate::perf::load::{self, LoadError};
+use crate::perf::load::{self, LoadError, Obstacle};
 use crate::perf::report::Report;
 use crate::perf::sources::{self, SourceError};
 use crate::perf::steps as perf_steps;
 use crate::perf::store::{self, StoreError};
+use crate::perf::tolerance::Tolerance;
 use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
 use crate::workflow::problem::visible;
@@ -78,6 +79,12 @@ pub struct Args {
     /// How much slower a 95th percentile may be, in ms [REG_TOL_P95_MS; default: 80]
     #[arg(long, value_name = "MS")]
     pub tolerance_p95_ms: Option<String>,
+    /// How much slower a median may be, as a share of the baseline or a time, such as 10% or 5ms
+    #[arg(long, value_name = "TOLERANCE", conflicts_with = "tolerance_median_ms")]
+    pub tolerance_median: Option<Tolerance>,
+    /// How much slower a 95th percentile may be, likewise
+    #[arg(long, value_name = "TOLERANCE", conflicts_with = "tolerance_p95_ms")]
+    pub tolerance_p95: Option<Tolerance>,
     /// The largest share of requests that may fail, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub max_error_rate: f64,
@@ -174,6 +181,10 @@ fn gate(args: &Args, context: &Context, reports: &Reports) -> Result<Exit, CliEr
     let nothing = Baseline::default();
     let baseline = plan.baseline.as_ref().unwrap_or(&nothing);
     let mut judgement = verdict::judge(run, baseline, &plan.policy)?;
+    if let Some(baseline) = &plan.baseline {
+        verdict::check_judged(&judgement, baseline, &plan.policy)?;
+        judgement.warnings.extend(circumstances::wide_tolerances(&judgement, &plan.policy));
+    }
     let told = circumstances::differences(&judgement, baseline, &circumstances);
     judgement.warnings.extend(told);
     let updated = match plan.baseline {
@@ -229,8 +240,15 @@ impl Plan {
     fn policy(args: &Args, context: &Context) -> Result<Policy, CliError> {
         let settings = &context.settings;
         Ok(Policy {
-            tolerance_median: settings.tolerance_median()?,
-            tolerance_p95: settings.tolerance_p95()?,
+            tolerance_median: match args.tolerance_median {
+                Some(tolerance) => tolerance,
+                None => Tolerance::Absolute(settings.tolerance_median()?),
+            },
+            tolerance_p95: match args.tolerance_p95 {
+                Some(tolerance) => tolerance,
+                None => Tolerance::Absolute(settings.tolerance_p95()?),
+            },
+            own_tolerances: BTreeMap::new(),
             filter: Filter::new(&settings.track_endpoints()?),
             asked: Vec::new(),
             strict: args.strict,
@@ -258,7 +276,7 @@ impl Plan {
         };
         // An update is judged by itself: nothing is new to it that --strict could refuse.
         let policy = Policy { strict: policy.strict && !updates, ..policy };
-        let origin = match (args.steps.plan(), load_plan(args, &policy)?) {
+        let origin = match (args.steps.plan(), load_plan(args, &policy, baseline.as_ref())?) {
             (Some(plan), _) => Origin::Steps(plan),
             (None, Some(plan)) => Origin::Load(plan),
             (None, None) => {
@@ -274,7 +292,11 @@ impl Plan {
             Origin::Steps(_) => Vec::new(),
             Origin::Load(plan) => plan.endpoints.iter().map(|e| e.name.clone()).collect(),
         };
-        let policy = Policy { asked, samples_min, ..policy };
+        let own_tolerances = match &origin {
+            Origin::Load(plan) => measure::own_tolerances(&plan.endpoints),
+            _ => BTreeMap::new(),
+        };
+        let policy = Policy { asked, samples_min, own_tolerances, ..policy };
         Ok(Self { policy, baseline, baseline_path: args.baseline.clone(), origin })
     }
 
@@ -356,13 +378,23 @@ impl From<Trap> for CliError {
     }
 }
 
+fn remedy(obstacle: Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Server => "start it before, and wait until it answers",
+        Obstacle::Name => "correct the name, or let this machine find it (DNS, /etc/hosts)",
+        Obstacle::Certificate => {
+            "name what signed its certificate, or the certificate itself, in SSL_CERT_FILE (PEM); \
+             the URL has to have a name of the certificate"
+        }
+        Obstacle::Tls => "does it speak TLS there? http:// is without",
+    }
+}
+
 impl From<LoadError> for CliError {
     fn from(error: LoadError) -> Self {
         let (exit, hint) = match &error {
             LoadError::Target { .. } => (Exit::Usage, "give a URL such as http://127.0.0.1:8080"),
-            LoadError::Unreachable { .. } => {
-                (Exit::Environment, "start it before, and wait until it answers")
-            }
+            LoadError::Unreachable { obstacle, .. } => (Exit::Environment, remedy(*obstacle)),
             LoadError::System(_) => (Exit::Environment, "a lower rate needs less"),
         };
         Self::new(exit, error.to_string()).with_hint(hint)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -14,7 +15,9 @@ use crate::slo::Policy;
 use crate::slo::report::Report;
 use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
 use crate::slo::simulation::Simulation;
-use crate::slo::trace::{self, LogFormat, LogFormatError, Options, Source, Tally, TraceError};
+use crate::slo::trace::{
+    self, Ahead, LogFormat, LogFormatError, Options, Source, Tally, TraceError,
+};
 use crate::terminal::slo_sim::progress::Stage;
 use crate::units;
 use crate::workflow::check::Format;
@@ -33,7 +36,8 @@ Examples:
 
 Exit codes:
   0  judged, whatever came of it     1  a breach, under --fail-on-breach
-  2  bad usage, file or setting      3  no room for what is sorted";
+  2  bad usage, file or setting,     3  no room for what is sorted
+     or too many unreadable lines";
 
 /// What was typed after `wfx slo-sim`.
 #[derive(Debug, clap::Args)]
@@ -41,8 +45,8 @@ Exit codes:
 #[command(group = clap::ArgGroup::new("traffic").required(true))]
 pub struct Args {
     /// Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve
-    /// --access-log` writes it, CSV with the same names, access logs of nginx and Apache; gzip
-    /// too
+    /// --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs
+    /// with a line `#Fields:` (IIS, CloudFront); gzip too
     #[arg(long, value_name = "FILE", num_args = 1.., group = "traffic", help_heading = "Traffic")]
     pub trace: Vec<PathBuf>,
     /// Made up traffic: a file, or a name that --list shows
@@ -52,7 +56,8 @@ pub struct Args {
     #[arg(long, group = "traffic", help_heading = "Traffic")]
     pub list: bool,
     /// What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or
-    /// `combined` or `common`
+    /// `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in
+    /// another unit is `${request_time:ms}` or `%{ms}D`
     #[arg(long, value_name = "FORMAT", value_parser = log_format, help_heading = "Traffic")]
     #[arg(conflicts_with_all = ["scenario", "list"])]
     pub log_format: Option<LogFormat>,
@@ -62,6 +67,11 @@ pub struct Args {
     /// Stops at the first line that cannot be read
     #[arg(long, conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
     pub strict: bool,
+    /// The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing
+    /// is judged
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = share_of_lines)]
+    #[arg(conflicts_with_all = ["scenario", "list"], help_heading = "Traffic")]
+    pub max_unreadable: f64,
     /// Another seed gives other traffic of the same kind [default: that of the scenario, or 1]
     #[arg(long, value_name = "NUMBER", help_heading = "Traffic")]
     #[arg(conflicts_with_all = ["trace", "list"])]
@@ -77,6 +87,18 @@ impl Args {
     pub(super) fn values(&self) -> HashMap<&'static str, String> {
         self.service_levels.values()
     }
+}
+
+/// A share as `5%` or `0.05`.
+fn share_of_lines(text: &str) -> Result<f64, String> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => percent.trim_end().parse().map(|percent: f64| percent / 100.0),
+        None => text.parse(),
+    };
+    share
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "give a share from 0% to 100%, such as 5% or 0.05".to_owned())
 }
 
 /// What a format is, or what is wrong with it and what can be done.
@@ -185,6 +207,8 @@ fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, Cl
     let mut progress = context.ui.rehearsing(Stage::Reading, size);
     let mut trace = trace::read(sources, &options, &mut |read| progress.reach(read))?;
     drop(progress);
+    tell(&trace.tally, context);
+    check_readable(&trace.tally, args.max_unreadable)?;
 
     let mut progress = context.ui.rehearsing(Stage::Judging, Some(trace.len()));
     let mut simulation = Simulation::new(policy);
@@ -201,8 +225,47 @@ fn recorded(args: &Args, policy: Policy, context: &Context) -> Result<Report, Cl
         Report::new(names.join(", "), found, |place| trace.path(place).unwrap_or_default());
     report.is_epoch = trace.tally.is_epoch;
     report.facts = facts(&trace.tally);
-    tell(&trace.tally, context);
     Ok(report)
+}
+
+/// Fewer lines without a duration may be an accident of any log.
+const CUT_OFF_MIN: u64 = 10;
+
+/// Refuses to judge what is left of a log of which too much cannot be read: that may be exactly
+/// what failed.
+fn check_readable(tally: &Tally, share_max: f64) -> Result<(), CliError> {
+    let share = |part: u64| part as f64 / tally.lines.max(1) as f64;
+    let most =
+        |message: String, hint: String| Err(CliError::new(Exit::Usage, message).with_hint(&hint));
+    if share(tally.unparsed) > share_max {
+        let first = tally.examples.first().map(|first| format!("; the first: {first}"));
+        let kind = match &tally.foreign {
+            Some((what, remedy)) => format!("that line is {what} ({remedy}); "),
+            None => "is --log-format that of the server? ".to_owned(),
+        };
+        return most(
+            format!(
+                "{} of {} could not be read, more than --max-unreadable allows{}",
+                tally.unparsed,
+                units::count(tally.lines, "line"),
+                first.unwrap_or_default()
+            ),
+            format!("{kind}--max-unreadable 100% judges the rest"),
+        );
+    }
+    if tally.cut_off >= CUT_OFF_MIN && share(tally.cut_off) > share_max.max(0.5) {
+        return most(
+            format!(
+                "{} of {} end before the duration that --log-format names",
+                tally.cut_off,
+                units::count(tally.lines, "line")
+            ),
+            "is --log-format that of the server? --max-unreadable 100% judges them, with their \
+             latencies unknown"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// Looks whether the files can be read; with their size together, if all have one.
@@ -260,6 +323,7 @@ fn facts(tally: &Tally) -> Map<String, Value> {
         ("left_out", tally.left_out),
         ("out_of_order", tally.out_of_order),
         ("without_latency", tally.without_latency),
+        ("without_status", tally.without_status),
     ];
     fields.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect()
 }
@@ -274,13 +338,45 @@ fn tell(tally: &Tally, context: &Context) {
             ui.note(&format!("  {example}"));
         }
     }
+    for (source, lines) in &tally.ended_early {
+        let lines = units::count(*lines, "line");
+        ui.warning(&format!("{source} ends early: the {lines} before count (`gzip -t` checks it)"));
+    }
+    if let Some(ahead) = &tally.ahead {
+        let Ahead { source, line, by_us, events } = ahead;
+        let by = units::duration(Duration::from_micros(*by_us));
+        ui.warning(&format!(
+            "{source}:{line} is {by} ahead: {} after it {} judged at its time; correct the line, \
+             or leave out --as-given",
+            units::count(*events, "request"),
+            if *events == 1 { "was" } else { "were" },
+        ));
+    }
+    if tally.without_zone > 0 {
+        ui.warning("the times have no zone: they are taken for UTC");
+    }
+    if tally.whole_durations > 0 {
+        ui.warning(&format!(
+            "{} without decimals, which nginx writes: if they are milliseconds, say \
+             ${{request_time:ms}} in --log-format",
+            match tally.whole_durations {
+                1 => "1 duration is".to_owned(),
+                many => format!("{many} durations are"),
+            }
+        ));
+    }
+    if tally.without_status > 0 {
+        let requests = units::count(tally.without_status, "request");
+        ui.warning(&format!("{requests} without a status: no answer was sent, no error counts"));
+    }
     if tally.without_latency > 0 {
         let which = match tally.without_latency {
             all if all == tally.events => "the log has no durations: requests count".to_owned(),
             1 => "1 request has no duration, and counts".to_owned(),
             some => format!("{some} requests have no duration, and count"),
         };
-        ui.warning(&format!("{which} for 0 s, which says nothing of the latency"));
+        let share = 100.0 * tally.without_latency as f64 / tally.events.max(1) as f64;
+        ui.warning(&format!("{which} in the rates only ({share:.1} % of unknown latency)"));
     }
 }
 

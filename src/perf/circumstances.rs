@@ -2,7 +2,8 @@
 //! reasons of their own.
 
 use super::baseline::{Baseline, Circumstances};
-use super::verdict::Judgement;
+use super::tolerance::Tolerance;
+use super::verdict::{Comparison, Judgement, Metric, Policy};
 
 /// Rates that differ by less are alike.
 const RATE_SHARE: f64 = 0.05;
@@ -46,6 +47,40 @@ pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstanc
     found
 }
 
+/// What is said of tolerances that are larger than what they guard: one warning for each metric.
+#[must_use]
+pub fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
+    let of = |wanted: Metric| {
+        let wide: Vec<(&str, Comparison)> = judgement
+            .endpoints
+            .iter()
+            .flat_map(|judged| {
+                let endpoint = judged.observed.endpoint.as_str();
+                judged.comparisons.iter().map(move |comparison| (endpoint, *comparison))
+            })
+            .filter(|(endpoint, comparison)| {
+                let tolerance = policy.tolerance(endpoint, comparison.metric);
+                comparison.metric == wanted
+                    && matches!(tolerance, Tolerance::Absolute(_))
+                    && comparison.baseline.is_some_and(|baseline| comparison.tolerance > baseline)
+            })
+            .collect();
+        let (endpoint, first) = *wide.first()?;
+        let baseline = first.baseline?;
+        let more = match wide.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!(
+            "{endpoint}: the {wanted} of {baseline} may become {}, since the tolerance of {} is \
+             larger than it{more}: --tolerance-{wanted} 10% guards it",
+            baseline.plus(first.tolerance),
+            first.tolerance,
+        ))
+    };
+    [Metric::Median, Metric::P95].into_iter().filter_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::baseline::Entry;
@@ -77,10 +112,12 @@ mod tests {
             source: Source { name: "wfx".to_owned(), own: true, ..Source::default() },
             endpoints: vec![observed("GET /a"), observed("GET /b")],
             doubts: Vec::new(),
+            is_late: false,
         };
         let policy = Policy {
-            tolerance_median: latency,
-            tolerance_p95: latency,
+            tolerance_median: Tolerance::Absolute(latency),
+            tolerance_p95: Tolerance::Absolute(latency),
+            own_tolerances: std::collections::BTreeMap::new(),
             filter: Filter::default(),
             asked: Vec::new(),
             strict: false,

@@ -17,4 +17,6 @@ pub mod spans;
 pub mod stats;
 pub mod steps;
 pub mod store;
+pub mod tolerance;
+mod trap;
 pub mod verdict;

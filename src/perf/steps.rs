@@ -63,7 +63,7 @@ pub fn run(runs: &[StepRuns]) -> Run {
             .to_owned(),
     ];
     let source = Source { name: "steps".to_owned(), own: true, notes, ..Source::default() };
-    Run { source, endpoints, doubts: Vec::new() }
+    Run { source, endpoints, doubts: Vec::new(), is_late: false }
 }
 
 fn observed(runs: &StepRuns) -> Observed {

@@ -4,7 +4,7 @@
 //! makes a comparison worthless is a [`Trap`] and no verdict: a gate that silently
 //! compares nothing would let everything pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -13,9 +13,9 @@ use super::filter::Filter;
 use super::paired::Change;
 use super::paired::verdict::{Curves, Paired};
 use super::stats::Latency;
+use super::tolerance::{Tolerance, Tolerances};
+pub use super::trap::Trap;
 
-/// How many endpoints an error names.
-const NAMED_MAX: usize = 10;
 /// The warning that there was nothing to compare with.
 pub const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
 
@@ -28,6 +28,8 @@ pub struct Run {
     pub endpoints: Vec<Observed>,
     /// Why the run as a whole cannot be relied on; none: it can.
     pub doubts: Vec<String>,
+    /// Whether requests were sent so late that what was measured may look slower than it is.
+    pub is_late: bool,
 }
 
 /// What measured, and what is to be known of its figures.
@@ -131,9 +133,11 @@ impl Reading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// How much slower a median may be.
-    pub tolerance_median: Latency,
+    pub tolerance_median: Tolerance,
     /// How much slower a 95th percentile may be.
-    pub tolerance_p95: Latency,
+    pub tolerance_p95: Tolerance,
+    /// Endpoints that have tolerances of their own.
+    pub own_tolerances: BTreeMap<String, Tolerances>,
     /// Which endpoints are judged.
     pub filter: Filter,
     /// The endpoints that were asked for, for which alone the run has to answer; none:
@@ -147,74 +151,16 @@ pub struct Policy {
     pub samples_min: u64,
 }
 
-/// Why a run and a baseline cannot be compared.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trap {
-    /// Nothing was measured.
-    #[error("the source has no endpoints")]
-    Nothing,
-    /// No endpoint is tracked.
-    #[error("TRACK_ENDPOINTS `{filter}` matches none of the {among}: {}", names(.endpoints))]
-    Filter {
-        /// The filter.
-        filter: String,
-        /// What `endpoints` are.
-        among: &'static str,
-        /// What there is.
-        endpoints: Vec<String>,
-    },
-    /// The baseline has endpoints that were not measured.
-    #[error("the baseline has what was not observed: {}", names(.0))]
-    Unobserved(Vec<String>),
-    /// A figure is none.
-    #[error("the {metric} of {endpoint} is `{found}` and no latency")]
-    NoLatency {
-        /// Whose.
-        endpoint: String,
-        /// Which.
-        metric: Metric,
-        /// What stands there.
-        found: String,
-    },
-    /// A figure that is needed is not there.
-    #[error("the source states no {metric} of {endpoint}")]
-    Missing {
-        /// Whose.
-        endpoint: String,
-        /// Which.
-        metric: Metric,
-    },
-}
-
-impl Trap {
-    /// What can be done.
+impl Policy {
+    /// How much slower a figure of an endpoint may be.
     #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Nothing => "let it measure at least one".to_owned(),
-            Self::Filter { .. } => {
-                "give substrings of endpoints as they are written there, or unset it".to_owned()
-            }
-            Self::Unobserved(_) => "measure them, leave them out with TRACK_ENDPOINTS, or remove \
-                 them from the baseline"
-                .to_owned(),
-            Self::NoLatency { .. } => {
-                "measure again: without requests there are no figures".to_owned()
-            }
-            Self::Missing { metric: Metric::P95, .. } => "let it state 95 % (of Locust: \
-                 PERCENTILES_TO_REPORT), or remove `p95_ms` from the baseline"
-                .to_owned(),
-            Self::Missing { .. } => "measure again".to_owned(),
+    pub fn tolerance(&self, endpoint: &str, metric: Metric) -> Tolerance {
+        let own = self.own_tolerances.get(endpoint).copied().unwrap_or_default();
+        match metric {
+            Metric::Median => own.median.unwrap_or(self.tolerance_median),
+            Metric::P95 => own.p95.unwrap_or(self.tolerance_p95),
         }
     }
-}
-
-fn names(endpoints: &[String]) -> String {
-    let mut text = endpoints.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-    if endpoints.len() > NAMED_MAX {
-        text += &format!(" and {} more", endpoints.len() - NAMED_MAX);
-    }
-    text
 }
 
 /// What is compared.
@@ -405,23 +351,44 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     if !unobserved.is_empty() {
         return Err(Trap::Unobserved(unobserved));
     }
+    let facts = Run { endpoints: Vec::new(), ..run };
     let endpoints = tracked
         .into_iter()
         .map(|observed| {
             let entry = baseline.get(&observed.endpoint);
-            judge_one(observed, entry, &run.source, &run.doubts, policy)
+            judge_one(observed, entry, &facts, policy)
         })
         .collect::<Result<Vec<_>, _>>()?;
     if endpoints.iter().all(|judged| judged.outcome == Outcome::New) {
         warnings.push(NOTHING_JUDGED.to_owned());
     }
     Ok(Judgement {
-        verdict: overall(&endpoints, &run.doubts, policy),
-        source: run.source,
+        verdict: overall(&endpoints, &facts.doubts, policy),
+        source: facts.source,
         endpoints,
-        doubts: run.doubts,
+        doubts: facts.doubts,
         warnings,
         untracked: others.len(),
+    })
+}
+
+/// Checks that something was judged, by `baseline` or for want of it.
+///
+/// # Errors
+/// [`Trap::NothingJudged`]: such a gate would let everything pass.
+pub fn check_judged(
+    judgement: &Judgement,
+    baseline: &Baseline,
+    policy: &Policy,
+) -> Result<(), Trap> {
+    let is_new = |judged: &Judged| judged.outcome == Outcome::New;
+    if policy.strict || !judgement.endpoints.iter().all(is_new) {
+        return Ok(());
+    }
+    let observed = judgement.endpoints.iter().map(|judged| judged.observed.endpoint.clone());
+    Err(Trap::NothingJudged {
+        observed: observed.collect(),
+        known: baseline.iter().map(|(endpoint, _)| endpoint.to_owned()).collect(),
     })
 }
 
@@ -486,10 +453,10 @@ impl Judged {
 fn judge_one(
     observed: Observed,
     entry: Option<&Entry>,
-    source: &Source,
-    doubts: &[String],
+    run: &Run,
     policy: &Policy,
 ) -> Result<Judged, Trap> {
+    let (source, doubts) = (&run.source, &run.doubts);
     let comparisons = compare(&observed, entry, source, policy)?;
     let mut reasons = Vec::new();
     let erring = error_reason(&observed, policy);
@@ -501,9 +468,9 @@ fn judge_one(
     });
     let outcome = if erring.is_some() {
         Outcome::Errors
-    } else if !regressions.is_empty() {
+    } else if !regressions.is_empty() && !run.is_late {
         Outcome::Regression
-    } else if few.is_some() || !doubts.is_empty() {
+    } else if few.is_some() || !doubts.is_empty() || run.is_late {
         Outcome::Inconclusive
     } else if entry.is_none() {
         Outcome::New
@@ -526,10 +493,12 @@ fn compare(
     policy: &Policy,
 ) -> Result<Vec<Comparison>, Trap> {
     let mut comparisons = Vec::new();
-    for (metric, reading, baseline, tolerance) in [
-        (Metric::Median, &observed.median, entry.map(|e| e.median), policy.tolerance_median),
-        (Metric::P95, &observed.p95, entry.and_then(|e| e.p95), policy.tolerance_p95),
+    for (metric, reading, baseline) in [
+        (Metric::Median, &observed.median, entry.map(|e| e.median)),
+        (Metric::P95, &observed.p95, entry.and_then(|e| e.p95)),
     ] {
+        let tolerance =
+            policy.tolerance(&observed.endpoint, metric).of(baseline.unwrap_or_default());
         let value = figure(observed, metric, reading)?;
         let failed = source.own && observed.samples == Some(0);
         let needed = metric == Metric::Median || baseline.is_some();

@@ -92,8 +92,9 @@ pub struct Event {
     pub t_us: u64,
     /// Of the answer. Outside of 400..=599 it counts as no error.
     pub status: u16,
-    /// How long it took, microseconds.
-    pub latency_us: u64,
+    /// How long it took, microseconds; nothing when that is not known. Such a request counts in
+    /// the rates and in no percentile.
+    pub latency_us: Option<u64>,
 }
 
 /// What follows from one event.
@@ -203,8 +204,10 @@ impl Engine {
         let lapsed = self.pass_time(event.t_us);
         let (now, status) = (self.now, event.status);
         self.errors.add(now, [true, (400..500).contains(&status), (500..600).contains(&status)]);
-        self.latencies.add(now, [true, event.latency_us >= self.latency_threshold_us]);
-        self.shown.add(now, event.latency_us);
+        if let Some(latency_us) = event.latency_us {
+            self.latencies.add(now, [true, latency_us >= self.latency_threshold_us]);
+            self.shown.add(now, latency_us);
+        }
 
         let mut judged = Judged { lapsed, ..Judged::default() };
         for signal in Signal::ALL {

@@ -72,7 +72,11 @@ impl Monitor {
         let Some(answered) = answered else { return };
         state.requests += 1;
         let latency_us = u64::try_from(answered.latency.as_micros()).unwrap_or(u64::MAX);
-        let judged = state.engine.record(Event { t_us, status: answered.status, latency_us });
+        let judged = state.engine.record(Event {
+            t_us,
+            status: answered.status,
+            latency_us: Some(latency_us),
+        });
         if !judged.due.is_empty() {
             self.alert(&mut state, judged, answered.path);
         }

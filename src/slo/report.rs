@@ -114,7 +114,7 @@ impl Report {
 
     fn signal(&self, signal: Signal) -> Value {
         let outcome = self.found.outcomes[signal as usize];
-        json!({
+        let mut fields = json!({
             "type": signal.alert_type(),
             "threshold": number(self.found.policy.threshold(signal)),
             "window_seconds": number(self.found.policy.window_seconds(signal)),
@@ -125,7 +125,19 @@ impl Report {
             "alerts": outcome.alerts,
             "cooled_down": outcome.cooled_down,
             "held_back": outcome.held_back,
-        })
+        });
+        if let (Signal::LatencyP95, Some(fields)) = (signal, fields.as_object_mut()) {
+            fields.insert("unknown".to_owned(), self.found.totals.unknown_latency.into());
+            fields.insert("unknown_share".to_owned(), number(self.unknown_share()));
+        }
+        fields
+    }
+
+    /// The share of requests of which the latency is not known.
+    #[must_use]
+    pub fn unknown_share(&self) -> f64 {
+        let totals = &self.found.totals;
+        totals.unknown_latency as f64 / totals.requests.max(1) as f64
     }
 }
 

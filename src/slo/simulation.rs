@@ -80,6 +80,8 @@ pub struct Totals {
     pub c4xx: u64,
     /// 5xx.
     pub c5xx: u64,
+    /// Those of which the latency is not known: they count in no percentile.
+    pub unknown_latency: u64,
     /// The time of the first, microseconds of the trace.
     pub from_us: u64,
     /// The latest time.
@@ -131,6 +133,7 @@ impl<P: Copy> Simulation<P> {
         totals.requests += 1;
         totals.c4xx += u64::from((400..500).contains(&event.status));
         totals.c5xx += u64::from((500..600).contains(&event.status));
+        totals.unknown_latency += u64::from(event.latency_us.is_none());
         totals.to_us = totals.to_us.max(event.t_us);
     }
 

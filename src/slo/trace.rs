@@ -13,7 +13,9 @@
 mod access;
 mod csv;
 mod error;
+mod foreign;
 mod format;
+mod gzip;
 mod input;
 mod intake;
 mod line;
@@ -23,6 +25,7 @@ mod recognise;
 mod sort;
 mod spill;
 mod time;
+mod w3c;
 
 use std::fmt;
 use std::io::Read;
@@ -75,14 +78,44 @@ pub struct Tally {
     pub unparsed: u64,
     /// The first five of these.
     pub examples: Vec<Unparsed>,
+    /// What the first of these looks like, and what can be done.
+    pub foreign: Option<(String, String)>,
     /// Events that are earlier than one before them in their source.
     pub out_of_order: u64,
-    /// Events of which no latency is known. It is zero in the event.
+    /// Events of which no latency is known.
     pub without_latency: u64,
+    /// Of these, those whose lines end before the duration.
+    pub cut_off: u64,
+    /// Events without a status (`000`, `-1`, `-`): no answer was sent.
+    pub without_status: u64,
+    /// Events whose time has no zone; it is taken for UTC.
+    pub without_zone: u64,
+    /// Events whose `$request_time` is a whole number, which nginx never writes.
+    pub whole_durations: u64,
+    /// The compressed sources that end early, each with how many lines of it were read.
+    pub ended_early: Vec<(String, u64)>,
+    /// With [`Options::as_given`]: what is far ahead of later lines.
+    pub ahead: Option<Ahead>,
     /// Whether `t` counts from the Unix epoch: all times are dates, or numbers that are
     /// none from before September 2001.
     pub is_epoch: bool,
 }
+
+/// A line whose time is far ahead of that of lines after it, which are judged at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// The name of its source.
+    pub source: String,
+    /// Its number in it, from 1.
+    pub line: u64,
+    /// How far it is ahead of the earliest one after it, microseconds.
+    pub by_us: u64,
+    /// How many events after it are more than [`AHEAD_US`] earlier.
+    pub events: u64,
+}
+
+/// So far ahead a line may be when lines are taken as given, microseconds.
+pub const AHEAD_US: u64 = 300_000_000;
 
 /// A line that did not parse.
 #[derive(Debug, Clone, PartialEq, Eq)]

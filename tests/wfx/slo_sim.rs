@@ -193,7 +193,7 @@ fn what_cannot_be_read_is_told() {
     let place = place();
     let good = ndjson(&[(1.0, 200, 0.1), (2.0, 200, 0.1)]);
     place.write("some", format!("{good}not json\n{{\"t\":3}}\n"));
-    let ran = place.run(["slo-sim", "--trace", "some"]);
+    let ran = place.run(["slo-sim", "--trace", "some", "--max-unreadable", "50%"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     for told in ["2 lines of 4 could not be read", "some:3: ", "some:4: "] {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
@@ -206,22 +206,86 @@ fn what_cannot_be_read_is_told() {
     place.run(["slo-sim", "--trace", "missing"]).refused(2, &["missing"]);
     place.run(["slo-sim", "--trace", "."]).refused(2, &["."]);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(good.repeat(500).as_bytes()).unwrap();
+    let many: Vec<_> = (0..20_000).map(|n| (f64::from(n), 200, 0.1)).collect();
+    gzip.write_all(ndjson(&many).as_bytes()).unwrap();
     let gzip = gzip.finish().unwrap();
     place.write("cut.gz", &gzip[..gzip.len() / 2]);
-    place.run(["slo-sim", "--trace", "cut.gz"]).refused(2, &["cut.gz"]);
+    // Of a file that ends early what is there is judged, and so are the others.
+    let ran = place.run(["slo-sim", "--trace", "cut.gz", "some", "--max-unreadable", "0.05"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("cut.gz ends early: the "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 lines of "), "{}", ran.stderr);
     // A line of 64 MB is left out, and takes no 64 MB.
     let mut long = good.clone().into_bytes();
     long.extend(std::iter::repeat_n(b'x', 64 << 20));
     long.extend(format!("\n{good}").bytes());
     place.write("long", long);
-    let limited =
-        format!("ulimit -v 400000; exec {} slo-sim --trace long", env!("CARGO_BIN_EXE_wfx"));
+    let limited = format!(
+        "ulimit -v 400000; exec {} slo-sim --trace long --max-unreadable 20%",
+        env!("CARGO_BIN_EXE_wfx")
+    );
     let ran = Ran::of(
         std::process::Command::new("sh").args(["-c", &limited]).current_dir(place.path("")),
     );
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("1 line of 5 could not be read"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_left_of_a_log_that_cannot_be_read_is_not_judged() {
+    let place = place();
+    let good = ndjson(&[(1.0, 200, 0.1)]).repeat(19);
+    let bad = "{\"t\":2,\"code\":503}\n";
+    let judge = |log: String, args: &[&str]| {
+        place.write("log", log);
+        place.run([&["slo-sim", "--trace", "log", "--fail-on-breach"], args].concat())
+    };
+    // Exactly 5 % may be unreadable.
+    assert_eq!(judge(format!("{good}{bad}"), &[]).code, Some(0));
+    let many = format!("{good}{}", bad.repeat(2));
+    judge(many.clone(), &[]).refused(2, &["2 of 21 lines", "log:20: ", "--max-unreadable 100%"]);
+    judge(many.clone(), &["--max-unreadable", "0.09"]).refused(2, &["2 of 21 lines"]);
+    assert_eq!(judge(many, &["--max-unreadable", "100%"]).code, Some(0));
+    judge(good.clone(), &["--max-unreadable", "5"]).refused(2, &["from 0% to 100%"]);
+    // Lines that end before the duration count; a log of them has another format.
+    let line = "1.1.1.1 - - [28/Nov/2025:10:00:01 +0000] \"GET /x HTTP/1.1\" 503 5 \"-\" \"M\"";
+    let format = ["--log-format", "combined $request_time"];
+    let some = format!("{line} 0.010\n{line}\n");
+    assert_eq!(judge(some, &format).code, Some(1));
+    let nearly_all = format!("{line} 0.010\n{}", format!("{line}\n").repeat(99));
+    judge(nearly_all, &format).refused(2, &["99 of 100 lines end before the duration"]);
+}
+
+#[test]
+fn a_log_that_wfx_does_not_read_is_named_with_what_to_type() {
+    let place = place();
+    let docker = "{\"log\":\"GET / 200\\n\",\"stream\":\"stdout\",\"time\":\"x\"}\n";
+    for (log, args, told) in [
+        (docker, &[][..], "jq -rj .log log"),
+        (docker, &["--log-format", "combined"], "jq -rj .log log"),
+        ("t;status\n1;200\n", &[], "tr ';,' ',.' < log"),
+        ("INFO:     1.1.1.1:5 - \"GET / HTTP/1.1\" 200 OK\n", &[], "asctime"),
+        (
+            "1.1.1.1 - - [28/Nov/2025:10:00:01 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"M\" 0.01\n",
+            &[],
+            "--log-format 'combined $request_time'",
+        ),
+        ("{\"time\":\"x\",\"status\":200,\"uri\":\"/\"}\n", &[], "{t: .time, status: .status"),
+    ] {
+        place.write("log", log);
+        place.run([&["slo-sim", "--trace", "log"], args].concat()).refused(2, &[told]);
+    }
+}
+
+#[test]
+fn a_line_far_ahead_is_named_when_lines_are_taken_as_given() {
+    let place = place();
+    let far = ndjson(&[(1.0, 200, 0.1), (100_000_000.0, 200, 0.1), (2.0, 503, 0.1)]);
+    place.write("log", far);
+    let ran = place.run(["slo-sim", "--trace", "log", "--as-given"]);
+    assert!(ran.stderr.contains("log:2 is "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 request after it was judged at its time"), "{}", ran.stderr);
+    assert!(!place.run(["slo-sim", "--trace", "log"]).stderr.contains("ahead"));
 }
 
 #[test]
@@ -366,14 +430,29 @@ fn requests_without_a_duration_are_told() {
     let place = place();
     let (with, without) = (ndjson(&[(1.0, 200, 0.1)]), "{\"t\":2,\"status\":200}\n".to_owned());
     for (log, told) in [
-        (without.repeat(2), "the log has no durations: requests count for 0 s"),
-        (format!("{with}{without}"), "1 request has no duration, and counts for 0 s"),
-        (format!("{with}{without}{without}"), "2 requests have no duration, and count for 0 s"),
+        (without.repeat(2), "the log has no durations: requests count in the rates only"),
+        (format!("{with}{without}"), "1 request has no duration, and counts in the rates only"),
+        (
+            format!("{with}{without}{without}"),
+            "2 requests have no duration, and count in the rates",
+        ),
     ] {
         place.write("log", log);
         let ran = place.run(["slo-sim", "--trace", "log"]);
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }
+    // Beside the percentile as well: 1 of 3 is slow, and all that is known.
+    let slow = ndjson(&[(1.0, 200, 3.0)]);
+    place.write("log", format!("{slow}{{\"t\":2,\"status\":503,\"latency\":-1}}\n{without}"));
+    let ran = place.run(["slo-sim", "--trace", "log"]);
+    assert!(ran.stdout.contains("2 requests (67 %) of unknown latency"), "{}", ran.stdout);
+    let found = found(&place, &["--trace", "log"]);
+    let signals = &found["summary"]["signals"];
+    assert_eq!(signals[3]["unknown"], 2);
+    assert!((signals[3]["peak"].as_f64().unwrap() - 3.0).abs() < 0.03, "{signals}");
+    assert!((signals[3]["unknown_share"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    assert_eq!(found["summary"]["requests_5xx"], 1);
+    assert!(signals[0]["unknown"].is_null());
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! What is to be measured: flags over a scenario over defaults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Args;
 use crate::cli::{CliError, tree};
 use crate::exit::Exit;
+use crate::perf::baseline::Baseline;
 use crate::perf::load::scenario::{
     DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
 };
 use crate::perf::load::{Pace, Plan, Target};
 use crate::perf::stats::Latency;
-use crate::perf::verdict::{self, Policy};
+use crate::perf::tolerance::Tolerances;
+use crate::perf::verdict::{self, Metric, Policy};
 use crate::workflow::period::Period;
 
 /// Sends may be late by a tenth of the smaller tolerance, and by 1 ms at least.
@@ -61,8 +63,36 @@ fn connections(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| "give a whole number from 1 to 100000".to_owned())
 }
 
+/// What is taken for a baseline where there is none yet and a tolerance is a share of it.
+const BASELINE_DEFAULT: Latency = Latency::from_nanos(10_000_000);
+
+/// The tolerances that a scenario gives endpoints.
+pub(super) fn own_tolerances(endpoints: &[Endpoint]) -> BTreeMap<String, Tolerances> {
+    let own = endpoints.iter().filter(|endpoint| endpoint.tolerances != Tolerances::default());
+    own.map(|endpoint| (endpoint.name.clone(), endpoint.tolerances)).collect()
+}
+
+/// How late sends may be: a tenth of the smallest tolerance.
+fn late_max(endpoints: &[Endpoint], policy: &Policy, baseline: Option<&Baseline>) -> Latency {
+    let policy = Policy { own_tolerances: own_tolerances(endpoints), ..policy.clone() };
+    let tolerances = endpoints.iter().flat_map(|endpoint| {
+        let entry = baseline.and_then(|baseline| baseline.get(&endpoint.name));
+        let of = |metric, known: Option<Latency>| {
+            policy.tolerance(&endpoint.name, metric).of(known.unwrap_or(BASELINE_DEFAULT))
+        };
+        let median = entry.map(|entry| entry.median);
+        [of(Metric::Median, median), of(Metric::P95, entry.and_then(|entry| entry.p95).or(median))]
+    });
+    let smallest = tolerances.min().unwrap_or_default();
+    Latency::from_nanos(smallest.as_nanos() / LATE_SHARE).max(LATE_MIN)
+}
+
 /// What is to be measured; none: a file is read.
-pub(super) fn plan(args: &Args, policy: &Policy) -> Result<Option<Plan>, CliError> {
+pub(super) fn plan(
+    args: &Args,
+    policy: &Policy,
+    baseline: Option<&Baseline>,
+) -> Result<Option<Plan>, CliError> {
     let load = &args.load;
     let scenario = match &load.scenario {
         Some(path) => read(path)?,
@@ -105,17 +135,15 @@ pub(super) fn plan(args: &Args, policy: &Policy) -> Result<Option<Plan>, CliErro
         Some(connections) => Pace::Closed(connections),
         None => Pace::Rate(rate_of_one(load.rate.or(scenario.rate), &endpoints)?),
     };
-    let tolerance = policy.tolerance_median.min(policy.tolerance_p95);
-    let late = Latency::from_nanos(tolerance.as_nanos() / LATE_SHARE);
     Ok(Some(Plan {
         target: Target::parse(url)?,
+        late_max: late_max(&endpoints, policy, baseline),
         endpoints,
         pace,
         duration,
         warmup: warmup.unwrap_or(WARMUP_DEFAULT),
         connections_max: load.connections,
         timeout: load.timeout.duration(),
-        late_max: late.max(LATE_MIN),
     }))
 }
 

@@ -72,7 +72,7 @@ pub(super) fn gate(
 
 fn pairs_plan(url: &str, args: &Args, policy: &Policy) -> Result<PairsPlan, CliError> {
     let refuse = |message: &str| CliError::new(Exit::Usage, message.to_owned());
-    let Some(load) = load_plan(args, policy)? else {
+    let Some(load) = load_plan(args, policy, None)? else {
         return Err(refuse("--reference needs a --target to compare it with"));
     };
     let Pace::Rate(rate) = load.pace else {

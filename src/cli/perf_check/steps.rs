@@ -102,7 +102,7 @@ pub(super) fn gate(
     };
     let policy = Plan::policy(args, context)?;
     // Nothing is measured, and flags that ask for it are refused.
-    load_plan(args, &policy)?;
+    load_plan(args, &policy, None)?;
     let filter = policy.filter;
     let reader = Reader::open(&context.settings.database()?)?;
     let of = |since, until| {

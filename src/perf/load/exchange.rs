@@ -26,6 +26,7 @@ pub(super) async fn exchange(
     sender: &mut Option<Sender>,
     request: &Request<Full<Bytes>>,
 ) -> Result<Answer, String> {
+    let mut is_wide = false;
     loop {
         let was_open = sender.is_some();
         let connection = match sender {
@@ -49,6 +50,12 @@ pub(super) async fn exchange(
             // The target closed an idle connection before it saw the request.
             Err(error) if was_open && (error.is_canceled() || error.is_closed()) => {
                 *sender = None;
+            }
+            // From then on there is more room for headers. What may change something is not
+            // sent twice.
+            Err(error) if error.is_parse_too_large() && !is_wide && request.method().is_safe() => {
+                route.expect_long_heads();
+                (*sender, is_wide) = (None, true);
             }
             Err(error) => return Err(kind_of(&error)),
         }

@@ -42,6 +42,7 @@ use self::worker::{Work, Worker};
 use super::stats::Latency;
 use super::verdict::{Rounding, Run, Source};
 use crate::clock;
+use crate::tls;
 
 /// One thread paces so many requests in a second with ease.
 const RATE_OF_THREAD: f64 = 20_000.0;
@@ -101,10 +102,37 @@ pub enum LoadError {
         url: String,
         /// Why.
         why: String,
+        /// What is in the way.
+        obstacle: Obstacle,
     },
     /// The system refused a thread or a timer.
     #[error("cannot send requests: {0}")]
     System(#[from] io::Error),
+}
+
+/// Why a target cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nobody answers.
+    Server,
+    /// Its name is not found.
+    Name,
+    /// Its certificate is not trusted.
+    Certificate,
+    /// It does not speak TLS.
+    Tls,
+}
+
+impl LoadError {
+    /// A connection that was not made.
+    fn of_connection(url: &str, error: &io::Error) -> Self {
+        let obstacle = match tls::Failure::of(error) {
+            tls::Failure::Certificate => Obstacle::Certificate,
+            tls::Failure::Handshake => Obstacle::Tls,
+            tls::Failure::Other => Obstacle::Server,
+        };
+        Self::Unreachable { url: url.to_owned(), why: error.to_string(), obstacle }
+    }
 }
 
 /// What is known while it goes on.
@@ -188,8 +216,7 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
         starts.clear();
     }
     if let Some(error) = openings.into_iter().find_map(Result::err) {
-        let url = plan.target.url().to_owned();
-        return Err(LoadError::Unreachable { url, why: error.to_string() });
+        return Err(LoadError::of_connection(plan.target.url(), &error));
     }
     let begin = clock::monotonic() + LEAD;
     for start in starts {
@@ -343,11 +370,13 @@ fn measured(plan: &Plan, mut kept: Kept, tally: &Tally) -> Measured {
         "rate_reached": reached,
     });
     let mut doubts = Vec::new();
+    let mut is_late = false;
     let mut name = "wfx";
     match plan.pace {
         Pace::Rate(of_one) => {
             let rate = plan.rate(of_one);
             doubts = sending.doubts(rate, plan.duration, plan.late_max, waited);
+            is_late = sending.late_p99 > plan.late_max;
             facts["rate_asked"] = json!(rate);
             facts["waited_for_connection"] = json!(waited);
             facts["late_median_ms"] = json!(sending.late_median);
@@ -365,7 +394,7 @@ fn measured(plan: &Plan, mut kept: Kept, tally: &Tally) -> Measured {
         rounding: Rounding::None,
         notes: Vec::new(),
     };
-    Measured { run: Run { source, endpoints, doubts }, connections, facts }
+    Measured { run: Run { source, endpoints, doubts, is_late }, connections, facts }
 }
 
 /// Connections are files: as many as the system lets this process have.

@@ -170,8 +170,7 @@ impl Bench {
             match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(sender) => side.idle.borrow_mut().push_back(sender),
                 Err(error) => {
-                    let url = target.url().to_owned();
-                    return Err(LoadError::Unreachable { url, why: error.to_string() });
+                    return Err(LoadError::of_connection(target.url(), &error));
                 }
             }
         }

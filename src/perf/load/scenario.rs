@@ -10,6 +10,7 @@ use serde_json::Value;
 pub use crate::fields::FieldsError as ScenarioError;
 
 use crate::fields::Fields;
+use crate::perf::tolerance::{Tolerance, Tolerances};
 
 /// JSON Schema (draft 2020-12) of a scenario.
 pub const SCHEMA: &str = include_str!("scenario.schema.json");
@@ -28,7 +29,16 @@ const RATES: (f64, f64) = (1e-6, RATE_MAX);
 pub const ENDPOINTS_MAX: usize = 1_000;
 
 const KEYS: [&str; 6] = ["target", "rate", "duration", "warmup", "headers", "endpoints"];
-const ENDPOINT_KEYS: [&str; 6] = ["endpoint", "name", "weight", "headers", "body", "expect"];
+const ENDPOINT_KEYS: [&str; 8] = [
+    "endpoint",
+    "name",
+    "weight",
+    "headers",
+    "body",
+    "expect",
+    "tolerance_median",
+    "tolerance_p95",
+];
 
 /// What is to be measured, as far as a scenario says it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,6 +72,8 @@ pub struct Endpoint {
     pub body: Vec<u8>,
     /// The statuses that are no error; empty: every 2xx.
     pub expect: Vec<StatusCode>,
+    /// How much slower it may be, if not as all others.
+    pub tolerances: Tolerances,
 }
 
 impl Endpoint {
@@ -85,6 +97,7 @@ impl Endpoint {
             headers: Vec::new(),
             body: Vec::new(),
             expect: Vec::new(),
+            tolerances: Tolerances::default(),
         })
     }
 
@@ -197,6 +210,12 @@ impl Reader {
         endpoint.headers = shared.to_vec();
         endpoint.beat(&self.headers(&format!("{at}/headers"), fields.get("headers")));
         endpoint.expect = self.statuses(&format!("{at}/expect"), fields.get("expect"));
+        let mut tolerance = |name: &str| -> Option<Tolerance> {
+            let text = self.0.text(&format!("{at}/{name}"), fields.get(name))?;
+            text.parse().map_err(|why: String| self.0.add(&format!("{at}/{name}"), why)).ok()
+        };
+        endpoint.tolerances =
+            Tolerances { median: tolerance("tolerance_median"), p95: tolerance("tolerance_p95") };
         match fields.get("body") {
             None => {}
             Some(Value::String(text)) => endpoint.body = text.clone().into_bytes(),
@@ -281,6 +300,22 @@ mod tests {
         assert_eq!((put.body.as_slice(), put.headers.len()), (&b"a=b"[..], 1));
         assert!(get.expects(StatusCode::NO_CONTENT) && !get.expects(StatusCode::FOUND));
         assert!(put.expects(StatusCode::NOT_FOUND));
+    }
+
+    #[test]
+    fn an_endpoint_may_have_its_own_tolerances() {
+        let read = |tolerance: &str| {
+            Scenario::read(&json!({"endpoints": [
+                {"endpoint": "GET /a", "tolerance_median": tolerance, "tolerance_p95": "5ms"},
+                "GET /b",
+            ]}))
+        };
+        let scenario = read("10%").unwrap();
+        assert_eq!(scenario.endpoints[0].tolerances.median, Some(Tolerance::Share(0.1)));
+        assert!(scenario.endpoints[0].tolerances.p95.is_some());
+        assert_eq!(scenario.endpoints[1].tolerances, Tolerances::default());
+        let error = read("10").unwrap_err().to_string();
+        assert!(error.contains("such as 10%"), "{error}");
     }
 
     #[test]

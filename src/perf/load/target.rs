@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_body_util::Full;
 use hyper::Uri;
@@ -14,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::LoadError;
 use super::samples::Tally;
+use super::{LoadError, Obstacle};
 use crate::tls;
 
 /// A connection over which requests are sent, one after the other.
@@ -77,18 +78,20 @@ impl Target {
     /// Looks its addresses up, and what it needs to be trusted.
     pub(super) fn resolve(&self) -> Result<Route, LoadError> {
         use std::net::ToSocketAddrs;
-        let unreachable = |why: String| LoadError::Unreachable { url: self.url.clone(), why };
+        let unreachable =
+            |why: String, obstacle| LoadError::Unreachable { url: self.url.clone(), why, obstacle };
         let addresses = (self.host.as_str(), self.port).to_socket_addrs();
         let addresses: Vec<_> =
-            addresses.map_err(|error| unreachable(error.to_string()))?.collect();
+            addresses.map_err(|error| unreachable(error.to_string(), Obstacle::Name))?.collect();
         let tls = if self.is_tls {
             let name = ServerName::try_from(self.host.clone());
-            let name = name.map_err(|error| unreachable(error.to_string()))?;
-            Some((connector().map_err(unreachable)?, name))
+            let name = name.map_err(|error| unreachable(error.to_string(), Obstacle::Name))?;
+            let connector = connector().map_err(|why| unreachable(why, Obstacle::Certificate))?;
+            Some((connector, name))
         } else {
             None
         };
-        Ok(Route { addresses, tls })
+        Ok(Route { addresses, tls, has_long_heads: Arc::default() })
     }
 }
 
@@ -119,7 +122,12 @@ fn place(address: SocketAddr) -> (IpAddr, u16) {
 pub(super) struct Route {
     addresses: Vec<SocketAddr>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// Whether answers have more headers than room is usually made for.
+    has_long_heads: Arc<AtomicBool>,
 }
+
+/// The most headers of an answer that has more than hyper makes room for on the stack (100).
+const HEADERS_MAX: usize = 4_096;
 
 impl Route {
     /// Opens a connection, which counts in `tally` until it closes.
@@ -127,26 +135,38 @@ impl Route {
         let stream = TcpStream::connect(self.addresses.as_slice()).await?;
         stream.set_nodelay(true)?;
         match &self.tls {
-            None => speak(stream, tally).await,
-            Some((tls, name)) => speak(tls.connect(name.clone(), stream).await?, tally).await,
+            None => self.speak(stream, tally).await,
+            Some((tls, name)) => self.speak(tls.connect(name.clone(), stream).await?, tally).await,
         }
     }
-}
 
-async fn speak<S>(stream: S, tally: &Arc<Tally>) -> io::Result<Sender>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    let tally = Arc::clone(tally);
-    tally.connected();
-    tokio::task::spawn_local(async move {
-        // Whoever waits for an answer is told what went wrong.
-        let _ = connection.await;
-        tally.disconnected();
-    });
-    Ok(sender)
+    /// Makes room for more headers on connections that are opened from now on, which costs
+    /// time with each answer.
+    pub(super) fn expect_long_heads(&self) {
+        self.has_long_heads.store(true, Ordering::Relaxed);
+    }
+
+    async fn speak<S>(&self, stream: S, tally: &Arc<Tally>) -> io::Result<Sender>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let mut http = http1::Builder::new();
+        // Old servers fold headers over several lines, which other clients read as well.
+        http.allow_obsolete_multiline_headers_in_responses(true);
+        if self.has_long_heads.load(Ordering::Relaxed) {
+            http.max_headers(HEADERS_MAX);
+        }
+        let (sender, connection) =
+            http.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let tally = Arc::clone(tally);
+        tally.connected();
+        tokio::task::spawn_local(async move {
+            // Whoever waits for an answer is told what went wrong.
+            let _ = connection.await;
+            tally.disconnected();
+        });
+        Ok(sender)
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,14 @@ use serde_json::{Map, Value};
 
 use super::super::stats::Latency;
 use super::super::verdict::{Reading, Run};
-use super::{READ, SourceError, k6, oha};
+use super::{READ, SourceError, k6, k6_points, oha};
 
 pub(super) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceError> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && k6_points::is_of(text)
+    {
+        return k6_points::read(text);
+    }
     let document: Value = serde_json::from_slice(bytes)
         .map_err(|error| SourceError::damaged(format!("it is no JSON: {error}")))?;
     let has = |key: &str| document.get(key).is_some();
@@ -15,6 +20,9 @@ pub(super) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceEr
     }
     if let Some(Value::Object(metrics)) = document.get("metrics") {
         return k6::read(metrics, endpoint);
+    }
+    if let Some(metrics) = k6::of_list(&document) {
+        return k6::read(&metrics, endpoint);
     }
     if has("latency") && has("requests") && has("connections") {
         return Err(SourceError::new(

@@ -76,6 +76,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Run, SourceError> {
         },
         endpoints,
         doubts: Vec::new(),
+        is_late: false,
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod json;
 mod k6;
+mod k6_points;
 mod locust;
 mod oha;
 
@@ -16,7 +17,7 @@ use super::verdict::{Reading, Run};
 pub const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 const READ: &str = "wfx reads Locust's `…_stats.csv`, oha's JSON (`oha --output-format json`) \
-     and k6's summary (`k6 run --summary-export FILE`); or let it measure itself: --target URL";
+     and k6's summary (`k6 run --summary-export FILE`) or samples (`--out json=FILE`); or let it measure itself: --target URL";
 
 /// Why a file cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

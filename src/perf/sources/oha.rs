@@ -3,6 +3,9 @@
 //! `statusCodeDistribution` counts responses, `errorDistribution` what got none.
 //! Requests that the end of the run cut off ("aborted due to deadline") are not errors
 //! of the target.
+//!
+//! With `--stats-success-breakdown` it also states `latencyPercentilesSuccessful`, of the
+//! answers with a 2xx: what failed fast makes those of all answers look fast.
 
 use serde_json::{Map, Value};
 
@@ -17,9 +20,16 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
     let endpoint = named(endpoint, "oha")?;
     let empty = Map::new();
     let part = |key: &str| document.get(key).and_then(Value::as_object).unwrap_or(&empty);
-    let percentiles = part("latencyPercentiles");
     let answered = counts(part("statusCodeDistribution"))?;
-    let samples = answered.iter().map(|(_, count)| count).sum::<u64>();
+    let answers = answered.iter().map(|(_, count)| count).sum::<u64>();
+    let good = answered.iter().filter(|(status, _)| status.starts_with('2'));
+    let good = good.map(|(_, count)| count).sum::<u64>();
+    let is_broken_down = document.get("latencyPercentilesSuccessful").is_some_and(Value::is_object);
+    let (percentiles, samples) = if is_broken_down {
+        (part("latencyPercentilesSuccessful"), good)
+    } else {
+        (part("latencyPercentiles"), answers)
+    };
     let mut error_kinds: Vec<(String, u64)> = answered
         .into_iter()
         .filter(|(status, _)| status.starts_with(['4', '5']))
@@ -35,7 +45,7 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
         median: latency(percentiles, "p50", MS_PER_SECOND),
         p95: latency(percentiles, "p95", MS_PER_SECOND),
         samples: Some(samples),
-        requests: samples + lost,
+        requests: answers + lost,
         errors: error_kinds.iter().map(|(_, count)| count).sum(),
         error_kinds,
         rate: part("summary").get("requestsPerSec").and_then(Value::as_f64),
@@ -43,20 +53,29 @@ pub(super) fn read(document: &Value, endpoint: Option<&str>) -> Result<Run, Sour
         max: None,
         shape: Vec::new(),
     };
+    let mut notes = vec![
+        "oha counts a latency from when the request was sent, unless it ran with \
+         --latency-correction, which its JSON does not tell"
+            .to_owned(),
+    ];
+    if !is_broken_down && good < answers {
+        notes.push(
+            "the latencies are also those of failed requests: oha --stats-success-breakdown \
+             states those of the others"
+                .to_owned(),
+        );
+    }
     Ok(Run {
         source: Source {
             name: "oha".to_owned(),
             own: false,
             coordinated_omission: true,
             rounding: Rounding::None,
-            notes: vec![
-                "oha counts a latency from when the request was sent, unless it ran with \
-                 --latency-correction, which its JSON does not tell"
-                    .to_owned(),
-            ],
+            notes,
         },
         endpoints: vec![observed],
         doubts: Vec::new(),
+        is_late: false,
     })
 }
 

@@ -166,8 +166,8 @@ fn the_median_of_nothing_is_none() {
 #[test]
 fn what_cannot_be_told_apart_or_counted_is_refused() {
     let twice = r#"{"metrics": {
-        "http_req_duration{name:GET /x,status:200}": {"med": 1, "p(95)": 2},
-        "http_req_duration{name:GET /x,status:500}": {"med": 3, "p(95)": 4}}}"#;
+        "http_req_duration{name:GET /x}": {"med": 1, "p(95)": 2},
+        "http_req_duration{name:/x,method:GET}": {"med": 3, "p(95)": 4}}}"#;
     assert!(refused(twice, "`GET /x` stands there twice").hint().contains("once"));
     let k6 = |what: &str| {
         format!(r#"{{"metrics": {{"http_req_duration{{name:/x}}": {{"med": 1}}, {what}}}}}"#)
@@ -178,6 +178,110 @@ fn what_cannot_be_told_apart_or_counted_is_refused() {
     let error = read(oha.as_bytes(), Some("GET /x")).unwrap_err();
     assert!(error.to_string().contains("`503` is 0.5"), "{error}");
     assert!(read(b"\xff\xfeT\0", None).unwrap_err().hint().contains("UTF-8"));
+}
+
+#[test]
+fn k6_tells_endpoints_apart_by_tags_verbs_and_hosts() {
+    let names = |tags: &[&str]| {
+        let metrics: Vec<String> = (1..)
+            .zip(tags)
+            .map(|(ms, tags)| {
+                format!("\"http_req_duration{{{tags}}}\": {{\"med\": {ms}, \"p(95)\": 9}}")
+            })
+            .collect();
+        let run = taken(&format!("{{\"metrics\": {{{}}}}}", metrics.join(",")), None);
+        let medians: Vec<_> = run.endpoints.iter().map(|o| o.median.clone()).collect();
+        assert!((1..).zip(medians).all(|(number, median)| median == ms(f64::from(number))));
+        run.endpoints.into_iter().map(|o| o.endpoint).collect::<Vec<_>>()
+    };
+    for (tags, expected) in [
+        (&["name:login", "name:login,status:200"][..], &["login", "login {status:200}"][..]),
+        (
+            &["name:login,scenario:b,group:::x", "name:login,scenario:a"],
+            &["login {group:::x,scenario:b}", "login {scenario:a}"],
+        ),
+        (&["name:login,scenario:a"], &["login"]),
+        (
+            &["name:GET https://api.example/items", "name:POST https://api.example/items"],
+            &["GET /items", "POST /items"],
+        ),
+        (
+            &["url:https://a.example/x", "url:https://b.example/x", "url:https://b.example/y"],
+            &["https://a.example/x", "https://b.example/x", "/y"],
+        ),
+        (
+            &[
+                "method:GET,name:https://a.example/x,status:200",
+                "method:PUT,name:https://a.example/x",
+            ],
+            &["GET /x", "PUT /x"],
+        ),
+    ] {
+        assert_eq!(names(tags), expected, "{tags:?}");
+    }
+}
+
+#[test]
+fn the_machine_readable_summary_of_k6_is_read() {
+    let text = r#"{"version": "1.0.0", "config": {}, "results": {"checks": [], "metrics": [
+        {"name": "http_req_duration", "type": "trend", "values": {"med": 10, "p(95)": 20}},
+        {"name": "http_req_failed", "type": "rate", "values": {"passes": 1, "fails": 9}},
+        {"name": "http_reqs", "type": "counter", "values": {"count": 10, "rate": 2.5}}]}}"#;
+    let run = taken(text, Some("GET /x"));
+    assert_eq!(figures(&run), [("GET /x", ms(10.0), ms(20.0), 10, 1)]);
+    assert_eq!(run.endpoints[0].samples, Some(10));
+    refused(text, "does not say which endpoint");
+    let tagged = text.replace("http_req_duration", "http_req_duration{name:GET /x}");
+    assert_eq!(taken(&tagged, None).endpoints[0].endpoint, "GET /x");
+}
+
+#[test]
+fn samples_of_k6_are_read_one_by_one() {
+    let point = |metric: &str, value: f64, tags: &str| {
+        format!(
+            "{{\"metric\":\"{metric}\",\"type\":\"Point\",\"data\":{{\"time\":\"2025-11-28T10:00:00Z\",\
+             \"value\":{value},\"tags\":{{{tags}}}}}}}\n"
+        )
+    };
+    let get = r#""name":"http://127.0.0.1/a?b","method":"GET","url":"http://127.0.0.1/a?b""#;
+    let post = r#""name":"login","method":"POST","status":"503","error_code":"1503""#;
+    let mut text = String::from(
+        "{\"type\":\"Metric\",\"data\":{\"name\":\"http_req_duration\",\"type\":\"trend\"},\
+         \"metric\":\"http_req_duration\"}\n",
+    );
+    for value in [30.0, 10.0, 20.0] {
+        text += &point("http_req_duration", value, get);
+        text += &point("http_req_failed", 0.0, get);
+    }
+    text += &point("http_req_duration", 5.0, post);
+    text += &point("http_req_failed", 1.0, post);
+    text += &point("vus", 7.0, "");
+    let run = taken(&text, None);
+    assert_eq!(
+        figures(&run),
+        [("GET /a?b", ms(20.0), ms(20.0), 3, 0), ("POST login", ms(5.0), ms(5.0), 1, 1)]
+    );
+    assert_eq!(run.endpoints[0].samples, Some(3));
+    let dropped = taken(&(text.clone() + &point("dropped_iterations", 2.0, "")), None);
+    assert!(dropped.doubts[0].contains("2 iterations"), "{:?}", dropped.doubts);
+    refused(&text[..text.len() - 9], "line 10: it is no point of k6");
+    refused(&point("vus", 7.0, ""), "no HTTP request");
+    refused(&point("http_req_duration", -1.0, get), "no latency");
+}
+
+#[test]
+fn what_failed_fast_makes_no_latency_of_oha_look_good() {
+    let failing = OHA.replace("\"200\": 160", "\"200\": 100, \"429\": 60");
+    let run = taken(&failing, Some("GET /tail"));
+    assert!(run.source.notes[1].contains("--stats-success-breakdown"), "{:?}", run.source.notes);
+    let broken_down = failing.replacen(
+        '{',
+        "{\"latencyPercentilesSuccessful\": {\"p50\": 0.7, \"p95\": 2.5},",
+        1,
+    );
+    let run = taken(&broken_down, Some("GET /tail"));
+    assert_eq!(figures(&run), [("GET /tail", ms(700.0), ms(2_500.0), 160, 60)]);
+    assert_eq!((run.endpoints[0].samples, run.source.notes.len()), (Some(100), 1));
 }
 
 #[test]

@@ -26,13 +26,15 @@ fn own(endpoints: Vec<Observed>, doubts: &[&str]) -> Run {
         source: Source { own: true, ..Source::default() },
         endpoints,
         doubts: doubts.iter().map(|&doubt| doubt.to_owned()).collect(),
+        is_late: false,
     }
 }
 
 fn policy() -> Policy {
     Policy {
-        tolerance_median: ms(50.0),
-        tolerance_p95: ms(80.0),
+        tolerance_median: Tolerance::Absolute(ms(50.0)),
+        tolerance_p95: Tolerance::Absolute(ms(80.0)),
+        own_tolerances: BTreeMap::new(),
         filter: Filter::default(),
         asked: Vec::new(),
         strict: false,
@@ -171,6 +173,79 @@ fn a_regression_beats_doubts_and_doubts_beat_a_pass() {
     assert_eq!(verdict(99.0, &["late"]), Verdict::Fail);
     assert_eq!(verdict(1.0, &["late"]), Verdict::Inconclusive);
     assert_eq!(verdict(1.0, &[]), Verdict::Pass);
+}
+
+#[test]
+fn what_was_sent_late_is_no_regression_and_no_pass() {
+    let baseline = baseline(&[("GET /a", 1.0, None)]);
+    let verdict = |median, errors, is_late| {
+        let one = Observed { errors, ..observed("GET /a", median, 1.0) };
+        let run = Run { is_late, ..own(vec![one], &["requests were sent late"]) };
+        judge(run, &baseline, &policy()).unwrap().verdict
+    };
+    // Late sends count as latency: what looks slower may be none.
+    assert_eq!(verdict(99.0, 0, true), Verdict::Inconclusive);
+    assert_eq!(verdict(1.0, 0, true), Verdict::Inconclusive);
+    assert_eq!(verdict(99.0, 0, false), Verdict::Fail);
+    assert_eq!(verdict(1.0, 1, true), Verdict::Fail);
+}
+
+#[test]
+fn a_share_of_the_baseline_is_a_tolerance() {
+    let baseline = baseline(&[("GET /a", 10.0, Some(20.0)), ("GET /b", 1_000.0, None)]);
+    let judged = |a, p95, b, policy: &Policy| {
+        let both = vec![observed("GET /a", a, p95), observed("GET /b", b, 1.0)];
+        let judgement = judge(run(both), &baseline, policy).unwrap();
+        judgement.endpoints.into_iter().map(|judged| judged.outcome).collect::<Vec<_>>()
+    };
+    use Outcome::{Pass, Regression};
+    let ten = Tolerance::Share(0.1);
+    let share = Policy { tolerance_median: ten, tolerance_p95: ten, ..policy() };
+    assert_eq!(judged(11.0, 22.0, 1_100.0, &share), [Pass, Pass]);
+    assert_eq!(judged(11.1, 22.0, 1_101.0, &share), [Regression, Regression]);
+    assert_eq!(judged(11.0, 22.1, 1_000.0, &share), [Regression, Pass]);
+    // An endpoint may have its own.
+    let own = Tolerances { median: Some(Tolerance::Share(0.5)), p95: None };
+    let own = Policy { own_tolerances: BTreeMap::from([("GET /a".to_owned(), own)]), ..share };
+    assert_eq!(judged(15.0, 22.0, 1_101.0, &own), [Pass, Regression]);
+    assert_eq!(judged(12.0, 22.0, 1_000.0, &policy()), [Pass, Pass]);
+}
+
+#[test]
+fn a_tolerance_that_is_larger_than_what_it_guards_is_named() {
+    let baseline = baseline(&[("GET /a", 10.0, Some(20.0)), ("GET /b", 49.0, None)]);
+    let warnings = |policy: &Policy| {
+        let both = vec![observed("GET /a", 12.0, 24.0), observed("GET /b", 49.0, 1.0)];
+        crate::perf::circumstances::wide_tolerances(
+            &judge(run(both), &baseline, policy).unwrap(),
+            policy,
+        )
+    };
+    let told = warnings(&policy());
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("GET /a: the median of 10") && told[0].contains("(and 1 more)"));
+    assert!(told[0].contains("--tolerance-median 10%"), "{told:?}");
+    assert!(told[1].contains("--tolerance-p95 10%") && !told[1].contains("more"), "{told:?}");
+    let share = Tolerance::Share(2.0);
+    let relative = Policy { tolerance_median: share, tolerance_p95: share, ..policy() };
+    assert_eq!(warnings(&relative), [""; 0]);
+}
+
+#[test]
+fn a_gate_that_judges_nothing_is_refused() {
+    let checked = |known: &Baseline, policy: &Policy| {
+        let judgement = judge(run(vec![observed("GET /a", 1.0, 1.0)]), known, policy).unwrap();
+        check_judged(&judgement, known, policy)
+    };
+    let asked = Policy { asked: vec!["GET /a".to_owned()], ..policy() };
+    let error = checked(&Baseline::default(), &asked).unwrap_err();
+    assert!(error.to_string().contains("GET /a"), "{error}");
+    assert!(error.hint().contains("--update-baseline"));
+    let error = checked(&baseline(&[("GET /z", 1.0, None)]), &asked).unwrap_err();
+    assert!(error.hint().contains("GET /z: were endpoints renamed?"), "{}", error.hint());
+    assert_eq!(checked(&baseline(&[("GET /a", 1.0, None)]), &policy()), Ok(()));
+    // With --strict what is new fails, which is a verdict.
+    assert_eq!(checked(&Baseline::default(), &Policy { strict: true, ..policy() }), Ok(()));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn policy() -> Policy {
 }
 
 fn event(t_us: u64, status: u16, latency_us: u64) -> Event {
-    Event { t_us, status, latency_us }
+    Event { t_us, status, latency_us: Some(latency_us) }
 }
 
 fn names(signals: Signals) -> Vec<&'static str> {
@@ -55,14 +55,18 @@ impl Brute {
         let (rated, timed) = (inside(self.windows_us[0]), inside(self.windows_us[1]));
         let of = |class: u16| rated.iter().filter(|e| e.status / 100 == class).count() as u64;
         let all = rated.len() as u64;
-        let mut sorted: Vec<u64> = timed.iter().map(|event| event.latency_us).collect();
+        let mut sorted: Vec<u64> = timed.iter().filter_map(|event| event.latency_us).collect();
         sorted.sort_unstable();
-        let p95 = sorted[95 * (sorted.len() - 1) / 100];
+        let p95 = sorted.len().checked_sub(1).map(|last| sorted[95 * last / 100]);
         let reached = [
             (Signal::ErrorRate, (of(4) + of(5)) * 1000 >= self.thousandths[0] * all, all),
             (Signal::ErrorRate5xx, of(5) * 1000 >= self.thousandths[1] * all, all),
             (Signal::ErrorRate4xx, of(4) * 1000 >= self.thousandths[2] * all, all),
-            (Signal::LatencyP95, p95 >= self.latency_us, timed.len() as u64),
+            (
+                Signal::LatencyP95,
+                p95.is_some_and(|p95| p95 >= self.latency_us),
+                sorted.len() as u64,
+            ),
         ];
         let (mut breached, mut due, mut held_back) = (vec![], vec![], vec![]);
         for (signal, reached, samples) in reached {
@@ -89,11 +93,11 @@ impl Brute {
             let oldest = i128::from(self.now) - i128::from(window + late);
             let mut sorted: Vec<u64> = (self.events.iter())
                 .filter(|event| i128::from(event.t_us) > oldest)
-                .map(|event| event.latency_us)
+                .filter_map(|event| event.latency_us)
                 .collect();
             sorted.sort_unstable();
-            let p95 = sorted[95 * (sorted.len() - 1) / 100] as f64;
-            (shown_us - p95).abs() <= p95 * 0.01 + 1e-6
+            let p95 = sorted.len().checked_sub(1).map(|last| sorted[95 * last / 100] as f64);
+            p95.is_some_and(|p95| (shown_us - p95).abs() <= p95 * 0.01 + 1e-6)
         })
     }
 }
@@ -129,14 +133,15 @@ fn steps() -> impl Strategy<Value = i64> {
 }
 
 fn trace() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((steps(), status(), latency()), 1..200).prop_map(|events| {
-        let mut now: i64 = 50_000_000;
-        let at = |(step, status, latency): (i64, u16, u64)| {
-            now = (now + step).max(0);
-            event(now.cast_unsigned(), status, latency)
-        };
-        events.into_iter().map(at).collect()
-    })
+    prop::collection::vec((steps(), status(), prop::option::weighted(0.8, latency())), 1..200)
+        .prop_map(|events| {
+            let mut now: i64 = 50_000_000;
+            let at = |(step, status, latency_us): (i64, u16, Option<u64>)| {
+                now = (now + step).max(0);
+                Event { t_us: now.cast_unsigned(), status, latency_us }
+            };
+            events.into_iter().map(at).collect()
+        })
 }
 
 fn thousandths() -> impl Strategy<Value = u64> {
@@ -198,7 +203,10 @@ proptest! {
             for signal in judged.due.iter() {
                 prop_assert_eq!(engine.alert(signal).t_us, brute.latest);
             }
-            let shown = engine.value(Signal::LatencyP95).unwrap();
+            let Some(shown) = engine.value(Signal::LatencyP95) else {
+                prop_assert_eq!(engine.samples(Signal::LatencyP95), 0);
+                continue;
+            };
             let breaches = judged.breached.contains(Signal::LatencyP95)
                 || judged.held_back.contains(Signal::LatencyP95);
             let shown_us = (shown * 1e6).round();
@@ -209,6 +217,23 @@ proptest! {
             prop_assert!(is_held || brute.allows(shown_us), "{shown_us} at {}", brute.now);
         }
     }
+}
+
+#[test]
+fn an_unknown_latency_counts_in_the_rates_and_in_no_percentile() {
+    let mut engine = Engine::new(policy());
+    let unknown = |status| Event { t_us: SECOND, status, latency_us: None };
+    let judged = engine.record(unknown(503));
+    assert_eq!(names(judged.breached), ["error_rate", "error_rate_5xx"]);
+    assert_eq!(engine.value(Signal::LatencyP95), None);
+    // One slow request among a hundred of unknown latency is all that is known.
+    assert_eq!(names(engine.record(event(SECOND, 200, 800_000)).due), ["latency_p95"]);
+    for _ in 0..98 {
+        engine.record(unknown(200));
+    }
+    let shown = engine.value(Signal::LatencyP95).unwrap();
+    assert!((shown - 0.8).abs() < 0.008, "{shown}");
+    assert_eq!((engine.samples(Signal::ErrorRate), engine.samples(Signal::LatencyP95)), (100, 1));
 }
 
 #[test]

@@ -203,7 +203,7 @@ impl<'s> Traffic<'s> {
     fn answer(&mut self) -> Option<Generated<'s>> {
         let Reverse(InFlight { t_us, latency_us, status, path, .. }) = self.in_flight.pop()?;
         let (path, _) = self.scenario.paths.get(path as usize)?;
-        Some(Generated { event: Event { t_us, status, latency_us }, path })
+        Some(Generated { event: Event { t_us, status, latency_us: Some(latency_us) }, path })
     }
 
     /// When the next request comes: thinning of a process that is fast enough for the stretch

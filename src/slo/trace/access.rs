@@ -1,63 +1,146 @@
 //! Lines of access logs.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::format::{Latency, LogFormat, Piece, Target, Time};
-use super::line::{self, Line, Parsed, Why};
+use jiff::fmt::strtime::BrokenDownTime;
+
+use super::format::{Latency, LogFormat, PART_END, Piece, Target, Time};
+use super::line::{self, Line, Marks, Parsed, Why};
 use super::time::{self, Fault, Point};
 
 /// Reads a line of the format.
+///
+/// Most lines are read in one pass in which each field ends where what follows it comes first.
+/// Where that does not fit, since a field has blanks in it or is padded, all ways to part the
+/// line are tried.
 pub(super) fn parse<'a>(format: &LogFormat, text: &'a str) -> Result<Line<'a>, Why> {
+    first_fit(format, text).or_else(|why| Search::of(format, text).ok_or(why)?.line(format))
+}
+
+fn first_fit<'a>(format: &LogFormat, text: &'a str) -> Result<Line<'a>, Why> {
     let mut found = Found::default();
     let mut rest = text;
     let mut before = "";
-    let mut pieces = format.pieces.iter().peekable();
-    while let Some(piece) = pieces.next() {
+    for (index, piece) in format.pieces.iter().enumerate() {
         if let Piece::Literal(literal) = piece {
-            rest = rest.strip_prefix(literal.as_str()).ok_or_else(|| no_literal(literal))?;
+            match rest.strip_prefix(literal.as_str()) {
+                Some(after) => rest = after,
+                None if is_cut_off(&format.pieces, index, rest, found.status) => {
+                    found.is_cut_off = true;
+                    return found.line(format);
+                }
+                None => return Err(no_literal(literal)),
+            }
             before = literal;
             continue;
         }
-        let after = match pieces.peek() {
+        let after = match format.pieces.get(index + 1) {
             Some(Piece::Literal(literal)) => Some(literal.as_str()),
             _ => None,
         };
         let length = match after {
             None => rest.len(),
-            Some(literal) => {
-                length(piece, before, rest, literal).ok_or_else(|| no_literal(literal))?
-            }
+            Some(literal) => length(piece, before, rest, literal)
+                .or_else(|| ends_before_duration(&format.pieces, index + 1).then_some(rest.len()))
+                .ok_or_else(|| no_literal(literal))?,
         };
         let (value, next) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        if !is_plain(piece, before, value, after) {
+            return Err(no_literal(after.unwrap_or_default()));
+        }
         found.take(piece, value)?;
         rest = next;
     }
-    if !rest.trim_ascii_end().is_empty() {
+    if !is_end(format, rest) {
         return Err(Why::Shape("it goes on after what the log format names"));
     }
-    found.line()
+    found.line(format)
 }
 
 fn no_literal(literal: &str) -> Why {
     Why::NoLiteral(literal.to_owned())
 }
 
+/// Whether a line may end before `rest`.
+fn is_end(format: &LogFormat, rest: &str) -> bool {
+    rest.trim_ascii_end().is_empty() || (format.is_open && rest.starts_with([' ', '\t']))
+}
+
+/// Whether the line ends where only a blank and a duration are missing. A status that comes
+/// last may be cut itself.
+fn is_cut_off(pieces: &[Piece], index: usize, rest: &str, status: u16) -> bool {
+    ends_before_duration(pieces, index)
+        && rest.trim_ascii().is_empty()
+        && (100..600).contains(&status)
+}
+
+/// Whether a blank and a duration are all that is left of the format.
+fn ends_before_duration(pieces: &[Piece], index: usize) -> bool {
+    match pieces.get(index..) {
+        Some([Piece::Literal(blank), Piece::Latency(_)]) => blank.trim_ascii().is_empty(),
+        _ => false,
+    }
+}
+
 /// How long a field is that stands between two literals.
 fn length(piece: &Piece, before: &str, text: &str, after: &str) -> Option<usize> {
     let is_quoted = before.ends_with('"') && after.starts_with('"');
-    let first = *after.as_bytes().first()?;
-    let mut from = 0;
+    let mut from = begin(piece, is_quoted, text);
     loop {
-        let at = from + text.get(from..)?.bytes().position(|byte| byte == first)?;
-        let is_end = text.get(at..).is_some_and(|rest| rest.starts_with(after))
-            && !(is_quoted && is_escaped(text, at))
-            && !(matches!(piece, Piece::Latency(Latency::Upstreams)) && goes_on(text, at));
-        if is_end {
+        let at = next_end(text, after, from)?;
+        let is_inside = is_quoted && is_escaped(text, at) || goes_on(piece, text, at);
+        if !is_inside {
             return Some(at);
         }
-        // A byte that begins a character ends none: the next one is found from its end.
-        from = at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+        from = after_character(text, at);
     }
+}
+
+/// Where a field may end at the earliest.
+fn begin(piece: &Piece, is_quoted: bool, text: &str) -> usize {
+    let padding = || text.len() - text.trim_start_matches(' ').len();
+    match piece {
+        // The first blank of `10/Oct/2000:13:55:36 -0700` ends no field.
+        Piece::Time(Time::Local) if text.as_bytes().get(11) == Some(&b':') => {
+            DATE_BYTES.min(text.len())
+        }
+        Piece::Path(Target::Request) if !is_quoted => request_end(text).unwrap_or(0),
+        Piece::Status | Piece::Time(_) | Piece::Latency(Latency::Unit(_)) => padding(),
+        // Two blanks around nothing are no padding: nginx pads no number.
+        Piece::Latency(_) if text.starts_with(' ') => {
+            let word = text.trim_start_matches(' ').split(' ').next().unwrap_or_default();
+            if word.contains('.') { padding() } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+/// The length of `10/Oct/2000:13:55:36 `.
+const DATE_BYTES: usize = 21;
+
+/// Where a request that stands without quotes ends, by its version.
+fn request_end(text: &str) -> Option<usize> {
+    let at = text.find(" HTTP/")? + " HTTP/".len();
+    let version = text.get(at..)?.bytes().take_while(|byte| b"0123456789.".contains(byte)).count();
+    Some(at + version)
+}
+
+/// Where `after` comes next, from `from` on.
+fn next_end(text: &str, after: &str, mut from: usize) -> Option<usize> {
+    let first = *after.as_bytes().first()?;
+    loop {
+        let at = from + text.as_bytes().get(from..)?.iter().position(|byte| *byte == first)?;
+        if text.get(at..).is_some_and(|rest| rest.starts_with(after)) {
+            return Some(at);
+        }
+        from = after_character(text, at);
+    }
+}
+
+/// A byte that begins a character ends none: the next one is found from its end.
+fn after_character(text: &str, at: usize) -> usize {
+    at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
 }
 
 /// Whether the byte has an odd number of backslashes before it.
@@ -66,11 +149,153 @@ fn is_escaped(text: &str, at: usize) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// Whether the list of servers that were asked goes on after a space: after `,` and around
-/// `:`.
-fn goes_on(text: &str, at: usize) -> bool {
+fn is_list(piece: &Piece) -> bool {
+    matches!(piece, Piece::SkippedList | Piece::Latency(Latency::Upstreams(_)))
+}
+
+/// Whether a list goes on after a space: after `,` and around `:` between the servers that
+/// were asked, after `,` in what a client sent.
+fn goes_on(piece: &Piece, text: &str, at: usize) -> bool {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
-    before.ends_with([',', ':']) || after.starts_with(" : ")
+    match piece {
+        Piece::Skipped => before.ends_with(',') && after.starts_with(' '),
+        piece if is_list(piece) => {
+            (before.ends_with(',') || before.ends_with(" :") || after.starts_with(" : "))
+                && after.starts_with(' ')
+        }
+        _ => false,
+    }
+}
+
+/// Whether a field is as one between these literals most likely is: without blanks, unless
+/// something stands around it, it is the last, or it is a list.
+fn is_plain(piece: &Piece, before: &str, value: &str, after: Option<&str>) -> bool {
+    if !matches!(piece, Piece::Skipped) || !value.contains(' ') {
+        return true;
+    }
+    let Some(after) = after else { return true };
+    let pairs = [('"', '"'), ('\'', '\''), ('[', ']'), ('(', ')'), ('{', '}'), ('<', '>')];
+    let is_enclosed =
+        pairs.iter().any(|(open, close)| before.ends_with(*open) && after.starts_with(*close));
+    is_enclosed || value.split(' ').rev().skip(1).all(|part| part.ends_with(','))
+}
+
+/// How many fields are tried in one line.
+const TRIES_MAX: u32 = 20_000;
+/// How many ends of one field are tried.
+const ENDS_MAX: usize = 512;
+
+/// All ways to part a line into the fields of a format, one after the other: those in which
+/// fields without quotes have no blanks come first.
+struct Search<'f, 'a> {
+    pieces: &'f [Piece],
+    format: &'f LogFormat,
+    text: &'a str,
+    is_plain: bool,
+    tries: u32,
+    /// Fields that do not fit from a place on, by piece and place.
+    failed: HashSet<(usize, usize)>,
+    values: Vec<(usize, &'a str)>,
+}
+
+impl<'f, 'a> Search<'f, 'a> {
+    /// What was found in the first way that fits.
+    fn of(format: &'f LogFormat, text: &'a str) -> Option<Found<'a>> {
+        [true, false].into_iter().find_map(|is_plain| {
+            let mut search = Search {
+                pieces: &format.pieces,
+                format,
+                text,
+                is_plain,
+                tries: 0,
+                failed: HashSet::new(),
+                values: Vec::new(),
+            };
+            if !search.fits(0, 0) {
+                return None;
+            }
+            let mut found = Found::default();
+            for (index, value) in search.values {
+                found.take(format.pieces.get(index)?, value).ok()?;
+            }
+            Some(found)
+        })
+    }
+
+    fn fits(&mut self, index: usize, at: usize) -> bool {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let piece = match self.pieces.get(index) {
+            None => return is_end(self.format, rest),
+            Some(Piece::Literal(literal)) => {
+                return rest.starts_with(literal.as_str())
+                    && self.fits(index + 1, at + literal.len());
+            }
+            Some(piece) => piece,
+        };
+        if self.tries > TRIES_MAX || self.failed.contains(&(index, at)) {
+            return false;
+        }
+        for length in self.ends(index, rest) {
+            self.tries += 1;
+            let value = rest.get(..length).unwrap_or(rest);
+            if !self.may_be(index, piece, value) {
+                continue;
+            }
+            self.values.push((index, value));
+            if self.fits(index + 1, at + length) {
+                return true;
+            }
+            self.values.pop();
+        }
+        self.failed.insert((index, at));
+        false
+    }
+
+    fn literal(&self, index: Option<usize>) -> Option<&'f str> {
+        match self.pieces.get(index?) {
+            Some(Piece::Literal(literal)) => Some(literal),
+            _ => None,
+        }
+    }
+
+    /// How long the field may be, the likeliest first.
+    fn ends(&self, index: usize, rest: &str) -> Vec<usize> {
+        let piece = &self.pieces[index];
+        let Some(after) = self.literal(Some(index + 1)) else { return vec![rest.len()] };
+        let before = self.literal(index.checked_sub(1)).unwrap_or_default();
+        let is_quoted = before.ends_with('"') && after.starts_with('"');
+        let mut ends = Vec::new();
+        let mut from = 0;
+        while let Some(at) = next_end(rest, after, from)
+            && ends.len() < ENDS_MAX
+        {
+            if !(is_quoted && is_escaped(rest, at)) {
+                ends.push(at);
+            }
+            from = after_character(rest, at);
+        }
+        // Padding, or the version of a request, comes before the likeliest end.
+        let likely = begin(piece, is_quoted, rest);
+        let first = ends.partition_point(|end| *end < likely);
+        ends.rotate_left(first);
+        ends
+    }
+
+    fn may_be(&self, index: usize, piece: &Piece, value: &'a str) -> bool {
+        let after = self.literal(Some(index + 1));
+        let before = self.literal(index.checked_sub(1)).unwrap_or_default();
+        if is_list(piece) && !is_whole_list(value) {
+            return false;
+        }
+        (!self.is_plain || is_plain(piece, before, value, after))
+            && Found::default().take(piece, value).is_ok()
+    }
+}
+
+/// Whether `a, b : c` is whole, and nothing else.
+fn is_whole_list(value: &str) -> bool {
+    let mut parts = value.split(", ").flat_map(|part| part.split(" : "));
+    parts.all(|part| !part.trim_ascii().contains([' ', ',']))
 }
 
 /// What was found so far.
@@ -81,41 +306,92 @@ struct Found<'a> {
     status: u16,
     latency_us: Option<u64>,
     path: Option<Cow<'a, str>>,
+    /// The parts of a time, each with [`PART_END`] after it.
+    parts: String,
+    marks: Marks,
+    is_cut_off: bool,
 }
 
 impl<'a> Found<'a> {
     fn take(&mut self, piece: &Piece, value: &'a str) -> Result<(), Why> {
         match piece {
-            Piece::Literal(_) | Piece::Skipped => {}
+            Piece::Literal(_) | Piece::Skipped | Piece::SkippedList => {}
+            Piece::Time(Time::Part) => {
+                self.parts.push_str(value);
+                self.parts.push(PART_END);
+            }
             Piece::Time(Time::Fraction(digits)) => {
                 let fraction = time::decimal(value, 6 - digits.min(&6));
                 self.fraction_us = fraction.map_err(|_| Why::Bad("time", "has no fraction"))?;
             }
-            Piece::Time(time) => self.at = Some(point(*time, value)?),
-            Piece::Status => self.status = line::status(value)?,
-            Piece::Latency(latency) => self.latency_us = duration(*latency, value.trim_ascii())?,
+            Piece::Time(time) => {
+                let (point, has_zone) = point(*time, value.trim_ascii())?;
+                self.at = Some(point);
+                self.marks.has_no_zone |= !has_zone;
+            }
+            Piece::Status => self.status = line::status(value.trim_ascii())?,
+            Piece::Latency(latency) => {
+                let value = value.trim_ascii();
+                self.latency_us = duration(*latency, value)?;
+                self.marks.is_whole = *latency == Latency::Decimal
+                    && self.latency_us.is_some_and(|us| us > 0)
+                    && !value.contains('.');
+            }
             Piece::Path(target) => self.path = path(*target, value),
         }
         Ok(())
     }
 
-    fn line(self) -> Result<Line<'a>, Why> {
+    fn line(mut self, format: &LogFormat) -> Result<Line<'a>, Why> {
+        if let Some(strftime) = &format.strftime {
+            let (us, has_zone) = written_by(strftime, &self.parts)?;
+            self.at = Some(time::wall(us));
+            self.marks.has_no_zone |= !has_zone;
+        }
         let mut at = self.at.ok_or(Why::Missing("time"))?;
         at.us += self.fraction_us.min(999_999);
+        if format.is_arrival {
+            // What is judged is the answer.
+            at.us = time::later(at.us, self.latency_us.unwrap_or(0));
+        }
+        let marks = Marks { is_cut_off: self.is_cut_off, ..self.marks };
         let (status, latency_us) = (self.status, self.latency_us);
-        Ok(Line::Event(Parsed { at, status, latency_us, path: self.path }))
+        Ok(Line::Event(Parsed { at, status, latency_us, path: self.path, marks }))
     }
 }
 
-fn point(format: Time, value: &str) -> Result<Point, Why> {
+/// A time by its format, microseconds since the epoch, and whether it has a zone: without one
+/// it is taken for UTC.
+fn written_by(strftime: &str, text: &str) -> Result<(u64, bool), Why> {
+    let unreadable = |_| Why::Bad("time", "is not as the log format says");
+    let parsed = BrokenDownTime::parse(strftime, text).map_err(unreadable)?;
+    let (timestamp, has_zone) = match parsed.to_timestamp() {
+        Ok(timestamp) => (timestamp, true),
+        Err(_) => {
+            let zoned =
+                parsed.to_datetime().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC));
+            (zoned.map_err(unreadable)?.timestamp(), false)
+        }
+    };
+    let us = u64::try_from(timestamp.as_microsecond())
+        .map_err(|_| Why::Bad("time", line::of_time(Fault::Negative)))?;
+    Ok((us, has_zone))
+}
+
+/// A time, and whether it has a zone: without one it is taken for UTC.
+fn point(format: Time, value: &str) -> Result<(Point, bool), Why> {
     let (point, unknown) = match format {
-        Time::Local => {
-            (time::common_log(value).map(time::wall), "is not as in 10/Oct/2000:13:55:36 -0700")
+        Time::Local => (
+            time::common_log(value).map(|(us, has_zone)| (time::wall(us), has_zone)),
+            "is not as in 10/Oct/2000:13:55:36 -0700",
+        ),
+        Time::Iso => {
+            (time::rfc3339(value).map(|us| (time::wall(us), true)), "is not RFC 3339 with a zone")
         }
-        Time::Iso => (time::rfc3339(value).map(time::wall), "is not RFC 3339 with a zone"),
         Time::Epoch(digits) | Time::Fraction(digits) => {
-            (time::point_in(value, digits), "is no number")
+            (time::point_in(value, digits).map(|point| (point, true)), "is no number")
         }
+        Time::Part => (Err(Fault::Unknown), "is of several fields"),
     };
     point.map_err(|fault| match fault {
         Fault::Unknown => Why::Bad("time", unknown),
@@ -124,15 +400,20 @@ fn point(format: Time, value: &str) -> Result<Point, Why> {
 }
 
 fn duration(format: Latency, value: &str) -> Result<Option<u64>, Why> {
-    let Latency::Unit(digits) = format else { return upstreams(value) };
-    line::duration("duration", value, 6 - digits.min(6))
+    match format {
+        Latency::Unit(digits) => {
+            line::duration("duration", value.strip_prefix('+').unwrap_or(value), 6 - digits.min(6))
+        }
+        Latency::Decimal => line::duration("duration", value, 6),
+        Latency::Upstreams(digits) => upstreams(value, 6 - digits.min(6)),
+    }
 }
 
 /// All servers that were asked for one answer, one after the other.
-fn upstreams(value: &str) -> Result<Option<u64>, Why> {
+fn upstreams(value: &str, scale: u32) -> Result<Option<u64>, Why> {
     let mut sum: Option<u64> = None;
     for part in value.split([',', ':']) {
-        if let Some(us) = line::duration("duration", part.trim_ascii(), 6)? {
+        if let Some(us) = line::duration("duration", part.trim_ascii(), scale)? {
             let total = sum.unwrap_or(0).checked_add(us);
             sum = Some(total.ok_or(Why::Bad("duration", "is too large"))?);
         }
@@ -197,133 +478,4 @@ fn hex(high: u8, low: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event<'a>(format: &str, line: &'a str) -> Parsed<'a> {
-        match parse(&format.parse().unwrap(), line) {
-            Ok(Line::Event(event)) => event,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    fn why(format: &str, line: &str) -> String {
-        parse(&format.parse().unwrap(), line).unwrap_err().to_string()
-    }
-
-    const LINE: &str = r#"::1 - bob smith [10/Oct/2000:13:55:36 -0700] "GET /a%20b?c=d HTTP/1.1" 404 - "-" "a \"b\" c""#;
-
-    #[test]
-    fn combined_with_and_without_a_duration() {
-        let bare = event("combined", LINE);
-        assert_eq!(bare.at, Point { us: 971_211_336_000_000, is_wall: true });
-        assert_eq!(
-            (bare.status, bare.latency_us, bare.path.as_deref()),
-            (404, None, Some("/a%20b"))
-        );
-        for (format, value, latency_us) in [
-            ("combined $request_time", "0.123", Some(123_000)),
-            ("combined $request_time", "-", None),
-            ("combined %D", "1234", Some(1_234)),
-            ("combined %T", "2", Some(2_000_000)),
-            ("combined %{ms}T", "2", Some(2_000)),
-            ("combined $upstream_response_time", "-", None),
-            ("combined $upstream_response_time", "0.010, -, 0.020 : 0.030", Some(60_000)),
-        ] {
-            assert_eq!(event(format, &format!("{LINE} {value}")).latency_us, latency_us, "{value}");
-        }
-        // The log has more at its end than the format says.
-        assert_eq!(event("common", LINE).status, 404);
-    }
-
-    #[test]
-    fn the_times_of_several_servers_end_where_the_next_field_begins() {
-        let format = "$msec $upstream_response_time $status";
-        for (line, latency_us) in [
-            ("1.5 0.010, 0.020 : 0.030 200", Some(60_000)),
-            ("1.5 - : 0.030 200", Some(30_000)),
-            ("1.5 - 200", None),
-        ] {
-            assert_eq!(event(format, line).latency_us, latency_us, "{line}");
-        }
-    }
-
-    #[test]
-    fn times_are_put_together() {
-        let at = |format, line| event(format, line).at.us;
-        assert_eq!(at("%{sec}t.%{usec_frac}t %>s", "1700000000.000123 200"), 1_700_000_000_000_123);
-        assert_eq!(at("%{msec_frac}t %{sec}t %>s", "007 1700000000 200"), 1_700_000_000_007_000);
-        assert_eq!(at("%{usec}t %>s", "1700000000000123 200"), 1_700_000_000_000_123);
-        assert_eq!(at("$msec|$status", "1700000000.123|200"), 1_700_000_000_123_000);
-        assert_eq!(
-            at("$time_iso8601 $status", "2000-10-10T13:55:36-07:00 200"),
-            971_211_336_000_000
-        );
-    }
-
-    #[test]
-    fn quotes_inside_of_quotes_end_nothing() {
-        let format = r#"$msec "$request" $status"#;
-        let path = |request: &str| {
-            event(format, &format!("1 \"{request}\" 400")).path.map(Cow::into_owned)
-        };
-        assert_eq!(path(r"GET /a\x22b\x5Cc HTTP/1.1").as_deref(), Some(r#"/a"b\c"#));
-        assert_eq!(path(r#"GET /a\" 7 \\ HTTP/1.1"#).as_deref(), Some(r#"/a" 7 \"#));
-        assert_eq!(path(r"GET /\xC3\xA9\n HTTP/1.1").as_deref(), Some(r"/é\n"));
-        // Bytes that are no text stay as they were written.
-        assert_eq!(path(r"GET /\xFF\xzz HTTP/1.1").as_deref(), Some(r"/\xFF\xzz"));
-    }
-
-    #[test]
-    fn the_path_is_what_was_asked_for() {
-        let format = r#"$msec "$request" $status"#;
-        for (request, path) in [
-            ("GET / HTTP/1.1", Some("/")),
-            ("GET /a b?c HTTP/2.0", Some("/a b")),
-            ("GET /a", Some("/a")),
-            ("GET http://example.org/a?b HTTP/1.1", Some("/a")),
-            ("GET http://example.org HTTP/1.1", Some("/")),
-            ("GET /login?next=http://example.org/ HTTP/1.1", Some("/login")),
-            ("GET /to/http://example.org/x HTTP/1.1", Some("/to/http://example.org/x")),
-            ("GET ?a HTTP/1.1", None),
-            ("-", None),
-            ("", None),
-            (r"\x16\x03\x01", None),
-        ] {
-            let line = format!("1 \"{request}\" 400");
-            assert_eq!(event(format, &line).path.as_deref(), path, "{request}");
-        }
-        assert_eq!(event("$msec $status $uri", "1 200 -").path, None);
-        assert_eq!(event("%{sec}t %s %U", "1 200 /é").path.as_deref(), Some("/é"));
-    }
-
-    #[test]
-    fn a_line_that_is_not_of_the_format_is_told() {
-        let format = "$msec $status \"$uri\" $request_time";
-        for (line, expected) in [
-            ("1 200", "it is not of the log format: ` \"` does not follow where it should"),
-            (
-                "1 200 \"/a\\\" 2",
-                "it is not of the log format: `\" ` does not follow where it should",
-            ),
-            ("x 200 \"/\" 1", "`time` is no number"),
-            (
-                "1e20 200 \"/\" 1",
-                "`time` is after the year 9999: seconds are expected, not milliseconds",
-            ),
-            ("1 abc \"/\" 1", "`status` is no whole number from 0 to 999"),
-            ("1 200 \"/\" fast", "`duration` is no number"),
-            ("1 200 \"/\" 1 2", "`duration` is no number"),
-        ] {
-            assert_eq!(why(format, line), expected, "{line}");
-        }
-        assert_eq!(
-            why("$time_local|$status|", "31/Feb/2000:13:55:36 -0700|200|"),
-            "`time` is not as in 10/Oct/2000:13:55:36 -0700"
-        );
-        assert_eq!(
-            why("$msec|$status|", "1|200|more"),
-            "it goes on after what the log format names"
-        );
-    }
-}
+mod tests;

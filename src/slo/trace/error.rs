@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::Unparsed;
+use super::foreign::Foreign;
+use super::{Tally, Unparsed};
 use crate::units::count;
 
 /// Why logs cannot be read.
@@ -53,6 +54,11 @@ impl TraceError {
         )
     }
 
+    /// A source is something else than a log of requests that wfx reads.
+    pub(super) fn foreign(source: &str, foreign: &Foreign) -> Self {
+        Self::input(format!("{source} is {}", foreign.what), &*foreign.remedy)
+    }
+
     /// The first lines of a source are of no format.
     pub(super) fn unknown_format(source: &str) -> Self {
         Self::input(format!("{source} is in no format that wfx knows by its first lines"), FORMATS)
@@ -67,13 +73,15 @@ impl TraceError {
     }
 
     /// There are no events in any source; `last` is the name of the last one.
-    pub(super) fn none_parses(last: &str, lines: u64, first: Option<&Unparsed>) -> Self {
-        match first {
-            Some(first) => Self::input(
-                format!("no event in {}; the first: {first}", count(lines, "line")),
-                FORMATS,
-            ),
-            None => Self::input(format!("there is no event in {last}"), FORMATS),
+    pub(super) fn none_parses(last: &str, tally: &Tally) -> Self {
+        let Some(first) = tally.examples.first() else {
+            return Self::input(format!("there is no event in {last}"), FORMATS);
+        };
+        let lines = count(tally.lines, "line");
+        let message = format!("no event in {lines}; the first: {first}");
+        match &tally.foreign {
+            Some((what, remedy)) => Self::input(message, format!("it is {what}; {remedy}")),
+            None => Self::input(message, FORMATS),
         }
     }
 

@@ -5,11 +5,23 @@
 
 use std::str::FromStr;
 
+use jiff::Timestamp;
+use jiff::fmt::strtime::BrokenDownTime;
+
 /// What a line of an access log is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFormat {
     pub(super) pieces: Vec<Piece>,
+    /// The formats of all [`Time::Part`]s, joined by [`PART_END`].
+    pub(super) strftime: Option<String>,
+    /// Whether the time is that of the arrival: Apache's `%t`.
+    pub(super) is_arrival: bool,
+    /// Whether a line may have more fields at its end: of a format that was only named.
+    pub(super) is_open: bool,
 }
+
+/// What parts a time of several fields, and no log has in it.
+pub(super) const PART_END: char = '\u{1}';
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +30,8 @@ pub(super) enum Piece {
     Literal(String),
     /// Text that is of no interest.
     Skipped,
+    /// Something of each server that was asked, of no interest: `a, b : c`.
+    SkippedList,
     Time(Time),
     Status,
     Latency(Latency),
@@ -35,6 +49,8 @@ pub(super) enum Time {
     Epoch(u32),
     /// What is to be added, in units of which `10^digits` make a second.
     Fraction(u32),
+    /// One of the fields that make a time together: [`LogFormat::strftime`].
+    Part,
 }
 
 /// How a duration is written.
@@ -42,8 +58,10 @@ pub(super) enum Time {
 pub(super) enum Latency {
     /// A decimal number of units, of which `10^digits` make a second.
     Unit(u32),
-    /// Seconds of each server that was asked: `0.010, 0.020 : 0.030`.
-    Upstreams,
+    /// Seconds as nginx writes them, with three decimals.
+    Decimal,
+    /// Units of each server that was asked: `0.010, 0.020 : 0.030`.
+    Upstreams(u32),
 }
 
 /// What names the path.
@@ -77,6 +95,26 @@ impl LogFormatError {
 
 const COMMON: &str = r#"%h %l %u %t "%r" %>s %b"#;
 const COMBINED: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
+/// What `option httplog` writes, after a prefix of syslog or none; its time is that of the
+/// arrival.
+const HAPROXY: &str = "haproxy";
+/// Formats by the names that the configurations of nginx and Apache on Debian and others
+/// give them, and those of Squid and HAProxy.
+const NAMED: [(&str, &str); 7] = [
+    ("common", COMMON),
+    ("combined", COMBINED),
+    ("main", r#"%h - %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i""#),
+    ("vhost_combined", r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-Agent}i""#),
+    ("combinedio", r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O"#),
+    (
+        HAPROXY,
+        "$client [$time_local] $frontend $backend $tq/$tw/$tc/$tr/${request_time:ms} $status $bytes $rest\"$request\"",
+    ),
+    (
+        "squid",
+        "$msec ${request_time:ms} $client $result/$status $size $method $request_uri $user $peer $type",
+    ),
+];
 const EXAMPLE: &str = "give the format as the server has it, such as 'combined $request_time' \
      (nginx) or 'combined %D' (Apache)";
 
@@ -86,6 +124,10 @@ struct Named {
     name: String,
     piece: Piece,
     rank: u8,
+    /// What a [`Time::Part`] is written by.
+    strftime: Option<String>,
+    /// Whether it is the time of the arrival.
+    is_arrival: bool,
 }
 
 enum Token {
@@ -101,17 +143,24 @@ impl FromStr for LogFormat {
         if text.is_empty() {
             return Err(LogFormatError::new("it is empty", EXAMPLE));
         }
-        let (base, rest) = match text.split_once(char::is_whitespace) {
-            _ if text == "common" => (Some(COMMON), ""),
-            _ if text == "combined" => (Some(COMBINED), ""),
-            Some(("common", _)) => (Some(COMMON), &text["common".len()..]),
-            Some(("combined", _)) => (Some(COMBINED), &text["combined".len()..]),
-            _ => (None, text.as_str()),
-        };
-        let mut tokens = base.map_or_else(|| Ok(Vec::new()), apache)?;
-        tokens.extend(if variable(rest).is_some() { nginx(rest)? } else { apache(rest)? });
-        compile(tokens)
+        let (name, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+        let base = NAMED.iter().find(|(known, _)| *known == name).map(|(_, base)| *base);
+        let (base, rest) = base.map_or(("", text.as_str()), |base| (base, rest));
+        let mut tokens = tokens_of(base)?;
+        let is_open = !base.is_empty() && rest.is_empty();
+        let is_nginx = variable(rest).is_some();
+        tokens.extend(tokens_of(rest)?);
+        let mut format = compile(tokens)?;
+        format.is_open = is_open;
+        // nginx logs the time of the answer, also by the formats that both have.
+        format.is_arrival &= !is_nginx;
+        format.is_arrival |= name == HAPROXY;
+        Ok(format)
     }
+}
+
+fn tokens_of(text: &str) -> Result<Vec<Token>, LogFormatError> {
+    if variable(text).is_some() { nginx(text) } else { apache(text) }
 }
 
 /// The format of a directive as it stands in a configuration: `log_format timed '…' '…';`
@@ -191,28 +240,67 @@ fn nginx(text: &str) -> Result<Vec<Token>, LogFormatError> {
             })?,
             None => after.split_at(after.find(|c| !is_of_name(c)).unwrap_or(after.len())),
         };
-        tokens.push(Token::Field(of_nginx(name)));
+        tokens.push(Token::Field(of_nginx(name)?));
         rest = next;
     }
     literal(&mut tokens, rest);
     Ok(tokens)
 }
 
-fn of_nginx(name: &str) -> Named {
-    let (piece, rank) = match name {
+/// The variables with a value for each server that was asked.
+const OF_UPSTREAMS: [&str; 10] = [
+    "upstream_addr",
+    "upstream_status",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_response_time",
+    "upstream_queue_time",
+    "upstream_response_length",
+    "upstream_bytes_received",
+    "upstream_bytes_sent",
+    "upstream_first_byte_time",
+];
+
+/// A variable; a duration may have a unit after a colon: `${request_time:ms}`.
+fn of_nginx(name: &str) -> Result<Named, LogFormatError> {
+    let (variable, unit) = match name.split_once(':') {
+        Some((variable @ ("request_time" | "upstream_response_time"), unit)) => {
+            (variable, Some(digits_of(unit).ok_or_else(|| no_unit(name, unit))?))
+        }
+        _ => (name, None),
+    };
+    let (piece, rank) = match variable {
         "msec" => (Piece::Time(Time::Epoch(0)), 3),
         "time_iso8601" => (Piece::Time(Time::Iso), 2),
         "time_local" => (Piece::Time(Time::Local), 1),
         "status" => (Piece::Status, 2),
         // What the client waited for, before what the servers behind took.
-        "request_time" => (Piece::Latency(Latency::Unit(0)), 2),
-        "upstream_response_time" => (Piece::Latency(Latency::Upstreams), 1),
+        "request_time" => (Piece::Latency(unit.map_or(Latency::Decimal, Latency::Unit)), 2),
+        "upstream_response_time" => (Piece::Latency(Latency::Upstreams(unit.unwrap_or(0))), 1),
         "request_uri" => (Piece::Path(Target::Uri), 3),
         "request" => (Piece::Path(Target::Request), 2),
         "uri" | "document_uri" => (Piece::Path(Target::Uri), 1),
+        name if OF_UPSTREAMS.contains(&name) => (Piece::SkippedList, 0),
         _ => (Piece::Skipped, 0),
     };
-    Named { name: format!("${name}"), piece, rank }
+    Ok(Named { name: format!("${name}"), piece, rank, strftime: None, is_arrival: false })
+}
+
+/// How many decimals seconds have in a unit.
+fn digits_of(unit: &str) -> Option<u32> {
+    match unit {
+        "s" => Some(0),
+        "ms" => Some(3),
+        "us" => Some(6),
+        _ => None,
+    }
+}
+
+fn no_unit(name: &str, unit: &str) -> LogFormatError {
+    LogFormatError::new(
+        format!("`{name}` has the unit `{unit}`, which wfx does not read"),
+        "the units are s, ms and us, such as ${request_time:ms} or %{ms}D",
+    )
 }
 
 fn apache(text: &str) -> Result<Vec<Token>, LogFormatError> {
@@ -225,7 +313,10 @@ fn apache(text: &str) -> Result<Vec<Token>, LogFormatError> {
             rest = next;
             continue;
         }
-        let (length, named) = of_apache(after)?;
+        let (length, named) = match of_gunicorn(after) {
+            Some(found) => found,
+            None => of_apache(after)?,
+        };
         if let Time::Local = named.time() {
             // Apache writes the brackets with the time.
             literal(&mut tokens, "[");
@@ -250,6 +341,27 @@ impl Named {
     }
 }
 
+/// A field of gunicorn's `access_log_format` after a `%`, such as `(D)s`, and how long it is.
+/// gunicorn logs the time of the answer.
+fn of_gunicorn(text: &str) -> Option<(usize, Named)> {
+    let (name, rest) = text.strip_prefix('(')?.split_once(')')?;
+    let letter = rest.chars().next().filter(char::is_ascii_alphabetic)?;
+    let (piece, rank) = match name {
+        "t" => (Piece::Time(Time::Local), 1),
+        "s" => (Piece::Status, 1),
+        "D" => (Piece::Latency(Latency::Unit(6)), 4),
+        "M" => (Piece::Latency(Latency::Unit(3)), 3),
+        "L" => (Piece::Latency(Latency::Unit(0)), 2),
+        "T" => (Piece::Latency(Latency::Unit(0)), 1),
+        "r" => (Piece::Path(Target::Request), 2),
+        "U" => (Piece::Path(Target::Uri), 1),
+        _ => (Piece::Skipped, 0),
+    };
+    let name = format!("%({name}){letter}");
+    let length = name.len() - 1;
+    Some((length, Named { name, piece, rank, strftime: None, is_arrival: false }))
+}
+
 /// The directive after a `%`, and how long it is: conditions, `<` or `>`, an argument in
 /// braces, a letter, or `^` and two.
 fn of_apache(text: &str) -> Result<(usize, Named), LogFormatError> {
@@ -266,6 +378,14 @@ fn of_apache(text: &str) -> Result<(usize, Named), LogFormatError> {
         at += length + 2;
     }
     let letters = if text[at..].starts_with('^') { 3 } else { 1 };
+    if text[at..].starts_with(['^', '~'])
+        && !text[at + 1..].starts_with(|next: char| next.is_ascii_alphabetic())
+    {
+        return Err(LogFormatError::new(
+            format!("`%{}` is of GoAccess, whose formats wfx does not read", &text[..=at]),
+            format!("{EXAMPLE}: it is in the configuration of the server"),
+        ));
+    }
     let Some(letter) = text.get(at..at + letters).filter(|letter| letter.is_ascii()) else {
         return Err(LogFormatError::new(
             format!("`%{}` is no directive of Apache", &text[..at]),
@@ -273,44 +393,49 @@ fn of_apache(text: &str) -> Result<(usize, Named), LogFormatError> {
         ));
     };
     let name = format!("%{}{letter}", &text[..at]);
+    let mut strftime = None;
+    let mut is_arrival = false;
     let (piece, rank) = match (letter, argument) {
-        ("t", argument) => of_apache_time(&name, argument)?,
+        ("t", argument) => {
+            is_arrival = !argument.is_some_and(|argument| argument.starts_with("end:"));
+            let (piece, rank) = of_apache_time(argument);
+            if piece == Piece::Time(Time::Part) {
+                strftime = argument.map(|argument| without_moment(argument).to_owned());
+            }
+            (piece, rank)
+        }
         // By itself `%s` is the original one: what was sent is better.
         ("s", None) => (Piece::Status, if is_final { 2 } else { 1 }),
-        ("D", None) | ("T", Some("us")) => (Piece::Latency(Latency::Unit(6)), 3),
-        ("T", Some("ms")) => (Piece::Latency(Latency::Unit(3)), 2),
-        ("T", None | Some("s")) => (Piece::Latency(Latency::Unit(0)), 1),
-        ("T", Some(_)) => {
-            return Err(LogFormatError::new(
-                format!("`{name}` is in no unit of Apache"),
-                "use %D, %{us}T, %{ms}T or %T",
-            ));
+        ("D", None) => (Piece::Latency(Latency::Unit(6)), 3),
+        ("T", None) => (Piece::Latency(Latency::Unit(0)), 1),
+        // Apache has units with `%T`; those of `%D` are for what writes others: Tomcat.
+        ("T" | "D", Some(unit)) => {
+            let digits = digits_of(unit).ok_or_else(|| no_unit(&name, unit))?;
+            (Piece::Latency(Latency::Unit(digits)), u8::try_from(digits / 3).unwrap_or(0) + 1)
         }
         ("r", None) => (Piece::Path(Target::Request), if is_original { 2 } else { 3 }),
         ("U", None) => (Piece::Path(Target::Uri), 1),
         _ => (Piece::Skipped, 0),
     };
-    Ok((at + letters, Named { name, piece, rank }))
+    Ok((at + letters, Named { name, piece, rank, strftime, is_arrival }))
 }
 
-fn of_apache_time(name: &str, argument: Option<&str>) -> Result<(Piece, u8), LogFormatError> {
-    let argument = argument.unwrap_or_default();
-    let format = argument.strip_prefix("begin:").unwrap_or(argument);
-    let format = format.strip_prefix("end:").unwrap_or(format);
-    Ok(match format {
+fn of_apache_time(argument: Option<&str>) -> (Piece, u8) {
+    match without_moment(argument.unwrap_or_default()) {
         "" => (Piece::Time(Time::Local), 1),
         "sec" => (Piece::Time(Time::Epoch(0)), 2),
         "msec" => (Piece::Time(Time::Epoch(3)), 3),
         "usec" => (Piece::Time(Time::Epoch(6)), 4),
         "msec_frac" => (Piece::Time(Time::Fraction(3)), 1),
         "usec_frac" => (Piece::Time(Time::Fraction(6)), 2),
-        _ => {
-            return Err(LogFormatError::new(
-                format!("`{name}` is a time that wfx does not read"),
-                "log the time as %t, %{sec}t, %{msec}t or %{usec}t",
-            ));
-        }
-    })
+        _ => (Piece::Time(Time::Part), 1),
+    }
+}
+
+/// The argument of `%{…}t` without `begin:` or `end:`.
+fn without_moment(argument: &str) -> &str {
+    let format = argument.strip_prefix("begin:").unwrap_or(argument);
+    format.strip_prefix("end:").unwrap_or(format)
 }
 
 fn literal(tokens: &mut Vec<Token>, text: &str) {
@@ -326,7 +451,7 @@ fn literal(tokens: &mut Vec<Token>, text: &str) {
 /// What two fields of a format have in common when only one of them is to be read.
 fn kind(piece: &Piece) -> Option<usize> {
     match piece {
-        Piece::Literal(_) | Piece::Skipped => None,
+        Piece::Literal(_) | Piece::Skipped | Piece::SkippedList | Piece::Time(Time::Part) => None,
         Piece::Time(Time::Fraction(_)) => Some(0),
         Piece::Time(_) => Some(1),
         Piece::Status => Some(2),
@@ -344,10 +469,13 @@ fn compile(tokens: Vec<Token>) -> Result<LogFormat, LogFormatError> {
             best[kind] = best[kind].max(named.rank);
         }
     }
-    require(best[1], "time", "$time_local, $time_iso8601 or $msec (nginx); %t (Apache)")?;
+    let strftime = if best[1] == 0 { strftime(&tokens)? } else { None };
+    let time = best[1] + u8::from(strftime.is_some());
+    require(time, "time", "$time_local, $time_iso8601 or $msec (nginx); %t (Apache)")?;
     require(best[2], "status", "$status (nginx); %>s (Apache)")?;
     let mut pieces = Vec::with_capacity(tokens.len());
     let mut last: Option<String> = None;
+    let mut is_arrival = false;
     for token in tokens {
         match token {
             Token::Literal(text) => {
@@ -361,18 +489,57 @@ fn compile(tokens: Vec<Token>) -> Result<LogFormat, LogFormatError> {
                         "a space or another sign between them tells where the one ends",
                     ));
                 }
+                let is_part = named.piece == Piece::Time(Time::Part) && strftime.is_some();
                 let kind = kind(&named.piece);
                 // Of two that are as good the first is read.
-                let is_read = kind.is_some_and(|kind| {
-                    let is_best = best[kind] == named.rank;
-                    best[kind] = if is_best { u8::MAX } else { best[kind] };
-                    is_best
+                let is_read = is_part
+                    || kind.is_some_and(|kind| {
+                        let is_best = best[kind] == named.rank;
+                        best[kind] = if is_best { u8::MAX } else { best[kind] };
+                        is_best
+                    });
+                let is_list = matches!(
+                    named.piece,
+                    Piece::SkippedList | Piece::Latency(Latency::Upstreams(_))
+                );
+                is_arrival |= is_read && named.is_arrival;
+                pieces.push(match named.piece {
+                    piece if is_read => piece,
+                    _ if is_list => Piece::SkippedList,
+                    _ => Piece::Skipped,
                 });
-                pieces.push(if is_read { named.piece } else { Piece::Skipped });
             }
         }
     }
-    Ok(LogFormat { pieces: whole_times(pieces) })
+    Ok(LogFormat { pieces: whole_times(pieces), strftime, is_arrival, is_open: false })
+}
+
+/// The formats of all parts of a time; nothing when there is none.
+fn strftime(tokens: &[Token]) -> Result<Option<String>, LogFormatError> {
+    let mut whole = String::new();
+    for token in tokens {
+        if let Token::Field(Named { strftime: Some(part), .. }) = token {
+            whole.push_str(part);
+            whole.push(PART_END);
+        }
+    }
+    if whole.is_empty() {
+        return Ok(None);
+    }
+    // A format is of use when a time that it writes is read back by it.
+    let written = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+    let parsed = BrokenDownTime::from(&written)
+        .to_string(&whole)
+        .and_then(|text| BrokenDownTime::parse(&whole, &text));
+    if parsed.is_ok_and(|time| time.to_timestamp().is_ok() || time.to_datetime().is_ok()) {
+        return Ok(Some(whole));
+    }
+    let shown: Vec<&str> = whole.split_terminator(PART_END).collect();
+    Err(LogFormatError::new(
+        format!("`%{{{}}}t` makes no whole time", shown.join("}t %{")),
+        "log the time as %t, %{sec}t, %{msec}t or %{usec}t, or with date, time and zone, \
+         such as %{%Y-%m-%dT%H:%M:%S%z}t",
+    ))
 }
 
 fn require(rank: u8, what: &str, variables: &str) -> Result<(), LogFormatError> {
@@ -381,7 +548,10 @@ fn require(rank: u8, what: &str, variables: &str) -> Result<(), LogFormatError> 
     }
     Err(LogFormatError::new(
         format!("the format has no {what}"),
-        format!("it needs {variables}; or {EXAMPLE}"),
+        format!(
+            "it needs {variables}; or {EXAMPLE}; logs of IIS and CloudFront, with a line \
+             `#Fields:`, need none"
+        ),
     ))
 }
 
@@ -399,102 +569,4 @@ fn whole_times(mut pieces: Vec<Piece>) -> Vec<Piece> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pieces(text: &str) -> Vec<Piece> {
-        text.parse::<LogFormat>().unwrap_or_else(|error| panic!("{text}: {error}")).pieces
-    }
-
-    fn kept(text: &str) -> Vec<Piece> {
-        let is_kept = |piece: &Piece| !matches!(piece, Piece::Literal(_) | Piece::Skipped);
-        pieces(text).into_iter().filter(is_kept).collect()
-    }
-
-    const LOCAL: Piece = Piece::Time(Time::Local);
-    const REQUEST: Piece = Piece::Path(Target::Request);
-
-    #[test]
-    fn names_stand_for_formats_and_take_a_duration() {
-        assert_eq!(kept("common"), [LOCAL, REQUEST, Piece::Status]);
-        assert_eq!(kept(" combined "), kept("common"));
-        for (text, latency) in [
-            ("combined $request_time", Latency::Unit(0)),
-            ("combined rt=$upstream_response_time", Latency::Upstreams),
-            ("common %D", Latency::Unit(6)),
-            ("combined \"%{ms}T\"", Latency::Unit(3)),
-            ("combined %T", Latency::Unit(0)),
-        ] {
-            assert_eq!(
-                kept(text),
-                [LOCAL, REQUEST, Piece::Status, Piece::Latency(latency)],
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_format_is_read_as_it_stands_in_a_configuration() {
-        let plain = pieces("$msec \"$request\" $status ${request_time}s");
-        for text in [
-            "log_format timed '$msec \"$request\" ' '$status ${request_time}s';",
-            "log_format timed\n  '$msec \"$request\" '\n  '$status ${request_time}s';",
-            "'$msec \"$request\" '\n'$status ${request_time}s'",
-            r#"$msec \"$request\" $status ${request_time}s"#,
-        ] {
-            assert_eq!(pieces(text), plain, "{text}");
-        }
-        let apache = pieces("%t \"%r\" %>s %D");
-        assert_eq!(pieces(r#"LogFormat "%t \"%r\" %>s %D" timed"#), apache);
-        assert_eq!(pieces(r#""%t \"%r\" %>s %D""#), apache);
-        // The quotes of the log itself.
-        for text in [r#""%U" %s "%t""#, r#""%U" "%s" "%t""#] {
-            assert_eq!(pieces(text)[0], Piece::Literal("\"".to_owned()), "{text}");
-        }
-    }
-
-    #[test]
-    fn of_two_that_say_the_same_the_better_one_is_read() {
-        assert_eq!(
-            kept(
-                "$time_local $msec $status $upstream_response_time $request_time $request $request_uri"
-            ),
-            [
-                Piece::Time(Time::Epoch(0)),
-                Piece::Status,
-                Piece::Latency(Latency::Unit(0)),
-                Piece::Path(Target::Uri)
-            ]
-        );
-        assert_eq!(
-            kept("%t %{usec}t %{usec_frac}t %s %>s %T %D"),
-            [Piece::Time(Time::Epoch(6)), Piece::Status, Piece::Latency(Latency::Unit(6))]
-        );
-        assert_eq!(
-            kept("%{begin:sec}t.%{usec_frac}t %>s %400,501{User-agent}i %!200s %^FB"),
-            [Piece::Time(Time::Epoch(0)), Piece::Time(Time::Fraction(6)), Piece::Status]
-        );
-        assert_eq!(kept("$status $status $msec"), [Piece::Status, Piece::Time(Time::Epoch(0))]);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named_with_a_way_out() {
-        for (text, message, hint) in [
-            ("", "it is empty", "combined $request_time"),
-            ("$status $request_time", "the format has no time", "$time_local"),
-            ("%t %D", "the format has no status", "%>s"),
-            ("combine", "the format has no time", "combined $request_time"),
-            ("$msec$status", "`$msec` and `$status` have nothing between them", "a space"),
-            ("$msec ${status", "`${status` has no closing brace", "${name}"),
-            ("%t %>s %{Referer", "`%{Referer` has no closing brace", "%{name}i"),
-            ("%t %>s %{min}T", "`%{min}T` is in no unit of Apache", "%D"),
-            ("%{%H:%M}t %>s", "`%{%H:%M}t` is a time that wfx does not read", "%{msec}t"),
-            ("%t %>s %", "`%` is no directive of Apache", "%%"),
-            ("%t %>s %ä", "`%` is no directive of Apache", "%%"),
-        ] {
-            let error = text.parse::<LogFormat>().unwrap_err();
-            assert_eq!(error.to_string(), message, "{text}");
-            assert!(error.hint().contains(hint), "{text}: {}", error.hint());
-        }
-    }
-}
+mod tests;

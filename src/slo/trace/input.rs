@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::Source;
+use super::foreign::{self, Foreign};
+use super::gzip::Members;
 
 /// The longest line that is kept, its end not counted.
 pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -29,6 +29,10 @@ pub(super) enum Item {
     Lines(Block),
     /// A line that is longer than any that is kept.
     TooLong,
+    /// The source is no text of lines.
+    Foreign(Foreign),
+    /// A compressed source ends early; what follows is the next one.
+    EndsEarly,
     /// A source cannot be read any further.
     Failed { error: io::Error, is_compressed: bool },
     /// All was read.
@@ -67,6 +71,15 @@ impl Block {
             }
         }
         Ok(End::NotYet)
+    }
+
+    /// Drops the zeros that it begins with, and says whether there were any: a log that was
+    /// truncated while the server wrote on has as many as it had bytes.
+    fn skip_zeros(&mut self) -> bool {
+        let zeros = self.bytes().iter().take_while(|byte| **byte == 0).count();
+        self.bytes.copy_within(zeros..self.used, 0);
+        self.used -= zeros;
+        zeros > 0
     }
 
     /// Reads on to the end of the line, and keeps what was read after it.
@@ -144,6 +157,10 @@ impl Feed {
                 Err(error) => return self.send(Item::Failed { error, is_compressed: false }),
             };
             if let Err(error) = self.blocks(&mut reader)? {
+                if is_compressed && error.kind() == ErrorKind::UnexpectedEof {
+                    self.send(Item::EndsEarly)?;
+                    continue;
+                }
                 return self.send(Item::Failed { error, is_compressed });
             }
         }
@@ -157,11 +174,24 @@ impl Feed {
     /// Sends one source to its end or to the error that ends it.
     fn blocks(&self, reader: &mut dyn Read) -> Result<io::Result<()>, Unheard> {
         let mut begun = Vec::new();
+        let mut is_first = true;
         loop {
             let mut block = self.used.try_recv().unwrap_or_default();
             block.begin(&begun);
             begun.clear();
             let filled = block.fill(reader);
+            if std::mem::take(&mut is_first)
+                && let Some(foreign) = foreign::of_bytes(block.bytes())
+            {
+                self.send(Item::Foreign(foreign))?;
+                return Ok(Ok(()));
+            }
+            if block.skip_zeros()
+                && let Ok(End::NotYet) = filled
+            {
+                begun.extend_from_slice(block.bytes());
+                continue;
+            }
             if let Ok(End::Reached) = filled {
                 self.send(Item::Lines(block))?;
                 return Ok(Ok(()));
@@ -201,7 +231,7 @@ fn decompressed(mut reader: Counted) -> io::Result<(Box<dyn Read>, bool)> {
     let whole = Cursor::new(first).chain(reader);
     Ok(if is_compressed {
         let compressed = BufReader::with_capacity(COMPRESSED_BYTES, whole);
-        (Box::new(MultiGzDecoder::new(compressed)), true)
+        (Box::new(Members::new(compressed)), true)
     } else {
         (Box::new(whole), false)
     })

@@ -1,20 +1,25 @@
 //! Lines in, events counted and kept.
 
+use std::borrow::Cow;
 use std::io::BufRead;
 
 use super::error::TraceError;
+use super::foreign::{self, Foreign};
 use super::input::{Block, Item};
 use super::line::{Line, Parsed, Why};
 use super::paths::{Paths, Place};
 use super::recognise::Reader;
 use super::sort::{Order, Sorter};
-use super::{Limits, Options, Tally, Trace, Unparsed};
+use super::w3c::Directives;
+use super::{AHEAD_US, Ahead, Limits, Options, Tally, Trace, Unparsed};
 use crate::slo::engine::Event;
 
 /// After so many lines that do not tell the format, no more are looked at. One may: a log
 /// that was cut begins within a line.
 const UNDECIDED_MAX: u32 = 10;
 const EXAMPLES_MAX: usize = 5;
+/// So much of the first line that did not parse is looked at.
+const LOOKED_AT_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Takes in what is read.
@@ -26,6 +31,9 @@ pub(super) struct Intake<'o> {
     events: Sorter,
     paths: Paths,
     source: Current,
+    /// The line of the latest time, of all sources.
+    latest: Ahead,
+    latest_us: u64,
 }
 
 /// The source that is being read.
@@ -36,6 +44,7 @@ struct Current {
     latest_us: u64,
     reader: Option<Reader>,
     undecided: u32,
+    directives: Directives,
 }
 
 impl<'o> Intake<'o> {
@@ -49,6 +58,8 @@ impl<'o> Intake<'o> {
             events: Sorter::new(order, limits.events),
             paths: Paths::new(limits.path_bytes),
             source: Current::default(),
+            latest: Ahead { source: String::new(), line: 0, by_us: 0, events: 0 },
+            latest_us: 0,
         }
     }
 
@@ -68,6 +79,16 @@ impl<'o> Intake<'o> {
                 self.tally.lines += 1;
                 self.unparsed(&Why::Shape("it is longer than 1 MiB"))?;
             }
+            Item::Foreign(foreign) => {
+                return Err(TraceError::foreign(
+                    &self.source.name,
+                    &foreign.in_source(&self.source.name),
+                ));
+            }
+            Item::EndsEarly => {
+                let Current { name, line, .. } = &self.source;
+                self.tally.ended_early.push((name.clone(), *line));
+            }
             Item::Failed { error, is_compressed } => {
                 let Current { name, line, .. } = &self.source;
                 return Err(TraceError::unreadable(name, &error, *line, is_compressed));
@@ -81,8 +102,7 @@ impl<'o> Intake<'o> {
     pub(super) fn finish(mut self) -> Result<Trace, TraceError> {
         self.end_source()?;
         if self.tally.events + self.tally.left_out == 0 {
-            let Tally { lines, examples, .. } = &self.tally;
-            return Err(TraceError::none_parses(&self.source.name, *lines, examples.first()));
+            return Err(TraceError::none_parses(&self.source.name, &self.tally));
         }
         self.events.finish().map_err(|error| TraceError::temporary(&error))?;
         self.tally.is_epoch = self.is_wall && self.tally.events > 0;
@@ -98,9 +118,19 @@ impl<'o> Intake<'o> {
         let Current { name, reader, undecided, .. } = &self.source;
         // With a format given, lines that are not of it are what is wrong, not the format.
         if reader.is_none() && *undecided > 0 && self.options.log_format.is_none() {
-            return Err(TraceError::unknown_format(name));
+            return Err(self.unknown_format(name));
         }
         Ok(())
+    }
+
+    fn unknown_format(&self, name: &str) -> TraceError {
+        match &self.tally.foreign {
+            Some((what, remedy)) => {
+                let foreign = Foreign { what: what.clone(), remedy: remedy.clone() };
+                TraceError::foreign(name, &foreign)
+            }
+            None => TraceError::unknown_format(name),
+        }
     }
 
     fn lines(&mut self, block: &[u8]) -> Result<(), TraceError> {
@@ -122,14 +152,31 @@ impl<'o> Intake<'o> {
 
     fn line(&mut self, line: &[u8]) -> Result<(), TraceError> {
         self.source.line += 1;
+        let zeros = line.iter().take_while(|byte| **byte == 0).count();
+        let line = line.get(zeros..).unwrap_or_default();
         if line.trim_ascii_start().is_empty() {
             return Ok(());
         }
         self.tally.lines += 1;
-        let Ok(text) = std::str::from_utf8(line) else {
-            return self.unparsed(&Why::Shape("it is not UTF-8"));
+        // Clients send what they like: a field of other bytes spoils no line.
+        let text = match std::str::from_utf8(line) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(line),
         };
+        let text = text.as_ref();
+        if text.starts_with('#')
+            && let Some(columns) = self.source.directives.take(text)
+        {
+            return match columns.transpose() {
+                Ok(columns) => {
+                    self.source.reader = columns.map(Reader::W3c).or(self.source.reader.take());
+                    Ok(())
+                }
+                Err(why) => self.unparsed(&why),
+            };
+        }
         if let Some(why) = self.decide(text) {
+            self.look_at(text);
             return self.unparsed(&why);
         }
         let Some(reader) = &mut self.source.reader else { return Ok(()) };
@@ -140,7 +187,18 @@ impl<'o> Intake<'o> {
                 Ok(())
             }
             Ok(Line::Header) => Ok(()),
-            Err(why) => self.unparsed(&why),
+            Err(why) => {
+                self.look_at(text);
+                self.unparsed(&why)
+            }
+        }
+    }
+
+    /// Remembers what the first line that did not parse is.
+    fn look_at(&mut self, text: &str) {
+        if self.tally.unparsed == 0 && text.len() <= LOOKED_AT_BYTES {
+            let foreign = foreign::of_line(text).map(|found| found.in_source(&self.source.name));
+            self.tally.foreign = foreign.map(|found| (found.what, found.remedy));
         }
     }
 
@@ -163,6 +221,10 @@ impl<'o> Intake<'o> {
         let tally = &mut self.tally;
         tally.events += 1;
         tally.without_latency += u64::from(parsed.latency_us.is_none());
+        tally.cut_off += u64::from(parsed.marks.is_cut_off);
+        tally.without_status += u64::from(parsed.status == 0);
+        tally.without_zone += u64::from(parsed.marks.has_no_zone);
+        tally.whole_durations += u64::from(parsed.marks.is_whole);
         tally.out_of_order += u64::from(t_us < self.source.latest_us);
         self.source.latest_us = self.source.latest_us.max(t_us);
         self.is_wall &= parsed.at.is_wall;
@@ -172,11 +234,33 @@ impl<'o> Intake<'o> {
             Some(path) => self.paths.put(path),
             None => Ok(Place::NONE),
         };
-        let latency_us = parsed.latency_us.unwrap_or(0);
-        let event = Event { t_us, status: parsed.status, latency_us };
+        if self.options.as_given {
+            self.follow(t_us);
+        }
+        let event = Event { t_us, status: parsed.status, latency_us: parsed.latency_us };
         place
             .and_then(|place| self.events.push(event, place))
             .map_err(|error| TraceError::temporary(&error))
+    }
+
+    /// Looks whether the time is far before one that came earlier.
+    fn follow(&mut self, t_us: u64) {
+        if t_us > self.latest_us || self.latest.line == 0 {
+            self.latest_us = t_us;
+            let Current { name, line, .. } = &self.source;
+            self.latest.source.clone_from(name);
+            self.latest.line = *line;
+            (self.latest.by_us, self.latest.events) = (0, 0);
+            return;
+        }
+        let by_us = self.latest_us - t_us;
+        if by_us > AHEAD_US {
+            self.latest.events += 1;
+            self.latest.by_us = self.latest.by_us.max(by_us);
+            if self.tally.ahead.as_ref().is_none_or(|worst| worst.events < self.latest.events) {
+                self.tally.ahead = Some(self.latest.clone());
+            }
+        }
     }
 
     fn unparsed(&mut self, why: &Why) -> Result<(), TraceError> {
@@ -202,7 +286,7 @@ impl<'o> Intake<'o> {
             return Ok(());
         }
         if self.options.log_format.is_none() {
-            return Err(TraceError::unknown_format(&self.source.name));
+            return Err(self.unknown_format(&self.source.name));
         }
         self.source.reader = Some(Reader::Access);
         Ok(())

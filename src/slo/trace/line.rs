@@ -17,6 +17,18 @@ pub(super) struct Parsed<'a> {
     pub(super) latency_us: Option<u64>,
     /// Without query.
     pub(super) path: Option<Cow<'a, str>>,
+    pub(super) marks: Marks,
+}
+
+/// What is strange about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks {
+    /// Its time has no zone, and was taken for UTC.
+    pub(super) has_no_zone: bool,
+    /// Its duration is a whole number where nginx writes decimals.
+    pub(super) is_whole: bool,
+    /// Its line ends before the duration.
+    pub(super) is_cut_off: bool,
 }
 
 /// A line that was understood.
@@ -134,7 +146,7 @@ impl<'a> Fields<'a> {
             Raw::Null => None,
             _ => return Err(Why::Bad("path", "is no text")),
         };
-        Ok(Line::Event(Parsed { at, status, latency_us, path }))
+        Ok(Line::Event(Parsed { at, status, latency_us, path, marks: Marks::default() }))
     }
 }
 
@@ -145,17 +157,32 @@ fn latency(name: &'static str, raw: &Raw<'_>, scale: u32) -> Result<Option<u64>,
     }
 }
 
-/// A duration in units of which `10^scale` microseconds make one; `-` is one that is not
-/// known.
+/// A duration in units of which `10^scale` microseconds make one; nothing when it is not
+/// known: empty, a word for none, or below zero, as HAProxy and AWS write it.
 pub(super) fn duration(name: &'static str, text: &str, scale: u32) -> Result<Option<u64>, Why> {
-    if text == "-" {
-        return Ok(None);
+    match time::decimal(text, scale) {
+        Ok(us) => Ok(Some(us)),
+        Err(Fault::Negative) => Ok(None),
+        Err(Fault::Unknown) if is_unknown(text) => Ok(None),
+        Err(fault) => Err(Why::Bad(name, of_number(fault))),
     }
-    time::decimal(text, scale).map(Some).map_err(|fault| Why::Bad(name, of_number(fault)))
 }
 
-/// A status of HTTP. Some tools write it as `200.0`.
+/// Words for a number that there is not.
+const UNKNOWN: [&str; 10] =
+    ["", "-", "nan", "inf", "infinity", "null", "none", "undefined", "n/a", "<nil>"];
+
+fn is_unknown(text: &str) -> bool {
+    let word = text.strip_prefix(['-', '+']).filter(|rest| !rest.is_empty()).unwrap_or(text);
+    UNKNOWN.iter().any(|unknown| word.eq_ignore_ascii_case(unknown))
+}
+
+/// A status of HTTP; 0 where there is none, since no answer was sent. Some tools write it as
+/// `200.0`.
 pub(super) fn status(text: &str) -> Result<u16, Why> {
+    if matches!(text, "-" | "-1") {
+        return Ok(0);
+    }
     let whole = text.strip_suffix(".0").unwrap_or(text);
     let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
     let status = whole.parse().ok().filter(|status| is_number && *status <= STATUS_MAX);

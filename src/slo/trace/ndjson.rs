@@ -15,15 +15,26 @@ use super::line::{Fields, Line, Raw, Why};
 pub(super) fn parse(line: &str) -> Result<Line<'_>, Why> {
     let mut fields = Fields::EMPTY;
     if plain(line, &mut fields).is_none() {
-        fields = any(line)?;
+        fields = any(line).or_else(|why| with_words(line).ok_or(why))?;
     }
     fields.line()
+}
+
+/// A flat object with `NaN` and `Infinity`, which are no JSON, as Python and others write them.
+fn with_words(line: &str) -> Option<Fields<'_>> {
+    let mut fields = Fields::EMPTY;
+    scan(Scanner { line, bytes: line.as_bytes(), at: 0, has_words: true }, &mut fields)?;
+    Some(fields)
 }
 
 /// Fills in the fields of a flat object without escapes; nothing when it is something else,
 /// or wrong.
 fn plain<'a>(line: &'a str, fields: &mut Fields<'a>) -> Option<()> {
-    let mut scanner = Scanner { line, bytes: line.as_bytes(), at: 0 };
+    scan(Scanner { line, bytes: line.as_bytes(), at: 0, has_words: false }, fields)
+}
+
+fn scan<'a>(mut scanner: Scanner<'a>, fields: &mut Fields<'a>) -> Option<()> {
+    let line = scanner.line;
     let mut seen = 0_u8;
     scanner.take(b'{')?;
     loop {
@@ -78,6 +89,8 @@ struct Scanner<'a> {
     line: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Whether `NaN` and `Infinity` are read.
+    has_words: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -119,6 +132,11 @@ impl<'a> Scanner<'a> {
     fn value(&mut self) -> Option<Raw<'a>> {
         match self.next()? {
             b'"' => self.string_end().map(|text| Raw::Text(Cow::Borrowed(text))),
+            b'N' if self.has_words => self.word("aN", Raw::Text(Cow::Borrowed("NaN"))),
+            b'I' if self.has_words => self.word("nfinity", Raw::Text(Cow::Borrowed("NaN"))),
+            b'-' if self.has_words && self.bytes.get(self.at) == Some(&b'I') => {
+                self.word("Infinity", Raw::Text(Cow::Borrowed("NaN")))
+            }
             b'-' | b'0'..=b'9' => self.number().map(Raw::Number),
             b't' => self.word("rue", Raw::Bool(true)),
             b'f' => self.word("alse", Raw::Bool(false)),
@@ -271,7 +289,12 @@ mod tests {
         let latency = |rest| event(&format!(r#"{{"t":1,"status":200{rest}}}"#)).latency_us;
         assert_eq!(latency(r#","latency":1,"latency_ms":7"#), Some(1_000_000));
         assert_eq!(latency(r#","latency":null,"latency_ms":7"#), Some(7_000));
-        assert_eq!(latency(r#","latency":"-""#), None);
+        for unknown in
+            ["\"-\"", "\"\"", "-1", "-0.001", "\"NaN\"", "NaN", "-Infinity", "Infinity", "null"]
+        {
+            let line = format!(r#"{{"t":1,"status":503,"latency":{unknown}}}"#);
+            assert_eq!((event(&line).status, event(&line).latency_us), (503, None), "{unknown}");
+        }
         assert_eq!(latency(""), None);
     }
 
@@ -302,7 +325,7 @@ mod tests {
             (r#"{"t":1,"status":1000}"#, "`status` is no whole number from 0 to 999"),
             (r#"{"t":1,"status":-200}"#, "`status` is no whole number from 0 to 999"),
             (r#"{"t":1,"status":"+20"}"#, "`status` is no whole number from 0 to 999"),
-            (r#"{"t":1,"status":200,"latency":-1}"#, "`latency` is below zero"),
+            (r#"{"t":1,"status":200,"latency":true}"#, "`latency` is neither a number nor a text"),
             (r#"{"t":1,"status":200,"latency_ms":"fast"}"#, "`latency_ms` is no number"),
             (r#"{"t":1,"status":200,"path":7}"#, "`path` is no text"),
             ("7", "it is no JSON object"),

@@ -4,13 +4,14 @@ use super::access;
 use super::csv::Columns;
 use super::format::LogFormat;
 use super::line::{Line, Why};
-use super::ndjson;
+use super::{ndjson, w3c};
 
 /// How the lines of a source are read.
 #[derive(Debug)]
 pub(super) enum Reader {
     Ndjson,
     Csv(Columns),
+    W3c(w3c::Columns),
     Access,
 }
 
@@ -43,6 +44,7 @@ impl Reader {
         match (self, given) {
             (Self::Ndjson, _) => ndjson::parse(line),
             (Self::Csv(columns), _) => columns.parse(line),
+            (Self::W3c(columns), _) => columns.parse(line),
             (Self::Access, Some(format)) => access::parse(format, line),
             (Self::Access, None) => Err(Why::Shape("its format was not given")),
         }

@@ -26,11 +26,13 @@ pub(super) enum Order {
 #[derive(Debug, Clone, Copy)]
 struct Packed {
     t_us: u64,
+    /// [`UNKNOWN`] when it is not known.
     latency_us: u64,
     /// The place above the status.
     rest: u64,
 }
 
+const UNKNOWN: u64 = u64::MAX;
 /// Of one event, in the file.
 const BYTES: usize = 24;
 /// For the merge, all runs together.
@@ -41,12 +43,15 @@ const _: () = assert!(STATUS_BITS + Place::BITS <= u64::BITS && size_of::<Packed
 impl Packed {
     fn new(event: Event, place: Place) -> Self {
         let rest = place.bits() << STATUS_BITS | u64::from(event.status);
-        Self { t_us: event.t_us, latency_us: event.latency_us, rest }
+        // One that lasts so long is no shorter.
+        let latency_us = event.latency_us.map_or(UNKNOWN, |known| known.min(UNKNOWN - 1));
+        Self { t_us: event.t_us, latency_us, rest }
     }
 
     fn unpack(self) -> (Event, Place) {
         let status = u16::try_from(self.rest & u64::from(u16::MAX)).unwrap_or(u16::MAX);
-        let event = Event { t_us: self.t_us, status, latency_us: self.latency_us };
+        let latency_us = Some(self.latency_us).filter(|known| *known != UNKNOWN);
+        let event = Event { t_us: self.t_us, status, latency_us };
         (event, Place::of_bits(self.rest >> STATUS_BITS))
     }
 
@@ -228,7 +233,11 @@ mod tests {
     use super::*;
 
     fn event(t_us: u64, status: u16) -> Event {
-        Event { t_us, status, latency_us: t_us.wrapping_mul(31) }
+        Event {
+            t_us,
+            status,
+            latency_us: (!t_us.is_multiple_of(3)).then_some(t_us.wrapping_mul(31)),
+        }
     }
 
     fn sorted(order: Order, held_max: usize, events: &[Event]) -> Vec<(Event, Place)> {
@@ -249,8 +258,11 @@ mod tests {
 
     #[test]
     fn an_event_is_packed_without_loss() {
-        for (status, place) in [(0, 0), (u16::MAX, Place::NONE.bits()), (599, 1 << 47)] {
-            let event = Event { t_us: u64::MAX, status, latency_us: u64::MAX - 1 };
+        let none = Place::NONE.bits();
+        for (status, place, latency_us) in
+            [(0, 0, Some(0)), (u16::MAX, none, Some(u64::MAX - 1)), (599, 1 << 47, None)]
+        {
+            let event = Event { t_us: u64::MAX, status, latency_us };
             let packed = Packed::new(event, Place::of_bits(place));
             let mut bytes = Vec::new();
             packed.write(&mut bytes);

@@ -83,15 +83,15 @@ fn lines_that_do_not_parse_are_counted_and_the_first_are_shown() {
         b"{\"t\":2,\"status\":201,\"slo\":false}\r\n{\"t\":2,\"status\":202}\r\n{\"t\":3,\"sta",
     );
     let mut mixed = trace(&text);
-    assert_eq!(statuses(&mut mixed), [200, 202]);
+    // A field that is not UTF-8 spoils no line.
+    assert_eq!(statuses(&mut mixed), [200, 200, 202]);
     let Tally { lines, events, left_out, unparsed, examples, .. } = mixed.tally;
-    assert_eq!((lines, events, left_out, unparsed), (7, 2, 1, 4));
+    assert_eq!((lines, events, left_out, unparsed), (7, 3, 1, 3));
     let shown: Vec<String> = examples.iter().map(ToString::to_string).collect();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 3);
     assert_eq!(shown[0], "log:4: it is no JSON object");
     assert!(shown[1].starts_with("log:5: it is no JSON: "), "{}", shown[1]);
-    assert_eq!(shown[2], "log:6: it is not UTF-8");
-    assert!(shown[3].starts_with("log:9: it is no JSON: EOF"), "{}", shown[3]);
+    assert!(shown[2].starts_with("log:9: it is no JSON: EOF"), "{}", shown[2]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_log_without_any_event_is_refused() {
 fn a_format_that_is_not_known_names_the_way_out() {
     let long = "x".repeat(2 * LINE_BYTES_MAX);
     for text in
-        [&b"hello\n"[..], &b"[10/Oct/2000] 200\n".repeat(20), b"\xff\xfet\0,\0\n", long.as_bytes()]
+        [&b"hello\n"[..], &b"[10/Oct/2000] 200\n".repeat(20), b"\xffhello\n", long.as_bytes()]
     {
         let beside = source("known", "t,status\n1,200\n");
         let sources = vec![beside, source("log", text)];
@@ -200,21 +200,106 @@ fn gzip_of_several_members_is_one_text() {
 }
 
 #[test]
-fn gzip_that_ends_early_is_refused_with_what_was_read() {
+fn gzip_that_ends_early_is_read_as_far_as_it_goes_and_others_as_well() {
     let lines: String =
         (0..200_000).map(|number| format!("{number},200,/item/{}\n", number * 7_919)).collect();
     let whole = gzip(format!("t,status,path\n{lines}").as_bytes());
-    let cut = error(&whole[..whole.len() - 100], &Options::default());
-    let message = cut.to_string();
-    let read: u64 = message
-        .strip_prefix("cannot read log: ")
-        .and_then(|rest| rest.strip_suffix(" lines of it read before"))
-        .and_then(|rest| rest.rsplit(' ').next()?.parse().ok())
-        .unwrap_or_else(|| panic!("{message}"));
-    assert!((199_000..200_001).contains(&read), "{message}");
-    assert!(cut.hint().contains("gzip -t") && !cut.is_environment());
+    for length in [whole.len() - 100, whole.len() - 4] {
+        let sources = vec![source("cut", &whole[..length]), source("next", "t,status\n1,503\n")];
+        let cut = read_all(sources, &Options::default()).unwrap();
+        let [(name, read)] = &cut.tally.ended_early[..] else { panic!("{:?}", cut.tally) };
+        assert_eq!(name, "cut");
+        assert!((199_000..200_002).contains(read), "{read}");
+        // The line at the cut is not judged; that of the next source is.
+        assert_eq!((cut.tally.events, cut.tally.unparsed), (*read, 0));
+    }
     let damaged = error([&whole[..2], b"not gzip at all, for sure"].concat(), &Options::default());
     assert!(damaged.to_string().starts_with("cannot read log: "), "{damaged}");
+    assert!(damaged.hint().contains("gzip -t") && !damaged.is_environment());
+}
+
+#[test]
+fn zeros_and_text_behind_gzip_are_what_they_look_like() {
+    let first = gzip(b"t,status\n1,200\n");
+    let padding = vec![0; 700_000];
+    for (rest, expected) in [
+        (padding.clone(), &[200][..]),
+        ([&padding[..], &gzip(b"2,201\n")].concat(), &[200, 201]),
+        (b"2,202\n".to_vec(), &[200, 202]),
+        ([&gzip(b"2,201\n")[..], b"3,202\n"].concat(), &[200, 201, 202]),
+    ] {
+        assert_eq!(statuses(&mut trace([&first[..], &rest].concat())), expected);
+    }
+}
+
+#[test]
+fn zeros_before_a_line_are_those_of_a_truncated_log() {
+    let (one, two) = ("1 503 /\n", "2 502 /\n");
+    for zeros in [1, 4_096, 3 * LINE_BYTES_MAX] {
+        let text = [one.as_bytes(), &vec![0; zeros], two.as_bytes()].concat();
+        let options = with_format("$msec $status $uri");
+        let mut read = read_all(vec![source("log", &text)], &options).unwrap();
+        assert_eq!(statuses(&mut read), [503, 502], "{zeros}");
+        assert_eq!(read.tally.unparsed, 0);
+        let text = [&vec![0; zeros], one.as_bytes(), &vec![0; zeros]].concat();
+        let mut read = read_all(vec![source("log", &text)], &options).unwrap();
+        assert_eq!((statuses(&mut read), read.tally.unparsed), (vec![503], 0), "{zeros}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_named_with_what_makes_it_one() {
+    let mut tar = vec![b'a'; 1_024];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, what, remedy) in [
+        (b"\x28\xb5\x2f\xfd\x04\x58 and so on".to_vec(), "zstd", "zstdcat log |"),
+        (gzip(&tar), "tar archive", "tar -xOf log"),
+        (gzip(&gzip(b"t,status\n")), "gzip more than once", "zcat log"),
+        (b"\xff\xfet\0,\0\n".to_vec(), "UTF-16", "iconv -f UTF-16 -t UTF-8 log"),
+        (b"t;status\n1;200\n".to_vec(), "CSV with semicolons", "< log |"),
+    ] {
+        for options in [Options::default(), with_format("combined")] {
+            let error = error(&bytes, &options);
+            let (message, hint) = (error.to_string(), error.hint().to_owned());
+            assert!(message.contains(what) || hint.contains(what), "{what}: {message} {hint}");
+            assert!(hint.contains(remedy), "{remedy}: {hint}");
+        }
+    }
+}
+
+#[test]
+fn a_log_says_by_a_directive_what_it_is_made_of() {
+    let log = "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n\
+        #Fields: date time cs-uri-stem sc-status time-taken\n2026-01-31 08:15:00 /a 500 15\n\
+        #Date: 2026-02-01 00:00:00\n#Fields: date time sc-status time-taken cs-uri-stem\n\
+        2026-01-31 08:15:01 503 - /b\n";
+    for options in [Options::default(), with_format("combined")] {
+        let mut trace = read_all(vec![source("log", log)], &options).unwrap();
+        assert_eq!(statuses(&mut trace), [500, 503]);
+        assert_eq!((trace.tally.unparsed, trace.tally.without_latency), (0, 1));
+    }
+}
+
+#[test]
+fn a_line_far_ahead_is_named_when_lines_are_taken_as_given() {
+    let text = "t,status\n10,200\n100000,200\n11,503\n12,503\n";
+    let options = Options { as_given: true, ..Options::default() };
+    let given = read_all(vec![source("log", text)], &options).unwrap();
+    let ahead = Ahead { source: "log".to_owned(), line: 3, by_us: 99_989_000_000, events: 2 };
+    assert_eq!(given.tally.ahead, Some(ahead));
+    assert_eq!(trace(text).tally.ahead, None);
+    let near = read_all(vec![source("log", "t,status\n300,200\n0,200\n")], &options).unwrap();
+    assert_eq!(near.tally.ahead, None);
+}
+
+#[test]
+fn what_is_strange_about_events_is_counted() {
+    let log = "[28/Nov/2025:10:00:01.655] 503 181\n[28/Nov/2025:10:00:02 +0000] -1 0.5\n\
+        [28/Nov/2025:10:00:02 +0000] 000 -1\n";
+    let options = with_format("[$time_local] $status $request_time");
+    let tally = read_all(vec![source("log", log)], &options).unwrap().tally;
+    assert_eq!((tally.without_zone, tally.without_status, tally.whole_durations), (1, 2, 1));
+    assert_eq!((tally.without_latency, tally.unparsed), (1, 0));
 }
 
 #[test]

@@ -159,27 +159,22 @@ pub(super) fn rfc3339(text: &str) -> Result<u64, Fault> {
     let year = number(&[*y1, *y2, *y3, *y4])?;
     let day = days(year, number(&[*m1, *m2])?, number(&[*d1, *d2])?)?;
     let (seconds, rest) = time_of_day(rest)?;
-    let (fraction, rest) = match rest {
-        [b'.', rest @ ..] => {
-            let (fraction, rest) = digits(rest);
-            if fraction.is_empty() {
-                return Err(Fault::Unknown);
-            }
-            (shifted(&[], fraction, 6)?, rest)
-        }
-        _ => (0, rest),
-    };
+    let (fraction, rest) = fraction(rest)?;
     let offset = match rest {
         [b'Z' | b'z'] => 0,
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => offset(*sign, &[*h1, *h2], &[*m1, *m2])?,
+        // ISO 8601 has them without a colon, as strftime's `%z` writes them.
+        [sign @ (b'+' | b'-'), h1, h2, m1, m2] => offset(*sign, &[*h1, *h2], &[*m1, *m2])?,
+        [sign @ (b'+' | b'-'), h1, h2] => offset(*sign, &[*h1, *h2], b"00")?,
         _ => return Err(Fault::Unknown),
     };
     since_epoch(day, seconds, offset, fraction)
 }
 
 /// `10/Oct/2000:13:55:36 -0700`, as nginx's `$time_local` and Apache's `%t` write it,
-/// microseconds since the epoch.
-pub(super) fn common_log(text: &str) -> Result<u64, Fault> {
+/// microseconds since the epoch, and whether it has a zone. Some have a fraction, and HAProxy's
+/// `%t` has no zone: it is taken for UTC.
+pub(super) fn common_log(text: &str) -> Result<(u64, bool), Fault> {
     let bytes = text.as_bytes();
     let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', rest @ ..] = bytes else {
         return Err(Fault::Unknown);
@@ -188,8 +183,31 @@ pub(super) fn common_log(text: &str) -> Result<u64, Fault> {
     let month = (1..).zip(MONTHS).find(|(_, known)| *known == name).ok_or(Fault::Unknown)?.0;
     let day = days(number(&[*y1, *y2, *y3, *y4])?, month, number(&[*d1, *d2])?)?;
     let (seconds, rest) = time_of_day(rest)?;
-    let [b' ', sign @ (b'+' | b'-'), h1, h2, m1, m2] = rest else { return Err(Fault::Unknown) };
-    since_epoch(day, seconds, offset(*sign, &[*h1, *h2], &[*m1, *m2])?, 0)
+    let (fraction, rest) = fraction(rest)?;
+    let offset = match rest {
+        [] => None,
+        [b' ', sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
+            Some(offset(*sign, &[*h1, *h2], &[*m1, *m2])?)
+        }
+        _ => return Err(Fault::Unknown),
+    };
+    let us = since_epoch(day, seconds, offset.unwrap_or(0), fraction)?;
+    Ok((us, offset.is_some()))
+}
+
+/// Microseconds of `.25`, if it comes, and what follows.
+fn fraction(bytes: &[u8]) -> Result<(u64, &[u8]), Fault> {
+    let [b'.', rest @ ..] = bytes else { return Ok((0, bytes)) };
+    let (fraction, rest) = digits(rest);
+    if fraction.is_empty() {
+        return Err(Fault::Unknown);
+    }
+    Ok((shifted(&[], fraction, 6)?, rest))
+}
+
+/// A time a while after another, never after the last one there is.
+pub(super) fn later(us: u64, after_us: u64) -> u64 {
+    us.saturating_add(after_us).min(END_US - 1)
 }
 
 /// Seconds since midnight of `13:55:36`, and what follows. A leap second is the one before
@@ -336,7 +354,8 @@ mod tests {
             "2026-01-01T00:00:61Z",
             "2026-01-01T00:00:00",
             "2026-01-01T00:00:00.Z",
-            "2026-01-01T00:00:00+0100",
+            "2026-01-01T00:00:00+010",
+            "2026-01-01T00:00:00+1",
             "2026-01-01T00:00:00+24:00",
             "2026-01-01",
             "2026-",
@@ -344,7 +363,7 @@ mod tests {
             assert_eq!(point(text), Err(Fault::Unknown), "{text}");
         }
         for text in
-            ["10/oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:36", "31/Jun/2000:00:00:00 +0000"]
+            ["10/oct/2000:13:55:36 -0700", "10/Oct/2000:13:55:36 ", "31/Jun/2000:00:00:00 +0000"]
         {
             assert_eq!(common_log(text), Err(Fault::Unknown), "{text}");
         }
@@ -352,7 +371,12 @@ mod tests {
 
     #[test]
     fn dates_have_zones() {
-        assert_eq!(common_log("10/Oct/2000:13:55:36 -0700"), rfc3339("2000-10-10T20:55:36Z"));
+        let us = rfc3339("2000-10-10T20:55:36Z").unwrap();
+        assert_eq!(common_log("10/Oct/2000:13:55:36 -0700"), Ok((us, true)));
+        assert_eq!(common_log("10/Oct/2000:20:55:36.25"), Ok((us + 250_000, false)));
+        for text in ["2000-10-10T13:55:36-0700", "2000-10-10T13:55:36-07"] {
+            assert_eq!(rfc3339(text), Ok(us), "{text}");
+        }
         assert_eq!(rfc3339("2000-10-10T20:55:36Z"), Ok(971_211_336_000_000));
         assert_eq!(rfc3339("2024-02-29t23:59:60.5z"), rfc3339("2024-03-01T05:29:59.5+05:30"));
     }
@@ -363,7 +387,7 @@ mod tests {
             let timestamp = jiff::Timestamp::from_microsecond(i64::try_from(us).unwrap()).unwrap();
             prop_assert_eq!(rfc3339(&timestamp.to_string()), Ok(us));
             let local = timestamp.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
-            prop_assert_eq!(common_log(&local), Ok(us / MICROS * MICROS));
+            prop_assert_eq!(common_log(&local), Ok((us / MICROS * MICROS, true)));
         }
 
         #[test]

@@ -193,6 +193,14 @@ fn value(signal: Signal, value: f64) -> String {
     }
 }
 
+/// How many requests count in no percentile, and their share; nothing when all do.
+fn unknown(signal: Signal, report: &Report) -> Option<String> {
+    let count = report.found.totals.unknown_latency;
+    let share = percent(report.unknown_share());
+    (signal == Signal::LatencyP95 && count > 0)
+        .then(|| format!("{} ({share}) of unknown latency", units::count(count, "request")))
+}
+
 /// `4.2 %`, `0.05 %`, `100 %`.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;

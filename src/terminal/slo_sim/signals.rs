@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::super::Ui;
 use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM, ERROR, WARNING};
-use super::{moment, title, value};
+use super::{moment, title, unknown, value};
 use crate::slo::Signal;
 use crate::slo::report::Report;
 use crate::units;
@@ -58,11 +58,15 @@ impl Ui {
             let _ = writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns));
         }
         for signal in Signal::ALL.into_iter().filter(|signal| !shown.contains(signal)) {
-            let told = match report.found.outcomes[signal as usize].judged {
-                0 => "never judged, for want of requests (SLO_MIN_SAMPLES)",
-                _ => "nothing but zeros",
+            let unknown = unknown(signal, report);
+            let is_judged = report.found.outcomes[signal as usize].judged > 0;
+            let state = match unknown.as_ref().map(|_| report.unknown_share() >= 1.0) {
+                _ if is_judged => "nothing but zeros",
+                Some(true) => "never judged",
+                _ => "never judged, for want of requests (SLO_MIN_SAMPLES)",
             };
-            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {told}", title(signal));
+            let unknown = unknown.map(|unknown| format!(", {unknown}")).unwrap_or_default();
+            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {state}{unknown}", title(signal));
         }
         text.push('\n');
         text
@@ -113,6 +117,7 @@ fn headline(signal: Signal, report: &Report) -> String {
     if outcome.alerts > 0 {
         parts.push(units::count(outcome.alerts, "alert"));
     }
+    parts.extend(unknown(signal, report));
     format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(signal), parts.join(", "))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::server::{Answer, OK, Server, certificate};
+use super::server::{Answer, OK, Server, certificate, self_signed};
 use super::{BASELINE, baseline, judged, with};
 use crate::support::{Place, Ran, root};
 
@@ -153,8 +153,10 @@ fn what_says_nothing_is_inconclusive_and_a_regression_is_one_all_the_same() {
     let update: Vec<_> = wide.iter().chain(&["--update-baseline"]).copied().collect();
     assert_eq!(judged(&place, &update, 4)["update"], Value::Null);
     assert_eq!(place.read(BASELINE), before);
-    let tight: Vec<_> = few.iter().chain(&["--tolerance-median-ms", "10"]).copied().collect();
-    assert_eq!(judged(&place, &tight, 1)["verdict"], "fail");
+    // Where nothing is due at a time, nothing is sent late.
+    let closed = ["--target", &url, "--endpoint", "GET /x", "--closed", "1", "--duration", "1s"];
+    let tight = ["--warmup", "0", "--tolerance-median-ms", "10"];
+    assert_eq!(judged(&place, &[&closed[..], &tight].concat(), 1)["verdict"], "fail");
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn a_request_that_takes_too_long_has_failed() {
 
 #[test]
 fn a_scenario_has_endpoints_weights_headers_and_bodies() {
-    let place = place(&[]);
+    let place = place(&[("GET /api/v1/ping", 1.0, 2.0), ("GET list", 1.0, 2.0)]);
     let server = Server::start(|seen| match seen.line.as_str() {
         line if line.ends_with("/none") => Answer { status: 404, ..OK },
         line if line.starts_with("POST") => Answer { status: 202, ..OK },
@@ -337,6 +339,117 @@ fn targets_are_measured_over_tls() {
 }
 
 #[test]
+fn a_server_whose_own_certificate_is_trusted_is_measured() {
+    let place = place(&[("GET /x", 1.0, 2.0)]);
+    // As `openssl req -x509` makes them by itself: they may sign others, and have one name.
+    for (number, name, more) in [
+        (0, "localhost", &[][..]),
+        (1, "localhost", &["-addext", "subjectAltName=DNS:localhost"]),
+        (2, "other", &["-addext", "subjectAltName=DNS:other,DNS:localhost"]),
+        (3, "localhost", &["-addext", "basicConstraints=critical,CA:FALSE"]),
+    ] {
+        let folder = place.path(&number.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let (tls, trusted) = self_signed(&folder, name, more);
+        let server = Server::with_tls(|_| OK, Some((tls, Duration::ZERO)));
+        let url = format!("https://localhost:{}", server.address.port());
+        let args = args(&url, "GET /x", &["--format", "json"]);
+        let ran = with(&place, &args, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
+        assert_eq!(ran.code, Some(0), "{number}: {ran:?}");
+    }
+    // One of another name, or that is out of date, is not, though it is named.
+    for (name, more) in [
+        ("other", &[][..]),
+        ("localhost", &["-addext", "subjectAltName=DNS:other"]),
+        ("localhost", &["-not_before", "20200101000000Z", "-not_after", "20210101000000Z"]),
+    ] {
+        let (tls, trusted) =
+            match std::panic::catch_unwind(|| self_signed(&place.path(""), name, more)) {
+                Ok(made) => made,
+                // OpenSSL below 3.4 makes none of the past.
+                Err(_) => continue,
+            };
+        let server = Server::with_tls(|_| OK, Some((tls, Duration::ZERO)));
+        let url = format!("https://localhost:{}", server.address.port());
+        let variables = [("SSL_CERT_FILE", trusted.to_str().unwrap())];
+        with(&place, &args(&url, "GET /x", &[]), &variables)
+            .refused(3, &["certificate", "SSL_CERT_FILE (PEM)"]);
+    }
+}
+
+#[test]
+fn what_is_in_the_way_of_a_target_has_its_own_remedy() {
+    let place = place(&[("GET /x", 1.0, 2.0)]);
+    let plain = Server::start(|_| OK);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, told) in [
+        (format!("http://{nobody}"), "start it before"),
+        ("http://no-such-host.invalid".to_owned(), "correct the name"),
+        (format!("https://{}", plain.address), "does it speak TLS there?"),
+    ] {
+        let ran = with(&place, &args(&url, "GET /x", &[]), &[]);
+        ran.refused(3, &["cannot reach", told]);
+    }
+}
+
+/// Answers each request on each connection with this head and no body.
+fn answer_with(head: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, head) = (stream.unwrap(), head.clone());
+            std::thread::spawn(move || {
+                let mut seen = Vec::new();
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    seen.extend_from_slice(&buffer[..count]);
+                    while let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") {
+                        seen.drain(..end + 4);
+                        if stream.write_all(head.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn many_headers_and_folded_ones_are_an_answer() {
+    let place = place(&[("GET /x", 1.0, 2.0)]);
+    let many = (0..1_000).map(|number| format!("X-{number}: a\r\n")).collect::<String>();
+    for (headers, warmup) in
+        [("X-A: one\r\n  two\r\n\tthree\r\n", "100ms"), (&many[..], "100ms"), (&many, "0")]
+    {
+        let url = answer_with(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n"));
+        let own = ["--target", &url, "--endpoint", "GET /x", "--rate", "200", "--duration", "1s"];
+        let args = [&own[..], &WIDE, &["--warmup", warmup]].concat();
+        let told = judged(&place, &args, 0);
+        let x = &told["endpoints"]["GET /x"];
+        assert_eq!((&x["samples"], &x["errors"]), (&json!(200), &json!(0)), "{x}");
+    }
+}
+
+#[test]
+fn an_endpoint_of_a_scenario_may_have_its_own_tolerance() {
+    let place = place(&[("GET /x", 0.001, 0.001), ("GET /y", 0.001, 0.001)]);
+    let server = Server::start(|_| OK);
+    place.write(
+        "own.yaml",
+        "endpoints:\n  - {endpoint: GET /x, tolerance_median: 1%, tolerance_p95: 1%}\n  - GET /y\n",
+    );
+    let url = server.url();
+    let own = ["--target", &url, "--scenario", "own.yaml"];
+    let args: Vec<&str> = own.iter().chain(&SHORT).chain(&WIDE).copied().collect();
+    let run = with(&place, &[&args[..], &["--format", "json"]].concat(), &[]).json();
+    assert_eq!(run["endpoints"]["GET /x"]["tolerance"]["median_ms"], 0.00001);
+    assert_eq!(run["endpoints"]["GET /y"]["tolerance"]["median_ms"], 60_000.0);
+}
+
+#[test]
 fn the_schema_fits_the_scenarios() {
     let place = Place::new();
     let schema = place.run(["schema", "perf-scenario"]).json();
@@ -359,6 +472,7 @@ fn the_schema_fits_the_scenarios() {
         json!({"endpoints": [{"endpoint": "GET /x", "weight": 0}]}),
         json!({"endpoints": [{"endpoint": "GET /x", "expect": []}]}),
         json!({"endpoints": ["GET /x"], "duration": "soon"}),
+        json!({"endpoints": [{"endpoint": "GET /x", "tolerance_median": "10"}]}),
     ] {
         assert!(!schema.is_valid(&bad), "{bad}");
         place.write("bad.json", bad.to_string());

@@ -63,6 +63,54 @@ fn judged(place: &Place, args: &[&str], code: i32) -> Value {
 }
 
 #[test]
+fn a_gate_that_judges_nothing_is_refused() {
+    let rows = [("GET /a", 12.0, 40.0)];
+    for (known, more, told) in [
+        (&[][..], &[][..], "GET /a"),
+        (&[("GET /z", 12.0, 40.0)], &["--endpoint", "GET /a"], "GET /z: were endpoints renamed?"),
+        (&[("GET /z", 12.0, 40.0)], &["--track-endpoints", "/a"], "GET /z"),
+    ] {
+        let place = place(&stats(&rows), &baseline(known));
+        gate(&place, more).refused(2, &["nothing was judged", told]);
+        // A report says so too, and an update is the way out.
+        let reported = gate(&place, &[more, &["--summary", "s.json"]].concat());
+        assert_eq!(reported.code, Some(2));
+        assert!(place.read("s.json").contains("\"error\""));
+        assert_eq!(gate(&place, &[more, &["--update-baseline"]].concat()).code, Some(0));
+    }
+    // Where something is judged, what is new is no trouble.
+    let place = place(&stats(&[rows[0], ("GET /b", 1.0, 2.0)]), &baseline(&rows));
+    assert_eq!(gate(&place, &[]).code, Some(0));
+}
+
+#[test]
+fn a_tolerance_may_be_a_share_of_the_baseline() {
+    let known = [("GET /a", 10.0, 20.0)];
+    for (median, p95, more, code) in [
+        (12.0, 24.0, &[][..], 0),
+        (12.0, 20.0, &["--tolerance-median", "10%"], 1),
+        (11.0, 22.0, &["--tolerance-median", "10%", "--tolerance-p95", "10%"], 0),
+        (10.0, 24.0, &["--tolerance-p95", "10 %"], 1),
+        (12.0, 20.0, &["--tolerance-median", "1.5ms"], 1),
+    ] {
+        let place = place(&stats(&[("GET /a", median, p95)]), &baseline(&known));
+        let ran = gate(&place, more);
+        assert_eq!(ran.code, Some(code), "{more:?}: {ran:?}");
+        // An absolute tolerance that is larger than what it guards is named.
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(
+            told.contains("--tolerance-median 10% guards it"),
+            more.is_empty() || more[0] == "--tolerance-p95",
+            "{told}"
+        );
+    }
+    let place = place(&stats(&known), &baseline(&known));
+    gate(&place, &["--tolerance-median", "10"]).refused(2, &["such as 10%"]);
+    gate(&place, &["--tolerance-median", "10%", "--tolerance-median-ms", "5"])
+        .refused(2, &["--tolerance-median"]);
+}
+
+#[test]
 fn the_tolerance_decides() {
     let rows = [("GET /a", 40.1, 85.2), ("GET /b", 1.0, 2.0)];
     for (median, p95, code) in

@@ -105,11 +105,22 @@ impl Server {
 
 /// What a server needs that calls itself `localhost`, and the file by which it is trusted.
 pub(super) fn certificate(folder: &Path) -> (TlsAcceptor, std::path::PathBuf) {
+    let no_authority = "basicConstraints=critical,CA:FALSE";
+    let extensions = ["-addext", "subjectAltName=DNS:localhost", "-addext", no_authority];
+    self_signed(folder, "localhost", &extensions)
+}
+
+/// A certificate of a common name that is its own issuer, made with more arguments.
+pub(super) fn self_signed(
+    folder: &Path,
+    name: &str,
+    more: &[&str],
+) -> (TlsAcceptor, std::path::PathBuf) {
     let (key, chain) = (folder.join("key.pem"), folder.join("chain.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext"])
-        .args(["subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-days", "2", "-subj", &format!("/CN={name}")])
+        .args(more)
         .args(["-keyout".as_ref(), key.as_os_str(), "-out".as_ref(), chain.as_os_str()])
         .output()
         .unwrap();

@@ -95,8 +95,8 @@ fn what_is_asked_for_is_judged_and_nothing_else() {
     assert_eq!(gate(&missing, &steps(&[])).code, Some(3));
     // Requests know nothing of steps.
     place.write("stats.csv", super::stats(&[("GET /x", 1.0, 2.0)]));
-    let told = judged(&place, &["--stats", "stats.csv", "--baseline", "b.json"], 0);
-    assert_eq!(told["endpoints"]["GET /x"]["verdict"], "new");
+    let requests = ["--stats", "stats.csv", "--baseline", "b.json"];
+    gate(&place, &requests).refused(2, &["nothing was judged", "GET /x", "it is empty"]);
 }
 
 #[test]
