@@ -19,6 +19,7 @@ use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::period::Period;
+use crate::workflow::runner::children;
 use crate::workflow::runner::scratch::Scratch;
 use crate::workflow::supervisor::Supervisor;
 
@@ -49,6 +50,7 @@ impl Session {
             otherwise => Retention::Followed { otherwise },
         };
         let writer = Arc::new(writer(context, options(context, retention)?)?);
+        children::adopt_orphans();
         let owner = claim(&database, OwnerKind::Exec)?;
         let means = Means {
             writer: Arc::clone(&writer),
@@ -82,6 +84,7 @@ impl Session {
         let signalled = Arc::new(OnceLock::new());
         let result = runtime.block_on(async {
             listen_to_signals(&cancel, &signalled)?;
+            children::serve_as_init();
             self.listen_to_requests();
             Ok(work(&self.supervisor, &cancel).await)
         });

@@ -13,6 +13,7 @@ use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Outcome};
 use super::plan::Plan;
 use super::report::{Observer, Report};
+use super::runner::leftover::Origin;
 use super::runner::process::{self, Job};
 use super::runner::{Stop, sleep};
 use crate::clock;
@@ -70,8 +71,10 @@ impl AttemptTask {
         };
         let folder =
             PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
-        let job =
-            Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
+        let origin =
+            Origin { execution_id: plan.execution_id.clone(), step: step.name.clone(), attempt };
+        let (work, timeout) = (step.work.clone(), step.timeout);
+        let job = Job { work, folder, variables, output_file, timeout, origin };
         let observer = &self.observer;
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });

@@ -266,12 +266,14 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         let lost = end.outcome == Outcome::Lost;
+        let may_repeat = !matches!(end.outcome, Outcome::Unended(_));
         let (status, error) = self.judge(&end.outcome);
         let outputs = end.outputs.clone();
         let retry = self.plan.step(step).retry;
         let attempt = self.steps[step].attempt;
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
             && self.ending.is_none()
+            && may_repeat
             && attempt < retry.max_attempts;
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
@@ -295,7 +297,9 @@ impl Execution {
     fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
         match (outcome, &self.ending) {
             (Outcome::Success, _) => (StepStatus::Success, None),
-            (Outcome::Failed(error), _) => (StepStatus::Failed, Some(error.clone())),
+            (Outcome::Failed(error) | Outcome::Unended(error), _) => {
+                (StepStatus::Failed, Some(error.clone()))
+            }
             (Outcome::Stopped, Some(Ending::Cancelled(reason))) => {
                 (StepStatus::Cancelled, Some(reason.clone()))
             }

@@ -18,6 +18,7 @@ mod interleavings;
 mod output;
 mod perf_check;
 mod predecessor;
+mod processes;
 mod readme;
 mod receiver;
 mod recovery;

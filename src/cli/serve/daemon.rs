@@ -30,6 +30,7 @@ use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
 use crate::workflow::recovery;
+use crate::workflow::runner::children;
 use crate::workflow::supervisor::Supervisor;
 
 /// How often executions of daemons that died are looked for.
@@ -126,6 +127,7 @@ impl Daemon {
         let owner = session::claim(&database, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
         session::sweep(&database);
+        children::adopt_orphans();
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
@@ -158,6 +160,7 @@ impl Daemon {
     fn serve(self, runtime: Runtime, listener: TcpListener) -> Result<Exit, CliError> {
         let served = runtime.block_on(async {
             let mut stopped = Signals::new()?;
+            children::serve_as_init();
             let address = listener.local_addr()?;
             let mut answers = tokio::spawn(server::serve(
                 listener,

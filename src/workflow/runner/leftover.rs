@@ -1,7 +1,7 @@
 //! Processes that a wfx which died has left: found by what their environment says, never
 //! by a stored number, which the system gives to others.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub struct Origin {
 pub struct Process {
     /// Its number now.
     pub pid: i32,
+    /// Its parent.
+    pub parent: i32,
     /// Its process group.
     pub group: i32,
     /// Its program's name.
@@ -59,7 +61,7 @@ pub fn find() -> Vec<Process> {
 pub async fn end(origins: &HashSet<Origin>) -> usize {
     let mut seen = HashSet::new();
     let since = clock::monotonic();
-    let mut asked = HashSet::new();
+    let mut asked = Asked::default();
     loop {
         let left: Vec<Process> =
             find().into_iter().filter(|process| origins.contains(&process.origin)).collect();
@@ -68,31 +70,66 @@ pub async fn end(origins: &HashSet<Origin>) -> usize {
         if left.is_empty() || passed >= GRACE + GIVE_UP_AFTER_KILL {
             return seen.len();
         }
-        for process in &left {
-            if passed >= GRACE {
-                signal(process, Signal::KILL);
-            } else if asked.insert(process.pid) {
-                signal(process, Signal::TERM);
-                // A stopped process takes the request only when it goes on.
-                signal(process, Signal::CONT);
-            }
+        if passed >= GRACE {
+            left.iter().for_each(|process| signal(process, Signal::KILL, true));
+        } else {
+            asked.ask(&left);
         }
         time::sleep(LOOK).await;
     }
 }
 
-/// Signals the process, and its group: others of it may have another environment.
-fn signal(process: &Process, signal: Signal) {
+/// Who has been asked to end: each process once, since to many programs a second request
+/// means: at once, without cleaning up. See [`super::tree`] for who hands it on.
+#[derive(Default)]
+struct Asked {
+    processes: HashSet<i32>,
+    groups: HashSet<i32>,
+    /// Groups that processes of steps made.
+    jobs: HashSet<i32>,
+}
+
+impl Asked {
+    fn ask(&mut self, left: &[Process]) {
+        let groups: HashMap<i32, i32> =
+            left.iter().map(|process| (process.pid, process.group)).collect();
+        let own_group = rustix::process::getpgrp().as_raw_nonzero().get();
+        let group_of_parent = |process: &Process| groups.get(&process.parent).copied();
+        let makes_job = |process: &&Process| {
+            process.pid == process.group
+                && group_of_parent(process).is_some_and(|group| group != process.group)
+        };
+        self.jobs.extend(left.iter().filter(makes_job).map(|process| process.group));
+        for process in left {
+            let is_job = self.jobs.contains(&process.group);
+            let whole_group = !is_job && process.group != own_group;
+            let is_handed_on = is_job && group_of_parent(process) == Some(process.group);
+            let is_due = match whole_group {
+                true => self.groups.insert(process.group),
+                false => !is_handed_on && self.processes.insert(process.pid),
+            };
+            if is_due {
+                signal(process, Signal::TERM, whole_group);
+                // A stopped process takes the request only when it goes on.
+                signal(process, Signal::CONT, whole_group);
+            }
+        }
+    }
+}
+
+/// Signals the process or, if it has one of its own, its group: others of it may have another
+/// environment.
+fn signal(process: &Process, signal: Signal, whole_group: bool) {
     // Between the look and this, the number could have gone to another process.
     if look_at(process.pid).as_ref() != Some(process) {
         return;
     }
     if let Some(group) = Pid::from_raw(process.group)
+        && whole_group
         && rustix::process::getpgrp() != group
     {
         let _ = rustix::process::kill_process_group(group, signal);
-    }
-    if let Some(pid) = Pid::from_raw(process.pid) {
+    } else if let Some(pid) = Pid::from_raw(process.pid) {
         let _ = rustix::process::kill_process(pid, signal);
     }
 }
@@ -101,13 +138,14 @@ fn look_at(pid: i32) -> Option<Process> {
     let folder = PathBuf::from(format!("/proc/{pid}"));
     let origin = origin(&fs::read(folder.join("environ")).ok()?)?;
     let stat = fs::read_to_string(folder.join("stat")).ok()?;
-    let Stat { name, state, group, .. } = Stat::of(&stat)?;
+    let Stat { name, state, parent, group } = Stat::of(&stat)?;
     // One that has ended and waits for its parent to notice does nothing more.
-    (state != "Z" && state != "X").then(|| Process { pid, group, name: name.to_owned(), origin })
+    let name = name.to_owned();
+    (state != "Z" && state != "X").then_some(Process { pid, parent, group, name, origin })
 }
 
 /// Reads an environment, `NAME=value` ended by NUL each, environ(7).
-fn origin(environment: &[u8]) -> Option<Origin> {
+pub(super) fn origin(environment: &[u8]) -> Option<Origin> {
     let value = |name: &str| {
         environment.split(|&byte| byte == 0).find_map(|variable| {
             let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
