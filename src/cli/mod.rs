@@ -20,6 +20,7 @@ pub mod slo_sim;
 pub mod validate;
 
 mod foreground;
+mod handover;
 mod lookup;
 mod session;
 mod source;
@@ -252,7 +253,8 @@ impl From<io::Error> for CliError {
 
 /// Runs what `arguments` say and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help is printed to a reader that may be gone.
@@ -260,6 +262,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
+    session::unblock_signals();
+    let prepared = match &cli.command {
+        Command::Exec(_) | Command::Replay(_) | Command::Recover(_) | Command::Cancel(_) => {
+            handover::prepare(environment, &arguments, false)
+        }
+        Command::Serve(_) => handover::prepare(environment, &arguments, true),
+        _ => handover::Prepared { environment, failure: None },
+    };
+    let handover::Prepared { environment, failure } = prepared;
     let values = match &cli.command {
         Command::Exec(args) => args.foreground.values(),
         Command::Replay(args) => args.foreground.values(),
@@ -273,6 +284,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
+    if let Some(error) = failure {
+        context.ui.warning(&format!("steps can see secrets of wfx, cannot start without: {error}"));
+    }
     // A file that may not grow further (ulimit -f) is to be an error of writing. Steps
     // get the signal's default back.
     let survived = Arc::new(AtomicBool::new(false));

@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::support::{Place, Ran, Running, processes_with, states, steps, until};
+use crate::daemon::Daemon;
+use crate::support::{Place, Ran, Running, processes_with, states, steps, until, with_stdin};
 
 /// Counts how often it is asked to end, until some time after its parent has gone.
 const COUNTS: &str = "trap 'n=$((n+1))' TERM
@@ -127,6 +128,207 @@ fn a_process_that_a_dead_wfx_left_is_asked_to_end_once() {
     assert_eq!(place.read("count").trim(), "1");
 }
 
+#[test]
+fn a_step_finds_its_own_folder_in_pwd() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("sub/deep")).unwrap();
+    let real = place.path("").canonicalize().unwrap();
+    for (cwd, folder) in
+        [("", ""), ("sub", "sub"), ("sub/./deep/", "sub/deep"), ("sub/../sub", "sub")]
+    {
+        for run in ["[printenv, PWD]", "pwd"] {
+            let document = format!("steps: [{{name: a, cwd: '{cwd}', run: {run}}}]");
+            let document =
+                if cwd.is_empty() { document.replace("cwd: '', ", "") } else { document };
+            let file = place.write("w.yaml", document);
+            let mut command = place.wfx(["exec", "--format", "json"]);
+            let ran =
+                Ran::of(command.arg(file).env("PWD", "/elsewhere").env("OLDPWD", "/elsewhere"));
+            let told = steps(&ran.json())["a"]["stdout"].as_str().unwrap().trim_end().to_owned();
+            let told = std::path::Path::new(&told);
+            assert_eq!(told.canonicalize().unwrap(), real.join(folder).canonicalize().unwrap());
+            assert!(told.is_absolute() && !told.to_str().unwrap().contains("/./"), "{told:?}");
+        }
+    }
+    // Who sets it means it.
+    let own = place.exec("steps: [{name: a, env: {PWD: /own}, run: [printenv, PWD]}]", 0);
+    assert_eq!(steps(&own)["a"]["stdout"], "/own\n");
+}
+
+#[test]
+fn a_step_does_not_report_to_systemd_in_the_name_of_wfx() {
+    let place = Place::new();
+    let file = place.write("w.yaml", "steps: [{name: a, run: [env]}]");
+    let mut command = place.wfx(["exec", "--format", "json"]);
+    let names = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"];
+    names.iter().for_each(|name| drop(command.env(name, "1")));
+    let ran = Ran::of(command.arg(file).env("OTHER", "1"));
+    let told = steps(&ran.json())["a"]["stdout"].as_str().unwrap().to_owned();
+    assert!(told.contains("OTHER=1\n"), "{told}");
+    assert!(names.iter().all(|name| !told.contains(name)), "{told}");
+}
+
+#[test]
+fn a_line_that_begins_with_a_dash_is_no_option() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("bin")).unwrap();
+    let tool = place.write("bin/-x", "#!/bin/sh\necho dashed");
+    std::fs::set_permissions(tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", place.path("bin").display());
+    let execution =
+        place.exec(&format!("steps: [{{name: a, env: {{PATH: '{path}'}}, run: -x}}]"), 0);
+    assert_eq!(steps(&execution)["a"]["stdout"], "dashed\n");
+}
+
+/// What a step reads of the environment of wfx.
+const PEEKS: &str = "id: peek\nsteps: [{name: a, run: 'tr \"\\0\" \"\\n\" < /proc/$PPID/environ; env; cat /proc/$PPID/fd/0; echo end'}]";
+
+fn with_secrets(command: &mut Command) -> &mut Command {
+    command
+        .env("WFX_TOKEN", "hush-token")
+        .env("SLO_ALERT_WEBHOOK_SECRET", "whsec_aHVzaA==")
+        .env("SLO_ALERT_WEBHOOK_URL", "http://user:hush-hook@127.0.0.1:9/")
+}
+
+#[test]
+fn steps_cannot_read_the_secrets_of_the_daemon() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/peek.yaml", PEEKS);
+    let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
+    let daemon = Daemon::of(with_secrets(&mut command));
+    let request = |token: &str| {
+        format!(
+            "POST /api/v1/workflows/peek/execute?wait=30s HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    assert_eq!(daemon.send(&request("other")).status, 401);
+    let answer = daemon.send(&request("hush-token")).json();
+    let told = answer["steps"][0]["stdout"].as_str().unwrap();
+    assert!(told.contains("WFX_CONFIG=") && told.ends_with("end\n"), "{told}");
+    assert!(!told.contains("hush") && !told.contains("aHVzaA"), "{told}");
+    // Its memory belongs to root: no other process of its user may look into it.
+    let environment = std::fs::metadata(format!("/proc/{}/environ", daemon.child.id())).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&environment), 0);
+}
+
+#[test]
+fn the_memory_of_a_daemon_with_secrets_is_hidden_from_its_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/peek.yaml", PEEKS.replace("tr ", "cat /proc/$PPID/mem >&2; tr "));
+    for name in ["", "home", "tmp"] {
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(place.path(name), open).unwrap();
+    }
+    let mut command =
+        as_nobody(&place, &["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
+    let daemon = Daemon::of(with_secrets(&mut command));
+    let answer = daemon.send(
+        "POST /api/v1/workflows/peek/execute?wait=30s HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Bearer hush-token\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    );
+    let step = &answer.json()["steps"][0];
+    assert!(step["stdout"].as_str().unwrap().ends_with("end\n"), "{step}");
+    let told = step["stderr"].as_str().unwrap();
+    assert!(told.matches("ermission denied").count() >= 2, "{told}");
+    // What wfx reads of itself it still can.
+    let metrics = daemon.send(
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer hush-token\r\n\
+         Connection: close\r\n\r\n",
+    );
+    let open = metrics.body.lines().find_map(|line| line.strip_prefix("process_open_fds "));
+    assert!(open.unwrap().parse::<f64>().unwrap() > 5.0, "{open:?}");
+}
+
+#[test]
+fn steps_of_exec_cannot_read_its_secrets() {
+    let place = Place::new();
+    let mut command = place.wfx(["exec", "--format", "json", "-"]);
+    // Its standard input stays its own.
+    let ran = with_stdin(
+        with_secrets(&mut command),
+        PEEKS.replace("cat /proc/$PPID/fd/0; ", "").as_bytes(),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let told = steps(&ran.json())["a"]["stdout"].as_str().unwrap().to_owned();
+    assert!(told.contains("WFX_CONFIG=") && !told.contains("hush"), "{told}");
+}
+
+/// wfx, called by `env` with these options.
+fn called_with(place: &Place, options: &[&str], args: &[&str]) -> Command {
+    let wfx = place.wfx(args);
+    let mut command = Command::new("env");
+    command.args(options).arg(env!("CARGO_BIN_EXE_wfx")).args(args);
+    command.current_dir(place.path("")).env_clear();
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command
+}
+
+#[test]
+fn a_caller_that_ignores_sigchld_is_no_reason_to_fail() {
+    let place = Place::new();
+    place.write("w.yaml", "steps: [{name: a, run: 'sleep 0.1; exit 0'}, {name: b, run: exit 3}]");
+    let ran = Ran::of(&mut called_with(&place, &["--ignore-signal=CHLD"], &["exec", "w.yaml"]));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let execution = place.show("@1");
+    assert_eq!(states(&execution), ["a success", "b failed"]);
+    assert_eq!(steps(&execution)["b"]["exit_code"], 3);
+}
+
+#[test]
+fn a_caller_that_blocks_signals_does_not_make_wfx_deaf() {
+    let place = Place::new();
+    place.write("w.yaml", "steps: [{name: a, run: 'echo begun; sleep 1000'}]");
+    let options = ["--block-signal=TERM,INT,HUP,CHLD"];
+    let mut running = Running::start(&mut called_with(&place, &options, &["exec", "-v", "w.yaml"]));
+    running.wait_for("begun");
+    running.signal("TERM");
+    let ran = running.end();
+    assert_eq!(ran.code, Some(143), "{ran:?}");
+    nobody_is_left(&place);
+}
+
+#[test]
+fn a_step_that_ended_in_time_while_wfx_was_stopped_has_not_timed_out() {
+    for document in [
+        "steps: [{name: a, timeout: 1s, run: 'echo begun; until test -e go; do sleep 0.02; done; echo > ended'}]",
+        "timeout: 1s\nsteps: [{name: a, run: 'echo begun; until test -e go; do sleep 0.02; done; echo > ended'}]",
+    ] {
+        let place = Place::new();
+        let running = start(&place, document);
+        running.signal("STOP");
+        place.write("go", "");
+        until("the step has ended", || place.path("ended").exists());
+        // Past the timeout: only then it can be taken for one.
+        std::thread::sleep(std::time::Duration::from_millis(1_200));
+        running.signal("CONT");
+        let ran = running.end();
+        assert_eq!(ran.code, Some(0), "{document}: {ran:?}");
+    }
+}
+
+/// wfx as another user than root, which calls it.
+fn as_nobody(place: &Place, args: &[&str]) -> Command {
+    let wfx = place.wfx(args);
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_wfx")])
+        .args(args)
+        .current_dir(place.path(""))
+        .env_clear();
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command
+}
+
 /// Starts, as nobody, a step whose process belongs to root. Only root can arrange that.
 fn start_of_root(place: &Place, step: &str) -> Option<Running> {
     if !rustix::process::geteuid().is_root() {
@@ -142,18 +344,8 @@ fn start_of_root(place: &Place, step: &str) -> Option<Running> {
     for name in ["", "home", "tmp"] {
         mode(name, 0o777);
     }
-    let file = place.write("w.yaml", format!("steps: [{{name: a, {step}}}]"));
-    let wfx = place.wfx(["exec"]);
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_wfx")])
-        .args(["exec", "-v"])
-        .arg(file)
-        .current_dir(place.path(""))
-        .env_clear();
-    for (name, value) in wfx.get_envs() {
-        command.env(name, value.unwrap());
-    }
+    place.write("w.yaml", format!("steps: [{{name: a, {step}}}]"));
+    let mut command = as_nobody(place, &["exec", "-v", "w.yaml"]);
     let mut running = Running::start(&mut command);
     running.wait_for("begun");
     Some(running)

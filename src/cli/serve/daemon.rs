@@ -127,7 +127,7 @@ impl Daemon {
         let owner = session::claim(&database, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
         session::sweep(&database);
-        children::adopt_orphans();
+        session::take_in_children()?;
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),

@@ -6,11 +6,12 @@
 //! path is [searched](super::search) before: otherwise the standard library forks
 //! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -115,14 +116,17 @@ fn spawn(job: &Job) -> io::Result<Child> {
         }
         Work::Shell(line) => {
             let mut command = Command::new("/bin/sh");
-            command.arg("-c").arg(line);
+            // A line that begins with `-` is no option.
+            command.args(["-c", "--"]).arg(line);
             command
         }
         Work::Nothing | Work::Sleep(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
+    command.env_clear().envs(&job.variables);
+    if !job.variables.contains_key(OsStr::new(environment::FOLDER)) {
+        command.env(environment::FOLDER, logical(&job.folder).as_os_str());
+    }
     command
-        .env_clear()
-        .envs(&job.variables)
         .env(OUTPUT_FILE, &job.output_file)
         .current_dir(&job.folder)
         .stdin(Stdio::null())
@@ -130,6 +134,15 @@ fn spawn(job: &Job) -> io::Result<Child> {
         .stderr(Stdio::piped())
         .process_group(0);
     children::spawn(&mut command, &job.origin)
+}
+
+/// The folder as `PWD` has it: absolute, and without `.` and `..`, which programs do not take.
+fn logical(folder: &Path) -> Cow<'_, Path> {
+    let is_parent = |component: Component<'_>| component == Component::ParentDir;
+    if folder.components().any(is_parent) {
+        return folder.canonicalize().map_or(Cow::Borrowed(folder), Cow::Owned);
+    }
+    Cow::Owned(folder.components().collect())
 }
 
 fn spawn_error(job: &Job, error: &io::Error) -> String {
