@@ -21,6 +21,7 @@ use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::period::Period;
 use crate::workflow::runner::children;
+use crate::workflow::runner::detach;
 use crate::workflow::runner::scratch::Scratch;
 use crate::workflow::supervisor::Supervisor;
 
@@ -182,6 +183,7 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
 /// Exit 3 when signals cannot be set up.
 pub(super) fn take_in_children() -> Result<(), CliError> {
     children::adopt_orphans();
+    detach::detach_steps();
     if is_ignored(ignored_signals(), SignalKind::child()) {
         let ended = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SignalKind::child().as_raw_value(), ended).map_err(

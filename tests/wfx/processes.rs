@@ -161,7 +161,7 @@ fn a_step_does_not_report_to_systemd_in_the_name_of_wfx() {
     let file = place.write("w.yaml", "steps: [{name: a, run: [env]}]");
     let mut command = place.wfx(["exec", "--format", "json"]);
     let names = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"];
-    names.iter().for_each(|name| drop(command.env(name, "1")));
+    command.envs(names.map(|name| (name, "1")));
     let ran = Ran::of(command.arg(file).env("OTHER", "1"));
     let told = steps(&ran.json())["a"]["stdout"].as_str().unwrap().to_owned();
     assert!(told.contains("OTHER=1\n"), "{told}");
@@ -312,6 +312,125 @@ fn a_step_that_ended_in_time_while_wfx_was_stopped_has_not_timed_out() {
         let ran = running.end();
         assert_eq!(ran.code, Some(0), "{document}: {ran:?}");
     }
+}
+
+#[test]
+fn a_temporary_folder_that_was_removed_costs_no_step() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/w.yaml", "steps: [{name: a, run: echo hi}]");
+    let daemon = Daemon::start(&place, &["--workflows", "workflows"]);
+    let run = || {
+        let answer = daemon.post("/api/v1/workflows/w/execute?wait=30s", "").json();
+        answer["execution"]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(run(), "success");
+    for entry in std::fs::read_dir(place.path("tmp")).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    assert_eq!(run(), "success");
+    std::fs::remove_dir_all(place.path("tmp")).unwrap();
+    assert_eq!(run(), "success");
+    // Where none can be made, that is reported.
+    std::fs::remove_dir_all(place.path("tmp")).unwrap();
+    place.write("tmp", "");
+    assert_eq!(run(), "failed");
+    assert_eq!(daemon.get("/readyz").status, 503);
+    std::fs::remove_file(place.path("tmp")).unwrap();
+    assert_eq!(daemon.get("/readyz").status, 200);
+    assert_eq!(run(), "success");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_temporary_folder_keeps_nobody_waiting() {
+    let place = Place::new();
+    place.exec("steps: [{name: a}]", 0);
+    let pipe = place.path("tmp/wfx-1-00000000");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(place.run(["recover"]).code, Some(0));
+    assert!(place.run(["doctor"]).code.is_some());
+    assert!(pipe.exists());
+    drop(Daemon::start(&place, &[]));
+}
+
+#[test]
+fn orphans_are_reaped() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    let run = "setsid -f sh -c \"echo \\$\\$ > pid; until test -e go; do sleep 0.02; done\"; until test -s pid; do sleep 0.02; done";
+    place.write("workflows/w.yaml", format!("steps: [{{name: a, run: '{run}'}}]"));
+    let daemon = Daemon::start(&place, &["--workflows", "workflows"]);
+    daemon.post("/api/v1/workflows/w/execute?wait=30s", "").expect(200);
+    let pid = place.read("pid");
+    assert!(!is_gone(&pid));
+    place.write("go", "");
+    until("it is reaped", || !place.path(&format!("/proc/{}", pid.trim())).exists());
+    drop(daemon);
+}
+
+#[test]
+fn a_step_has_no_terminal() {
+    let place = Place::new();
+    let run = "(read line < /dev/tty) 2> told; timeout 1000 sleep 1000 & echo $! > pid; setsid sleep 1000 & echo $! > other; until grep -q sleep /proc/$!/cmdline; do sleep 0.02; done; until test $(ps -o sid= -p $!) = $!; do sleep 0.02; done";
+    place.write("w.yaml", format!("steps: [{{name: a, run: '{run}'}}]"));
+    let wfx = place.wfx(["exec"]);
+    // A terminal of its own, whose other end script(1) has.
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("{} exec w.yaml", env!("CARGO_BIN_EXE_wfx")), "/dev/null"]);
+    command.current_dir(place.path("")).env_clear().stdin(std::process::Stdio::null());
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let ran = Ran::of(&mut command);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(place.read("told").contains("/dev/tty"), "{}", place.read("told"));
+    assert!(is_gone(&place.read("pid")));
+    let other = place.read("other");
+    assert!(!is_gone(&other));
+    Command::new("kill").arg(other.trim()).status().unwrap();
+}
+
+/// A wall clock that is an hour behind as soon as there is a file `back`.
+const CLOCK: &str = "#define _GNU_SOURCE
+#include <time.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int outcome = syscall(SYS_clock_gettime, clock, now);
+    if (clock == CLOCK_REALTIME && access(\"back\", F_OK) == 0) now->tv_sec -= 3600;
+    return outcome;
+}
+";
+
+#[test]
+fn durations_do_not_depend_on_the_wall_clock() {
+    let place = Place::new();
+    let source = place.write("clock.c", CLOCK);
+    let cc = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(place.path("clock.so"))
+        .arg(source)
+        .status();
+    assert!(cc.unwrap().success());
+    place.write(
+        "w.yaml",
+        "steps: [{name: a, run: 'sleep 1; echo > back'}, {name: b, run: sleep 1}]",
+    );
+    let mut command = place.wfx(["exec", "--format", "json", "w.yaml"]);
+    let ran = Ran::of(command.env("LD_PRELOAD", place.path("clock.so")));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("execution success in 2."), "{}", ran.stderr);
+    let millis = "SELECT round((julianday(completed_at) - julianday(started_at)) * 86400000)";
+    let all = place.sql(&format!("{millis} FROM workflow_executions"));
+    let all: f64 = all.parse().unwrap();
+    assert!((2_000.0..60_000.0).contains(&all), "{all}");
+    for step in place.sql(&format!("{millis} FROM workflow_execution_steps")).lines() {
+        let step: f64 = step.parse().unwrap();
+        assert!((1_000.0..60_000.0).contains(&step), "{step}");
+    }
+    let listed = place.run(["list", "--format", "plain"]).stdout;
+    let listed: f64 = listed.split('\t').nth(5).unwrap().parse().unwrap();
+    assert!((2_000.0..60_000.0).contains(&listed), "{listed}");
 }
 
 /// wfx as another user than root, which calls it.

@@ -126,6 +126,12 @@ pub fn claim(leader: i32, this: &Origin, group: i32, origin: Option<&Origin>) ->
     }
 }
 
+/// Whether a step runs that `pid` leads.
+#[must_use]
+pub fn is_leader(pid: i32) -> bool {
+    known().leaders.contains_key(&pid)
+}
+
 /// Notes that an orphan outlives its step.
 pub fn survives(pid: i32) {
     known().survivors.insert(pid);

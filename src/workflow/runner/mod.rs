@@ -2,6 +2,7 @@
 //! wfx that died has left, [`leftover`] finds and ends.
 
 pub mod children;
+pub mod detach;
 pub mod group;
 pub mod leftover;
 pub mod outputs;

@@ -10,9 +10,8 @@ use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -22,6 +21,7 @@ use tokio::time;
 
 use super::Stop;
 use super::children;
+use super::detach;
 use super::group::Group;
 use super::leftover::Origin;
 use super::outputs;
@@ -110,12 +110,13 @@ impl Ended {
 fn spawn(job: &Job) -> io::Result<Child> {
     let mut command = match &job.work {
         Work::Argv(argv) => {
-            let mut command = Command::new(search::find(&argv[0], &job.variables, &job.folder)?);
-            command.arg0(&argv[0]).args(&argv[1..]);
+            let program = search::find(&argv[0], &job.variables, &job.folder)?;
+            let mut command = detach::command(&program, &argv[0]);
+            command.args(&argv[1..]);
             command
         }
         Work::Shell(line) => {
-            let mut command = Command::new("/bin/sh");
+            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh");
             // A line that begins with `-` is no option.
             command.args(["-c", "--"]).arg(line);
             command
@@ -131,8 +132,7 @@ fn spawn(job: &Job) -> io::Result<Child> {
         .current_dir(&job.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
     children::spawn(&mut command, &job.origin)
 }
 

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::children::{self, Claim};
+use super::detach;
 use super::group::Group;
 use super::leftover::{self, Origin};
 
@@ -108,13 +109,14 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// What `leader` leads, in the session of this process.
+    /// What `leader` leads, in the session of this process or its own.
     #[must_use]
     pub fn new(group: Group, origin: Origin) -> Self {
+        let leader = group.leader().as_raw_nonzero().get();
         Self {
             group,
-            leader: group.leader().as_raw_nonzero().get(),
-            session: own_session(),
+            leader,
+            session: if detach::is_needed() { leader } else { own_session() },
             origin,
             group_asked: false,
             asked: HashSet::new(),
@@ -211,12 +213,12 @@ impl Tree {
     fn is_own_orphan(&self, pid: i32) -> bool {
         let Some(entry) = Entry::read(pid) else { return false };
         if entry.session != self.session {
-            if entry.session != own_session() {
+            if entry.session != own_session() && !children::is_leader(entry.session) {
                 children::survives(pid);
             }
             return false;
         }
-        if self.found.contains(&entry.key()) {
+        if self.found.contains(&entry.key()) || entry.session == self.leader {
             return true;
         }
         match children::claim(self.leader, &self.origin, entry.group, entry.origin().as_ref()) {
@@ -247,8 +249,10 @@ impl Tree {
 /// Those of `group`, of `roots`, and below them, in this session.
 fn below(all: &[Entry], group: i32, session: i32, roots: &HashSet<i32>) -> Vec<Entry> {
     let own = std::process::id().cast_signed();
+    // The leader may be about to make its session.
+    let is_within = |entry: &&Entry| entry.session == session || entry.pid == group;
     let all: Vec<&Entry> =
-        all.iter().filter(|entry| entry.session == session && entry.pid != own).collect();
+        all.iter().filter(|entry| is_within(entry) && entry.pid != own).collect();
     let mut children: HashMap<i32, Vec<&Entry>> = HashMap::new();
     for entry in &all {
         children.entry(entry.parent).or_default().push(entry);
@@ -257,7 +261,7 @@ fn below(all: &[Entry], group: i32, session: i32, roots: &HashSet<i32>) -> Vec<E
     let mut next: Vec<&Entry> = all
         .iter()
         .copied()
-        .filter(|entry| entry.group == group || roots.contains(&entry.pid))
+        .filter(|entry| entry.group == group || entry.pid == group || roots.contains(&entry.pid))
         .collect();
     let mut found = Vec::new();
     while let Some(entry) = next.pop() {
