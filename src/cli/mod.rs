@@ -40,6 +40,7 @@ use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, Settings, SettingsError};
 use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
+use crate::workflow::runner::detach;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -249,6 +250,13 @@ impl From<io::Error> for CliError {
         }
         Self::new(Exit::Environment, format!("cannot write the result: {error}"))
     }
+}
+
+/// Starts a step in place of this process, for [`detach`]; gives the exit status if that fails.
+pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let why = detach::start(arguments);
+    Ui::new(OutputFormat::Plain).error(&why, None);
+    126
 }
 
 /// Runs what `arguments` say and tells how it ended.

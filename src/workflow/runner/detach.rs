@@ -44,14 +44,14 @@ pub fn command(program: &Path, name: &str) -> Command {
     command
 }
 
-/// Starts a step in place of this process; returns only when that fails, with the exit status.
-pub fn start(mut arguments: impl Iterator<Item = OsString>) -> u8 {
-    let (Some(program), Some(name)) = (arguments.next(), arguments.next()) else { return 2 };
+/// Starts a step in place of this process; returns only why that fails.
+pub fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
+    let (Some(program), Some(name)) = (arguments.next(), arguments.next()) else {
+        return format!("{ARGUMENT} is for wfx itself");
+    };
     let error = match rustix::process::setsid() {
         Ok(_) => Command::new(&program).arg0(name).args(arguments).exec(),
         Err(error) => error.into(),
     };
-    let text = format!("wfx: cannot start `{}`: {error}\n", Path::new(&program).display());
-    let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
-    126
+    format!("cannot start `{}`: {error}", Path::new(&program).display())
 }

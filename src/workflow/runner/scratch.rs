@@ -1,7 +1,7 @@
 //! A private folder for the output files of running steps, gone with its process.
 
 use std::ffi::CStr;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -32,6 +32,8 @@ struct Held {
     nonce: u32,
     /// The folder itself, locked.
     folder: File,
+    /// Its device and inode.
+    identity: (u64, u64),
 }
 
 impl Held {
@@ -43,16 +45,15 @@ impl Held {
             folder.lock()?;
             // Between the two, a sweep may have taken it for one of the dead.
             if path.exists() {
-                return Ok(Self { path, nonce, folder });
+                let identity = identity(&folder.metadata()?);
+                return Ok(Self { path, nonce, folder, identity });
             }
         }
     }
 
     /// Makes a file in the folder, if that still is where steps look for it.
     fn file(&self, name: &str) -> io::Result<PathBuf> {
-        let here = self.folder.metadata()?;
-        let there = std::fs::symlink_metadata(&self.path)?;
-        if (here.dev(), here.ino()) != (there.dev(), there.ino()) {
+        if identity(&std::fs::symlink_metadata(&self.path)?) != self.identity {
             return Err(io::ErrorKind::NotFound.into());
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -136,6 +137,10 @@ impl Scratch {
         // It is replaced as a whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Opens a folder and nothing else: a pipe in its place would be waited for.
