@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
-use super::{CliError, Context, StorageArgs, given};
+use super::{CliError, Context, StorageArgs, given, handover};
 use crate::exit::Exit;
 use crate::http::access::Access;
 use crate::http::resources::Definitions;
@@ -123,6 +123,9 @@ struct Options {
 /// Exit 2 for bad settings, 3 when the address, the database or a folder fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let options = check(args, context)?;
+    if options.front.token.is_some() || options.webhook.is_some() {
+        handover::hide_memory();
+    }
     daemon::run(options, context)
 }
 

@@ -148,8 +148,12 @@ pub(super) fn check_owner(path: &Path, trusted: Option<u32>) -> Result<(), Store
 /// Gives what root made beside the database to the database's owner, who could not use it
 /// otherwise.
 pub(super) fn hand_over(made: &Path, database: &Path) -> io::Result<()> {
-    let metadata = fs::metadata(database)?;
-    if users::own() != 0 || metadata.uid() == 0 {
+    if users::own() != 0 {
+        return Ok(());
+    }
+    // A database that is away is reported by whoever uses it.
+    let Ok(metadata) = fs::metadata(database) else { return Ok(()) };
+    if metadata.uid() == 0 {
         return Ok(());
     }
     std::os::unix::fs::lchown(made, Some(metadata.uid()), Some(metadata.gid()))

@@ -27,7 +27,7 @@ use super::report::{Observer, Report};
 pub use super::run_error::RunError;
 use super::runner::Stop;
 use super::runner::scratch::Scratch;
-use crate::clock;
+use crate::clock::{self, Timeline};
 use crate::repository::StoreError;
 use crate::repository::ownership::Owner;
 use crate::repository::slot::{Slot, Stored};
@@ -99,17 +99,20 @@ pub async fn drive(
         stored: slot.stored(),
         stops: execution.steps().iter().map(|_| None).collect(),
         slot,
-        execution,
         means: Arc::clone(means),
         observer: Arc::clone(observer),
         kill: cancel.now.child_token(),
         tasks: JoinSet::new(),
         version: 0,
+        timeline: Timeline::begin(
+            matches!(begin, Event::Resume { .. }).then(|| execution.head().updated_at),
+        ),
         is_new: matches!(begin, Event::Begin),
         launched,
         unstored: CancellationToken::new(),
         queue_full: false,
         failing: None,
+        execution,
     };
     driver.run(begin, cancel, entered).await
 }
@@ -127,6 +130,7 @@ struct Driver {
     stops: Vec<Option<(u64, CancellationToken)>>,
     kill: CancellationToken,
     tasks: JoinSet<Done>,
+    timeline: Timeline,
     /// Nobody has stored it before.
     is_new: bool,
     launched: Option<Launch>,
@@ -304,7 +308,7 @@ impl Driver {
     fn time_left(&self) -> Option<Duration> {
         let limit = self.execution.plan().snapshot.definition().timeout?.duration();
         let started_at = self.execution.head().started_at;
-        let passed = started_at.map_or(Duration::ZERO, |at| clock::now().since(at));
+        let passed = started_at.map_or(Duration::ZERO, |at| self.timeline.now().since(at));
         Some(limit.saturating_sub(passed))
     }
 
@@ -313,8 +317,9 @@ impl Driver {
             Ok(Done::Wait(step)) => Some(Event::RetryDue(step)),
             Ok(Done::Attempt(step, end)) => {
                 self.stops[step] = None;
-                let end =
-                    end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, clock::now()));
+                let now = self.timeline.now();
+                let mut end = end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, now));
+                end.started_at = now.minus(end.duration);
                 Some(Event::AttemptEnded(step, end))
             }
             // A wait for a retry that the end made pointless.
@@ -369,7 +374,11 @@ impl Driver {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: clock::now(), monotonic: self.means.epoch.elapsed(), jitter: fastrand::f64() }
+        Moment {
+            now: self.timeline.now(),
+            monotonic: self.means.epoch.elapsed(),
+            jitter: fastrand::f64(),
+        }
     }
 
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {

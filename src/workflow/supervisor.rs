@@ -132,6 +132,12 @@ impl Supervisor {
         });
     }
 
+    /// Whether steps find what they need of this process.
+    #[must_use]
+    pub fn can_run_commands(&self) -> bool {
+        self.means.scratch.is_usable()
+    }
+
     /// How many run here, or have ended and are not stored.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -19,6 +19,7 @@ mod output;
 mod ownership;
 mod perf_check;
 mod predecessor;
+mod processes;
 mod readme;
 mod receiver;
 mod recovery;

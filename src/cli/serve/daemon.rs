@@ -31,6 +31,7 @@ use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
 use crate::workflow::recovery::{self, Taken};
+use crate::workflow::runner::children;
 use crate::workflow::runner::leftover::{Ended, Ender, Process, Survivor};
 use crate::workflow::supervisor::Supervisor;
 
@@ -131,6 +132,7 @@ impl Daemon {
         let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
         session::sweep_scratch();
+        session::take_in_children()?;
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
@@ -164,6 +166,7 @@ impl Daemon {
     fn serve(self, runtime: Runtime, listener: TcpListener) -> Result<Exit, CliError> {
         let served = runtime.block_on(async {
             let mut stopped = Signals::new()?;
+            children::serve_as_init();
             let address = listener.local_addr()?;
             let mut answers = tokio::spawn(server::serve(
                 listener,
