@@ -22,6 +22,7 @@ use serde::{Serialize, Serializer};
 
 use super::Seen;
 use crate::clock;
+use crate::json;
 use crate::spool::{Sink, Spool};
 
 /// Of a path that is longer only so much is logged.
@@ -224,7 +225,7 @@ impl LogFile {
 
 impl Sink<Entry> for Lines {
     fn write(&mut self, entry: Entry) {
-        let Ok(mut line) = serde_json::to_vec(&entry) else { return };
+        let Ok(mut line) = json::to_vec(&entry) else { return };
         line.push(b'\n');
         match self {
             // Who closed standard output does not want to know.

@@ -58,6 +58,8 @@ enum Phase {
     Body { since: Instant, began: Instant },
     /// Our answer.
     Busy,
+    /// The rest of our answer, which is being made and sent piece by piece.
+    Streaming,
     /// The peer's close; what it still sends is thrown away.
     Lingering { since: Instant },
 }
@@ -194,7 +196,7 @@ impl Link {
                 return Verdict::BodyTimedOut;
             }
             Phase::Body { since, .. } => Some(*since + limits.body),
-            Phase::Busy => None,
+            Phase::Busy | Phase::Streaming => None,
             Phase::Lingering { since } => Some(*since + limits.linger),
         };
         // What came while there was no place or no time for more is forgotten.
@@ -218,7 +220,10 @@ impl Link {
                 state.body_timed_out = true;
                 Verdict::BodyTimedOut
             }
-            Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy => Verdict::Close,
+            Phase::Idle { .. }
+            | Phase::Lingering { .. }
+            | Phase::Busy
+            | Phase::Streaming => Verdict::Close,
         }
     }
 }
@@ -243,19 +248,36 @@ impl State {
     /// Its answer goes to hyper. `is_clear`: where the request ends is certain, and it was
     /// read to there. `true` when the connection has to be closed after it.
     pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
+        self.await_request(now);
+        !is_clear || self.is_ending
+    }
+
+    fn await_request(&mut self, now: Instant) {
         self.is_unsent = true;
         self.phase = if self.tape.has_more() {
             Phase::Head { since: Some(now) }
         } else {
             Phase::Idle { since: now }
         };
-        !is_clear || self.is_ending
+    }
+
+    /// The answer that was just handed over is the begin of one that comes piece by piece: what
+    /// is written until [`Self::finish_answer`] is part of it, however long that takes.
+    pub(super) fn begin_stream(&mut self) {
+        self.phase = Phase::Streaming;
+    }
+
+    /// All of such an answer is with hyper, or will never be.
+    pub(super) fn finish_answer(&mut self, now: Instant) {
+        if self.phase == Phase::Streaming {
+            self.await_request(now);
+        }
     }
 
     /// Whether what is written now is no answer of the service: it is hyper's own then, to a
     /// head that it could not read.
     pub(super) fn is_of_hyper(&self) -> bool {
-        !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. })
+        !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. } | Phase::Streaming)
     }
 
     /// Whether a head that hyper could not read has no answer yet.
@@ -269,7 +291,10 @@ impl State {
         match self.phase {
             Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
             Phase::Body { began, .. } => self.phase = Phase::Body { since: now(), began },
-            Phase::Idle { .. } | Phase::Head { .. } | Phase::Busy | Phase::Lingering { .. } => {}
+            Phase::Idle { .. } | Phase::Head { .. }
+            | Phase::Busy
+            | Phase::Streaming
+            | Phase::Lingering { .. } => {}
         }
     }
 

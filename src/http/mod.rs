@@ -12,7 +12,7 @@
 //! - `tape`: the head of a request as it was sent
 //! - `service`: one request from its head to its reply
 //! - [`access`], [`route`], [`query`], [`body`]: the rules, without a socket
-//! - [`reply`], [`problem`]: what goes back; [`access_log`]: what is kept of it
+//! - [`reply`], [`problem`], `answer_body`: what goes back; [`access_log`]: what is kept of it
 //!
 //! Nothing here knows the command line or a terminal.
 
@@ -24,6 +24,7 @@ use hyper::body::Bytes;
 
 pub mod access;
 pub mod access_log;
+mod answer_body;
 pub mod body;
 pub mod connection;
 mod link;
@@ -39,6 +40,7 @@ mod tape;
 mod tests;
 mod wire;
 
+pub use answer_body::Pieces;
 pub use problem::Problem;
 pub use reply::Reply;
 pub use route::Route;

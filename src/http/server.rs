@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Api;
 use super::access::Access;
+use super::answer_body::Budget;
 use super::connection;
 use super::link::{Limits, Link};
 use super::service::Service;
@@ -50,6 +51,7 @@ pub(super) async fn serve_within<A: Api>(
 ) {
     let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
     let access = Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open));
+    let budget = Arc::new(Budget::new());
     let places = Arc::new(Semaphore::new(max_connections));
     let open = Arc::new(Open::default());
     let tasks = TaskTracker::new();
@@ -75,7 +77,8 @@ pub(super) async fn serve_within<A: Api>(
             let link = Arc::new(Link::new(clock::monotonic()));
             let number = open.insert(Arc::clone(&link));
             let (api, access) = (Arc::clone(&api), Arc::clone(&access));
-            let service = Service { api, access, link, local, remote };
+            let budget = Arc::clone(&budget);
+            let service = Service { api, access, budget, link, local, remote };
             let open = Arc::clone(&open);
             tasks.spawn(async move {
                 connection::serve(stream, service, limits).await;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use uuid::Uuid;
 
 use super::access::{Access, Asked};
+use super::answer_body::{AnswerBody, Budget};
 use super::body::{BODY_BYTES_MAX, check_type};
 use super::link::Link;
 use super::problem::Problem;
@@ -33,6 +34,7 @@ const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
 pub(super) struct Service<A> {
     pub(super) api: Arc<A>,
     pub(super) access: Arc<Access>,
+    pub(super) budget: Arc<Budget>,
     pub(super) link: Arc<Link>,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -50,14 +52,14 @@ impl<A: Api> Service<A> {
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<AnswerBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
         let head = self.link.lock().begin(framing(&parts, &body));
         let request_id = request_id(&parts.headers);
         let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
-        let reply = reply.unwrap_or_else(Reply::from);
+        let reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
 
         let ended = clock::monotonic();
         let latency = reply.latency_end().unwrap_or(ended).saturating_duration_since(started);
@@ -72,8 +74,15 @@ impl<A: Api> Service<A> {
             started,
         });
         let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
-        let closes = self.link.lock().answer(is_clear, ended);
-        Ok(reply.into_response(&request_id, closes))
+        let closes = {
+            let mut link = self.link.lock();
+            let closes = link.answer(is_clear, ended);
+            if reply.is_streamed() {
+                link.begin_stream();
+            }
+            closes
+        };
+        Ok(reply.into_response(&request_id, closes, (&self.budget, &self.link)))
     }
 
     async fn reply(

@@ -18,7 +18,7 @@ use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
 use super::takeover::{self, OwnerCount};
 use crate::timestamp::Timestamp;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, OwnerState,
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, OwnerState, StepRecord,
 };
 use crate::workflow::retention::Finished;
 
@@ -271,6 +271,52 @@ impl Reader {
         Ok(detail)
     }
 
+    /// The same, its steps ending with the one whose text makes them longer than so many `bytes`
+    /// in all; whether there are further ones, which [`Self::steps`] reads.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail_within(
+        &self,
+        execution_id: &str,
+        bytes: usize,
+    ) -> Result<Option<(ExecutionDetail, bool)>, StoreError> {
+        let mut detail = self.read(|connection| {
+            let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
+            let (steps, is_cut) = steps(connection, execution_id, 0, bytes)?;
+            Ok(Some((ExecutionDetail { execution, steps }, is_cut)))
+        })?;
+        if let Some((detail, _)) = &mut detail {
+            self.look_at_owner(&mut detail.execution);
+        }
+        Ok(detail)
+    }
+
+    /// An execution without its steps.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn execution(&self, execution_id: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+        let mut execution = self.read(|connection| execution(connection, execution_id))?;
+        if let Some(execution) = &mut execution {
+            self.look_at_owner(execution);
+        }
+        Ok(execution)
+    }
+
+    /// The steps of an execution from the one at `position` on, as [`Self::detail_within`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn steps(
+        &self,
+        execution_id: &str,
+        position: u32,
+        bytes: usize,
+    ) -> Result<(Vec<StepRecord>, bool), StoreError> {
+        self.read(|connection| steps(connection, execution_id, position, bytes))
+    }
+
     /// The kept attempts of an execution's steps, by position and number.
     ///
     /// # Errors
@@ -377,24 +423,50 @@ pub(super) fn detail(
     connection: &Connection,
     execution_id: &str,
 ) -> rusqlite::Result<Option<ExecutionDetail>> {
-    let execution = connection
+    let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
+    let (steps, _) = steps(connection, execution_id, 0, usize::MAX)?;
+    Ok(Some(ExecutionDetail { execution, steps }))
+}
+
+fn execution(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Option<ExecutionRecord>> {
+    connection
         .prepare_cached(&format!(
             "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
         ))?
         .query_row([execution_id], rows::execution)
-        .optional()?;
-    let Some(execution) = execution else { return Ok(None) };
-    let steps = connection
-        .prepare_cached(&format!(
-            "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
-             LEFT JOIN workflow_execution_attempts AS last
-               ON last.seq = steps.seq AND last.position = steps.position
-               AND last.attempt = steps.attempt
-             WHERE steps.seq = ?1 ORDER BY steps.position"
-        ))?
-        .query_map([execution.seq], rows::step)?
-        .collect::<Result<_, _>>()?;
-    Ok(Some(ExecutionDetail { execution, steps }))
+        .optional()
+}
+
+/// The steps from `position` on, up to the one that makes their text longer than `bytes`; and
+/// whether there are further ones.
+fn steps(
+    connection: &Connection,
+    execution_id: &str,
+    position: u32,
+    bytes: usize,
+) -> rusqlite::Result<(Vec<StepRecord>, bool)> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
+         LEFT JOIN workflow_execution_attempts AS last
+           ON last.seq = steps.seq AND last.position = steps.position
+           AND last.attempt = steps.attempt
+         WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+           AND steps.position >= ?2 ORDER BY steps.position"
+    ))?;
+    let mut rows = statement.query((execution_id, position))?;
+    let (mut steps, mut length) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let step = rows::step(row)?;
+        length += step.text_bytes();
+        steps.push(step);
+        if length > bytes {
+            return Ok((steps, rows.next()?.is_some()));
+        }
+    }
+    Ok((steps, false))
 }
 
 /// The WHERE clause of a filter and its values.

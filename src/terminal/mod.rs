@@ -29,6 +29,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use self::style::{BOLD, ERROR, WARNING};
+use crate::json;
 use crate::workflow::problem::visible;
 
 pub use self::detail::OutputShown;
@@ -109,8 +110,8 @@ impl Ui {
         // As a value first: a JSON text in it is laid out as the rest.
         let value = serde_json::to_value(value)?;
         let text = match self.format {
-            OutputFormat::Jsonl => value.to_string(),
-            _ => serde_json::to_string_pretty(&value)?,
+            OutputFormat::Jsonl => json::to_string(&value)?,
+            _ => json::to_string_pretty(&value)?,
         };
         self.bytes(format!("{text}\n").as_bytes())
     }

@@ -69,7 +69,7 @@ impl Reports {
             written.push((path, append(path, &report.to_markdown())));
         }
         if let Some(path) = &self.summary {
-            let text = serde_json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
+            let text = crate::json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
             written.push((path, text.and_then(|text| replace(path, &(text + "\n")))));
         }
         written.into_iter().try_for_each(|(path, written)| {

@@ -143,7 +143,7 @@ impl Daemon {
             writer: Arc::clone(&writer),
             memory,
             catalogue: Arc::clone(&catalogue),
-            readers: Readers::new(database),
+            readers: Arc::new(Readers::new(database)),
             definitions: options.definitions,
             workdir: options.workdir.clone(),
             max_in_flight: options.max_in_flight,

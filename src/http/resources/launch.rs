@@ -61,7 +61,7 @@ impl Resources {
         let query = Query::read(query, &["wait"])?;
         let wait = super::wait(&query)?;
         executions::no_body(body)?;
-        let original = self.detail(execution_id)?.execution;
+        let original = self.record(execution_id)?;
         if !original.status.is_terminal() {
             return Err(Problem::new(
                 StatusCode::CONFLICT,
@@ -180,8 +180,8 @@ impl Resources {
             let _ = tokio::time::timeout(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
-            if let Ok(detail) = self.detail(&execution_id) {
-                return Ok(Reply::json(&detail).counted_until(launched));
+            if let Ok(shown) = self.shown(&execution_id) {
+                return Ok(shown.counted_until(launched));
             }
         }
         let mut answer = json!({
@@ -206,7 +206,7 @@ impl Unnumbered {
 
     /// `None` where the number does not stand where it is expected.
     fn write(detail: &ExecutionDetail) -> Option<Self> {
-        let text = serde_json::to_vec(detail).ok()?;
+        let text = crate::json::to_vec(detail).ok()?;
         let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
         Some(Self(rest.to_vec()))
     }

@@ -1,6 +1,7 @@
 //! What the API answers: one file for each kind of resource.
 
 mod executions;
+mod long;
 mod launch;
 mod observe;
 mod readers;
@@ -48,7 +49,7 @@ pub struct Resources {
     /// The workflows of files.
     pub catalogue: Arc<Catalogue>,
     /// Read-only connections that nobody uses at the moment.
-    pub readers: Readers,
+    pub readers: Arc<Readers>,
     /// Who may define what is run.
     pub definitions: Definitions,
     /// Where steps run.
@@ -76,8 +77,8 @@ impl Api for Resources {
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => self.execute(workflow_id, query, body).await,
-            Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query),
-            Route::Executions => self.list(None, query),
+            Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query).await,
+            Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
             Route::Replay { execution_id } => self.replay(execution_id, query, body).await,
             Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,
