@@ -45,9 +45,9 @@ pub(super) struct Budget {
 }
 
 /// Bytes, and what they take of the budget for as long as anybody holds them.
-struct Counted {
-    bytes: Bytes,
-    _share: OwnedSemaphorePermit,
+pub(super) struct Counted {
+    pub(super) bytes: Bytes,
+    pub(super) _share: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Counted {

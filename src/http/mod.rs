@@ -7,6 +7,7 @@
 //! [`Api`] is told once that it is done.
 //!
 //! - [`server`]: accepts connections until told to stop, and waits for those in progress
+//! - `room`: places for connections, and who gives way where there are none
 //! - [`connection`]: one connection: hyper, watched over by one timer
 //! - `link`, `wire`: what a connection is doing just now; the bytes below hyper
 //! - `tape`: the head of a request as it was sent
@@ -32,6 +33,7 @@ pub mod problem;
 pub mod query;
 pub mod reply;
 pub mod resources;
+mod room;
 pub mod route;
 pub mod server;
 mod service;

@@ -112,12 +112,12 @@ pub(super) fn foreseen(execution: &Execution) -> ExecutionDetail {
 /// It as its rows would be read back, without what attempts wrote.
 fn detail(execution: &Execution) -> ExecutionDetail {
     let (plan, head) = (execution.plan(), execution.head());
-    let created = &plan.created;
+    let created = plan.created();
     let snapshot = serde_json::from_str(&created.input_snapshot).unwrap_or_default();
     let record = ExecutionRecord {
         seq: None,
         execution_id: plan.execution_id.clone(),
-        workflow_id: created.workflow_id.clone(),
+        workflow_id: created.workflow_id,
         status: head.status,
         created_at: Some(created.created_at),
         started_at: head.started_at,
@@ -126,7 +126,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         steps_completed: head.steps_completed,
         total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
         step_order: created.step_order.to_vec(),
-        replay_of: created.replay_of.clone(),
+        replay_of: created.replay_of,
         input_snapshot: snapshot,
         error: head.error.clone(),
         owner: head.owner.clone().filter(|_| !head.status.is_terminal()),
