@@ -69,9 +69,9 @@ pub fn escaped(json: Vec<u8>) -> Vec<u8> {
 
 /// Without an early end, which lets the compiler look at many bytes at once.
 fn may_have_some(chunk: &[u8]) -> bool {
-    chunk
-        .iter()
-        .fold(false, |found, &byte| found | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2))
+    chunk.iter().fold(false, |found, &byte| {
+        found | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)
+    })
 }
 
 #[cfg(test)]

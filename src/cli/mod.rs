@@ -252,12 +252,17 @@ impl From<io::Error> for CliError {
 
 /// Runs what `arguments` say and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help is printed to a reader that may be gone.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        Err(error) if error.use_stderr() => {
+            Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
+            return Exit::Usage;
+        }
+        Err(help) => {
+            // It is printed to a reader that may be gone.
+            let _ = help.print();
+            return Exit::Success;
         }
     };
     let values = match &cli.command {

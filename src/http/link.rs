@@ -228,7 +228,9 @@ impl Link {
             Phase::Busy | Phase::Streaming => Doing::Work,
         };
         let doing = match state.blocked {
-            Some((since, _)) if !matches!(doing, Doing::Lingering { .. }) => Doing::Unread { since },
+            Some((since, _)) if !matches!(doing, Doing::Lingering { .. }) => {
+                Doing::Unread { since }
+            }
             _ => doing,
         };
         Standing {
@@ -307,10 +309,9 @@ impl Link {
                 state.body_timed_out = true;
                 Verdict::BodyTimedOut
             }
-            Phase::Idle { .. }
-            | Phase::Lingering { .. }
-            | Phase::Busy
-            | Phase::Streaming => Verdict::Close,
+            Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy | Phase::Streaming => {
+                Verdict::Close
+            }
         }
     }
 }
@@ -365,7 +366,8 @@ impl State {
     /// Whether what is written now is no answer of the service: it is hyper's own then, to a
     /// head that it could not read.
     pub(super) fn is_of_hyper(&self) -> bool {
-        !self.is_unsent && !matches!(self.phase, Phase::Busy | Phase::Body { .. } | Phase::Streaming)
+        !self.is_unsent
+            && !matches!(self.phase, Phase::Busy | Phase::Body { .. } | Phase::Streaming)
     }
 
     /// Whether a head that hyper could not read has no answer yet.
@@ -386,7 +388,8 @@ impl State {
                     Phase::Body { since, bytes, began }
                 };
             }
-            Phase::Idle { .. } | Phase::Head { .. }
+            Phase::Idle { .. }
+            | Phase::Head { .. }
             | Phase::Busy
             | Phase::Streaming
             | Phase::Lingering { .. } => {}

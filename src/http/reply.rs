@@ -1,7 +1,7 @@
 //! What goes back: a status, headers, a body.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -254,4 +254,3 @@ impl Shares {
         self.counts.len() > 1 && self.counts.get(&peer).is_some_and(|count| *count > self.share)
     }
 }
-

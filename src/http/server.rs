@@ -75,8 +75,16 @@ pub(super) async fn serve_within<A: Api>(
             let (api, access) = (Arc::clone(&api), Arc::clone(&access));
             let budget = Arc::clone(&budget);
             let room = Arc::clone(&room);
-            let service =
-                Service { api, access, budget, room: Arc::clone(&room), limits, link, local, remote };
+            let service = Service {
+                api,
+                access,
+                budget,
+                room: Arc::clone(&room),
+                limits,
+                link,
+                local,
+                remote,
+            };
             tasks.spawn(async move {
                 connection::serve(stream, service, limits).await;
                 room.remove(number);

@@ -66,7 +66,8 @@ impl Plan {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let Snapshot { prepared, params, ad_hoc, .. } = &self.snapshot;
-        let params: usize = params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
+        let params: usize =
+            params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
         let definition = if *ad_hoc { prepared.json_bytes() * DEFINITION_FACTOR } else { 0 };
         EXECUTION_BYTES + prepared.step_order().len() * STEP_BYTES + 2 * params + definition
     }

@@ -321,8 +321,7 @@ fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
     let id = execution.execution_id.clone();
     let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at);
     let step_order = plan.snapshot.prepared.step_order();
-    if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len()
-    {
+    if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
         return Err("its stored steps are not those of its snapshot".to_owned());
     }
     Ok(plan)

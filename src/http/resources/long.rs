@@ -122,7 +122,8 @@ pub(super) fn page(readers: Arc<Readers>, first: Listing, asked: &Asked) -> Repl
     }
     // The first has none before it.
     begin.remove(Items::BEGIN.len());
-    let mut rest = Items { readers, asked: asked.clone(), total, taken: 0, bytes: 0, is_over: false };
+    let mut rest =
+        Items { readers, asked: asked.clone(), total, taken: 0, bytes: 0, is_over: false };
     rest.count(&items);
     Reply::json_pieces(begin, rest)
 }

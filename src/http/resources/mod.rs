@@ -1,8 +1,8 @@
 //! What the API answers: one file for each kind of resource.
 
 mod executions;
-mod long;
 mod launch;
+mod long;
 mod observe;
 mod readers;
 mod ready;
