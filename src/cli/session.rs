@@ -135,11 +135,14 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
 pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer, CliError> {
     let database = context.settings.database()?;
     let patience = Period::new(options.busy_timeout);
-    let mut waits = |error: &StoreError| {
-        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
-    };
+    let mut waits = |error: &StoreError| report_wait(context, error, patience);
     Ok(Writer::open_telling(&database, options, &mut waits)?)
+}
+
+/// Reports that the command waits for others who use the database.
+pub(super) fn report_wait(context: &Context, error: &StoreError, patience: Period) {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
 }
 
 fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {

@@ -20,7 +20,7 @@ use super::link::{Doing, Limits, Link, Standing};
 use crate::clock;
 
 /// A body up to this length is read without asking for room.
-pub(super) const SMALL_BODY_BYTES: usize = 64 * 1024;
+pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;
 /// What all longer bodies may hold at a time.
 const BODIES_BYTES: usize = 48 * 1024 * 1024;
 /// Permits of the semaphore count kibibytes.
@@ -30,7 +30,7 @@ const WAITING_LEAST: usize = 8;
 const WAITING_MOST: usize = 256;
 const WAITING_PART: usize = 4;
 /// How many connections are dropped at a time where no more can be accepted.
-const DROPPED_AT_ONCE: usize = 8;
+const DROPPED_AT_ONCE: usize = 32;
 
 /// The connections of a server, and what they share.
 #[derive(Debug)]

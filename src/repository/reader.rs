@@ -1,5 +1,6 @@
 //! Read-only connections. No read transaction outlives its query.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use super::inspect::{self, Inspection};
 use super::keep;
 use super::lineage::{self, Lineage};
 use super::liveness;
+use super::place::{self, IndexWatch};
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
 use super::takeover::{self, OwnerCount};
 use crate::timestamp::Timestamp;
@@ -65,6 +67,7 @@ pub struct Reader {
     path: PathBuf,
     /// Which file was opened.
     file: Option<Identity>,
+    index: RefCell<IndexWatch>,
 }
 
 impl fmt::Debug for Reader {
@@ -81,13 +84,18 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = file::identity(path);
         let connection = connection::open_read_only(path)?;
-        Ok(Self { connection, path: path.to_owned(), file })
+        let index = RefCell::new(IndexWatch::new(path));
+        Ok(Self { connection, path: path.to_owned(), file, index })
     }
 
     /// Whether the file that was opened still is the one at the path.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        self.file.is_some() && file::identity(&self.path) == self.file
+        self.file.is_some() && file::identity(&self.path) == self.file && self.has_index()
+    }
+
+    fn has_index(&self) -> bool {
+        self.index.borrow_mut().is_whole()
     }
 
     /// A number that is another one once anybody has stored something. It says nothing to
@@ -408,6 +416,9 @@ impl Reader {
         &self,
         queries: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        if !self.has_index() {
+            return Err(place::index_cut(&self.path));
+        }
         let run = || {
             let transaction = self.connection.unchecked_transaction()?;
             let answer = queries(&transaction)?;

@@ -6,9 +6,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::watch;
 
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
+use super::connection::TELL_AFTER;
 use super::delivery::{Delivery, Outcome};
 use super::error::{StoreError, StoreErrorKind};
 use super::place::Place;
@@ -61,6 +63,8 @@ impl Purge {
 pub(super) enum Told {
     /// So many are deleted so far.
     Deleted(u64),
+    /// Others have the database locked.
+    Waits(StoreError),
     /// It is over.
     Ended(Result<Purged, StoreError>),
 }
@@ -104,6 +108,18 @@ pub(super) struct Worker {
     looked_at: Instant,
     /// When a transaction could begin last.
     begun_at: Instant,
+}
+
+impl Drop for Worker {
+    /// Closing copies the log into the database: not where the files are not those that were
+    /// opened, or the index of the log is cut, which would end the process.
+    fn drop(&mut self) {
+        if self.place.check().is_err() {
+            let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            // There is nobody left to tell.
+            let _ = self.connection.set_db_config(off, true);
+        }
+    }
 }
 
 impl Worker {
@@ -205,8 +221,10 @@ impl Worker {
     fn perform(&mut self, task: Task) {
         match task {
             Task::Detail { execution_id, answer } => {
-                let detail = reader::detail(&self.connection, &execution_id)
-                    .map_err(|error| StoreError::sqlite("read", &self.path, &error));
+                let detail = self.place.check().and_then(|()| {
+                    reader::detail(&self.connection, &execution_id)
+                        .map_err(|error| StoreError::sqlite("read", &self.path, &error))
+                });
                 let _ = answer.send(detail);
             }
             Task::TakeOver { which, owner, limit, answer } => {
@@ -524,7 +542,9 @@ impl Worker {
     }
 
     fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
-        self.begin(self.options.busy_timeout)?;
+        let told = &purge.told;
+        let waits = &mut |error: &StoreError| _ = told.send(Told::Waits(error.clone()));
+        self.begin_telling(self.options.busy_timeout, waits)?;
         let outcome = self.purge_in_transaction(purge).and_then(|done| {
             self.execute("COMMIT")?;
             Ok(done)
@@ -569,8 +589,18 @@ impl Worker {
     /// that were opened, and nobody else writes; waits `patience` for others, and when
     /// wfx ends only a moment.
     fn begin(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.begin_telling(patience, &mut |_| {})
+    }
+
+    /// The same; `waits` is told once, with the reason, when others take long.
+    fn begin_telling(
+        &mut self,
+        patience: Duration,
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<(), StoreError> {
         self.place.check()?;
         let start = clock::monotonic();
+        let mut is_told = false;
         loop {
             let Err(error) = self.execute("BEGIN IMMEDIATE") else {
                 self.begun_at = clock::monotonic();
@@ -582,6 +612,10 @@ impl Worker {
             let over = start.elapsed() >= patience.min(self.options.busy_timeout);
             if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {
                 return Err(error);
+            }
+            if !is_told && start.elapsed() >= TELL_AFTER {
+                waits(&error);
+                is_told = true;
             }
         }
     }

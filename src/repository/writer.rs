@@ -263,6 +263,19 @@ impl Writer {
         plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Purged, StoreError> {
+        self.purge_telling(plan, progress, &mut |_| {})
+    }
+
+    /// The same; `waits` is told, with the reason, each time it has to wait long for others.
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub fn purge_telling(
+        &self,
+        plan: &PrunePlan,
+        progress: &mut dyn FnMut(u64),
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         self.queue
@@ -271,6 +284,7 @@ impl Writer {
         for message in telling {
             match message {
                 Told::Deleted(deleted) => progress(deleted),
+                Told::Waits(error) => waits(&error),
                 Told::Ended(outcome) => return outcome,
             }
         }

@@ -1,7 +1,7 @@
 //! The reports for CI: JUnit, Markdown, JSON, annotations.
 
 use std::cell::Cell;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -147,7 +147,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 fn append(path: &Path, text: &str) -> io::Result<()> {
     make_folder(path)?;
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+    crate::files::append(path, 0o666)?.write_all(text.as_bytes())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
