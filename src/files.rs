@@ -36,6 +36,19 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     })
 }
 
+/// Fails where so many runtimes with timers and signals would find too few descriptors, which tokio
+/// takes for a fault of the program.
+///
+/// # Errors
+/// That of the system.
+pub fn check_for_runtimes(count: usize) -> io::Result<()> {
+    // A poller, its waker, the pair of sockets over which signals come, and a copy of one of them.
+    const FILES: usize = 6;
+    let files: io::Result<Vec<_>> =
+        (0..count * FILES).map(|_| Ok(rustix::io::dup(io::stderr())?)).collect();
+    files.map(drop)
+}
+
 /// Opens a file for reading.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
+use crate::files;
 use crate::repository::liveness::{self, Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -75,7 +76,9 @@ impl Session {
     ) -> Result<(T, Option<Exit>), CliError> {
         let failed = |error: std::io::Error| {
             CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
+                .with_hint("see how many files may be open: `ulimit -n`")
         };
+        files::check_for_runtimes(1).map_err(failed)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let cancel = Cancel::default();

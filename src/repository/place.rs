@@ -156,6 +156,12 @@ impl Place {
         Ok(())
     }
 
+    /// Whether the index of the log is shorter than it was.
+    pub(super) fn is_index_cut(&mut self) -> bool {
+        let (index, is_same) = self.index.check();
+        is_same && self.index.is_cut(index.as_ref()).is_some()
+    }
+
     /// How many frames of the log are valid; `None` while it cannot be told.
     fn frames(&mut self) -> Option<u64> {
         if self.index_file.is_none() && self.index.check().1 {

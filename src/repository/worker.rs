@@ -111,10 +111,10 @@ pub(super) struct Worker {
 }
 
 impl Drop for Worker {
-    /// Closing copies the log into the database: not where the files are not those that were
-    /// opened, or the index of the log is cut, which would end the process.
+    /// Closing copies the log into the database, but not where the index of the log is cut, which
+    /// would end the process.
     fn drop(&mut self) {
-        if self.place.check().is_err() {
+        if self.place.is_index_cut() {
             let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             // There is nobody left to tell.
             let _ = self.connection.set_db_config(off, true);

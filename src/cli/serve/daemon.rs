@@ -16,6 +16,7 @@ use super::{Options, descriptors};
 use crate::catalogue::{Catalogue, Event, What};
 use crate::clock;
 use crate::exit::Exit;
+use crate::files;
 use crate::http::access_log::AccessLog;
 use crate::http::resources::{Observed, Readers, Resources};
 use crate::http::server;
@@ -59,9 +60,8 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     });
     let access_log = access_log.transpose()?;
     let catalogue = Arc::new(catalogue(options.workflows.as_deref())?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    let runtime = files::check_for_runtimes(1)
+        .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
         .map_err(|error| environment("start the threads that serve", &error))?;
     // Bound before the database is opened: a second daemon on one address fails at once.
     let listener = runtime
