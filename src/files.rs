@@ -44,8 +44,7 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
 pub fn check_for_runtimes(count: usize) -> io::Result<()> {
     // A poller, its waker, the pair of sockets over which signals come, and a copy of one of them.
     const FILES: usize = 6;
-    let files: io::Result<Vec<_>> =
-        (0..count * FILES).map(|_| Ok(rustix::io::dup(io::stderr())?)).collect();
+    let files: io::Result<Vec<_>> = (0..count * FILES).map(|_| File::open("/dev/null")).collect();
     files.map(drop)
 }
 

@@ -2,7 +2,7 @@
 //! transaction, answers after the commit, prunes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use super::connection::TELL_AFTER;
 use super::delivery::{Delivery, Outcome};
 use super::error::{StoreError, StoreErrorKind};
 use super::place::Place;
-use super::prune::{self, Purged};
+use super::prune;
 use super::queue::{Next, Queue};
 use super::slot::Slot;
 use super::stall::AtWork;
@@ -24,6 +24,10 @@ use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
 use crate::workflow::record::Change;
+
+mod purge;
+
+pub(super) use self::purge::{Purge, Told};
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -40,34 +44,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const FEW: usize = 4;
 /// When nothing came for so long, what retention has put off is done.
 const IDLE: Duration = Duration::from_millis(10);
-
-/// A purge under way.
-#[derive(Debug)]
-pub(super) struct Purge {
-    seqs: Vec<i64>,
-    next: usize,
-    deleted: u64,
-    /// The database's size before, once known.
-    size_bytes: Option<u64>,
-    told: mpsc::Sender<Told>,
-}
-
-impl Purge {
-    pub(super) fn new(seqs: Vec<i64>, told: mpsc::Sender<Told>) -> Self {
-        Self { seqs, next: 0, deleted: 0, size_bytes: None, told }
-    }
-}
-
-/// How a purge goes.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// So many are deleted so far.
-    Deleted(u64),
-    /// Others have the database locked.
-    Waits(StoreError),
-    /// It is over.
-    Ended(Result<Purged, StoreError>),
-}
 
 /// One slot's part of a batch.
 struct Item {
@@ -527,62 +503,6 @@ impl Worker {
                 self.unpruned.drain(..excess);
             }
         }
-    }
-
-    /// Takes a purge one transaction further; returns it while there is more to do.
-    fn purge(&mut self, mut purge: Purge) -> Option<Purge> {
-        let outcome = match self.purge_some(&mut purge) {
-            Ok(None) => return Some(purge),
-            Ok(Some(purged)) => Ok(purged),
-            Err(error) => Err(error),
-        };
-        // The asker may be gone; then nobody wants to know.
-        let _ = purge.told.send(Told::Ended(outcome));
-        None
-    }
-
-    fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
-        let told = &purge.told;
-        let waits = &mut |error: &StoreError| _ = told.send(Told::Waits(error.clone()));
-        self.begin_telling(self.options.busy_timeout, waits)?;
-        let outcome = self.purge_in_transaction(purge).and_then(|done| {
-            self.execute("COMMIT")?;
-            Ok(done)
-        });
-        let (next, deleted, more) = outcome.map_err(|error| {
-            self.rollback();
-            StoreError::sqlite("purge", &self.path, &error)
-        })?;
-        if deleted > purge.deleted {
-            let _ = purge.told.send(Told::Deleted(deleted));
-        }
-        (purge.next, purge.deleted) = (next, deleted);
-        if more {
-            return Ok(None);
-        }
-        // So that the file shrinks now, not when the log is full.
-        let failed = |error: rusqlite::Error| StoreError::sqlite("purge", &self.path, &error);
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .map_err(failed)?;
-        let before = purge.size_bytes.unwrap_or(0);
-        let after = prune::size_bytes(&self.connection).map_err(failed)?;
-        Ok(Some(Purged { executions: deleted, freed_bytes: before.saturating_sub(after) }))
-    }
-
-    /// The next place in the list, how many are deleted in all, whether there is more.
-    fn purge_in_transaction(&self, purge: &mut Purge) -> rusqlite::Result<(usize, u64, bool)> {
-        if purge.size_bytes.is_none() {
-            purge.size_bytes = Some(prune::size_bytes(&self.connection)?);
-        }
-        if purge.next == purge.seqs.len() {
-            let more = prune::give_back(&self.connection)?;
-            return Ok((purge.next, purge.deleted, more));
-        }
-        let end = purge.seqs.len().min(purge.next + prune::WORTH_DELETING);
-        let some = purge.seqs[purge.next..end].to_vec();
-        let deleted = prune::delete(&self.connection, some)? as u64;
-        Ok((end, purge.deleted + deleted, true))
     }
 
     /// Begins a transaction that may write, once it is sure that the files are still those
