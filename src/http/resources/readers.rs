@@ -106,7 +106,7 @@ pub(super) enum Found<T> {
     /// It is true now.
     Passing(T),
     /// It is too long to be read at once.
-    Long(Reply),
+    Long(Box<Reply>),
 }
 
 impl Readers {
@@ -149,7 +149,7 @@ impl Readers {
             }
             Ok(Some(match query(&kept.reader)? {
                 None => return Ok(None),
-                Some(Found::Long(reply)) => reply,
+                Some(Found::Long(reply)) => *reply,
                 Some(Found::Passing(value)) => Reply::json(&value),
                 Some(Found::Lasting(value)) => {
                     let reply = Reply::json(&value);
