@@ -12,7 +12,7 @@ use super::{Query, Resources};
 use crate::http::{Problem, Reply, body};
 use crate::repository::{CancelRequest, ListFilter, TakenOver};
 use crate::workflow::cancel::Cancel;
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 use crate::workflow::recovery;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -30,7 +30,7 @@ impl Resources {
         if let Some((unstored, is_cut)) = self.memory.get_within(execution_id, AT_ONCE_BYTES) {
             return Ok(match is_cut {
                 false => Reply::json(&unstored),
-                true => self.long_detail(&unstored),
+                true => self.long_detail(unstored.execution),
             });
         }
         let key = Key::Execution(execution_id.to_owned());
@@ -39,7 +39,7 @@ impl Resources {
                 return Ok(None);
             };
             Ok(Some(if is_cut {
-                Found::Long(Box::new(self.long_detail(&detail)))
+                Found::Long(Box::new(self.long_detail(detail.execution)))
             } else if is_final(&detail.execution) {
                 Found::Lasting(detail)
             } else {
@@ -49,10 +49,10 @@ impl Resources {
         answer.ok_or_else(|| unknown(execution_id))
     }
 
-    /// An execution of which some steps are left to be read.
-    fn long_detail(&self, begin: &ExecutionDetail) -> Reply {
+    /// An execution whose steps are read later.
+    fn long_detail(&self, execution: ExecutionRecord) -> Reply {
         let (memory, readers) = (Arc::clone(&self.memory), Arc::clone(&self.readers));
-        long::detail(memory, readers, begin)
+        long::detail(memory, readers, execution)
     }
 
     /// An execution without its steps, in memory or in the database.

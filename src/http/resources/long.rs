@@ -16,7 +16,7 @@ use crate::workflow::memory::Memory;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in pieces.
-pub(super) const AT_ONCE_BYTES: usize = 256 * 1024;
+pub(super) const AT_ONCE_BYTES: usize = 128 * 1024;
 /// A piece ends with the step or execution that makes its stored text longer than this.
 const PIECE_TEXT_BYTES: usize = 64 * 1024;
 /// A page ends with the execution whose stored JSON makes it longer than this.
@@ -25,21 +25,22 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// What follows the last step of an execution.
 const STEPS_END: &[u8] = b"]}";
 
-/// An execution of which only the first steps are read.
-pub(super) fn detail(memory: Arc<Memory>, readers: Arc<Readers>, first: &ExecutionDetail) -> Reply {
-    let Ok(mut begin) = json::to_vec(first) else { return Reply::json(first) };
+/// An execution whose steps are too long to be written on the way of the request, all of them: of
+/// control characters their JSON has six times the length.
+pub(super) fn detail(
+    memory: Arc<Memory>,
+    readers: Arc<Readers>,
+    execution: ExecutionRecord,
+) -> Reply {
+    let execution_id = execution.execution_id.clone();
+    let first = ExecutionDetail { execution, steps: Vec::new() };
+    let Ok(mut begin) = json::to_vec(&first) else { return Reply::json(&first) };
     begin.truncate(begin.len() - STEPS_END.len());
-    let rest = Steps {
-        memory,
-        readers,
-        execution_id: first.execution.execution_id.clone(),
-        next: u32::try_from(first.steps.len()).unwrap_or(u32::MAX),
-        is_over: false,
-    };
+    let rest = Steps { memory, readers, execution_id, next: 0, is_over: false };
     Reply::json_pieces(begin, rest)
 }
 
-/// The other steps of an execution.
+/// The steps of an execution.
 struct Steps {
     memory: Arc<Memory>,
     readers: Arc<Readers>,
@@ -64,10 +65,15 @@ impl Pieces for Steps {
         if steps.is_empty() {
             return Err(format!("execution {execution_id} was deleted while it was sent"));
         }
+        let is_first = *next == 0;
         *next = next.saturating_add(u32::try_from(steps.len()).unwrap_or(u32::MAX));
         let mut piece = Vec::new();
         for step in &steps {
             append(&mut piece, step)?;
+        }
+        if is_first {
+            // It has none before it.
+            piece.remove(0);
         }
         if !has_more {
             self.is_over = true;
