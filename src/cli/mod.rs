@@ -272,10 +272,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help is printed to a reader that may be gone.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        Err(error) if error.use_stderr() => {
+            Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
+            return Exit::Usage;
+        }
+        Err(help) => {
+            // It is printed to a reader that may be gone.
+            let _ = help.print();
+            return Exit::Success;
         }
     };
     session::unblock_signals();

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
+use crate::files;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -80,7 +81,9 @@ impl Session {
     ) -> Result<(T, Option<Exit>), CliError> {
         let failed = |error: std::io::Error| {
             CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
+                .with_hint("see how many files may be open: `ulimit -n`")
         };
+        files::check_for_runtimes(1).map_err(failed)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let cancel = Cancel::default();
@@ -141,11 +144,14 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
 pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer, CliError> {
     let database = context.settings.database()?;
     let patience = Period::new(options.busy_timeout);
-    let mut waits = |error: &StoreError| {
-        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
-    };
+    let mut waits = |error: &StoreError| report_wait(context, error, patience);
     Ok(Writer::open_telling(&database, options, &mut waits)?)
+}
+
+/// Reports that the command waits for others who use the database.
+pub(super) fn report_wait(context: &Context, error: &StoreError, patience: Period) {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
 }
 
 fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::AttemptTask;
 use super::cancel::Cancel;
+use super::definition::Work;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
@@ -384,14 +385,19 @@ impl Driver {
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
         self.stops[step] = Some((self.version, stop.gently.clone()));
+        let plan = Arc::clone(self.execution.plan());
         let attempt = AttemptTask {
-            plan: Arc::clone(self.execution.plan()),
+            plan: Arc::clone(&plan),
             means: Arc::clone(&self.means),
             observer: Arc::clone(&self.observer),
             stored: self.stored.clone(),
             version: self.version,
             unstored: self.unstored.clone(),
-            variables: environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+            variables: match plan.step(step).work {
+                // It has no process, and may last for days.
+                Work::Sleep(_) => Ok(Variables::new()),
+                _ => environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+            },
             step,
             attempt,
             elapsed,
@@ -523,7 +529,7 @@ impl Driver {
         let plan = self.execution.plan();
         self.observer.report(&Report::ExecutionStarted {
             execution_id: &plan.execution_id,
-            workflow_id: &plan.created.workflow_id,
+            workflow_id: plan.workflow_id(),
             total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
             at: clock::now(),
         });

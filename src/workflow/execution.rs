@@ -96,7 +96,7 @@ impl Execution {
             status: ExecutionStatus::Pending,
             started_at: None,
             completed_at: None,
-            updated_at: plan.created.created_at,
+            updated_at: plan.created_at,
             steps_completed: 0,
             error: None,
             owner,
@@ -152,7 +152,7 @@ impl Execution {
     /// What is not stored yet; nothing of it is given twice.
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
-            .then(|| Arc::clone(&self.plan.created));
+            .then(|| Arc::new(self.plan.created()));
         let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
             .into_iter()
             .map(|index| (self.plan.position(index), self.steps[index].clone()))
