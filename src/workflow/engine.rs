@@ -266,6 +266,10 @@ impl Driver {
 
     fn go_on_unstored(&mut self) {
         if self.is_unlaunched() {
+            // Whoever asked may be gone; a crash before it is stored would leave no other trace.
+            let plan = self.execution.plan();
+            let (execution_id, workflow_id) = (&plan.execution_id, plan.workflow_id());
+            tracing::warn!(execution_id, workflow_id, "runs without being stored");
             self.unstored.cancel();
             self.show_unstored(&[]);
             if let Some(launch) = self.launched.take() {
