@@ -116,7 +116,8 @@ pub struct Host {
     pub machine: Option<NonZeroU32>,
     /// This run of it: `/proc/sys/kernel/random/boot_id`, random(4).
     pub boot: Option<NonZeroU32>,
-    /// In which process numbers mean something: pid_namespaces(7).
+    /// In which process numbers and start times mean something: pid_namespaces(7),
+    /// time_namespaces(7).
     pub pid_namespace: Option<NonZeroU32>,
 }
 
@@ -127,8 +128,12 @@ pub fn host() -> Host {
     *HOST.get_or_init(|| Host {
         machine: text("/etc/machine-id"),
         boot: text("/proc/sys/kernel/random/boot_id"),
-        pid_namespace: fs::metadata("/proc/self/ns/pid").ok().and_then(|it| number(it.ino())),
+        pid_namespace: namespace("pid").and_then(|pid| number((pid, namespace("time")))),
     })
+}
+
+fn namespace(kind: &str) -> Option<u64> {
+    fs::metadata(format!("/proc/self/ns/{kind}")).ok().map(|namespace| namespace.ino())
 }
 
 fn text(path: &str) -> Option<NonZeroU32> {

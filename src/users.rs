@@ -29,12 +29,16 @@ pub fn find(name: &str) -> Option<u32> {
     name.parse().ok().or_else(|| Some(User::from_name(name).ok()??.uid.as_raw()))
 }
 
+/// Where programs are looked for as another user.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// Begins this program anew as the owner of `file`, or of the first folder above it that is there,
-/// with the same arguments but for `without`, and with these variables beside those that name the
-/// user. Comes back only with an error.
+/// with the same arguments but for `without`. Of the environment stays what `keeps` says; these
+/// variables come to it, and those that name the user. Comes back only with an error.
 pub fn begin_anew_as_owner_of(
     file: &Path,
     without: &str,
+    keeps: impl Fn(&str) -> bool,
     variables: impl IntoIterator<Item = (&'static str, PathBuf)>,
 ) -> io::Error {
     use std::os::unix::fs::MetadataExt;
@@ -65,9 +69,9 @@ pub fn begin_anew_as_owner_of(
     let mut command = Command::new(own_program());
     let arguments: Vec<OsString> =
         std::env::args_os().skip(1).filter(|argument| argument != without).collect();
-    command.arg0("wfx").args(arguments).envs(variables);
-    // It would be root's.
-    command.env_remove("XDG_RUNTIME_DIR");
+    // The rest of the environment is root's: its secrets, its folders, its programs.
+    let kept = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(&keeps));
+    command.arg0("wfx").args(arguments).env_clear().env("PATH", PATH).envs(kept).envs(variables);
     if let Some(user) = &user {
         command.env("HOME", &user.dir).env("USER", &user.name).env("LOGNAME", &user.name);
     }

@@ -37,7 +37,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::repository::{StoreError, StoreErrorKind};
-use crate::settings::{Environment, Flags, Settings, SettingsError};
+use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
 use crate::terminal::{OutputFormat, Ui};
 use crate::users;
 use crate::workflow::check::Problems;
@@ -314,7 +314,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
     if let Some(error) = failure {
-        context.ui.warning(&format!("steps can see secrets of wfx, cannot start without: {error}"));
+        context.ui.warning(&format!(
+            "wfx could not start anew without its secrets, so steps can read them: {error}"
+        ));
     }
     // A file that may not grow further (ulimit -f) is to be an error of writing. Steps
     // get the signal's default back.
@@ -345,7 +347,13 @@ fn as_owner(context: &Context) -> CliError {
     };
     // The owner's own settings would lead to another one.
     let variables = [("WFX_DB", std::path::absolute(&database).unwrap_or(database.clone()))];
-    let error = users::begin_anew_as_owner_of(&database, "--as-owner", variables);
+    let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+    let is_of_terminal = |name: &str| {
+        ["TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "CLICOLOR_FORCE", "LANG", "TZ"].contains(&name)
+            || name.starts_with("LC_")
+    };
+    let keeps = |name: &str| is_setting(name) || is_of_terminal(name);
+    let error = users::begin_anew_as_owner_of(&database, "--as-owner", keeps, variables);
     CliError::new(
         Exit::Environment,
         format!("cannot work as the owner of {}: {error}", database.display()),

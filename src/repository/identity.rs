@@ -2,29 +2,63 @@
 //!
 //! A copy has the number of the original, and the owners of the original's executions in it. Only
 //! one of the two may go on with them. So the number is stored with device, inode and path of its
-//! file: where these are those of another file that is still there, this one is a copy, and gets a
-//! number of its own when it is opened for writing.
+//! file. Where another file is still there that was given the number, or that lies at its path and
+//! has it (the original was restored, or moved to another disk and back), this one is a copy, and
+//! gets a number of its own when it is opened for writing. The numbers before are kept: a copy that
+//! is put in the place of its original is the original again.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::num::NonZeroU32;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::file::Identity as File;
 
 /// What of a path does not stand for itself.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The number and its file, as they are stored: `number device inode path`.
+/// How many earlier numbers are kept.
+const EARLIER_MAX: usize = 8;
+
+/// A number and its file, stored as `number device inode path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stored {
+struct Given {
     number: NonZeroU32,
     file: File,
     path: PathBuf,
+}
+
+impl Given {
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(4, ' ');
+        Some(Self {
+            number: NonZeroU32::new(u32::from_str_radix(fields.next()?, 16).ok()?)?,
+            file: File {
+                device: fields.next()?.parse().ok()?,
+                inode: fields.next()?.parse().ok()?,
+            },
+            path: OsString::from_vec(percent_decode_str(fields.next()?).collect()).into(),
+        })
+    }
+
+    fn line(&self) -> String {
+        let Self { number, file: File { device, inode }, path } = self;
+        let path = percent_encode(path.as_os_str().as_bytes(), ENCODED);
+        format!("{number:08x} {device} {inode} {path}")
+    }
+}
+
+/// The number that a database has, and those that it was given before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stored {
+    current: Given,
+    /// The last one first.
+    earlier: Vec<Given>,
 }
 
 /// What a file is to the number that is stored in it.
@@ -34,34 +68,51 @@ enum Relation {
     Own,
     /// Its file is not there any more: it was moved, or restored from a backup.
     Moved,
+    /// A copy of the database that had this number before, in the place of that one.
+    PutBack(NonZeroU32),
     /// Its file is another one, which is still there.
     Copied,
 }
 
 impl Stored {
     fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(4, ' ');
-        Some(Self {
-            number: NonZeroU32::new(u32::from_str_radix(fields.next()?, 16).ok()?)?,
-            file: File {
-                device: fields.next()?.parse().ok()?,
-                inode: fields.next()?.parse().ok()?,
-            },
-            path: std::ffi::OsString::from_vec(percent_decode_str(fields.next()?).collect()).into(),
-        })
+        let mut lines = text.lines();
+        let current = Given::parse(lines.next()?)?;
+        Some(Self { current, earlier: lines.filter_map(Given::parse).collect() })
     }
 
     fn text(&self) -> String {
-        let Self { number, file: File { device, inode }, path } = self;
-        let path = percent_encode(path.as_os_str().as_bytes(), ENCODED);
-        format!("{number:08x} {device} {inode} {path}")
+        let lines: Vec<String> = iter::once(&self.current)
+            .chain(self.earlier.iter().take(EARLIER_MAX))
+            .map(Given::line)
+            .collect();
+        lines.join("\n")
     }
 
-    fn relation(&self, here: File, at_its_path: Option<File>) -> Relation {
-        match at_its_path {
-            _ if self.file == here => Relation::Own,
-            Some(there) if there == self.file => Relation::Copied,
-            _ => Relation::Moved,
+    /// `number_at` reads the number of another database.
+    fn relation(
+        &self,
+        path: &Path,
+        here: File,
+        number_at: impl Fn(&Path) -> Option<NonZeroU32>,
+    ) -> Relation {
+        let current = &self.current;
+        if current.file == here {
+            return Relation::Own;
+        }
+        let put_back = || self.earlier.iter().find(|given| given.path == path);
+        match identity(&current.path) {
+            Some(there) if there != here => {
+                let is_original =
+                    there == current.file || number_at(&current.path) == Some(current.number);
+                match put_back() {
+                    Some(given) => Relation::PutBack(given.number),
+                    None if is_original => Relation::Copied,
+                    None => Relation::Moved,
+                }
+            }
+            // A copy was removed after it was put back.
+            _ => put_back().map_or(Relation::Moved, |given| Relation::PutBack(given.number)),
         }
     }
 }
@@ -69,10 +120,10 @@ impl Stored {
 /// The number of the database at `path`; `None` for a copy that was never opened for writing, and
 /// for one that has none yet.
 pub(super) fn read(connection: &Connection, path: &Path) -> rusqlite::Result<Option<NonZeroU32>> {
-    let Some(stored) = stored(connection)? else { return Ok(None) };
-    let Some(here) = identity(path) else { return Ok(None) };
-    Ok(match stored.relation(here, identity(&stored.path)) {
-        Relation::Own | Relation::Moved => Some(stored.number),
+    let (Some(stored), Some(here)) = (stored(connection)?, identity(path)) else { return Ok(None) };
+    Ok(match stored.relation(&canonical(path), here, number_at) {
+        Relation::Own | Relation::Moved => Some(stored.current.number),
+        Relation::PutBack(number) => Some(number),
         Relation::Copied => None,
     })
 }
@@ -85,28 +136,34 @@ pub(super) fn settle(
     fresh: NonZeroU32,
 ) -> rusqlite::Result<NonZeroU32> {
     let Some(here) = identity(path) else { return Ok(fresh) };
-    let current = |stored: &Stored| stored.relation(here, identity(&stored.path));
     // What is so already needs no commit, which a full disk would refuse.
     if let Some(stored) = stored(connection)?
-        && current(&stored) == Relation::Own
+        && stored.current.file == here
     {
-        return Ok(stored.number);
+        return Ok(stored.current.number);
     }
+    let path = canonical(path);
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let settled = (|| {
-        let number = match stored(connection)? {
-            Some(stored) => match current(&stored) {
+        let before = stored(connection)?;
+        let number = match &before {
+            Some(stored) => match stored.relation(&path, here, number_at) {
                 // Another process was faster.
-                Relation::Own => return Ok(stored.number),
-                Relation::Moved => stored.number,
+                Relation::Own => return Ok(stored.current.number),
+                Relation::Moved => stored.current.number,
+                Relation::PutBack(number) => number,
                 Relation::Copied => fresh,
             },
             None => fresh,
         };
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let earlier = before.map_or_else(Vec::new, |Stored { current, earlier }| {
+            let others = iter::once(current).chain(earlier);
+            others.filter(|given| given.number != number).collect()
+        });
+        let current = Given { number, file: here, path };
         connection.execute(
             "INSERT OR REPLACE INTO workflow_settings (name, value) VALUES ('identity', ?1)",
-            [Stored { number, file: here, path }.text()],
+            [Stored { current, earlier }.text()],
         )?;
         Ok(number)
     })();
@@ -122,10 +179,18 @@ fn stored(connection: &Connection) -> rusqlite::Result<Option<Stored>> {
     Ok(text.as_deref().and_then(Stored::parse))
 }
 
+/// The number that is stored in another database; `None` where it has none, or cannot be read.
+fn number_at(path: &Path) -> Option<NonZeroU32> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).ok()?;
+    Some(stored(&connection).ok()??.current.number)
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
 fn identity(path: &Path) -> Option<File> {
-    if path.as_os_str() == OsStr::new("") {
-        return None;
-    }
     fs::metadata(path).ok().as_ref().map(File::of)
 }
 
@@ -175,10 +240,48 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_known_as_one_after_the_original_was_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let original = database(&at("original"));
+        settle(&original, &at("original"), number(1)).unwrap();
+        drop(original);
+        for name in ["copy", "restored", "backup"] {
+            fs::copy(at("original"), at(name)).unwrap();
+        }
+        // Another file lies in the place of the original now, which has its number.
+        fs::rename(at("restored"), at("original")).unwrap();
+        let original = database(&at("original"));
+        assert_eq!(read(&original, &at("original")).unwrap(), Some(number(1)));
+        let copy = database(&at("copy"));
+        assert_eq!(read(&copy, &at("copy")).unwrap(), None);
+        assert_eq!(settle(&copy, &at("copy"), number(2)).unwrap(), number(2));
+        drop(copy);
+        // Somebody looked into the backup with a command that writes; then it is put in place.
+        let backup = database(&at("backup"));
+        assert_eq!(settle(&backup, &at("backup"), number(3)).unwrap(), number(3));
+        drop((backup, original));
+        fs::copy(at("backup"), at("original")).unwrap();
+        let original = database(&at("original"));
+        assert_eq!(read(&original, &at("original")).unwrap(), Some(number(1)));
+        assert_eq!(settle(&original, &at("original"), number(4)).unwrap(), number(1));
+        assert_eq!(settle(&original, &at("original"), number(5)).unwrap(), number(1));
+        // What has another number is no original, whatever lies there.
+        fs::remove_file(at("copy")).unwrap();
+        fs::copy(at("original"), at("other")).unwrap();
+        fs::write(at("original"), "something else").unwrap();
+        let other = database(&at("other"));
+        fs::remove_file(at("original")).unwrap();
+        fs::write(at("original"), "something else").unwrap();
+        assert_eq!(read(&other, &at("other")).unwrap(), Some(number(1)));
+    }
+
+    #[test]
     fn any_path_is_kept() {
-        let path = OsStr::from_bytes(b"/a b/\xff\n%41/wfx.db");
+        let path = std::ffi::OsStr::from_bytes(b"/a b/\xff\n%41/wfx.db");
         let file = File { device: 1, inode: 2 };
-        let stored = Stored { number: number(0xbad_cafe), file, path: path.into() };
+        let given = |it| Given { number: number(it), file, path: path.into() };
+        let stored = Stored { current: given(0xbad_cafe), earlier: vec![given(1), given(2)] };
         assert_eq!(Stored::parse(&stored.text()), Some(stored));
         for text in ["", "1", "00000000 1 2 /x", "x 1 2 /x"] {
             assert_eq!(Stored::parse(text), None, "{text}");

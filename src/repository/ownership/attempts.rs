@@ -4,8 +4,8 @@
 //! the file never grows beyond what runs at a time. Nothing is synced: the list has to outlive
 //! the process, not the machine. What it misses is still found by the environment of processes.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,9 +14,10 @@ use super::lock;
 use crate::workflow::record::AttemptKey;
 
 /// One record with its line feed, bytes: six numbers, an execution id, a step name of at most 128.
-const RECORD_BYTES: usize = 288;
-/// The most records that are read: more places than any wfx has.
-const RECORDS_MAX: usize = 1 << 20;
+/// The first one says which file it is, see [`lock`].
+pub(super) const RECORD_BYTES: usize = 288;
+/// As much of a file is read: more places than any wfx has.
+const FILE_BYTES_MAX: u64 = (RECORD_BYTES as u64) << 16;
 
 /// An attempt that a process began and did not see the end of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,8 @@ impl ListedAttempt {
     }
 
     fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split_ascii_whitespace();
+        // Of a file that was cut, the beginning is zeros.
+        let mut fields = line.trim_start_matches('\0').split_ascii_whitespace();
         let (group, session) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let started_ticks = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
         let attempt = fields.next()?.parse().ok()?;
@@ -112,7 +114,7 @@ impl List {
             blank
         });
         // A disk that is full takes no record; then the search by environment is what is left.
-        let _ = file.write_all_at(&line, (place * RECORD_BYTES) as u64);
+        let _ = file.write_all_at(&line, ((place + 1) * RECORD_BYTES) as u64);
     }
 }
 
@@ -141,16 +143,19 @@ impl Drop for AttemptMark {
 /// # Errors
 /// When it is there and cannot be read.
 pub fn listed(database: &Path, owner: &str) -> io::Result<Vec<ListedAttempt>> {
-    let text = match fs::read(lock::folder_of(database).join(owner)) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    let mut bytes = Vec::new();
+    match lock::open(&lock::folder_of(database).join(owner)) {
+        Ok(file) => file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    Ok(text.lines().take(RECORDS_MAX).filter_map(ListedAttempt::parse).collect())
+    Ok(String::from_utf8_lossy(&bytes).lines().filter_map(ListedAttempt::parse).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn recorded(group: i32, step: &str) -> ListedAttempt {
@@ -204,6 +209,6 @@ mod tests {
         assert_eq!(read(), [12, 11]);
         drop((second, third));
         assert_eq!(read(), [] as [i32; 0]);
-        assert_eq!(fs::metadata(&path).unwrap().len(), 2 * RECORD_BYTES as u64);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 3 * RECORD_BYTES as u64);
     }
 }

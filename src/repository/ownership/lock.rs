@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempts::{AttemptMark, Attempts, ListedAttempt, listed};
+use super::attempts::{AttemptMark, Attempts, ListedAttempt, RECORD_BYTES, listed};
 use super::id::{OwnerId, OwnerKind, Proof};
 use super::{Judge, Liveness};
 use crate::repository::file::hand_over;
@@ -75,9 +75,9 @@ impl Owner {
             Ok(there) if is_same(&there, &lock.metadata()?) => return Ok(()),
             Ok(_) => {
                 // A copy that was put back.
-                let file =
-                    File::options().write(true).custom_flags(no_follow()).open(&self.path)?;
-                file.try_lock()?;
+                let file = open_for_writing(&self.path)?;
+                file.try_lock().map_err(|_| held_by_another(&self.path))?;
+                sign(&file)?;
                 file
             }
             Err(error) if error.kind() == ErrorKind::NotFound => make(&self.path, &self.database)?,
@@ -107,8 +107,53 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-fn no_follow() -> i32 {
-    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default()
+/// Neither through links nor waiting for the other end of a pipe.
+fn flags() -> i32 {
+    use rustix::fs::OFlags;
+    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
+}
+
+/// Opens a lock file to look at it.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    regular(File::options().read(true).custom_flags(flags()).open(path)?)
+}
+
+fn open_for_writing(path: &Path) -> io::Result<File> {
+    regular(File::options().read(true).write(true).custom_flags(flags()).open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
+}
+
+fn held_by_another(path: &Path) -> io::Error {
+    let path = path.display();
+    io::Error::other(format!("another process holds {path}: end it, or move the file away"))
+}
+
+/// Writes into a lock file which file it is: a copy of it, which nobody ever locked, says that of
+/// another one.
+fn sign(file: &File) -> io::Result<()> {
+    let mut line = signature(&file.metadata()?).into_bytes();
+    line.resize(RECORD_BYTES - 1, b' ');
+    line.push(b'\n');
+    file.write_all_at(&line, 0)
+}
+
+fn signature(metadata: &Metadata) -> String {
+    format!("lock {} {}", metadata.dev(), metadata.ino())
+}
+
+/// Whether a lock file is the one that its owner made.
+pub(super) fn is_original(file: &File) -> bool {
+    let mut line = [0; RECORD_BYTES];
+    file.read_exact_at(&mut line, 0).is_ok()
+        && file.metadata().is_ok_and(|metadata| {
+            std::str::from_utf8(&line).is_ok_and(|line| line.trim_end() == signature(&metadata))
+        })
 }
 
 /// Makes a lock file and its folder, and takes the lock.
@@ -126,7 +171,7 @@ fn make(path: &Path, database: &Path) -> io::Result<File> {
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .custom_flags(no_follow())
+            .custom_flags(flags())
             .open(path);
         let lock = match made {
             // A sweep took the empty folder away.
@@ -135,6 +180,7 @@ fn make(path: &Path, database: &Path) -> io::Result<File> {
         };
         hand_over(path, database)?;
         lock.lock()?;
+        sign(&lock)?;
         // Between the two, a sweep may have taken the file for one of the dead.
         if fs::symlink_metadata(path)
             .is_ok_and(|there| lock.metadata().is_ok_and(|lock| is_same(&there, &lock)))
@@ -153,6 +199,7 @@ fn check_folder(folder: &Path, database: &Path) -> io::Result<()> {
         () if there.is_symlink() => "is a symbolic link",
         () if !there.is_dir() => "is no folder",
         () if !is_ours => "belongs to another user",
+        () if there.mode() & 0o022 != 0 => "may be written by others",
         () => return Ok(()),
     };
     Err(io::Error::other(format!("{} {what}: move it away", folder.display())))
@@ -186,7 +233,7 @@ pub fn sweep(database: &Path, judge: &Judge, named: &HashSet<String>) {
         let path = folder_of(database).join(&owner);
         // Held while it goes: who has just made it and waits for the lock makes it anew.
         if !is_needed
-            && let Ok(file) = File::open(&path)
+            && let Ok(file) = open(&path)
             && file.try_lock().is_ok()
         {
             let _ = fs::remove_file(&path);
@@ -196,19 +243,26 @@ pub fn sweep(database: &Path, judge: &Judge, named: &HashSet<String>) {
 
 /// Forgets the attempts that a dead process has listed: its processes are gone.
 pub fn forget_attempts(database: &Path, owner: &str) {
-    let path = folder_of(database).join(owner);
-    let opened = File::options().write(true).custom_flags(no_follow()).open(path);
+    let opened = open_for_writing(&folder_of(database).join(owner));
     // What stays listed is looked for again, and not found.
-    let _ = opened.and_then(|file| file.set_len(0));
+    let _ = opened.and_then(|file| file.set_len(RECORD_BYTES as u64));
 }
 
-/// A process other than this one that runs executions of `database` now, or may.
+/// A process other than this one that runs executions of `database` now.
 pub(in crate::repository) fn other_owner(database: &Path, judge: &Judge) -> Option<String> {
-    let own = std::process::id().to_string();
-    owners(database)
-        .into_iter()
-        .filter(|owner| owner.split('-').nth(1) != Some(own.as_str()))
-        .find(|owner| matches!(judge.look(owner), Liveness::Alive))
+    let mut owners = owners(database).into_iter();
+    owners.find(|owner| !is_this_process(owner) && judge.look(owner) == Liveness::Alive)
+}
+
+/// Whether an owner id is of this process, whose number others have in other namespaces.
+fn is_this_process(owner: &str) -> bool {
+    let own = std::process::id().cast_signed();
+    let started = process_table::stat(own).map_or(0, |stat| stat.started_ticks);
+    OwnerId::parse(owner).is_some_and(|id| {
+        let same =
+            |proof: Proof| proof.started_ticks == started && proof.host == process_table::host();
+        id.pid == own && id.proof.is_none_or(same)
+    })
 }
 
 /// The folder of lock files: one, whatever links lead to the database.
@@ -278,6 +332,24 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_a_lock_file_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("wfx.db");
+        let owner = claim(&database);
+        assert!(is_original(&open(&owner.path).unwrap()));
+        let copy = folder.path().join("copy");
+        fs::copy(&owner.path, &copy).unwrap();
+        assert!(!is_original(&open(&copy).unwrap()));
+        fs::write(&copy, "").unwrap();
+        assert!(!is_original(&open(&copy).unwrap()));
+        // Nor is what only keeps others waiting.
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+        open(&pipe).unwrap_err();
+        open_for_writing(&pipe).unwrap_err();
+    }
+
+    #[test]
     fn a_folder_that_leads_elsewhere_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("wfx.db");
@@ -299,7 +371,8 @@ mod tests {
         let [dead, named, listing] = ["exec-7-00000001", "exec-7-00000002", "exec-7-00000003"];
         fs::write(place(dead), "").unwrap();
         fs::write(place(named), "").unwrap();
-        fs::write(place(listing), "42 7 100 101 1 e a\n").unwrap();
+        let line = format!("{:1$}\n42 7 100 101 1 e a\n", "", RECORD_BYTES - 1);
+        fs::write(place(listing), line).unwrap();
         let named_ones = HashSet::from([named.to_owned()]);
         sweep(&database, &judge(&database), &named_ones);
         assert_eq!(owners(&database), [alive.id(), named, listing].map(str::to_owned));

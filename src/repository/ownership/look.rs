@@ -1,6 +1,5 @@
 //! What can be seen of a process that has an owner id: its lock file, its number.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -14,10 +13,13 @@ use crate::process_table::{self, Host};
 
 /// Looks at the lock file of `owner` beside `database`.
 pub(super) fn lock(database: &Path, owner: &OwnerId) -> Lock {
-    match File::open(lock::folder_of(database).join(owner.to_string())) {
+    match lock::open(&lock::folder_of(database).join(owner.to_string())) {
         // Shared, so that two who look at once do not take each other for the owner.
-        Ok(file) if file.try_lock_shared().is_ok() => Lock::Free,
-        Ok(_) => Lock::Held,
+        Ok(file) if file.try_lock_shared().is_err() => Lock::Held,
+        // A copy was never locked by anybody. Before version 4 of the schema files did not say
+        // which they are.
+        Ok(file) if owner.proof.is_some() && !lock::is_original(&file) => Lock::Missing,
+        Ok(_) => Lock::Free,
         Err(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => Lock::Missing,
             _ => Lock::Unreadable,

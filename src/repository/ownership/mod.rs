@@ -16,13 +16,19 @@ pub mod verdict;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 pub use self::attempts::{AttemptMark, ListedAttempt};
 pub use self::id::{OwnerId, OwnerKind};
 pub use self::lock::Owner;
 use self::verdict::Facts;
 pub use self::verdict::{Doubt, Liveness};
-use crate::process_table;
+use crate::{clock, process_table};
+
+/// How long the lock of a process that is gone may be held by a child that is being started.
+const DYING_MAX: Duration = Duration::from_millis(500);
+const DYING_LOOK: Duration = Duration::from_millis(5);
 
 /// Judges owners of the executions of one database. Asks once for each: make a new one for each
 /// decision.
@@ -67,13 +73,21 @@ impl Judge {
         // Anything that is no owner id was not written by wfx: nobody has it.
         let Some(id) = OwnerId::parse(owner) else { return Liveness::Dead };
         let here = process_table::host();
-        let facts = Facts {
-            owner: &id,
-            here,
-            database: self.identity,
-            lock: look::lock(&self.database, &id),
-            process: look::process(&id, &here),
-        };
-        verdict::judge(&facts)
+        let since = clock::monotonic();
+        loop {
+            let facts = Facts {
+                owner: &id,
+                here,
+                database: self.identity,
+                lock: look::lock(&self.database, &id),
+                process: look::process(&id, &here),
+            };
+            match verdict::judge(&facts) {
+                Liveness::Unknown(Doubt::LockHeld) if since.elapsed() < DYING_MAX => {
+                    thread::sleep(DYING_LOOK);
+                }
+                verdict => return verdict,
+            }
+        }
     }
 }

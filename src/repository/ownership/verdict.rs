@@ -40,6 +40,8 @@ pub enum Doubt {
     OtherMachine,
     /// It ran where process numbers mean something else, and its lock file is missing.
     OtherNamespace,
+    /// Its number means nothing any more, and its lock is held all the same.
+    LockHeld,
     /// Its lock file may not be read, or is missing, and the system hides the process.
     Hidden,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Doubt {
             Self::OtherNamespace => {
                 "its process ran in another container, and its lock file is missing"
             }
+            Self::LockHeld => "its process is gone, and somebody holds its lock file all the same",
             Self::Hidden => {
                 "its process cannot be looked at, and its lock file is missing or unreadable"
             }
@@ -68,7 +71,7 @@ pub(super) enum Lock {
     Held,
     /// It is there, and nobody holds it.
     Free,
-    /// It is not there.
+    /// It is not there, or only a copy of it.
     Missing,
     /// It may not be looked at.
     Unreadable,
@@ -112,8 +115,8 @@ pub(super) fn judge(facts: &Facts<'_>) -> Liveness {
     match (facts.process, facts.lock) {
         (Process::Same, _) => return Alive,
         // One that was killed while it started a program leaves its lock to the child for some
-        // milliseconds.
-        (Process::Gone, _) => {}
+        // milliseconds. If it lasts, something is not as it looks.
+        (Process::Gone, Lock::Held) => return Unknown(Doubt::LockHeld),
         (_, Lock::Held) => return Alive,
         _ => {}
     }
@@ -162,7 +165,11 @@ mod tests {
             assert_eq!(verdict(|_| {}, lock, Process::Same), Liveness::Alive, "{lock:?}");
             let copied = verdict(|proof| proof.database = nonzero(7), lock, Process::Same);
             assert_eq!(copied, Liveness::Alive, "{lock:?}");
-            assert_eq!(verdict(|_| {}, lock, Process::Gone), Liveness::Dead, "{lock:?}");
+            let gone = match lock {
+                Lock::Held => Liveness::Unknown(Doubt::LockHeld),
+                _ => Liveness::Dead,
+            };
+            assert_eq!(verdict(|_| {}, lock, Process::Gone), gone, "{lock:?}");
         }
     }
 
