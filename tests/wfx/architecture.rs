@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "slo/trace/recognise.rs",
     "slo/trace/time.rs",
     "slo/trace/w3c.rs",
+    "slo/wall.rs",
     "slo/window.rs",
     "workflow/check/",
     "workflow/document/",

@@ -68,6 +68,7 @@ fn place<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut 
         "latency_ms" => Some((8, &mut fields.latency_ms)),
         "path" => Some((16, &mut fields.path)),
         "slo" => Some((32, &mut fields.slo)),
+        "clock_step" => Some((64, &mut fields.clock_step)),
         _ => None,
     }
 }
@@ -206,6 +207,8 @@ struct Document<'a> {
     path: Option<&'a RawValue>,
     #[serde(borrow)]
     slo: Option<&'a RawValue>,
+    #[serde(borrow)]
+    clock_step: Option<&'a RawValue>,
 }
 
 /// Any JSON object.
@@ -221,6 +224,7 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
         latency_ms: raw(document.latency_ms)?,
         path: raw(document.path)?,
         slo: raw(document.slo)?,
+        clock_step: raw(document.clock_step)?,
     })
 }
 
@@ -296,6 +300,19 @@ mod tests {
             assert_eq!((event(&line).status, event(&line).latency_us), (503, None), "{unknown}");
         }
         assert_eq!(latency(""), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_taken_back() {
+        let us = |step| event(&format!(r#"{{"t":7200.5,"status":200,"clock_step":{step}}}"#)).at.us;
+        assert_eq!(us("3600.250000"), 3_600_250_000);
+        assert_eq!(us("-3600.25"), 10_800_750_000);
+        assert_eq!(us("\"-1\""), 7_201_500_000);
+        assert_eq!([us("null"), us("0"), us("9000")], [7_200_500_000, 7_200_500_000, 0]);
+        for bad in ["\"soon\"", "[]", "\"--1\"", "-1e30"] {
+            let line = format!(r#"{{"t":1,"status":200,"clock_step":{bad}}}"#);
+            assert!(why(&line).starts_with("`clock_step` is "), "{bad}");
+        }
     }
 
     #[test]
