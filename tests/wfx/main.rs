@@ -27,6 +27,7 @@ mod signals;
 mod slo_sim;
 mod store;
 mod terminal;
+mod test_command;
 mod upgrade;
 mod values;
 
