@@ -46,7 +46,7 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
     for _ in 0..count {
         let plan = supervisor.plan(snapshot(WORKFLOW)?, None);
         let slot = Slot::new(plan.execution_id.clone());
-        let now = plan.created.created_at;
+        let now = plan.created_at;
         let owner = Some("exec-0-00000000".to_owned());
         let mut execution = Execution::new(Arc::new(plan), 2, owner);
         execution.apply(Event::Begin, Moment { now, monotonic: Duration::ZERO, jitter: 0.5 })?;

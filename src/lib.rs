@@ -15,6 +15,8 @@
 //! - [`tls`]: towards whom wfx asks
 //! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
 //! - [`diagnosis`]: what `wfx doctor` makes of what it finds
+//! - [`files`]: files that settings and arguments name
+//! - [`json`]: JSON without characters that drive a terminal
 //! - [`fields`]: documents that are read field by field
 //! - [`process_table`], [`users`]: what the system says of processes and users
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
@@ -28,7 +30,9 @@ pub mod clock;
 pub mod diagnosis;
 pub mod exit;
 pub mod fields;
+pub mod files;
 pub mod http;
+pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod perf;

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::json;
 use crate::spool::{Entrance, Sink, Spool};
 
 /// The log, for as long as it lives. Dropped, it waits until all is written, unless nobody
@@ -56,7 +57,8 @@ struct Lines(Entrance<Vec<u8>>);
 impl Write for Lines {
     /// Takes a whole line, or counts it as lost.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.put(line.to_vec());
+        // JSON, or text with the colours of the formatter: the same escapes do for both.
+        self.0.put(json::escaped(line.to_vec()));
         Ok(line.len())
     }
 

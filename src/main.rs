@@ -3,7 +3,12 @@
 use std::process::ExitCode;
 
 use wfx::settings::Environment;
+use wfx::workflow::runner::detach;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == detach::ARGUMENT) {
+        return wfx::cli::start_step(arguments).into();
+    }
     wfx::cli::run(std::env::args_os(), Environment::new(std::env::vars_os())).into()
 }

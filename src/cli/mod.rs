@@ -20,6 +20,7 @@ pub mod slo_sim;
 pub mod validate;
 
 mod foreground;
+mod handover;
 mod lookup;
 mod session;
 mod source;
@@ -40,6 +41,7 @@ use crate::settings::{Environment, Flags, Settings, SettingsError};
 use crate::terminal::{OutputFormat, Ui};
 use crate::users;
 use crate::workflow::check::Problems;
+use crate::workflow::runner::detach;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -258,16 +260,45 @@ impl From<io::Error> for CliError {
     }
 }
 
+/// Starts a step in place of this process, for [`detach`]; gives the exit status if that fails.
+pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let why = detach::start(arguments);
+    Ui::new(OutputFormat::Plain).error(&why, None);
+    126
+}
+
 /// Runs what `arguments` say and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help is printed to a reader that may be gone.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        Err(error) if error.use_stderr() => {
+            Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
+            return Exit::Usage;
+        }
+        Err(help) => {
+            // It is printed to a reader that may be gone.
+            let _ = help.print();
+            return Exit::Success;
         }
     };
+    session::unblock_signals();
+    if cli.global.as_owner {
+        let Global { db, config, .. } = cli.global;
+        let flags = Flags { db, config, values: HashMap::new() };
+        let ui = Ui::new(cli.global.format);
+        let error = as_owner(&Context { ui, settings: Settings::new(environment, flags) });
+        Ui::new(cli.global.format).error(&error.message, error.hint.as_deref());
+        return error.exit;
+    }
+    let prepared = match &cli.command {
+        Command::Exec(_) | Command::Replay(_) | Command::Recover(_) | Command::Cancel(_) => {
+            handover::prepare(environment, &arguments, false)
+        }
+        Command::Serve(_) => handover::prepare(environment, &arguments, true),
+        _ => handover::Prepared { environment, failure: None },
+    };
+    let handover::Prepared { environment, failure } = prepared;
     let mut values = match &cli.command {
         Command::Exec(args) => args.foreground.values(),
         Command::Replay(args) => args.foreground.values(),
@@ -282,18 +313,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
+    if let Some(error) = failure {
+        context.ui.warning(&format!("steps can see secrets of wfx, cannot start without: {error}"));
+    }
     // A file that may not grow further (ulimit -f) is to be an error of writing. Steps
     // get the signal's default back.
     let survived = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, survived) {
         context.ui.warning(&format!("cannot catch SIGXFSZ: {error}"));
     }
-    let done = if cli.global.as_owner {
-        Err(as_owner(&context))
-    } else {
-        dispatch(&cli.command, &context)
-    };
-    match done {
+    match dispatch(&cli.command, &context) {
         Ok(exit) => exit,
         Err(error) => {
             if !error.message.is_empty() {

@@ -7,8 +7,6 @@ mod steps;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use self::files::Reports;
@@ -357,12 +355,7 @@ fn complete(circumstances: &mut Circumstances, context: &Context) {
 }
 
 fn read_bytes(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+    crate::files::read(path, bytes_max)
 }
 
 impl From<StoreError> for CliError {

@@ -1,17 +1,12 @@
 //! `wfx purge`: deletes finished executions, and says before what it would delete.
 
-use std::time::Duration;
-
 use super::{CliError, Context, session};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::{Reader, Retention, WriterOptions};
+use crate::repository::{Reader, Retention, StoreError, WriterOptions};
 use crate::workflow::period::Period;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::{self, PrunePolicy};
-
-/// How long other processes may hold the database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What was typed after `wfx purge`.
 #[derive(Debug, clap::Args)]
@@ -63,18 +58,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     {
         return Err(error.into());
     }
+    let busy_timeout = context.settings.store_timeout()?;
+    let patience = Period::new(busy_timeout);
     let options = WriterOptions {
         durability: context.settings.durability()?,
         trusted_owner: context.settings.trusted_owner()?,
         retention: Retention::Told(None),
         queue_capacity: 1,
-        busy_timeout: BUSY_TIMEOUT,
+        busy_timeout,
         commits: None,
     };
     let writer = session::writer(context, options)?;
     let plan = plan(&Reader::open(&database)?)?;
     let progress = context.ui.progress_bar(plan.executions());
-    let purged = writer.purge(&plan, &mut |deleted| progress.set(deleted))?;
+    let mut waits =
+        |error: &StoreError| progress.say(|| session::report_wait(context, error, patience));
+    let purged = writer.purge_telling(&plan, &mut |deleted| progress.set(deleted), &mut waits)?;
     drop(progress);
     writer.close()?;
     context.ui.purge(&plan, Some(&purged))?;

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
-use super::{CliError, Context, StorageArgs, given};
+use super::{CliError, Context, StorageArgs, given, handover};
 use crate::exit::Exit;
+use crate::files;
 use crate::http::access::Access;
 use crate::http::resources::Definitions;
 use crate::http::server::FrontOptions;
@@ -18,6 +19,9 @@ use crate::slo::Policy;
 use crate::slo::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::workflow::period::Period;
+
+/// The longest file with a token or a secret.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// What was typed after `wfx serve`.
 #[derive(Debug, clap::Args)]
@@ -125,6 +129,9 @@ struct Options {
 /// Exit 2 for bad settings, 3 when the address, the database or a folder fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let options = check(args, context)?;
+    if options.front.token.is_some() || options.webhook.is_some() {
+        handover::hide_memory();
+    }
     daemon::run(options, context)
 }
 
@@ -175,7 +182,7 @@ fn webhook(args: &Args, settings: &Settings) -> Result<Option<WebhookOptions>, C
                 let message = format!("cannot take a secret from {}: {why}", file.display());
                 CliError::new(Exit::Usage, message)
             };
-            let text = std::fs::read_to_string(file).map_err(|error| refuse(&error))?;
+            let text = files::read_text(file, SECRET_BYTES_MAX).map_err(|error| refuse(&error))?;
             Some(text.trim().parse().map_err(|error: ParseSecretError| refuse(&error))?)
         }
         None => settings.webhook_secret()?,
@@ -190,7 +197,8 @@ fn token_of(file: &Path) -> Result<String, CliError> {
         CliError::new(Exit::Usage, format!("cannot take a token from {}: {why}", file.display()))
             .with_hint("write one line without spaces into it")
     };
-    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    let text = files::read_text(file, SECRET_BYTES_MAX);
+    let text = text.map_err(|error| refuse(error.to_string()))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_whitespace) {
         return Err(refuse("it holds no token of one line".to_owned()));

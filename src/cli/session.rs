@@ -2,6 +2,7 @@
 //! a runtime, signals.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
+use crate::files;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -19,6 +21,8 @@ use crate::workflow::cancel::Cancel;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::period::Period;
+use crate::workflow::runner::children;
+use crate::workflow::runner::detach;
 use crate::workflow::runner::scratch::Scratch;
 use crate::workflow::supervisor::Supervisor;
 
@@ -49,6 +53,7 @@ impl Session {
             otherwise => Retention::Followed { otherwise },
         };
         let writer = Arc::new(writer(context, options(context, retention)?)?);
+        take_in_children()?;
         let owner = claim(&database, &writer, OwnerKind::Exec)?;
         let means = Means {
             writer: Arc::clone(&writer),
@@ -76,13 +81,16 @@ impl Session {
     ) -> Result<(T, Option<Exit>), CliError> {
         let failed = |error: std::io::Error| {
             CliError::new(Exit::Environment, format!("cannot set up timers and signals: {error}"))
+                .with_hint("see how many files may be open: `ulimit -n`")
         };
+        files::check_for_runtimes(1).map_err(failed)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let cancel = Cancel::default();
         let signalled = Arc::new(OnceLock::new());
         let result = runtime.block_on(async {
             listen_to_signals(&cancel, &signalled)?;
+            children::serve_as_init();
             self.listen_to_requests();
             Ok(work(&self.supervisor, &cancel).await)
         });
@@ -136,11 +144,14 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
 pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer, CliError> {
     let database = context.settings.database()?;
     let patience = Period::new(options.busy_timeout);
-    let mut waits = |error: &StoreError| {
-        let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
-    };
+    let mut waits = |error: &StoreError| report_wait(context, error, patience);
     Ok(Writer::open_telling(&database, options, &mut waits)?)
+}
+
+/// Reports that the command waits for others who use the database.
+pub(super) fn report_wait(context: &Context, error: &StoreError, patience: Period) {
+    let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
 }
 
 fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {
@@ -173,22 +184,52 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
     Ok(())
 }
 
+/// Lets the processes of steps come to this one when their parents end, and learns how they end
+/// also when the caller ignores that (SIGCHLD).
+///
+/// # Errors
+/// Exit 3 when signals cannot be set up.
+pub(super) fn take_in_children() -> Result<(), CliError> {
+    children::adopt_orphans();
+    detach::detach_steps();
+    if is_ignored(ignored_signals(), SignalKind::child()) {
+        let ended = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SignalKind::child().as_raw_value(), ended).map_err(
+            |error| CliError::new(Exit::Environment, format!("cannot catch SIGCHLD: {error}")),
+        )?;
+    }
+    Ok(())
+}
+
+fn is_ignored(ignored: u64, kind: SignalKind) -> bool {
+    ignored >> (kind.as_raw_value() - 1) & 1 == 1
+}
+
 /// Signals of a kind, if the caller has not set it to be `ignored` (nohup, a job in the
 /// background): that stays so.
 ///
 /// # Errors
 /// When they cannot be caught.
 pub(super) fn unless_ignored(ignored: u64, kind: SignalKind) -> std::io::Result<Option<Signal>> {
-    let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
-    if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+    if is_ignored(ignored, kind) { Ok(None) } else { signal(kind).map(Some) }
 }
 
 /// The signals that the caller has set to be ignored, signal `n` as bit `n - 1`: `SigIgn`
 /// of proc(5). Where there is none, nothing is taken for ignored.
 pub(super) fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    static IGNORED: OnceLock<u64> = OnceLock::new();
+    *IGNORED.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    })
+}
+
+/// Lets signals through that the caller has blocked, to this thread and to what it starts, steps
+/// among them. For the beginning, when there is one thread.
+pub(super) fn unblock_signals() {
+    // It fails for no set of signals.
+    let _ = nix::sys::signal::SigSet::empty().thread_set_mask();
 }
 
 /// Takes the lock of a process that runs executions.

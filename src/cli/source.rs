@@ -1,11 +1,11 @@
 //! Reads documents from files, and a workflow also from standard input.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::CliError;
 use crate::exit::Exit;
+use crate::files;
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::Definition;
 
@@ -58,7 +58,7 @@ impl Document {
 /// # Errors
 /// Why there is none: it cannot be read, is too large or is not UTF-8.
 pub(super) fn text(path: &Path) -> Result<String, String> {
-    bounded(File::open(path).map_err(|error| error.to_string())?)
+    bounded(files::open(path).map_err(|error| error.to_string())?)
 }
 
 fn bounded(from: impl Read) -> Result<String, String> {

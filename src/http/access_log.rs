@@ -11,10 +11,10 @@
 //! out has `"slo":false`. A file that was moved away is made anew within a
 //! second, as programs that rotate logs expect.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ use serde::{Serialize, Serializer};
 
 use super::Seen;
 use crate::clock;
+use crate::files;
+use crate::json;
 use crate::slo::wall::Stamp;
 use crate::spool::{Sink, Spool};
 
@@ -162,7 +164,7 @@ impl Lines {
 
 /// Paths of requests may tell more than everybody should know.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    files::append(path, 0o640)
 }
 
 impl LogFile {
@@ -243,7 +245,7 @@ impl LogFile {
 
 impl Sink<Entry> for Lines {
     fn write(&mut self, entry: Entry) {
-        let Ok(mut line) = serde_json::to_vec(&entry) else { return };
+        let Ok(mut line) = json::to_vec(&entry) else { return };
         line.push(b'\n');
         match self {
             // Who closed standard output does not want to know.

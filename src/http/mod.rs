@@ -7,12 +7,13 @@
 //! [`Api`] is told once that it is done.
 //!
 //! - [`server`]: accepts connections until told to stop, and waits for those in progress
+//! - `room`: places for connections, and who gives way where there are none
 //! - [`connection`]: one connection: hyper, watched over by one timer
 //! - `link`, `wire`: what a connection is doing just now; the bytes below hyper
 //! - `tape`: the head of a request as it was sent
 //! - `service`: one request from its head to its reply
 //! - [`access`], [`route`], [`query`], [`body`]: the rules, without a socket
-//! - [`reply`], [`problem`]: what goes back; [`access_log`]: what is kept of it
+//! - [`reply`], [`problem`], `answer_body`: what goes back; [`access_log`]: what is kept of it
 //!
 //! Nothing here knows the command line or a terminal.
 
@@ -24,6 +25,7 @@ use hyper::body::Bytes;
 
 pub mod access;
 pub mod access_log;
+mod answer_body;
 pub mod body;
 pub mod connection;
 mod link;
@@ -31,6 +33,7 @@ pub mod problem;
 pub mod query;
 pub mod reply;
 pub mod resources;
+mod room;
 pub mod route;
 pub mod server;
 mod service;
@@ -39,6 +42,7 @@ mod tape;
 mod tests;
 mod wire;
 
+pub use answer_body::Pieces;
 pub use problem::Problem;
 pub use reply::Reply;
 pub use route::Route;

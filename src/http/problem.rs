@@ -5,6 +5,8 @@ use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICAT
 use serde::Serialize;
 use serde_json::error::Category;
 
+use crate::json;
+
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -146,7 +148,7 @@ impl Problem {
             request_id,
         };
         // Text and numbers: there is nothing in it that could not be written.
-        serde_json::to_vec(&document).unwrap_or_default()
+        json::to_vec(&document).unwrap_or_default()
     }
 }
 

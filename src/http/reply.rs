@@ -1,9 +1,10 @@
 //! What goes back: a status, headers, a body.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
 use std::time::Instant;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
     CONNECTION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
@@ -11,16 +12,22 @@ use hyper::header::{
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
+use super::answer_body::{AnswerBody, Budget, Pieces, Stream};
+use super::link::Link;
 use super::problem::{self, Problem};
+use crate::json;
 
 /// The header under which requests are told apart in logs.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Seconds until a long answer may find room.
+const RETRY_AFTER: u32 = 1;
 
 /// The media type of most replies.
 const JSON: &str = "application/json";
 
 /// The answer to a request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reply {
     /// Its status.
     pub status: StatusCode,
@@ -28,8 +35,10 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The media type of the body; not sent where there is none.
     pub content_type: &'static str,
-    /// The whole body.
+    /// The whole body, or its begin.
     pub body: Bytes,
+    /// The rest of the body.
+    rest: Option<Rest>,
     /// What the body tells, if that is a problem: it is written again with the request's id.
     problem: Option<Box<Problem>>,
     /// Its entity tag, if that is known already.
@@ -47,6 +56,7 @@ impl Reply {
             headers: HeaderMap::new(),
             content_type,
             body: body.into(),
+            rest: None,
             problem: None,
             tag: None,
             counted_until: None,
@@ -56,7 +66,7 @@ impl Reply {
     /// 200 with a value as JSON; 500 for one that has no JSON.
     #[must_use]
     pub fn json(value: &impl Serialize) -> Self {
-        match serde_json::to_vec(value) {
+        match json::to_vec(value) {
             Ok(body) => Self::json_text(body),
             Err(error) => {
                 tracing::error!(%error, "cannot write an answer as JSON");
@@ -70,6 +80,29 @@ impl Reply {
     #[must_use]
     pub fn json_text(text: impl Into<Bytes>) -> Self {
         Self::new(StatusCode::OK, JSON, text)
+    }
+
+    /// 200 with what is JSON once the pieces of `rest` have followed `begin`. It has no entity tag:
+    /// that would need all of it at once.
+    #[must_use]
+    pub fn json_pieces(begin: Vec<u8>, rest: impl Pieces) -> Self {
+        Self { rest: Some(Rest(Box::new(rest))), ..Self::json_text(begin) }
+    }
+
+    /// Whether more follows what is there.
+    pub(super) fn is_streamed(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// The same, its body counted in the budget of all answers; 503 where that has no room.
+    pub(super) fn within(self, budget: &Budget) -> Self {
+        match budget.admit(self.body.clone()) {
+            Some(body) => Self { body, ..self },
+            None => {
+                let detail = "too many long answers are being sent at the moment";
+                Problem::unavailable(detail, RETRY_AFTER).into()
+            }
+        }
     }
 
     /// 204: done, and nothing to tell.
@@ -96,16 +129,20 @@ impl Reply {
         self.counted_until
     }
 
-    /// The same, its entity tag worked out: for an answer that is given more than once.
+    /// The entity tag of its body.
+    pub(super) fn body_tag(&self) -> [u8; 18] {
+        hashed(&self.body)
+    }
+
+    /// The same, its entity tag known: for an answer that is given more than once.
     #[must_use]
-    pub(super) fn tagged(mut self) -> Self {
-        self.tag = Some(hashed(&self.body));
-        self
+    pub(super) fn with_tag(self, tag: [u8; 18]) -> Self {
+        Self { tag: Some(tag), ..self }
     }
 
     /// Names the body by its hash; a client that has just this body gets 304 instead.
     pub(super) fn tag(&mut self, asked: &HeaderMap) {
-        if self.status != StatusCode::OK {
+        if self.status != StatusCode::OK || self.is_streamed() {
             return;
         }
         let tag = self.tag.unwrap_or_else(|| hashed(&self.body));
@@ -125,12 +162,19 @@ impl Reply {
         mut self,
         request_id: &HeaderValue,
         closes: bool,
-    ) -> Response<Full<Bytes>> {
+        (budget, link): (&Arc<Budget>, &Arc<Link>),
+    ) -> Response<AnswerBody> {
         if let Some(problem) = self.problem {
             self.body = problem.to_json(request_id.to_str().ok()).into();
         }
         let has_body = !self.body.is_empty();
-        let mut response = Response::new(Full::new(self.body));
+        let mut response = Response::new(match self.rest {
+            None => AnswerBody::whole(self.body),
+            Some(Rest(rest)) => {
+                let (budget, link) = (Arc::clone(budget), Arc::clone(link));
+                AnswerBody::Stream(Stream::new(self.body, rest, budget, link))
+            }
+        });
         *response.status_mut() = self.status;
         let mut headers = self.headers;
         headers.reserve(4);
@@ -144,6 +188,15 @@ impl Reply {
         }
         *response.headers_mut() = headers;
         response
+    }
+}
+
+/// What follows the begin of a body.
+struct Rest(Box<dyn Pieces>);
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rest")
     }
 }
 

@@ -142,6 +142,12 @@ impl Route {
         }
     }
 
+    /// Whether it is asked by whoever watches that the daemon lives, however busy it is.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        matches!(self, Self::Healthz | Self::Readyz)
+    }
+
     /// Whether it is of `/api/v1`, and no page for machines that watch.
     #[must_use]
     pub fn is_api(&self) -> bool {

@@ -5,22 +5,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::access::{Access, Asked};
+use super::answer_body::{AnswerBody, Budget, Counted};
 use super::body::{BODY_BYTES_MAX, check_type};
-use super::link::Link;
+use super::link::{Limits, Link};
 use super::problem::Problem;
 use super::reply::{Reply, X_REQUEST_ID};
+use super::room::{Room, SMALL_BODY_BYTES};
 use super::route::{OTHER, Route};
 use super::tape::{Framing, Head};
 use super::{Api, Call, Seen};
 use crate::clock;
+
+/// Seconds until there may be room.
+const RETRY_AFTER: u32 = 1;
 
 /// The longest `X-Request-Id` that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -33,6 +39,9 @@ const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
 pub(super) struct Service<A> {
     pub(super) api: Arc<A>,
     pub(super) access: Arc<Access>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) room: Arc<Room>,
+    pub(super) limits: Limits,
     pub(super) link: Arc<Link>,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
@@ -50,14 +59,14 @@ impl<A: Api> Service<A> {
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<AnswerBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
         let head = self.link.lock().begin(framing(&parts, &body));
         let request_id = request_id(&parts.headers);
         let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
-        let reply = reply.unwrap_or_else(Reply::from);
+        let reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
 
         let ended = clock::monotonic();
         let latency = reply.latency_end().unwrap_or(ended).saturating_duration_since(started);
@@ -72,8 +81,17 @@ impl<A: Api> Service<A> {
             started,
         });
         let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
-        let closes = self.link.lock().answer(is_clear, ended);
-        Ok(reply.into_response(&request_id, closes))
+        let closes = {
+            let mut link = self.link.lock();
+            // Who has no place may not stay.
+            let stays = is_clear && link.place.is_some();
+            let closes = link.answer(stays, ended);
+            if reply.is_streamed() {
+                link.begin_stream();
+            }
+            closes
+        };
+        Ok(reply.into_response(&request_id, closes, (&self.budget, &self.link)))
     }
 
     async fn reply(
@@ -109,6 +127,9 @@ impl<A: Api> Service<A> {
         if parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
+        if !route.is_probe() && !self.room.await_place(&self.link, &self.limits).await {
+            return Err(full());
+        }
         let body = if route.is_post() && !progress.is_read {
             let read = self.read(&parts.headers, body, progress).await?;
             (!read.is_empty()).then_some(read)
@@ -141,7 +162,9 @@ impl<A: Api> Service<A> {
             checked.clone()?;
         }
         self.link.lock().await_body(clock::monotonic());
-        let read = self.collect(&mut body).await;
+        let length = body.size_hint().exact().map(usize::try_from);
+        let length = length.and_then(Result::ok).unwrap_or(BODY_BYTES_MAX);
+        let read = self.collect(&mut body, length).await;
         self.link.lock().stop_awaiting();
         let read = read?;
         if !self.link.lock().tape.is_at_end() {
@@ -155,7 +178,9 @@ impl<A: Api> Service<A> {
         Ok(read)
     }
 
-    async fn collect(&self, body: &mut Incoming) -> Result<Bytes, Problem> {
+    /// Reads a body of at most so many bytes. What is more than a little needs room for all.
+    async fn collect(&self, body: &mut Incoming, length: usize) -> Result<Bytes, Problem> {
+        let mut share = None;
         let mut first = Bytes::new();
         let mut all = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -163,6 +188,9 @@ impl<A: Api> Service<A> {
             let Ok(data) = frame.into_data() else { continue };
             if first.len().max(all.len()) + data.len() > BODY_BYTES_MAX {
                 return Err(too_large());
+            }
+            if first.len().max(all.len()) + data.len() > SMALL_BODY_BYTES && share.is_none() {
+                share = Some(self.room_for_body(length).await?);
             }
             // Most bodies come in one piece.
             if first.is_empty() && all.is_empty() {
@@ -174,7 +202,23 @@ impl<A: Api> Service<A> {
                 all.extend_from_slice(&data);
             }
         }
-        Ok(if all.is_empty() { first } else { all.into() })
+        let read = if all.is_empty() { first } else { all.into() };
+        Ok(match share {
+            Some(share) => Bytes::from_owner(Counted { bytes: read, _share: share }),
+            None => read,
+        })
+    }
+
+    async fn room_for_body(&self, length: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        self.link.lock().stop_awaiting();
+        let share = self.room.await_body(&self.link, length, &self.limits).await;
+        let mut link = self.link.lock();
+        link.await_body(clock::monotonic());
+        link.is_long_body = true;
+        share.ok_or_else(|| {
+            let detail = "too many long bodies are being read at the moment";
+            Problem::unavailable(detail, RETRY_AFTER)
+        })
     }
 
     fn unreadable(&self, error: &hyper::Error) -> Problem {
@@ -184,6 +228,11 @@ impl<A: Api> Service<A> {
         }
         Problem::bad_request(format!("the body cannot be read: {error}"))
     }
+}
+
+fn full() -> Problem {
+    let detail = "all connections that the server takes (--max-connections) are in use";
+    Problem::unavailable(detail, RETRY_AFTER)
 }
 
 fn too_large() -> Problem {

@@ -83,7 +83,11 @@ impl Wire {
 }
 
 fn note_write(link: &Link, written: &Poll<io::Result<usize>>) {
-    link.lock().blocked(written.is_pending(), clock::monotonic);
+    match written {
+        Poll::Pending => link.lock().block(clock::monotonic),
+        Poll::Ready(Ok(bytes)) => link.lock().wrote(*bytes),
+        Poll::Ready(Err(_)) => {}
+    }
 }
 
 impl AsyncRead for Wire {
@@ -148,7 +152,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // hyper flushes when it has written all that it had.
-        this.link.lock().is_unsent = false;
+        this.link.lock().flushed();
         Pin::new(&mut this.stream).poll_flush(context)
     }
 

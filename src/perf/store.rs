@@ -124,15 +124,7 @@ pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if metadata.len() > BYTES_MAX {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    io::read_to_string(io::Read::take(file, BYTES_MAX))
+    crate::files::read_text(path, BYTES_MAX)
 }
 
 fn folder_of(file: &Path) -> PathBuf {

@@ -29,7 +29,7 @@ const BUSY_SLICE: Duration = Duration::from_millis(250);
 /// Between two tries at a database that another process has locked.
 const LOCK_RETRY: Duration = Duration::from_millis(5);
 /// Who waits so long for others to unlock it is told why.
-const TELL_AFTER: Duration = Duration::from_secs(1);
+pub(super) const TELL_AFTER: Duration = Duration::from_secs(1);
 /// The write-ahead log is copied into the database at this many pages (16 MB): fewer
 /// copies of pages that change often.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -168,6 +168,10 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     match connection {
         (connection, Version::Current) => {
             connection.pragma_update(None, "query_only", true).map_err(failed)?;
+            // It could not copy the log, and must not touch its index to find that out.
+            connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .map_err(failed)?;
             Ok(connection)
         }
         (_, Version::Empty) => Err(nothing_yet("nothing was ever stored in the database")),

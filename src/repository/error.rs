@@ -4,6 +4,8 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
+use super::file;
+
 /// What went wrong, for those who decide by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
@@ -74,6 +76,15 @@ impl StoreError {
     /// An error of SQLite while `doing` something (a verb) with the database.
     pub(super) fn sqlite(doing: &str, path: &Path, error: &rusqlite::Error) -> Self {
         let kind = kind_of(error);
+        // SQLite reports what the disk cannot read as damage; the system says which it is.
+        if kind == StoreErrorKind::Damaged
+            && error.sqlite_error_code().is_some()
+            && let Some(unreadable) = file::unreadable(path)
+        {
+            let message = format!("cannot {doing} the database {}: {unreadable}", path.display());
+            return Self::new(StoreErrorKind::Io, message)
+                .with_hint("look at its disk, and restore a backup if it stays so");
+        }
         let message = format!("cannot {doing} the database {}: {error}", path.display());
         let hint = match kind {
             StoreErrorKind::Locked => Some(format!(

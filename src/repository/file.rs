@@ -3,9 +3,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::OFlags;
 
 use super::error::{StoreError, StoreErrorKind};
 use crate::users;
@@ -14,6 +17,9 @@ use crate::users;
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The header of a write-ahead log; what is longer holds frames.
 const WAL_HEADER_BYTES: u64 = 32;
+
+/// How much is read to tell a disk that cannot be read from a database that is damaged.
+const LOOKED_THROUGH: u64 = 256 << 20;
 
 /// What lies at a database's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +95,40 @@ pub(super) fn has_magic(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == MAGIC
 }
 
+/// Why the system cannot read some of a database or of its log, of the first [`LOOKED_THROUGH`]
+/// bytes of each. The files stay open: to close one would drop the locks that connections of this
+/// process hold.
+pub(super) fn unreadable(path: &Path) -> Option<io::Error> {
+    static OPENED: Mutex<Vec<(PathBuf, ManuallyDrop<File>)>> = Mutex::new(Vec::new());
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    [path.to_owned(), beside(path, "-wal")].into_iter().find_map(|path| {
+        let at = match opened.iter().position(|(known, _)| *known == path) {
+            Some(at) => at,
+            None => {
+                let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+                let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(&path);
+                opened.push((path, ManuallyDrop::new(file.ok()?)));
+                opened.len() - 1
+            }
+        };
+        look_through(&opened[at].1)
+    })
+}
+
+fn look_through(file: &File) -> Option<io::Error> {
+    let mut bytes = vec![0; 64 * 1024];
+    let mut at = 0;
+    while at < LOOKED_THROUGH {
+        match file.read_at(&mut bytes, at) {
+            Ok(0) => return None,
+            Ok(read) => at += read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Some(error),
+        }
+    }
+    None
+}
+
 /// Makes an empty file at `path` that only its owner can use, and its folder too
 /// when there is none. Another process may be doing the same.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
@@ -148,8 +188,12 @@ pub(super) fn check_owner(path: &Path, trusted: Option<u32>) -> Result<(), Store
 /// Gives what root made beside the database to the database's owner, who could not use it
 /// otherwise.
 pub(super) fn hand_over(made: &Path, database: &Path) -> io::Result<()> {
-    let metadata = fs::metadata(database)?;
-    if users::own() != 0 || metadata.uid() == 0 {
+    if users::own() != 0 {
+        return Ok(());
+    }
+    // A database that is away is reported by whoever uses it.
+    let Ok(metadata) = fs::metadata(database) else { return Ok(()) };
+    if metadata.uid() == 0 {
         return Ok(());
     }
     std::os::unix::fs::lchown(made, Some(metadata.uid()), Some(metadata.gid()))

@@ -4,7 +4,7 @@
 //!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
 //!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of it;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
-//!   not keep, [`purge`] those that somebody chose
+//!   not keep
 //! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
@@ -37,7 +37,6 @@ mod migrate;
 mod place;
 mod predecessor;
 mod prune;
-mod purge;
 mod queue;
 mod rows;
 mod stall;

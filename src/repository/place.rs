@@ -44,6 +44,8 @@ pub(super) struct Place {
 struct Companion {
     path: PathBuf,
     seen: Option<Identity>,
+    /// How long it was at most.
+    bytes: u64,
 }
 
 impl Companion {
@@ -56,12 +58,49 @@ impl Companion {
         }
         (metadata, now == self.seen)
     }
+
+    /// Whether it is shorter than it was, and its length then.
+    fn is_cut(&mut self, metadata: Option<&Metadata>) -> Option<u64> {
+        let bytes = metadata.map_or(0, Metadata::len);
+        if bytes < self.bytes {
+            return Some(bytes);
+        }
+        self.bytes = bytes;
+        None
+    }
+}
+
+/// Why a reader cannot go on.
+pub(super) fn index_cut(path: &Path) -> StoreError {
+    let path = path.display();
+    let message = format!("cannot read the database {path}: the index of its log (-shm) was cut");
+    StoreError::new(StoreErrorKind::Gone, message).with_hint(BEGIN_ANEW)
+}
+
+/// Watches the index of the log, which SQLite maps into memory: to touch a part of it that was cut
+/// off ends the process (SIGBUS). Nobody cuts it while it is open, SQLite least of all; between
+/// this look and the use of the index it may still happen.
+#[derive(Debug)]
+pub(super) struct IndexWatch(Companion);
+
+impl IndexWatch {
+    /// That of the database at `path`.
+    pub(super) fn new(path: &Path) -> Self {
+        Self(Companion { path: file::beside(path, "-shm"), seen: None, bytes: 0 })
+    }
+
+    /// Whether it is as long as it ever was.
+    pub(super) fn is_whole(&mut self) -> bool {
+        let metadata = fs::metadata(&self.0.path).ok();
+        self.0.is_cut(metadata.as_ref()).is_none()
+    }
 }
 
 impl Place {
     /// The files at `path`, of a database with pages of `page_bytes`.
     pub(super) fn new(path: &Path, page_bytes: u64) -> Self {
-        let companion = |suffix| Companion { path: file::beside(path, suffix), seen: None };
+        let companion =
+            |suffix| Companion { path: file::beside(path, suffix), seen: None, bytes: 0 };
         Self {
             path: path.to_owned(),
             page_bytes,
@@ -91,11 +130,18 @@ impl Place {
         if !is_same_log {
             return Err(self.gone("its write-ahead log (-wal) was deleted or replaced", BEGIN_ANEW));
         }
-        let (_, is_same_index) = self.index.check();
+        let (index, is_same_index) = self.index.check();
         if !is_same_index {
             return Err(
                 self.gone("the index of its log (-shm) was deleted or replaced", BEGIN_ANEW)
             );
+        }
+        if let Some(bytes) = self.index.is_cut(index.as_ref()) {
+            let what = format!(
+                "the index of its log (-shm) was cut to {bytes} of {} bytes",
+                self.index.bytes
+            );
+            return Err(self.gone(&what, BEGIN_ANEW));
         }
         let (Some(frames), Some(log)) = (frames, log) else { return Ok(()) };
         let expected = LOG_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + self.page_bytes);
@@ -108,6 +154,12 @@ impl Place {
             return Err(self.gone(&what, BEGIN_ANEW));
         }
         Ok(())
+    }
+
+    /// Whether the index of the log is shorter than it was.
+    pub(super) fn is_index_cut(&mut self) -> bool {
+        let (index, is_same) = self.index.check();
+        is_same && self.index.is_cut(index.as_ref()).is_some()
     }
 
     /// How many frames of the log are valid; `None` while it cannot be told.

@@ -1,5 +1,6 @@
 //! Read-only connections. No read transaction outlives its query.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,11 +18,12 @@ use super::inspect::{self, Inspection};
 use super::keep;
 use super::lineage::{self, Lineage};
 use super::ownership::{Judge, Liveness};
+use super::place::{self, IndexWatch};
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
 use super::takeover::{self, OwnerCount};
 use crate::timestamp::Timestamp;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, OwnerState,
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, OwnerState, StepRecord,
 };
 use crate::workflow::retention::Finished;
 
@@ -68,6 +70,7 @@ pub struct Reader {
     path: PathBuf,
     /// Which file was opened.
     file: Option<Identity>,
+    index: RefCell<IndexWatch>,
 }
 
 impl fmt::Debug for Reader {
@@ -84,7 +87,8 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = file::identity(path);
         let connection = connection::open_read_only(path)?;
-        Ok(Self { connection, path: path.to_owned(), file })
+        let index = RefCell::new(IndexWatch::new(path));
+        Ok(Self { connection, path: path.to_owned(), file, index })
     }
 
     /// When the last alert of each type that was sent was decided.
@@ -98,7 +102,11 @@ impl Reader {
     /// Whether the file that was opened still is the one at the path.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
-        self.file.is_some() && file::identity(&self.path) == self.file
+        self.file.is_some() && file::identity(&self.path) == self.file && self.has_index()
+    }
+
+    fn has_index(&self) -> bool {
+        self.index.borrow_mut().is_whole()
     }
 
     /// A number that is another one once anybody has stored something. It says nothing to
@@ -297,6 +305,52 @@ impl Reader {
         Ok(detail)
     }
 
+    /// The same, its steps ending with the one whose text makes them longer than so many `bytes`
+    /// in all; whether there are further ones, which [`Self::steps`] reads.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail_within(
+        &self,
+        execution_id: &str,
+        bytes: usize,
+    ) -> Result<Option<(ExecutionDetail, bool)>, StoreError> {
+        let mut detail = self.read(|connection| {
+            let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
+            let (steps, is_cut) = steps(connection, execution_id, 0, bytes)?;
+            Ok(Some((ExecutionDetail { execution, steps }, is_cut)))
+        })?;
+        if let Some((detail, _)) = &mut detail {
+            self.look_at_owners(std::slice::from_mut(&mut detail.execution))?;
+        }
+        Ok(detail)
+    }
+
+    /// An execution without its steps.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn execution(&self, execution_id: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+        let mut execution = self.read(|connection| execution(connection, execution_id))?;
+        if let Some(execution) = &mut execution {
+            self.look_at_owners(std::slice::from_mut(execution))?;
+        }
+        Ok(execution)
+    }
+
+    /// The steps of an execution from the one at `position` on, as [`Self::detail_within`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn steps(
+        &self,
+        execution_id: &str,
+        position: u32,
+        bytes: usize,
+    ) -> Result<(Vec<StepRecord>, bool), StoreError> {
+        self.read(|connection| steps(connection, execution_id, position, bytes))
+    }
+
     /// The kept attempts of an execution's steps, by position and number.
     ///
     /// # Errors
@@ -401,6 +455,9 @@ impl Reader {
         &self,
         queries: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        if !self.has_index() {
+            return Err(place::index_cut(&self.path));
+        }
         let run = || {
             let transaction = self.connection.unchecked_transaction()?;
             let answer = queries(&transaction)?;
@@ -416,24 +473,50 @@ pub(super) fn detail(
     connection: &Connection,
     execution_id: &str,
 ) -> rusqlite::Result<Option<ExecutionDetail>> {
-    let execution = connection
+    let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
+    let (steps, _) = steps(connection, execution_id, 0, usize::MAX)?;
+    Ok(Some(ExecutionDetail { execution, steps }))
+}
+
+fn execution(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Option<ExecutionRecord>> {
+    connection
         .prepare_cached(&format!(
             "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
         ))?
         .query_row([execution_id], rows::execution)
-        .optional()?;
-    let Some(execution) = execution else { return Ok(None) };
-    let steps = connection
-        .prepare_cached(&format!(
-            "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
-             LEFT JOIN workflow_execution_attempts AS last
-               ON last.seq = steps.seq AND last.position = steps.position
-               AND last.attempt = steps.attempt
-             WHERE steps.seq = ?1 ORDER BY steps.position"
-        ))?
-        .query_map([execution.seq], rows::step)?
-        .collect::<Result<_, _>>()?;
-    Ok(Some(ExecutionDetail { execution, steps }))
+        .optional()
+}
+
+/// The steps from `position` on, up to the one that makes their text longer than `bytes`; and
+/// whether there are further ones.
+fn steps(
+    connection: &Connection,
+    execution_id: &str,
+    position: u32,
+    bytes: usize,
+) -> rusqlite::Result<(Vec<StepRecord>, bool)> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
+         LEFT JOIN workflow_execution_attempts AS last
+           ON last.seq = steps.seq AND last.position = steps.position
+           AND last.attempt = steps.attempt
+         WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+           AND steps.position >= ?2 ORDER BY steps.position"
+    ))?;
+    let mut rows = statement.query((execution_id, position))?;
+    let (mut steps, mut length) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let step = rows::step(row)?;
+        length += step.text_bytes();
+        steps.push(step);
+        if length > bytes {
+            return Ok((steps, rows.next()?.is_some()));
+        }
+    }
+    Ok((steps, false))
 }
 
 /// The WHERE clause of a filter and its values.

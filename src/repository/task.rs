@@ -6,8 +6,8 @@ use tokio::sync::{mpsc as asynchronous, oneshot};
 
 use super::error::StoreError;
 use super::ownership::Owner;
-use super::purge::Purge;
 use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use super::worker::Purge;
 use crate::timestamp::Timestamp;
 use crate::workflow::record::ExecutionDetail;
 

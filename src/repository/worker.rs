@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::watch;
 
 use super::alerts::{self, SentAlerts};
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
+use super::connection::TELL_AFTER;
 use super::delivery::{Delivery, Outcome};
 use super::error::{StoreError, StoreErrorKind};
 use super::ownership::Owner;
 use super::place::Place;
-use super::prune::{self, Purged};
-use super::purge::{Purge, Told};
+use super::prune;
 use super::queue::{Next, Queue};
 use super::slot::Slot;
 use super::stall::AtWork;
@@ -25,6 +26,10 @@ use super::writer::{Health, WriterOptions};
 use super::{cancel, reader};
 use crate::clock;
 use crate::workflow::record::Change;
+
+mod purge;
+
+pub(super) use self::purge::{Purge, Told};
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -87,6 +92,18 @@ pub(super) struct Worker {
     looked_at: Instant,
     /// When a transaction could begin last.
     begun_at: Instant,
+}
+
+impl Drop for Worker {
+    /// Closing copies the log into the database, but not where the index of the log is cut, which
+    /// would end the process.
+    fn drop(&mut self) {
+        if self.place.is_index_cut() {
+            let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            // There is nobody left to tell.
+            let _ = self.connection.set_db_config(off, true);
+        }
+    }
 }
 
 impl Worker {
@@ -191,8 +208,10 @@ impl Worker {
     fn perform(&mut self, task: Task) {
         match task {
             Task::Detail { execution_id, answer } => {
-                let detail = reader::detail(&self.connection, &execution_id)
-                    .map_err(|error| StoreError::sqlite("read", &self.path, &error));
+                let detail = self.place.check().and_then(|()| {
+                    reader::detail(&self.connection, &execution_id)
+                        .map_err(|error| StoreError::sqlite("read", &self.path, &error))
+                });
                 let _ = answer.send(detail);
             }
             Task::TakeOver { which, owner, limit, answer } => {
@@ -515,54 +534,25 @@ impl Worker {
         }
     }
 
-    /// Takes a purge one transaction further; returns it while there is more to do.
-    fn purge(&mut self, mut purge: Purge) -> Option<Purge> {
-        let outcome = match self.purge_some(&mut purge) {
-            Ok(None) => return Some(purge),
-            Ok(Some(purged)) => Ok(purged),
-            Err(error) => Err(error),
-        };
-        // The asker may be gone; then nobody wants to know.
-        let _ = purge.told.send(Told::Ended(outcome));
-        None
-    }
-
-    fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
-        self.begin(self.options.busy_timeout)?;
-        let outcome = purge.some(&self.connection).and_then(|done| {
-            self.execute("COMMIT")?;
-            Ok(done)
-        });
-        let (next, deleted, more) = outcome.map_err(|error| {
-            self.rollback();
-            StoreError::sqlite("purge", &self.path, &error)
-        })?;
-        if deleted > purge.deleted {
-            let _ = purge.told.send(Told::Deleted(deleted));
-        }
-        (purge.next, purge.deleted) = (next, deleted);
-        if more {
-            return Ok(None);
-        }
-        // So that the file shrinks now, not when the log is full.
-        let failed = |error: rusqlite::Error| StoreError::sqlite("purge", &self.path, &error);
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-            .map_err(failed)?;
-        let before = purge.size_bytes.unwrap_or(0);
-        let after = prune::size_bytes(&self.connection).map_err(failed)?;
-        Ok(Some(Purged { executions: deleted, freed_bytes: before.saturating_sub(after) }))
-    }
-
     /// Begins a transaction that may write, once it is sure that the files are still those
     /// that were opened, and nobody else writes; waits `patience` for others, and when
     /// wfx ends only a moment.
     fn begin(&mut self, patience: Duration) -> Result<(), StoreError> {
+        self.begin_telling(patience, &mut |_| {})
+    }
+
+    /// The same; `waits` is told once, with the reason, when others take long.
+    fn begin_telling(
+        &mut self,
+        patience: Duration,
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<(), StoreError> {
         self.place.check()?;
         if let Some(unseen) = &self.unseen {
             return Err(unseen.clone());
         }
         let start = clock::monotonic();
+        let mut is_told = false;
         loop {
             let Err(error) = self.execute("BEGIN IMMEDIATE") else {
                 self.begun_at = clock::monotonic();
@@ -574,6 +564,10 @@ impl Worker {
             let over = start.elapsed() >= patience.min(self.options.busy_timeout);
             if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {
                 return Err(error);
+            }
+            if !is_told && start.elapsed() >= TELL_AFTER {
+                waits(&error);
+                is_told = true;
             }
         }
     }

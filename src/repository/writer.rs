@@ -19,13 +19,12 @@ use super::identity;
 use super::keep::{self, Retention};
 use super::ownership::{Owner, lock};
 use super::prune::Purged;
-use super::purge::{Purge, Told};
 use super::queue::Queue;
 use super::slot::Slot;
 use super::stall::AtWork;
 use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use super::task::Task;
-use super::worker::Worker;
+use super::worker::{Purge, Told, Worker};
 use crate::clock;
 use crate::timestamp::Timestamp;
 use crate::workflow::record::ExecutionDetail;
@@ -340,6 +339,19 @@ impl Writer {
         plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Purged, StoreError> {
+        self.purge_telling(plan, progress, &mut |_| {})
+    }
+
+    /// The same; `waits` is told, with the reason, each time it has to wait long for others.
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub fn purge_telling(
+        &self,
+        plan: &PrunePlan,
+        progress: &mut dyn FnMut(u64),
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         self.queue
@@ -348,6 +360,7 @@ impl Writer {
         for message in telling {
             match message {
                 Told::Deleted(deleted) => progress(deleted),
+                Told::Waits(error) => waits(&error),
                 Told::Ended(outcome) => return outcome,
             }
         }

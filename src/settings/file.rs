@@ -1,7 +1,6 @@
 //! The configuration file: TOML, the names of the variables in lower case.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,10 @@ use toml::{Spanned, Value};
 
 use super::SettingsError;
 use super::catalogue::SETTINGS;
+use crate::files;
+
+/// The longest configuration file.
+const BYTES_MAX: u64 = 1024 * 1024;
 
 /// A configuration file that was read.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ impl ConfigFile {
                 "correct --config or WFX_CONFIG, or make the file readable".to_owned(),
             )
         };
-        match fs::read_to_string(path) {
+        match files::read_text(path, BYTES_MAX) {
             Ok(text) => Self::parse(path, &text).map(Some),
             Err(error) if !named && is_absent(&error) => Ok(None),
             Err(error) => Err(cannot(&error)),

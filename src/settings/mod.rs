@@ -31,6 +31,13 @@ impl Environment {
         Self(variables.into_iter().collect())
     }
 
+    /// The same with more variables.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        self.0.extend(more);
+        self
+    }
+
     /// The value of a variable; an empty one counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {

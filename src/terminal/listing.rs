@@ -47,7 +47,7 @@ impl Ui {
             OutputFormat::Jsonl => {
                 let mut lines = String::new();
                 for item in &listing.items {
-                    lines += &serde_json::to_string(item)?;
+                    lines += &crate::json::to_string(item)?;
                     lines.push('\n');
                 }
                 return self.bytes(lines.as_bytes());

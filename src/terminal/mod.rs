@@ -20,6 +20,7 @@ mod style;
 mod table;
 mod timeline;
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use self::style::{BOLD, ERROR, WARNING};
+use crate::json;
 use crate::workflow::problem::visible;
 
 pub use self::detail::OutputShown;
@@ -109,8 +111,8 @@ impl Ui {
         // As a value first: a JSON text in it is laid out as the rest.
         let value = serde_json::to_value(value)?;
         let text = match self.format {
-            OutputFormat::Jsonl => value.to_string(),
-            _ => serde_json::to_string_pretty(&value)?,
+            OutputFormat::Jsonl => json::to_string(&value)?,
+            _ => json::to_string_pretty(&value)?,
         };
         self.bytes(format!("{text}\n").as_bytes())
     }
@@ -143,28 +145,49 @@ impl Ui {
         stdout.flush()
     }
 
-    /// Writes a line of data.
+    /// Writes a line of data; what cannot be seen in it is escaped.
     ///
     /// # Errors
     /// When standard output cannot be written.
     pub fn line(&self, line: &str) -> io::Result<()> {
+        self.styled_line(&visible(line))
+    }
+
+    /// Writes a line of data that has styles, and nothing else that needs to be escaped.
+    fn styled_line(&self, line: &str) -> io::Result<()> {
         self.text(&format!("{line}\n"))
     }
 
-    /// Tells what went wrong and what can be done.
+    /// Reports what went wrong and what can be done. Whatever the texts are made of, what cannot
+    /// be seen in them is escaped here, as in warnings and notes.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        let hint = hint.map(|hint| format!("\n  {BOLD}help:{BOLD:#} {hint}")).unwrap_or_default();
-        self.tell(&format!("{ERROR}error:{ERROR:#} {message}{hint}"));
+        let hint = hint
+            .map(|hint| format!("\n  {BOLD}help:{BOLD:#} {}", visible_lines(hint)))
+            .unwrap_or_default();
+        self.tell(&format!("{ERROR}error:{ERROR:#} {}{hint}", visible_lines(message)));
     }
 
-    /// Tells what may be wrong.
+    /// Reports what may be wrong.
     pub fn warning(&self, message: &str) {
-        self.tell(&format!("{WARNING}warning:{WARNING:#} {message}"));
+        self.tell(&format!("{WARNING}warning:{WARNING:#} {}", visible_lines(message)));
     }
 
-    /// Tells something beside the data.
+    /// Reports something beside the data.
     pub fn note(&self, message: &str) {
-        self.tell(message);
+        self.tell(&visible_lines(message));
+    }
+
+    /// Reports why the arguments are no command line.
+    pub fn usage_error(&self, error: &clap::Error, arguments: &[OsString]) {
+        let is_plain = |argument: &OsString| {
+            argument.to_str().is_some_and(|argument| visible(argument) == argument)
+        };
+        if arguments.iter().all(is_plain) {
+            // Its colours are those of clap. Who closed standard error does not want to know.
+            let _ = error.print();
+        } else {
+            self.tell(visible_lines(&error.render().to_string()).trim_end());
+        }
     }
 
     /// A bar over `total` things, on a terminal only.
@@ -181,7 +204,7 @@ impl Ui {
     /// A sentence on as many lines as it needs.
     fn fold(&self, text: &str) -> io::Result<()> {
         let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
-        self.line(&lines.join("\n  "))
+        self.styled_line(&lines.join("\n  "))
     }
 
     /// The parts on as few lines as their width allows, each whole.
@@ -217,7 +240,7 @@ impl Ui {
     #[must_use]
     pub fn spinner(&self, what: &str) -> Bar {
         let bar = if self.live {
-            indicatif::ProgressBar::new_spinner().with_message(what.to_owned())
+            indicatif::ProgressBar::new_spinner().with_message(visible(what))
         } else {
             indicatif::ProgressBar::hidden()
         };
@@ -249,6 +272,24 @@ impl Ui {
         }
         self.bytes(text.as_bytes())
     }
+}
+
+/// The lines of a text, each with what cannot be seen in it escaped. A line after the first is
+/// no command to GitHub Actions, which reads standard error.
+fn visible_lines(text: &str) -> String {
+    let mut lines = text.split('\n').map(visible);
+    let first = lines.next().unwrap_or_default();
+    lines.fold(first, |mut all, line| {
+        all.push('\n');
+        match line.trim_start().strip_prefix("::") {
+            Some(rest) => {
+                all.push_str("\\u{3a}:");
+                all.push_str(rest);
+            }
+            None => all.push_str(&line),
+        }
+        all
+    })
 }
 
 /// A bar that is cleared when it is dropped.

@@ -49,7 +49,7 @@ impl Ui {
         let what = units::count(executions, "execution");
         match purged {
             None => {
-                self.line(&self.flow(&[&format!("would delete {what};"), &stay]))?;
+                self.styled_line(&self.flow(&[&format!("would delete {what};"), &stay]))?;
                 let mut table = table::Builder::new(
                     self,
                     vec![Column::new("status"), Column::new("executions")],
@@ -64,7 +64,7 @@ impl Ui {
                 self.text(&table.finish())?;
                 if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
                     let (from, to) = (short(oldest), short(newest));
-                    self.line(
+                    self.styled_line(
                         &self.flow(&[&format!("completed from {from}"), &format!("to {to}")]),
                     )?;
                 }
@@ -72,7 +72,7 @@ impl Ui {
             }
             Some(purged) => {
                 let freed = format!("gave back {};", units::bytes(purged.freed_bytes));
-                self.line(&self.flow(&[&format!("deleted {what},"), &freed, &stay]))
+                self.styled_line(&self.flow(&[&format!("deleted {what},"), &freed, &stay]))
             }
         }
     }

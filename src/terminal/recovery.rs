@@ -85,7 +85,7 @@ impl Progress {
         thread::Builder::new().name("wfx-progress".to_owned()).spawn(move || {
             let bar = screen.progress_bar(total);
             for Shown { text, ended } in to_show {
-                bar.say(|| screen.note(&text));
+                bar.say(|| screen.tell(&text));
                 bar.add(ended);
                 // Who waits for the end may have given up.
                 let _ = tell.send(());
@@ -133,7 +133,7 @@ impl Progress {
                 };
                 ui.plain_rows(&tally.executions.iter().map(row).collect::<Vec<_>>())?;
             }
-            OutputFormat::Table => ui.line(&summary(&tally))?,
+            OutputFormat::Table => ui.styled_line(&summary(&tally))?,
         }
         Ok(tally)
     }
@@ -222,7 +222,10 @@ impl Watcher for Progress {
                 format!("{sign} {id} {BOLD}{workflow}{BOLD:#} {}", look.paint(status.as_str()))
             }
             (None, error) => {
-                format!("{id} {BOLD}{workflow}{BOLD:#}: {}", error.as_deref().unwrap_or_default())
+                format!(
+                    "{id} {BOLD}{workflow}{BOLD:#}: {}",
+                    visible(error.as_deref().unwrap_or_default())
+                )
             }
         };
         {

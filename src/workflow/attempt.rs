@@ -74,20 +74,17 @@ impl AttemptTask {
         };
         let folder =
             PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
-        let job =
-            Job { work: step.work.clone(), folder, variables, output_file, timeout: step.timeout };
+        let execution_id = plan.execution_id.clone();
+        let key = AttemptKey { execution_id, step: step.name.clone(), attempt };
+        let (work, timeout) = (step.work.clone(), step.timeout);
+        let job = Job { work, folder, variables, output_file, timeout, key };
         let observer = &self.observer;
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });
         };
         let listener: Option<process::Listener<'_>> =
             if observer.wants_output() { Some(&listener) } else { None };
-        let key = AttemptKey {
-            execution_id: plan.execution_id.clone(),
-            step: step.name.clone(),
-            attempt,
-        };
-        let begin = |started: Started| self.means.owner.begin_attempt(started.listed(key.clone()));
+        let begin = |started: Started| self.means.owner.begin_attempt(started.listed());
         process::run(job, &self.stop, listener, begin).await
     }
 }

@@ -128,6 +128,19 @@ pub enum Scalar {
     String(String),
 }
 
+impl Scalar {
+    /// How long its text is.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::Bool(_) => 5,
+            Self::Number(number) => number.as_str().len(),
+            Self::String(text) => text.len(),
+        }
+    }
+}
+
 impl fmt::Display for Scalar {
     /// The text that a step finds in its environment; nothing for null.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::AttemptTask;
 use super::cancel::Cancel;
+use super::definition::Work;
 use super::environment::{self, Variables};
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::execution::{Execution, IllegalTransition};
@@ -27,7 +28,7 @@ use super::report::{Observer, Report};
 pub use super::run_error::RunError;
 use super::runner::Stop;
 use super::runner::scratch::Scratch;
-use crate::clock;
+use crate::clock::{self, Timeline};
 use crate::repository::StoreError;
 use crate::repository::ownership::Owner;
 use crate::repository::slot::{Slot, Stored};
@@ -99,17 +100,20 @@ pub async fn drive(
         stored: slot.stored(),
         stops: execution.steps().iter().map(|_| None).collect(),
         slot,
-        execution,
         means: Arc::clone(means),
         observer: Arc::clone(observer),
         kill: cancel.now.child_token(),
         tasks: JoinSet::new(),
         version: 0,
+        timeline: Timeline::begin(
+            matches!(begin, Event::Resume { .. }).then(|| execution.head().updated_at),
+        ),
         is_new: matches!(begin, Event::Begin),
         launched,
         unstored: CancellationToken::new(),
         queue_full: false,
         failing: None,
+        execution,
     };
     driver.run(begin, cancel, entered).await
 }
@@ -127,6 +131,7 @@ struct Driver {
     stops: Vec<Option<(u64, CancellationToken)>>,
     kill: CancellationToken,
     tasks: JoinSet<Done>,
+    timeline: Timeline,
     /// Nobody has stored it before.
     is_new: bool,
     launched: Option<Launch>,
@@ -261,6 +266,10 @@ impl Driver {
 
     fn go_on_unstored(&mut self) {
         if self.is_unlaunched() {
+            // Whoever asked may be gone; a crash before it is stored would leave no other trace.
+            let plan = self.execution.plan();
+            let (execution_id, workflow_id) = (&plan.execution_id, plan.workflow_id());
+            tracing::warn!(execution_id, workflow_id, "runs without being stored");
             self.unstored.cancel();
             self.show_unstored(&[]);
             if let Some(launch) = self.launched.take() {
@@ -304,7 +313,7 @@ impl Driver {
     fn time_left(&self) -> Option<Duration> {
         let limit = self.execution.plan().snapshot.definition().timeout?.duration();
         let started_at = self.execution.head().started_at;
-        let passed = started_at.map_or(Duration::ZERO, |at| clock::now().since(at));
+        let passed = started_at.map_or(Duration::ZERO, |at| self.timeline.now().since(at));
         Some(limit.saturating_sub(passed))
     }
 
@@ -313,8 +322,9 @@ impl Driver {
             Ok(Done::Wait(step)) => Some(Event::RetryDue(step)),
             Ok(Done::Attempt(step, end)) => {
                 self.stops[step] = None;
-                let end =
-                    end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, clock::now()));
+                let now = self.timeline.now();
+                let mut end = end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, now));
+                end.started_at = now.minus(end.duration);
                 Some(Event::AttemptEnded(step, end))
             }
             // A wait for a retry that the end made pointless.
@@ -369,20 +379,29 @@ impl Driver {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: clock::now(), monotonic: self.means.epoch.elapsed(), jitter: fastrand::f64() }
+        Moment {
+            now: self.timeline.now(),
+            monotonic: self.means.epoch.elapsed(),
+            jitter: fastrand::f64(),
+        }
     }
 
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
         self.stops[step] = Some((self.version, stop.gently.clone()));
+        let plan = Arc::clone(self.execution.plan());
         let attempt = AttemptTask {
-            plan: Arc::clone(self.execution.plan()),
+            plan: Arc::clone(&plan),
             means: Arc::clone(&self.means),
             observer: Arc::clone(&self.observer),
             stored: self.stored.clone(),
             version: self.version,
             unstored: self.unstored.clone(),
-            variables: environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+            variables: match plan.step(step).work {
+                // It has no process, and may last for days.
+                Work::Sleep(_) => Ok(Variables::new()),
+                _ => environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+            },
             step,
             attempt,
             elapsed,
@@ -514,7 +533,7 @@ impl Driver {
         let plan = self.execution.plan();
         self.observer.report(&Report::ExecutionStarted {
             execution_id: &plan.execution_id,
-            workflow_id: &plan.created.workflow_id,
+            workflow_id: plan.workflow_id(),
             total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
             at: clock::now(),
         });

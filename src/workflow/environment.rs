@@ -24,6 +24,29 @@ const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
 const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
 
+/// Names that tell of the process of wfx: of its folder, of how systemd talks with it. A step
+/// that believed them would work in the wrong folder, or report to systemd in the name of wfx.
+const PROCESS_NAMES: [&str; 14] = [
+    FOLDER,
+    "OLDPWD",
+    RESTARTED,
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDNAMES",
+    "FDSTORE",
+    "MAINPID",
+    "SYSTEMD_EXEC_PID",
+    "JOURNAL_STREAM",
+];
+/// The folder in which a process began.
+pub const FOLDER: &str = "PWD";
+/// Says that wfx has been started anew in its process.
+pub const RESTARTED: &str = "WFX_RESTARTED";
+
 /// Variables of one process.
 pub type Variables = IndexMap<OsString, OsString>;
 
@@ -33,19 +56,25 @@ pub fn is_reserved(name: &str) -> bool {
     OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What steps inherit of the environment of wfx: all but its secrets and the
-/// names that it sets itself.
+/// Whether this variable is a secret of wfx.
+#[must_use]
+pub fn is_secret(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        SECRET_NAMES.contains(&name)
+            || SECRET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// What steps inherit of the environment of wfx: all but its secrets, what concerns its own
+/// process, and the names that it sets itself.
 #[must_use]
 pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
     variables.into_iter().filter(|(name, _)| !is_withheld(name)).collect()
 }
 
 fn is_withheld(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| {
-        is_reserved(name)
-            || SECRET_NAMES.contains(&name)
-            || SECRET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
+    is_secret(name)
+        || name.to_str().is_some_and(|name| is_reserved(name) || PROCESS_NAMES.contains(&name))
 }
 
 /// Two outputs would reach a step under one name.
@@ -132,8 +161,9 @@ mod tests {
     #[test]
     fn secrets_and_own_names_are_not_inherited() {
         let given =
-            ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"]
-                .map(|name| (OsString::from(name), OsString::from("v")));
+            ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"];
+        let given = given.into_iter().chain(PROCESS_NAMES);
+        let given = given.map(|name| (OsString::from(name), OsString::from("v")));
         let kept: Vec<OsString> = inherited(given).into_keys().collect();
         assert_eq!(kept, ["PATH", "WFX_DB"]);
     }

@@ -66,6 +66,9 @@ pub enum Outcome {
     Success,
     /// Not done, and why.
     Failed(String),
+    /// Not done, and why: processes of it could not be ended. No further attempt may run
+    /// beside them.
+    Unended(String),
     /// Ended because [`Effect::Stop`] said so.
     Stopped,
     /// The process that ran it died.

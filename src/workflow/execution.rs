@@ -61,6 +61,9 @@ pub struct Execution {
     /// When each step's first attempt started.
     begun: Vec<Option<Begun>>,
     ending: Option<Ending>,
+    /// The end before its time kept a step from its end. Otherwise the last ones had ended, and
+    /// it was only not known yet.
+    cut_short: bool,
     /// The first step that failed the execution.
     failed_by: Option<usize>,
     /// The first step that a crash left without attempts.
@@ -93,7 +96,7 @@ impl Execution {
             status: ExecutionStatus::Pending,
             started_at: None,
             completed_at: None,
-            updated_at: plan.created.created_at,
+            updated_at: plan.created_at,
             steps_completed: 0,
             error: None,
             owner,
@@ -110,6 +113,7 @@ impl Execution {
             attempt_ended_at: vec![None; count],
             begun: vec![None; count],
             ending: None,
+            cut_short: false,
             failed_by: None,
             interrupted_by: None,
             stored_once: false,
@@ -148,7 +152,7 @@ impl Execution {
     /// What is not stored yet; nothing of it is given twice.
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
-            .then(|| Arc::clone(&self.plan.created));
+            .then(|| Arc::new(self.plan.created()));
         let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
             .into_iter()
             .map(|index| (self.plan.position(index), self.steps[index].clone()))
@@ -266,13 +270,16 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         let lost = end.outcome == Outcome::Lost;
+        let may_repeat = !matches!(end.outcome, Outcome::Unended(_));
         let (status, error) = self.judge(&end.outcome);
         let outputs = end.outputs.clone();
         let retry = self.plan.step(step).retry;
         let attempt = self.steps[step].attempt;
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
             && self.ending.is_none()
+            && may_repeat
             && attempt < retry.max_attempts;
+        self.cut_short |= self.ending.is_some() && status != StepStatus::Success;
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
@@ -295,7 +302,9 @@ impl Execution {
     fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
         match (outcome, &self.ending) {
             (Outcome::Success, _) => (StepStatus::Success, None),
-            (Outcome::Failed(error), _) => (StepStatus::Failed, Some(error.clone())),
+            (Outcome::Failed(error) | Outcome::Unended(error), _) => {
+                (StepStatus::Failed, Some(error.clone()))
+            }
             (Outcome::Stopped, Some(Ending::Cancelled(reason))) => {
                 (StepStatus::Cancelled, Some(reason.clone()))
             }
@@ -436,6 +445,7 @@ impl Execution {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
+            self.cut_short = true;
             let (status, error) = match ending {
                 Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
                 // Its attempts were made and failed; only the next one was not.
@@ -461,11 +471,13 @@ impl Execution {
             (_, Some(step), _) => {
                 (ExecutionStatus::Interrupted, Some(self.step_text(step, "was interrupted")))
             }
-            (Some(Ending::TimedOut), ..) => (ExecutionStatus::Failed, Some(self.timeout_text())),
-            (None, None, Some(step)) => {
+            (Some(Ending::TimedOut), ..) if self.cut_short => {
+                (ExecutionStatus::Failed, Some(self.timeout_text()))
+            }
+            (_, None, Some(step)) => {
                 (ExecutionStatus::Failed, Some(self.step_text(step, "failed")))
             }
-            (None, None, None) => (ExecutionStatus::Success, None),
+            (_, None, None) => (ExecutionStatus::Success, None),
         };
         self.head.status = status;
         self.head.error = error;

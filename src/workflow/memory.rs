@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::execution::Execution;
-use super::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord, StepState};
+use super::record::{
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord, StepState,
+};
 
 /// What runs, or has ended, and is in no database.
 #[derive(Debug, Default)]
@@ -13,10 +15,35 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// How an execution stands that is not stored.
+    /// How an execution stands that is not stored, its steps ending with the one whose text makes them longer than so many `bytes`
+    /// in all; whether there are further ones, which [`Self::steps`] gives.
     #[must_use]
-    pub fn get(&self, execution_id: &str) -> Option<ExecutionDetail> {
-        self.lock().get(execution_id).cloned()
+    pub fn get_within(&self, execution_id: &str, bytes: usize) -> Option<(ExecutionDetail, bool)> {
+        let shown = self.lock();
+        let detail = shown.get(execution_id)?;
+        let (steps, is_cut) = within(&detail.steps, bytes);
+        let execution = detail.execution.clone();
+        Some((ExecutionDetail { execution, steps: steps.to_vec() }, is_cut))
+    }
+
+    /// The steps of an execution that is not stored from `position` on, as [`Self::get_within`].
+    #[must_use]
+    pub fn steps(
+        &self,
+        execution_id: &str,
+        position: u32,
+        bytes: usize,
+    ) -> Option<(Vec<StepRecord>, bool)> {
+        let shown = self.lock();
+        let steps = &shown.get(execution_id)?.steps;
+        let (steps, is_cut) = within(steps.get(position as usize..).unwrap_or_default(), bytes);
+        Some((steps.to_vec(), is_cut))
+    }
+
+    /// Where an execution stands that is not stored.
+    #[must_use]
+    pub fn status(&self, execution_id: &str) -> Option<ExecutionStatus> {
+        self.lock().get(execution_id).map(|detail| detail.execution.status)
     }
 
     /// How many there are.
@@ -64,6 +91,17 @@ impl Memory {
     }
 }
 
+/// The steps up to the one that makes their text longer than `bytes`, and whether more follow.
+fn within(steps: &[StepRecord], bytes: usize) -> (&[StepRecord], bool) {
+    let mut length = 0;
+    let last = steps.iter().position(|step| {
+        length += step.text_bytes();
+        length > bytes
+    });
+    let count = last.map_or(steps.len(), |last| last + 1);
+    (&steps[..count], count < steps.len())
+}
+
 /// It as its rows will be read back, but for its number, when no attempt wrote anything.
 pub(super) fn foreseen(execution: &Execution) -> ExecutionDetail {
     let mut detail = detail(execution);
@@ -74,12 +112,12 @@ pub(super) fn foreseen(execution: &Execution) -> ExecutionDetail {
 /// It as its rows would be read back, without what attempts wrote.
 fn detail(execution: &Execution) -> ExecutionDetail {
     let (plan, head) = (execution.plan(), execution.head());
-    let created = &plan.created;
+    let created = plan.created();
     let snapshot = serde_json::from_str(&created.input_snapshot).unwrap_or_default();
     let record = ExecutionRecord {
         seq: None,
         execution_id: plan.execution_id.clone(),
-        workflow_id: created.workflow_id.clone(),
+        workflow_id: created.workflow_id,
         status: head.status,
         created_at: Some(created.created_at),
         started_at: head.started_at,
@@ -88,7 +126,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         steps_completed: head.steps_completed,
         total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
         step_order: created.step_order.to_vec(),
-        replay_of: created.replay_of.clone(),
+        replay_of: created.replay_of,
         input_snapshot: snapshot,
         error: head.error.clone(),
         owner: head.owner.clone().filter(|_| !head.status.is_terminal()),

@@ -60,6 +60,12 @@ impl Prepared {
         &self.depends_on
     }
 
+    /// How long the JSON text of the definition is.
+    #[must_use]
+    pub fn json_bytes(&self) -> usize {
+        self.json.get().len()
+    }
+
     /// The step at `index` of the list.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {

@@ -434,6 +434,17 @@ pub struct StepRecord {
     pub outputs: Outputs,
 }
 
+impl StepRecord {
+    /// How long the text is that a program or a document decided, but for the step's name.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let outputs: usize = self.outputs.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let depends_on: usize = self.depends_on.iter().map(String::len).sum();
+        let error = self.error.as_ref().map_or(0, String::len);
+        self.stdout.len() + self.stderr.len() + outputs + depends_on + error
+    }
+}
+
 impl From<StepRecord> for StepState {
     fn from(step: StepRecord) -> Self {
         Self {

@@ -38,6 +38,8 @@ pub struct Supervisor {
 struct Running {
     /// How those that run are ended.
     cancels: HashMap<String, Cancel>,
+    /// About how much memory they take.
+    memory_bytes: usize,
     /// Take-overs under way.
     taking: usize,
     /// Taken over and not running yet.
@@ -132,10 +134,22 @@ impl Supervisor {
         });
     }
 
+    /// Whether steps find what they need of this process.
+    #[must_use]
+    pub fn can_run_commands(&self) -> bool {
+        self.means.scratch.is_usable()
+    }
+
     /// How many run here, or have ended and are not stored.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.running().cancels.len()
+    }
+
+    /// About how much memory these take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.running().memory_bytes
     }
 
     /// Waits until nothing runs here any more; nothing may be submitted meanwhile.
@@ -273,6 +287,7 @@ impl Supervisor {
         if running.leave_taken(&execution_id) {
             own.request_once(CANCELLED);
         }
+        running.memory_bytes += execution.plan().memory_bytes();
         running.cancels.insert(execution_id, own.clone());
         own
     }
@@ -285,7 +300,9 @@ impl Supervisor {
         own: &Cancel,
         launched: Option<Launch>,
     ) -> Result<ExecutionStatus, RunError> {
-        let entered = Entered { supervisor: self, id: execution.plan().execution_id.clone() };
+        let plan = execution.plan();
+        let (id, memory_bytes) = (plan.execution_id.clone(), plan.memory_bytes());
+        let entered = Entered { supervisor: self, id, memory_bytes };
         engine::drive(execution, begin, &self.means, observer, own, launched, entered).await
     }
 
@@ -299,11 +316,14 @@ impl Supervisor {
 struct Entered<'s> {
     supervisor: &'s Supervisor,
     id: String,
+    memory_bytes: usize,
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.supervisor.running().cancels.remove(&self.id);
+        let mut running = self.supervisor.running();
+        running.memory_bytes -= self.memory_bytes;
+        running.cancels.remove(&self.id);
     }
 }
 
@@ -331,9 +351,8 @@ fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
     let created_at = execution.created_at.unwrap_or_else(clock::now);
     let id = execution.execution_id.clone();
     let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at);
-    if *plan.created.step_order != *execution.step_order
-        || plan.created.step_order.len() != taken.recorded.steps.len()
-    {
+    let step_order = plan.snapshot.prepared.step_order();
+    if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
         return Err("its stored steps are not those of its snapshot".to_owned());
     }
     Ok(plan)

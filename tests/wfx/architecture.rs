@@ -62,6 +62,7 @@ const PURE: &[&str] = &[
     "perf/verdict.rs",
     "diagnosis.rs",
     "fields.rs",
+    "json.rs",
     "timestamp.rs",
     "units.rs",
     "exit.rs",

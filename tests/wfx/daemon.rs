@@ -119,6 +119,9 @@ impl Daemon {
             .split_once("\r\n\r\n")
             .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let is_chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
+        let whole = is_chunked.then(|| dechunked(body)).transpose()?;
+        let body = whole.as_deref().unwrap_or(body);
         Ok(Answer {
             status: status.ok_or_else(|| std::io::Error::other(head.to_owned()))?,
             head: head.to_owned(),
@@ -155,6 +158,23 @@ impl Drop for Daemon {
         // Of a test that failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The body that comes in these chunks, to the last of them.
+fn dechunked(mut rest: &str) -> std::io::Result<String> {
+    let cut = || std::io::Error::other("the chunks of the body are cut off");
+    let mut body = String::new();
+    loop {
+        let (size, after) = rest.split_once("\r\n").ok_or_else(cut)?;
+        let size = usize::from_str_radix(size, 16).map_err(std::io::Error::other)?;
+        if size == 0 {
+            return Ok(body);
+        }
+        // A chunk may end within a character.
+        let chunk = after.as_bytes().get(..size).ok_or_else(cut)?;
+        body.push_str(std::str::from_utf8(chunk).map_err(std::io::Error::other)?);
+        rest = after.get(size + 2..).ok_or_else(cut)?;
     }
 }
 

@@ -257,7 +257,7 @@ fn a_child_in_a_session_of_its_own_keeps_nobody_waiting() {
     let ran =
         Ran::of(place.wfx(["exec"]).arg(place.write(
             "w.yaml",
-            "steps: [{name: a, run: 'setsid sleep 20 & echo $! > pid; echo told'}]",
+            "steps: [{name: a, run: 'setsid sleep 20 & echo $! > pid; until test $(ps -o sid= -p $!) = $!; do sleep 0.02; done; echo told'}]",
         )));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(steps(&place.show("@latest"))["a"]["stdout"], "told\n");

@@ -288,6 +288,41 @@ fn the_database_of_another_user_is_refused_unless_told() {
 }
 
 #[test]
+fn what_cannot_be_ended_is_not_run_beside() {
+    if !is_root() {
+        return;
+    }
+    let place = somebody_elses();
+    assert_eq!(place.run(["recover", "--as-owner"]).code, Some(0));
+    // Root worked on it, and its step is left: nobody else may signal that.
+    fs::remove_file(place.path("go")).unwrap();
+    fs::remove_file(place.path("ran")).unwrap();
+    let trusted = NOBODY.to_string();
+    let mut command = place.wfx(["exec", "-v", "w.yaml"]);
+    let mut running = Running::start(command.env("WFX_TRUST_OWNER", &trusted));
+    running.wait_for("begun");
+    kill(running);
+    std::os::unix::fs::chown(place.path("ran"), Some(NOBODY), Some(NOBODY)).unwrap();
+    let ran = Ran::of(&mut as_nobody(&place, &["recover"]));
+    ran.refused(1, &["left alone", "belongs to another user"]);
+    assert!(ran.stdout.contains("1 execution left alone"), "{ran:?}");
+    let ran = Ran::of(&mut as_nobody(&place, &["recover", "@2"]));
+    ran.refused(3, &["left alone", "of step a", "belongs to another user"]);
+    assert_eq!(place.read("ran"), "1\n");
+    assert_eq!(place.list()["items"][0]["owner_state"], "dead");
+    // Once that has ended, the execution goes on.
+    place.write("go", "");
+    let own = format!(
+        "WFX_EXECUTION_ID={}",
+        place.show("@2")["execution"]["execution_id"].as_str().unwrap()
+    );
+    until("the step has ended", || processes_with(&own).is_empty());
+    let ran = Ran::of(&mut as_nobody(&place, &["recover"]));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(place.read("ran"), format!("1\n2\n{NOBODY}\n"));
+}
+
+#[test]
 fn what_root_makes_beside_a_trusted_database_is_its_owners() {
     if !is_root() {
         return;

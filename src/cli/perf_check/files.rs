@@ -1,7 +1,7 @@
 //! The reports for CI: JUnit, Markdown, JSON, annotations.
 
 use std::cell::Cell;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -69,7 +69,7 @@ impl Reports {
             written.push((path, append(path, &report.to_markdown())));
         }
         if let Some(path) = &self.summary {
-            let text = serde_json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
+            let text = crate::json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
             written.push((path, text.and_then(|text| replace(path, &(text + "\n")))));
         }
         written.into_iter().try_for_each(|(path, written)| {
@@ -147,7 +147,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 fn append(path: &Path, text: &str) -> io::Result<()> {
     make_folder(path)?;
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+    crate::files::append(path, 0o666)?.write_all(text.as_bytes())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

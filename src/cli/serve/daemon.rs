@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
 use tokio::time;
@@ -17,6 +17,7 @@ use super::{Options, descriptors};
 use crate::catalogue::{Catalogue, Event, What};
 use crate::clock;
 use crate::exit::Exit;
+use crate::files;
 use crate::http::access_log::AccessLog;
 use crate::http::resources::{Observed, Readers, Resources};
 use crate::http::server;
@@ -33,6 +34,7 @@ use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
 use crate::workflow::recovery::{self, Taken};
+use crate::workflow::runner::children;
 use crate::workflow::runner::leftover::{Ended, Ender, Process, Survivor};
 use crate::workflow::supervisor::Supervisor;
 
@@ -66,13 +68,12 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     });
     let access_log = access_log.transpose()?;
     let catalogue = Arc::new(catalogue(options.workflows.as_deref())?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    let runtime = files::check_for_runtimes(1)
+        .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
         .map_err(|error| environment("start the threads that serve", &error))?;
     // Bound before the database is opened: a second daemon on one address fails at once.
     let listener = runtime
-        .block_on(TcpListener::bind(&options.addresses[..]))
+        .block_on(async { listen(&options.addresses) })
         .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), &error))?;
     let metrics = Metrics::new(&context.settings.step_duration_buckets()?)
         .map_err(|error| environment("set up the metrics", &error))?;
@@ -85,6 +86,26 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     }
     Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?
         .serve(runtime, listener)
+}
+
+/// Listens on the first of the addresses that can be had, with room for many who connect at once:
+/// one that finds none tries again after a second only.
+fn listen(addresses: &[SocketAddr]) -> std::io::Result<TcpListener> {
+    const BACKLOG: u32 = 4096;
+    let bind = |address: &SocketAddr| {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(*address)?;
+        socket.listen(BACKLOG)
+    };
+    let mut failed = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
@@ -160,6 +181,7 @@ impl Daemon {
         let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
         session::sweep_scratch();
+        session::take_in_children()?;
         let memory = Arc::new(Memory::default());
         let means = Means {
             writer: Arc::clone(&writer),
@@ -178,7 +200,7 @@ impl Daemon {
             writer: Arc::clone(&writer),
             memory,
             catalogue: Arc::clone(&catalogue),
-            readers: Readers::new(database),
+            readers: Arc::new(Readers::new(database)),
             definitions: options.definitions,
             workdir: options.workdir.clone(),
             max_in_flight: options.max_in_flight,
@@ -193,6 +215,7 @@ impl Daemon {
     fn serve(self, runtime: Runtime, listener: TcpListener) -> Result<Exit, CliError> {
         let served = runtime.block_on(async {
             let mut stopped = Signals::new()?;
+            children::serve_as_init();
             let address = listener.local_addr()?;
             let mut answers = tokio::spawn(server::serve(
                 listener,

@@ -2,8 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// For the database, its readers, the logs, and the pipes of steps.
-const OTHERS: u64 = 512;
+/// For the database, its readers, the logs, the pipes of steps, and the connections that wait for
+/// a place.
+const OTHERS: u64 = 768;
 
 /// Raises the limit so that so many connections leave room for what runs, as far as the
 /// system allows; gives how many connections there may be.

@@ -4,50 +4,74 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use serde::Serialize;
 use serde_json::json;
 
+use super::long::{self, AT_ONCE_BYTES, Asked, Page};
 use super::readers::{Found, Key};
 use super::{Query, Resources};
 use crate::http::{Problem, Reply, body};
-use crate::repository::{CancelRequest, ListFilter, Listing, TakenOver, Which};
+use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 use crate::workflow::recovery::{self, One};
 use crate::workflow::runner::leftover::{Process, Survivor};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;
-/// A page ends with the execution whose stored JSON makes it longer than this.
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl Resources {
     /// One execution with its steps.
     pub(super) fn execution(&self, execution_id: &str, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
-        if let Some(unstored) = self.memory.get(execution_id) {
-            return Ok(Reply::json(&unstored));
+        self.shown(execution_id)
+    }
+
+    /// How an execution stands, in memory or in the database.
+    pub(super) fn shown(&self, execution_id: &str) -> Result<Reply, Problem> {
+        if let Some((unstored, is_cut)) = self.memory.get_within(execution_id, AT_ONCE_BYTES) {
+            return Ok(match is_cut {
+                false => Reply::json(&unstored),
+                true => self.long_detail(unstored.execution),
+            });
         }
         let key = Key::Execution(execution_id.to_owned());
         let answer = self.readers.answer(key, |reader| {
-            let detail = reader.detail(execution_id)?;
-            Ok(detail.map(|detail| Found { lasts: is_final(&detail.execution), value: detail }))
+            let Some((detail, is_cut)) = reader.detail_within(execution_id, AT_ONCE_BYTES)? else {
+                return Ok(None);
+            };
+            Ok(Some(if is_cut {
+                Found::Long(Box::new(self.long_detail(detail.execution)))
+            } else if is_final(&detail.execution) {
+                Found::Lasting(detail)
+            } else {
+                Found::Passing(detail)
+            }))
         })?;
         answer.ok_or_else(|| unknown(execution_id))
     }
 
-    /// How an execution stands, in memory or in the database.
-    pub(super) fn detail(&self, execution_id: &str) -> Result<ExecutionDetail, Problem> {
-        if let Some(detail) = self.memory.get(execution_id) {
-            return Ok(detail);
+    /// An execution whose steps are read later.
+    fn long_detail(&self, execution: ExecutionRecord) -> Reply {
+        let (memory, readers) = (Arc::clone(&self.memory), Arc::clone(&self.readers));
+        long::detail(memory, readers, execution)
+    }
+
+    /// An execution without its steps, in memory or in the database.
+    pub(super) fn record(&self, execution_id: &str) -> Result<ExecutionRecord, Problem> {
+        if let Some((unstored, _)) = self.memory.get_within(execution_id, 0) {
+            return Ok(unstored.execution);
         }
         self.readers
-            .read(|reader| reader.detail(execution_id))?
+            .read(|reader| reader.execution(execution_id))?
             .ok_or_else(|| unknown(execution_id))
     }
 
     /// A page of executions, newest first.
-    pub(super) fn list(&self, workflow_id: Option<&str>, query: &str) -> Result<Reply, Problem> {
+    pub(super) async fn list(
+        &self,
+        workflow_id: Option<&str>,
+        query: &str,
+    ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["limit", "offset", "status", "cursor"])?;
         let limit = query.parsed::<u32>("limit", "a number from 1 to 500")?;
         let limit = limit.unwrap_or(LIMIT_DEFAULT);
@@ -66,6 +90,7 @@ impl Resources {
         let filter =
             ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
         let offset = offset.unwrap_or(0);
+        let asked = Asked { filter, limit, offset };
         let key = Key::List {
             workflow_id: workflow_id.map(str::to_owned),
             status,
@@ -75,14 +100,22 @@ impl Resources {
         };
         let find = || {
             self.readers.answer(key, |reader| {
-                let listing = reader.list_within(&filter, limit, offset, PAGE_BYTES)?;
-                let page = PageOf::new(listing, limit, offset);
-                Ok(Some(Found { lasts: page.items.iter().all(is_final), value: page }))
+                let listing = reader.list_within(&asked.filter, limit, offset, AT_ONCE_BYTES)?;
+                if listing.is_cut {
+                    let readers = Arc::clone(&self.readers);
+                    return Ok(Some(Found::Long(Box::new(long::page(readers, listing, &asked)))));
+                }
+                let page = Page::whole(listing, &asked);
+                Ok(Some(match page.items.iter().all(is_final) {
+                    true => Found::Lasting(page),
+                    false => Found::Passing(page),
+                }))
             })
         };
         // Skipping takes about a millisecond for each 50,000, and of a state that few are in
         // all may have to be looked at.
         let found = if offset > 1_000 || status.is_some() {
+            let _turn = self.readers.slow_turn().await;
             tokio::task::block_in_place(find)
         } else {
             find()
@@ -100,9 +133,9 @@ impl Resources {
         Query::read(query, &[])?;
         no_body(body)?;
         let done = Reply::json(&json!({"execution_id": execution_id, "status": "cancelling"}));
-        if let Some(unstored) = self.memory.get(execution_id) {
-            if unstored.execution.status.is_terminal() {
-                return Err(has_ended(execution_id, unstored.execution.status));
+        if let Some(status) = self.memory.status(execution_id) {
+            if status.is_terminal() {
+                return Err(has_ended(execution_id, status));
             }
             self.supervisor.cancel(execution_id);
             return Ok(done);
@@ -155,26 +188,6 @@ impl Resources {
                 }
             }
         });
-    }
-}
-
-/// A page as it is answered.
-#[derive(Serialize)]
-struct PageOf {
-    items: Vec<ExecutionRecord>,
-    total: u64,
-    limit: u32,
-    offset: u64,
-    next_cursor: Option<String>,
-}
-
-impl PageOf {
-    fn new(listing: Listing, limit: u32, offset: u64) -> Self {
-        let Listing { items, total, is_cut } = listing;
-        let has_more = is_cut || items.len() as u64 == u64::from(limit);
-        let next = items.last().filter(|_| has_more).and_then(|item| item.seq);
-        let next_cursor = next.map(|seq| seq.to_string());
-        Self { items, total, limit, offset, next_cursor }
     }
 }
 

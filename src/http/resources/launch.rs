@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use serde_json::json;
 
 use super::{Definitions, Query, Resources, executions, workflows};
@@ -19,6 +20,9 @@ use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
 use crate::workflow::supervisor::Submitted;
 
+/// About how much memory all executions that run may take: parameters, definitions of requests
+/// and the state of steps count.
+const IN_FLIGHT_BYTES: usize = 160 * 1024 * 1024;
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
 
@@ -28,10 +32,18 @@ impl Resources {
         &self,
         workflow_id: &str,
         query: &str,
-        body: Option<&[u8]>,
+        body: Option<Bytes>,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait"])?;
         let wait = super::wait(&query)?;
+        let snapshot = self.snapshot(workflow_id, body.as_deref())?;
+        // It is not kept for as long as the execution is waited for.
+        drop(body);
+        self.launch(snapshot, None, wait).await
+    }
+
+    /// What a request runs.
+    fn snapshot(&self, workflow_id: &str, body: Option<&[u8]>) -> Result<Snapshot, Problem> {
         let text = match body {
             None | Some(b"") => "{}",
             Some(body) => {
@@ -44,11 +56,10 @@ impl Resources {
             Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
         let given = check::given_parameters(&source)
             .map_err(|problems| invalid("the body gives no valid parameters", &problems))?;
-        let snapshot = match given {
-            Some(given) => self.known(workflow_id, &given)?,
-            None => self.ad_hoc(&source, workflow_id)?,
-        };
-        self.launch(snapshot, None, wait).await
+        match given {
+            Some(given) => self.known(workflow_id, &given),
+            None => self.ad_hoc(&source, workflow_id),
+        }
     }
 
     /// Runs the snapshot of an execution again.
@@ -61,7 +72,7 @@ impl Resources {
         let query = Query::read(query, &["wait"])?;
         let wait = super::wait(&query)?;
         executions::no_body(body)?;
-        let original = self.detail(execution_id)?.execution;
+        let original = self.record(execution_id)?;
         if !original.status.is_terminal() {
             return Err(Problem::new(
                 StatusCode::CONFLICT,
@@ -172,6 +183,17 @@ impl Resources {
             );
             return Err(Problem::unavailable(detail, RETRY_AFTER));
         }
+        // One alone may be as large as it is.
+        let memory = self.supervisor.memory_bytes();
+        if memory > 0 && memory + plan.memory_bytes() > IN_FLIGHT_BYTES {
+            let detail = format!(
+                "the executions that run or are not stored yet take {} MiB of memory, and with \
+                 this one more than {} MiB",
+                memory >> 20,
+                IN_FLIGHT_BYTES >> 20
+            );
+            return Err(Problem::unavailable(detail, RETRY_AFTER));
+        }
         let submitted = self.supervisor.submit(plan, observer, waited_for);
         drop(accepting);
         Ok(submitted)
@@ -187,7 +209,7 @@ impl Resources {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
         let plan = self.supervisor.plan(snapshot, replay_of.clone());
-        let observer = self.observed.of_execution(&plan.execution_id, &plan.created.workflow_id);
+        let observer = self.observed.of_execution(&plan.execution_id, plan.workflow_id());
         let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
         let foreseen = match submitted.launch.foreseen {
@@ -214,8 +236,8 @@ impl Resources {
             let _ = tokio::time::timeout(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
-            if let Ok(detail) = self.detail(&execution_id) {
-                return Ok(Reply::json(&detail).counted_until(launched));
+            if let Ok(shown) = self.shown(&execution_id) {
+                return Ok(shown.counted_until(launched));
             }
         }
         let mut answer = json!({
@@ -240,7 +262,7 @@ impl Unnumbered {
 
     /// `None` where the number does not stand where it is expected.
     fn write(detail: &ExecutionDetail) -> Option<Self> {
-        let text = serde_json::to_vec(detail).ok()?;
+        let text = crate::json::to_vec(detail).ok()?;
         let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
         Some(Self(rest.to_vec()))
     }

@@ -2,6 +2,7 @@
 
 mod executions;
 mod launch;
+mod long;
 mod observe;
 mod readers;
 mod ready;
@@ -48,7 +49,7 @@ pub struct Resources {
     /// The workflows of files.
     pub catalogue: Arc<Catalogue>,
     /// Read-only connections that nobody uses at the moment.
-    pub readers: Readers,
+    pub readers: Arc<Readers>,
     /// Who may define what is run.
     pub definitions: Definitions,
     /// Where steps run.
@@ -65,9 +66,9 @@ pub struct Resources {
 
 impl Api for Resources {
     async fn call(&self, call: Call) -> Reply {
-        let Call { route, query, body, .. } = &call;
-        let body = body.as_deref();
-        let outcome = match route {
+        let Call { route, query, body: given, .. } = call;
+        let (query, body) = (query.as_str(), given.as_deref());
+        let outcome = match &route {
             Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
             Route::Healthz => Query::read(query, &[]).map(|_| ready::health()),
             Route::Readyz => Query::read(query, &[]).map(|_| self.ready()),
@@ -75,9 +76,9 @@ impl Api for Resources {
             Route::Slo => self.slo(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
-            Route::Execute { workflow_id } => self.execute(workflow_id, query, body).await,
-            Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query),
-            Route::Executions => self.list(None, query),
+            Route::Execute { workflow_id } => self.execute(workflow_id, query, given).await,
+            Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query).await,
+            Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
             Route::Replay { execution_id } => self.replay(execution_id, query, body).await,
             Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,

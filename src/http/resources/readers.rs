@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hyper::body::Bytes;
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::unavailable;
 use crate::http::{Problem, Reply};
@@ -16,12 +18,16 @@ const ANSWERS_MAX: usize = 256;
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// The most connections that are kept for later.
 const IDLE_MAX: usize = 8;
+/// How many reads that take long there are at a time.
+const SLOW_MAX: usize = 4;
 
 /// Connections for reading, each used by one request at a time.
 #[derive(Debug)]
 pub struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Kept>>,
+    /// Turns for reads that take long, each of which has a thread for itself.
+    slow: Semaphore,
 }
 
 /// A connection, and the answers that are still true if the database is as it was.
@@ -29,8 +35,21 @@ pub struct Readers {
 struct Kept {
     reader: Reader,
     version: i64,
-    answers: HashMap<Key, Reply>,
+    answers: HashMap<Key, Answer>,
     bytes: usize,
+}
+
+/// An answer that is given more than once.
+#[derive(Debug, Clone)]
+struct Answer {
+    body: Bytes,
+    tag: [u8; 18],
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::json_text(answer.body).with_tag(answer.tag)
+    }
 }
 
 impl Kept {
@@ -40,7 +59,7 @@ impl Kept {
     }
 
     /// The earlier answer, if nothing was stored since by anybody.
-    fn answer(&mut self, key: &Key) -> Result<Option<Reply>, StoreError> {
+    fn answer(&mut self, key: &Key) -> Result<Option<Answer>, StoreError> {
         let version = self.reader.version()?;
         if version != self.version {
             self.forget();
@@ -49,7 +68,7 @@ impl Kept {
         Ok(self.answers.get(key).cloned())
     }
 
-    fn keep(&mut self, key: Key, answer: &Reply) {
+    fn keep(&mut self, key: Key, answer: &Answer) {
         let bytes = answer.body.len() + size_of::<Key>();
         if bytes > ANSWER_BYTES_MAX / 4 {
             return;
@@ -81,17 +100,26 @@ pub(super) enum Key {
 }
 
 /// What a query gives to be answered.
-pub(super) struct Found<T> {
-    pub(super) value: T,
+pub(super) enum Found<T> {
     /// It is the same until the database changes.
-    pub(super) lasts: bool,
+    Lasting(T),
+    /// It is true now.
+    Passing(T),
+    /// It is too long to be read at once.
+    Long(Box<Reply>),
 }
 
 impl Readers {
     /// Connections to the database at `path`, opened when they are needed.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
+        Self { path, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
+    }
+
+    /// Waits for a turn to read for long.
+    pub(super) async fn slow_turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.slow.acquire().await.ok()
     }
 
     /// Reads over one of them.
@@ -117,14 +145,19 @@ impl Readers {
     ) -> Result<Option<Reply>, Problem> {
         self.with(|kept| {
             if let Some(answer) = kept.answer(&key)? {
-                return Ok(Some(answer));
+                return Ok(Some(answer.into()));
             }
-            let Some(found) = query(&kept.reader)? else { return Ok(None) };
-            let answer = Reply::json(&found.value).tagged();
-            if found.lasts {
-                kept.keep(key, &answer);
-            }
-            Ok(Some(answer))
+            Ok(Some(match query(&kept.reader)? {
+                None => return Ok(None),
+                Some(Found::Long(reply)) => *reply,
+                Some(Found::Passing(value)) => Reply::json(&value),
+                Some(Found::Lasting(value)) => {
+                    let reply = Reply::json(&value);
+                    let (tag, body) = (reply.body_tag(), reply.body.clone());
+                    kept.keep(key, &Answer { body, tag });
+                    reply.with_tag(tag)
+                }
+            }))
         })
     }
 

@@ -15,7 +15,7 @@ pub(super) fn health() -> Reply {
 }
 
 impl Resources {
-    /// 200 while new executions are taken and stored.
+    /// 200 while new executions are taken and stored, and their steps can run.
     pub(super) fn ready(&self) -> Reply {
         if self.draining.is_cancelled() {
             return Problem::unavailable("wfx is being stopped", 5).into();
@@ -23,6 +23,10 @@ impl Resources {
         if !self.is_store_up() {
             // Asked without a token: the log tells what it is.
             return Problem::unavailable("the database does not take commits", 2).into();
+        }
+        if !self.supervisor.can_run_commands() {
+            let what = "no temporary files can be made, without which steps fail";
+            return Problem::unavailable(what, 2).into();
         }
         Reply::json(&json!({"status": "ready", "unstored": self.memory.len()}))
     }

@@ -172,6 +172,7 @@ impl Setup {
                 linger: Duration::from_secs(5),
                 idle_min: NEVER,
                 body_min: NEVER,
+                place: NEVER,
                 pause: Duration::from_millis(5),
             },
         }

@@ -263,3 +263,131 @@ async fn a_body_that_comes_byte_by_byte_makes_room() {
     drop((second, waiting));
     front.end().await;
 }
+
+/// Clients that take every place and do not finish, and a front that is full then.
+async fn filled(begun: &str, limit: impl FnOnce(&mut Limits)) -> (Front, Vec<Client>) {
+    let mut setup = Setup::new();
+    setup.options.max_connections = 3;
+    limit(&mut setup.limits);
+    let front = setup.start().await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = front.connect().await;
+        client.send(begun).await;
+        clients.push(client);
+    }
+    (front, clients)
+}
+
+#[tokio::test]
+async fn probes_are_answered_while_all_places_are_taken() {
+    let lines = "Content-Type: application/json\r\nContent-Length: 9\r\n";
+    for begun in ["GET /api".to_owned(), post_with(lines, "["), String::new()] {
+        let (front, clients) = filled(&begun, |_| {}).await;
+        // More than can wait.
+        let mut waiting = Vec::new();
+        for _ in 0..40 {
+            let mut client = front.connect().await;
+            client.send(&begun).await;
+            waiting.push(client);
+        }
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(front.ask(get(path, ""), Then::Closed).await.status, 200);
+        }
+        drop((clients, waiting));
+        let answered = |front: &Front| front.api.told.lock().unwrap().len();
+        assert_eq!(answered(&front), 2);
+        front.stop.cancel();
+        soon("the end of the front", front.task).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_makes_room() {
+    let (front, mut clients) = filled("GET / HTTP/1.1\r\n", |l| l.body_min = Duration::ZERO).await;
+    front.expect_served().await;
+    assert_eq!(clients[0].answer().await.status, 408);
+    clients[0].expect_closed().await;
+    for client in &mut clients[1..] {
+        client.send("Host: localhost\r\n\r\n").await;
+        assert_eq!(client.answer().await.status, 404);
+    }
+    drop(clients);
+    front.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_gets_no_place_in_time_is_refused() {
+    let (front, clients) = filled("GET / HTTP/1.1\r\n", |limits| limits.place = SHORT).await;
+    let answer = front.refuses(PING, 503).await;
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(answer.detail().contains("--max-connections"), "{}", answer.detail());
+    drop(clients);
+    front.stop.cancel();
+    soon("the end of the front", front.task).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_makes_room() {
+    let (front, mut clients) = {
+        let mut setup = Setup::new();
+        setup.options.max_connections = 1;
+        setup.limits.body_min = Duration::ZERO;
+        let front = setup.start().await;
+        let client = front.connect_narrow().await;
+        (front, vec![client])
+    };
+    clients[0].send(get("/api/v1/workflows/big", "")).await;
+    // The answer has begun, so that its client has the place.
+    soon("bytes", clients[0].reader.readable()).await.unwrap();
+    front.expect_served().await;
+    assert!(clients[0].rest().await.len() < BIG_BYTES);
+    drop(clients);
+    front.end_with(&[("/api/v1/workflows/{workflow_id}", 200)]).await;
+}
+
+#[tokio::test]
+async fn a_body_has_to_keep_a_rate() {
+    let front = limited(|limits| limits.body = Duration::from_secs(1)).await;
+    let lines = "Content-Type: application/json\r\nContent-Length: 1000000\r\n";
+    let mut client = front.connect().await;
+    client.send(post_with(lines, "[")).await;
+    let Client { reader, writer, unread, .. } = &mut client;
+    let answer = soon("an answer", async {
+        let answer = read_answer(reader, unread, true);
+        tokio::pin!(answer);
+        loop {
+            // Bytes come all the time, each long before the limit, and are no rate.
+            tokio::select! {
+                answer = &mut answer => return answer,
+                () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            }
+            let _ = writer.write_all(b" ").await;
+        }
+    });
+    let answer = answer.await;
+    assert_eq!(client.note(answer).status, 408);
+    drop(client);
+    front.end().await;
+}
+
+#[tokio::test]
+async fn long_bodies_share_a_bound_and_the_oldest_makes_room() {
+    let mut setup = Setup::new();
+    setup.limits.body_min = Duration::ZERO;
+    let front = setup.start().await;
+    let lines = "Content-Type: application/json\r\nContent-Length: 1048576\r\n";
+    let mut clients = Vec::new();
+    // All but the end of each: one more than there is room for.
+    for _ in 0..49 {
+        let mut client = front.connect().await;
+        client.send(post_with(lines, &" ".repeat(1_048_570))).await;
+        clients.push(client);
+    }
+    assert_eq!(clients[0].answer().await.status, 408);
+    // A short one needs no room.
+    assert_eq!(front.ask_kept(post("[]")).await.status, 200);
+    drop(clients);
+    front.stop.cancel();
+    soon("the end of the front", front.task).await.unwrap();
+}

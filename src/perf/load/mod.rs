@@ -195,7 +195,9 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
     let mut readiness = Vec::new();
     let mut starts = Vec::new();
     let mut threads = Vec::new();
-    for share in plan.shares() {
+    let shares = plan.shares();
+    crate::files::check_for_runtimes(shares.len())?;
+    for share in shares {
         let (start, begin) = tokio::sync::oneshot::channel();
         let (work, done) = (Arc::clone(&work), done.clone());
         let (ready, is_ready) = mpsc::channel();

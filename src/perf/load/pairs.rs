@@ -96,6 +96,7 @@ pub fn compare(plan: &PairsPlan, tell: &mut dyn FnMut(&Reached)) -> Result<Outco
             failed_in_turn: Cell::new(0),
         });
     }
+    crate::files::check_for_runtimes(1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let mut bench = Bench::new(plan, sides);

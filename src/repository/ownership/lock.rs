@@ -22,7 +22,6 @@ pub struct Owner {
     database: PathBuf,
     lock: Mutex<Arc<File>>,
     attempts: Arc<Attempts>,
-    session: i32,
 }
 
 impl Owner {
@@ -50,14 +49,12 @@ impl Owner {
         let file = Arc::new(make(&path, database)?);
         let attempts = Arc::new(Attempts::default());
         attempts.write_to(Arc::clone(&file));
-        let session = stat.map_or(0, |stat| stat.session);
         Ok(Arc::new(Self {
             id,
             path,
             database: database.to_owned(),
             lock: Mutex::new(file),
             attempts,
-            session,
         }))
     }
 
@@ -94,8 +91,7 @@ impl Owner {
     /// Lists an attempt, until the answer is dropped, for whoever has to end what this process
     /// leaves should it die.
     #[must_use]
-    pub fn begin_attempt(&self, mut attempt: ListedAttempt) -> AttemptMark {
-        attempt.session = self.session;
+    pub fn begin_attempt(&self, attempt: ListedAttempt) -> AttemptMark {
         AttemptMark::new(&self.attempts, attempt)
     }
 }

@@ -49,7 +49,7 @@ impl Ui {
     /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
     pub fn annotation(&self, title: &str, message: &str) {
         let title = escaped(title).replace(':', "%3A").replace(',', "%2C");
-        self.note(&format!("::error title={title}::{}", escaped(message)));
+        self.tell(&format!("::error title={title}::{}", escaped(message)));
     }
 
     fn perf_check_lines(&self, report: &Report<'_>) -> io::Result<()> {
@@ -116,7 +116,7 @@ impl Ui {
             None => {
                 let look = style::of_verdict(judgement.verdict);
                 let (sign, told) = (look.sign(self.unicode), report::headline(judgement));
-                self.line(&look.paint(&format!("{sign} {told}")))
+                self.styled_line(&look.paint(&format!("{sign} {told}")))
             }
         }
     }
@@ -159,5 +159,6 @@ fn rows(report: &Report<'_>) -> Vec<Vec<String>> {
 
 /// As workflow commands take text.
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines: Vec<String> = text.split('\n').map(visible).collect();
+    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }

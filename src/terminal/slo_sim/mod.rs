@@ -71,7 +71,7 @@ impl Ui {
         } else {
             (GOOD, "no alert would have been sent".to_owned())
         };
-        self.line(&look.paint(&format!("{} {told}", look.sign(self.unicode))))
+        self.styled_line(&look.paint(&format!("{} {told}", look.sign(self.unicode))))
     }
 
     fn breaches(&self, report: &Report) -> io::Result<()> {
@@ -79,7 +79,7 @@ impl Ui {
         if breaches.is_empty() {
             return Ok(());
         }
-        self.line(&format!("{BOLD}Breaches{BOLD:#}"))?;
+        self.styled_line(&format!("{BOLD}Breaches{BOLD:#}"))?;
         let headers = ["signal", "from", "to", "for", "peak", "threshold"];
         let columns = headers.map(|header| match header {
             "threshold" => Column::new(header).rank(2),
@@ -109,7 +109,7 @@ impl Ui {
         if alerts.is_empty() {
             return Ok(());
         }
-        self.line(&format!("{BOLD}Alerts{BOLD:#}"))?;
+        self.styled_line(&format!("{BOLD}Alerts{BOLD:#}"))?;
         let columns = vec![
             Column::new("at"),
             Column::new("signal"),

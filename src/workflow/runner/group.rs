@@ -32,50 +32,14 @@ impl Group {
     }
 
     fn signal(self, signal: Signal) {
-        // Nobody left, or nobody we may signal: `is_empty` tells what remains.
+        // Nobody left, or nobody we may signal: the tree looks at what remains.
         let _ = rustix::process::kill_process_group(self.0, signal);
     }
 
     /// Whether nobody is left. A process that ended and waits for its parent to
-    /// notice still counts, see [`Self::is_lifeless`].
+    /// notice still counts.
     #[must_use]
     pub fn is_empty(self) -> bool {
         rustix::process::test_kill_process_group(self.0) == Err(rustix::io::Errno::SRCH)
-    }
-
-    /// Whether everyone left has ended and only waits to be noticed, which in a
-    /// container without an init may be for ever. Reads all of `/proc`.
-    #[must_use]
-    pub fn is_lifeless(self) -> bool {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return false };
-        let leader = self.0.as_raw_nonzero().get().to_string();
-        !processes.filter_map(Result::ok).any(|process| {
-            let is_process = process.file_name().as_encoded_bytes()[0].is_ascii_digit();
-            is_process
-                && std::fs::read_to_string(process.path().join("stat"))
-                    .is_ok_and(|stat| is_living_member(&stat, &leader))
-        })
-    }
-}
-
-/// Reads one line of `/proc/PID/stat`, `pid (name) state ppid pgrp …`, proc(5).
-fn is_living_member(stat: &str, group: &str) -> bool {
-    // The name may hold anything, so what counts comes after the last bracket.
-    let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
-    let mut fields = fields.split(' ');
-    let state = fields.next();
-    fields.nth(1) == Some(group) && !matches!(state, Some("Z" | "X"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn members_are_told_by_group_and_state() {
-        assert!(is_living_member("7 (a) b) S 1 42 42 0 -1", "42"));
-        assert!(!is_living_member("7 (sh) Z 1 42 42 0 -1", "42"));
-        assert!(!is_living_member("7 (sh) S 1 43 42 0 -1", "42"));
-        assert!(!is_living_member("", "42"));
     }
 }

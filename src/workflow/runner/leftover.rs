@@ -89,6 +89,8 @@ pub struct Ender {
     asked: HashMap<Identity, (Instant, bool)>,
     /// What was found to belong to an attempt once does so when its parent is gone.
     known: HashMap<Identity, AttemptKey>,
+    /// Process groups that processes of steps made.
+    jobs: HashSet<i32>,
 }
 
 impl Ender {
@@ -103,8 +105,13 @@ impl Ender {
         loop {
             let found = self.find(left);
             let now = clock::monotonic();
+            let handed_on = self.handed_on(&found);
             let mut may_end = false;
             for (stat, _) in &found {
+                if handed_on.contains(&stat.pid) && now.duration_since(since) < GRACE {
+                    may_end = true;
+                    continue;
+                }
                 let identity = (stat.pid, stat.started_ticks);
                 let (since, refused) = self.asked.entry(identity).or_insert_with(|| {
                     ended.asked += 1;
@@ -126,6 +133,23 @@ impl Ender {
             }
             time::sleep(LOOK).await;
         }
+    }
+
+    /// Those that others of their process group hand the request on to, as `timeout` does: a
+    /// second one would mean to them: at once. See [`super::tree`].
+    fn handed_on(&mut self, found: &[(Stat, AttemptKey)]) -> HashSet<i32> {
+        let groups: HashMap<i32, i32> =
+            found.iter().map(|(stat, _)| (stat.pid, stat.group)).collect();
+        let group_of_parent = |stat: &Stat| groups.get(&stat.parent).copied();
+        let makes_job = |stat: &&Stat| {
+            stat.pid == stat.group && group_of_parent(stat).is_some_and(|group| group != stat.group)
+        };
+        let all = found.iter().map(|(stat, _)| stat);
+        self.jobs.extend(all.clone().filter(makes_job).map(|stat| stat.group));
+        let is_handed_on = |stat: &&Stat| {
+            self.jobs.contains(&stat.group) && group_of_parent(stat) == Some(stat.group)
+        };
+        all.filter(is_handed_on).map(|stat| stat.pid).collect()
     }
 
     fn survivor(&self, stat: Stat, key: AttemptKey) -> Survivor {
@@ -222,7 +246,7 @@ fn by_environment(environment: &[u8], left: &[Left]) -> Option<AttemptKey> {
 
 /// The attempt and the owner that an environment names, `NAME=value` ended by NUL each,
 /// environ(7).
-fn says(environment: &[u8]) -> Option<(AttemptKey, Option<String>)> {
+pub(super) fn says(environment: &[u8]) -> Option<(AttemptKey, Option<String>)> {
     let value = |name: &str| {
         environment.split(|&byte| byte == 0).find_map(|variable| {
             let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;

@@ -1,6 +1,8 @@
 //! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits. What a
 //! wfx that died has left, [`leftover`] finds and ends.
 
+pub mod children;
+pub mod detach;
 pub mod group;
 pub mod leftover;
 pub mod outputs;
@@ -9,6 +11,7 @@ pub mod scratch;
 pub mod search;
 pub mod sleep;
 pub mod tail;
+pub mod tree;
 
 use tokio_util::sync::CancellationToken;
 

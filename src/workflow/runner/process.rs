@@ -1,17 +1,17 @@
 //! A step that runs a command, in a process group of its own.
 //!
-//! The group ends with its first process: what is left gets SIGTERM, and SIGKILL
-//! after [`GRACE`]. A process that left the group (`setsid`) goes on, but its
-//! output is no longer read. Spawning has no `pre_exec` closure, and the program's
+//! Its [tree](super::tree) of processes ends with the first of them, the leader: what is left
+//! gets SIGTERM, and SIGKILL after [`GRACE`]. A process that made a session of its own
+//! (`setsid`) goes on, but its output is no longer read. Spawning has no `pre_exec` closure, and the program's
 //! path is [searched](super::search) before: otherwise the standard library forks
 //! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -20,12 +20,15 @@ use tokio::net::unix::pipe;
 use tokio::time;
 
 use super::Stop;
+use super::children;
+use super::detach;
 use super::group::Group;
 use super::outputs;
 use super::search;
 use super::tail::Tail;
+use super::tree::{self, Tree};
 use crate::clock;
-use crate::process_table;
+use crate::process_table::{self, Stat};
 use crate::repository::ownership::ListedAttempt;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
@@ -36,9 +39,9 @@ use crate::workflow::report::Stream;
 
 /// Between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(5);
-/// After SIGKILL, how long is waited for processes that cannot be killed.
-const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(1);
-/// Between looks at a group whose first process has ended.
+/// After SIGKILL, how long is waited for processes that the kernel does not let go at once.
+const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
+/// Between looks at a tree whose leader has ended.
 const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_LAST: Duration = Duration::from_millis(50);
 const READ_BYTES: usize = 64 * 1024;
@@ -56,14 +59,17 @@ pub struct Job {
     pub output_file: PathBuf,
     /// Longest time.
     pub timeout: Option<Period>,
+    /// What its processes work for.
+    pub key: AttemptKey,
 }
 
 /// Who wants the output as it comes.
 pub type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
 
 /// A process that was started, as it can be recognised later.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Started {
+    key: AttemptKey,
     /// Its number, and that of its process group.
     pid: u32,
     /// It started between these times since the boot.
@@ -71,17 +77,17 @@ pub struct Started {
 }
 
 impl Started {
-    /// What is listed of it, but for the session.
+    /// What is listed of it.
     #[must_use]
-    pub fn listed(self, key: AttemptKey) -> ListedAttempt {
-        let group = i32::try_from(self.pid).unwrap_or(0);
+    pub fn listed(self) -> ListedAttempt {
+        let group = self.pid.cast_signed();
         let (from, to) = self.between;
         let started_ticks = (process_table::ticks(from), process_table::ticks(to));
-        ListedAttempt { key, group, session: 0, started_ticks }
+        ListedAttempt { key: self.key, group, session: tree::session_of(group), started_ticks }
     }
 }
 
-/// Runs the command to its end, that of its process group. What `began` answers is dropped then.
+/// Runs the command to its end, that of its tree of processes. What `began` answers is dropped then.
 pub async fn run<T>(
     job: Job,
     stop: &Stop,
@@ -92,9 +98,9 @@ pub async fn run<T>(
     let before = clock::since_boot();
     let ended = match spawn(&job) {
         Ok(child) => {
-            let between = (before, clock::since_boot());
-            let _running = began(Started { pid: child.id(), between });
-            Running::new(child, begun, listener).watch(&job, stop).await
+            let (key, between) = (job.key.clone(), (before, clock::since_boot()));
+            let _running = began(Started { key, pid: child.id(), between });
+            Running::new(child, &job, begun, listener).watch(&job, stop).await
         }
         Err(error) => Ended::not_started(spawn_error(&job, &error)),
     };
@@ -136,27 +142,39 @@ impl Ended {
 fn spawn(job: &Job) -> io::Result<Child> {
     let mut command = match &job.work {
         Work::Argv(argv) => {
-            let mut command = Command::new(search::find(&argv[0], &job.variables, &job.folder)?);
-            command.arg0(&argv[0]).args(&argv[1..]);
+            let program = search::find(&argv[0], &job.variables, &job.folder)?;
+            let mut command = detach::command(&program, &argv[0]);
+            command.args(&argv[1..]);
             command
         }
         Work::Shell(line) => {
-            let mut command = Command::new("/bin/sh");
-            command.arg("-c").arg(line);
+            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh");
+            // A line that begins with `-` is no option.
+            command.args(["-c", "--"]).arg(line);
             command
         }
         Work::Nothing | Work::Sleep(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
+    command.env_clear().envs(&job.variables);
+    if !job.variables.contains_key(OsStr::new(environment::FOLDER)) {
+        command.env(environment::FOLDER, logical(&job.folder).as_os_str());
+    }
     command
-        .env_clear()
-        .envs(&job.variables)
         .env(OUTPUT_FILE, &job.output_file)
         .current_dir(&job.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
+        .stderr(Stdio::piped());
+    children::spawn(&mut command, &job.key)
+}
+
+/// The folder as `PWD` has it: absolute, and without `.` and `..`, which programs do not take.
+fn logical(folder: &Path) -> Cow<'_, Path> {
+    let is_parent = |component: Component<'_>| component == Component::ParentDir;
+    if folder.components().any(is_parent) {
+        return folder.canonicalize().map_or(Cow::Borrowed(folder), Cow::Owned);
+    }
+    Cow::Owned(folder.components().collect())
 }
 
 fn spawn_error(job: &Job, error: &io::Error) -> String {
@@ -256,7 +274,7 @@ enum Ending {
 
 struct Running<'a> {
     child: Child,
-    group: Option<Group>,
+    tree: Option<Tree>,
     begun: Instant,
     stdout: Tap,
     stderr: Tap,
@@ -264,12 +282,12 @@ struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    fn new(mut child: Child, begun: Instant, listener: Option<Listener<'a>>) -> Self {
+    fn new(mut child: Child, job: &Job, begun: Instant, listener: Option<Listener<'a>>) -> Self {
         let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);
         Self {
-            group: Group::led_by(child.id()),
+            tree: Group::led_by(child.id()).map(|group| Tree::new(group, job.key.clone())),
             child,
             begun,
             stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
@@ -280,22 +298,35 @@ impl<'a> Running<'a> {
 
     async fn watch(mut self, job: &Job, stop: &Stop) -> Ended {
         let mut buffer = vec![0; READ_BYTES];
-        let (status, ending) = self.until_exit(job, stop, &mut buffer).await;
-        self.until_group_is_gone(stop, &mut buffer).await;
+        let ending = self.until_exit(job, stop, &mut buffer).await;
+        let (status, unended) = if self.has_exited() {
+            // Before it is reaped: until then the number of the group is its own.
+            self.on_tree(Tree::leader_ended);
+            let status = children::collect(&mut self.child);
+            (Some(status), self.until_tree_is_gone(stop, &mut buffer).await)
+        } else {
+            (None, self.tree.as_ref().and_then(Tree::name_left))
+        };
         self.stdout.drain(&mut buffer, self.listener);
         self.stderr.drain(&mut buffer, self.listener);
         let (exit_code, failure) = match &status {
-            Ok(status) => (exit_code(*status), failure(*status)),
-            Err(error) => (None, Some(format!("cannot tell how the process ended: {error}"))),
+            Some(Ok(status)) => (exit_code(*status), failure(*status)),
+            Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
+            None => (None, None),
         };
-        let outcome = match (ending, failure) {
-            (Some(Ending::Asked), _) => Outcome::Stopped,
-            (Some(Ending::TimedOut), _) => {
-                Outcome::Failed(format!("timed out after {}", job.timeout.unwrap_or_default()))
+        let outcome = match (ending, failure, unended) {
+            (Some(Ending::Asked), _, None) => Outcome::Stopped,
+            (Some(Ending::Asked), _, Some(unended)) => Outcome::Unended(unended),
+            (Some(Ending::TimedOut), _, unended) => {
+                failed(format!("timed out after {}", job.timeout.unwrap_or_default()), unended)
             }
-            (None, Some(failure)) => Outcome::Failed(failure),
-            (None, None) => Outcome::Success,
+            (None, Some(failure), unended) => failed(failure, unended),
+            (None, None, Some(unended)) => Outcome::Unended(unended),
+            (None, None, None) => Outcome::Success,
         };
+        if status.is_none() {
+            children::give_up(self.child);
+        }
         Ended {
             outcome,
             exit_code,
@@ -304,23 +335,27 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Until the first process has ended and been waited for.
-    async fn until_exit(
-        &mut self,
-        job: &Job,
-        stop: &Stop,
-        buffer: &mut [u8],
-    ) -> (io::Result<ExitStatus>, Option<Ending>) {
+    /// Until the leader has ended, or cannot be ended.
+    async fn until_exit(&mut self, job: &Job, stop: &Stop, buffer: &mut [u8]) -> Option<Ending> {
         let mut ending = None;
         let mut killed = false;
         let timeout = job.timeout.map_or(Duration::MAX, Period::duration);
         let timeout = time::sleep(timeout.saturating_sub(self.begun.elapsed()));
         let kill = time::sleep(Duration::MAX);
-        let exited = exited(self.group);
-        tokio::pin!(timeout, kill, exited);
+        let give_up = time::sleep(Duration::MAX);
+        let exited = exited(self.tree.as_ref().map(Tree::group));
+        tokio::pin!(timeout, kill, give_up, exited);
         loop {
             let end = tokio::select! {
-                () = &mut exited => break,
+                // In this order: a process that ended by itself has not been ended, however
+                // late it is noticed.
+                biased;
+                () = &mut exited => return ending,
+                () = &mut give_up, if killed => return ending,
+                () = stop.now.cancelled(), if !killed => Some(Ending::Asked),
+                () = &mut kill, if ending.is_some() && !killed => ending,
+                () = stop.gently.cancelled(), if ending.is_none() => Some(Ending::Asked),
+                () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
                 () = self.stdout.readable() => {
                     self.stdout.read(buffer, self.listener);
                     continue;
@@ -329,61 +364,77 @@ impl<'a> Running<'a> {
                     self.stderr.read(buffer, self.listener);
                     continue;
                 }
-                () = stop.now.cancelled(), if !killed => {
-                    ending.get_or_insert(Ending::Asked);
-                    kill.as_mut().reset(time::Instant::now());
-                    killed = true;
-                    continue;
-                }
-                () = &mut kill, if ending.is_some() => {
-                    self.signal(Group::kill);
-                    kill.as_mut().reset(time::Instant::now() + GRACE);
-                    continue;
-                }
-                () = stop.gently.cancelled(), if ending.is_none() => Ending::Asked,
-                () = &mut timeout, if ending.is_none() => Ending::TimedOut,
             };
-            ending = Some(end);
-            self.signal(Group::terminate);
-            kill.as_mut().reset(time::Instant::now() + GRACE);
+            // wfx may have been stopped for a while, and know of the end only now.
+            if ending.is_none() && self.has_exited() {
+                return None;
+            }
+            let asked_before = ending.is_some();
+            ending = ending.or(end);
+            if asked_before || stop.now.is_cancelled() {
+                killed = true;
+                let refused = self.on_tree(Tree::kill).unwrap_or_default();
+                let is_leader = |entry: &Stat| entry.pid == self.child.id().cast_signed();
+                let refused = refused.iter().any(is_leader);
+                let patience = if refused { LOOK_LAST } else { GIVE_UP_AFTER_KILL };
+                give_up.as_mut().reset(time::Instant::now() + patience);
+            } else {
+                self.on_tree(Tree::ask);
+                kill.as_mut().reset(time::Instant::now() + GRACE);
+            }
         }
-        // Before it is waited for: until then the number of the group is its own.
-        self.signal(Group::terminate);
-        (self.child.wait(), ending)
     }
 
-    async fn until_group_is_gone(&mut self, stop: &Stop, buffer: &mut [u8]) {
-        let Some(group) = self.group else { return };
+    /// Until nothing is left of the tree; otherwise names what cannot be ended.
+    async fn until_tree_is_gone(&mut self, stop: &Stop, buffer: &mut [u8]) -> Option<String> {
+        let tree = self.tree.as_mut()?;
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
-        let mut killed = false;
-        while !(group.is_empty() || look == LOOK_LAST && group.is_lifeless()) {
+        let mut killed_at = None;
+        while !tree.left().is_empty() {
             let left = since.elapsed();
-            if left >= GRACE + GIVE_UP_AFTER_KILL {
-                return;
+            if killed_at.is_some_and(|at| left >= at + GIVE_UP_AFTER_KILL) {
+                return tree.name_left();
             }
-            if !killed && (left >= GRACE || stop.now.is_cancelled()) {
-                group.kill();
-                killed = true;
+            if killed_at.is_some() || left >= GRACE || stop.now.is_cancelled() {
+                let refused = tree.kill();
+                // What is not permitted now will not be permitted later.
+                if killed_at.is_some() && !refused.is_empty() && look == LOOK_LAST {
+                    return tree.name_left();
+                }
+                killed_at.get_or_insert(left);
             }
             let next = time::sleep(look);
             tokio::pin!(next);
             loop {
                 tokio::select! {
                     () = &mut next => break,
-                    () = stop.now.cancelled(), if !killed => break,
+                    () = stop.now.cancelled(), if killed_at.is_none() => break,
                     () = self.stdout.readable() => self.stdout.read(buffer, self.listener),
                     () = self.stderr.readable() => self.stderr.read(buffer, self.listener),
                 }
             }
             look = (look * 2).min(LOOK_LAST);
         }
+        None
     }
 
-    fn signal(&self, send: impl Fn(Group)) {
-        if let Some(group) = self.group {
-            send(group);
-        }
+    fn on_tree<T>(&mut self, act: impl FnOnce(&mut Tree) -> T) -> Option<T> {
+        self.tree.as_mut().map(act)
+    }
+
+    /// Whether the leader has ended; it is not reaped.
+    fn has_exited(&self) -> bool {
+        let Some(tree) = &self.tree else { return true };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        !matches!(waitid(WaitId::Pid(tree.group().leader()), options), Ok(None))
+    }
+}
+
+fn failed(why: String, unended: Option<String>) -> Outcome {
+    match unended {
+        Some(unended) => Outcome::Unended(format!("{why}; {unended}")),
+        None => Outcome::Failed(why),
     }
 }
 

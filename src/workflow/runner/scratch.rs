@@ -1,21 +1,65 @@
 //! A private folder for the output files of running steps, gone with its process.
 
-use std::fs::{DirBuilder, File};
+use std::ffi::CStr;
+use std::fs::{DirBuilder, File, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, open, openat, renameat, unlinkat};
+use rustix::io::Errno;
 
 /// What the name of each begins with.
 const PREFIX: &str = "wfx-";
 
 /// The folder, removed when this is dropped. It is locked as long, so that folders of
-/// processes that died can be told.
+/// processes that died can be recognized. One that a cleaner removed is made anew.
 #[derive(Debug)]
 pub struct Scratch {
-    folder: PathBuf,
+    parent: PathBuf,
+    held: Mutex<Held>,
     files: AtomicU64,
-    _lock: File,
+    /// The last file could not be made.
+    is_failing: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    nonce: u32,
+    /// The folder itself, locked.
+    folder: File,
+    /// Its device and inode.
+    identity: (u64, u64),
+}
+
+impl Held {
+    fn create(parent: &Path, nonce: u32) -> io::Result<Self> {
+        let path = parent.join(format!("{PREFIX}{}-{nonce:08x}", std::process::id()));
+        loop {
+            DirBuilder::new().mode(0o700).create(&path)?;
+            let folder = open_folder(&path)?;
+            folder.lock()?;
+            // Between the two, a sweep may have taken it for one of the dead.
+            if path.exists() {
+                let identity = identity(&folder.metadata()?);
+                return Ok(Self { path, nonce, folder, identity });
+            }
+        }
+    }
+
+    /// Makes a file in the folder, if that still is where steps look for it.
+    fn file(&self, name: &str) -> io::Result<PathBuf> {
+        if identity(&std::fs::symlink_metadata(&self.path)?) != self.identity {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+        Ok(self.path.join(name))
+    }
 }
 
 impl Scratch {
@@ -25,33 +69,29 @@ impl Scratch {
     /// # Errors
     /// When the folder cannot be made.
     pub fn create(parent: &Path, nonce: u32) -> io::Result<Self> {
-        let folder = parent.join(format!("{PREFIX}{}-{nonce:08x}", std::process::id()));
-        loop {
-            DirBuilder::new().mode(0o700).create(&folder)?;
-            let lock = File::open(&folder)?;
-            lock.lock()?;
-            // Between the two, a sweep may have taken it for one of the dead.
-            if folder.exists() {
-                return Ok(Self { folder, files: AtomicU64::new(0), _lock: lock });
-            }
-        }
+        Ok(Self {
+            parent: parent.to_owned(),
+            held: Mutex::new(Held::create(parent, nonce)?),
+            files: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
+        })
     }
 
-    /// Folders below `parent` of processes that died.
+    /// Folders below `parent` of processes that died, of this user.
     #[must_use]
     pub fn abandoned(parent: &Path) -> Vec<PathBuf> {
-        let free = |path: &PathBuf| File::open(path).is_ok_and(|f| f.try_lock_shared().is_ok());
+        let free = |path: &PathBuf| own_folder(path).is_some_and(|f| f.try_lock_shared().is_ok());
         folders(parent).into_iter().filter(free).collect()
     }
 
-    /// Removes the folders below `parent` of processes that died.
+    /// Removes the folders below `parent` of processes that died, of this user.
     pub fn sweep(parent: &Path) {
-        for folder in folders(parent) {
+        for path in folders(parent) {
             // Held while it goes: who has just made it and waits for the lock makes it anew.
-            if let Ok(file) = File::open(&folder)
-                && file.try_lock().is_ok()
+            if let Some(folder) = own_folder(&path)
+                && folder.try_lock().is_ok()
             {
-                let _ = std::fs::remove_dir_all(&folder);
+                let _ = remove(&path, &folder);
             }
         }
     }
@@ -61,10 +101,113 @@ impl Scratch {
     /// # Errors
     /// When the file cannot be made.
     pub fn file(&self) -> io::Result<PathBuf> {
-        let number = self.files.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(number.to_string());
-        File::options().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(path)
+        let name = self.files.fetch_add(1, Ordering::Relaxed).to_string();
+        let made = self.file_named(&name);
+        self.is_failing.store(made.is_err(), Ordering::Relaxed);
+        made
+    }
+
+    fn file_named(&self, name: &str) -> io::Result<PathBuf> {
+        let mut held = self.held();
+        match held.file(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let nonce = held.nonce.wrapping_add(1);
+                let made = Held::create(&self.parent, nonce);
+                *held = match made {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        // With the folder for temporary files.
+                        DirBuilder::new().mode(0o700).create(&self.parent)?;
+                        Held::create(&self.parent, nonce)?
+                    }
+                    made => made?,
+                };
+                held.file(name)
+            }
+            made => made,
+        }
+    }
+
+    /// Whether files can be made: tried again if the last could not.
+    pub fn is_usable(&self) -> bool {
+        !self.is_failing.load(Ordering::Relaxed)
+            || self.file().is_ok_and(|path| std::fs::remove_file(path).is_ok())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // It is replaced as a whole.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+/// Opens a folder and nothing else: a pipe in its place would be waited for.
+fn open_folder(path: &Path) -> io::Result<File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(open(path, flags, Mode::empty())?))
+}
+
+/// Opens a folder of this user. The folder for temporary files is shared: what lies in those
+/// of others is their business.
+fn own_folder(path: &Path) -> Option<File> {
+    let folder = open_folder(path).ok()?;
+    let owner = folder.metadata().ok()?.uid();
+    (owner == rustix::process::geteuid().as_raw()).then_some(folder)
+}
+
+/// Removes a folder with all that is in it.
+fn remove(path: &Path, folder: &File) -> io::Result<()> {
+    empty(folder)?;
+    Ok(unlinkat(CWD, path, AtFlags::REMOVEDIR)?)
+}
+
+/// Removes what is in a folder. Folders in it may be nested as deep as they like: each is moved
+/// up before it is emptied, so neither the stack nor the open files grow.
+fn empty(top: &File) -> io::Result<()> {
+    let mut moved = 0_u64;
+    loop {
+        let names = names(top)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            if unlink_file(top, &name)? {
+                continue;
+            }
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let folder = openat(top, &*name, flags, Mode::empty())?;
+            for inner in self::names(&folder)? {
+                while !unlink_file(&folder, &inner)? {
+                    moved += 1;
+                    match renameat(&folder, &*inner, top, format!("{PREFIX}{moved}")) {
+                        Ok(()) => break,
+                        // The name is taken.
+                        Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            unlinkat(top, &*name, AtFlags::REMOVEDIR)?;
+        }
+    }
+}
+
+fn names(folder: &impl AsFd) -> io::Result<Vec<Box<CStr>>> {
+    let is_dot = |name: &CStr| matches!(name.to_bytes(), b"." | b"..");
+    Dir::read_from(folder)?
+        .map(|entry| Ok(Box::from(entry?.file_name())))
+        .filter(|name: &io::Result<Box<CStr>>| !name.as_ref().is_ok_and(|name| is_dot(name)))
+        .collect()
+}
+
+/// Removes what is no folder; `false` for a folder.
+fn unlink_file(folder: &impl AsFd, name: &CStr) -> io::Result<bool> {
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::ISDIR | Errno::PERM) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -90,7 +233,8 @@ fn folders(parent: &Path) -> Vec<PathBuf> {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What is left behind is empty or an output that nobody wants any more.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let held = self.held();
+        let _ = remove(&held.path, &held.folder);
     }
 }
 
@@ -113,5 +257,62 @@ mod tests {
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 3);
         drop(alive);
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_or_replaced_is_made_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let temporary = parent.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        let scratch = Scratch::create(&temporary, 7).unwrap();
+        let first = scratch.file().unwrap();
+        std::fs::remove_dir_all(first.parent().unwrap()).unwrap();
+        let second = scratch.file().unwrap();
+        assert!(second.is_file());
+        // Somebody else made one of the same name.
+        std::fs::remove_dir_all(second.parent().unwrap()).unwrap();
+        std::fs::create_dir(second.parent().unwrap()).unwrap();
+        let third = scratch.file().unwrap();
+        assert!(third.is_file() && third.parent() != second.parent());
+        std::fs::remove_dir_all(&temporary).unwrap();
+        assert!(scratch.file().unwrap().is_file());
+    }
+
+    #[test]
+    fn a_scratch_is_not_usable_until_a_file_can_be_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let temporary = parent.path().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        let scratch = Scratch::create(&temporary, 7).unwrap();
+        std::fs::remove_dir_all(&temporary).unwrap();
+        std::fs::write(&temporary, "").unwrap();
+        assert!(scratch.file().is_err() && !scratch.is_usable());
+        std::fs::remove_file(&temporary).unwrap();
+        assert!(scratch.is_usable());
+        assert_eq!(names(&scratch.held().folder).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_is_no_folder_is_not_opened_and_a_deep_one_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let pipe = parent.path().join("wfx-1-00000000");
+        rustix::fs::mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let link = parent.path().join("wfx-1-00000001");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        let deep = parent.path().join("wfx-1-00000002");
+        std::fs::create_dir(&deep).unwrap();
+        let mut folder = open_folder(&deep).unwrap();
+        for level in 0..20_000 {
+            rustix::fs::mkdirat(&folder, "d", Mode::RWXU).unwrap();
+            let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+            if level % 1_000 == 0 {
+                openat(&folder, "file", OFlags::WRONLY | OFlags::CREATE, Mode::RWXU).unwrap();
+                rustix::fs::symlinkat("/", &folder, "link").unwrap();
+            }
+            folder = File::from(openat(&folder, "d", flags, Mode::empty()).unwrap());
+        }
+        assert_eq!(Scratch::abandoned(parent.path()), std::slice::from_ref(&deep));
+        Scratch::sweep(parent.path());
+        assert!(!deep.exists() && link.is_symlink() && pipe.exists());
     }
 }

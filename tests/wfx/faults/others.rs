@@ -148,6 +148,42 @@ fn a_log_deleted_in_the_middle_is_told_and_costs_nothing_stored() {
     assert_sound(&place);
 }
 
+/// The index of the log is mapped into memory: SQLite would be ended by what is cut off.
+#[test]
+fn an_index_cut_in_the_middle_is_told_and_ends_no_process() {
+    let place = Place::new();
+    place.exec(BEFORE, 0);
+    let running = begin(&place, "500ms");
+    fs::write(place.path("wfx.db-shm"), "").unwrap();
+    open_gate(&place);
+    running.end().refused(3, &["wfx.db", "-shm", "cut to 0 of", "wfx recover"]);
+    assert!(!is_there(&place, "b"));
+    assert_sound(&place);
+    assert_eq!(states(&place.show("@1")), ["a success"]);
+    let recovered = Ran::of(&mut place.wfx(["recover"]));
+    recovered.refused(1, &["interrupted"]);
+    assert_sound(&place);
+}
+
+#[test]
+fn a_purge_reports_what_it_waits_for() {
+    let place = Place::new();
+    place.exec(BEFORE, 0);
+    let mut other = Connection::open(place.database()).unwrap();
+    let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let mut purge = Running::start(&mut place.wfx(["purge", "--all"]));
+    purge.wait_for("waiting up to 1m");
+    drop(lock);
+    let ran = purge.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("locked") && ran.stderr.contains("fuser"), "{ran:?}");
+    // Not for longer than it was told to.
+    let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let ran = Ran::of(place.wfx(["purge", "--all"]).env("WFX_STORE_TIMEOUT", "50ms"));
+    ran.refused(3, &["locked", "fuser"]);
+    drop(lock);
+}
+
 /// Each page of a database in turn is garbage: whatever hits it says so, nothing panics,
 /// and what is told as done can be shown.
 #[test]

@@ -171,7 +171,7 @@ fn what_is_lost_at_the_end_is_told_as_that() {
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let told = |answer: &Value| {
         let id = answer["execution_id"].as_str().unwrap();
-        ran.stderr.lines().find(|line| line.contains(id)).unwrap_or_default().to_owned()
+        ran.stderr.lines().rfind(|line| line.contains(id)).unwrap_or_default().to_owned()
     };
     assert!(told(&stored).contains("left for the next start"), "{ran:?}");
     assert!(told(&unstored).contains("not stored"), "{ran:?}");
