@@ -6,12 +6,15 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::super::problem::{Findings, Place, quote};
 use super::scalar;
-use super::{Budget, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large};
+use super::{
+    Budget, COMMAND_AS_TEXT, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large,
+};
 
 /// Reads a YAML document; none when it is empty or a finding says why not.
-pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
+pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node> {
     let yaml = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
+        text,
         base: text.len() - yaml.len(),
         findings,
         budget: Budget::new(),
@@ -40,6 +43,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
 struct Stop;
 
 struct Reader<'f> {
+    text: &'f str,
     /// Bytes of the document before what is parsed.
     base: usize,
     findings: &'f mut Findings,
@@ -307,7 +311,21 @@ impl Reader<'_> {
 
     fn refuse_tag(&mut self, tag: &Tag, place: Option<Place>) {
         let message = format!("the tag {} means nothing here", quote(&tag.original()));
-        self.findings.add(place, String::new(), message, "remove it".to_owned());
+        let help = match place.and_then(|place| self.command_help(place.start)) {
+            Some(help) => help,
+            None => "remove it".to_owned(),
+        };
+        self.findings.add(place, String::new(), message, help);
+    }
+
+    /// What helps where the line of the place has a command without quotes.
+    fn command_help(&self, at: usize) -> Option<String> {
+        let text = self.text.get(..at)?;
+        let line = &self.text[text.rfind('\n').map_or(0, |end| end + 1)..];
+        let line = line.split('\n').next().unwrap_or_default().trim();
+        let command = line.trim_start_matches("- ").trim_start().strip_prefix("run:")?.trim();
+        let is_block = command.trim_start_matches(['|', '>', '-', '+']).is_empty();
+        (!is_block).then(|| COMMAND_AS_TEXT.to_owned())
     }
 
     fn refuse_syntax(&mut self, yaml: &str, error: &ScanError) {
@@ -321,7 +339,7 @@ impl Reader<'_> {
                 "YAML is indented with spaces: replace the tab at the start of the line".to_owned(),
             )
         } else {
-            None
+            self.command_help(self.base + start)
         };
         let place = Place { start: self.base + start, end: self.base + start };
         self.findings.add(
