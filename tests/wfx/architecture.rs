@@ -23,6 +23,7 @@ const PURE: &[&str] = &[
     "slo/trace/line.rs",
     "slo/trace/ndjson.rs",
     "slo/trace/recognise.rs",
+    "slo/trace/servers.rs",
     "slo/trace/time.rs",
     "slo/trace/w3c.rs",
     "slo/wall.rs",

@@ -83,7 +83,7 @@ pub(super) enum Raw<'a> {
 
 impl Raw<'_> {
     /// As a number or a text has it; nothing for null and for the empty text.
-    fn text(&self) -> Result<Option<&str>, ()> {
+    pub(super) fn text(&self) -> Result<Option<&str>, ()> {
         match self {
             Self::Text(text) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
             Self::Number(text) => Ok(Some(text)),

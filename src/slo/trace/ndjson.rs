@@ -10,12 +10,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::line::{Fields, Line, Raw, Why};
+use super::servers;
 
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Result<Line<'_>, Why> {
     let mut fields = Fields::EMPTY;
     if plain(line, &mut fields).is_none() {
         fields = any(line).or_else(|why| with_words(line).ok_or(why))?;
+    }
+    if fields.t == Raw::Null
+        && let Some(line) = servers::parse(line)
+    {
+        return line;
     }
     fields.line()
 }
@@ -228,7 +234,8 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
     })
 }
 
-fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
+/// A value as it is written.
+pub(super) fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
     let text = value.map_or("null", RawValue::get);
     Ok(match text.as_bytes().first() {
         Some(b'"') => {

@@ -160,7 +160,7 @@ mod tests {
         let source =
             Source { name: "w.yaml", text: &text, format: Format::Yaml, default_id: Some("w") };
         let (_, lints) = read_with_lints(&source).unwrap();
-        let found = lints.iter().flat_map(|lints| lints.iter());
+        let found = lints.iter().flat_map(super::super::Problems::iter);
         found.map(|it| (it.pointer.clone(), it.message.clone(), it.help.clone().unwrap())).collect()
     }
 

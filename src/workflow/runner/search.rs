@@ -44,6 +44,7 @@ const HEAD_BYTES: usize = 256;
 
 /// Why a program cannot be started that the system refused with `errno`, as far as its file says:
 /// of one that is there, `NOENT` means its interpreter. A relative path starts from `folder`.
+#[must_use]
 pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Option<String> {
     use rustix::io::Errno;
     let path = folder.join(program);
@@ -81,6 +82,7 @@ pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Optio
 }
 
 /// Of a program that a shell could not start, as far as its file is a script without interpreter.
+#[must_use]
 pub fn explain_to_shell(program: &Path, folder: &Path) -> Option<String> {
     let path = folder.join(program);
     let head = path.is_file().then(|| head(&path))?;
