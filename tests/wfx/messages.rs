@@ -122,10 +122,29 @@ fn a_command_that_yaml_takes_for_its_own_is_to_be_quoted() {
     }
     place.write("w.yaml", "steps:\n- name: a\n  run:\n  - echo\n  - a: b\n");
     place.run(["validate", "w.yaml"]).refused(2, &["an item of `run`", "quotes"]);
+    for document in [
+        "steps:\n- name: a\n  run: echo one\n    key: value\n",
+        "steps:\n- name: a\n  run:\n    echo one\n\n    echo a: b\n",
+        "steps:\n- name: a\n  run:\n  - echo\n  - @x\n",
+        "steps:\n- name: a\n  run:\n    - echo\n    - `x`\n",
+        "steps:\n- {name: a, run: echo {x}}\n",
+        "steps:\n- {run: @x, name: a}\n",
+    ] {
+        place.write("w.yaml", document);
+        place.run(["validate", "w.yaml"]).refused(2, &["`run: |`", "quotes"]);
+    }
     // Elsewhere that is no help.
-    place.write("w.yaml", "steps:\n- name: a: b\n");
-    let ran = place.run(["validate", "w.yaml"]);
-    assert!(ran.code == Some(2) && !ran.stderr.contains("run: |"), "{ran:?}");
+    for document in [
+        "steps:\n- name: a: b\n",
+        "steps:\n- run: echo\n  name: a: b\n",
+        "steps:\n- name: a\n  run: |\n    echo\n  env: a: b\n",
+        "steps:\n- name: a\n  run: |-\n    echo\n   b: c\n",
+        "steps:\n- prerun: @x\n",
+    ] {
+        place.write("w.yaml", document);
+        let ran = place.run(["validate", "w.yaml"]);
+        assert!(ran.code == Some(2) && !ran.stderr.contains("run: |"), "{document}: {ran:?}");
+    }
 }
 
 #[test]

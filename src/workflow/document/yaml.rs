@@ -39,6 +39,34 @@ pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node
     reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
 }
 
+/// What stands behind the key `run` in a line.
+fn command(line: &str) -> Option<&str> {
+    line.match_indices("run:").find_map(|(at, key)| {
+        let starts_key = line[..at].trim_end_matches(' ').is_empty()
+            || line[..at].ends_with([' ', '{', ','])
+                && line[..at].trim_end().ends_with(['-', '{', ',']);
+        starts_key.then(|| line[at + key.len()..].trim())
+    })
+}
+
+/// Whether a command begins as a block, in which everything is text.
+fn is_block(command: &str) -> bool {
+    let rest = command.strip_prefix(['|', '>']);
+    rest.is_some_and(|rest| rest.chars().all(|c| matches!(c, '-' | '+' | '1'..='9')))
+}
+
+/// Whether a line goes on with the command of a `run` above it, or is an item of its list.
+fn command_above(before: &str, line: &str) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_item = |line: &str| line.trim_start().starts_with("- ");
+    let lines = before.lines().rev().filter(|line| !line.trim().is_empty());
+    let parent = lines.into_iter().find(|above| {
+        indent(above) < indent(line)
+            || is_item(line) && !is_item(above) && indent(above) == indent(line)
+    });
+    parent.and_then(command).is_some_and(|command| !is_block(command))
+}
+
 /// A finding says why reading ends here.
 struct Stop;
 
@@ -318,14 +346,16 @@ impl Reader<'_> {
         self.findings.add(place, String::new(), message, help);
     }
 
-    /// What helps where the line of the place has a command without quotes.
+    /// What helps where the place is within a command without quotes.
     fn command_help(&self, at: usize) -> Option<String> {
-        let text = self.text.get(..at)?;
-        let line = &self.text[text.rfind('\n').map_or(0, |end| end + 1)..];
-        let line = line.split('\n').next().unwrap_or_default().trim();
-        let command = line.trim_start_matches("- ").trim_start().strip_prefix("run:")?.trim();
-        let is_block = command.trim_start_matches(['|', '>', '-', '+']).is_empty();
-        (!is_block).then(|| COMMAND_AS_TEXT.to_owned())
+        let before = self.text.get(..at)?;
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[line_start..].split('\n').next().unwrap_or_default();
+        let is_within = match command(&before[line_start..]).or_else(|| command(line)) {
+            Some(command) => !is_block(command),
+            None => command_above(&before[..line_start], line),
+        };
+        is_within.then(|| COMMAND_AS_TEXT.to_owned())
     }
 
     fn refuse_syntax(&mut self, yaml: &str, error: &ScanError) {
