@@ -19,7 +19,7 @@ fuzz_target!(|text: &str| {
                     prepared: Arc::new(prepared),
                     params: Parameters::new(),
                     workdir: "/".to_owned(),
-                    ad_hoc: false,
+                    source: None,
                 };
                 let stored = serde_json::to_value(&snapshot).expect("a snapshot is JSON");
                 assert_eq!(check::snapshot(&stored).expect("what was stored is read"), snapshot);
