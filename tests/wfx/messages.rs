@@ -129,6 +129,8 @@ fn a_command_that_yaml_takes_for_its_own_is_to_be_quoted() {
         "steps:\n- name: a\n  run:\n    - echo\n    - `x`\n",
         "steps:\n- {name: a, run: echo {x}}\n",
         "steps:\n- {run: @x, name: a}\n",
+        "steps:\n- run: echo\n    a: b\n  name: a\n",
+        "steps:\n- run:\n  - @x\n",
     ] {
         place.write("w.yaml", document);
         place.run(["validate", "w.yaml"]).refused(2, &["`run: |`", "quotes"]);

@@ -64,6 +64,11 @@ fn command_above(before: &str, line: &str) -> bool {
         indent(above) < indent(line)
             || is_item(line) && !is_item(above) && indent(above) == indent(line)
     });
+    // A key behind `- ` begins further on: what begins there is the next key.
+    let key_column = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
+    let parent = parent.filter(|above| {
+        key_column(above) < indent(line) || is_item(line) && key_column(above) == indent(line)
+    });
     parent.and_then(command).is_some_and(|command| !is_block(command))
 }
 
