@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
             let definition = r#"{"params":{"who":"you"},"steps":[{"name":"a"}]}"#;
             let known = Source { text: definition, ..source };
             let definition = check::read(&known).expect("it is one");
-            if let Ok(parameters) = check::parameters(&definition, &given) {
+            if let Ok(parameters) = check::parameters(&definition, &given, check::GivenBy::Request) {
                 assert_eq!(parameters.len(), 1);
             }
         }

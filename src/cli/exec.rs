@@ -7,7 +7,7 @@ use super::foreground::{self, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
 use crate::exit::Exit;
-use crate::workflow::check;
+use crate::workflow::check::{self, GivenBy};
 use crate::workflow::definition::Scalar;
 use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 
@@ -31,13 +31,16 @@ pub struct Args {
 /// # Errors
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let definition = Document::read(&args.file)?.check()?;
+    let (definition, lints) = Document::read(&args.file)?.check()?;
+    if let Some(lints) = lints {
+        context.ui.warning(&lints.to_string());
+    }
     let given: Vec<(String, Scalar)> = args
         .param
         .iter()
         .map(|(name, value)| (name.clone(), Scalar::String(value.clone())))
         .collect();
-    let params = check::parameters(&definition, &given)?;
+    let params = check::parameters(&definition, &given, GivenBy::Flags)?;
     let workdir = std::env::current_dir()
         .map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))

@@ -118,6 +118,8 @@ struct Options {
     max_in_flight: usize,
     drain_timeout: std::time::Duration,
     policy: Policy,
+    /// Nobody said from how many requests on a signal is judged.
+    is_min_samples_default: bool,
     webhook: Option<WebhookOptions>,
 }
 
@@ -169,6 +171,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         drain_timeout: args.drain_timeout.duration(),
         webhook: webhook(args, settings)?,
         policy: settings.slo_policy()?,
+        is_min_samples_default: !settings.is_slo_min_samples_set()?,
     })
 }
 

@@ -39,12 +39,12 @@ impl Document {
         Ok(Self { name, text, format, default_id })
     }
 
-    /// Checks it.
+    /// Checks it; gives also what is allowed in it and hardly meant.
     ///
     /// # Errors
     /// [`Problems`], all of them.
-    pub(super) fn check(&self) -> Result<Definition, Problems> {
-        check::read(&Source {
+    pub(super) fn check(&self) -> Result<(Definition, Option<Problems>), Problems> {
+        check::read_with_lints(&Source {
             name: &self.name,
             text: &self.text,
             format: self.format,

@@ -29,7 +29,10 @@ enum Wrong {
     Bad(Problems),
 }
 
-/// Checks every file and tells every problem.
+/// A workflow, and what is allowed in it and hardly meant.
+type Good = (Definition, Option<Problems>);
+
+/// Checks every file and reports every problem.
 ///
 /// # Errors
 /// When the result cannot be written. Bad documents are exit 2.
@@ -62,14 +65,17 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-fn check(file: &Path) -> Result<Definition, Wrong> {
+fn check(file: &Path) -> Result<Good, Wrong> {
     Document::read(file).map_err(Wrong::Unread)?.check().map_err(Wrong::Bad)
 }
 
-fn as_value(name: &str, checked: &Result<Definition, Wrong>) -> Value {
+fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
     match checked {
-        Ok(definition) => json!({"file": name, "valid": true, "id": definition.id,
-            "steps": definition.steps.len(), "problems": []}),
+        Ok((definition, lints)) => {
+            let warnings: Vec<_> = lints.iter().flat_map(Problems::iter).collect();
+            json!({"file": name, "valid": true, "id": definition.id,
+                "steps": definition.steps.len(), "problems": [], "warnings": warnings})
+        }
         Err(Wrong::Unread(error)) => {
             let problem = json!({"line": null, "column": null, "pointer": "",
                 "message": error.to_string(), "help": null});
@@ -82,9 +88,12 @@ fn as_value(name: &str, checked: &Result<Definition, Wrong>) -> Value {
     }
 }
 
-fn tell(ui: &Ui, name: &str, checked: &Result<Definition, Wrong>) -> io::Result<()> {
+fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>) -> io::Result<()> {
     match checked {
-        Ok(definition) => {
+        Ok((definition, lints)) => {
+            if let Some(lints) = lints {
+                ui.warning(&lints.to_string());
+            }
             let steps = definition.steps.len();
             let noun = if steps == 1 { "step" } else { "steps" };
             let (name, id) = (visible(name), &definition.id);

@@ -5,9 +5,10 @@
 //!  "status":200,"latency":0.000045,"request_id":"…","remote":"127.0.0.1:40312"}
 //! ```
 //!
-//! `t` is the wall clock at the start of the daemon plus what the monotonic clock counted
-//! since, in seconds, so that it never goes back; `latency` is in seconds. What the service
-//! levels leave out has `"slo":false`. A file that was moved away is made anew within a
+//! `t` is the wall clock and `latency` a duration, both in seconds. Where the wall clock was set
+//! since the start of the daemon, `clock_step` has by how many seconds, all steps together: `t`
+//! less that is monotonic, and orders the lines as they were judged. What the service levels leave
+//! out has `"slo":false`. A file that was moved away is made anew within a
 //! second, as programs that rotate logs expect.
 
 use std::fs::File;
@@ -24,6 +25,7 @@ use super::Seen;
 use crate::clock;
 use crate::files;
 use crate::json;
+use crate::slo::wall::Stamp;
 use crate::spool::{Sink, Spool};
 
 /// Of a path that is longer only so much is logged.
@@ -53,13 +55,29 @@ pub struct Entry {
     remote: Option<SocketAddr>,
     #[serde(skip_serializing_if = "is_true")]
     slo: bool,
+    #[serde(serialize_with = "signed_seconds", skip_serializing_if = "is_zero")]
+    clock_step: i64,
 }
 
 /// Microseconds as seconds, exactly.
 fn seconds<S: Serializer>(micros: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    write_seconds("", *micros, serializer)
+}
+
+fn signed_seconds<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    let sign = if *micros < 0 { "-" } else { "" };
+    write_seconds(sign, micros.unsigned_abs(), serializer)
+}
+
+fn write_seconds<S: Serializer>(sign: &str, micros: u64, to: S) -> Result<S::Ok, S::Error> {
+    let text = format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000);
     // Numbers keep their text here.
-    serde_json::Number::from_string_unchecked(text).serialize(serializer)
+    serde_json::Number::from_string_unchecked(text).serialize(to)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(value: &i64) -> bool {
+    *value == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -97,13 +115,14 @@ impl Entry {
             request_id: seen.request_id.to_owned(),
             remote: seen.remote,
             slo: counts,
+            clock_step: 0,
         }
     }
 
-    /// The same at a time, microseconds since the Unix epoch.
+    /// The same at a time.
     #[must_use]
-    pub fn at(self, t_us: u64) -> Self {
-        Self { t: t_us, ..self }
+    pub fn at(self, stamp: Stamp) -> Self {
+        Self { t: stamp.wall_us, clock_step: stamp.clock_step_us, ..self }
     }
 }
 

@@ -11,7 +11,7 @@ fn now() -> Snapshot {
         is_store_up: true,
         workflows_loaded: 4,
         workflows_broken: 1,
-        service_levels: Monitor::start(policy(), None).standings(),
+        service_levels: Monitor::start(policy(), None, &[]).standings(),
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [`rows`]: what a column holds and what it means
 //! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
 //! - [`takeover`]: executions whose process died; [`cancel`]: requests to end executions of other processes
-//! - [`inspect`]: a look at all of it
+//! - [`inspect`]: a look at all of it; [`alerts`]: when the last ones were sent
 //! - [`backup`]: the copy that is kept of an older one
 //! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
 //! - [`ownership`]: which process runs what, and whether it is alive; [`identity`]: which database
@@ -20,6 +20,7 @@ pub mod reader;
 pub mod slot;
 pub mod writer;
 
+mod alerts;
 mod backup;
 mod cancel;
 mod change;

@@ -1,12 +1,14 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use super::alerts;
 use super::connection;
 use super::durations::{self, StepDurations};
 use super::error::{StoreError, StoreErrorKind};
@@ -87,6 +89,14 @@ impl Reader {
         let connection = connection::open_read_only(path)?;
         let index = RefCell::new(IndexWatch::new(path));
         Ok(Self { connection, path: path.to_owned(), file, index })
+    }
+
+    /// When the last alert of each type that was sent was decided.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sent_alerts(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        self.read(alerts::stored)
     }
 
     /// Whether the file that was opened still is the one at the path.

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use super::ownership::Owner;
 use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use super::worker::Purge;
+use crate::timestamp::Timestamp;
 use crate::workflow::record::ExecutionDetail;
 
 /// What the thread is asked for beside storing.
@@ -46,6 +47,13 @@ pub(super) enum Task {
     },
     /// Remove lock files of dead processes that nobody needs any more.
     SweepOwners,
+    /// Store that an alert was sent.
+    AlertSent {
+        /// Its type.
+        kind: &'static str,
+        /// When it was decided.
+        decided_at: Timestamp,
+    },
     /// Watch over the lock file of this process.
     KeepOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.

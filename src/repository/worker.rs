@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::watch;
 
+use super::alerts::{self, SentAlerts};
 use super::change::{self, Inserts, NotWritten, Unfinished, Written};
 use super::connection::TELL_AFTER;
 use super::delivery::{Delivery, Outcome};
@@ -82,6 +83,8 @@ pub(super) struct Worker {
     /// Free pages are to go back to the file system.
     give_back: bool,
     cancels: Option<cancel::Watch>,
+    /// Alerts that were sent, of which that is not stored yet.
+    sent_alerts: SentAlerts,
     /// This process, whose lock file is watched as the database is.
     owner: Option<Arc<Owner>>,
     /// Why others cannot see that this process is alive: then nothing is begun.
@@ -130,6 +133,7 @@ impl Worker {
             prune_error: None,
             give_back: false,
             cancels: None,
+            sent_alerts: SentAlerts::new(),
             owner: None,
             unseen: None,
             looked_at: clock::monotonic(),
@@ -224,6 +228,10 @@ impl Worker {
             }
             // What cannot be read now is swept another time.
             Task::SweepOwners => _ = takeover::sweep(&self.connection, &self.path),
+            Task::AlertSent { kind, decided_at } => {
+                self.sent_alerts.insert(kind.to_owned(), decided_at);
+                self.store_sent_alerts();
+            }
             Task::KeepOwner(owner) => self.owner = Some(owner),
             Task::RequestCancel { execution_id, answer } => {
                 let path = self.path.clone();
@@ -243,6 +251,20 @@ impl Worker {
                 self.cancels = Some(cancel::Watch::new(owner, sender));
             }
             Task::Purge(_) => {}
+        }
+    }
+
+    /// Stores which alerts were sent, if others let it. Otherwise it is tried again at the next
+    /// look, and a failure says nothing: what matters more fails as well, and tells.
+    fn store_sent_alerts(&mut self) {
+        if self.sent_alerts.is_empty() || self.begin(Duration::ZERO).is_err() {
+            return;
+        }
+        let stored = alerts::store(&self.connection, &self.sent_alerts)
+            .and_then(|()| self.execute("COMMIT"));
+        match stored {
+            Ok(()) => self.sent_alerts.clear(),
+            Err(_) => self.rollback(),
         }
     }
 
@@ -286,6 +308,7 @@ impl Worker {
             // A database that cannot be read fails to be written as well, which tells.
             let _ = watch.look(&self.connection);
         }
+        self.store_sent_alerts();
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
         // What waits is tried again by itself, and tells then.
         if self.queue.len() == 0 && (is_failing || self.begun_at.elapsed() >= LOOK) {

@@ -26,6 +26,7 @@ use super::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use super::task::Task;
 use super::worker::{Purge, Told, Worker};
 use crate::clock;
+use crate::timestamp::Timestamp;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
 
@@ -199,6 +200,13 @@ impl Writer {
     pub fn keep_owner(&self, owner: Arc<Owner>) {
         // A closed writer begins nothing any more.
         let _ = self.queue.push_task(Task::KeepOwner(owner));
+    }
+
+    /// Stores that an alert was sent, and when it was decided. Done by and by, as far as the
+    /// database takes it: nobody waits.
+    pub fn alert_sent(&self, kind: &'static str, decided_at: Timestamp) {
+        // A closed writer stores nothing any more.
+        let _ = self.queue.push_task(Task::AlertSent { kind, decided_at });
     }
 
     /// Where it lies.

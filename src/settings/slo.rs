@@ -1,6 +1,6 @@
 //! What service levels are set to.
 
-use super::{Settings, SettingsError, catalogue};
+use super::{Origin, Settings, SettingsError, catalogue};
 use crate::slo::{Policy, Secret, Share};
 use crate::workflow::period::Period;
 
@@ -29,6 +29,15 @@ impl Settings {
             min_samples: self.parsed("SLO_MIN_SAMPLES")?,
             cooldown: period("SLO_ALERT_COOLDOWN_SECONDS")?,
         })
+    }
+
+    /// Whether anybody said with how many requests a signal is judged.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn is_slo_min_samples_set(&self) -> Result<bool, SettingsError> {
+        let (_, origin) = self.value_or_default("SLO_MIN_SAMPLES")?;
+        Ok(origin != Origin::Default)
     }
 
     /// Where alerts are sent, and that as it may be shown; `None`: nowhere.

@@ -193,6 +193,13 @@ impl Engine {
         }
     }
 
+    /// Lets the cooldown of a signal go on from its last alert, which an engine before this one
+    /// decided, microseconds of the clock of the events.
+    pub fn resume_cooldown(&mut self, signal: Signal, last_alert_us: u64) {
+        let slot_us = last_alert_us / SLOT_MICROS * SLOT_MICROS;
+        self.kept[signal.index()].last_alert_us = Some(slot_us);
+    }
+
     /// What is promised.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -255,7 +262,7 @@ impl Engine {
             kept.since_us = Some(now_us);
             kept.breaches += 1;
         }
-        if kept.last_alert_us.is_none_or(|last| now_us - last >= self.cooldown_us) {
+        if kept.last_alert_us.is_none_or(|last| now_us.saturating_sub(last) >= self.cooldown_us) {
             kept.last_alert_us = Some(now_us);
             kept.alerts += 1;
             judged.due.insert(signal);

@@ -9,7 +9,7 @@
 //! - [`histogram`]: the p95 that is shown
 //! - [`engine`]: events in, breaches and alerts out
 //! - [`payload`], [`signature`]: an alert as it is told, and who tells it
-//! - [`monitor`]: the engine beside a server that runs
+//! - [`monitor`]: the engine beside a server that runs; [`wall`]: its dates
 //! - [`webhook`]: alerts on their way
 //! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
 //! - [`trace`]: request logs, in the order of their times
@@ -28,6 +28,7 @@ pub mod signature;
 pub mod simulation;
 pub mod timeline;
 pub mod trace;
+pub mod wall;
 pub mod webhook;
 pub mod window;
 

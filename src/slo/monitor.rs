@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::engine::{Engine, Event, Judged, Signal, Standing};
 use super::payload::{number, payload};
 use super::policy::Policy;
+use super::wall::{Reading, Stamp, Wall};
 use super::webhook::{Deliveries, Delivery, Fate, Webhook};
 use crate::clock;
 use crate::timestamp::Timestamp;
@@ -18,12 +19,15 @@ use crate::timestamp::Timestamp;
 /// The most alerts that are shown.
 const RECENT_MAX: usize = 20;
 
+/// So often the clocks are read when something comes between.
+const READINGS_MAX: u32 = 3;
+
 /// Watches over the requests of a server.
 #[derive(Debug)]
 pub struct Monitor {
-    /// The wall clock at the start; times are what the monotonic clock counted since, so that
-    /// they never go back.
-    started: Timestamp,
+    /// The wall clock at the start. The engine's times are that and what the monotonic clock
+    /// counted since, so that they never go back.
+    started_us: u64,
     epoch: Instant,
     state: Mutex<State>,
     webhook: Option<Webhook>,
@@ -32,6 +36,7 @@ pub struct Monitor {
 #[derive(Debug)]
 struct State {
     engine: Engine,
+    wall: Wall,
     requests: u64,
     recent: VecDeque<Recent>,
 }
@@ -54,21 +59,47 @@ pub struct Answered<'a> {
 }
 
 impl Monitor {
-    /// One that has seen nothing; alerts go to the webhook, if there is one.
+    /// One that has seen nothing; alerts go to the webhook, if there is one. `last_alerts` were
+    /// sent before: their cooldowns go on.
     #[must_use]
-    pub fn start(policy: Policy, webhook: Option<Webhook>) -> Self {
-        let engine = Engine::new(policy);
-        let state = State { engine, requests: 0, recent: VecDeque::new() };
-        Self { started: clock::now(), epoch: clock::monotonic(), state: Mutex::new(state), webhook }
+    pub fn start(
+        policy: Policy,
+        webhook: Option<Webhook>,
+        last_alerts: &[(Signal, Timestamp)],
+    ) -> Self {
+        let (started, epoch) = (clock::now(), clock::monotonic());
+        let cooldown = policy.cooldown;
+        let mut engine = Engine::new(policy);
+        let wall = Wall::default();
+        let started_us = wall.moment(started);
+        for (signal, at) in last_alerts {
+            // The clock was set back since, and nobody knows how long ago that was. Better one
+            // alert too many than one too few.
+            if at.since(started) > cooldown {
+                continue;
+            }
+            engine.resume_cooldown(*signal, wall.moment(*at).min(started_us));
+            let left = cooldown.saturating_sub(started.since(*at));
+            if !left.is_zero() {
+                tracing::info!(
+                    alert = signal.alert_type(),
+                    sent_at = %at,
+                    seconds_left = left.as_secs(),
+                    "its cooldown goes on from before the start"
+                );
+            }
+        }
+        let state = State { engine, wall, requests: 0, recent: VecDeque::new() };
+        Self { started_us, epoch, state: Mutex::new(state), webhook }
     }
 
     /// Takes a request at the moment at which it is answered; none for one that does not count.
-    /// `in_order` is told the time, microseconds since the Unix epoch, in the order of the
-    /// times: what it logs can be judged again, and comes to the same.
-    pub fn pass(&self, answered: Option<Answered<'_>>, in_order: impl FnOnce(u64)) {
+    /// `in_order` gets the time, in the order of the decisions: what it logs can be judged again,
+    /// with the same alerts.
+    pub fn pass(&self, answered: Option<Answered<'_>>, in_order: impl FnOnce(Stamp)) {
         let mut state = self.state();
-        let t_us = self.now_us();
-        in_order(t_us);
+        let t_us = self.now_us(&mut state.wall);
+        in_order(state.wall.stamp(t_us));
         let Some(answered) = answered else { return };
         state.requests += 1;
         let latency_us = u64::try_from(answered.latency.as_micros()).unwrap_or(u64::MAX);
@@ -85,7 +116,8 @@ impl Monitor {
     fn alert(&self, state: &mut State, judged: Judged, path: &str) {
         for signal in judged.due.iter() {
             let alert = state.engine.alert(signal);
-            let payload = payload(&alert, time(alert.t_us), path);
+            let decided_at = state.wall.date(alert.t_us);
+            let payload = payload(&alert, decided_at, path);
             let kind = signal.alert_type();
             tracing::warn!(
                 alert = kind,
@@ -96,7 +128,8 @@ impl Monitor {
             );
             let fate = match &self.webhook {
                 Some(webhook) => {
-                    webhook.send(kind, Value::Object(payload.clone()).to_string().into_bytes())
+                    let body = Value::Object(payload.clone()).to_string().into_bytes();
+                    webhook.send(kind, decided_at, body)
                 }
                 None => Fate::not_configured(),
             };
@@ -109,17 +142,17 @@ impl Monitor {
     #[must_use]
     pub fn status(&self) -> Status {
         let mut state = self.state();
-        let now_us = self.now_us();
-        let State { engine, requests, recent } = &mut *state;
+        let now_us = self.now_us(&mut state.wall);
+        let State { engine, wall, requests, recent } = &mut *state;
         engine.advance(now_us);
         let up = self.epoch.elapsed();
-        let signals = Signal::ALL.map(|signal| SignalStatus::of(engine, signal, up));
+        let signals = Signal::ALL.map(|signal| SignalStatus::of(engine, *wall, signal, up));
         let [_, c4xx, c5xx] = engine.error_counts();
         let [error_rate, error_rate_5xx, error_rate_4xx, latency_p95] =
             Signal::ALL.map(|signal| engine.value(signal).map_or(Value::Null, number));
         Status {
-            since: self.started,
-            now: time(now_us),
+            since: wall.date(self.started_us),
+            now: wall.date(now_us),
             requests: *requests,
             error_rate,
             error_rate_5xx,
@@ -143,7 +176,8 @@ impl Monitor {
     #[must_use]
     pub fn standings(&self) -> Standings {
         let mut state = self.state();
-        state.engine.advance(self.now_us());
+        let now_us = self.now_us(&mut state.wall);
+        state.engine.advance(now_us);
         let engine = &mut state.engine;
         Standings {
             signals: Signal::ALL.map(|signal| Stand {
@@ -168,14 +202,32 @@ impl Monitor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now_us(&self) -> u64 {
-        let since = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
-        u64::try_from(self.started.as_micros()).unwrap_or(0).saturating_add(since)
+    /// The engine's time. Looks whether the wall clock was set.
+    fn now_us(&self, wall: &mut Wall) -> u64 {
+        let mut reading = self.reading();
+        for _ in 1..READINGS_MAX {
+            if reading.is_exact() {
+                break;
+            }
+            reading = self.reading();
+        }
+        if let Some(change_us) = wall.observe(reading) {
+            let by_seconds = change_us as f64 / 1e6;
+            tracing::warn!(by_seconds, now = %reading.wall, "the wall clock was set");
+        }
+        reading.after_us
     }
-}
 
-fn time(t_us: u64) -> Timestamp {
-    Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX))
+    fn reading(&self) -> Reading {
+        let before_us = self.engine_us();
+        let wall = clock::now();
+        Reading { before_us, wall, after_us: self.engine_us() }
+    }
+
+    fn engine_us(&self) -> u64 {
+        let since = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.started_us.saturating_add(since)
+    }
 }
 
 /// How each signal stands.
@@ -257,7 +309,7 @@ pub struct SignalStatus {
 }
 
 impl SignalStatus {
-    fn of(engine: &mut Engine, signal: Signal, up: Duration) -> Self {
+    fn of(engine: &mut Engine, wall: Wall, signal: Signal, up: Duration) -> Self {
         let standing = engine.standing(signal);
         let window = engine.policy().window_seconds(signal);
         Self {
@@ -269,11 +321,11 @@ impl SignalStatus {
             covered_seconds: number(up.as_secs_f64().min(window)),
             samples: engine.samples(signal),
             is_breached: standing.breached_since_us.is_some(),
-            breached_since: standing.breached_since_us.map(time),
+            breached_since: standing.breached_since_us.map(|t_us| wall.date(t_us)),
             breaches: standing.breaches,
             held_back: standing.held_back,
             alerts: standing.alerts,
-            last_alert_at: standing.last_alert_us.map(time),
+            last_alert_at: standing.last_alert_us.map(|t_us| wall.date(t_us)),
         }
     }
 }

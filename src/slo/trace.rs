@@ -22,6 +22,7 @@ mod line;
 mod ndjson;
 mod paths;
 mod recognise;
+mod servers;
 mod sort;
 mod spill;
 mod time;

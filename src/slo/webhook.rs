@@ -1,22 +1,24 @@
-//! Alerts on their way to a webhook: one task sends them, one after the other, so that no
-//! request ever waits for a receiver.
+//! Alerts on their way to a webhook: one task sends them, so that no request ever waits for a
+//! receiver. Each alert has its own attempts and waits: none holds back another.
 //!
-//! What waits is bounded. An alert is sent again, after waits that double, until the receiver
-//! takes it with a 2xx or it is too old to be of use; then it is counted as given up. Headers
-//! and signature are those of Standard Webhooks (<https://www.standardwebhooks.com>).
+//! The number of alerts on their way is bounded. An alert is sent again, after waits that double,
+//! until the receiver takes it with a 2xx or it is too old to be of use; a receiver that refuses
+//! it for good ends that at once. Then it is counted as given up. Headers and signature are those
+//! of Standard Webhooks (<https://www.standardwebhooks.com>).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -30,14 +32,18 @@ use crate::workflow::definition::Retry;
 use crate::workflow::period::Period;
 use crate::workflow::retry;
 
-/// The most alerts that wait.
-const QUEUE_MAX: usize = 256;
+/// The most alerts on their way.
+const PENDING_MAX: usize = 256;
 /// How long a receiver may take to answer.
 const ATTEMPT_TIME: Duration = Duration::from_secs(10);
 /// An alert is sent again for so long at least.
 const PERSIST_MIN: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// Is called with the type of each alert that a receiver took, and when it was decided. It must
+/// not wait.
+pub type OnSent = Box<dyn Fn(&'static str, Timestamp) + Send + Sync>;
 
 /// Where alerts are sent, and how.
 #[derive(Debug)]
@@ -60,7 +66,7 @@ pub enum Delivery {
     Pending,
     /// The receiver took it.
     Sent,
-    /// Nobody took it in time.
+    /// Nobody took it in time, or the receiver refused it for good.
     GivenUp,
     /// There is no webhook.
     NotConfigured,
@@ -101,8 +107,10 @@ pub struct Deliveries {
     pub pending: u64,
     /// A receiver took them.
     pub sent: u64,
-    /// Nobody took them in time.
+    /// Nobody took them in time, or they were refused for good.
     pub given_up: u64,
+    /// Of those given up, how many the receiver refused for good.
+    pub refused: u64,
     /// Requests that a receiver did not answer with a 2xx.
     pub failed_attempts: u64,
 }
@@ -112,6 +120,7 @@ struct Counts {
     taken: AtomicU64,
     sent: AtomicU64,
     given_up: AtomicU64,
+    refused: AtomicU64,
     failed_attempts: AtomicU64,
 }
 
@@ -121,14 +130,19 @@ struct Message {
     id: String,
     kind: &'static str,
     body: Bytes,
+    decided_at: Timestamp,
     decided: Instant,
     fate: Fate,
+    /// Its place among those on their way.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Takes alerts to the task that sends them.
 #[derive(Debug)]
 pub struct Webhook {
-    queue: mpsc::Sender<Message>,
+    queue: mpsc::UnboundedSender<Message>,
+    /// Bounds what is in the queue and under way.
+    room: Arc<Semaphore>,
     counts: Arc<Counts>,
     shown_url: String,
     closing: CancellationToken,
@@ -140,8 +154,12 @@ impl Webhook {
     ///
     /// # Errors
     /// Why nothing can be sent there.
-    pub fn start(options: WebhookOptions, runtime: &Handle) -> Result<Self, String> {
-        let (queue, messages) = mpsc::channel(QUEUE_MAX);
+    pub fn start(
+        options: WebhookOptions,
+        on_sent: OnSent,
+        runtime: &Handle,
+    ) -> Result<Self, String> {
+        let (queue, messages) = mpsc::unbounded_channel();
         let (counts, closing) = (Arc::<Counts>::default(), CancellationToken::new());
         let uri: Uri = options.url.parse().map_err(|_| "it is no URL".to_owned())?;
         let courier = Courier {
@@ -150,28 +168,34 @@ impl Webhook {
             uri: client::without_user(&uri)?,
             secret: options.secret,
             persist: options.cooldown.max(PERSIST_MIN),
+            on_sent,
             counts: Arc::clone(&counts),
             closing: closing.clone(),
         };
         let task = Mutex::new(Some(runtime.spawn(courier.send_all(messages))));
-        Ok(Self { queue, counts, shown_url: options.shown_url, closing, task })
+        let room = Arc::new(Semaphore::new(PENDING_MAX));
+        Ok(Self { queue, room, counts, shown_url: options.shown_url, closing, task })
     }
 
     /// Hands an alert over, never waiting: one that finds no room is given up.
-    pub fn send(&self, kind: &'static str, body: Vec<u8>) -> Fate {
+    pub fn send(&self, kind: &'static str, decided_at: Timestamp, body: Vec<u8>) -> Fate {
         let fate = Fate::default();
-        let id = format!("msg_{}", Uuid::now_v7().simple());
+        let room = Arc::clone(&self.room).try_acquire_owned().ok();
+        let has_room = room.is_some();
         let message = Message {
-            id,
+            id: format!("msg_{}", Uuid::now_v7().simple()),
             kind,
             body: body.into(),
+            decided_at,
             decided: clock::monotonic(),
             fate: fate.clone(),
+            _room: room,
         };
         self.counts.taken.fetch_add(1, Ordering::Relaxed);
-        if let Err(refused) = self.queue.try_send(message) {
-            let message = refused.into_inner();
+        if !has_room {
             give_up(&self.counts, &message, &"too many alerts wait for the webhook");
+        } else if let Err(mpsc::error::SendError(message)) = self.queue.send(message) {
+            give_up(&self.counts, &message, &"wfx stops");
         }
         fate
     }
@@ -185,6 +209,7 @@ impl Webhook {
             pending: get(&self.counts.taken).saturating_sub(sent + given_up),
             sent,
             given_up,
+            refused: get(&self.counts.refused),
             failed_attempts: get(&self.counts.failed_attempts),
         }
     }
@@ -220,6 +245,14 @@ struct Failure {
     why: String,
     /// How long the receiver wants to be left alone.
     wait: Option<Duration>,
+    /// The receiver would answer the same again.
+    is_final: bool,
+}
+
+/// Why an alert is given up.
+struct GivenUp {
+    why: String,
+    is_refused: bool,
 }
 
 /// Sends alerts.
@@ -229,51 +262,64 @@ struct Courier {
     authorization: Option<HeaderValue>,
     secret: Option<Secret>,
     persist: Duration,
+    on_sent: OnSent,
     counts: Arc<Counts>,
     closing: CancellationToken,
 }
 
 impl Courier {
-    async fn send_all(self, mut messages: mpsc::Receiver<Message>) {
+    async fn send_all(self, mut messages: mpsc::UnboundedReceiver<Message>) {
+        // All on this one task, which polls new ones in their order: first attempts keep it.
+        let mut under_way = FuturesUnordered::new();
         loop {
-            let message = tokio::select! {
+            tokio::select! {
                 biased;
-                message = messages.recv() => message,
+                message = messages.recv() => match message {
+                    Some(message) => under_way.push(self.deliver(message)),
+                    None => break,
+                },
+                Some(()) = under_way.next() => {}
                 // Nobody hands anything in any more.
-                () = self.closing.cancelled() => None,
-            };
-            let Some(message) = message else { return };
-            match self.deliver(&message).await {
-                Ok(()) => {
-                    self.counts.sent.fetch_add(1, Ordering::Relaxed);
-                    message.fate.set(Delivery::Sent);
-                    tracing::info!(id = message.id, alert = message.kind, "sent an alert");
-                }
-                Err(why) => give_up(&self.counts, &message, &why),
+                () = self.closing.cancelled() => break,
+            }
+        }
+        while let Some(()) = under_way.next().await {}
+    }
+
+    async fn deliver(&self, message: Message) {
+        match self.attempts(&message).await {
+            Ok(()) => {
+                self.counts.sent.fetch_add(1, Ordering::Relaxed);
+                message.fate.set(Delivery::Sent);
+                (self.on_sent)(message.kind, message.decided_at);
+                tracing::info!(id = message.id, alert = message.kind, "sent an alert");
+            }
+            Err(GivenUp { why, is_refused }) => {
+                self.counts.refused.fetch_add(u64::from(is_refused), Ordering::Relaxed);
+                give_up(&self.counts, &message, &why);
             }
         }
     }
 
-    async fn deliver(&self, message: &Message) -> Result<(), String> {
-        if message.decided.elapsed() > self.persist {
-            return Err("those before it took too long".to_owned());
-        }
-        for failed in 1_u32.. {
+    async fn attempts(&self, message: &Message) -> Result<(), GivenUp> {
+        let mut failed = 0_u32;
+        loop {
             let is_last = self.closing.is_cancelled();
             let attempt = time::timeout(ATTEMPT_TIME, self.attempt(message)).await;
-            let Failure { why, wait } = match attempt {
+            let Failure { why, wait, is_final } = match attempt {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(failure)) => failure,
-                Err(_) => Failure {
-                    why: format!("no answer within {} s", ATTEMPT_TIME.as_secs()),
-                    wait: None,
-                },
+                Err(_) => {
+                    Failure::passing(format!("no answer within {} s", ATTEMPT_TIME.as_secs()))
+                }
             };
+            failed = failed.saturating_add(1);
             self.counts.failed_attempts.fetch_add(1, Ordering::Relaxed);
             let wait = backoff(failed).max(wait.unwrap_or_default());
             // A receiver may ask for more than there is.
-            if is_last || message.decided.elapsed().saturating_add(wait) > self.persist {
-                return Err(why);
+            let is_late = message.decided.elapsed().saturating_add(wait) > self.persist;
+            if is_final || is_last || is_late {
+                return Err(GivenUp { why, is_refused: is_final });
             }
             let Message { id, kind, .. } = message;
             let again_in_seconds = (wait.as_secs_f64() * 1e3).round() / 1e3;
@@ -283,24 +329,26 @@ impl Courier {
                 () = self.closing.cancelled() => {}
             }
         }
-        Err("it was tried too often".to_owned())
     }
 
     async fn attempt(&self, message: &Message) -> Result<(), Failure> {
-        let failure = |why: String| Failure { why, wait: None };
-        let request = self.request(message).map_err(|error| failure(error.to_string()))?;
-        let response = self.client.send(request).await.map_err(failure)?;
+        let request = self.request(message).map_err(|error| Failure::passing(error.to_string()))?;
+        let response = self.client.send(request).await.map_err(Failure::passing)?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
         }
+        let is_final = is_final(status);
         let why = if status.is_redirection() {
             format!("the receiver answered {status}; redirects are not followed")
+        } else if is_final {
+            format!("the receiver refused it for good: {status}")
         } else {
             format!("the receiver answered {status}")
         };
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        Err(Failure { why, wait: wait.and_then(|text| retry_after(text, clock::now())) })
+        let wait = wait.and_then(|text| retry_after(text, clock::now()));
+        Err(Failure { why, wait, is_final })
     }
 
     fn request(&self, message: &Message) -> http::Result<Request<Full<Bytes>>> {
@@ -321,6 +369,21 @@ impl Courier {
         }
         request.body(Full::new(message.body.clone()))
     }
+}
+
+impl Failure {
+    /// One that may be over at the next attempt.
+    fn passing(why: String) -> Self {
+        Self { why, wait: None, is_final: false }
+    }
+}
+
+/// Whether the same request would be refused again: 4xx says so (RFC 9110, section 15.5), but for
+/// what is a matter of time.
+fn is_final(status: StatusCode) -> bool {
+    const MATTERS_OF_TIME: [StatusCode; 3] =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !MATTERS_OF_TIME.contains(&status)
 }
 
 fn backoff(failed: u32) -> Duration {
@@ -344,6 +407,15 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_matter_of_time_is_tried_again() {
+        let refused: Vec<u16> =
+            (300..600).filter(|code| is_final(StatusCode::from_u16(*code).unwrap())).collect();
+        let expected: Vec<u16> =
+            (400..500).filter(|code| ![408, 425, 429].contains(code)).collect();
+        assert_eq!(refused, expected);
+    }
 
     #[test]
     fn a_receiver_says_when_to_come_again() {

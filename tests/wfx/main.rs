@@ -15,6 +15,7 @@ mod fixtures;
 mod generated;
 mod history;
 mod interleavings;
+mod messages;
 mod named;
 mod output;
 mod ownership;
@@ -29,6 +30,7 @@ mod signals;
 mod slo_sim;
 mod store;
 mod terminal;
+mod test_command;
 mod upgrade;
 mod values;
 

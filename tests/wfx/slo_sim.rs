@@ -531,3 +531,30 @@ fn a_daemon_and_a_rehearsal_of_its_log_send_the_same_alerts() {
     assert_eq!(alerts, told);
     assert!(rehearsed["summary"]["left_out"].as_u64().unwrap() >= 150, "{}", rehearsed["summary"]);
 }
+
+#[test]
+fn json_of_servers_with_names_of_their_own_is_read_without_a_flag() {
+    let place = Place::new();
+    let caddy = |second: u32, status: u16| {
+        format!(
+            "{{\"level\":\"info\",\"ts\":{second}.5,\"logger\":\"http.log.access\",\"msg\":\"handled \
+             request\",\"request\":{{\"method\":\"GET\",\"uri\":\"/caddy?x\"}},\"duration\":0.25,\
+             \"status\":{status}}}\n"
+        )
+    };
+    let started =
+        "{\"level\":\"info\",\"ts\":1764324000,\"logger\":\"admin\",\"msg\":\"started\"}\n";
+    let traefik = "{\"DownstreamStatus\":502,\"Duration\":2000000000,\"RequestPath\":\"/traefik\",\
+                   \"StartUTC\":\"2025-11-28T10:00:08Z\",\"time\":\"2025-11-28T10:00:10Z\"}\n";
+    let log = [started, &caddy(1_764_324_001, 200), &caddy(1_764_324_002, 200), traefik].concat();
+    place.write("servers.log", log);
+    let ran = place.run(["slo-sim", "--trace", "servers.log", "--format", "json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let judged = ran.json();
+    let summary = &judged["summary"];
+    assert_eq!((&summary["requests"], &summary["left_out"]), (&json!(3), &json!(1)));
+    assert_eq!((&summary["requests_5xx"], &summary["without_latency"]), (&json!(1), &json!(0)));
+    assert_eq!(judged["alerts"][0]["path"], "/traefik");
+    // At its answer.
+    assert_eq!(judged["alerts"][0]["t"], json!(1_764_324_010));
+}

@@ -25,9 +25,11 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
 use crate::repository::writer::{Writer, WriterOptions};
-use crate::repository::{Health, Retention, StoreError, Which};
+use crate::repository::{Health, Reader, Retention, StoreError, Which};
+use crate::slo::Signal as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
+use crate::timestamp::Timestamp;
 use crate::workflow::engine::{Means, Unstored};
 use crate::workflow::environment;
 use crate::workflow::memory::Memory;
@@ -73,15 +75,17 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     let listener = runtime
         .block_on(async { listen(&options.addresses) })
         .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), &error))?;
-    let webhook = options.webhook.take().map(|webhook| start(webhook, &runtime)).transpose()?;
     let metrics = Metrics::new(&context.settings.step_duration_buckets()?)
         .map_err(|error| environment("set up the metrics", &error))?;
-    let observed = Observed {
-        metrics: Arc::new(metrics),
-        monitor: Monitor::start(options.policy.clone(), webhook),
-        access_log,
-    };
-    Daemon::open(options, catalogue, observed, context)?.serve(runtime, listener)
+    if let (Some(webhook), true) = (&options.webhook, options.is_min_samples_default) {
+        tracing::warn!(
+            webhook = webhook.shown_url,
+            "one failed request can send alerts while there are no others: SLO_MIN_SAMPLES is 1 by \
+             default; require more with `--slo-min-samples`, such as 20, or set 1 to accept this"
+        );
+    }
+    Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?
+        .serve(runtime, listener)
 }
 
 /// Listens on the first of the addresses that can be had, with room for many who connect at once:
@@ -108,11 +112,29 @@ fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
     CliError::new(Exit::Environment, format!("cannot {what}: {error}"))
 }
 
-fn start(options: WebhookOptions, runtime: &Runtime) -> Result<Webhook, CliError> {
+fn start(
+    options: WebhookOptions,
+    writer: &Arc<Writer>,
+    runtime: &Runtime,
+) -> Result<Webhook, CliError> {
     let shown_url = options.shown_url.clone();
-    Webhook::start(options, runtime.handle()).map_err(|why| {
+    let writer = Arc::clone(writer);
+    let on_sent = move |kind, decided_at| writer.alert_sent(kind, decided_at);
+    Webhook::start(options, Box::new(on_sent), runtime.handle()).map_err(|why| {
         CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
     })
+}
+
+/// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
+/// is logged, and one may then be sent too early.
+fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
+    let sent = Reader::open(database).and_then(|reader| reader.sent_alerts());
+    let sent = sent.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read when alerts were sent last");
+        BTreeMap::new()
+    });
+    let of = |signal: ServiceLevel| sent.get(signal.alert_type()).map(|at| (signal, *at));
+    ServiceLevel::ALL.into_iter().filter_map(of).collect()
 }
 
 struct Daemon {
@@ -127,11 +149,13 @@ struct Daemon {
 impl Daemon {
     /// Opens the database and puts together what serves from it.
     fn open(
-        options: Options,
+        mut options: Options,
         catalogue: Arc<Catalogue>,
-        observed: Observed,
+        (metrics, access_log): (Metrics, Option<AccessLog>),
         context: &Context,
+        runtime: &Runtime,
     ) -> Result<Self, CliError> {
+        let metrics = Arc::new(metrics);
         let settings = &context.settings;
         let database = settings.database()?;
         let store = WriterOptions {
@@ -143,12 +167,17 @@ impl Daemon {
             },
             queue_capacity: options.max_in_flight,
             busy_timeout: BUSY_TIMEOUT,
-            commits: Some(Arc::clone(&observed.metrics) as _),
+            commits: Some(Arc::clone(&metrics) as _),
         };
         let mut waits = |error: &StoreError| {
             tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
         };
         let writer = Arc::new(Writer::open_telling(&database, store, &mut waits)?);
+        let webhook = options.webhook.take();
+        let last_alerts = if webhook.is_some() { last_alerts(&database) } else { Vec::new() };
+        let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
+        let monitor = Monitor::start(options.policy.clone(), webhook, &last_alerts);
+        let observed = Observed { metrics, monitor, access_log };
         let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
         // A daemon that is started again and again must not leave more each time.
         session::sweep_scratch();

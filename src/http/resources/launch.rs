@@ -11,7 +11,7 @@ use super::{Definitions, Query, Resources, executions, workflows};
 use crate::clock;
 use crate::http::problem::PointedError;
 use crate::http::{Problem, Reply, body};
-use crate::workflow::check::{self, Format, Problems, Source};
+use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
 use crate::workflow::engine::RunError;
 use crate::workflow::plan::Plan;
@@ -92,7 +92,7 @@ impl Resources {
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
         let prepared =
             self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
-        let params = parameters(prepared.definition(), given)?;
+        let params = parameters(prepared.definition(), given, GivenBy::Request)?;
         Ok(Snapshot {
             prepared,
             params,
@@ -115,7 +115,7 @@ impl Resources {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(vec![fault])
             );
         }
-        let params = parameters(&definition, &[])?;
+        let params = parameters(&definition, &[], GivenBy::Nobody)?;
         let prepared = Prepared::of(definition).map_err(|cycle| {
             let detail = format!("the steps wait for each other: {cycle}");
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
@@ -272,8 +272,12 @@ impl Unnumbered {
     }
 }
 
-fn parameters(definition: &Definition, given: &[(String, Scalar)]) -> Result<Parameters, Problem> {
-    check::parameters(definition, given)
+fn parameters(
+    definition: &Definition,
+    given: &[(String, Scalar)],
+    by: GivenBy,
+) -> Result<Parameters, Problem> {
+    check::parameters(definition, given, by)
         .map_err(|problems| invalid("the parameters do not fit the workflow", &problems))
 }
 

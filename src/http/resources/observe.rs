@@ -52,9 +52,9 @@ impl Observed {
             path: access_log::cut(seen.path),
         });
         let entry = self.access_log.as_ref().map(|log| (log, Entry::of(seen, counts)));
-        self.monitor.pass(answered, |t_us| {
+        self.monitor.pass(answered, |stamp| {
             if let Some((log, entry)) = entry {
-                log.log(entry.at(t_us));
+                log.log(entry.at(stamp));
             }
         });
     }

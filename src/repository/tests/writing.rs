@@ -67,6 +67,34 @@ fn what_waits_together_is_committed_together() {
 }
 
 #[test]
+fn alerts_that_were_sent_wait_for_others_and_hold_nothing_up() {
+    let place = Place::new();
+    let writer = open(&place.path);
+    let sent = || Reader::open(&place.path).unwrap().sent_alerts().unwrap();
+    assert!(sent().is_empty());
+    let holder = place.raw();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    writer.alert_sent("fast", at(1));
+    writer.alert_sent("slow", at(2));
+    writer.alert_sent("fast", at(3));
+    // It is done with them, and they are not stored.
+    assert_eq!(writer.last_detail("none").unwrap(), None);
+    assert!(sent().is_empty());
+    holder.execute_batch("COMMIT").unwrap();
+    let _ = writer.close();
+
+    let writer = open(&place.path);
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    writer.alert_sent("fast", at(1));
+    writer.alert_sent("slow", at(2));
+    writer.alert_sent("fast", at(3));
+    holder.execute_batch("COMMIT").unwrap();
+    let expected = [("fast".to_owned(), at(3)), ("slow".to_owned(), at(2))];
+    until("they are stored", || sent().into_iter().eq(expected.clone()));
+    writer.close().unwrap();
+}
+
+#[test]
 fn a_full_queue_refuses_and_loses_nothing() {
     let place = Place::new();
     let writer =

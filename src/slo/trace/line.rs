@@ -83,7 +83,7 @@ pub(super) enum Raw<'a> {
 
 impl Raw<'_> {
     /// As a number or a text has it; nothing for null and for the empty text.
-    fn text(&self) -> Result<Option<&str>, ()> {
+    pub(super) fn text(&self) -> Result<Option<&str>, ()> {
         match self {
             Self::Text(text) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
             Self::Number(text) => Ok(Some(text)),
@@ -102,6 +102,9 @@ pub(super) struct Fields<'a> {
     pub(super) latency_ms: Raw<'a>,
     pub(super) path: Raw<'a>,
     pub(super) slo: Raw<'a>,
+    /// Of the access log of `wfx serve`: by how many seconds the wall clock was set since its
+    /// start.
+    pub(super) clock_step: Raw<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -112,6 +115,7 @@ impl<'a> Fields<'a> {
         latency_ms: Raw::Null,
         path: Raw::Null,
         slo: Raw::Null,
+        clock_step: Raw::Null,
     };
 
     /// The field of this name, if one has it.
@@ -134,7 +138,10 @@ impl<'a> Fields<'a> {
         }
         let unusable = "is neither a number nor a text";
         let t = self.t.text().map_err(|()| Why::Bad("t", unusable))?.ok_or(Why::Missing("t"))?;
-        let at = time::point(t).map_err(|fault| Why::Bad("t", of_time(fault)))?;
+        let mut at = time::point(t).map_err(|fault| Why::Bad("t", of_time(fault)))?;
+        if self.clock_step != Raw::Null {
+            at.us = unstepped(at.us, &self.clock_step)?;
+        }
         let code = self.status.text().map_err(|()| Why::Bad("status", unusable))?;
         let status = status(code.ok_or(Why::Missing("status"))?)?;
         let latency_us = match latency("latency", &self.latency, 6)? {
@@ -148,6 +155,20 @@ impl<'a> Fields<'a> {
         };
         Ok(Line::Event(Parsed { at, status, latency_us, path, marks: Marks::default() }))
     }
+}
+
+/// A time by a clock that nobody set: that of the order in which the requests were judged.
+fn unstepped(t_us: u64, clock_step: &Raw<'_>) -> Result<u64, Why> {
+    let bad = |problem| Why::Bad("clock_step", problem);
+    let text = clock_step.text().map_err(|()| bad("is neither a number nor a text"))?;
+    let text = text.unwrap_or("0");
+    let (is_back, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let step_us = time::decimal(digits, 6).map_err(|fault| bad(of_number(fault)))?;
+    let t_us = if is_back { t_us.checked_add(step_us) } else { Some(t_us.saturating_sub(step_us)) };
+    t_us.ok_or_else(|| bad("is too large"))
 }
 
 fn latency(name: &'static str, raw: &Raw<'_>, scale: u32) -> Result<Option<u64>, Why> {

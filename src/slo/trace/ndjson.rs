@@ -10,12 +10,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::line::{Fields, Line, Raw, Why};
+use super::servers;
 
 /// Reads a line.
 pub(super) fn parse(line: &str) -> Result<Line<'_>, Why> {
     let mut fields = Fields::EMPTY;
     if plain(line, &mut fields).is_none() {
         fields = any(line).or_else(|why| with_words(line).ok_or(why))?;
+    }
+    if fields.t == Raw::Null
+        && let Some(line) = servers::parse(line)
+    {
+        return line;
     }
     fields.line()
 }
@@ -68,6 +74,7 @@ fn place<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut 
         "latency_ms" => Some((8, &mut fields.latency_ms)),
         "path" => Some((16, &mut fields.path)),
         "slo" => Some((32, &mut fields.slo)),
+        "clock_step" => Some((64, &mut fields.clock_step)),
         _ => None,
     }
 }
@@ -206,6 +213,8 @@ struct Document<'a> {
     path: Option<&'a RawValue>,
     #[serde(borrow)]
     slo: Option<&'a RawValue>,
+    #[serde(borrow)]
+    clock_step: Option<&'a RawValue>,
 }
 
 /// Any JSON object.
@@ -221,10 +230,12 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
         latency_ms: raw(document.latency_ms)?,
         path: raw(document.path)?,
         slo: raw(document.slo)?,
+        clock_step: raw(document.clock_step)?,
     })
 }
 
-fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
+/// A value as it is written.
+pub(super) fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
     let text = value.map_or("null", RawValue::get);
     Ok(match text.as_bytes().first() {
         Some(b'"') => {
@@ -296,6 +307,19 @@ mod tests {
             assert_eq!((event(&line).status, event(&line).latency_us), (503, None), "{unknown}");
         }
         assert_eq!(latency(""), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_taken_back() {
+        let us = |step| event(&format!(r#"{{"t":7200.5,"status":200,"clock_step":{step}}}"#)).at.us;
+        assert_eq!(us("3600.250000"), 3_600_250_000);
+        assert_eq!(us("-3600.25"), 10_800_750_000);
+        assert_eq!(us("\"-1\""), 7_201_500_000);
+        assert_eq!([us("null"), us("0"), us("9000")], [7_200_500_000, 7_200_500_000, 0]);
+        for bad in ["\"soon\"", "[]", "\"--1\"", "-1e30"] {
+            let line = format!(r#"{{"t":1,"status":200,"clock_step":{bad}}}"#);
+            assert!(why(&line).starts_with("`clock_step` is "), "{bad}");
+        }
     }
 
     #[test]

@@ -137,6 +137,9 @@ impl<'n> Field<'n> {
             Value::Bool(_) | Value::Number(_) if expected.starts_with("text") => {
                 Some("put it in quotes".to_owned())
             }
+            Value::Map(_) if expected.starts_with("text") => {
+                Some("text with `: ` in it or that begins with `{` is put in quotes".to_owned())
+            }
             _ => None,
         };
         self.add(findings, message, help);

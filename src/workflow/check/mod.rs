@@ -2,6 +2,7 @@
 //! each with its place and a remedy.
 
 mod field;
+mod lint;
 mod name;
 mod parameters;
 mod step;
@@ -13,7 +14,8 @@ use indexmap::IndexMap;
 
 pub use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
 pub use super::problem::{Problem, Problems};
-pub use parameters::parameters;
+pub use lint::LIST_IS_ONE_COMMAND;
+pub use parameters::{GivenBy, parameters};
 
 use self::field::Fields;
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
@@ -53,14 +55,33 @@ enum Origin {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
+    read_and(source, |_| ()).map(|(definition, ())| definition)
+}
+
+/// The same, with what is allowed in it and hardly meant, if there is any.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_lints(source: &Source<'_>) -> Result<(Definition, Option<Problems>), Problems> {
+    read_and(source, |root| {
+        let mut lints = Findings::default();
+        lint::find(root, &mut lints);
+        (!lints.is_empty()).then(|| Problems::new(source.name, source.text, lints))
+    })
+}
+
+/// Reads and checks a document, and takes another look at its tree.
+fn read_and<T>(
+    source: &Source<'_>,
+    look: impl FnOnce(&Node) -> T,
+) -> Result<(Definition, T), Problems> {
     let mut findings = Findings::default();
-    let definition = document::read(source.text, source.format, &mut findings).and_then(|root| {
-        workflow(&root, Pointer::ROOT, source.default_id, Origin::Document, &mut findings)
+    let read = document::read(source.text, source.format, &mut findings).and_then(|root| {
+        let definition =
+            workflow(&root, Pointer::ROOT, source.default_id, Origin::Document, &mut findings)?;
+        findings.is_empty().then(|| (definition, look(&root)))
     });
-    match definition {
-        Some(definition) if findings.is_empty() => Ok(definition),
-        _ => Err(Problems::new(source.name, source.text, findings)),
-    }
+    read.ok_or_else(|| Problems::new(source.name, source.text, findings))
 }
 
 /// Reads a document that is no workflow, as JSON or YAML are read everywhere.
@@ -296,7 +317,16 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
             let cycle = Cycle { steps: cycle.iter().map(named).collect() };
             format!("these steps wait for each other: {cycle}")
         };
-        let help = "take one of these names out of a `depends_on`".to_owned();
+        let help = match cycle.iter().find(|&&at| steps[at].depends_on.is_none()) {
+            Some(at) if *at > 0 => format!(
+                "{} has no `depends_on`, so that it waits for the step listed before it, {}; give \
+                 it `depends_on: []` to start at once, or list the steps in the order in which \
+                 they run",
+                quote(&named(at)),
+                quote(&named(&(at - 1)))
+            ),
+            _ => "take one of these names out of a `depends_on`".to_owned(),
+        };
         findings.add(first.depends_on_place, format!("{}/depends_on", first.at), message, help);
     }
 }

@@ -43,6 +43,31 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
     declared
 }
 
+/// Who gives parameters, and so where a missing one is to be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBy {
+    /// Flags of the command line.
+    Flags,
+    /// The `params` in the body of a request for a workflow that is known.
+    Request,
+    /// Nobody: the body of the request is the workflow itself.
+    Nobody,
+}
+
+impl GivenBy {
+    fn remedy(self, name: &str) -> String {
+        match self {
+            Self::Flags => format!("give it with `-p {name}=VALUE`"),
+            Self::Request => format!(
+                "give it in the body of the request, with curl: `-H 'Content-Type: \
+                 application/json' -d '{}'`",
+                serde_json::json!({"params": {name: "VALUE"}})
+            ),
+            Self::Nobody => "give it a value in `params` of the workflow in the body".to_owned(),
+        }
+    }
+}
+
 /// The parameters of one execution: the declared defaults, and over them what is
 /// `given` as name and value.
 ///
@@ -52,6 +77,7 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
 pub fn parameters(
     definition: &Definition,
     given: &[(String, Scalar)],
+    by: GivenBy,
 ) -> Result<Parameters, Problems> {
     let mut findings = Findings::default();
     let mut parameters: Parameters =
@@ -95,11 +121,7 @@ pub fn parameters(
     }
     for (name, _) in parameters.iter().filter(|(_, value)| **value == Scalar::Null) {
         let message = format!("the parameter {} is required", quote(name));
-        refuse(
-            name,
-            message,
-            Some(format!("give it with `-p {name}=VALUE`, or in `params` of a request")),
-        );
+        refuse(name, message, Some(by.remedy(name)));
     }
     if findings.is_empty() {
         Ok(parameters)

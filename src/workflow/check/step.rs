@@ -1,7 +1,7 @@
 //! One step of a workflow.
 
 use super::super::definition::{PROCESS_STRING_BYTES_MAX, Retry, Step, Work};
-use super::super::document::{Node, Value};
+use super::super::document::{COMMAND_AS_TEXT, Node, Value};
 use super::super::period::Period;
 use super::super::problem::{Findings, Place, Pointer, quote};
 use super::field::{self, Field, Fields};
@@ -189,6 +189,7 @@ fn command(field: &Field<'_>, findings: &mut Findings) -> Option<Work> {
             let help = match field.node.value {
                 Value::Bool(_) | Value::Number(_) => Some("put it in quotes".to_owned()),
                 Value::Null => Some("leave `run` out for a step that does nothing".to_owned()),
+                Value::Map(_) => Some(COMMAND_AS_TEXT.to_owned()),
                 _ => None,
             };
             field.add(findings, message, help);

@@ -189,7 +189,7 @@ fn parameters_are_declared_defaults_and_given_values() {
     let given = |list: &[(&str, &str)]| {
         let text = |value: &str| Scalar::String(value.to_owned());
         let owned: Vec<_> = list.iter().map(|(n, v)| ((*n).to_owned(), text(v))).collect();
-        parameters(&definition, &owned)
+        parameters(&definition, &owned, GivenBy::Flags)
     };
     let set = given(&[("where", "a=b\n$(x)")]).unwrap();
     assert_eq!(set["where"], Scalar::String("a=b\n$(x)".into()));
@@ -215,7 +215,7 @@ fn a_definition_survives_being_stored() {
          - {name: d}\n",
     )
     .unwrap();
-    let params = parameters(&definition, &[]).unwrap();
+    let params = parameters(&definition, &[], GivenBy::Flags).unwrap();
     let prepared = Arc::new(Prepared::of(definition).unwrap());
     let stored = Snapshot { prepared, params, workdir: "/srv".into(), source: None };
     let sources = DefinitionSource::ALL.map(Some);

@@ -26,6 +26,10 @@ const NODE_BYTES: usize = 64;
 /// read back as something else.
 const RESERVED_PREFIX: &str = "$serde_json::private::";
 
+/// How a command is written that has characters in it which mean something in YAML.
+pub(super) const COMMAND_AS_TEXT: &str = "YAML reads some of its characters as its own: write the \
+     command on the line below `run: |`, indented, or put it in quotes";
+
 /// The language of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

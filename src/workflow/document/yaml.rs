@@ -6,12 +6,15 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::super::problem::{Findings, Place, quote};
 use super::scalar;
-use super::{Budget, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large};
+use super::{
+    Budget, COMMAND_AS_TEXT, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large,
+};
 
 /// Reads a YAML document; none when it is empty or a finding says why not.
-pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
+pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node> {
     let yaml = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
+        text,
         base: text.len() - yaml.len(),
         findings,
         budget: Budget::new(),
@@ -36,10 +39,44 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
     reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
 }
 
+/// What stands behind the key `run` in a line.
+fn command(line: &str) -> Option<&str> {
+    line.match_indices("run:").find_map(|(at, key)| {
+        let starts_key = line[..at].trim_end_matches(' ').is_empty()
+            || line[..at].ends_with([' ', '{', ','])
+                && line[..at].trim_end().ends_with(['-', '{', ',']);
+        starts_key.then(|| line[at + key.len()..].trim())
+    })
+}
+
+/// Whether a command begins as a block, in which everything is text.
+fn is_block(command: &str) -> bool {
+    let rest = command.strip_prefix(['|', '>']);
+    rest.is_some_and(|rest| rest.chars().all(|c| matches!(c, '-' | '+' | '1'..='9')))
+}
+
+/// Whether a line goes on with the command of a `run` above it, or is an item of its list.
+fn command_above(before: &str, line: &str) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_item = |line: &str| line.trim_start().starts_with("- ");
+    let lines = before.lines().rev().filter(|line| !line.trim().is_empty());
+    let parent = lines.into_iter().find(|above| {
+        indent(above) < indent(line)
+            || is_item(line) && !is_item(above) && indent(above) == indent(line)
+    });
+    // A key behind `- ` begins further on: what begins there is the next key.
+    let key_column = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
+    let parent = parent.filter(|above| {
+        key_column(above) < indent(line) || is_item(line) && key_column(above) == indent(line)
+    });
+    parent.and_then(command).is_some_and(|command| !is_block(command))
+}
+
 /// A finding says why reading ends here.
 struct Stop;
 
 struct Reader<'f> {
+    text: &'f str,
     /// Bytes of the document before what is parsed.
     base: usize,
     findings: &'f mut Findings,
@@ -307,7 +344,23 @@ impl Reader<'_> {
 
     fn refuse_tag(&mut self, tag: &Tag, place: Option<Place>) {
         let message = format!("the tag {} means nothing here", quote(&tag.original()));
-        self.findings.add(place, String::new(), message, "remove it".to_owned());
+        let help = match place.and_then(|place| self.command_help(place.start)) {
+            Some(help) => help,
+            None => "remove it".to_owned(),
+        };
+        self.findings.add(place, String::new(), message, help);
+    }
+
+    /// What helps where the place is within a command without quotes.
+    fn command_help(&self, at: usize) -> Option<String> {
+        let before = self.text.get(..at)?;
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[line_start..].split('\n').next().unwrap_or_default();
+        let is_within = match command(&before[line_start..]).or_else(|| command(line)) {
+            Some(command) => !is_block(command),
+            None => command_above(&before[..line_start], line),
+        };
+        is_within.then(|| COMMAND_AS_TEXT.to_owned())
     }
 
     fn refuse_syntax(&mut self, yaml: &str, error: &ScanError) {
@@ -321,7 +374,7 @@ impl Reader<'_> {
                 "YAML is indented with spaces: replace the tab at the start of the line".to_owned(),
             )
         } else {
-            None
+            self.command_help(self.base + start)
         };
         let place = Place { start: self.base + start, end: self.base + start };
         self.findings.add(

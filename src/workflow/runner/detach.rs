@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+
+use super::search;
+
 /// The first argument of wfx when it starts a step: then come the program's path, its name,
 /// and its arguments.
 pub const ARGUMENT: &str = "__start-step-in-a-session";
@@ -53,5 +57,10 @@ pub fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
         Ok(_) => Command::new(&program).arg0(name).args(arguments).exec(),
         Err(error) => error.into(),
     };
-    format!("cannot start `{}`: {error}", Path::new(&program).display())
+    let shown = Path::new(&program).display();
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    match errno.and_then(|errno| search::explain(Path::new(&program), Path::new("."), errno)) {
+        Some(why) => format!("cannot start `{shown}`: {why}"),
+        None => format!("cannot start `{shown}`: {error}"),
+    }
 }

@@ -30,10 +30,12 @@ use super::tree::{self, Tree};
 use crate::clock;
 use crate::process_table::{self, Stat};
 use crate::repository::ownership::ListedAttempt;
+use crate::workflow::check::LIST_IS_ONE_COMMAND;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::period::Period;
+use crate::workflow::problem::visible;
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 
@@ -108,6 +110,9 @@ pub async fn run<T>(
     let _ = std::fs::remove_file(&job.output_file);
     let (outcome, outputs) = match (ended.outcome, outputs) {
         (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
+        (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
+            (Outcome::Failed(not_found(&job, why)), outputs.unwrap_or_default())
+        }
         (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
     };
     AttemptEnd {
@@ -187,7 +192,11 @@ fn spawn_error(job: &Job, error: &io::Error) -> String {
         _ => "/bin/sh".into(),
     };
     let program = Path::new(&program).display();
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    if let Some(why) = errno.and_then(|errno| explain(job, errno)) {
+        return format!("cannot start `{program}`: {why}");
+    }
+    match errno {
         Some(Errno::TOOBIG) => format!(
             "cannot start `{program}`: the system refuses so large an environment; \
              the largest are {}",
@@ -196,6 +205,35 @@ fn spawn_error(job: &Job, error: &io::Error) -> String {
         Some(Errno::NOENT) => format!("cannot start `{program}`: no such program"),
         _ => format!("cannot start `{program}` in {folder}: {error}"),
     }
+}
+
+/// What shells exit with when there is no such program: so they also call a script that is there and
+/// has no interpreter.
+const NOT_FOUND: i32 = 127;
+
+/// Why a line failed with [`NOT_FOUND`], with what the script says that it begins with, if it
+/// begins with one.
+fn not_found(job: &Job, why: String) -> String {
+    let Work::Shell(line) = &job.work else { return why };
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let said = first.contains('/').then(|| search::explain_to_shell(Path::new(first), &job.folder));
+    match said.flatten() {
+        Some(said) => format!("{why}: `{}`: {said}", visible(first)),
+        None => why,
+    }
+}
+
+/// What the list or the file of a program says about why it cannot be started.
+fn explain(job: &Job, errno: Errno) -> Option<String> {
+    let Work::Argv(argv) = &job.work else { return None };
+    let program = argv.first()?;
+    // A name without a slash was looked for, and found nowhere.
+    let found = match search::find(program, &job.variables, &job.folder) {
+        Ok(path) => search::explain(&path, &job.folder, errno),
+        Err(_) => None,
+    };
+    let is_line = errno == Errno::NOENT && program.trim().contains(char::is_whitespace);
+    found.or_else(|| is_line.then(|| format!("no such program; {LIST_IS_ONE_COMMAND}")))
 }
 
 /// One of the two streams of a running process.
@@ -481,18 +519,18 @@ fn failure(status: ExitStatus) -> Option<String> {
     }
 }
 
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        1 => " (SIGHUP)",
-        2 => " (SIGINT)",
-        3 => " (SIGQUIT)",
-        4 => " (SIGILL)",
-        6 => " (SIGABRT)",
-        8 => " (SIGFPE)",
-        9 => " (SIGKILL)",
-        11 => " (SIGSEGV)",
-        13 => " (SIGPIPE)",
-        15 => " (SIGTERM)",
-        _ => "",
+/// Its name in brackets, where it has one on this system.
+fn signal_name(signal: i32) -> String {
+    if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
+        return format!(" ({signal})");
+    }
+    match signal - REALTIME_FIRST {
+        0 => " (SIGRTMIN)".to_owned(),
+        more @ 1..=30 => format!(" (SIGRTMIN+{more})"),
+        _ => String::new(),
     }
 }
+
+/// `SIGRTMIN` of glibc on Linux, which keeps the two before it for itself; no other system numbers
+/// signals as far.
+const REALTIME_FIRST: i32 = 34;

@@ -26,19 +26,22 @@ const HANGING: i32 = 0;
 /// The library, compiled once for each run of the tests.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let made = folder.join(format!("faults-{}.so", std::process::id()));
-        let source = crate::support::root().join("tests/wfx/faults/preload.c");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]);
-        let ran = Ran::of(compiler.arg(&made).arg(source).arg("-ldl"));
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        // Other runs of the tests may be using the one that is there.
-        let library = folder.join("faults.so");
-        fs::rename(&made, &library).unwrap();
-        library
-    })
+    LIBRARY.get_or_init(|| compile("faults", "tests/wfx/faults/preload.c"))
+}
+
+/// A library to be preloaded, made of a source of the repository.
+pub(crate) fn compile(name: &str, source: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let made = folder.join(format!("{name}-{}.so", std::process::id()));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]);
+    let source = crate::support::root().join(source);
+    let ran = Ran::of(compiler.arg(&made).arg(source).arg("-ldl"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // Other runs of the tests may be using the one that is there.
+    let library = folder.join(format!("{name}.so"));
+    fs::rename(&made, &library).unwrap();
+    library
 }
 
 /// Puts the library under a wfx that uses the database of `place`.

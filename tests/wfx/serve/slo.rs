@@ -5,9 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use wfx::clock;
+use wfx::timestamp::Timestamp;
 
 use super::*;
 use crate::receiver::{CLOSES, HANGS, Receiver};
+use crate::support::Ran;
 
 const SLO: &str = "/api/v1/slo";
 const MISSING: &str = "/api/v1/none?with=query";
@@ -181,21 +184,206 @@ fn a_receiver_that_asks_for_all_time_to_come_gets_the_next_alert() {
 
 #[test]
 fn a_receiver_that_hangs_holds_nothing_up() {
-    let (place, receiver) = (place(), Receiver::start(&[HANGS]));
+    let (place, receiver) = (place(), Receiver::start(&[HANGS; 402]));
     let mut daemon = serve_to(&place, &receiver, &[("SLO_ALERT_COOLDOWN_SECONDS", "0")]);
     daemon.get(MISSING).expect(404);
     receiver.next();
-    // More than wait at most: those that find no room are given up, no request waits.
+    // More than are sent at a time: those that find no room are given up, no request waits.
     for _ in 0..200 {
         daemon.get(MISSING).expect(404);
     }
     daemon.wait_for_log("too many alerts wait for the webhook");
     let status = deliveries(&daemon);
     assert_eq!(status["sent"], 0);
-    assert!(status["pending"].as_u64().unwrap() <= 257, "{status}");
-    assert!(status["given_up"].as_u64().unwrap() >= 402 - 257, "{status}");
+    assert!(status["pending"].as_u64().unwrap() <= 256, "{status}");
+    assert!(status["given_up"].as_u64().unwrap() >= 402 - 256, "{status}");
     let ran = daemon.stop();
     assert!(ran.stderr.contains("the webhook did not take all alerts"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_that_is_refused_for_good_is_sent_once() {
+    let answers = &["400 Bad Request\r\nRetry-After: 1", "410 Gone"];
+    let (place, receiver) = (place(), Receiver::start(answers));
+    let mut daemon = serve_to(&place, &receiver, &[]);
+    daemon.get(MISSING).expect(404);
+    let ids =
+        [receiver.next(), receiver.next()].map(|post| post.header("webhook-id").map(str::to_owned));
+    assert_ne!(ids[0], ids[1]);
+    for _ in answers {
+        let logged = daemon.wait_for_log("gave an alert up");
+        assert!(logged.contains("the receiver refused it for good: 4"), "{logged}");
+    }
+    let status = deliveries(&daemon);
+    for (count, expected) in
+        [("pending", 0), ("sent", 0), ("given_up", 2), ("refused", 2), ("failed_attempts", 2)]
+    {
+        assert_eq!(status[count], expected, "{count}");
+    }
+    let metrics = daemon.get("/metrics").body;
+    assert!(metrics.contains("wfx_slo_alert_deliveries_total{outcome=\"given_up\"} 2\n"));
+    // What was not taken has no cooldown after a restart.
+    daemon.stop();
+    assert!(receiver.rest().is_empty());
+    let mut daemon = serve_to(&place, &receiver, &[]);
+    daemon.get(MISSING).expect(404);
+    daemon.wait_for_log("sent an alert");
+    daemon.wait_for_log("sent an alert");
+    daemon.stop();
+    assert_eq!(receiver.rest().len(), 2);
+}
+
+#[test]
+fn no_alert_holds_back_another() {
+    for first in ["400 Bad Request", HANGS, CLOSES, "503 Busy\r\nRetry-After: 250"] {
+        let (place, receiver) = (place(), Receiver::start(Vec::leak(vec![first])));
+        let mut daemon = serve_to(&place, &receiver, &[]);
+        daemon.get(MISSING).expect(404);
+        let sent = daemon.wait_for_log("sent an alert");
+        assert!(sent.contains("slo_4xx_error_rate_breach"), "{first}: {sent}");
+        if first != CLOSES {
+            assert_eq!(deliveries(&daemon)["sent"], 1, "{first}");
+        }
+        daemon.signal("KILL");
+        daemon.end();
+    }
+}
+
+fn stored_alerts(place: &Place) -> Vec<String> {
+    let rows = place.sql(
+        "SELECT name || ' ' || value FROM workflow_settings WHERE name LIKE 'alert_sent_at:%' \
+         ORDER BY name",
+    );
+    rows.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_cooldown_outlives_the_daemon() {
+    let (place, receiver) = (place(), Receiver::start(&[]));
+    let mut daemon = serve_to(&place, &receiver, &[]);
+    daemon.get(MISSING).expect(404);
+    let told = [receiver.next(), receiver.next()].map(|post| post.json());
+    daemon.wait_for_log("sent an alert");
+    daemon.wait_for_log("sent an alert");
+    until("both are stored", || stored_alerts(&place).len() == 2);
+    let stored = stored_alerts(&place);
+    for alert in &told {
+        let (kind, at) = (alert["type"].as_str().unwrap(), alert["timestamp"].as_str().unwrap());
+        assert!(stored.contains(&format!("alert_sent_at:{kind} {at}")), "{stored:?} {alert}");
+    }
+    daemon.signal("KILL");
+    daemon.end();
+    for _ in 0..3 {
+        let daemon = serve_to(&place, &receiver, &[]);
+        daemon.get(MISSING).expect(404);
+        let status = daemon.get(SLO).expect(200);
+        for signal in [0, 2] {
+            let signal = &status["signals"][signal];
+            assert_eq!((&signal["breaches"], &signal["alerts"]), (&json!(1), &json!(0)));
+            assert!(signal["last_alert_at"].is_string(), "{signal}");
+        }
+        let ran = daemon.stop();
+        let goes_on = ran.stderr.matches("its cooldown goes on from before the start").count();
+        assert_eq!(goes_on, 2, "{}", ran.stderr);
+    }
+    assert!(receiver.rest().is_empty());
+    assert_eq!(stored_alerts(&place), stored);
+
+    // One that is over, or lies in a future that no clock has seen, holds nothing back.
+    for at in ["2001-01-01T00:00:00.000000Z", "2901-01-01T00:00:00.000000Z", "soon"] {
+        place.sql(&format!(
+            "UPDATE workflow_settings SET value = '{at}' WHERE name LIKE 'alert_sent_at:%'"
+        ));
+        let mut daemon = serve_to(&place, &receiver, &[]);
+        daemon.get(MISSING).expect(404);
+        daemon.wait_for_log("sent an alert");
+        daemon.wait_for_log("sent an alert");
+        daemon.stop();
+        assert_eq!(receiver.rest().len(), 2, "{at}");
+    }
+}
+
+#[test]
+fn a_default_that_one_request_breaches_is_named_once_where_somebody_is_called() {
+    let receiver = Receiver::start(&[]);
+    let url = receiver.url("/");
+    let hook = ("SLO_ALERT_WEBHOOK_URL", url.as_str());
+    for (variables, expected) in [
+        (&[hook][..], 1),
+        (&[hook, ("SLO_MIN_SAMPLES", "1")], 0),
+        (&[hook, ("SLO_MIN_SAMPLES", "20")], 0),
+        (&[], 0),
+    ] {
+        let place = place();
+        let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0"]);
+        let daemon = Daemon::of(command.envs(variables.iter().copied()));
+        daemon.get("/api/v1/ping").expect(200);
+        let ran = daemon.stop();
+        assert_eq!(ran.stderr.matches("--slo-min-samples").count(), expected, "{}", ran.stderr);
+    }
+}
+
+/// The wall clock is set while the daemon runs, there and back.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_written_follows_the_wall_clock_and_is_judged_again_alike() {
+    // Of one signal each request that breaches.
+    const RULES: [(&str, &str); 3] = [
+        ("SLO_ERROR_RATE_4XX_THRESHOLD", "2"),
+        ("SLO_LATENCY_P95_THRESHOLD", "1h"),
+        ("SLO_ALERT_COOLDOWN_SECONDS", "0"),
+    ];
+    let (place, receiver) = (place(), Receiver::start(&[]));
+    let step = place.write("step", "0");
+    let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--access-log", "access.log"]);
+    command
+        .env("LD_PRELOAD", crate::faults::compile("clock", "tests/wfx/serve/clock.c"))
+        .env("CLOCK_STEP", &step)
+        .env("SLO_ALERT_WEBHOOK_URL", receiver.url("/"))
+        .envs(RULES);
+    let mut daemon = Daemon::of(&mut command);
+    let mut told = Vec::new();
+    for (seconds, is_new) in [(0, false), (7200, true), (-86_400, true), (-86_400, false)] {
+        place.write("new", seconds.to_string());
+        std::fs::rename(place.path("new"), &step).unwrap();
+        let now = || clock::now().as_micros() as f64 / 1e6 + f64::from(seconds);
+        let from = now();
+        daemon.get("/api/v1/ping").expect(200);
+        if is_new {
+            let logged = daemon.wait_for_log("the wall clock was set");
+            assert!(logged.contains("by_seconds"), "{logged}");
+        }
+        daemon.get(MISSING).expect(404);
+        let status = daemon.get(SLO).expect(200);
+        // From the first 404 on each request is told.
+        let count = if told.is_empty() { 2 } else { 3 };
+        let posts: Vec<Value> = (0..count).map(|_| receiver.next().json()).collect();
+        let to = now();
+        let times = posts.iter().map(|post| &post["timestamp"]);
+        for time in times.chain([&status["now"], &status["signals"][0]["last_alert_at"]]) {
+            let at: Timestamp = time.as_str().unwrap().parse().unwrap();
+            let at = at.as_micros() as f64 / 1e6;
+            // Less than a quarter of a second is not followed; and a time may be a slot's begin.
+            assert!(from - 0.3 <= at && at <= to + 0.3, "{from} {at} {to}");
+        }
+        told.extend(posts);
+    }
+    daemon.stop();
+    let log = std::fs::read_to_string(place.path("access.log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let steps = lines.iter().map(|line| line["clock_step"].as_f64().map_or(0.0, f64::round));
+    let expected = [[0.0; 3], [7200.0; 3], [-86_400.0; 3], [-86_400.0; 3]].concat();
+    assert_eq!(steps.collect::<Vec<_>>(), expected);
+    assert!(lines[3]["t"].as_f64() > lines[6]["t"].as_f64());
+    // In the order of the decisions, whatever the clock said, slo-sim finds the same alerts.
+    let mut simulation = place.wfx(["slo-sim", "--trace", "access.log", "--format", "json"]);
+    let ran = Ran::of(simulation.envs(RULES));
+    let judged: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let of = |alerts: &[Value], value: &str| -> Vec<[Value; 3]> {
+        alerts.iter().map(|alert| ["path", "samples", value].map(|it| alert[it].clone())).collect()
+    };
+    let found = of(judged["alerts"].as_array().unwrap(), "value");
+    assert_eq!(found, of(&told, "error_rate"), "{ran:?}");
 }
 
 #[test]
