@@ -339,7 +339,7 @@ fn processes(processes: &[Process], findings: &mut Vec<Finding>) {
                 format!(
                     "{pid} ({name}) still works for step {step} of {execution_id}, whose wfx died"
                 ),
-                format!("`wfx recover {execution_id}` ends it first, then goes on"),
+                "`wfx recover` ends it (of a dead daemon, the next `wfx serve` does)",
             )
         } else {
             note(

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
-use crate::workflow::runner::leftover;
+use crate::workflow::runner::leftover::{self, Left};
 use crate::workflow::runner::scratch::Scratch;
 
 /// What was typed after `wfx doctor`.
@@ -116,29 +116,42 @@ fn usable(inspection: Inspection) -> Usable {
 /// Processes of steps of this database that nobody runs any more.
 fn processes(reader: &Reader) -> Vec<Process> {
     let mut known = HashMap::new();
-    leftover::find()
+    let listed = reader.listed_by_dead().unwrap_or_default();
+    let left: Vec<Left> = listed
         .into_iter()
-        .filter_map(|process| {
-            let id = &process.key.execution_id;
-            // Whether somebody runs it: none for an execution of another database.
-            let state = known.entry(id.clone()).or_insert_with(|| {
-                let execution = reader.detail(id).ok()??.execution;
-                Some((execution.status.is_terminal(), execution.owner_state))
-            });
-            let is_abandoned = match (*state)? {
-                (true, _) => false,
-                (false, Some(OwnerState::Alive)) => return None,
-                (false, _) => true,
-            };
-            Some(Process {
-                pid: process.pid,
-                name: process.name,
-                execution_id: process.key.execution_id,
-                step: process.key.step,
-                is_abandoned,
-            })
+        .map(|(owner, listed)| Left { owner: Some(owner), listed, ..Left::default() })
+        .collect();
+    let orphans = leftover::living(&left);
+    let is_orphan = |pid: i32| orphans.iter().any(|orphan| orphan.pid == pid);
+    let others = leftover::find().into_iter().filter(|process| !is_orphan(process.pid));
+    let orphans = orphans.iter().map(|process| Process {
+        pid: process.pid,
+        name: process.name.clone(),
+        execution_id: process.key.execution_id.clone(),
+        step: process.key.step.clone(),
+        is_abandoned: true,
+    });
+    let others = others.filter_map(|process| {
+        let id = &process.key.execution_id;
+        // Whether somebody runs it: none for an execution of another database.
+        let state = known.entry(id.clone()).or_insert_with(|| {
+            let execution = reader.detail(id).ok()??.execution;
+            Some((execution.status.is_terminal(), execution.owner_state))
+        });
+        let is_abandoned = match (*state)? {
+            (true, _) => false,
+            (false, Some(OwnerState::Alive)) => return None,
+            (false, _) => true,
+        };
+        Some(Process {
+            pid: process.pid,
+            name: process.name,
+            execution_id: process.key.execution_id,
+            step: process.key.step,
+            is_abandoned,
         })
-        .collect()
+    });
+    orphans.chain(others).collect()
 }
 
 /// The file system that the database lies on, or will.

@@ -158,7 +158,14 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
         })?,
     );
-    if total == 0 {
+    let orphans = match &reader {
+        Some(reader) => reader.listed_by_dead()?,
+        None => Vec::new(),
+    };
+    // An execution that is in no database may have left processes all the same.
+    let has_orphans =
+        orphans.iter().any(|(owner, _)| OwnerKind::of(owner) == Some(OwnerKind::Exec));
+    if total == 0 && !has_orphans {
         reader.as_ref().map(Reader::sweep_owners).transpose()?;
         session::sweep_scratch();
         progress.finish()?;

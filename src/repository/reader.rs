@@ -17,7 +17,7 @@ use super::identity;
 use super::inspect::{self, Inspection};
 use super::keep;
 use super::lineage::{self, Lineage};
-use super::ownership::{Judge, Liveness};
+use super::ownership::{Judge, ListedAttempt, Liveness, attempts, lock};
 use super::place::{self, IndexWatch};
 use super::rows::{self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, STEP_COLUMNS, Text};
 use super::takeover::{self, OwnerCount};
@@ -391,6 +391,21 @@ impl Reader {
     pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
         let mut judge = self.judge()?;
         self.read(|connection| takeover::owners(connection, &mut judge))
+    }
+
+    /// What dead processes list of the attempts that they ran, also of executions that were never
+    /// stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn listed_by_dead(&self) -> Result<Vec<(String, Vec<ListedAttempt>)>, StoreError> {
+        let judge = self.judge()?;
+        let dead = lock::dead_owners(&self.path, &judge).into_iter();
+        let listed = dead.map(|owner| {
+            let listed = attempts::listed(&self.path, &owner).unwrap_or_default();
+            (owner, listed)
+        });
+        Ok(listed.filter(|(_, listed)| !listed.is_empty()).collect())
     }
 
     /// Removes the lock files of dead processes that nobody needs any more. The database stays as

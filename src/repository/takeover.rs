@@ -28,6 +28,9 @@ pub struct Which {
     pub assume_dead: bool,
     /// But not these, by id.
     pub except: HashSet<String>,
+    /// If given, only these, each while it still has this owner: those whose processes were looked
+    /// for. Who dies meanwhile has not been.
+    pub only: Option<HashMap<String, Option<String>>>,
 }
 
 /// Whose executions are taken over.
@@ -43,13 +46,14 @@ impl Which {
     /// Those of processes of this kind that are proven dead, and those that nobody ever owned.
     #[must_use]
     pub fn kind(kind: OwnerKind) -> Self {
-        Self { of: Of::Kind(kind), assume_dead: false, except: HashSet::new() }
+        Self { of: Of::Kind(kind), assume_dead: false, except: HashSet::new(), only: None }
     }
 
     /// This one, if its process is proven dead.
     #[must_use]
     pub fn one(execution_id: &str) -> Self {
-        Self { of: Of::One(execution_id.to_owned()), assume_dead: false, except: HashSet::new() }
+        let of = Of::One(execution_id.to_owned());
+        Self { of, assume_dead: false, except: HashSet::new(), only: None }
     }
 
     /// Whether those of an owner are meant. What is in doubt belongs to no kind: who says that it
@@ -209,6 +213,9 @@ fn chosen(
     let candidates = candidates(connection, which, new_owner)?;
     let chosen = candidates.into_iter().filter(|candidate| {
         !which.except.contains(&candidate.execution_id)
+            && which.only.as_ref().is_none_or(|only| {
+                only.get(&candidate.execution_id).is_some_and(|owner| *owner == candidate.owner)
+            })
             && which.includes(candidate.owner.as_deref(), judge)
     });
     Ok(chosen.take(limit).collect())

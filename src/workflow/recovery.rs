@@ -159,10 +159,14 @@ pub async fn take(
 ) -> Result<Taken, StoreError> {
     let limit = limit.min(BATCH);
     let found = supervisor.find_abandoned(which, limit).await?;
-    let is_any = !found.executions.is_empty();
+    let only: HashMap<String, Option<String>> = found
+        .executions
+        .iter()
+        .map(|execution| (execution.execution_id.clone(), execution.owner.clone()))
+        .collect();
     let in_doubt = found.in_doubt.clone();
     let left = left_by(found);
-    let ended = ender.end(&left).await;
+    let ended = ender.end(left.clone()).await;
     for survivor in &ended.survivors {
         which.except.insert(survivor.process.key.execution_id.clone());
     }
@@ -171,8 +175,12 @@ pub async fn take(
             left.owner.iter().for_each(|owner| supervisor.forget_attempts(owner));
         });
     }
-    let executions =
-        if is_any { supervisor.take_over(which.clone(), limit).await? } else { Vec::new() };
+    let executions = if only.is_empty() {
+        Vec::new()
+    } else {
+        let found = Which { only: Some(only), ..which.clone() };
+        supervisor.take_over(found, limit).await?
+    };
     Ok(Taken { executions, ended, in_doubt })
 }
 

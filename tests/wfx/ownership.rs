@@ -211,6 +211,150 @@ fn what_was_never_stored_leaves_no_process_either() {
     daemon.stop();
 }
 
+#[test]
+fn who_dies_while_others_are_ended_is_searched_before_it_is_taken_over() {
+    let place = Place::new();
+    let stubborn = place.write(
+        "stubborn.yaml",
+        "steps: [{name: a, retry: {max_attempts: 2}, run: 'test $WFX_ATTEMPT = 2 && exit; trap \"\" TERM; echo begun; while :; do sleep 0.1; done'}]",
+    );
+    let ticking = place.write(
+        "ticking.yaml",
+        "steps: [{name: a, retry: {max_attempts: 2}, run: 'echo begun; echo $WFX_ATTEMPT begins >> ran; trap \"echo $WFX_ATTEMPT ends >> ran; exit\" TERM; test $WFX_ATTEMPT = 2 && exit; while :; do sleep 0.05; done'}]",
+    );
+    let begin = |file: &Path| {
+        let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
+        running.wait_for("begun");
+        running
+    };
+    let (first, second) = (begin(&stubborn), begin(&ticking));
+    kill(first);
+    let recovery = Running::start(&mut place.wfx(["recover"]));
+    // While it waits for the first one's process to end.
+    until("the recovery has asked", || {
+        let owners = fs::read_dir(place.path("wfx.db-owners")).unwrap();
+        owners.count() == 3
+    });
+    kill(second);
+    let ran = recovery.end();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let again = place.run(["recover"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(place.read("ran"), "1 begins\n1 ends\n2 begins\n");
+}
+
+#[test]
+fn what_is_no_lock_file_keeps_nobody_waiting() {
+    let place = Place::new();
+    kill(start(&place));
+    let owners = place.path("wfx.db-owners");
+    let pipe = owners.join("exec-999999-00000001");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", owners.join("serve-999998-00000001")).unwrap();
+    place.write("go", "");
+    assert_eq!(place.run(["recover"]).code, Some(0));
+    assert_eq!(place.read("ran"), "1\n2\nb\n");
+    assert!(place.run(["doctor"]).code.is_some());
+}
+
+#[test]
+fn what_an_execution_without_a_row_left_is_ended() {
+    let place = Place::new();
+    let running = start(&place);
+    let id = place.sql("SELECT execution_id FROM workflow_executions");
+    let own = format!("WFX_EXECUTION_ID={id}");
+    running.signal("STOP");
+    place.sql("DELETE FROM workflow_executions");
+    kill(running);
+    assert_ne!(processes_with(&own), [] as [u32; 0]);
+    let doctor = place.run(["doctor"]);
+    assert!(doctor.stdout.contains("still works for step a of"), "{doctor:?}");
+    let ran = place.run(["recover"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(processes_with(&own), [] as [u32; 0]);
+    assert_eq!(fs::read_dir(place.path("wfx.db-owners")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_nested_wfx_is_asked_to_end_once() {
+    let place = Place::new();
+    place.write(
+        "inner.yaml",
+        "steps: [{name: i, run: 'trap \"echo asked >> ran; sleep 0.3; echo cleaned >> ran; exit\" TERM; echo begun; while :; do sleep 0.05; done'}]",
+    );
+    let program = place.wfx(["exec"]).get_program().to_owned();
+    let outer = place.write(
+        "outer.yaml",
+        format!(
+            "steps: [{{name: o, run: '{} exec -v --db inner.db inner.yaml'}}]",
+            Path::new(&program).display()
+        ),
+    );
+    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(outer));
+    running.wait_for("begun");
+    kill(running);
+    assert_eq!(place.run(["recover"]).code, Some(1));
+    assert_eq!(place.read("ran"), "asked\ncleaned\n");
+}
+
+/// wfx in other namespaces, where root may make them.
+fn in_namespaces(place: &Place, namespaces: &[&str], args: &[&str]) -> Option<Command> {
+    let probe = Command::new("unshare").args(namespaces).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: no namespaces can be made here");
+        return None;
+    }
+    let wfx = place.wfx(args.iter().copied());
+    let mut command = Command::new("unshare");
+    command.args(namespaces).arg(wfx.get_program()).args(wfx.get_args()).env_clear();
+    command.envs(wfx.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(place.path("")).stdin(std::process::Stdio::null());
+    Some(command)
+}
+
+#[test]
+fn times_of_another_namespace_are_no_proof() {
+    let place = Place::new();
+    let running = start(&place);
+    let namespaces = ["-T", "--boottime", "100000"];
+    if let Some(mut recover) = in_namespaces(&place, &namespaces, &["recover"]) {
+        let ran = Ran::of(&mut recover);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nothing to recover\n"), "{ran:?}");
+    }
+    place.write("go", "");
+    assert_eq!(running.end().code, Some(0));
+    assert_eq!(place.read("ran"), "1\nb\n");
+}
+
+#[test]
+fn a_copied_lock_of_another_namespace_is_no_proof() {
+    let place = Place::new();
+    let file =
+        place.write("w.yaml", format!("steps: [{{name: a, {WAITS}, retry: {{max_attempts: 3}}}}]"));
+    let namespaces = ["-pf", "--mount-proc"];
+    let Some(mut exec) =
+        in_namespaces(&place, &namespaces, &["exec", "-v", file.to_str().unwrap()])
+    else {
+        return;
+    };
+    let mut running = Running::start(&mut exec);
+    running.wait_for("begun");
+    assert_eq!(place.list()["items"][0]["owner_state"], "alive", "its lock is held");
+    // The whole folder, as a copy of a volume has it.
+    let copy = place.path("copy");
+    fs::create_dir_all(copy.join("wfx.db-owners")).unwrap();
+    place.sql(&format!("VACUUM INTO '{}'", copy.join("wfx.db").display()));
+    for entry in fs::read_dir(place.path("wfx.db-owners")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.join("wfx.db-owners").join(entry.file_name())).unwrap();
+    }
+    let ran = with_db(&place, &copy.join("wfx.db"), ["recover"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nothing to recover\n"), "{ran:?}");
+    place.write("go", "");
+    assert_eq!(running.end().code, Some(0));
+    assert_eq!(place.read("ran"), "1\n");
+}
+
 /// Whom root becomes in these tests: somebody who owns nothing.
 const NOBODY: u32 = 65_534;
 

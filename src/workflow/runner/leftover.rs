@@ -3,6 +3,7 @@
 //! since the system gives numbers out again: the start time has to fit as well.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -16,8 +17,9 @@ use crate::repository::ownership::ListedAttempt;
 use crate::workflow::environment::OWNER;
 use crate::workflow::record::AttemptKey;
 
-/// Between looks at what is left.
-const LOOK: Duration = Duration::from_millis(20);
+/// Between looks at what is left, which cost a look at all processes each.
+const LOOK_FIRST: Duration = Duration::from_millis(20);
+const LOOK_LAST: Duration = Duration::from_millis(200);
 /// After SIGKILL, how long is waited for processes that cannot be killed.
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(2);
 /// How long processes that always start further ones are followed.
@@ -78,8 +80,44 @@ pub fn find() -> Vec<Process> {
         .collect()
 }
 
+/// Processes that are alive and that dead processes list as working for their attempts, whatever
+/// their environment says.
+#[must_use]
+pub fn living(left: &[Left]) -> Vec<Process> {
+    let found = Finder::default().find(left).into_iter();
+    found.map(|Found { stat, key, .. }| Process { pid: stat.pid, name: stat.name, key }).collect()
+}
+
 /// A process for as long as it lives: its number, and when it started.
 type Identity = (i32, u64);
+
+/// A process that works for an attempt.
+struct Found {
+    stat: Stat,
+    key: AttemptKey,
+    /// Who asks it to end is asked as well, and hands that on: a second request would mean to it:
+    /// at once.
+    handed_on: Option<HandedOn>,
+}
+
+/// Who hands a request to end on.
+#[derive(Clone, Copy)]
+enum HandedOn {
+    /// The first process of its group, as `timeout` does. See [`super::tree`].
+    ByGroup,
+    /// A wfx that runs within the step, and has a grace of its own.
+    ByWfx,
+}
+
+impl HandedOn {
+    /// How long it is trusted.
+    fn patience(self) -> Duration {
+        match self {
+            Self::ByGroup => GRACE * 2 / 5,
+            Self::ByWfx => GRACE,
+        }
+    }
+}
 
 /// Ends what dead processes left, and remembers whom it asked: a process gets SIGTERM once,
 /// however often it is met.
@@ -87,28 +125,27 @@ type Identity = (i32, u64);
 pub struct Ender {
     /// Whom, since when, and whether the signal was refused.
     asked: HashMap<Identity, (Instant, bool)>,
-    /// What was found to belong to an attempt once does so when its parent is gone.
-    known: HashMap<Identity, AttemptKey>,
-    /// Process groups that processes of steps made.
-    jobs: HashSet<i32>,
+    finder: Finder,
 }
 
 impl Ender {
     /// Ends the processes that work for these attempts, as the end of a step does: SIGTERM, a
     /// grace, SIGKILL.
-    pub async fn end(&mut self, left: &[Left]) -> Ended {
+    pub async fn end(&mut self, left: Vec<Left>) -> Ended {
         let since = clock::monotonic();
         let mut ended = Ended::default();
         if left.is_empty() {
             return ended;
         }
+        let left: Arc<[Left]> = left.into();
+        let mut look = LOOK_FIRST;
         loop {
-            let found = self.find(left);
+            let found = self.find(&left).await;
             let now = clock::monotonic();
-            let handed_on = self.handed_on(&found);
             let mut may_end = false;
-            for (stat, _) in &found {
-                if handed_on.contains(&stat.pid) && now.duration_since(since) < GRACE {
+            for Found { stat, handed_on, .. } in &found {
+                let is_trusted = |by: HandedOn| now.duration_since(since) < by.patience();
+                if handed_on.is_some_and(is_trusted) {
                     may_end = true;
                     continue;
                 }
@@ -127,32 +164,15 @@ impl Ender {
                 may_end |= passed < GRACE + GIVE_UP_AFTER_KILL;
             }
             if !may_end || since.elapsed() >= FOLLOW_MAX {
-                ended.survivors =
-                    found.into_iter().map(|(stat, key)| self.survivor(stat, key)).collect();
+                ended.survivors = found.into_iter().map(|found| self.survivor(found)).collect();
                 return ended;
             }
-            time::sleep(LOOK).await;
+            time::sleep(look).await;
+            look = (look * 3 / 2).min(LOOK_LAST);
         }
     }
 
-    /// Those that others of their process group hand the request on to, as `timeout` does: a
-    /// second one would mean to them: at once. See [`super::tree`].
-    fn handed_on(&mut self, found: &[(Stat, AttemptKey)]) -> HashSet<i32> {
-        let groups: HashMap<i32, i32> =
-            found.iter().map(|(stat, _)| (stat.pid, stat.group)).collect();
-        let group_of_parent = |stat: &Stat| groups.get(&stat.parent).copied();
-        let makes_job = |stat: &&Stat| {
-            stat.pid == stat.group && group_of_parent(stat).is_some_and(|group| group != stat.group)
-        };
-        let all = found.iter().map(|(stat, _)| stat);
-        self.jobs.extend(all.clone().filter(makes_job).map(|stat| stat.group));
-        let is_handed_on = |stat: &&Stat| {
-            self.jobs.contains(&stat.group) && group_of_parent(stat) == Some(stat.group)
-        };
-        all.filter(is_handed_on).map(|stat| stat.pid).collect()
-    }
-
-    fn survivor(&self, stat: Stat, key: AttemptKey) -> Survivor {
+    fn survivor(&self, Found { stat, key, .. }: Found) -> Survivor {
         let refused = self.asked.get(&(stat.pid, stat.started_ticks)).is_some_and(|(_, no)| *no);
         let why = match stat.state {
             _ if refused => "it belongs to another user, whom this one may not signal",
@@ -162,8 +182,37 @@ impl Ender {
         Survivor { process: Process { pid: stat.pid, name: stat.name, key }, why }
     }
 
+    /// Looks at all processes, which takes too long for the thread of timers and sockets.
+    async fn find(&mut self, left: &Arc<[Left]>) -> Vec<Found> {
+        let (mut finder, left) = (std::mem::take(&mut self.finder), Arc::clone(left));
+        let looking = tokio::task::spawn_blocking(move || {
+            let found = finder.find(&left);
+            (finder, found)
+        });
+        match looking.await {
+            Ok((finder, found)) => {
+                self.finder = finder;
+                found
+            }
+            Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+            // The runtime ends.
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// Finds processes, and remembers what it found.
+#[derive(Debug, Default)]
+struct Finder {
+    /// What was found to belong to an attempt once does so when its parent is gone.
+    known: HashMap<Identity, AttemptKey>,
+    /// Process groups that processes of steps made.
+    jobs: HashSet<i32>,
+}
+
+impl Finder {
     /// What is left now of these attempts.
-    fn find(&mut self, left: &[Left]) -> Vec<(Stat, AttemptKey)> {
+    fn find(&mut self, left: &[Left]) -> Vec<Found> {
         let own = process_table::own_ancestors();
         let all: HashMap<i32, Stat> = process_table::all()
             .into_iter()
@@ -198,13 +247,42 @@ impl Ender {
             .filter_map(|(pid, key)| Some(((*pid, all.get(pid)?.started_ticks), key.clone())))
             .collect();
         // One that has ended and waits for its parent to notice does nothing more.
-        let mut found: Vec<(Stat, AttemptKey)> = all
-            .into_values()
-            .filter(|stat| !stat.has_ended())
-            .filter_map(|stat| keys.remove(&stat.pid).map(|key| (stat, key)))
+        let mut living: Vec<(&Stat, &AttemptKey)> = keys
+            .iter()
+            .filter_map(|(pid, key)| Some((all.get(pid)?, key)))
+            .filter(|(stat, _)| !stat.has_ended())
             .collect();
-        found.sort_by_key(|(stat, _)| stat.pid);
+        living.sort_by_key(|(stat, _)| stat.pid);
+        let handed_on = self.handed_on(&living);
+        let found = living.into_iter().zip(handed_on);
         found
+            .map(|((stat, key), handed_on)| Found {
+                stat: stat.clone(),
+                key: key.clone(),
+                handed_on,
+            })
+            .collect()
+    }
+
+    fn handed_on(&mut self, living: &[(&Stat, &AttemptKey)]) -> Vec<Option<HandedOn>> {
+        let groups: HashMap<i32, i32> =
+            living.iter().map(|(stat, _)| (stat.pid, stat.group)).collect();
+        let group_of_parent = |stat: &Stat| groups.get(&stat.parent).copied();
+        let makes_job = |stat: &&Stat| {
+            stat.pid == stat.group && group_of_parent(stat).is_some_and(|group| group != stat.group)
+        };
+        let all = living.iter().map(|(stat, _)| *stat);
+        self.jobs.extend(all.filter(makes_job).map(|stat| stat.group));
+        let of_one = |(stat, key): &(&Stat, &AttemptKey)| {
+            let parents = group_of_parent(stat)?;
+            if self.jobs.contains(&stat.group) && parents == stat.group {
+                return Some(HandedOn::ByGroup);
+            }
+            // Steps of a wfx that runs within the step name an execution of that one.
+            let (own, _) = says(&process_table::environment(stat.pid).ok()?)?;
+            (own.execution_id != key.execution_id).then_some(HandedOn::ByWfx)
+        };
+        living.iter().map(of_one).collect()
     }
 }
 
