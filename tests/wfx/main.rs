@@ -15,6 +15,7 @@ mod fixtures;
 mod generated;
 mod history;
 mod interleavings;
+mod limits;
 mod named;
 mod output;
 mod ownership;

@@ -23,11 +23,12 @@ use super::Stop;
 use super::children;
 use super::detach;
 use super::group::Group;
-use super::outputs;
+use super::outputs::{self, OutputsError};
 use super::search;
 use super::tail::Tail;
 use super::tree::{self, Tree};
 use crate::clock;
+use crate::limits::{self, OpenFiles, Spawning};
 use crate::process_table::{self, Stat};
 use crate::repository::ownership::ListedAttempt;
 use crate::workflow::definition::Work;
@@ -87,30 +88,58 @@ impl Started {
     }
 }
 
-/// Runs the command to its end, that of its tree of processes. What `began` answers is dropped then.
+/// Whether files, processes or memory are used up: what fails so may work later.
+#[must_use]
+pub fn is_scarce(error: &io::Error) -> bool {
+    let error = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
+}
+
+/// Runs the command to its end, that of its tree of processes. `began` is called when that begins,
+/// with the process or, where the program cannot be started, without; what it answers is dropped
+/// at the end.
+///
+/// # Errors
+/// When it could not begin for what [is scarce](is_scarce); anything else is an end.
 pub async fn run<T>(
     job: Job,
     stop: &Stop,
     listener: Option<Listener<'_>>,
-    began: impl FnOnce(Started) -> T,
-) -> AttemptEnd {
+    began: impl FnOnce(Option<Started>) -> T,
+) -> io::Result<AttemptEnd> {
+    let _files = OpenFiles::count(limits::FILES_OF_STEP);
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
     let ended = match spawn(&job) {
+        Err(error) if is_scarce(&error) => {
+            let _ = std::fs::remove_file(&job.output_file);
+            return Err(error);
+        }
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
-            let _running = began(Started { key, pid: child.id(), between });
+            let _running = began(Some(Started { key, pid: child.id(), between }));
             Running::new(child, &job, begun, listener).watch(&job, stop).await
         }
-        Err(error) => Ended::not_started(spawn_error(&job, &error)),
+        Err(error) => {
+            began(None);
+            Ended::not_started(spawn_error(&job, &error))
+        }
     };
-    let outputs = outputs::read(&job.output_file);
+    let outputs = loop {
+        match outputs::read(&job.output_file) {
+            // The work is done: what it hands on is not lost for want of a descriptor.
+            Err(OutputsError::Unreadable(error)) if is_scarce(&error) => {
+                time::sleep(LOOK_LAST).await;
+            }
+            outputs => break outputs,
+        }
+    };
     let _ = std::fs::remove_file(&job.output_file);
     let (outcome, outputs) = match (ended.outcome, outputs) {
         (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
         (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
     };
-    AttemptEnd {
+    Ok(AttemptEnd {
         outcome,
         outputs,
         started_at,
@@ -118,7 +147,7 @@ pub async fn run<T>(
         exit_code: ended.exit_code,
         stdout: ended.stdout,
         stderr: ended.stderr,
-    }
+    })
 }
 
 struct Ended {
@@ -140,15 +169,29 @@ impl Ended {
 }
 
 fn spawn(job: &Job) -> io::Result<Child> {
+    match spawn_once(job) {
+        // What was not counted may be more than was thought.
+        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job),
+        spawned => spawned,
+    }
+}
+
+fn is_no_file_left(error: &io::Error) -> bool {
+    error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::MFILE)
+}
+
+fn spawn_once(job: &Job) -> io::Result<Child> {
+    let spawning = Spawning::begin();
+    let limit = spawning.soft_limit();
     let mut command = match &job.work {
         Work::Argv(argv) => {
             let program = search::find(&argv[0], &job.variables, &job.folder)?;
-            let mut command = detach::command(&program, &argv[0]);
+            let mut command = detach::command(&program, &argv[0], limit);
             command.args(&argv[1..]);
             command
         }
         Work::Shell(line) => {
-            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh");
+            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
             // A line that begins with `-` is no option.
             command.args(["-c", "--"]).arg(line);
             command
@@ -443,9 +486,16 @@ fn failed(why: String, unended: Option<String>) -> Outcome {
 async fn exited(group: Option<Group>) {
     let Some(group) = group else { return };
     #[cfg(target_os = "linux")]
-    if let Some(descriptor) = process_descriptor(group) {
-        let _ = descriptor.readable().await;
-        return;
+    loop {
+        match process_descriptor(group) {
+            Ok(descriptor) => {
+                let _ = descriptor.readable().await;
+                return;
+            }
+            // A thread that waits would be one of few.
+            Err(error) if is_scarce(&error) => time::sleep(LOOK_LAST).await,
+            Err(_) => break,
+        }
     }
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let wait = move || waitid(WaitId::Pid(group.leader()), options);
@@ -459,10 +509,10 @@ async fn exited(group: Option<Group>) {
     deprecated,
     reason = "its successor is unsafe; an owned descriptor stays open as it wants"
 )]
-fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<OwnedFd>> {
+fn process_descriptor(group: Group) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
     use rustix::process::{PidfdFlags, pidfd_open};
-    let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK).ok()?;
-    tokio::io::unix::AsyncFd::new(descriptor).ok()
+    let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK)?;
+    tokio::io::unix::AsyncFd::new(descriptor)
 }
 
 /// As shells count: 128 and the signal's number for a process ended by one.
