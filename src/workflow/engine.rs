@@ -8,7 +8,6 @@
 //! it is as the others.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +28,7 @@ use super::record::{Attempt, ExecutionStatus};
 use super::report::{Observer, Report};
 pub use super::run_error::RunError;
 use super::runner::Stop;
-use super::runner::places::{self, Place, Places};
+use super::runner::places::{Place, Places};
 use super::runner::scratch::Scratch;
 use crate::clock::{self, Timeline};
 use crate::repository::StoreError;
@@ -408,49 +407,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Starts steps at once for which there are places, so that their start shares the commit of
-    /// what led to it.
-    fn admit(&mut self, effects: &mut [Effect]) -> Result<(), IllegalTransition> {
-        for effect in effects {
-            let Effect::Admit { step } = *effect else { continue };
-            if self.postponed.contains_key(&step) {
-                continue;
-            }
-            if let Some(place) = self.means.places.try_take() {
-                let started = self.execution.apply(Event::Admitted(step), self.moment())?;
-                if let [start] = started[..] {
-                    self.admitted.insert(step, place);
-                    *effect = start;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn wait_for_place(&mut self, step: usize) {
-        let held = self.admitted.remove(&step);
-        let wait = self.postponed.get(&step).copied().unwrap_or_default();
-        let means = Arc::clone(&self.means);
-        self.tasks.spawn(async move {
-            time::sleep(wait).await;
-            let place = match held {
-                Some(place) => Some(place),
-                None => means.places.take().await,
-            };
-            Done::Place(step, place)
-        });
-    }
-
-    fn note_postponed(&mut self, step: usize, error: &io::Error) {
-        let before = self.postponed.get(&step).copied();
-        self.postponed.insert(step, places::wait_after(before, fastrand::f64()));
-        if self.means.places.note_postponed() {
-            let step = &self.execution.plan().step(step).name;
-            let (error, at) = (&error.to_string(), clock::now());
-            self.observer.report(&Report::AttemptPostponed { step, error, at });
-        }
-    }
-
     fn enqueue(&mut self) {
         self.queue_full = !self.means.writer.enqueue(&self.slot);
     }
@@ -609,66 +565,6 @@ impl Driver {
         let durable = self.stored.borrow().version;
         self.stops.iter().flatten().any(|(start, _)| *start <= durable)
     }
-
-    fn report_start(&self) {
-        let plan = self.execution.plan();
-        self.observer.report(&Report::ExecutionStarted {
-            execution_id: &plan.execution_id,
-            workflow_id: plan.workflow_id(),
-            total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
-            at: clock::now(),
-        });
-    }
-
-    fn report_effects(&self, effects: &[Effect]) {
-        let plan = self.execution.plan();
-        let head = self.execution.head();
-        for effect in effects {
-            match *effect {
-                Effect::Retry { step, wait } => {
-                    if let Some(failed) = self.execution.just_ended(step) {
-                        self.observer.report(&Report::RetryScheduled {
-                            step: &plan.step(step).name,
-                            failed,
-                            max_attempts: plan.step(step).retry.max_attempts,
-                            wait,
-                            at: head.updated_at,
-                        });
-                    }
-                }
-                Effect::StepEnded { step } => {
-                    let state = &self.execution.steps()[step];
-                    self.observer.report(&Report::StepEnded {
-                        step: &plan.step(step).name,
-                        status: state.status,
-                        error: state.error.as_deref(),
-                        attempt: self.execution.just_ended(step),
-                        duration: state.duration_ms.map(Duration::from_millis),
-                        steps_completed: head.steps_completed,
-                        at: head.updated_at,
-                    });
-                }
-                Effect::Admit { .. }
-                | Effect::Start { .. }
-                | Effect::Stop { .. }
-                | Effect::Ended => {}
-            }
-        }
-    }
-
-    fn report_end(&self) {
-        let head = self.execution.head();
-        let duration = match (head.started_at, head.completed_at) {
-            (Some(started), Some(completed)) => completed.since(started),
-            _ => Duration::ZERO,
-        };
-        self.observer.report(&Report::ExecutionEnded {
-            status: head.status,
-            error: head.error.as_deref(),
-            duration,
-            at: head.updated_at,
-        });
-    }
 }
 
 async fn wait_for(left: Option<Duration>) {
@@ -678,3 +574,6 @@ async fn wait_for(left: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+mod admission;
+mod reports;

@@ -115,8 +115,8 @@ fn cursor(last: &ExecutionRecord) -> Option<String> {
 }
 
 /// A page of which only the first executions are read.
-pub(super) fn page(readers: Arc<Readers>, first: Listing, asked: &Asked) -> Reply {
-    let Listing { items, total, .. } = &first;
+pub(super) fn page(readers: Arc<Readers>, first: &Listing, asked: &Asked) -> Reply {
+    let Listing { items, total, .. } = first;
     let mut begin = Items::BEGIN.to_vec();
     let total = *total;
     for item in items {
@@ -127,7 +127,7 @@ pub(super) fn page(readers: Arc<Readers>, first: Listing, asked: &Asked) -> Repl
     // The first has none before it.
     begin.remove(Items::BEGIN.len());
     let Asked { filter, limit, offset } = asked;
-    let pages = ListPages::of(filter.clone(), *limit, *offset, PAGE_BYTES).after(&first);
+    let pages = ListPages::of(filter.clone(), *limit, *offset, PAGE_BYTES).after(first);
     Reply::json_pieces(
         begin,
         Items { readers, pages, total, limit: *limit, offset: *offset, is_over: false },
