@@ -18,7 +18,7 @@ pub const UNCOUNTED_FILES: u64 = 192;
 /// Two pipes and a descriptor of the process, and now and then more: while it is spawned the other
 /// ends of the pipes, at its end the file of outputs.
 pub const FILES_OF_STEP: u64 = 4;
-/// The most steps at a time where nothing else is said: each holds up to 192 KiB of output.
+/// The most steps at a time where nothing else is said: each holds up to 256 KiB of output.
 const STEPS_MOST: u64 = 1_024;
 /// Processes that wfx and others of its user need beside the steps.
 const OTHER_PROCESSES: u64 = 16;

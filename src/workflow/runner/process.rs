@@ -7,6 +7,7 @@
 //! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,6 +47,11 @@ const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
 const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_LAST: Duration = Duration::from_millis(50);
 const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// What a read of any step goes through: one for each would be 64 KiB for each that runs.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
 
 /// A command to be run once.
 #[derive(Debug)]
@@ -262,7 +268,11 @@ impl Tap {
     }
 
     /// Reads once what is there.
-    fn read(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+    fn read(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.read_into(buffer, listener));
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
         let Some(pipe) = &self.pipe else { return };
         match pipe.try_read(buffer) {
             Ok(0) => self.pipe = None,
@@ -274,7 +284,11 @@ impl Tap {
 
     /// Reads what the ended process has left in the pipe: at most what a pipe
     /// holds, since a process that left the group may go on writing.
-    fn drain(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+    fn drain(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, listener));
+    }
+
+    fn drain_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
         let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
         while left > 0 {
             let Some(pipe) = &self.pipe else { return };
@@ -340,18 +354,17 @@ impl<'a> Running<'a> {
     }
 
     async fn watch(mut self, job: &Job, stop: &Stop) -> Ended {
-        let mut buffer = vec![0; READ_BYTES];
-        let ending = self.until_exit(job, stop, &mut buffer).await;
+        let ending = self.until_exit(job, stop).await;
         let (status, unended) = if self.has_exited() {
             // Before it is reaped: until then the number of the group is its own.
             self.on_tree(Tree::leader_ended);
             let status = children::collect(&mut self.child);
-            (Some(status), self.until_tree_is_gone(stop, &mut buffer).await)
+            (Some(status), self.until_tree_is_gone(stop).await)
         } else {
             (None, self.tree.as_ref().and_then(Tree::name_left))
         };
-        self.stdout.drain(&mut buffer, self.listener);
-        self.stderr.drain(&mut buffer, self.listener);
+        self.stdout.drain(self.listener);
+        self.stderr.drain(self.listener);
         let (exit_code, failure) = match &status {
             Some(Ok(status)) => (exit_code(*status), failure(*status)),
             Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
@@ -379,7 +392,7 @@ impl<'a> Running<'a> {
     }
 
     /// Until the leader has ended, or cannot be ended.
-    async fn until_exit(&mut self, job: &Job, stop: &Stop, buffer: &mut [u8]) -> Option<Ending> {
+    async fn until_exit(&mut self, job: &Job, stop: &Stop) -> Option<Ending> {
         let mut ending = None;
         let mut killed = false;
         let timeout = job.timeout.map_or(Duration::MAX, Period::duration);
@@ -400,11 +413,11 @@ impl<'a> Running<'a> {
                 () = stop.gently.cancelled(), if ending.is_none() => Some(Ending::Asked),
                 () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
                 () = self.stdout.readable() => {
-                    self.stdout.read(buffer, self.listener);
+                    self.stdout.read(self.listener);
                     continue;
                 }
                 () = self.stderr.readable() => {
-                    self.stderr.read(buffer, self.listener);
+                    self.stderr.read(self.listener);
                     continue;
                 }
             };
@@ -429,7 +442,7 @@ impl<'a> Running<'a> {
     }
 
     /// Until nothing is left of the tree; otherwise names what cannot be ended.
-    async fn until_tree_is_gone(&mut self, stop: &Stop, buffer: &mut [u8]) -> Option<String> {
+    async fn until_tree_is_gone(&mut self, stop: &Stop) -> Option<String> {
         let tree = self.tree.as_mut()?;
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
@@ -453,8 +466,8 @@ impl<'a> Running<'a> {
                 tokio::select! {
                     () = &mut next => break,
                     () = stop.now.cancelled(), if killed_at.is_none() => break,
-                    () = self.stdout.readable() => self.stdout.read(buffer, self.listener),
-                    () = self.stderr.readable() => self.stderr.read(buffer, self.listener),
+                    () = self.stdout.readable() => self.stdout.read(self.listener),
+                    () = self.stderr.readable() => self.stderr.read(self.listener),
                 }
             }
             look = (look * 2).min(LOOK_LAST);
