@@ -3,8 +3,8 @@
 //! The soft limit of open files is raised to the hard one when that is needed, and not before:
 //! steps are to find the limit that wfx found, and the standard library cannot set limits for
 //! what it spawns. While the limit is raised, steps are started by way of wfx itself, which sets
-//! the limit back (see [`detach`](crate::workflow::runner::detach)); that takes about a
-//! millisecond more. So whoever opens files in number counts them here.
+//! the limit back (see [`detach`](crate::workflow::runner::detach)); that takes one to three
+//! milliseconds more. So whoever opens files in number counts them here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
