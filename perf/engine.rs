@@ -16,8 +16,9 @@ use wfx::workflow::environment;
 use wfx::workflow::prepared::{Prepared, Snapshot};
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::{Observer, Report};
+use wfx::workflow::runner::places::Places;
 use wfx::workflow::runner::scratch::Scratch;
-use wfx::workflow::supervisor::Supervisor;
+use wfx::workflow::supervisor::{Bounds, Supervisor};
 
 use crate::measure::{Failure, Figure, Target, alternate, median, timed};
 use crate::{Measured, limits, store};
@@ -63,6 +64,7 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
             fastrand::u32(..),
         )?,
         inherited: environment::inherited(std::env::vars_os()),
+        places: Places::new(1_024),
         scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
         store_timeout: Duration::from_secs(60),
@@ -76,7 +78,7 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
 fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure> {
     let folder = store::folder()?;
     let writer = Arc::new(Writer::open(path, options(retention))?);
-    let supervisor = Arc::new(Supervisor::new(means(&writer, folder.path())?, 2));
+    let supervisor = Arc::new(Supervisor::new(means(&writer, folder.path())?, 2, Bounds::NONE));
     let snapshot = three_empty_steps()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
@@ -225,7 +227,7 @@ pub(crate) fn shell_overhead() -> Measured {
         || {
             let scratch = store::folder()?;
             let writer = Arc::new(Writer::open(&path, options(None))?);
-            let supervisor = Supervisor::new(means(&writer, scratch.path())?, 1);
+            let supervisor = Supervisor::new(means(&writer, scratch.path())?, 1, Bounds::NONE);
             let times = Arc::new(StepTimes::default());
             let observer: Arc<dyn Observer> = Arc::clone(&times) as _;
             let plan = supervisor.plan(snapshot.clone(), None);

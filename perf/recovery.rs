@@ -15,7 +15,7 @@ use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
 use wfx::workflow::report::Observer;
 use wfx::workflow::runner::leftover::Survivor;
-use wfx::workflow::supervisor::Supervisor;
+use wfx::workflow::supervisor::{Bounds, Supervisor};
 
 use crate::engine::{Nobody, means, snapshot};
 use crate::measure::{Failure, Figure, Target, alternate};
@@ -32,7 +32,7 @@ const WORKFLOW: &str = "id: bench\nsteps: [{name: a, run: ['true'], retry: {max_
 fn supervisor(path: &Path, folder: &Path) -> Result<(Arc<Supervisor>, Arc<Writer>), Failure> {
     let writer = Arc::new(Writer::open(path, store::options(None))?);
     let means = means(&writer, folder)?;
-    Ok((Arc::new(Supervisor::new(means, 2)), writer))
+    Ok((Arc::new(Supervisor::new(means, 2, Bounds::NONE)), writer))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -68,6 +68,8 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
 struct Count(AtomicUsize);
 
 impl Watcher for Count {
+    fn attempt_postponed(&self, _step: &str, _error: &str) {}
+
     fn ended_processes(&self, _count: usize) {}
 
     fn held_by(&self, _survivor: &Survivor) {}

@@ -18,6 +18,7 @@
 //! - [`files`]: files that settings and arguments name
 //! - [`json`]: JSON without characters that drive a terminal
 //! - [`fields`]: documents that are read field by field
+//! - [`limits`]: open files and processes that wfx may use
 //! - [`process_table`], [`users`]: what the system says of processes and users
 //! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
 
@@ -33,6 +34,7 @@ pub mod fields;
 pub mod files;
 pub mod http;
 pub mod json;
+pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod perf;

@@ -3,10 +3,11 @@
 use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
-use crate::repository::{ListFilter, Reader};
+use crate::repository::pages::ListPages;
+use crate::repository::{ListFilter, Listing, Reader};
 use crate::timestamp::Timestamp;
 use crate::workflow::period::Period;
-use crate::workflow::record::ExecutionStatus;
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// What was typed after `wfx list`.
 #[derive(Debug, clap::Args)]
@@ -60,8 +61,31 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         before: None,
     };
     let reader = Reader::open(&context.settings.database()?)?;
-    let listing = reader.list(&filter, args.limit, args.offset)?;
-    context.ui.list(&listing, args.limit, args.offset, now)?;
+    let mut pages = ListPages::of(filter, args.limit, args.offset, usize::MAX);
+    let next = |pages: &mut ListPages| -> Result<Option<Vec<ExecutionRecord>>, CliError> {
+        Ok(pages.next(|filter, limit, offset, bytes| {
+            reader.list_within(filter, limit, offset, bytes)
+        })?)
+    };
+    let first = next(&mut pages)?.unwrap_or_default();
+    let total = pages.total().unwrap_or(0);
+    if context.ui.format().is_json() {
+        let mut first = Some(first);
+        let next = || match first.take() {
+            Some(first) => Ok(Some(first)),
+            None => next(&mut pages),
+        };
+        context.ui.list_json(total, args.limit, args.offset, next)?;
+        return Ok(Exit::Success);
+    }
+    let (mut items, mut piece) = (Vec::new(), Some(first));
+    while let Some(more) = piece {
+        // Tables show nothing of what was given, which may be a megabyte each.
+        let without = |item| ExecutionRecord { input_snapshot: Default::default(), ..item };
+        items.extend(more.into_iter().map(without));
+        piece = next(&mut pages)?;
+    }
+    context.ui.list(&Listing { items, total, is_cut: false }, args.offset, now)?;
     Ok(Exit::Success)
 }
 

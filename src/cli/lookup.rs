@@ -3,7 +3,7 @@
 use super::CliError;
 use crate::exit::Exit;
 use crate::repository::reader::Reader;
-use crate::workflow::record::ExecutionDetail;
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// The execution that `reference` means, with its steps.
 ///
@@ -12,6 +12,15 @@ use crate::workflow::record::ExecutionDetail;
 pub(super) fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
     let found = reader.resolve(reference)?.ok_or_else(|| unknown(reference))?;
     reader.detail(&found.execution_id)?.ok_or_else(|| unknown(reference))
+}
+
+/// The same without its steps.
+///
+/// # Errors
+/// As [`detail`].
+pub(super) fn record(reader: &Reader, reference: &str) -> Result<ExecutionRecord, CliError> {
+    let found = reader.resolve(reference)?.ok_or_else(|| unknown(reference))?;
+    reader.execution(&found.execution_id)?.ok_or_else(|| unknown(reference))
 }
 
 /// There is no execution that `reference` means.

@@ -102,6 +102,10 @@ pub struct StorageArgs {
     /// [WFX_DURABILITY; default: full]
     #[arg(long, value_name = "LEVEL", value_parser = ["full", "normal"])]
     pub durability: Option<String>,
+    /// How many steps run at a time, over all executions of this process; others wait for their
+    /// turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]
+    #[arg(long, value_name = "COUNT")]
+    pub max_steps: Option<String>,
 }
 
 /// Flags of the commands that run executions and end with them.
@@ -127,6 +131,7 @@ impl StorageArgs {
         given([
             ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
             ("WFX_DURABILITY", &self.durability),
+            ("WFX_MAX_STEPS", &self.max_steps),
         ])
         .collect()
     }

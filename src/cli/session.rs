@@ -13,6 +13,7 @@ use super::{CliError, Context};
 use crate::clock;
 use crate::exit::Exit;
 use crate::files;
+use crate::limits::Limits;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -23,11 +24,16 @@ use crate::workflow::environment;
 use crate::workflow::period::Period;
 use crate::workflow::runner::children;
 use crate::workflow::runner::detach;
+use crate::workflow::runner::places::Places;
 use crate::workflow::runner::scratch::Scratch;
-use crate::workflow::supervisor::Supervisor;
+use crate::workflow::supervisor::{Bounds, Supervisor};
 
 /// Executions that may wait for the writer: more than a command runs side by side.
 const QUEUE_CAPACITY: usize = 256;
+
+/// About how much memory all executions that run may take: parameters, definitions of requests
+/// and the state of steps count.
+pub(super) const IN_FLIGHT_BYTES: usize = 160 * 1024 * 1024;
 
 /// An owner of executions, for as long as it is open.
 #[derive(Debug)]
@@ -60,13 +66,16 @@ impl Session {
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: scratch()?,
+            places: step_places(context, 0)?,
             epoch: clock::monotonic(),
             store_timeout,
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
         };
         let places = available_parallelism().map_or(1, usize::from);
-        let supervisor = Arc::new(Supervisor::new(means, places));
+        // Of `recover`; what is run in the foreground is one.
+        let bounds = Bounds { memory_bytes: IN_FLIGHT_BYTES, ..Bounds::NONE };
+        let supervisor = Arc::new(Supervisor::new(means, places, bounds));
         Ok(Self { supervisor, writer, owner })
     }
 
@@ -251,6 +260,16 @@ pub(super) fn claim(
     })?;
     writer.keep_owner(Arc::clone(&owner));
     Ok(owner)
+}
+
+/// How many steps run at a time, as it is set or as the limits of the system allow beside so many
+/// other files.
+///
+/// # Errors
+/// Exit 2 when the setting is none.
+pub(super) fn step_places(context: &Context, other_files: usize) -> Result<Places, CliError> {
+    let set = context.settings.max_steps()?;
+    Ok(Places::new(set.unwrap_or_else(|| Limits::look().steps_max(other_files as u64))))
 }
 
 /// Removes the folders of dead processes, which mean nothing any more.

@@ -4,6 +4,7 @@ use super::{CliError, Context, lookup};
 use crate::clock;
 use crate::exit::Exit;
 use crate::repository::Reader;
+use crate::repository::pages::StepPages;
 use crate::terminal::OutputShown;
 
 /// What was typed after `wfx show`.
@@ -34,6 +35,20 @@ pub enum Output {
 /// Exit 2 when there is no such execution, 3 when the database cannot be read.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = Reader::open(&context.settings.database()?)?;
+    if context.ui.format().is_json() {
+        let execution = lookup::record(&reader, &args.id)?;
+        let mut pages = StepPages::of(&execution);
+        let execution_id = execution.execution_id.clone();
+        context.ui.execution_json(execution, || {
+            let steps = pages.next(|id, next, bytes| reader.steps(id, next, bytes))?;
+            if steps.is_none() && !pages.is_over() {
+                let message = format!("execution {execution_id} was deleted while it was shown");
+                return Err(CliError::new(Exit::Environment, message));
+            }
+            Ok(steps)
+        })?;
+        return Ok(Exit::Success);
+    }
     let detail = lookup::detail(&reader, &args.id)?;
     let id = &detail.execution.execution_id;
     let (attempts, lineage) = (reader.attempts(id)?, reader.lineage(id)?);

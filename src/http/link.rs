@@ -2,14 +2,16 @@
 //! above it, to the task that watches the time, and to the server that may want it closed.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::header::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use super::tape::{Framing, Head, Tape};
+use crate::clock;
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +99,8 @@ pub(super) enum Doing {
     Body { since: Instant },
     /// Its peer does not take our answer, or little of it, since then.
     Unread { since: Instant },
+    /// Its request waits for what it started, which it need not.
+    Waiting { since: Instant },
     /// A request is being answered.
     Work,
     /// All is answered; the peer's close is waited for.
@@ -154,7 +158,46 @@ pub(super) struct State {
     pub(super) wants_body: bool,
     /// Its body takes of the room for long ones.
     pub(super) is_long_body: bool,
+    /// Its request waits for what it started, since when, and is answered early when that is
+    /// cancelled.
+    waiting: Option<(Instant, CancellationToken)>,
+    /// It was answered early, so that others get the place.
+    gave_way: bool,
     waker: Option<Waker>,
+}
+
+/// How long a request may wait for what it started: less, where others need its place.
+#[derive(Debug, Clone)]
+pub struct Patience(Arc<Link>);
+
+impl Patience {
+    pub(super) fn of(link: &Arc<Link>) -> Self {
+        Self(Arc::clone(link))
+    }
+
+    /// What `ended` gives; `None` when that takes longer than `limit`, or others need the place.
+    pub async fn wait_for<F: Future>(&self, limit: Duration, ended: F) -> Option<F::Output> {
+        let hurry = CancellationToken::new();
+        self.0.lock().waiting = Some((clock::monotonic(), hurry.clone()));
+        let _waiting = Waiting(&self.0);
+        tokio::select! {
+            biased;
+            ended = tokio::time::timeout(limit, ended) => ended.ok(),
+            () = hurry.cancelled() => {
+                self.0.lock().gave_way = true;
+                None
+            }
+        }
+    }
+}
+
+/// Until it is dropped, a request waits.
+struct Waiting<'l>(&'l Link);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting = None;
+    }
 }
 
 impl Link {
@@ -175,6 +218,8 @@ impl Link {
                 wants_place: false,
                 wants_body: false,
                 is_long_body: false,
+                waiting: None,
+                gave_way: false,
                 waker: None,
             }),
         }
@@ -195,11 +240,15 @@ impl Link {
         waker.inspect(Waker::wake_by_ref);
     }
 
-    /// Closes the connection if it is still idle, or waits for a head or a body.
-    /// since that time.
+    /// Closes the connection if it is still idle, or waits for a head or a body, since that time;
+    /// answers a request that has waited since then.
     pub(super) fn make_room(&self, since: Instant) {
         let waker = {
             let mut state = self.lock();
+            if let Some((_, hurry)) = state.waiting.as_ref().filter(|(began, _)| *began == since) {
+                hurry.cancel();
+                return;
+            }
             state.spare = Some(since);
             state.waker.take()
         };
@@ -225,8 +274,12 @@ impl Link {
             Phase::Idle { since } => Doing::Nothing { since },
             Phase::Head { since } => Doing::Head { since },
             Phase::Body { began, .. } => Doing::Body { since: began },
-            Phase::Busy | Phase::Streaming => Doing::Work,
+            Phase::Busy | Phase::Streaming => match &state.waiting {
+                Some((since, _)) => Doing::Waiting { since: *since },
+                None => Doing::Work,
+            },
         };
+        let is_hurried = state.waiting.as_ref().is_some_and(|(_, hurry)| hurry.is_cancelled());
         let doing = match state.blocked {
             Some((since, _)) if !matches!(doing, Doing::Lingering { .. }) => {
                 Doing::Unread { since }
@@ -240,7 +293,7 @@ impl Link {
             wants_place: state.wants_place,
             wants_body: state.wants_body,
             is_long_body: state.is_long_body,
-            is_spare: state.spare.is_some(),
+            is_spare: state.spare.is_some() || is_hurried || state.gave_way,
             is_dropped: state.is_dropped,
         }
     }
@@ -338,7 +391,7 @@ impl State {
     /// read to there. `true` when the connection has to be closed after it.
     pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
         self.await_request(now);
-        !is_clear || self.is_ending
+        !is_clear || self.is_ending || self.gave_way
     }
 
     fn await_request(&mut self, now: Instant) {

@@ -43,6 +43,7 @@ mod tests;
 mod wire;
 
 pub use answer_body::Pieces;
+pub use link::Patience;
 pub use problem::Problem;
 pub use reply::Reply;
 pub use route::Route;
@@ -60,7 +61,7 @@ pub trait Api: Send + Sync + 'static {
 }
 
 /// A request that is for the resources to answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Call {
     /// What is asked for. Each route has one method, so it says what is to be done as well.
     pub route: Route,
@@ -70,6 +71,8 @@ pub struct Call {
     pub body: Option<Bytes>,
     /// The id under which this request is logged.
     pub request_id: String,
+    /// How long it may wait for what it starts.
+    pub patience: Patience,
 }
 
 /// A request that is answered.

@@ -6,7 +6,8 @@
 //! (`/healthz`, `/readyz`), and any other request of it waits until a place is free. While
 //! requests wait, connections that do nothing, or do not finish their head or body, give up
 //! their places: those of an address that has more than its share first, then those that are
-//! idle, then the oldest. The same holds for the bytes of long bodies.
+//! idle, then the oldest. After these, requests that wait for what they started (`?wait`) are
+//! answered with the state reached by then. The same holds for the bytes of long bodies.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -182,6 +183,7 @@ impl Room {
                         Doing::Body { since } | Doing::Unread { since } => {
                             (1, since, limits.body_min)
                         }
+                        Doing::Waiting { since } => (2, since, limits.body_min),
                         Doing::Work | Doing::Lingering { .. } => return None,
                     };
                     let has_more = shares.has_more(standing.peer);
@@ -221,7 +223,7 @@ impl Room {
                     }
                     Doing::Head { since } => (1, since),
                     Doing::Work if standing.wants_place => (2, None),
-                    Doing::Work => return None,
+                    Doing::Waiting { .. } | Doing::Work => return None,
                 };
                 let has_more = shares.has_more(standing.peer);
                 // One whose time nobody noted has just begun.

@@ -15,6 +15,8 @@ use super::link::{Limits, Link};
 use super::room::Room;
 use super::service::Service;
 use crate::clock;
+use crate::limits::{self, OpenFiles};
+use crate::workflow::runner::process::is_scarce;
 
 /// Who is let in.
 #[derive(Debug, Clone)]
@@ -62,6 +64,10 @@ pub(super) async fn serve_within<A: Api>(
                     Err(_) => continue,
                 },
                 Err(error) => {
+                    // What was not counted may be more than was thought.
+                    if is_scarce(&error) && limits::raise() {
+                        continue;
+                    }
                     // Out of descriptors, mostly: some come back.
                     tracing::warn!(%error, "cannot accept a connection");
                     time::sleep(limits.pause).await;
@@ -85,7 +91,9 @@ pub(super) async fn serve_within<A: Api>(
                 local,
                 remote,
             };
+            let files = OpenFiles::count(1);
             tasks.spawn(async move {
+                let _files = files;
                 connection::serve(stream, service, limits).await;
                 room.remove(number);
             });

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::access::{Access, Asked};
 use super::answer_body::{AnswerBody, Budget, Counted};
 use super::body::{BODY_BYTES_MAX, check_type};
-use super::link::{Limits, Link};
+use super::link::{Limits, Link, Patience};
 use super::problem::Problem;
 use super::reply::{Reply, X_REQUEST_ID};
 use super::room::{Room, SMALL_BODY_BYTES};
@@ -139,7 +139,8 @@ impl<A: Api> Service<A> {
         let is_tagged = route.is_api() && !route.is_post();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
-        let mut reply = self.api.call(Call { route, query, body, request_id }).await;
+        let patience = Patience::of(&self.link);
+        let mut reply = self.api.call(Call { route, query, body, request_id, patience }).await;
         if is_tagged {
             reply.tag(&parts.headers);
         }

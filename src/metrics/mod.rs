@@ -52,6 +52,9 @@ pub struct Metrics {
     unstored: IntGauge,
     queue_depth: IntGauge,
     queue_refusals: Total,
+    steps_running: IntGauge,
+    steps_waiting: IntGauge,
+    steps_postponed: Total,
     store_up: IntGauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
@@ -87,6 +90,12 @@ struct StepMetrics {
 pub struct Snapshot {
     /// Executions that run here, or have ended and are not stored.
     pub running: usize,
+    /// Steps whose processes run.
+    pub steps_running: usize,
+    /// Steps that wait until fewer run.
+    pub steps_waiting: u64,
+    /// Attempts that could not begin, since the start.
+    pub steps_postponed: u64,
     /// Executions that no commit holds yet.
     pub unstored: usize,
     /// Executions that wait for the writer.
@@ -150,6 +159,22 @@ impl Metrics {
                 on,
                 ("wfx_store_queue_depth", "Executions that wait for the next commit."),
             )?,
+            steps_running: gauge(
+                on,
+                ("wfx_steps_running", "Steps whose processes run, at most --max-steps."),
+            )?,
+            steps_waiting: gauge(
+                on,
+                ("wfx_steps_waiting", "Steps that wait until fewer run than --max-steps."),
+            )?,
+            steps_postponed: Total::of(counter(
+                on,
+                (
+                    "wfx_steps_postponed_total",
+                    "Attempts of steps that could not begin for want of files, processes or \
+                     memory, and were put off.",
+                ),
+            )?),
             queue_refusals: Total::of(counter(
                 on,
                 ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
@@ -210,6 +235,9 @@ impl Metrics {
         let set =
             |gauge: &IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         set(&self.running, now.running);
+        set(&self.steps_running, now.steps_running);
+        set(&self.steps_waiting, usize::try_from(now.steps_waiting).unwrap_or(usize::MAX));
+        self.steps_postponed.reach(now.steps_postponed);
         set(&self.unstored, now.unstored);
         set(&self.queue_depth, now.queue_depth);
         set(&self.store_up, usize::from(now.is_store_up));

@@ -8,6 +8,9 @@ fn now() -> Snapshot {
         unstored: 2,
         queue_depth: 1,
         queue_refusals: 7,
+        steps_running: 3,
+        steps_waiting: 2,
+        steps_postponed: 1,
         is_store_up: true,
         workflows_loaded: 4,
         workflows_broken: 1,
@@ -58,6 +61,9 @@ fn steps_are_counted_by_workflow_and_name() {
         r#"workflow_step_duration_seconds_bucket{step_name="load",workflow_id="nightly",le="1"} 2"#,
         r#"workflow_step_errors_total{step_name="load",workflow_id="nightly"} 1"#,
         "wfx_store_queue_refusals_total 7",
+        "wfx_steps_running 3",
+        "wfx_steps_waiting 2",
+        "wfx_steps_postponed_total 1",
         r#"wfx_workflow_files{state="broken"} 1"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -16,6 +16,7 @@
 //!   a file is, that it may be a copy of
 
 pub mod ownership;
+pub mod pages;
 pub mod reader;
 pub mod slot;
 pub mod writer;

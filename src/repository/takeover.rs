@@ -19,6 +19,9 @@ use crate::timestamp::Timestamp;
 use crate::workflow::execution::{Recorded, RecordedStep};
 use crate::workflow::record::{AttemptKey, ExecutionRecord, ExecutionStatus, Head};
 
+/// A take-over ends with the execution that makes the snapshots longer than this.
+const SNAPSHOT_BYTES: usize = 16 * 1024 * 1024;
+
 /// Which abandoned executions are taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Which {
@@ -186,7 +189,7 @@ pub(super) fn abandoned(
 }
 
 /// Takes over at most `limit` executions for `new_owner`, inside the caller's transaction;
-/// those of `database` that are found there.
+/// those of `database` that are found there. Fewer, where their snapshots are long.
 pub(super) fn take(
     connection: &Connection,
     database: &Path,
@@ -196,11 +199,16 @@ pub(super) fn take(
 ) -> Result<Vec<TakenOver>, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::sqlite("take over from", database, &error);
     let mut judge = Judge::new(database, identity::read(connection, database).map_err(failed)?);
-    chosen(connection, &mut judge, which, new_owner, limit)
-        .map_err(failed)?
-        .into_iter()
-        .map(|candidate| take_one(connection, candidate, new_owner).map_err(failed))
-        .collect()
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for candidate in chosen(connection, &mut judge, which, new_owner, limit).map_err(failed)? {
+        if bytes > SNAPSHOT_BYTES {
+            break;
+        }
+        let one = take_one(connection, candidate, new_owner).map_err(failed)?;
+        bytes += one.execution.input_snapshot.as_str().len();
+        taken.push(one);
+    }
+    Ok(taken)
 }
 
 fn chosen(

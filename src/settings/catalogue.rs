@@ -91,7 +91,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 25] = [
+pub const SETTINGS: [Setting; 26] = [
     setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
@@ -102,6 +102,10 @@ pub const SETTINGS: [Setting; 25] = [
     .flag("--trust-owner"),
     setting("WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
         .flag("--store-timeout"),
+    setting("WFX_MAX_STEPS", None, "a whole number of 1 or more", |v| {
+        v.parse::<usize>().is_ok_and(|count| count > 0)
+    })
+    .flag("--max-steps"),
     setting(RETENTION, Some("1000"), "a whole number; 0 or less keeps every execution", |v| {
         v.parse::<i64>().is_ok()
     })

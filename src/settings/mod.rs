@@ -200,6 +200,16 @@ impl Settings {
         Ok(self.parsed::<Period>("WFX_STORE_TIMEOUT")?.duration())
     }
 
+    /// How many steps run at a time, over all executions of a process; `None`: as many as the
+    /// limits of the system allow.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is none.
+    pub fn max_steps(&self) -> Result<Option<usize>, SettingsError> {
+        let (value, _) = self.value_or_default("WFX_MAX_STEPS")?;
+        Ok(value.parse().ok())
+    }
+
     /// Where `serve` listens.
     ///
     /// # Errors

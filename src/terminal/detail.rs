@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::lineage::short;
 use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
@@ -45,7 +47,12 @@ impl Ui {
     /// When standard output cannot be written.
     pub fn execution_summary(&self, detail: &ExecutionDetail) -> io::Result<()> {
         match self.format {
-            OutputFormat::Json | OutputFormat::Jsonl => self.json(detail),
+            OutputFormat::Json | OutputFormat::Jsonl => {
+                let mut steps = detail.steps.chunks(1);
+                self.execution_json(detail.execution.clone(), || {
+                    Ok(steps.next().map(|steps| steps.iter().collect::<Vec<_>>()))
+                })
+            }
             OutputFormat::Plain => self.plain_rows(&plain_detail(detail)),
             // A terminal that is stopped shows no summary, and must not keep us.
             OutputFormat::Table if self.stalled() && io::stdout().is_terminal() => Ok(()),
@@ -72,7 +79,19 @@ impl Ui {
         }
     }
 
-    /// Shows everything that is known of an execution.
+    /// Writes an execution as JSON, its steps as they are read: `next` gives the next of them.
+    ///
+    /// # Errors
+    /// When standard output cannot be written, or that of `next`.
+    pub fn execution_json<T: Serialize, E: From<io::Error>>(
+        &self,
+        execution: ExecutionRecord,
+        next: impl FnMut() -> Result<Option<Vec<T>>, E>,
+    ) -> Result<(), E> {
+        self.json_around(&ExecutionDetail { execution, steps: Vec::new() }, next)
+    }
+
+    /// Shows everything that is known of an execution, for people or in fields.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -84,10 +103,8 @@ impl Ui {
         output: OutputShown,
         now: Timestamp,
     ) -> io::Result<()> {
-        match self.format {
-            OutputFormat::Json | OutputFormat::Jsonl => return self.json(detail),
-            OutputFormat::Plain => return self.plain_rows(&plain_detail(detail)),
-            OutputFormat::Table => {}
+        if self.format == OutputFormat::Plain {
+            return self.plain_rows(&plain_detail(detail));
         }
         let mut text = self.facts(&detail.execution, now);
         text.push('\n');

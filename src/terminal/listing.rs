@@ -24,40 +24,41 @@ const TO_THE_MINUTE: usize = 16;
 const STATUS_LEAST: usize = 11;
 
 impl Ui {
-    /// Shows a page; `limit` and `offset` are those it was asked for with.
+    /// Writes a page as JSON, a document or a line for each, as it is read: `next` gives the next
+    /// executions of it. `limit` and `offset` are those it was asked for with.
+    ///
+    /// # Errors
+    /// When standard output cannot be written, or that of `next`.
+    pub fn list_json<E: From<io::Error>>(
+        &self,
+        total: u64,
+        limit: u32,
+        offset: u64,
+        mut next: impl FnMut() -> Result<Option<Vec<ExecutionRecord>>, E>,
+    ) -> Result<(), E> {
+        if self.format == OutputFormat::Json {
+            let page = json!({"items": [], "total": total, "limit": limit, "offset": offset});
+            return self.json_around(&page, next);
+        }
+        while let Some(items) = next()? {
+            let mut lines = String::new();
+            for item in &items {
+                lines += &crate::json::to_string(item).map_err(io::Error::from)?;
+                lines.push('\n');
+            }
+            self.bytes(lines.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Shows a page; `offset` is that it was asked for with.
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn list(
-        &self,
-        listing: &Listing,
-        limit: u32,
-        offset: u64,
-        now: Timestamp,
-    ) -> io::Result<()> {
-        match self.format {
-            OutputFormat::Json => {
-                return self.json(&json!({
-                    "items": listing.items,
-                    "total": listing.total,
-                    "limit": limit,
-                    "offset": offset,
-                }));
-            }
-            OutputFormat::Jsonl => {
-                let mut lines = String::new();
-                for item in &listing.items {
-                    lines += &crate::json::to_string(item)?;
-                    lines.push('\n');
-                }
-                return self.bytes(lines.as_bytes());
-            }
-            OutputFormat::Plain => {
-                return self.plain_rows(
-                    &listing.items.iter().map(|e| plain_row(e, now)).collect::<Vec<_>>(),
-                );
-            }
-            OutputFormat::Table => {}
+    pub fn list(&self, listing: &Listing, offset: u64, now: Timestamp) -> io::Result<()> {
+        if self.format == OutputFormat::Plain {
+            let rows: Vec<_> = listing.items.iter().map(|e| plain_row(e, now)).collect();
+            return self.plain_rows(&rows);
         }
         if listing.items.is_empty() {
             self.note(&match listing.total {

@@ -49,6 +49,14 @@ pub enum OutputFormat {
     Plain,
 }
 
+impl OutputFormat {
+    /// Whether it is JSON of either kind.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Jsonl)
+    }
+}
+
 /// The width when nothing tells it.
 const WIDTH_DEFAULT: u16 = 100;
 /// The least width that is laid out for.
@@ -115,6 +123,41 @@ impl Ui {
             _ => json::to_string_pretty(&value)?,
         };
         self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes a value as [`Self::json`] does, with a long list where it has its last empty one.
+    /// `next` gives the next values of that; no more of it is held than these.
+    fn json_around<T: Serialize, E: From<io::Error>>(
+        &self,
+        value: &impl Serialize,
+        mut next: impl FnMut() -> Result<Option<Vec<T>>, E>,
+    ) -> Result<(), E> {
+        let text = |value: serde_json::Result<serde_json::Value>| -> io::Result<String> {
+            Ok(match self.format {
+                OutputFormat::Jsonl => json::to_string(&value?)?,
+                // Two levels deep in the document.
+                _ => json::to_string_pretty(&value?)?,
+            })
+        };
+        let (separator, indent) = match self.format {
+            OutputFormat::Jsonl => ("", None),
+            _ => ("\n    ", Some("\n    ")),
+        };
+        let around = text(serde_json::to_value(value))?;
+        let (begin, end) = around.rsplit_once("[]").unwrap_or((&around, ""));
+        self.bytes(begin.as_bytes())?;
+        self.bytes(b"[")?;
+        let mut is_empty = true;
+        while let Some(values) = next()? {
+            for value in &values {
+                let value = text(serde_json::to_value(value))?;
+                let value = indent.map_or(value.clone(), |indent| value.replace('\n', indent));
+                let comma = if std::mem::replace(&mut is_empty, false) { "" } else { "," };
+                self.bytes(format!("{comma}{separator}{value}").as_bytes())?;
+            }
+        }
+        let close = if is_empty || indent.is_none() { "]" } else { "\n  ]" };
+        Ok(self.bytes(format!("{close}{end}\n").as_bytes())?)
     }
 
     /// Writes rows: a table fitted to the width, or fields separated by tabs.

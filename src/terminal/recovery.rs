@@ -188,6 +188,17 @@ fn left_processes(count: usize) -> String {
 }
 
 impl Watcher for Progress {
+    fn attempt_postponed(&self, step: &str, error: &str) {
+        let (step, error) = (visible(step), visible(error));
+        self.say(
+            format!(
+                "{WARNING}warning:{WARNING:#} step `{step}` waits, since the system lets wfx start \
+                 no further process: {error}"
+            ),
+            0,
+        );
+    }
+
     fn ended_processes(&self, count: usize) {
         self.tally().ended_processes += count;
         self.say(format!("ended {}", left_processes(count)), 0);

@@ -1,5 +1,6 @@
 //! One attempt of a step, as a task of its own.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::event::{AttemptEnd, Outcome};
 use super::plan::Plan;
 use super::record::AttemptKey;
 use super::report::{Observer, Report};
+use super::runner::places::Place;
 use super::runner::process::{self, Job, Started};
 use super::runner::{Stop, sleep};
 use crate::clock;
@@ -33,11 +35,23 @@ pub(super) struct AttemptTask {
     pub(super) attempt: u32,
     pub(super) elapsed: Duration,
     pub(super) stop: Stop,
+    /// That of its process.
+    pub(super) place: Option<Place>,
+}
+
+/// What became of an attempt.
+pub(super) enum Attempted {
+    /// It was stopped before its start was durable.
+    NotBegun,
+    /// Files, processes or memory are used up: it has not begun, and keeps its place.
+    Postponed(io::Error, Option<Place>),
+    /// It was made.
+    Ended(AttemptEnd),
 }
 
 impl AttemptTask {
-    /// Its end; `None` when it was stopped before its start was durable.
-    pub(super) async fn run(mut self) -> Option<AttemptEnd> {
+    /// Its end, if it was made.
+    pub(super) async fn run(mut self) -> Attempted {
         let Self { stored, stop, version, unstored, .. } = &mut self;
         let may_begin = tokio::select! {
             biased;
@@ -45,31 +59,46 @@ impl AttemptTask {
             () = stop.now.cancelled() => false,
             may = may_begin(stored, *version, unstored) => may,
         };
-        if may_begin { Some(self.work().await) } else { None }
+        if !may_begin {
+            return Attempted::NotBegun;
+        }
+        let place = self.place.take();
+        match self.work().await {
+            Ok(end) => Attempted::Ended(end),
+            Err(error) => Attempted::Postponed(error, place),
+        }
     }
 
-    async fn work(self) -> AttemptEnd {
+    async fn work(mut self) -> io::Result<AttemptEnd> {
+        let variables = std::mem::replace(&mut self.variables, Ok(Variables::new()));
         let plan = Arc::clone(&self.plan);
         let step = plan.step(self.step);
-        let (attempt, at) = (self.attempt, clock::now());
-        self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
+        let attempt = self.attempt;
+        let report_start = || {
+            let at = clock::now();
+            self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
+        };
         if let Work::Sleep(period) = step.work {
-            return sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
+            report_start();
+            return Ok(sleep::run(period, step.timeout, self.elapsed, &self.stop).await);
         }
-        let variables = match self.variables {
+        let variables = match variables {
             Ok(mut variables) => {
                 variables.insert(OWNER.into(), self.means.owner.id().into());
                 variables
             }
             Err(clash) => {
-                return AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now());
+                report_start();
+                return Ok(AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now()));
             }
         };
         let output_file = match self.means.scratch.file() {
             Ok(path) => path,
+            Err(error) if process::is_scarce(&error) => return Err(error),
             Err(error) => {
+                report_start();
                 let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
-                return AttemptEnd::instant(Outcome::Failed(text), clock::now());
+                return Ok(AttemptEnd::instant(Outcome::Failed(text), clock::now()));
             }
         };
         let folder =
@@ -84,7 +113,10 @@ impl AttemptTask {
         };
         let listener: Option<process::Listener<'_>> =
             if observer.wants_output() { Some(&listener) } else { None };
-        let begin = |started: Started| self.means.owner.begin_attempt(started.listed());
+        let begin = |started: Option<Started>| {
+            report_start();
+            started.map(|started| self.means.owner.begin_attempt(started.listed()))
+        };
         process::run(job, &self.stop, listener, begin).await
     }
 }

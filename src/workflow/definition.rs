@@ -88,6 +88,12 @@ impl Work {
     /// Whether a crash in the middle leaves it unknown what was done.
     #[must_use]
     pub fn has_side_effects(&self) -> bool {
+        self.has_process()
+    }
+
+    /// Whether it is done by processes.
+    #[must_use]
+    pub fn has_process(&self) -> bool {
         matches!(self, Self::Shell(_) | Self::Argv(_))
     }
 }

@@ -7,6 +7,7 @@
 //! execution that could not even be stored begin all the same; from its first commit on
 //! it is as the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::AttemptTask;
+use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
 use super::definition::Work;
 use super::environment::{self, Variables};
@@ -27,6 +28,7 @@ use super::record::{Attempt, ExecutionStatus};
 use super::report::{Observer, Report};
 pub use super::run_error::RunError;
 use super::runner::Stop;
+use super::runner::places::{Place, Places};
 use super::runner::scratch::Scratch;
 use crate::clock::{self, Timeline};
 use crate::repository::StoreError;
@@ -62,6 +64,8 @@ pub struct Means {
     pub inherited: Variables,
     /// Where steps leave their outputs.
     pub scratch: Scratch,
+    /// How many steps run at a time, over all executions.
+    pub places: Places,
     /// The monotonic origin of this process.
     pub epoch: Instant,
     /// How long a failing store is borne with.
@@ -74,8 +78,10 @@ pub struct Means {
 
 /// What a task of an execution tells when it is done.
 enum Done {
-    /// An attempt ended; without an end, it never began its work.
-    Attempt(usize, Option<AttemptEnd>),
+    /// An attempt ended, or never began its work.
+    Attempt(usize, Attempted),
+    /// A process more may run.
+    Place(usize, Option<Place>),
     /// A wait for the next attempt is over.
     Wait(usize),
 }
@@ -99,6 +105,9 @@ pub async fn drive(
     let driver = Driver {
         stored: slot.stored(),
         stops: execution.steps().iter().map(|_| None).collect(),
+        admitted: BTreeMap::new(),
+        postponed: BTreeMap::new(),
+        was_resting: false,
         slot,
         means: Arc::clone(means),
         observer: Arc::clone(observer),
@@ -129,6 +138,11 @@ struct Driver {
     /// How to stop the attempt of each step that runs, and the version that holds its
     /// start: until that is durable it waits.
     stops: Vec<Option<(u64, CancellationToken)>>,
+    /// The places of steps that are about to start.
+    admitted: BTreeMap<usize, Place>,
+    /// Steps that could not begin, with the last wait for that.
+    postponed: BTreeMap<usize, Duration>,
+    was_resting: bool,
     kill: CancellationToken,
     tasks: JoinSet<Done>,
     timeline: Timeline,
@@ -320,10 +334,24 @@ impl Driver {
     fn event_of(&mut self, ended: Result<Done, JoinError>) -> Option<Event> {
         match ended {
             Ok(Done::Wait(step)) => Some(Event::RetryDue(step)),
-            Ok(Done::Attempt(step, end)) => {
+            Ok(Done::Place(step, place)) => {
+                self.admitted.extend(place.map(|place| (step, place)));
+                Some(Event::Admitted(step))
+            }
+            Ok(Done::Attempt(step, Attempted::Postponed(error, place))) => {
                 self.stops[step] = None;
+                self.note_postponed(step, &error);
+                self.admitted.extend(place.map(|place| (step, place)));
+                Some(Event::Postponed(step))
+            }
+            Ok(Done::Attempt(step, attempted)) => {
+                self.stops[step] = None;
+                self.postponed.remove(&step);
                 let now = self.timeline.now();
-                let mut end = end.unwrap_or_else(|| AttemptEnd::instant(Outcome::Stopped, now));
+                let mut end = match attempted {
+                    Attempted::Ended(end) => end,
+                    _ => AttemptEnd::instant(Outcome::Stopped, now),
+                };
                 end.started_at = now.minus(end.duration);
                 Some(Event::AttemptEnded(step, end))
             }
@@ -339,7 +367,8 @@ impl Driver {
     }
 
     fn step(&mut self, event: Event) -> Result<(), IllegalTransition> {
-        let effects = self.execution.apply(event, self.moment())?;
+        let mut effects = self.execution.apply(event, self.moment())?;
+        self.admit(&mut effects)?;
         let change = self.execution.take_change();
         self.show_unstored(&change.attempts);
         // Patience is for what waits: a lock while nothing did has cost none of it.
@@ -354,6 +383,7 @@ impl Driver {
         self.report_effects(&effects);
         for effect in effects {
             match effect {
+                Effect::Admit { step } => self.wait_for_place(step),
                 Effect::Start { step, attempt, elapsed } => self.start(step, attempt, elapsed),
                 Effect::Stop { step } => {
                     if let Some((_, stop)) = &self.stops[step] {
@@ -371,6 +401,13 @@ impl Driver {
                 Effect::Ended => self.tasks.abort_all(),
             }
         }
+        // Of steps that are not to start any more.
+        self.admitted.clear();
+        let is_resting = self.execution.is_resting();
+        if is_resting && !self.was_resting {
+            self.observer.report(&Report::Resting);
+        }
+        self.was_resting = is_resting;
         Ok(())
     }
 
@@ -406,6 +443,7 @@ impl Driver {
             attempt,
             elapsed,
             stop,
+            place: self.admitted.remove(&step),
         };
         self.tasks.spawn(async move { Done::Attempt(step, attempt.run().await) });
     }
@@ -473,9 +511,11 @@ impl Driver {
                         stop.cancel();
                     }
                     let event = match self.next_done().await {
-                        Some(Done::Attempt(step, None)) => Event::Withdrawn(step),
-                        Some(Done::Attempt(step, Some(end))) => Event::AttemptEnded(step, end),
-                        Some(Done::Wait(_)) | None => continue,
+                        Some(Done::Attempt(step, Attempted::Ended(end))) => {
+                            Event::AttemptEnded(step, end)
+                        }
+                        Some(Done::Attempt(step, _)) => Event::Withdrawn(step),
+                        Some(Done::Wait(_) | Done::Place(..)) | None => continue,
                     };
                     self.step(event)?;
                 }
@@ -513,7 +553,8 @@ impl Driver {
     async fn next_done(&mut self) -> Option<Done> {
         match self.tasks.join_next().await? {
             Ok(done) => {
-                if let Done::Attempt(step, _) = done {
+                if let Done::Attempt(step, _) = &done {
+                    let step = *step;
                     self.stops[step] = None;
                 }
                 Some(done)
@@ -528,63 +569,6 @@ impl Driver {
         let durable = self.stored.borrow().version;
         self.stops.iter().flatten().any(|(start, _)| *start <= durable)
     }
-
-    fn report_start(&self) {
-        let plan = self.execution.plan();
-        self.observer.report(&Report::ExecutionStarted {
-            execution_id: &plan.execution_id,
-            workflow_id: plan.workflow_id(),
-            total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
-            at: clock::now(),
-        });
-    }
-
-    fn report_effects(&self, effects: &[Effect]) {
-        let plan = self.execution.plan();
-        let head = self.execution.head();
-        for effect in effects {
-            match *effect {
-                Effect::Retry { step, wait } => {
-                    if let Some(failed) = self.execution.just_ended(step) {
-                        self.observer.report(&Report::RetryScheduled {
-                            step: &plan.step(step).name,
-                            failed,
-                            max_attempts: plan.step(step).retry.max_attempts,
-                            wait,
-                            at: head.updated_at,
-                        });
-                    }
-                }
-                Effect::StepEnded { step } => {
-                    let state = &self.execution.steps()[step];
-                    self.observer.report(&Report::StepEnded {
-                        step: &plan.step(step).name,
-                        status: state.status,
-                        error: state.error.as_deref(),
-                        attempt: self.execution.just_ended(step),
-                        duration: state.duration_ms.map(Duration::from_millis),
-                        steps_completed: head.steps_completed,
-                        at: head.updated_at,
-                    });
-                }
-                Effect::Start { .. } | Effect::Stop { .. } | Effect::Ended => {}
-            }
-        }
-    }
-
-    fn report_end(&self) {
-        let head = self.execution.head();
-        let duration = match (head.started_at, head.completed_at) {
-            (Some(started), Some(completed)) => completed.since(started),
-            _ => Duration::ZERO,
-        };
-        self.observer.report(&Report::ExecutionEnded {
-            status: head.status,
-            error: head.error.as_deref(),
-            duration,
-            at: head.updated_at,
-        });
-    }
 }
 
 async fn wait_for(left: Option<Duration>) {
@@ -594,3 +578,6 @@ async fn wait_for(left: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+mod admission;
+mod reports;

@@ -28,6 +28,11 @@ pub enum Event {
     },
     /// An attempt that [`Effect::Start`] asked for is over.
     AttemptEnded(usize, AttemptEnd),
+    /// The place that [`Effect::Admit`] asked for is there.
+    Admitted(usize),
+    /// The attempt that [`Effect::Start`] asked for could not begin for want of files, processes or
+    /// memory. It is none: [`Effect::Admit`] asks again.
+    Postponed(usize),
     /// The wait that [`Effect::Retry`] asked for is over.
     RetryDue(usize),
     /// Somebody wants it ended, and why.
@@ -78,6 +83,12 @@ pub enum Outcome {
 /// Something to be done by the driver, in the order given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
+    /// Send [`Event::Admitted`] once a further process of a step may run: their number is bounded
+    /// over all executions. Until then the step is pending.
+    Admit {
+        /// Which step.
+        step: usize,
+    },
     /// Begin the work of an attempt, once everything up to now is durable.
     Start {
         /// Which step.

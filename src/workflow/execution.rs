@@ -51,6 +51,8 @@ pub struct Execution {
     unmet: Vec<usize>,
     /// Steps that could start, first in the list first.
     ready: BTreeSet<usize>,
+    /// Steps that were next, and wait until a process more may run; they have places.
+    admitting: BTreeSet<usize>,
     /// Steps with a failed attempt behind and another ahead.
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
@@ -107,6 +109,7 @@ impl Execution {
             steps: vec![StepState::default(); count],
             unmet: plan.graph().dependencies.iter().map(Vec::len).collect(),
             ready: BTreeSet::new(),
+            admitting: BTreeSet::new(),
             waiting: BTreeSet::new(),
             running: BTreeSet::new(),
             resumed: BTreeSet::new(),
@@ -175,6 +178,10 @@ impl Execution {
         event: Event,
         moment: Moment,
     ) -> Result<Vec<Effect>, IllegalTransition> {
+        if let Event::Admitted(step) = event {
+            // It belongs to the event before, and ends nothing.
+            return self.admit(step, moment);
+        }
         self.just_ended.clear();
         if self.head.status.is_terminal() {
             return Ok(Vec::new());
@@ -182,11 +189,13 @@ impl Execution {
         self.head.updated_at = moment.now;
         let mut effects = Vec::new();
         match event {
+            Event::Admitted(_) => {}
             Event::Begin => self.begin(moment),
             Event::Resume { cancelled } => self.take_over(cancelled, moment, &mut effects)?,
             Event::AttemptEnded(step, end) => {
                 self.attempt_ended(step, end, moment, &mut effects)?;
             }
+            Event::Postponed(step) => self.postpone(step, moment, &mut effects)?,
             Event::RetryDue(step) => {
                 if self.waiting.remove(&step) {
                     self.ready.insert(step);
@@ -217,11 +226,16 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        while self.ending.is_none() && self.running.len() < self.places {
+        while self.ending.is_none() && self.running.len() + self.admitting.len() < self.places {
             let Some(step) = self.ready.pop_first() else { break };
-            let attempt = self.start(step, moment)?;
             let plan = Arc::clone(&self.plan);
             let definition = plan.step(step);
+            if definition.work.has_process() && !definition.fail {
+                self.admitting.insert(step);
+                effects.push(Effect::Admit { step });
+                continue;
+            }
+            let attempt = self.start(step, moment)?;
             if definition.fail {
                 let end =
                     AttemptEnd::instant(Outcome::Failed(SIMULATED_FAILURE.to_owned()), moment.now);
@@ -234,6 +248,42 @@ impl Execution {
             }
         }
         Ok(())
+    }
+
+    /// Starts a step that waited for that, unless its execution is being ended.
+    fn admit(&mut self, step: usize, moment: Moment) -> Result<Vec<Effect>, IllegalTransition> {
+        if !self.admitting.remove(&step) {
+            return Ok(Vec::new());
+        }
+        self.head.updated_at = moment.now;
+        let attempt = self.start(step, moment)?;
+        Ok(vec![Effect::Start { step, attempt, elapsed: Duration::ZERO }])
+    }
+
+    /// Takes back the start of an attempt that could not begin.
+    fn postpone(
+        &mut self,
+        step: usize,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        if self.ending.is_some() {
+            let end = AttemptEnd::instant(Outcome::Stopped, moment.now);
+            return self.attempt_ended(step, end, moment, effects);
+        }
+        self.withdraw(step)?;
+        self.admitting.insert(step);
+        effects.push(Effect::Admit { step });
+        Ok(())
+    }
+
+    /// Whether nothing of it works: all that runs of it sleeps, or it waits for a retry.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        let sleeps = |step: &usize| matches!(self.plan.step(*step).work, Work::Sleep(_));
+        !self.head.status.is_terminal()
+            && self.admitting.is_empty()
+            && self.running.iter().all(sleeps)
     }
 
     fn start(&mut self, step: usize, moment: Moment) -> Result<u32, IllegalTransition> {
@@ -441,6 +491,7 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         let plan = Arc::clone(&self.plan);
         self.ready.clear();
+        self.admitting.clear();
         for &step in &plan.graph().order {
             if self.steps[step].status != StepStatus::Pending {
                 continue;

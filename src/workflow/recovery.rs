@@ -3,8 +3,9 @@
 //! of them belongs to a process at every moment.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::cancel::Cancel;
@@ -16,7 +17,8 @@ use super::supervisor::Supervisor;
 use crate::repository::ownership::Doubt;
 use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 
-/// How many executions are run side by side.
+/// How many executions work side by side. One that rests, since all that runs of it sleeps, or it
+/// waits for a retry, is none of them any more.
 pub const SIDE_BY_SIDE: usize = 32;
 /// How many are taken over at a time, at most: bounds memory, and spares looks at all processes.
 pub const BATCH: usize = 256;
@@ -44,16 +46,28 @@ pub trait Watcher: Send + Sync {
     fn recovered(&self, recovered: &Recovered);
     /// The store fails, and why; `None` when it works again. Told by each execution.
     fn store_failing(&self, error: Option<&str>);
+    /// A step waits, since the system lets wfx start no further process.
+    fn attempt_postponed(&self, step: &str, error: &str);
 }
 
-/// What is told of the steps of many executions: only what concerns all of them.
-struct StoreReports(Arc<dyn Watcher>);
+/// Watches one of many executions: reports only what concerns all of them, and gives up its seat
+/// when it rests.
+struct Seated {
+    watcher: Arc<dyn Watcher>,
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
+}
 
-impl Observer for StoreReports {
+impl Observer for Seated {
     fn report(&self, report: &Report<'_>) {
         match report {
-            Report::StoreFailing { error, .. } => self.0.store_failing(Some(error)),
-            Report::StoreWorking { .. } => self.0.store_failing(None),
+            Report::StoreFailing { error, .. } => self.watcher.store_failing(Some(error)),
+            Report::StoreWorking { .. } => self.watcher.store_failing(None),
+            Report::AttemptPostponed { step, error, .. } => {
+                self.watcher.attempt_postponed(step, error);
+            }
+            Report::Resting => {
+                self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
             _ => {}
         }
     }
@@ -70,7 +84,7 @@ pub async fn recover(
     watcher: &Arc<dyn Watcher>,
     cancel: &Cancel,
 ) -> Result<(), StoreError> {
-    let observer: Arc<dyn Observer> = Arc::new(StoreReports(Arc::clone(watcher)));
+    let seats = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let (mut which, mut ender) = (which.clone(), Ender::default());
     let mut waiting: VecDeque<TakenOver> = VecDeque::new();
     let mut running = JoinSet::new();
@@ -78,7 +92,7 @@ pub async fn recover(
     let mut failure = None;
     loop {
         let stopping = cancel.gently.is_cancelled();
-        if more && !stopping && waiting.is_empty() {
+        if more && !stopping && waiting.is_empty() && supervisor.has_room() {
             match take(supervisor, &mut which, BATCH, &mut ender).await {
                 Ok(Taken { executions, ended, .. }) => {
                     more = !executions.is_empty();
@@ -91,37 +105,58 @@ pub async fn recover(
                 }
             }
         }
-        while running.len() < SIDE_BY_SIDE && !cancel.gently.is_cancelled() {
-            let Some(taken) = waiting.pop_front() else { break };
-            let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
-            let observer = Arc::clone(&observer);
-            let cancel = cancel.clone();
-            running.spawn(async move {
-                let recovered = Recovered {
-                    execution_id: taken.execution.execution_id.clone(),
-                    workflow_id: taken.execution.workflow_id.clone(),
-                    previous_owner: taken.previous_owner.clone(),
-                    outcome: supervisor.resume(taken, &observer, &cancel).await,
-                };
-                watcher.recovered(&recovered);
-                matches!(recovered.outcome, Err(RunError::StoreLost(_)))
-            });
-        }
-        match running.join_next().await {
-            Some(Ok(false)) => {}
-            Some(Ok(true)) => {
-                // Its patience is over; the others would only begin it anew.
-                waiting.clear();
-                more = false;
-            }
-            Some(Err(fault)) => {
-                if fault.is_panic() {
-                    std::panic::resume_unwind(fault.into_panic());
+        let goes_on = !waiting.is_empty() && !cancel.gently.is_cancelled();
+        tokio::select! {
+            biased;
+            Some(ended) = running.join_next() => match ended {
+                Ok(false) => {}
+                Ok(true) => {
+                    // Its patience is over; the others would only begin it anew.
+                    waiting.clear();
+                    more = false;
+                }
+                Err(fault) => {
+                    if fault.is_panic() {
+                        std::panic::resume_unwind(fault.into_panic());
+                    }
+                }
+            },
+            Ok(seat) = Arc::clone(&seats).acquire_owned(), if goes_on => {
+                if let Some(taken) = waiting.pop_front() {
+                    running.spawn(go_on(taken, seat, supervisor, watcher, cancel));
                 }
             }
-            None if more && !cancel.gently.is_cancelled() => {}
-            None => return failure.map_or(Ok(()), Err),
+            () = cancel.gently.cancelled(), if goes_on => {}
+            else => {
+                if !more || cancel.gently.is_cancelled() {
+                    return failure.map_or(Ok(()), Err);
+                }
+            }
         }
+    }
+}
+
+/// Goes on with one of them; whether the store was given up on.
+fn go_on(
+    taken: TakenOver,
+    seat: OwnedSemaphorePermit,
+    supervisor: &Arc<Supervisor>,
+    watcher: &Arc<dyn Watcher>,
+    cancel: &Cancel,
+) -> impl Future<Output = bool> + use<> {
+    let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
+    let seated = Seated { watcher: Arc::clone(&watcher), seat: Mutex::new(Some(seat)) };
+    let observer: Arc<dyn Observer> = Arc::new(seated);
+    let cancel = cancel.clone();
+    async move {
+        let recovered = Recovered {
+            execution_id: taken.execution.execution_id.clone(),
+            workflow_id: taken.execution.workflow_id.clone(),
+            previous_owner: taken.previous_owner.clone(),
+            outcome: supervisor.resume(taken, &observer, &cancel).await,
+        };
+        watcher.recovered(&recovered);
+        matches!(recovered.outcome, Err(RunError::StoreLost(_)))
     }
 }
 

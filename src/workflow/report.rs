@@ -37,6 +37,17 @@ pub enum Report<'a> {
         /// When.
         at: Timestamp,
     },
+    /// An attempt could not begin, since files, processes or memory are used up; it is made later.
+    AttemptPostponed {
+        /// Which step.
+        step: &'a str,
+        /// What the system says.
+        error: &'a str,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nothing of it works for now: what runs of it sleeps, or it waits for a retry.
+    Resting,
     /// A running step wrote something; only told when the watcher asks for it.
     Output {
         /// Which step.

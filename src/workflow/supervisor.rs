@@ -17,9 +17,10 @@ use super::plan::Plan;
 use super::prepared::Snapshot;
 use super::record::ExecutionStatus;
 use super::report::{Observer, Report};
+use super::runner::places::Places;
 use super::settle;
 use crate::clock;
-use crate::repository::{Abandonment, StoreError, TakenOver, Which};
+use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 
 /// Why an execution ends that another process wants ended.
 const CANCELLED: &str = "cancelled on request";
@@ -29,29 +30,75 @@ const CANCELLED: &str = "cancelled on request";
 pub struct Supervisor {
     means: Arc<Means>,
     places: usize,
+    bounds: Bounds,
     running: Mutex<Running>,
     /// Those that were submitted or resumed.
     tasks: TaskTracker,
+}
+
+/// How much may run at a time of what is started or taken over.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many executions.
+    pub executions: usize,
+    /// About how much memory they take. One alone may take more.
+    pub memory_bytes: usize,
+}
+
+impl Bounds {
+    /// As many as want to.
+    pub const NONE: Self = Self { executions: usize::MAX, memory_bytes: usize::MAX };
+}
+
+/// Why no further execution is admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// There are as many as may be.
+    #[error("{0} executions run or are not stored yet")]
+    Executions(usize),
+    /// They take so much memory.
+    #[error("the executions that run or are not stored yet take {0} bytes of memory")]
+    Memory(usize),
 }
 
 #[derive(Debug, Default)]
 struct Running {
     /// How those that run are ended.
     cancels: HashMap<String, Cancel>,
-    /// About how much memory they take.
+    /// About how much memory they take, and those that are taken over.
     memory_bytes: usize,
     /// Take-overs under way.
     taking: usize,
-    /// Taken over and not running yet.
-    taken: HashSet<String>,
+    /// How many these may bring.
+    reserved: usize,
+    /// Taken over and not running yet, with about how much memory they take.
+    taken: HashMap<String, usize>,
     /// Some of these, or of a take-over under way, that are to be ended.
     requested: HashSet<String>,
 }
 
 impl Running {
+    fn in_flight(&self) -> usize {
+        self.cancels.len() + self.taken.len() + self.reserved
+    }
+
+    /// How many executions more are admitted, the next of them with so much memory: the one
+    /// place that decides it, for what is started and what is taken over.
+    fn room(&self, bounds: Bounds, memory_bytes: usize) -> Result<usize, Full> {
+        let in_flight = self.in_flight();
+        if in_flight >= bounds.executions {
+            return Err(Full::Executions(in_flight));
+        }
+        let taken = self.memory_bytes;
+        if taken > 0 && taken.saturating_add(memory_bytes) > bounds.memory_bytes {
+            return Err(Full::Memory(taken));
+        }
+        Ok(bounds.executions - in_flight)
+    }
+
     /// It runs now, or has ended without; `true` when it is to be ended.
     fn leave_taken(&mut self, execution_id: &str) -> bool {
-        self.taken.remove(execution_id);
+        self.memory_bytes -= self.taken.remove(execution_id).unwrap_or(0);
         self.requested.remove(execution_id)
     }
 }
@@ -69,12 +116,14 @@ pub struct Submitted {
 
 impl Supervisor {
     /// A supervisor for this process. `places` is how many
-    /// steps of one execution run at a time where the definition does not say.
+    /// steps of one execution run at a time where the definition does not say. `bounds` hold for
+    /// what is submitted and taken over.
     #[must_use]
-    pub fn new(means: Means, places: usize) -> Self {
+    pub fn new(means: Means, places: usize, bounds: Bounds) -> Self {
         Self {
             means: Arc::new(means),
             places,
+            bounds,
             running: Mutex::default(),
             tasks: TaskTracker::new(),
         }
@@ -102,18 +151,24 @@ impl Supervisor {
         self.drive(execution, Event::Begin, observer, &own, None).await
     }
 
-    /// Runs it on its own. `waited_for`: whoever asks waits for its end.
-    #[must_use]
+    /// Runs it on its own, if there is room for one more. `waited_for`: whoever asks waits for its
+    /// end.
+    ///
+    /// # Errors
+    /// [`Full`] when there is none.
     pub fn submit(
         self: &Arc<Self>,
         plan: Plan,
         observer: Arc<dyn Observer>,
         waited_for: bool,
-    ) -> Submitted {
+    ) -> Result<Submitted, Full> {
         let execution_id = plan.execution_id.clone();
         let (launch, receiver) = Launch::new(waited_for);
         let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
-        let own = self.enter(&execution, &Cancel::default());
+        let mut running = self.running();
+        running.room(self.bounds, execution.plan().memory_bytes())?;
+        let own = Self::enter_in(&mut running, &execution, &Cancel::default());
+        drop(running);
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
         let ended = self.tasks.spawn(async move {
             let outcome =
@@ -121,7 +176,7 @@ impl Supervisor {
             log(&id, &outcome);
             outcome
         });
-        Submitted { execution_id, launch: receiver, ended }
+        Ok(Submitted { execution_id, launch: receiver, ended })
     }
 
     /// Goes on with an execution that was taken over, on its own.
@@ -140,10 +195,28 @@ impl Supervisor {
         self.means.scratch.is_usable()
     }
 
-    /// How many run here, or have ended and are not stored.
+    /// How many run here, or have ended and are not stored, or are being taken over.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.running().cancels.len()
+        self.running().in_flight()
+    }
+
+    /// How much may run at a time.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Whether one more would be admitted.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.running().room(self.bounds, 1).is_ok()
+    }
+
+    /// The places of steps.
+    #[must_use]
+    pub fn step_places(&self) -> &Places {
+        &self.means.places
     }
 
     /// About how much memory these take.
@@ -186,7 +259,8 @@ impl Supervisor {
         self.means.writer.forget_attempts(owner);
     }
 
-    /// Makes this process the owner of at most `limit` executions whose process died.
+    /// Makes this process the owner of at most `limit` executions whose process died, and of no
+    /// more than there is room for. One that is named is always admitted.
     ///
     /// # Errors
     /// When the database fails.
@@ -195,16 +269,30 @@ impl Supervisor {
         which: Which,
         limit: usize,
     ) -> Result<Vec<TakenOver>, StoreError> {
-        self.running().taking += 1;
+        let limit = {
+            let mut running = self.running();
+            let limit = match (&which.of, running.room(self.bounds, 1)) {
+                (Of::One(_), _) => limit,
+                (Of::Kind(_), Ok(room)) => limit.min(room),
+                (Of::Kind(_), Err(_)) => return Ok(Vec::new()),
+            };
+            running.taking += 1;
+            running.reserved += limit;
+            limit
+        };
         let outcome = self.means.writer.take_over(which, self.owner(), limit).await;
         let mut running = self.running();
-        let Running { taking, taken, requested, .. } = &mut *running;
-        let now_taken = outcome.iter().flatten();
-        taken.extend(now_taken.map(|taken| taken.execution.execution_id.clone()));
+        let Running { taking, reserved, taken, requested, memory_bytes, .. } = &mut *running;
+        *reserved -= limit;
+        for now in outcome.iter().flatten() {
+            let bytes = now.execution.input_snapshot.as_str().len();
+            *memory_bytes += bytes;
+            taken.insert(now.execution.execution_id.clone(), bytes);
+        }
         *taking -= 1;
         if *taking == 0 {
             // The others have ended: nobody will ask for them.
-            requested.retain(|id| taken.contains(id));
+            requested.retain(|id| taken.contains_key(id));
         }
         outcome
     }
@@ -270,7 +358,7 @@ impl Supervisor {
         let mut running = self.running();
         match running.cancels.get(execution_id) {
             Some(cancel) => cancel.request_once(CANCELLED),
-            None if running.taking > 0 || running.taken.contains(execution_id) => {
+            None if running.taking > 0 || running.taken.contains_key(execution_id) => {
                 running.requested.insert(execution_id.to_owned());
             }
             // It has ended meanwhile.
@@ -280,9 +368,12 @@ impl Supervisor {
 
     /// Counts it among those that run here, and gives what ends it alone.
     fn enter(&self, execution: &Execution, above: &Cancel) -> Cancel {
+        Self::enter_in(&mut self.running(), execution, above)
+    }
+
+    fn enter_in(running: &mut Running, execution: &Execution, above: &Cancel) -> Cancel {
         let own = above.child();
         let execution_id = execution.plan().execution_id.clone();
-        let mut running = self.running();
         // Between its taking over and now.
         if running.leave_taken(&execution_id) {
             own.request_once(CANCELLED);
@@ -396,12 +487,13 @@ mod tests {
             writer,
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
+            places: Places::new(1),
             epoch: clock::monotonic(),
             store_timeout: Duration::from_secs(1),
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
         };
-        Supervisor::new(means, 1)
+        Supervisor::new(means, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })
     }
 
     #[tokio::test]
@@ -418,5 +510,26 @@ mod tests {
         // It was not.
         supervisor.take_over(Which::kind(OwnerKind::Serve), 1).await.unwrap();
         assert_eq!(supervisor.running().requested.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_over_counts_from_the_moment_it_may_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = supervisor(folder.path());
+        let room = || supervisor.running().room(supervisor.bounds(), 1);
+        assert_eq!(room(), Ok(2));
+        supervisor.running().reserved = 1;
+        assert_eq!((room(), supervisor.in_flight()), (Ok(1), 1));
+        supervisor.running().reserved = 0;
+        supervisor.running().taken = HashMap::from([("a".to_owned(), 600_000)]);
+        supervisor.running().memory_bytes = 600_000;
+        assert_eq!(supervisor.running().room(supervisor.bounds(), 400_000), Ok(1));
+        let full = supervisor.running().room(supervisor.bounds(), 400_001);
+        assert_eq!(full, Err(Full::Memory(600_000)));
+        supervisor.running().taken.insert("b".to_owned(), 0);
+        assert_eq!(room(), Err(Full::Executions(2)));
+        // What has left is not counted any more.
+        assert!(!supervisor.running().leave_taken("a"));
+        assert_eq!((room(), supervisor.running().memory_bytes), (Ok(1), 0));
     }
 }

@@ -15,6 +15,7 @@ mod fixtures;
 mod generated;
 mod history;
 mod interleavings;
+mod limits;
 mod messages;
 mod named;
 mod output;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -36,7 +36,7 @@ use crate::workflow::memory::Memory;
 use crate::workflow::recovery::{self, Taken};
 use crate::workflow::runner::children;
 use crate::workflow::runner::leftover::{Ended, Ender, Process, Survivor};
-use crate::workflow::supervisor::Supervisor;
+use crate::workflow::supervisor::{Bounds, Supervisor};
 
 /// How often executions of daemons that died are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
@@ -188,13 +188,16 @@ impl Daemon {
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: session::scratch()?,
+            places: session::step_places(context, options.front.max_connections)?,
             epoch: clock::monotonic(),
             store_timeout: Duration::MAX,
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
         };
         let places = std::thread::available_parallelism().map_or(1, usize::from);
-        let supervisor = Arc::new(Supervisor::new(means, places));
+        let bounds =
+            Bounds { executions: options.max_in_flight, memory_bytes: session::IN_FLIGHT_BYTES };
+        let supervisor = Arc::new(Supervisor::new(means, places, bounds));
         let resources = Arc::new(Resources {
             supervisor: Arc::clone(&supervisor),
             writer: Arc::clone(&writer),
@@ -203,8 +206,6 @@ impl Daemon {
             readers: Arc::new(Readers::new(database)),
             definitions: options.definitions,
             workdir: options.workdir.clone(),
-            max_in_flight: options.max_in_flight,
-            accepting: Mutex::default(),
             draining: CancellationToken::new(),
             observed,
         });
@@ -414,12 +415,11 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
     let (supervisor, observed) = (&resources.supervisor, &resources.observed);
     let mut which = Which::kind(OwnerKind::Serve);
     loop {
-        let room = resources.max_in_flight.saturating_sub(supervisor.in_flight());
-        if room == 0 || resources.draining.is_cancelled() {
+        if !supervisor.has_room() || resources.draining.is_cancelled() {
             return Ok(());
         }
         let Taken { executions, ended, in_doubt } =
-            recovery::take(supervisor, &mut which, room, &mut orphans.ender).await?;
+            recovery::take(supervisor, &mut which, recovery::BATCH, &mut orphans.ender).await?;
         orphans.report(&ended);
         orphans.report_doubts(in_doubt);
         // Taken over and not begun, they are left to the next start.
@@ -434,8 +434,6 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
             let observer = observed.of_execution(execution_id, workflow_id);
             supervisor.go_on(taken, observer);
         }
-        // Each counts as in flight once its task has begun.
-        tokio::task::yield_now().await;
     }
 }
 

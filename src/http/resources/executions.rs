@@ -103,7 +103,7 @@ impl Resources {
                 let listing = reader.list_within(&asked.filter, limit, offset, AT_ONCE_BYTES)?;
                 if listing.is_cut {
                     let readers = Arc::clone(&self.readers);
-                    return Ok(Some(Found::Long(Box::new(long::page(readers, listing, &asked)))));
+                    return Ok(Some(Found::Long(Box::new(long::page(readers, &listing, &asked)))));
                 }
                 let page = Page::whole(listing, &asked);
                 Ok(Some(match page.items.iter().all(is_final) {

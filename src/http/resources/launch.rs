@@ -1,6 +1,6 @@
 //! Executions that are started: of a known workflow, of a definition in the request, again.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Definitions, Query, Resources, executions, workflows};
 use crate::clock;
 use crate::http::problem::PointedError;
-use crate::http::{Problem, Reply, body};
+use crate::http::{Patience, Problem, Reply, body};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
 use crate::workflow::engine::RunError;
@@ -18,11 +18,8 @@ use crate::workflow::plan::Plan;
 use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
-use crate::workflow::supervisor::Submitted;
+use crate::workflow::supervisor::{Full, Submitted};
 
-/// About how much memory all executions that run may take: parameters, definitions of requests
-/// and the state of steps count.
-const IN_FLIGHT_BYTES: usize = 160 * 1024 * 1024;
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
 
@@ -33,13 +30,14 @@ impl Resources {
         workflow_id: &str,
         query: &str,
         body: Option<Bytes>,
+        patience: &Patience,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait"])?;
         let wait = super::wait(&query)?;
         let snapshot = self.snapshot(workflow_id, body.as_deref())?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        self.launch(snapshot, None, wait).await
+        self.launch(snapshot, None, wait, patience).await
     }
 
     /// What a request runs.
@@ -68,6 +66,7 @@ impl Resources {
         execution_id: &str,
         query: &str,
         body: Option<&[u8]>,
+        patience: &Patience,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait"])?;
         let wait = super::wait(&query)?;
@@ -86,7 +85,7 @@ impl Resources {
             invalid("the snapshot of the execution cannot be run any more", &problems)
         })?;
         self.may_replay(&snapshot)?;
-        self.launch(snapshot, Some(execution_id.to_owned()), wait).await
+        self.launch(snapshot, Some(execution_id.to_owned()), wait, patience).await
     }
 
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
@@ -173,30 +172,22 @@ impl Resources {
         observer: Arc<dyn Observer>,
         waited_for: bool,
     ) -> Result<Submitted, Problem> {
-        // Who panicked here left nothing half done.
-        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.supervisor.in_flight() >= self.max_in_flight {
-            let detail = format!(
-                "{} executions run or are not stored yet, which is as many as --max-in-flight \
-                 allows",
-                self.max_in_flight
-            );
-            return Err(Problem::unavailable(detail, RETRY_AFTER));
-        }
-        // One alone may be as large as it is.
-        let memory = self.supervisor.memory_bytes();
-        if memory > 0 && memory + plan.memory_bytes() > IN_FLIGHT_BYTES {
-            let detail = format!(
-                "the executions that run or are not stored yet take {} MiB of memory, and with \
-                 this one more than {} MiB",
-                memory >> 20,
-                IN_FLIGHT_BYTES >> 20
-            );
-            return Err(Problem::unavailable(detail, RETRY_AFTER));
-        }
-        let submitted = self.supervisor.submit(plan, observer, waited_for);
-        drop(accepting);
-        Ok(submitted)
+        self.supervisor.submit(plan, observer, waited_for).map_err(|full| {
+            let detail = match full {
+                Full::Executions(_) => format!(
+                    "{} executions run or are not stored yet, which is as many as \
+                     --max-in-flight allows",
+                    self.supervisor.bounds().executions
+                ),
+                Full::Memory(taken) => format!(
+                    "the executions that run or are not stored yet take {} MiB of memory, and \
+                     with this one more than {} MiB",
+                    taken >> 20,
+                    self.supervisor.bounds().memory_bytes >> 20
+                ),
+            };
+            Problem::unavailable(detail, RETRY_AFTER)
+        })
     }
 
     async fn launch(
@@ -204,6 +195,7 @@ impl Resources {
         snapshot: Snapshot,
         replay_of: Option<String>,
         wait: Option<Duration>,
+        patience: &Patience,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
@@ -233,7 +225,7 @@ impl Resources {
             if let (Some(seq), Some(foreseen)) = (launch.ended_as, foreseen) {
                 return Ok(Reply::json_text(foreseen.numbered(seq)).counted_until(launched));
             }
-            let _ = tokio::time::timeout(wait, submitted.ended).await;
+            let _ = patience.wait_for(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
             if let Ok(shown) = self.shown(&execution_id) {

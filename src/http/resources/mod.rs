@@ -10,7 +10,7 @@ mod workflows;
 
 use std::borrow::Cow;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -54,10 +54,6 @@ pub struct Resources {
     pub definitions: Definitions,
     /// Where steps run.
     pub workdir: String,
-    /// The most executions that run, or have ended and are not stored.
-    pub max_in_flight: usize,
-    /// Held from the look at how many there are until one more is counted.
-    pub accepting: Mutex<()>,
     /// Cancelled when nothing new is taken.
     pub draining: CancellationToken,
     /// Who is told of what happens.
@@ -66,7 +62,7 @@ pub struct Resources {
 
 impl Api for Resources {
     async fn call(&self, call: Call) -> Reply {
-        let Call { route, query, body: given, .. } = call;
+        let Call { route, query, body: given, patience, .. } = call;
         let (query, body) = (query.as_str(), given.as_deref());
         let outcome = match &route {
             Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
@@ -76,11 +72,15 @@ impl Api for Resources {
             Route::Slo => self.slo(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
-            Route::Execute { workflow_id } => self.execute(workflow_id, query, given).await,
+            Route::Execute { workflow_id } => {
+                self.execute(workflow_id, query, given, &patience).await
+            }
             Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query).await,
             Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
-            Route::Replay { execution_id } => self.replay(execution_id, query, body).await,
+            Route::Replay { execution_id } => {
+                self.replay(execution_id, query, body, &patience).await
+            }
             Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,
         };
         outcome.unwrap_or_else(Reply::from)

@@ -71,6 +71,15 @@ impl Observer for OfExecution {
     fn report(&self, report: &Report<'_>) {
         self.counted.report(report);
         let Self { execution_id, workflow_id, .. } = self;
+        if let Report::AttemptPostponed { step, error, .. } = *report {
+            tracing::warn!(
+                execution_id,
+                workflow_id,
+                step,
+                error,
+                "steps wait, since the system lets wfx start no further process"
+            );
+        }
         if let Report::ExecutionEnded { status, error, .. } = *report {
             match status {
                 ExecutionStatus::Failed | ExecutionStatus::Interrupted => {
@@ -95,6 +104,9 @@ impl Resources {
         let (loaded, broken) = self.catalogue.counts();
         let now = Snapshot {
             running: self.supervisor.in_flight(),
+            steps_running: self.supervisor.step_places().taken(),
+            steps_waiting: self.supervisor.step_places().waiting(),
+            steps_postponed: self.supervisor.step_places().postponed(),
             unstored: self.memory.len(),
             queue_depth: self.writer.queue_depth(),
             queue_refusals: self.writer.queue_refusals(),

@@ -41,7 +41,7 @@ impl Lines {
             Message::Missed { lines, at, .. } => self.line(*at, &self.words.missed(*lines)),
             Message::StepEnded { text, last_lines, at, .. } => self.line(*at, text) + last_lines,
             Message::Retry { text, at, .. }
-            | Message::Store { text, at }
+            | Message::Notice { text, at }
             | Message::Ended { text, at } => self.line(*at, text),
         }
     }

@@ -115,7 +115,7 @@ impl Screen for Live {
                 self.output(last_lines);
                 self.overall.set_position(u64::from(*steps_completed));
             }
-            Message::Store { text, .. } => self.say(text),
+            Message::Notice { text, .. } => self.say(text),
             // The summary follows, with the same words.
             Message::Ended { .. } => self.overall.finish_and_clear(),
         }

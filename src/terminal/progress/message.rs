@@ -27,8 +27,8 @@ pub(super) enum Message {
         steps_completed: u32,
         at: Timestamp,
     },
-    /// Something about the store.
-    Store { text: String, at: Timestamp },
+    /// Something about the store, or about what steps need of the system.
+    Notice { text: String, at: Timestamp },
     /// The execution ended.
     Ended { text: String, at: Timestamp },
 }
@@ -49,7 +49,10 @@ impl Message {
             Report::AttemptStarted { step, attempt, at } => {
                 Self::AttemptStarted { step: step.to_owned(), attempt, at }
             }
-            Report::Output { .. } => return None,
+            Report::AttemptPostponed { step, error, at } => {
+                Self::Notice { text: words.attempt_postponed(step, error), at }
+            }
+            Report::Output { .. } | Report::Resting => return None,
             Report::RetryScheduled { step, failed, max_attempts, wait, at } => Self::Retry {
                 step: step.to_owned(),
                 text: words.retry(step, failed, max_attempts, wait),
@@ -66,10 +69,10 @@ impl Message {
                 }
             }
             Report::StoreFailing { error, hint, at } => {
-                Self::Store { text: words.store_failing(error, hint), at }
+                Self::Notice { text: words.store_failing(error, hint), at }
             }
             Report::StoreWorking { at } => {
-                Self::Store { text: "the database works again".to_owned(), at }
+                Self::Notice { text: "the database works again".to_owned(), at }
             }
             Report::ExecutionEnded { status, error, duration, at } => {
                 Self::Ended { text: words.execution_ended(status, error, duration), at }

@@ -81,6 +81,14 @@ impl Words {
         format!("{WARNING}warning:{WARNING:#} {error}{hint}; no further step starts until it works")
     }
 
+    pub(super) fn attempt_postponed(self, step: &str, error: &str) -> String {
+        let (step, error) = (visible(step), visible(error));
+        format!(
+            "{WARNING}warning:{WARNING:#} step `{step}` waits, since the system lets wfx start no \
+             further process: {error}"
+        )
+    }
+
     /// Lines of output are missing here.
     pub(super) fn missed(self, lines: u64) -> String {
         let lines = units::count(lines, "line");

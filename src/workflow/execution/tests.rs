@@ -53,6 +53,22 @@ pub(super) fn at(seconds: u64) -> Moment {
     }
 }
 
+/// Takes an event where as many processes may run as want to.
+pub(super) fn apply(
+    e: &mut Execution,
+    event: Event,
+    moment: Moment,
+) -> Result<Vec<Effect>, IllegalTransition> {
+    let mut all = Vec::new();
+    for effect in e.apply(event, moment)? {
+        match effect {
+            Effect::Admit { step } => all.extend(e.apply(Event::Admitted(step), moment)?),
+            effect => all.push(effect),
+        }
+    }
+    Ok(all)
+}
+
 pub(super) fn ended(step: usize, outcome: Outcome) -> Event {
     Event::AttemptEnded(step, AttemptEnd::instant(outcome, at(0).now))
 }
@@ -79,11 +95,11 @@ pub(super) fn statuses(execution: &Execution) -> Vec<StepStatus> {
 fn ready_steps_start_in_list_order_up_to_the_places() {
     let mut e =
         execution(vec![step("c", &["a"]), step("a", &[]), step("b", &[]), step("d", &[])], 2);
-    assert_eq!(starts(&e.apply(Event::Begin, at(0)).unwrap()), [1, 2]);
-    assert_eq!(starts(&e.apply(ended(1, Outcome::Success), at(1)).unwrap()), [0]);
-    assert_eq!(starts(&e.apply(ended(2, Outcome::Success), at(2)).unwrap()), [3]);
-    e.apply(ended(0, Outcome::Success), at(3)).unwrap();
-    let effects = e.apply(ended(3, Outcome::Success), at(4)).unwrap();
+    assert_eq!(starts(&apply(&mut e, Event::Begin, at(0)).unwrap()), [1, 2]);
+    assert_eq!(starts(&apply(&mut e, ended(1, Outcome::Success), at(1)).unwrap()), [0]);
+    assert_eq!(starts(&apply(&mut e, ended(2, Outcome::Success), at(2)).unwrap()), [3]);
+    apply(&mut e, ended(0, Outcome::Success), at(3)).unwrap();
+    let effects = apply(&mut e, ended(3, Outcome::Success), at(4)).unwrap();
     assert_eq!(effects.last(), Some(&Effect::Ended));
     assert_eq!(e.head().status, ExecutionStatus::Success);
     assert_eq!(e.steps()[0].duration_ms, Some(2_000));
@@ -93,9 +109,9 @@ fn ready_steps_start_in_list_order_up_to_the_places() {
 fn a_failure_skips_what_depends_on_it_and_nothing_else() {
     let steps = vec![step("a", &[]), step("b", &["a"]), step("c", &["b"]), step("d", &[])];
     let mut e = execution(steps, 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    assert_eq!(starts(&e.apply(ended(0, failed()), at(1)).unwrap()), [3]);
-    e.apply(ended(3, Outcome::Success), at(2)).unwrap();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    assert_eq!(starts(&apply(&mut e, ended(0, failed()), at(1)).unwrap()), [3]);
+    apply(&mut e, ended(3, Outcome::Success), at(2)).unwrap();
     use StepStatus::{Failed, Skipped, Success};
     assert_eq!(statuses(&e), [Failed, Skipped, Skipped, Success]);
     assert_eq!(e.head().status, ExecutionStatus::Failed);
@@ -107,9 +123,9 @@ fn a_tolerated_failure_lets_its_dependents_run() {
     let mut a = step("a", &[]);
     a.continue_on_error = true;
     let mut e = execution(vec![a, step("b", &["a"])], 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    assert_eq!(starts(&e.apply(ended(0, failed()), at(1)).unwrap()), [1]);
-    e.apply(ended(1, Outcome::Success), at(2)).unwrap();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    assert_eq!(starts(&apply(&mut e, ended(0, failed()), at(1)).unwrap()), [1]);
+    apply(&mut e, ended(1, Outcome::Success), at(2)).unwrap();
     assert_eq!(e.head().status, ExecutionStatus::Success);
 }
 
@@ -118,18 +134,18 @@ fn a_retry_waits_without_taking_a_place() {
     let mut a = step("a", &[]);
     a.retry = Retry { max_attempts: 2, ..Retry::default() };
     let mut e = execution(vec![a, step("b", &[])], 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    let effects = e.apply(ended(0, failed()), at(1)).unwrap();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    let effects = apply(&mut e, ended(0, failed()), at(1)).unwrap();
     assert!(effects.contains(&Effect::Retry { step: 0, wait: Duration::from_secs(1) }));
     assert_eq!(starts(&effects), [1]);
     assert_eq!(e.take_change().attempts.len(), 1);
-    e.apply(Event::RetryDue(0), at(2)).unwrap();
-    let effects = e.apply(ended(1, Outcome::Success), at(3)).unwrap();
+    apply(&mut e, Event::RetryDue(0), at(2)).unwrap();
+    let effects = apply(&mut e, ended(1, Outcome::Success), at(3)).unwrap();
     assert_eq!(
         effects.last(),
         Some(&Effect::Start { step: 0, attempt: 2, elapsed: Duration::ZERO })
     );
-    e.apply(ended(0, failed()), at(4)).unwrap();
+    apply(&mut e, ended(0, failed()), at(4)).unwrap();
     assert_eq!(e.head().status, ExecutionStatus::Failed);
     assert_eq!(e.steps()[0].attempt, 2);
     assert_eq!(e.take_change().attempts.len(), 1);
@@ -138,22 +154,22 @@ fn a_retry_waits_without_taking_a_place() {
 #[test]
 fn a_cancel_ends_what_waits_at_once_and_what_runs_when_it_stopped() {
     let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    let effects = e.apply(Event::Cancel("SIGINT".to_owned()), at(1)).unwrap();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    let effects = apply(&mut e, Event::Cancel("SIGINT".to_owned()), at(1)).unwrap();
     assert!(effects.contains(&Effect::Stop { step: 0 }));
     assert!(!e.head().status.is_terminal());
-    e.apply(ended(0, Outcome::Stopped), at(2)).unwrap();
+    apply(&mut e, ended(0, Outcome::Stopped), at(2)).unwrap();
     assert_eq!(statuses(&e), [StepStatus::Cancelled, StepStatus::Cancelled]);
     assert_eq!(e.head().status, ExecutionStatus::Cancelled);
-    assert!(e.apply(ended(0, Outcome::Success), at(3)).unwrap().is_empty());
+    assert!(apply(&mut e, ended(0, Outcome::Success), at(3)).unwrap().is_empty());
 }
 
 #[test]
 fn when_time_is_up_running_steps_fail_and_the_rest_is_skipped() {
     let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    e.apply(Event::TimeUp, at(5)).unwrap();
-    e.apply(ended(0, Outcome::Stopped), at(6)).unwrap();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    apply(&mut e, Event::TimeUp, at(5)).unwrap();
+    apply(&mut e, ended(0, Outcome::Stopped), at(6)).unwrap();
     assert_eq!(statuses(&e), [StepStatus::Failed, StepStatus::Skipped]);
     assert_eq!(e.head().status, ExecutionStatus::Failed);
     assert_eq!(e.head().error.as_deref(), Some("the workflow timed out after 5s"));
@@ -165,7 +181,7 @@ fn empty_steps_and_drills_end_at_once() {
     a.work = Work::Nothing;
     b.fail = true;
     let mut e = execution(vec![a, b], 1);
-    let effects = e.apply(Event::Begin, at(0)).unwrap();
+    let effects = apply(&mut e, Event::Begin, at(0)).unwrap();
     assert_eq!(effects.last(), Some(&Effect::Ended));
     assert_eq!(statuses(&e), [StepStatus::Success, StepStatus::Failed]);
     assert_eq!(e.steps()[1].error.as_deref(), Some(SIMULATED_FAILURE));
@@ -178,9 +194,58 @@ fn empty_steps_and_drills_end_at_once() {
 #[test]
 fn an_end_that_was_not_started_is_a_fault() {
     let mut e = execution(vec![step("a", &[]), step("b", &["a"])], 1);
-    e.apply(Event::Begin, at(0)).unwrap();
-    let fault = e.apply(ended(1, Outcome::Success), at(1)).unwrap_err();
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    let fault = apply(&mut e, ended(1, Outcome::Success), at(1)).unwrap_err();
     assert_eq!(fault.to_string(), "step `b` cannot go from pending to success");
+}
+
+#[test]
+fn what_waits_to_be_admitted_has_not_begun() {
+    let mut e = execution(vec![step("a", &[]), step("b", &["a"]), step("c", &[])], 1);
+    assert_eq!(e.apply(Event::Begin, at(0)).unwrap(), [Effect::Admit { step: 0 }]);
+    assert_eq!((e.steps()[0].status, e.steps()[0].attempt), (StepStatus::Pending, 0));
+    let start = Effect::Start { step: 0, attempt: 1, elapsed: Duration::ZERO };
+    assert_eq!(e.apply(Event::Admitted(0), at(3)).unwrap(), [start]);
+    assert_eq!(e.steps()[0].started_at, Some(at(3).now));
+    // It could not begin: that was no attempt, and it is still the next.
+    assert_eq!(e.apply(Event::Postponed(0), at(4)).unwrap(), [Effect::Admit { step: 0 }]);
+    let a = &e.steps()[0];
+    assert_eq!((a.status, a.attempt, a.started_at), (StepStatus::Pending, 0, None));
+    assert_eq!(e.apply(Event::Admitted(0), at(5)).unwrap(), [start]);
+    e.apply(ended(0, Outcome::Success), at(7)).unwrap();
+    assert_eq!(e.steps()[0].duration_ms, Some(2_000));
+}
+
+#[test]
+fn what_waits_to_be_admitted_is_cancelled_at_once() {
+    let mut e = execution(vec![step("a", &[])], 1);
+    e.apply(Event::Begin, at(0)).unwrap();
+    let effects = e.apply(Event::Cancel("enough".to_owned()), at(1)).unwrap();
+    assert_eq!(effects.last(), Some(&Effect::Ended));
+    assert_eq!(e.head().status, ExecutionStatus::Cancelled);
+    assert_eq!(e.apply(Event::Admitted(0), at(2)).unwrap(), []);
+    // One that could not begin while it was cancelled ends as it would have.
+    let mut e = execution(vec![step("a", &[])], 1);
+    apply(&mut e, Event::Begin, at(0)).unwrap();
+    e.apply(Event::Cancel("enough".to_owned()), at(1)).unwrap();
+    e.apply(Event::Postponed(0), at(2)).unwrap();
+    assert_eq!(e.head().status, ExecutionStatus::Cancelled);
+}
+
+#[test]
+fn it_rests_while_all_of_it_sleeps_or_waits_for_a_retry() {
+    let (mut a, mut nap) = (step("a", &[]), step("nap", &[]));
+    a.retry.max_attempts = 2;
+    nap.work = Work::Sleep(Period::new(Duration::from_secs(60)));
+    let mut e = execution(vec![a, nap], 2);
+    e.apply(Event::Begin, at(0)).unwrap();
+    assert!(!e.is_resting());
+    e.apply(Event::Admitted(0), at(0)).unwrap();
+    assert!(!e.is_resting());
+    e.apply(ended(0, failed()), at(1)).unwrap();
+    assert!(e.is_resting());
+    e.apply(Event::RetryDue(0), at(2)).unwrap();
+    assert!(!e.is_resting());
 }
 
 /// Steps that depend on earlier ones only, with random kinds.
@@ -218,7 +283,7 @@ proptest! {
         let mut e = execution(steps, places);
         let mut dice = dice.into_iter().cycle();
         let mut todo: VecDeque<Event> = VecDeque::from([Event::Begin]);
-        let mut running = BTreeSet::new();
+        let (mut running, mut postponed) = (BTreeSet::new(), BTreeSet::new());
         let mut merged: Option<Change> = None;
         let mut seconds = 0;
         while !todo.is_empty() {
@@ -229,12 +294,20 @@ proptest! {
             if let Event::AttemptEnded(step, _) = &event {
                 running.remove(step);
             }
+            if let Event::Postponed(step) = &event {
+                postponed.remove(step);
+            }
             let effects = e.apply(event, at(seconds)).unwrap();
             for (step, (before, after)) in before.iter().zip(statuses(&e)).enumerate() {
                 prop_assert!(!before.is_terminal() || *before == after, "step {step}");
             }
             for effect in effects {
                 match effect {
+                    Effect::Admit { step } => todo.push_back(Event::Admitted(step)),
+                    Effect::Start { step, .. } if dice.next().unwrap() < 40 => {
+                        postponed.insert(step);
+                        todo.push_back(Event::Postponed(step));
+                    }
                     Effect::Start { step, .. } => {
                         running.insert(step);
                         let outcome = match dice.next().unwrap() {
@@ -244,7 +317,9 @@ proptest! {
                         todo.push_back(ended(step, outcome));
                     }
                     Effect::Retry { step, .. } => todo.push_back(Event::RetryDue(step)),
-                    Effect::Stop { step } => prop_assert!(running.contains(&step)),
+                    Effect::Stop { step } => {
+                        prop_assert!(running.contains(&step) || postponed.contains(&step));
+                    }
                     Effect::StepEnded { .. } | Effect::Ended => {}
                 }
             }
@@ -253,7 +328,7 @@ proptest! {
                 4..8 => todo.push_back(Event::TimeUp),
                 _ => {}
             }
-            prop_assert!(running.len() <= places);
+            prop_assert!(running.len() + postponed.len() <= places);
             if dice.next().unwrap() < 128 {
                 let change = e.take_change();
                 match &mut merged {

@@ -1,11 +1,14 @@
-//! Keeps the terminal from steps.
+//! Starts steps by way of wfx itself, where they are to differ from it in what the standard
+//! library cannot set without a fork: the session, and limits.
 //!
 //! A step is no foreground job: a process of it that reads or sets the terminal (`ssh`, `sudo`,
 //! `stty`) would be stopped by the kernel for ever. In a session of its own it has no terminal,
-//! so that fails at once. The standard library cannot spawn into a new session without a fork,
-//! so where wfx has a terminal, and only there, a step is started by way of wfx itself.
+//! so that fails at once. This is done only where wfx has a terminal.
+//!
+//! While the limit of open files is [raised](crate::limits), a step gets the one that wfx found:
+//! programs that use select(2) cannot use files beyond 1,023.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,32 +18,46 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 
 use super::search;
+use crate::limits;
 
-/// The first argument of wfx when it starts a step: then come the program's path, its name,
-/// and its arguments.
-pub const ARGUMENT: &str = "__start-step-in-a-session";
+/// The first argument of wfx when it starts a step: then come `session` or `group`, the soft limit
+/// of open files or `-`, the program's path, its name, and its arguments.
+pub const ARGUMENT: &str = "__start-step";
+
+const SESSION: &str = "session";
+const GROUP: &str = "group";
+const UNCHANGED: &str = "-";
 
 static WFX: OnceLock<PathBuf> = OnceLock::new();
+static HAS_TERMINAL: OnceLock<()> = OnceLock::new();
 
 /// From now on steps have no terminal, if this process has one.
 pub fn detach_steps() {
-    if File::open("/dev/tty").is_ok()
-        && let Ok(wfx) = std::env::current_exe()
-    {
+    if let Ok(wfx) = std::env::current_exe() {
         let _ = WFX.set(wfx);
+        if File::open("/dev/tty").is_ok() {
+            let _ = HAS_TERMINAL.set(());
+        }
     }
 }
 
 /// Whether steps get sessions of their own.
 pub fn is_needed() -> bool {
-    WFX.get().is_some()
+    HAS_TERMINAL.get().is_some()
 }
 
-/// A command that starts this program, and leads a process group.
-pub fn command(program: &Path, name: &str) -> Command {
-    if let Some(wfx) = WFX.get() {
+/// A command that starts this program, and leads a process group. `soft_limit`: of open files,
+/// where it is another than that of wfx.
+pub fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
+    let session = is_needed();
+    if let (Some(wfx), true) = (WFX.get(), session || soft_limit.is_some()) {
+        let limit = soft_limit.map_or(UNCHANGED.to_owned(), |limit| limit.to_string());
         let mut command = Command::new(wfx);
-        command.arg(ARGUMENT).arg(program).arg(name);
+        command.arg(ARGUMENT).arg(if session { SESSION } else { GROUP }).arg(limit);
+        command.arg(program).arg(name);
+        if !session {
+            command.process_group(0);
+        }
         return command;
     }
     let mut command = Command::new(program);
@@ -50,17 +67,29 @@ pub fn command(program: &Path, name: &str) -> Command {
 
 /// Starts a step in place of this process; returns only why that fails.
 pub fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
-    let (Some(program), Some(name)) = (arguments.next(), arguments.next()) else {
+    let mut next = || arguments.next();
+    let (Some(leads), Some(limit), Some(program), Some(name)) = (next(), next(), next(), next())
+    else {
         return format!("{ARGUMENT} is for wfx itself");
     };
-    let error = match rustix::process::setsid() {
-        Ok(_) => Command::new(&program).arg0(name).args(arguments).exec(),
-        Err(error) => error.into(),
+    let error = match prepare(&leads, &limit) {
+        Ok(()) => Command::new(&program).arg0(name).args(arguments).exec(),
+        Err(error) => error,
     };
     let shown = Path::new(&program).display();
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     match errno.and_then(|errno| search::explain(Path::new(&program), Path::new("."), errno)) {
         Some(why) => format!("cannot start `{shown}`: {why}"),
         None => format!("cannot start `{shown}`: {error}"),
+    }
+}
+
+fn prepare(leads: &OsStr, limit: &OsStr) -> std::io::Result<()> {
+    if leads == SESSION {
+        rustix::process::setsid()?;
+    }
+    match limit.to_str().and_then(|limit| limit.parse().ok()) {
+        Some(limit) => limits::set_open_files(limit),
+        None => Ok(()),
     }
 }

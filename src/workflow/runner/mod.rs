@@ -6,6 +6,7 @@ pub mod detach;
 pub mod group;
 pub mod leftover;
 pub mod outputs;
+pub mod places;
 pub mod process;
 pub mod scratch;
 pub mod search;

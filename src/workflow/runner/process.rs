@@ -7,6 +7,7 @@
 //! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,11 +24,12 @@ use super::Stop;
 use super::children;
 use super::detach;
 use super::group::Group;
-use super::outputs;
+use super::outputs::{self, OutputsError};
 use super::search;
 use super::tail::Tail;
 use super::tree::{self, Tree};
 use crate::clock;
+use crate::limits::{self, OpenFiles, Spawning};
 use crate::process_table::{self, Stat};
 use crate::repository::ownership::ListedAttempt;
 use crate::workflow::check::LIST_IS_ONE_COMMAND;
@@ -47,6 +49,11 @@ const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
 const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_LAST: Duration = Duration::from_millis(50);
 const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// What a read of any step goes through: one for each would be 64 KiB for each that runs.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
 
 /// A command to be run once.
 #[derive(Debug)]
@@ -89,24 +96,52 @@ impl Started {
     }
 }
 
-/// Runs the command to its end, that of its tree of processes. What `began` answers is dropped then.
+/// Whether files, processes or memory are used up: what fails so may work later.
+#[must_use]
+pub fn is_scarce(error: &io::Error) -> bool {
+    let error = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
+}
+
+/// Runs the command to its end, that of its tree of processes. `began` is called when that begins,
+/// with the process or, where the program cannot be started, without; what it answers is dropped
+/// at the end.
+///
+/// # Errors
+/// When it could not begin for what [is scarce](is_scarce); anything else is an end.
 pub async fn run<T>(
     job: Job,
     stop: &Stop,
     listener: Option<Listener<'_>>,
-    began: impl FnOnce(Started) -> T,
-) -> AttemptEnd {
+    began: impl FnOnce(Option<Started>) -> T,
+) -> io::Result<AttemptEnd> {
+    let _files = OpenFiles::count(limits::FILES_OF_STEP);
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
     let ended = match spawn(&job) {
+        Err(error) if is_scarce(&error) => {
+            let _ = std::fs::remove_file(&job.output_file);
+            return Err(error);
+        }
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
-            let _running = began(Started { key, pid: child.id(), between });
+            let _running = began(Some(Started { key, pid: child.id(), between }));
             Running::new(child, &job, begun, listener).watch(&job, stop).await
         }
-        Err(error) => Ended::not_started(spawn_error(&job, &error)),
+        Err(error) => {
+            began(None);
+            Ended::not_started(spawn_error(&job, &error))
+        }
     };
-    let outputs = outputs::read(&job.output_file);
+    let outputs = loop {
+        match outputs::read(&job.output_file) {
+            // The work is done: what it hands on is not lost for want of a descriptor.
+            Err(OutputsError::Unreadable(error)) if is_scarce(&error) => {
+                time::sleep(LOOK_LAST).await;
+            }
+            outputs => break outputs,
+        }
+    };
     let _ = std::fs::remove_file(&job.output_file);
     let (outcome, outputs) = match (ended.outcome, outputs) {
         (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
@@ -115,7 +150,7 @@ pub async fn run<T>(
         }
         (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
     };
-    AttemptEnd {
+    Ok(AttemptEnd {
         outcome,
         outputs,
         started_at,
@@ -123,7 +158,7 @@ pub async fn run<T>(
         exit_code: ended.exit_code,
         stdout: ended.stdout,
         stderr: ended.stderr,
-    }
+    })
 }
 
 struct Ended {
@@ -145,15 +180,29 @@ impl Ended {
 }
 
 fn spawn(job: &Job) -> io::Result<Child> {
+    match spawn_once(job) {
+        // What was not counted may be more than was thought.
+        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job),
+        spawned => spawned,
+    }
+}
+
+fn is_no_file_left(error: &io::Error) -> bool {
+    error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::MFILE)
+}
+
+fn spawn_once(job: &Job) -> io::Result<Child> {
+    let spawning = Spawning::begin();
+    let limit = spawning.soft_limit();
     let mut command = match &job.work {
         Work::Argv(argv) => {
             let program = search::find(&argv[0], &job.variables, &job.folder)?;
-            let mut command = detach::command(&program, &argv[0]);
+            let mut command = detach::command(&program, &argv[0], limit);
             command.args(&argv[1..]);
             command
         }
         Work::Shell(line) => {
-            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh");
+            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
             // A line that begins with `-` is no option.
             command.args(["-c", "--"]).arg(line);
             command
@@ -257,7 +306,11 @@ impl Tap {
     }
 
     /// Reads once what is there.
-    fn read(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+    fn read(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.read_into(buffer, listener));
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
         let Some(pipe) = &self.pipe else { return };
         match pipe.try_read(buffer) {
             Ok(0) => self.pipe = None,
@@ -269,7 +322,11 @@ impl Tap {
 
     /// Reads what the ended process has left in the pipe: at most what a pipe
     /// holds, since a process that left the group may go on writing.
-    fn drain(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+    fn drain(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, listener));
+    }
+
+    fn drain_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
         let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
         while left > 0 {
             let Some(pipe) = &self.pipe else { return };
@@ -335,18 +392,17 @@ impl<'a> Running<'a> {
     }
 
     async fn watch(mut self, job: &Job, stop: &Stop) -> Ended {
-        let mut buffer = vec![0; READ_BYTES];
-        let ending = self.until_exit(job, stop, &mut buffer).await;
+        let ending = self.until_exit(job, stop).await;
         let (status, unended) = if self.has_exited() {
             // Before it is reaped: until then the number of the group is its own.
             self.on_tree(Tree::leader_ended);
             let status = children::collect(&mut self.child);
-            (Some(status), self.until_tree_is_gone(stop, &mut buffer).await)
+            (Some(status), self.until_tree_is_gone(stop).await)
         } else {
             (None, self.tree.as_ref().and_then(Tree::name_left))
         };
-        self.stdout.drain(&mut buffer, self.listener);
-        self.stderr.drain(&mut buffer, self.listener);
+        self.stdout.drain(self.listener);
+        self.stderr.drain(self.listener);
         let (exit_code, failure) = match &status {
             Some(Ok(status)) => (exit_code(*status), failure(*status)),
             Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
@@ -374,7 +430,7 @@ impl<'a> Running<'a> {
     }
 
     /// Until the leader has ended, or cannot be ended.
-    async fn until_exit(&mut self, job: &Job, stop: &Stop, buffer: &mut [u8]) -> Option<Ending> {
+    async fn until_exit(&mut self, job: &Job, stop: &Stop) -> Option<Ending> {
         let mut ending = None;
         let mut killed = false;
         let timeout = job.timeout.map_or(Duration::MAX, Period::duration);
@@ -395,11 +451,11 @@ impl<'a> Running<'a> {
                 () = stop.gently.cancelled(), if ending.is_none() => Some(Ending::Asked),
                 () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
                 () = self.stdout.readable() => {
-                    self.stdout.read(buffer, self.listener);
+                    self.stdout.read(self.listener);
                     continue;
                 }
                 () = self.stderr.readable() => {
-                    self.stderr.read(buffer, self.listener);
+                    self.stderr.read(self.listener);
                     continue;
                 }
             };
@@ -424,7 +480,7 @@ impl<'a> Running<'a> {
     }
 
     /// Until nothing is left of the tree; otherwise names what cannot be ended.
-    async fn until_tree_is_gone(&mut self, stop: &Stop, buffer: &mut [u8]) -> Option<String> {
+    async fn until_tree_is_gone(&mut self, stop: &Stop) -> Option<String> {
         let tree = self.tree.as_mut()?;
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
@@ -448,8 +504,8 @@ impl<'a> Running<'a> {
                 tokio::select! {
                     () = &mut next => break,
                     () = stop.now.cancelled(), if killed_at.is_none() => break,
-                    () = self.stdout.readable() => self.stdout.read(buffer, self.listener),
-                    () = self.stderr.readable() => self.stderr.read(buffer, self.listener),
+                    () = self.stdout.readable() => self.stdout.read(self.listener),
+                    () = self.stderr.readable() => self.stderr.read(self.listener),
                 }
             }
             look = (look * 2).min(LOOK_LAST);
@@ -481,9 +537,16 @@ fn failed(why: String, unended: Option<String>) -> Outcome {
 async fn exited(group: Option<Group>) {
     let Some(group) = group else { return };
     #[cfg(target_os = "linux")]
-    if let Some(descriptor) = process_descriptor(group) {
-        let _ = descriptor.readable().await;
-        return;
+    loop {
+        match process_descriptor(group) {
+            Ok(descriptor) => {
+                let _ = descriptor.readable().await;
+                return;
+            }
+            // A thread that waits would be one of few.
+            Err(error) if is_scarce(&error) => time::sleep(LOOK_LAST).await,
+            Err(_) => break,
+        }
     }
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     let wait = move || waitid(WaitId::Pid(group.leader()), options);
@@ -497,10 +560,10 @@ async fn exited(group: Option<Group>) {
     deprecated,
     reason = "its successor is unsafe; an owned descriptor stays open as it wants"
 )]
-fn process_descriptor(group: Group) -> Option<tokio::io::unix::AsyncFd<OwnedFd>> {
+fn process_descriptor(group: Group) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
     use rustix::process::{PidfdFlags, pidfd_open};
-    let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK).ok()?;
-    tokio::io::unix::AsyncFd::new(descriptor).ok()
+    let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK)?;
+    tokio::io::unix::AsyncFd::new(descriptor)
 }
 
 /// As shells count: 128 and the signal's number for a process ended by one.
