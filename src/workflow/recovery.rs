@@ -95,7 +95,8 @@ pub async fn recover(
         if more && !stopping && waiting.is_empty() && supervisor.has_room() {
             match take(supervisor, &mut which, BATCH, &mut ender).await {
                 Ok(Taken { executions, ended, .. }) => {
-                    more = !executions.is_empty();
+                    // What is held back is excepted from now on, so that others come.
+                    more = !executions.is_empty() || !ended.survivors.is_empty();
                     report(&ended, &**watcher);
                     waiting.extend(executions);
                 }

@@ -422,8 +422,10 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
             recovery::take(supervisor, &mut which, recovery::BATCH, &mut orphans.ender).await?;
         orphans.report(&ended);
         orphans.report_doubts(in_doubt);
+        // What is held back is excepted from now on, so that others come.
+        let is_all = executions.is_empty() && ended.survivors.is_empty();
         // Taken over and not begun, they are left to the next start.
-        if executions.is_empty() || resources.draining.is_cancelled() {
+        if is_all || resources.draining.is_cancelled() {
             return Ok(());
         }
         for taken in executions {

@@ -45,11 +45,9 @@ pub(super) fn process(owner: &OwnerId, here: &Host) -> Process {
     };
     match process_table::stat(owner.pid) {
         Ok(stat) if started_ticks == 0 => {
-            if stat.has_ended() {
-                Process::Gone
-            } else {
-                Process::Hidden
-            }
+            // All that is known of one that an older wfx named is what its program is called.
+            let is_another = owner.proof.is_none() && !stat.name.contains("wfx");
+            if is_another || stat.has_ended() { Process::Gone } else { Process::Hidden }
         }
         Ok(stat) if stat.started_ticks == started_ticks && !stat.has_ended() => Process::Same,
         Ok(_) => Process::Gone,
