@@ -5,6 +5,7 @@
 //! Looked at rather than watched by inotify: that misses changes on network file systems,
 //! and a look at a few hundred files costs less than a millisecond.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -59,9 +60,12 @@ struct Stamp {
     device: u64,
     inode: u64,
     bytes: u64,
-    modified: (i64, i64),
+    modified: Modified,
     changed: (i64, i64),
 }
+
+/// Seconds and nanoseconds.
+type Modified = (i64, i64);
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
@@ -252,11 +256,12 @@ fn look(
 }
 
 /// Decides what each file is used for. A workflow that is run from a file stays that file's for as
-/// long as it has it, so that a copy that is put beside it never takes its place.
+/// long as it has it, so that a copy that is put beside it never takes its place. At the start the
+/// file is taken whose name is the id, then the one that was edited last.
 fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known {
     let held = |file: &Path, id: &str| before.by_id.get(id).is_some_and(|holder| holder == file);
     // Whoever has a workflow of this id, in order of their right to it.
-    let mut claims: HashMap<&str, BTreeSet<(u8, &Path)>> = HashMap::new();
+    let mut claims: HashMap<&str, BTreeSet<(u8, Reverse<Modified>, &Path)>> = HashMap::new();
     for (file, seen) in &seen {
         let last_good = || before.files.get(file).filter(|entry| entry.prepared.is_some());
         let id = match &seen.content {
@@ -269,12 +274,14 @@ fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known
                 () if file.file_stem().is_some_and(|stem| stem == id) => 1,
                 () => 2,
             };
-            claims.entry(id).or_default().insert((right, file));
+            // A copy that was put beside it is older than the edit that it was made for.
+            let modified = seen.stamp.map_or((0, 0), |stamp| stamp.modified);
+            claims.entry(id).or_default().insert((right, Reverse(modified), file));
         }
     }
     let by_id: HashMap<String, PathBuf> = claims
         .iter()
-        .filter_map(|(id, files)| Some(((*id).to_owned(), files.first()?.1.to_owned())))
+        .filter_map(|(id, files)| Some(((*id).to_owned(), files.first()?.2.to_owned())))
         .collect();
     let files = seen
         .iter()

@@ -89,6 +89,17 @@ fn of_two_at_the_start_the_one_is_taken_that_is_called_so() {
     write("deploy.yaml", "id: deploy\nsteps: [{name: a}, {name: b}]");
     write("x.yaml", "id: y\nsteps: [{name: a}, {name: b}]");
     write("z.yaml", "id: y\nsteps: [{name: a}]");
+    // Edited last.
+    let edited = |name: &str, second| {
+        let file = File::options().write(true).open(folder.path().join(name)).unwrap();
+        file.set_modified(at_epoch(second)).unwrap();
+    };
+    edited("x.yaml", 20);
+    edited("z.yaml", 10);
+    write("m.yaml", "id: n\nsteps: [{name: a}]");
+    write("o.yaml", "id: n\nsteps: [{name: a}, {name: b}]");
+    edited("m.yaml", 10);
+    edited("o.yaml", 20);
     let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
     assert_eq!(
         told(&events),
@@ -96,12 +107,15 @@ fn of_two_at_the_start_the_one_is_taken_that_is_called_so() {
             "deploy-old.yaml broken",
             "deploy.yaml contested by deploy-old.yaml",
             "deploy.yaml loaded deploy",
+            "m.yaml broken",
+            "o.yaml contested by m.yaml",
+            "o.yaml loaded n",
             "x.yaml loaded y",
             "z.yaml broken",
             "x.yaml contested by z.yaml",
         ]
     );
-    for id in ["deploy", "y"] {
+    for id in ["deploy", "n", "y"] {
         assert_eq!(catalogue.get(id).unwrap().definition().steps.len(), 2);
     }
 }

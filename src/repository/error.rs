@@ -33,6 +33,8 @@ pub enum StoreErrorKind {
     Refused,
     /// It belongs to another user.
     NotOurs,
+    /// Others cannot see that this process is alive, since its lock file cannot be kept.
+    Unseen,
     /// An id prefix fits several executions.
     Ambiguous,
 }

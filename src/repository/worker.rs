@@ -296,9 +296,11 @@ impl Worker {
     fn look(&mut self) {
         self.looked_at = clock::monotonic();
         self.unseen = self.owner.as_ref().and_then(|owner| owner.keep().err()).map(|error| {
-            let doing =
-                format!("keep the lock file of this process beside {}", self.path.display());
-            StoreError::io(&doing, &error)
+            let path = self.path.display();
+            let message = format!("cannot keep the lock file of this process beside {path}: {error}");
+            StoreError::new(StoreErrorKind::Unseen, message).with_hint(format!(
+                "make {path}-owners a folder that this user may write to; nothing is begun until then"
+            ))
         });
         if let Err(error) = self.place.check() {
             self.fails(error);

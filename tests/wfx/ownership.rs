@@ -2,6 +2,7 @@
 //! that are removed, numbers that are given out again, other users. Through the real binary.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -220,7 +221,7 @@ fn who_dies_while_others_are_ended_is_searched_before_it_is_taken_over() {
     );
     let ticking = place.write(
         "ticking.yaml",
-        "steps: [{name: a, retry: {max_attempts: 2}, run: 'echo begun; echo $WFX_ATTEMPT begins >> ran; trap \"echo $WFX_ATTEMPT ends >> ran; exit\" TERM; test $WFX_ATTEMPT = 2 && exit; while :; do sleep 0.05; done'}]",
+        "steps: [{name: a, retry: {max_attempts: 2}, run: 'exec 2>/dev/null; echo begun; echo $WFX_ATTEMPT begins >> ran; trap \"echo $WFX_ATTEMPT ends >> ran; exit\" TERM; test $WFX_ATTEMPT = 2 && exit; while :; do sleep 0.05; done'}]",
     );
     let begin = |file: &Path| {
         let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
@@ -301,7 +302,7 @@ fn a_nested_wfx_is_asked_to_end_once() {
 fn in_namespaces(place: &Place, namespaces: &[&str], args: &[&str]) -> Option<Command> {
     let probe = Command::new("unshare").args(namespaces).arg("true").status();
     if !probe.is_ok_and(|status| status.success()) {
-        println!("skipped: no namespaces can be made here");
+        let _ = writeln!(std::io::stderr(), "skipped: no namespaces can be made here");
         return None;
     }
     let wfx = place.wfx(args.iter().copied());
@@ -353,6 +354,25 @@ fn a_copied_lock_of_another_namespace_is_no_proof() {
     place.write("go", "");
     assert_eq!(running.end().code, Some(0));
     assert_eq!(place.read("ran"), "1\n");
+}
+
+#[test]
+fn a_daemon_starts_nothing_while_its_lock_file_cannot_be_made() {
+    let place = Place::new();
+    fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/one.yaml", "steps: [{name: a, run: touch begun}]");
+    let daemon = Daemon::start(&place, &["--workflows", "workflows"]);
+    let owners = place.path("wfx.db-owners");
+    fs::remove_dir_all(&owners).unwrap();
+    fs::write(&owners, "").unwrap();
+    until("it is noticed", || daemon.get("/readyz").status == 503);
+    let problem = daemon.post("/api/v1/workflows/one/execute", "").expect(503);
+    assert!(problem["detail"].as_str().unwrap().contains("the lock file"), "{problem}");
+    assert!(!place.path("begun").exists());
+    fs::remove_file(&owners).unwrap();
+    until("it is made anew", || daemon.get("/readyz").status == 200);
+    daemon.post("/api/v1/workflows/one/execute?wait=30s", "").expect(200);
+    daemon.stop();
 }
 
 /// Whom root becomes in these tests: somebody who owns nothing.

@@ -11,6 +11,7 @@ use super::{Definitions, Query, Resources, executions, workflows};
 use crate::clock;
 use crate::http::problem::PointedError;
 use crate::http::{Patience, Problem, Reply, body};
+use crate::repository::{Health, StoreErrorKind};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
 use crate::workflow::engine::RunError;
@@ -172,6 +173,12 @@ impl Resources {
         observer: Arc<dyn Observer>,
         waited_for: bool,
     ) -> Result<Submitted, Problem> {
+        // What others take for dead is run a second time.
+        if let Health::Failing { error } = &*self.writer.health().borrow()
+            && error.kind() == StoreErrorKind::Unseen
+        {
+            return Err(super::unavailable(error));
+        }
         self.supervisor.submit(plan, observer, waited_for).map_err(|full| {
             let detail = match full {
                 Full::Executions(_) => format!(
