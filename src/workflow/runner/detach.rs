@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -16,27 +16,27 @@ use std::sync::OnceLock;
 /// and its arguments.
 pub const ARGUMENT: &str = "__start-step-in-a-session";
 
-static WFX: OnceLock<PathBuf> = OnceLock::new();
+/// The program that runs, also when its file was replaced or removed meanwhile: a new version may
+/// know another argument.
+pub const WFX: &str = "/proc/self/exe";
+
+static IS_NEEDED: OnceLock<bool> = OnceLock::new();
 
 /// From now on steps have no terminal, if this process has one.
 pub fn detach_steps() {
-    if File::open("/dev/tty").is_ok()
-        && let Ok(wfx) = std::env::current_exe()
-    {
-        let _ = WFX.set(wfx);
-    }
+    let _ = IS_NEEDED.set(File::open("/dev/tty").is_ok() && Path::new(WFX).exists());
 }
 
 /// Whether steps get sessions of their own.
 pub fn is_needed() -> bool {
-    WFX.get().is_some()
+    IS_NEEDED.get().copied().unwrap_or(false)
 }
 
 /// A command that starts this program, and leads a process group.
 pub fn command(program: &Path, name: &str) -> Command {
-    if let Some(wfx) = WFX.get() {
-        let mut command = Command::new(wfx);
-        command.arg(ARGUMENT).arg(program).arg(name);
+    if is_needed() {
+        let mut command = Command::new(WFX);
+        command.arg0("wfx").arg(ARGUMENT).arg(program).arg(name);
         return command;
     }
     let mut command = Command::new(program);
