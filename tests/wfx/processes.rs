@@ -18,6 +18,11 @@ sleep 0.3
 echo $n > count
 ";
 
+#[expect(clippy::print_stdout, reason = "says that a test has not run")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
+}
+
 fn start(place: &Place, document: &str) -> Running {
     let file = place.write("w.yaml", document);
     let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
@@ -216,6 +221,7 @@ fn steps_cannot_read_the_secrets_of_the_daemon() {
 #[test]
 fn the_memory_of_a_daemon_with_secrets_is_hidden_from_its_user() {
     if !rustix::process::geteuid().is_root() {
+        skip("only root can start wfx as another user");
         return;
     }
     let place = Place::new();
@@ -393,7 +399,7 @@ fn in_namespace(place: &Place, options: &[&str]) -> Option<Ran> {
     args.extend(options);
     let made = Command::new("unshare").args(&args).arg("true").status();
     if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: no PID namespace can be made here");
+        skip("no PID namespace can be made here");
         return None;
     }
     args.extend([env!("CARGO_BIN_EXE_wfx"), "exec", "w.yaml"]);
@@ -462,13 +468,22 @@ fn a_process_that_nothing_tells_of_ends_with_the_last_step_that_ran_when_it_star
     let a = format!("until test -e runs; do sleep 0.02; done; {}", hidden("> /dev/null 2>&1"));
     // What c leaves behind makes wfx look at what is left. It began later, so is not asked for it.
     let c = "sleep 1000 & true";
+    // From then on never only one runs: e does when b ends.
+    let waits = |name: &str| format!("until test -e {name}; do sleep 0.02; done");
     place.write(
         "w.yaml",
         format!(
-            "steps: [{{name: a, run: '{a}'}}, {{name: c, run: '{c}'}},
-              {{name: d, run: '{WRITES_STATE}; echo > go'}},
-              {{name: b, depends_on: [],
-                run: 'echo > runs; until test -e go; do sleep 0.02; done'}}]"
+            "max_parallel: 4
+steps:
+  - {{name: a, run: '{a}'}}
+  - {{name: c, run: '{c}'}}
+  - {{name: d, run: '{WRITES_STATE}; mv state before'}}
+  - {{name: e, run: 'echo > go; {}'}}
+  - {{name: b, depends_on: [], run: 'echo > runs; {}'}}
+  - {{name: f, run: '{WRITES_STATE}; echo > over'}}
+",
+            waits("over"),
+            waits("go"),
         ),
     );
     let ran = place.run(["exec", "w.yaml"]);
@@ -476,7 +491,7 @@ fn a_process_that_nothing_tells_of_ends_with_the_last_step_that_ran_when_it_star
     let is_ended = is_gone(&place.read("pid"));
     let _ = Command::new("kill").args(["-9", place.read("pid").trim()]).output();
     assert!(is_ended);
-    assert_eq!(place.read("state"), "alive\n");
+    assert_eq!([place.read("before"), place.read("state")], ["alive\n", "gone\n"]);
 }
 
 #[test]
@@ -526,18 +541,23 @@ fn on_a_terminal_steps_run_though_the_binary_is_replaced_or_removed() {
 
 #[test]
 fn a_trap_of_a_shell_that_waits_for_what_it_runs_is_run() {
-    let subshell = "(trap \"echo > cleaned; exit\" TERM; echo begun; sleep 1000)";
+    // Other shells have no job control without a terminal.
+    if Command::new("bash").args(["-c", "true"]).status().is_err() {
+        skip("there is no bash");
+        return;
+    }
+    let subshell = "(trap \"echo > cleaned; exit\" TERM; echo begun; sleep 1000; true)";
     // The step's first process ends when it is asked to, or waits for the others.
-    for run in [
+    for line in [
         format!("set -m; {subshell} & wait"),
         format!("set -m; trap true TERM; {subshell} & until wait; do :; done"),
     ] {
         let place = Place::new();
-        let running = start(&place, &format!("steps: [{{name: a, run: '{run}'}}]"));
+        let running = start(&place, &format!("steps: [{{name: a, run: [bash, -c, '{line}']}}]"));
         running.signal("TERM");
         let ran = running.end();
         assert_eq!(ran.code, Some(143), "{ran:?}");
-        assert!(place.path("cleaned").exists(), "{run}: {ran:?}");
+        assert!(place.path("cleaned").exists(), "{line}: {ran:?}");
         nobody_is_left(&place);
     }
 }
@@ -646,6 +666,7 @@ fn install_as_root(place: &Place) {
 /// Starts, as nobody, a step whose process belongs to root. Only root can arrange that.
 fn start_of_root(place: &Place, step: &str) -> Option<Running> {
     if !rustix::process::geteuid().is_root() {
+        skip("only root can start a process that wfx is not permitted to signal");
         return None;
     }
     install_as_root(place);
@@ -678,6 +699,21 @@ fn a_process_that_may_not_be_signalled_keeps_nobody_waiting() {
 }
 
 #[test]
+fn a_process_of_another_user_that_hides_is_named() {
+    let place = Place::new();
+    place.write("ignores.py", IGNORES);
+    let run = "./as-root --reuid=0 --clear-groups env -i $(command -v python3) ignores.py > log 2>&1 & echo begun; until test -s pid; do sleep 0.02; done";
+    let Some(running) = start_of_root(&place, &format!("run: '{run}'")) else { return };
+    let ran = running.end();
+    let pid = place.read("pid");
+    Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let step = &steps(&place.show("@1"))["a"];
+    let error = step["error"].as_str().unwrap();
+    assert!(error.contains(&format!("process {} (python3", pid.trim())), "{error}");
+}
+
+#[test]
 fn no_further_attempt_runs_beside_a_process_that_cannot_be_ended() {
     let place = Place::new();
     let run = "exec ./as-root --reuid=0 --clear-groups sh -c \"echo \\$\\$ > pid; echo begun; exec sleep 1000\"";
@@ -695,7 +731,7 @@ fn no_further_attempt_runs_beside_a_process_that_cannot_be_ended() {
 #[test]
 fn what_cannot_be_ended_fails_no_other_step() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can start a process that wfx is not permitted to signal");
+        skip("only root can start a process that wfx is not permitted to signal");
         return;
     }
     let place = Place::new();

@@ -6,8 +6,9 @@
 //!
 //! Each orphan gets a [`Fate`] when it is first seen. It belongs to a step by evidence: its
 //! session, its process group, its ancestors as they were seen before, its environment, or a
-//! pipe of the step that it writes to. Without evidence it is *held* by every step that ran when
-//! it started, and ended by the last of them. A step never fails because of such an orphan.
+//! pipe of the step that it writes to; or nobody else can have left it. Otherwise it is *held* by
+//! every step that ran when it started, and ended by the last of them. A step never fails because
+//! of such an orphan.
 //!
 //! The end of a step that leaves nothing behind costs one read of the list of children.
 
@@ -69,6 +70,8 @@ struct Known {
     orphans: HashMap<i32, Fate>,
     /// What is known of processes that were seen below others, for when they become orphans.
     seen: HashMap<Identity, Fate>,
+    /// Orphans may come from elsewhere than from the steps that run.
+    has_foreign: bool,
     /// Process groups of which no step ends anything: those that were there before the first
     /// step, and those of processes that could not be ended.
     foreign_groups: HashSet<i32>,
@@ -93,7 +96,8 @@ pub fn adopt_orphans() {
     let mut known = known();
     // The first process of a container gets every orphan. A shell that became wfx (`exec`) may
     // have left it children of its own.
-    if std::process::id() == 1 || !before.is_empty() {
+    known.has_foreign = std::process::id() == 1 || !before.is_empty();
+    if known.has_foreign {
         let all = process_table::all().into_iter();
         let of_session = all.filter(|process| process.session == own().session);
         known.foreign_groups.extend(of_session.map(|process| process.group));
@@ -166,6 +170,7 @@ pub fn give_up(child: Child) {
     let mut known = known();
     known.leaders.remove(&child.id().cast_signed());
     known.given_up.push(child);
+    known.has_foreign = true;
     drop(known);
     reap_from_now_on();
 }
@@ -251,6 +256,7 @@ pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
 /// for what they leave.
 pub fn leave(step: StepId, left: &[Stat]) {
     let mut known = known();
+    known.has_foreign |= !left.is_empty();
     for process in left {
         known.foreign_groups.insert(process.group);
         known.seen.insert(process.identity(), Fate::Survives);
@@ -369,7 +375,11 @@ impl Known {
         }
         let ran = self.steps.iter().filter(|(_, step)| step.began <= process.started_ticks);
         let holders: Vec<StepId> = ran.map(|(id, _)| *id).collect();
-        if holders.is_empty() { Fate::Survives } else { Fate::HeldBy(holders) }
+        match holders.as_slice() {
+            [] => Fate::Survives,
+            [only] if !self.has_foreign => Fate::Of(*only),
+            _ => Fate::HeldBy(holders),
+        }
     }
 }
 

@@ -28,11 +28,13 @@ pub fn detach_steps() {
 }
 
 /// Whether steps get sessions of their own.
+#[must_use]
 pub fn is_needed() -> bool {
     IS_NEEDED.get().copied().unwrap_or(false)
 }
 
 /// A command that starts this program, and leads a process group.
+#[must_use]
 pub fn command(program: &Path, name: &str) -> Command {
     if is_needed() {
         let mut command = Command::new(WFX);

@@ -102,9 +102,7 @@ impl Members {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        if let Some(step) = self.step.take() {
-            children::leave(step, &[]);
-        }
+        self.leave(&[]);
     }
 }
 
@@ -182,21 +180,29 @@ impl Tree {
             return self.has_gone();
         }
         let members = self.members_with(&orphans);
-        let left = match (members.own.is_empty(), orphans.is_empty()) {
-            // Somebody who left the step does not reap its group.
-            (true, true) => return self.has_gone(),
-            (true, false) if orphans.own.is_empty() => Left::Unsure,
-            _ => Left::Own,
-        };
+        if members.own.is_empty() && orphans.own.is_empty() {
+            // Somebody who left the step does not reap its group. What may belong to others and
+            // cannot be ended is not waited for.
+            if members.unsure.iter().all(is_not_permitted) {
+                self.leave(&members.unsure);
+                return Left::Nothing;
+            }
+            self.ask_others(&members.unsure);
+            return Left::Unsure;
+        }
         self.ask_others(&members.all());
-        left
+        Left::Own
     }
 
     fn has_gone(&mut self) -> Left {
-        if let Some(step) = self.step.take() {
-            children::leave(step, &[]);
-        }
+        self.leave(&[]);
         Left::Nothing
+    }
+
+    fn leave(&mut self, left: &[Stat]) {
+        if let Some(step) = self.step.take() {
+            children::leave(step, left);
+        }
     }
 
     /// Ends everything; gives those that may not be ended.
@@ -218,9 +224,7 @@ impl Tree {
         if !process_table::is_available() && !self.group.is_empty() {
             named.push(format!("process group {}", self.leader));
         }
-        if let Some(step) = self.step.take() {
-            children::leave(step, &members.all());
-        }
+        self.leave(&members.all());
         if named.is_empty() {
             return None;
         }
@@ -314,12 +318,16 @@ fn ask(entry: &Stat) {
     let _ = send(entry, Signal::CONT);
 }
 
+/// Whether this process may not signal it.
+fn is_not_permitted(entry: &Stat) -> bool {
+    Pid::from_raw(entry.pid).map(rustix::process::test_kill_process) == Some(Err(Errno::PERM))
+}
+
 fn name(entry: &Stat) -> String {
     let Stat { pid, name, .. } = entry;
-    let may = Pid::from_raw(*pid).map(rustix::process::test_kill_process);
     let owner = fs::metadata(format!("/proc/{pid}")).map(|metadata| metadata.uid());
-    match (may, owner, entry.state) {
-        (Some(Err(Errno::PERM)), Ok(uid), _) => {
+    match (is_not_permitted(entry), owner, entry.state) {
+        (true, Ok(uid), _) => {
             format!("process {pid} ({name}) of user {uid}, which wfx is not permitted to signal")
         }
         (_, _, 'D') => format!("process {pid} ({name}), which waits for the kernel"),
