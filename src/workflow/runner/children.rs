@@ -374,7 +374,8 @@ impl Known {
             return fate;
         }
         let ran = self.steps.iter().filter(|(_, step)| step.began <= process.started_ticks);
-        let holders: Vec<StepId> = ran.map(|(id, _)| *id).collect();
+        let mut holders: Vec<StepId> = ran.map(|(id, _)| *id).collect();
+        holders.sort_unstable();
         match holders.as_slice() {
             [] => Fate::Survives,
             [only] if !self.has_foreign => Fate::Of(*only),
@@ -470,4 +471,74 @@ fn children_by_search() -> Vec<i32> {
     let own = std::process::id().cast_signed();
     let all = process_table::all().into_iter();
     all.filter(|process| process.parent == own).map(|process| process.pid).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEADERS: [i32; 2] = [101, 102];
+    /// More than there can be.
+    const PID: i32 = 1 << 29;
+
+    /// Step 1 began at tick 10, step 2 at tick 20.
+    fn two_steps() -> Known {
+        let mut known = Known::default();
+        for (step, leader) in (1..).zip(LEADERS) {
+            let key =
+                AttemptKey { execution_id: "e".to_owned(), step: step.to_string(), attempt: 1 };
+            let (is_collected, has_session, pipes) = (false, false, Vec::new());
+            let began = step * 10;
+            let it = Step { leader, is_collected, has_session, key, began, pipes };
+            known.steps.insert(step, it);
+            known.leaders.insert(leader, step);
+        }
+        known
+    }
+
+    fn process(group: i32, started_ticks: u64) -> Stat {
+        Stat { group, session: own().session, started_ticks, ..Stat::unknown(PID) }
+    }
+
+    #[test]
+    fn an_orphan_belongs_to_the_step_whose_group_it_is_in() {
+        let known = two_steps();
+        assert_eq!(known.fate(&process(101, 25)), Fate::Of(1));
+        assert_eq!(known.fate(&process(102, 25)), Fate::Of(2));
+        let elsewhere = Stat { session: own().session + 1, ..process(101, 25) };
+        assert_eq!(known.fate(&elsewhere), Fate::Survives);
+    }
+
+    #[test]
+    fn without_evidence_the_steps_that_ran_at_its_start_hold_it() {
+        let mut known = two_steps();
+        assert_eq!(known.fate(&process(PID, 5)), Fate::Survives);
+        assert_eq!(known.fate(&process(PID, 15)), Fate::Of(1));
+        assert_eq!(known.fate(&process(PID, 25)), Fate::HeldBy(vec![1, 2]));
+        // Nothing proves that it comes from the only step.
+        known.has_foreign = true;
+        assert_eq!(known.fate(&process(PID, 15)), Fate::HeldBy(vec![1]));
+    }
+
+    #[test]
+    fn the_last_step_that_holds_an_orphan_ends_it() {
+        let mut known = two_steps();
+        known.orphans.insert(PID, Fate::HeldBy(vec![1, 2]));
+        assert!(!is_for(&known.orphans[&PID], 1) && !is_for(&known.orphans[&PID], 2));
+        known.end(1);
+        assert!(is_for(&known.orphans[&PID], 2));
+        known.end(2);
+        assert_eq!(known.orphans[&PID], Fate::Survives);
+    }
+
+    #[test]
+    fn what_was_seen_below_others_counts_and_so_do_groups_of_others() {
+        let mut known = two_steps();
+        known.seen.insert((PID, 25), Fate::Of(2));
+        assert_eq!(known.fate(&process(PID, 25)), Fate::Of(2));
+        known.seen.clear();
+        known.foreign_groups.insert(PID);
+        assert_eq!(known.fate(&process(PID, 25)), Fate::Survives);
+        assert_eq!(known.fate(&process(own().group, 25)), Fate::Survives);
+    }
 }
