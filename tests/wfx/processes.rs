@@ -734,17 +734,23 @@ fn what_cannot_be_ended_fails_no_other_step() {
         skip("only root can start a process that wfx is not permitted to signal");
         return;
     }
+    // A child of the step's shell, or its first process.
+    let as_root = "./as-root --reuid=0 --clear-groups sh orphans.sh > log 2>&1";
+    for run in [format!("{as_root}; echo never"), format!("exec {as_root}")] {
+        fails_no_other_step(&run);
+    }
+}
+
+fn fails_no_other_step(run: &str) {
     let place = Place::new();
     std::fs::create_dir(place.path("workflows")).unwrap();
     install_as_root(&place);
-    let as_root = "./as-root --reuid=0 --clear-groups";
     let orphans = "until test -e orphan; do sleep 0.02; done; (sleep 1000 & echo $! > left)";
     place.write(
         "orphans.sh",
         format!("echo $$ > pid.new; mv pid.new pid; {orphans}; exec sleep 1000"),
     );
-    let a = format!("{as_root} sh orphans.sh > log 2>&1; echo never");
-    let a = format!("id: a\nsteps: [{{name: a, timeout: 1s, run: '{a}'}}]");
+    let a = format!("id: a\nsteps: [{{name: a, timeout: 1s, run: '{run}'}}]");
     place.write("workflows/a.yaml", a);
     place.write("workflows/b.yaml", "id: b\nsteps: [{name: b, run: echo fine}]");
     let args = ["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"];
@@ -759,7 +765,9 @@ fn what_cannot_be_ended_fails_no_other_step() {
     assert_eq!([run("b"), run("b")], ["success", "success"]);
     // It goes on, and leaves orphans to wfx.
     place.write("orphan", "");
-    until("there is an orphan", || place.path("left").exists());
+    until("there is an orphan", || {
+        std::fs::read_to_string(place.path("left")).is_ok_and(|left| left.ends_with('\n'))
+    });
     assert_eq!([run("b"), run("b")], ["success", "success"]);
     for pid in [place.read("left"), place.read("pid")] {
         assert!(!is_gone(&pid));
