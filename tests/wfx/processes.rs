@@ -547,12 +547,15 @@ fn a_trap_of_a_shell_that_waits_for_what_it_runs_is_run() {
         return;
     }
     let subshell = "(trap \"echo > cleaned; exit\" TERM; echo begun; sleep 1000; true)";
+    let has_handler = "(trap \"echo > cleaned; exit\" TERM; sh handles.sh; true)";
     // The step's first process ends when it is asked to, or waits for the others.
     for line in [
+        format!("set -m; {has_handler} & wait"),
         format!("set -m; {subshell} & wait"),
         format!("set -m; trap true TERM; {subshell} & until wait; do :; done"),
     ] {
         let place = Place::new();
+        place.write("handles.sh", "trap exit TERM\necho begun\nwhile :; do sleep 0.1; done\n");
         let running = start(&place, &format!("steps: [{{name: a, run: [bash, -c, '{line}']}}]"));
         running.signal("TERM");
         let ran = running.end();
