@@ -31,7 +31,23 @@ pub struct Stat {
     pub started_ticks: u64,
 }
 
+/// A process for as long as it lives: its number, and when it started.
+pub type Identity = (i32, u64);
+
 impl Stat {
+    /// A process of which only the number is known.
+    #[must_use]
+    pub fn unknown(pid: i32) -> Self {
+        let (parent, group, session, started_ticks) = (0, 0, 0, 0);
+        Self { pid, name: String::new(), state: '?', parent, group, session, started_ticks }
+    }
+
+    /// Tells it from others that get its number later.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        (self.pid, self.started_ticks)
+    }
+
     /// Reads one line `pid (name) state ppid pgrp session … starttime …`.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
@@ -58,11 +74,28 @@ impl Stat {
     }
 }
 
+/// Whether `/proc` shows the processes that this one can see, by the same numbers. In a PID
+/// namespace that did not mount its own, it shows those of another namespace.
+#[must_use]
+pub fn is_available() -> bool {
+    static IS_AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *IS_AVAILABLE.get_or_init(|| {
+        let own = std::process::id().to_string();
+        fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str())
+    })
+}
+
+fn check_available() -> io::Result<()> {
+    if is_available() { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+}
+
 /// The process `pid` now.
 ///
 /// # Errors
-/// `NotFound` when there is none, or when the system hides it.
+/// `NotFound` when there is none, or when the system hides it; `Unsupported` where `/proc` is not
+/// [available](is_available).
 pub fn stat(pid: i32) -> io::Result<Stat> {
+    check_available()?;
     let line = fs::read(folder(pid).join("stat"))?;
     Stat::parse(&String::from_utf8_lossy(&line)).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
@@ -72,12 +105,42 @@ pub fn stat(pid: i32) -> io::Result<Stat> {
 /// # Errors
 /// `PermissionDenied` for the process of another user.
 pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    check_available()?;
     fs::read(folder(pid).join("environ"))
 }
+
+/// The pipes that a process has as standard output and standard error, by inode: none for the
+/// process of another user.
+#[must_use]
+pub fn output_pipes(pid: i32) -> Vec<u64> {
+    if !is_available() {
+        return Vec::new();
+    }
+    let pipe = |file: &str| {
+        let link = fs::read_link(folder(pid).join(file)).ok()?;
+        link.to_str()?.strip_prefix("pipe:[")?.strip_suffix(']')?.parse().ok()
+    };
+    ["fd/1", "fd/2"].into_iter().filter_map(pipe).collect()
+}
+
+/// Whether a process has a handler for SIGTERM. `None` where that cannot be read.
+#[must_use]
+pub fn catches_sigterm(pid: i32) -> Option<bool> {
+    check_available().ok()?;
+    let status = fs::read_to_string(folder(pid).join("status")).ok()?;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+    Some(caught >> (SIGTERM - 1) & 1 == 1)
+}
+
+const SIGTERM: u32 = 15;
 
 /// Every process that the system shows.
 #[must_use]
 pub fn all() -> Vec<Stat> {
+    if !is_available() {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())

@@ -18,6 +18,11 @@ sleep 0.3
 echo $n > count
 ";
 
+#[expect(clippy::print_stdout, reason = "says that a test has not run")]
+fn skip(why: &str) {
+    println!("skipped: {why}");
+}
+
 fn start(place: &Place, document: &str) -> Running {
     let file = place.write("w.yaml", document);
     let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
@@ -216,6 +221,7 @@ fn steps_cannot_read_the_secrets_of_the_daemon() {
 #[test]
 fn the_memory_of_a_daemon_with_secrets_is_hidden_from_its_user() {
     if !rustix::process::geteuid().is_root() {
+        skip("only root can start wfx as another user");
         return;
     }
     let place = Place::new();
@@ -306,8 +312,11 @@ fn a_step_that_ended_in_time_while_wfx_was_stopped_has_not_timed_out() {
         running.signal("STOP");
         place.write("go", "");
         until("the step has ended", || place.path("ended").exists());
-        // Past the timeout: only then it can be taken for one.
-        std::thread::sleep(std::time::Duration::from_millis(1_200));
+        // Only then it can be taken for one that timed out.
+        let ended = std::fs::metadata(place.path("ended")).unwrap().modified().unwrap();
+        until("the timeout has passed", || {
+            ended.elapsed().is_ok_and(|passed| passed > std::time::Duration::from_secs(1))
+        });
         running.signal("CONT");
         let ran = running.end();
         assert_eq!(ran.code, Some(0), "{document}: {ran:?}");
@@ -368,20 +377,215 @@ fn orphans_are_reaped() {
     drop(daemon);
 }
 
+/// Runs `w.yaml` by way of `program`, with wfx's environment.
+fn by_way_of(place: &Place, program: &str, args: &[&str]) -> Ran {
+    let wfx = place.wfx(["exec"]);
+    let mut command = Command::new(program);
+    command.args(args).current_dir(place.path("")).env_clear().stdin(std::process::Stdio::null());
+    for (name, value) in wfx.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    Ran::of(&mut command)
+}
+
+/// Executes `w.yaml` on a terminal of its own, whose other end script(1) has.
+fn on_terminal(place: &Place, wfx: &str) -> Ran {
+    by_way_of(place, "script", &["-qec", &format!("{wfx} exec w.yaml"), "/dev/null"])
+}
+
+/// Executes `w.yaml` in a PID namespace of its own. Only root can arrange that.
+fn in_namespace(place: &Place, options: &[&str]) -> Option<Ran> {
+    let mut args = vec!["-pf"];
+    args.extend(options);
+    let made = Command::new("unshare").args(&args).arg("true").status();
+    if !made.is_ok_and(|status| status.success()) {
+        skip("no PID namespace can be made here");
+        return None;
+    }
+    args.extend([env!("CARGO_BIN_EXE_wfx"), "exec", "w.yaml"]);
+    Some(by_way_of(place, "unshare", &args))
+}
+
+/// A process in a process group of its own that ignores the request to end.
+const IGNORES: &str = "import os, signal, time
+os.setpgid(0, 0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open('pid.new', 'w').write(str(os.getpid()))
+os.rename('pid.new', 'pid')
+while True:
+    time.sleep(1)
+";
+
+#[test]
+fn the_end_of_a_step_does_not_free_what_another_one_left() {
+    let place = Place::new();
+    place.write("ignores.py", IGNORES);
+    let a = "python3 ignores.py & echo $$ > leader; until test -s pid; do sleep 0.02; done";
+    let b = "until test -s leader && ! kill -0 $(cat leader); do sleep 0.02; done 2> log";
+    place.write(
+        "w.yaml",
+        format!("steps: [{{name: a, run: '{a}'}}, {{name: b, depends_on: [], run: '{b}'}}]"),
+    );
+    let ran = on_terminal(&place, env!("CARGO_BIN_EXE_wfx"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let pid = place.read("pid");
+    let is_ended = is_gone(&pid);
+    let _ = Command::new("kill").args(["-9", pid.trim()]).output();
+    assert!(is_ended, "{ran:?}");
+}
+
+/// Starts a process without the environment of the step, in a process group of its own.
+fn hidden(redirection: &str) -> String {
+    format!(
+        "env -i $(command -v timeout) 1000 sleep 1000 {redirection} & echo $! > pid; \
+         until test $(ps -o pgid= -p $!) = $!; do sleep 0.02; done"
+    )
+}
+
+const WRITES_STATE: &str =
+    "if kill -0 $(cat pid) 2> log; then echo alive > state; else echo gone > state; fi";
+
+#[test]
+fn a_process_that_hides_ends_with_its_step_beside_others() {
+    let place = Place::new();
+    let a = hidden("");
+    place.write(
+        "w.yaml",
+        format!(
+            "steps: [{{name: a, run: '{a}'}}, {{name: c, run: '{WRITES_STATE}; echo > go'}},
+              {{name: b, depends_on: [], run: 'until test -e go; do sleep 0.02; done'}}]"
+        ),
+    );
+    let ran = place.run(["exec", "w.yaml"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(place.read("state"), "gone\n");
+    assert!(is_gone(&place.read("pid")));
+}
+
+#[test]
+fn a_process_that_nothing_tells_of_ends_with_the_last_step_that_ran_when_it_started() {
+    let place = Place::new();
+    let a = format!("until test -e runs; do sleep 0.02; done; {}", hidden("> /dev/null 2>&1"));
+    // What c leaves behind makes wfx look at what is left. It began later, so is not asked for it.
+    let c = "sleep 1000 & true";
+    // From then on never only one runs: e does when b ends.
+    let waits = |name: &str| format!("until test -e {name}; do sleep 0.02; done");
+    place.write(
+        "w.yaml",
+        format!(
+            "max_parallel: 4
+steps:
+  - {{name: a, run: '{a}'}}
+  - {{name: c, run: '{c}'}}
+  - {{name: d, run: '{WRITES_STATE}; mv state before'}}
+  - {{name: e, run: 'echo > go; {}'}}
+  - {{name: b, depends_on: [], run: 'echo > runs; {}'}}
+  - {{name: f, run: '{WRITES_STATE}; echo > over'}}
+",
+            waits("over"),
+            waits("go"),
+        ),
+    );
+    let ran = place.run(["exec", "w.yaml"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let is_ended = is_gone(&place.read("pid"));
+    let _ = Command::new("kill").args(["-9", place.read("pid").trim()]).output();
+    assert!(is_ended);
+    assert_eq!([place.read("before"), place.read("state")], ["alive\n", "gone\n"]);
+}
+
+#[test]
+fn a_process_that_hides_ends_with_its_step_though_wfx_gets_those_of_others() {
+    for redirection in ["", "> /dev/null 2>&1"] {
+        let place = Place::new();
+        let a = hidden(redirection);
+        let document =
+            format!("steps: [{{name: a, run: '{a}'}}, {{name: b, run: '{WRITES_STATE}'}}]");
+        place.write("w.yaml", &document);
+        // A shell that has a job becomes wfx.
+        let line = "sleep 1000 > log 2>&1 & echo $! > job; exec \"$0\" exec w.yaml";
+        let ran = by_way_of(&place, "sh", &["-c", line, env!("CARGO_BIN_EXE_wfx")]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(place.read("state"), "gone\n");
+        let job = place.read("job");
+        assert!(!is_gone(&job));
+        Command::new("kill").arg(job.trim()).status().unwrap();
+
+        // The first process of a container.
+        let place = Place::new();
+        place.write("w.yaml", &document);
+        let Some(ran) = in_namespace(&place, &["--mount-proc"]) else { return };
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(place.read("state"), "gone\n");
+    }
+}
+
+#[test]
+fn on_a_terminal_steps_run_though_the_binary_is_replaced_or_removed() {
+    for change in ["rm wfx", "echo other > new; chmod +x new; mv new wfx"] {
+        let place = Place::new();
+        std::fs::copy(env!("CARGO_BIN_EXE_wfx"), place.path("wfx")).unwrap();
+        place.write(
+            "w.yaml",
+            format!(
+                "steps: [{{name: a, run: '{change}'}}, {{name: b, run: 'echo fine > said'}},
+                  {{name: c, run: [touch, done]}}]"
+            ),
+        );
+        let ran = on_terminal(&place, "./wfx");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(place.read("said"), "fine\n");
+        assert!(place.path("done").exists());
+    }
+}
+
+#[test]
+fn a_trap_of_a_shell_that_waits_for_what_it_runs_is_run() {
+    // Other shells have no job control without a terminal.
+    if Command::new("bash").args(["-c", "true"]).status().is_err() {
+        skip("there is no bash");
+        return;
+    }
+    let subshell = "(trap \"echo > cleaned; exit\" TERM; echo begun; sleep 1000; true)";
+    let has_handler = "(trap \"echo > cleaned; exit\" TERM; sh handles.sh; true)";
+    // The step's first process ends when it is asked to, or waits for the others.
+    for line in [
+        format!("set -m; {has_handler} & wait"),
+        format!("set -m; {subshell} & wait"),
+        format!("set -m; trap true TERM; {subshell} & until wait; do :; done"),
+    ] {
+        let place = Place::new();
+        place.write("handles.sh", "trap exit TERM\necho begun\nwhile :; do sleep 0.1; done\n");
+        let running = start(&place, &format!("steps: [{{name: a, run: [bash, -c, '{line}']}}]"));
+        running.signal("TERM");
+        let ran = running.end();
+        assert_eq!(ran.code, Some(143), "{ran:?}");
+        assert!(place.path("cleaned").exists(), "{line}: {ran:?}");
+        nobody_is_left(&place);
+    }
+}
+
+#[test]
+fn processes_of_another_namespace_are_not_taken_for_those_of_a_step() {
+    let place = Place::new();
+    // What is left ignores the request to end: it is killed all the same.
+    let run = "sh -c \"trap : TERM; echo > ready; while :; do sleep 0.1; done\" & wait";
+    let document = "steps: [{name: a, timeout: 2s, run: '".to_owned() + run + "'}]";
+    place.write("w.yaml", document);
+    let Some(ran) = in_namespace(&place, &[]) else { return };
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(place.path("ready").exists());
+    assert_eq!(steps(&place.show("@1"))["a"]["error"], "timed out after 2s");
+    let id = place.sql("SELECT execution_id FROM workflow_executions");
+    until("all have ended", || processes_with(&format!("WFX_EXECUTION_ID={id}")).is_empty());
+}
+
 #[test]
 fn a_step_has_no_terminal() {
     let place = Place::new();
     let run = "(read line < /dev/tty) 2> told; timeout 1000 sleep 1000 & echo $! > pid; setsid sleep 1000 & echo $! > other; until grep -q sleep /proc/$!/cmdline; do sleep 0.02; done; until test $(ps -o sid= -p $!) = $!; do sleep 0.02; done";
     place.write("w.yaml", format!("steps: [{{name: a, run: '{run}'}}]"));
-    let wfx = place.wfx(["exec"]);
-    // A terminal of its own, whose other end script(1) has.
-    let mut command = Command::new("script");
-    command.args(["-qec", &format!("{} exec w.yaml", env!("CARGO_BIN_EXE_wfx")), "/dev/null"]);
-    command.current_dir(place.path("")).env_clear().stdin(std::process::Stdio::null());
-    for (name, value) in wfx.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    let ran = Ran::of(&mut command);
+    let ran = on_terminal(&place, env!("CARGO_BIN_EXE_wfx"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(place.read("told").contains("/dev/tty"), "{}", place.read("told"));
     assert!(is_gone(&place.read("pid")));
@@ -448,11 +652,8 @@ fn as_nobody(place: &Place, args: &[&str]) -> Command {
     command
 }
 
-/// Starts, as nobody, a step whose process belongs to root. Only root can arrange that.
-fn start_of_root(place: &Place, step: &str) -> Option<Running> {
-    if !rustix::process::geteuid().is_root() {
-        return None;
-    }
+/// Puts `as-root` into the place, with which nobody can start processes of root.
+fn install_as_root(place: &Place) {
     let mode = |name: &str, mode: u32| {
         let permissions = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(place.path(name), permissions).unwrap();
@@ -463,6 +664,15 @@ fn start_of_root(place: &Place, step: &str) -> Option<Running> {
     for name in ["", "home", "tmp"] {
         mode(name, 0o777);
     }
+}
+
+/// Starts, as nobody, a step whose process belongs to root. Only root can arrange that.
+fn start_of_root(place: &Place, step: &str) -> Option<Running> {
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can start a process that wfx is not permitted to signal");
+        return None;
+    }
+    install_as_root(place);
     place.write("w.yaml", format!("steps: [{{name: a, {step}}}]"));
     let mut command = as_nobody(place, &["exec", "-v", "w.yaml"]);
     let mut running = Running::start(&mut command);
@@ -492,6 +702,21 @@ fn a_process_that_may_not_be_signalled_keeps_nobody_waiting() {
 }
 
 #[test]
+fn a_process_of_another_user_that_hides_is_named() {
+    let place = Place::new();
+    place.write("ignores.py", IGNORES);
+    let run = "./as-root --reuid=0 --clear-groups env -i $(command -v python3) ignores.py > log 2>&1 & echo begun; until test -s pid; do sleep 0.02; done";
+    let Some(running) = start_of_root(&place, &format!("run: '{run}'")) else { return };
+    let ran = running.end();
+    let pid = place.read("pid");
+    Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let step = &steps(&place.show("@1"))["a"];
+    let error = step["error"].as_str().unwrap();
+    assert!(error.contains(&format!("process {} (python3", pid.trim())), "{error}");
+}
+
+#[test]
 fn no_further_attempt_runs_beside_a_process_that_cannot_be_ended() {
     let place = Place::new();
     let run = "exec ./as-root --reuid=0 --clear-groups sh -c \"echo \\$\\$ > pid; echo begun; exec sleep 1000\"";
@@ -504,4 +729,54 @@ fn no_further_attempt_runs_beside_a_process_that_cannot_be_ended() {
     let error = step["error"].as_str().unwrap();
     assert!(error.starts_with("timed out after 500ms; "), "{error}");
     Command::new("kill").args(["-9", place.read("pid").trim()]).status().unwrap();
+}
+
+#[test]
+fn what_cannot_be_ended_fails_no_other_step() {
+    if !rustix::process::geteuid().is_root() {
+        skip("only root can start a process that wfx is not permitted to signal");
+        return;
+    }
+    // A child of the step's shell, or its first process.
+    let as_root = "./as-root --reuid=0 --clear-groups sh orphans.sh > log 2>&1";
+    for run in [format!("{as_root}; echo never"), format!("exec {as_root}")] {
+        fails_no_other_step(&run);
+    }
+}
+
+fn fails_no_other_step(run: &str) {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    install_as_root(&place);
+    let orphans = "until test -e orphan; do sleep 0.02; done; (sleep 1000 & echo $! > left)";
+    place.write(
+        "orphans.sh",
+        format!("echo $$ > pid.new; mv pid.new pid; {orphans}; exec sleep 1000"),
+    );
+    let a = format!("id: a\nsteps: [{{name: a, timeout: 1s, run: '{run}'}}]");
+    place.write("workflows/a.yaml", a);
+    place.write("workflows/b.yaml", "id: b\nsteps: [{name: b, run: echo fine}]");
+    let args = ["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"];
+    let daemon = Daemon::of(&mut as_nobody(&place, &args));
+    let run = |name: &str| {
+        let path = format!("/api/v1/workflows/{name}/execute?wait=30s");
+        let answer = daemon.post(&path, "").json();
+        answer["execution"]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(run("b"), "success");
+    assert_eq!(run("a"), "failed");
+    assert_eq!([run("b"), run("b")], ["success", "success"]);
+    // It goes on, and leaves orphans to wfx.
+    place.write("orphan", "");
+    until("there is an orphan", || {
+        std::fs::read_to_string(place.path("left")).is_ok_and(|left| left.ends_with('\n'))
+    });
+    assert_eq!([run("b"), run("b")], ["success", "success"]);
+    for pid in [place.read("left"), place.read("pid")] {
+        assert!(!is_gone(&pid));
+        Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
+    }
+    until("they are reaped", || {
+        !std::path::Path::new("/proc").join(place.read("pid").trim()).exists()
+    });
 }

@@ -4,6 +4,12 @@
 //! of wfx, not of init. So nothing that a step started can hide, and where wfx is the first
 //! process of a container, what ends is reaped.
 //!
+//! Each orphan gets a [`Fate`] when it is first seen. It belongs to a step by evidence: its
+//! session, its process group, its ancestors as they were seen before, its environment, or a
+//! pipe of the step that it writes to; or nobody else can have left it. Otherwise it is *held* by
+//! every step that ran when it started, and ended by the last of them. A step never fails because
+//! of such an orphan.
+//!
 //! The end of a step that leaves nothing behind costs one read of the list of children.
 
 use std::collections::{HashMap, HashSet};
@@ -16,20 +22,61 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::process_table;
+use super::detach;
+use super::group::Group;
+use super::leftover;
+use crate::clock;
+use crate::process_table::{self, Identity, Stat};
 use crate::workflow::record::AttemptKey;
+
+/// A step, from the start of its leader until nothing of it is left: unlike the number of its
+/// leader it is never given out again.
+pub type StepId = u64;
+
+/// A step whose processes have not all ended.
+#[derive(Debug)]
+struct Step {
+    /// The number of its leader, its process group, and of its session if it has one.
+    leader: i32,
+    /// The leader has been reaped.
+    is_collected: bool,
+    has_session: bool,
+    key: AttemptKey,
+    /// It began at or after this clock tick since the boot.
+    began: u64,
+    /// The pipes that its output goes through, by inode.
+    pipes: Vec<u64>,
+}
+
+/// What becomes of a process below wfx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// No step ends it.
+    Survives,
+    /// There is evidence that it belongs to this step.
+    Of(StepId),
+    /// It may belong to any of these, which still run.
+    HeldBy(Vec<StepId>),
+}
 
 /// What is known of the children.
 #[derive(Debug, Default)]
 struct Known {
-    /// Those that lead steps, by pid.
-    leaders: HashMap<i32, AttemptKey>,
-    /// Orphans that made sessions of their own: they outlive their steps.
-    survivors: HashSet<i32>,
+    steps: HashMap<StepId, Step>,
+    last_step: StepId,
+    /// Steps by the leaders that are not reaped.
+    leaders: HashMap<i32, StepId>,
+    /// The orphans, by pid: a pid stays taken until wfx reaps it.
+    orphans: HashMap<i32, Fate>,
+    /// What is known of processes that were seen below others, for when they become orphans.
+    seen: HashMap<Identity, Fate>,
+    /// Orphans may come from elsewhere than from the steps that run.
+    has_foreign: bool,
+    /// Process groups of which no step ends anything: those that were there before the first
+    /// step, and those of processes that could not be ended.
+    foreign_groups: HashSet<i32>,
     /// Leaders that could not be ended, to be reaped when they end.
     given_up: Vec<Child>,
-    /// Orphans may come from elsewhere than from steps.
-    has_foreign: bool,
 }
 
 static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
@@ -50,7 +97,12 @@ pub fn adopt_orphans() {
     // The first process of a container gets every orphan. A shell that became wfx (`exec`) may
     // have left it children of its own.
     known.has_foreign = std::process::id() == 1 || !before.is_empty();
-    known.survivors.extend(before);
+    if known.has_foreign {
+        let all = process_table::all().into_iter();
+        let of_session = all.filter(|process| process.session == own().session);
+        known.foreign_groups.extend(of_session.map(|process| process.group));
+    }
+    known.orphans.extend(before.into_iter().map(|pid| (pid, Fate::Survives)));
     drop(known);
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -70,9 +122,31 @@ pub fn serve_as_init() {
 /// When it cannot be spawned.
 pub fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child> {
     let _shared = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+    let began = process_table::ticks(clock::since_boot());
     let child = command.spawn()?;
-    known().leaders.insert(child.id().cast_signed(), key.clone());
+    let leader = child.id().cast_signed();
+    let mut known = known();
+    // A number that is free may be given out again, to a group of a step.
+    known.foreign_groups.retain(|&group| {
+        let group = Group::led_by(group.cast_unsigned());
+        group.is_some_and(|group| !group.is_empty())
+    });
+    known.last_step += 1;
+    let step = known.last_step;
+    known.leaders.insert(leader, step);
+    let has_session = detach::is_needed();
+    let (key, pipes) = (key.clone(), Vec::new());
+    known.steps.insert(step, Step { leader, is_collected: false, has_session, key, began, pipes });
     Ok(child)
+}
+
+/// The step that this process leads; its output goes through `pipes`.
+#[must_use]
+pub fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
+    let mut known = known();
+    let step = *known.leaders.get(&leader)?;
+    known.steps.get_mut(&step)?.pipes = pipes;
+    Some(step)
 }
 
 /// Reaps the leader of a step, which has ended.
@@ -83,7 +157,11 @@ pub fn collect(child: &mut Child) -> io::Result<ExitStatus> {
     // Held meanwhile: as soon as it is reaped, its number may be that of another leader.
     let mut known = known();
     let status = child.wait();
-    known.leaders.remove(&child.id().cast_signed());
+    if let Some(step) = known.leaders.remove(&child.id().cast_signed())
+        && let Some(step) = known.steps.get_mut(&step)
+    {
+        step.is_collected = true;
+    }
     status
 }
 
@@ -92,72 +170,228 @@ pub fn give_up(child: Child) {
     let mut known = known();
     known.leaders.remove(&child.id().cast_signed());
     known.given_up.push(child);
+    known.has_foreign = true;
     drop(known);
     reap_from_now_on();
 }
 
-/// Which step an orphan works for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    /// The step asked for.
-    This,
-    /// Another one that runs.
-    Another,
-    /// Nothing says which one of those that run.
-    Unknown,
-    /// It need not come from a step.
-    Foreign,
+/// Orphans that a step has to end.
+#[derive(Debug, Default)]
+pub struct Orphans {
+    /// Those that belong to it.
+    pub own: HashSet<i32>,
+    /// Those that may belong to it, and to no other step that is left.
+    pub unsure: HashSet<i32>,
 }
 
-/// Who claims an orphan of this process group and environment.
-#[must_use]
-pub fn claim(leader: i32, this: &AttemptKey, group: i32, key: Option<&AttemptKey>) -> Claim {
-    if group == leader || key == Some(this) {
-        return Claim::This;
-    }
-    let known = known();
-    let another = known.leaders.contains_key(&group)
-        || key.is_some_and(|key| known.leaders.values().any(|other| other == key));
-    match (another, known.has_foreign) {
-        (true, _) => Claim::Another,
-        (false, true) => Claim::Foreign,
-        // Nobody else can have left it.
-        (false, false) if known.leaders.keys().all(|&other| other == leader) => Claim::This,
-        (false, false) => Claim::Unknown,
+impl Orphans {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.unsure.is_empty()
     }
 }
 
-/// Whether a step runs that `pid` leads.
+/// The orphans that `step` has to end. If there are none and its process group
+/// `is_empty`, the step has ended, and what others hold with it is left to them.
 #[must_use]
-pub fn is_leader(pid: i32) -> bool {
-    known().leaders.contains_key(&pid)
-}
-
-/// Notes that an orphan outlives its step.
-pub fn survives(pid: i32) {
-    known().survivors.insert(pid);
-    reap_from_now_on();
-}
-
-/// The orphans that have not ended and are not known to survive. Those that ended are reaped.
-#[must_use]
-pub fn orphans() -> Vec<i32> {
+pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
     let children = children();
-    if children.is_empty() {
-        return Vec::new();
-    }
-    let mut orphans: Vec<i32> = {
-        let known = known();
-        let is_unknown =
-            |pid: &i32| !known.leaders.contains_key(pid) && !known.survivors.contains(pid);
-        children.into_iter().filter(is_unknown).collect()
+    let is_known = |known: &Known| {
+        children.iter().all(|pid| {
+            known.leaders.contains_key(pid)
+                || known.orphans.get(pid).is_some_and(|fate| !is_for(fate, step))
+        })
     };
-    if !orphans.is_empty() {
+    {
+        let mut known = known();
+        if is_known(&known) {
+            if is_empty {
+                known.end(step);
+            }
+            return Orphans::default();
+        }
+    }
+    let (orphans, others) = {
         let _exclusive = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
-        let known = known();
-        orphans.retain(|pid| !known.leaders.contains_key(pid) && !reap_one(*pid));
+        let mut known = known();
+        let orphans = known.look(step, &children);
+        if is_empty && orphans.is_empty() {
+            known.end(step);
+        }
+        (orphans, known.orphans.values().any(|fate| !matches!(fate, Fate::Of(_))))
+    };
+    if others {
+        reap_from_now_on();
     }
     orphans
+}
+
+/// Notes whom the processes that can be seen now descend from: `members` belong to `step`.
+pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
+    let mut known = known();
+    let there: HashSet<Identity> = all.iter().map(Stat::identity).collect();
+    known.seen.retain(|identity, _| there.contains(identity));
+    known.seen.extend(members.iter().map(|process| (process.identity(), Fate::Of(step))));
+    let mut below: HashMap<i32, Vec<&Stat>> = HashMap::new();
+    for process in all {
+        below.entry(process.parent).or_default().push(process);
+    }
+    let of_leaders = known.leaders.iter().map(|(&pid, &step)| (pid, Fate::Of(step)));
+    let of_given_up = known.given_up.iter().map(|child| (child.id().cast_signed(), Fate::Survives));
+    let of_orphans = known.orphans.iter().map(|(&pid, fate)| (pid, fate.clone()));
+    let roots: Vec<(i32, Fate)> = of_leaders.chain(of_given_up).chain(of_orphans).collect();
+    for (root, fate) in roots {
+        let mut next = vec![root];
+        while let Some(pid) = next.pop() {
+            for process in below.remove(&pid).unwrap_or_default() {
+                known.seen.entry(process.identity()).or_insert_with(|| fate.clone());
+                next.push(process.pid);
+            }
+        }
+    }
+}
+
+/// Ends the account of a step of which `left` could not be ended: no step is asked for them, nor
+/// for what they leave.
+pub fn leave(step: StepId, left: &[Stat]) {
+    let mut known = known();
+    known.has_foreign |= !left.is_empty();
+    for process in left {
+        known.foreign_groups.insert(process.group);
+        known.seen.insert(process.identity(), Fate::Survives);
+        if let Some(fate) = known.orphans.get_mut(&process.pid) {
+            *fate = Fate::Survives;
+        }
+    }
+    known.end(step);
+    let has_orphans = !known.orphans.is_empty() || !left.is_empty();
+    drop(known);
+    if has_orphans {
+        reap_from_now_on();
+    }
+}
+
+/// Whether `step` is the one that ends a process of this fate.
+fn is_for(fate: &Fate, step: StepId) -> bool {
+    match fate {
+        Fate::Survives => false,
+        Fate::Of(of) => *of == step,
+        Fate::HeldBy(steps) => matches!(steps.as_slice(), [only] if *only == step),
+    }
+}
+
+impl Known {
+    /// Takes leave of a step. What it alone has to end is left.
+    fn end(&mut self, step: StepId) {
+        self.steps.remove(&step);
+        for fate in self.orphans.values_mut().chain(self.seen.values_mut()) {
+            if let Fate::HeldBy(steps) = fate {
+                steps.retain(|held| *held != step);
+            }
+            if *fate == Fate::Of(step) || *fate == Fate::HeldBy(Vec::new()) {
+                *fate = Fate::Survives;
+            }
+        }
+    }
+
+    /// Finds what `step` has to end among the children, and reaps those of them that have ended.
+    fn look(&mut self, step: StepId, children: &[i32]) -> Orphans {
+        let mut orphans = Orphans::default();
+        for &pid in children {
+            let is_given_up = |child: &Child| child.id().cast_signed() == pid;
+            if self.leaders.contains_key(&pid) || self.given_up.iter().any(is_given_up) {
+                continue;
+            }
+            let before = self.orphans.get(&pid);
+            if before.is_some_and(|fate| !is_for(fate, step)) {
+                continue;
+            }
+            if reap_one(pid) {
+                self.orphans.remove(&pid);
+                continue;
+            }
+            let Ok(process) = process_table::stat(pid) else { continue };
+            // It may have made a session since it was seen.
+            let fate = match before {
+                Some(fate) if self.is_within(&process) => fate.clone(),
+                _ => self.fate(&process),
+            };
+            if is_for(&fate, step) {
+                match fate {
+                    Fate::Of(_) => orphans.own.insert(pid),
+                    _ => orphans.unsure.insert(pid),
+                };
+            }
+            self.orphans.insert(pid, fate);
+        }
+        orphans
+    }
+
+    /// Whether the process is in a session that steps are in.
+    fn is_within(&self, process: &Stat) -> bool {
+        if detach::is_needed() {
+            return self.steps.values().any(|step| step.leader == process.session);
+        }
+        process.session == own().session
+    }
+
+    /// What becomes of a process that has just become an orphan.
+    fn fate(&self, process: &Stat) -> Fate {
+        let first = |is_it: &dyn Fn(&Step) -> bool| {
+            // If the number of a leader was given out again, its present owner counts.
+            let steps = self.steps.iter().filter(|(_, step)| is_it(step));
+            steps.max_by_key(|(id, step)| (!step.is_collected, **id)).map(|(id, _)| Fate::Of(*id))
+        };
+        let in_session = |step: &Step| step.has_session && step.leader == process.session;
+        if let Some(fate) = first(&in_session) {
+            return fate;
+        }
+        if detach::is_needed() || process.session != own().session {
+            return Fate::Survives;
+        }
+        if let Some(fate) = first(&|step| step.leader == process.group) {
+            return fate;
+        }
+        if let Some(fate) = self.seen.get(&process.identity()) {
+            return fate.clone();
+        }
+        let is_foreign = process.group == own().group
+            || process.group == 0
+            || self.foreign_groups.contains(&process.group);
+        if is_foreign {
+            return Fate::Survives;
+        }
+        let key = process_table::environment(process.pid).ok();
+        let key = key.and_then(|environment| Some(leftover::says(&environment)?.0));
+        if let Some(key) = key
+            && let Some(fate) = first(&|step| step.key == key)
+        {
+            return fate;
+        }
+        let writes = process_table::output_pipes(process.pid);
+        if let Some(fate) = first(&|step| step.pipes.iter().any(|pipe| writes.contains(pipe))) {
+            return fate;
+        }
+        let ran = self.steps.iter().filter(|(_, step)| step.began <= process.started_ticks);
+        let mut holders: Vec<StepId> = ran.map(|(id, _)| *id).collect();
+        holders.sort_unstable();
+        match holders.as_slice() {
+            [] => Fate::Survives,
+            [only] if !self.has_foreign => Fate::Of(*only),
+            _ => Fate::HeldBy(holders),
+        }
+    }
+}
+
+/// This process, as `/proc` shows it. Its session and group are 0 when they began outside of the
+/// container.
+pub(super) fn own() -> &'static Stat {
+    static OWN: OnceLock<Stat> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let pid = std::process::id().cast_signed();
+        process_table::stat(pid).unwrap_or_else(|_| Stat::unknown(pid))
+    })
 }
 
 /// Reaps the orphans that have ended.
@@ -169,9 +403,16 @@ fn reap() {
     for pid in children() {
         let is_ours = known.leaders.contains_key(&pid) || given_up.contains(&pid.cast_unsigned());
         if !is_ours && reap_one(pid) {
-            known.survivors.remove(&pid);
+            known.orphans.remove(&pid);
         }
     }
+}
+
+/// Reaps what has ended of a process group whose leader is reaped, where the system does not
+/// list the children.
+pub(super) fn reap_group(group: Group) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    while matches!(waitid(WaitId::Pgid(Some(group.leader())), options), Ok(Some(_))) {}
 }
 
 /// Reaps a child if it has ended; `false` if it goes on.
@@ -230,4 +471,74 @@ fn children_by_search() -> Vec<i32> {
     let own = std::process::id().cast_signed();
     let all = process_table::all().into_iter();
     all.filter(|process| process.parent == own).map(|process| process.pid).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEADERS: [i32; 2] = [101, 102];
+    /// More than there can be.
+    const PID: i32 = 1 << 29;
+
+    /// Step 1 began at tick 10, step 2 at tick 20.
+    fn two_steps() -> Known {
+        let mut known = Known::default();
+        for (step, leader) in (1..).zip(LEADERS) {
+            let key =
+                AttemptKey { execution_id: "e".to_owned(), step: step.to_string(), attempt: 1 };
+            let (is_collected, has_session, pipes) = (false, false, Vec::new());
+            let began = step * 10;
+            let it = Step { leader, is_collected, has_session, key, began, pipes };
+            known.steps.insert(step, it);
+            known.leaders.insert(leader, step);
+        }
+        known
+    }
+
+    fn process(group: i32, started_ticks: u64) -> Stat {
+        Stat { group, session: own().session, started_ticks, ..Stat::unknown(PID) }
+    }
+
+    #[test]
+    fn an_orphan_belongs_to_the_step_whose_group_it_is_in() {
+        let known = two_steps();
+        assert_eq!(known.fate(&process(101, 25)), Fate::Of(1));
+        assert_eq!(known.fate(&process(102, 25)), Fate::Of(2));
+        let elsewhere = Stat { session: own().session + 1, ..process(101, 25) };
+        assert_eq!(known.fate(&elsewhere), Fate::Survives);
+    }
+
+    #[test]
+    fn without_evidence_the_steps_that_ran_at_its_start_hold_it() {
+        let mut known = two_steps();
+        assert_eq!(known.fate(&process(PID, 5)), Fate::Survives);
+        assert_eq!(known.fate(&process(PID, 15)), Fate::Of(1));
+        assert_eq!(known.fate(&process(PID, 25)), Fate::HeldBy(vec![1, 2]));
+        // Nothing proves that it comes from the only step.
+        known.has_foreign = true;
+        assert_eq!(known.fate(&process(PID, 15)), Fate::HeldBy(vec![1]));
+    }
+
+    #[test]
+    fn the_last_step_that_holds_an_orphan_ends_it() {
+        let mut known = two_steps();
+        known.orphans.insert(PID, Fate::HeldBy(vec![1, 2]));
+        assert!(!is_for(&known.orphans[&PID], 1) && !is_for(&known.orphans[&PID], 2));
+        known.end(1);
+        assert!(is_for(&known.orphans[&PID], 2));
+        known.end(2);
+        assert_eq!(known.orphans[&PID], Fate::Survives);
+    }
+
+    #[test]
+    fn what_was_seen_below_others_counts_and_so_do_groups_of_others() {
+        let mut known = two_steps();
+        known.seen.insert((PID, 25), Fate::Of(2));
+        assert_eq!(known.fate(&process(PID, 25)), Fate::Of(2));
+        known.seen.clear();
+        known.foreign_groups.insert(PID);
+        assert_eq!(known.fate(&process(PID, 25)), Fate::Survives);
+        assert_eq!(known.fate(&process(own().group, 25)), Fate::Survives);
+    }
 }

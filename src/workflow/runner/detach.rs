@@ -11,7 +11,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -28,32 +28,38 @@ const SESSION: &str = "session";
 const GROUP: &str = "group";
 const UNCHANGED: &str = "-";
 
-static WFX: OnceLock<PathBuf> = OnceLock::new();
-static HAS_TERMINAL: OnceLock<()> = OnceLock::new();
+/// The program that runs, also when its file was replaced or removed meanwhile: a new version may
+/// know another argument.
+pub const WFX: &str = "/proc/self/exe";
+
+static HAS_TERMINAL: OnceLock<bool> = OnceLock::new();
+static CAN_START_ITSELF: OnceLock<bool> = OnceLock::new();
+
+/// Whether a step can be started by way of wfx.
+fn can_start_itself() -> bool {
+    *CAN_START_ITSELF.get_or_init(|| Path::new(WFX).exists())
+}
 
 /// From now on steps have no terminal, if this process has one.
 pub fn detach_steps() {
-    if let Ok(wfx) = std::env::current_exe() {
-        let _ = WFX.set(wfx);
-        if File::open("/dev/tty").is_ok() {
-            let _ = HAS_TERMINAL.set(());
-        }
-    }
+    let _ = HAS_TERMINAL.set(File::open("/dev/tty").is_ok() && can_start_itself());
 }
 
 /// Whether steps get sessions of their own.
+#[must_use]
 pub fn is_needed() -> bool {
-    HAS_TERMINAL.get().is_some()
+    HAS_TERMINAL.get().copied().unwrap_or(false)
 }
 
 /// A command that starts this program, and leads a process group. `soft_limit`: of open files,
 /// where it is another than that of wfx.
+#[must_use]
 pub fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
     let session = is_needed();
-    if let (Some(wfx), true) = (WFX.get(), session || soft_limit.is_some()) {
+    if session || (soft_limit.is_some() && can_start_itself()) {
         let limit = soft_limit.map_or(UNCHANGED.to_owned(), |limit| limit.to_string());
-        let mut command = Command::new(wfx);
-        command.arg(ARGUMENT).arg(if session { SESSION } else { GROUP }).arg(limit);
+        let mut command = Command::new(WFX);
+        command.arg0("wfx").arg(ARGUMENT).arg(if session { SESSION } else { GROUP }).arg(limit);
         command.arg(program).arg(name);
         if !session {
             command.process_group(0);

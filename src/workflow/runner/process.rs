@@ -27,7 +27,7 @@ use super::group::Group;
 use super::outputs::{self, OutputsError};
 use super::search;
 use super::tail::Tail;
-use super::tree::{self, Tree};
+use super::tree::{self, Left, Tree};
 use crate::clock;
 use crate::limits::{self, OpenFiles, Spawning};
 use crate::process_table::{self, Stat};
@@ -47,7 +47,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
 /// Between looks at a tree whose leader has ended.
 const LOOK_FIRST: Duration = Duration::from_millis(1);
-const LOOK_LAST: Duration = Duration::from_millis(50);
+const LOOK_LAST: Duration = Duration::from_millis(200);
+/// How much longer than a look the time to the next one is: it occupies a thread that serves others.
+const LOOK_SHARE: u32 = 4;
 const READ_BYTES: usize = 64 * 1024;
 
 thread_local! {
@@ -251,6 +253,11 @@ fn spawn_error(job: &Job, error: &io::Error) -> String {
              the largest are {}",
             environment::largest(&job.variables)
         ),
+        Some(Errno::NOENT) if detach::is_needed() && is_found(job) => format!(
+            "cannot start `{program}` without the terminal, since wfx cannot start itself: {} \
+             is missing",
+            detach::WFX
+        ),
         Some(Errno::NOENT) => format!("cannot start `{program}`: no such program"),
         _ => format!("cannot start `{program}` in {folder}: {error}"),
     }
@@ -283,6 +290,14 @@ fn explain(job: &Job, errno: Errno) -> Option<String> {
     };
     let is_line = errno == Errno::NOENT && program.trim().contains(char::is_whitespace);
     found.or_else(|| is_line.then(|| format!("no such program; {LIST_IS_ONE_COMMAND}")))
+}
+
+/// Whether the program that a step names is there.
+fn is_found(job: &Job) -> bool {
+    match &job.work {
+        Work::Argv(argv) => search::find(&argv[0], &job.variables, &job.folder).is_ok(),
+        _ => true,
+    }
 }
 
 /// One of the two streams of a running process.
@@ -381,8 +396,11 @@ impl<'a> Running<'a> {
         let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);
+        let inode = |end: &OwnedFd| rustix::fs::fstat(end).ok().map(|stat| stat.st_ino);
+        let pipes: Vec<u64> = [&stdout, &stderr].into_iter().flatten().filter_map(inode).collect();
+        let group = Group::led_by(child.id());
         Self {
-            tree: Group::led_by(child.id()).map(|group| Tree::new(group, job.key.clone())),
+            tree: group.map(|group| Tree::new(group, job.key.clone(), pipes)),
             child,
             begun,
             stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
@@ -399,7 +417,7 @@ impl<'a> Running<'a> {
             let status = children::collect(&mut self.child);
             (Some(status), self.until_tree_is_gone(stop).await)
         } else {
-            (None, self.tree.as_ref().and_then(Tree::name_left))
+            (None, self.on_tree(Tree::give_up).flatten())
         };
         self.stdout.drain(self.listener);
         self.stderr.drain(self.listener);
@@ -437,8 +455,9 @@ impl<'a> Running<'a> {
         let timeout = time::sleep(timeout.saturating_sub(self.begun.elapsed()));
         let kill = time::sleep(Duration::MAX);
         let give_up = time::sleep(Duration::MAX);
+        let ask_rest = time::sleep(Duration::MAX);
         let exited = exited(self.tree.as_ref().map(Tree::group));
-        tokio::pin!(timeout, kill, give_up, exited);
+        tokio::pin!(timeout, kill, give_up, ask_rest, exited);
         loop {
             let end = tokio::select! {
                 // In this order: a process that ended by itself has not been ended, however
@@ -450,6 +469,11 @@ impl<'a> Running<'a> {
                 () = &mut kill, if ending.is_some() && !killed => ending,
                 () = stop.gently.cancelled(), if ending.is_none() => Some(Ending::Asked),
                 () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
+                () = &mut ask_rest, if ending.is_some() && !killed => {
+                    self.on_tree(Tree::ask_rest);
+                    ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
+                    continue;
+                }
                 () = self.stdout.readable() => {
                     self.stdout.read(self.listener);
                     continue;
@@ -475,6 +499,7 @@ impl<'a> Running<'a> {
             } else {
                 self.on_tree(Tree::ask);
                 kill.as_mut().reset(time::Instant::now() + GRACE);
+                ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
             }
         }
     }
@@ -485,20 +510,31 @@ impl<'a> Running<'a> {
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
         let mut killed_at = None;
-        while !tree.left().is_empty() {
+        loop {
+            let looked = clock::monotonic();
+            let found = tree.left();
+            if found == Left::Nothing {
+                return None;
+            }
             let left = since.elapsed();
-            if killed_at.is_some_and(|at| left >= at + GIVE_UP_AFTER_KILL) {
-                return tree.name_left();
+            let is_over = killed_at.is_some_and(|at| left >= at + GIVE_UP_AFTER_KILL);
+            // What may belong to other steps is no reason to wait longer.
+            if is_over || (killed_at.is_some() && found == Left::Unsure) {
+                return tree.give_up();
             }
             if killed_at.is_some() || left >= GRACE || stop.now.is_cancelled() {
                 let refused = tree.kill();
                 // What is not permitted now will not be permitted later.
                 if killed_at.is_some() && !refused.is_empty() && look == LOOK_LAST {
-                    return tree.name_left();
+                    return tree.give_up();
                 }
-                killed_at.get_or_insert(left);
+                if killed_at.is_none() {
+                    killed_at = Some(left);
+                    look = LOOK_FIRST;
+                }
             }
-            let next = time::sleep(look);
+            let look_after = look.max(looked.elapsed() * LOOK_SHARE).min(LOOK_LAST);
+            let next = time::sleep(look_after);
             tokio::pin!(next);
             loop {
                 tokio::select! {
@@ -510,7 +546,6 @@ impl<'a> Running<'a> {
             }
             look = (look * 2).min(LOOK_LAST);
         }
-        None
     }
 
     fn on_tree<T>(&mut self, act: impl FnOnce(&mut Tree) -> T) -> Option<T> {

@@ -6,29 +6,33 @@
 //!
 //! Each process is asked to end (SIGTERM) once for each ending, since to many programs a second
 //! request means: at once, without cleaning up. The step's group is asked as a whole. Of
-//! another group only those are asked whose parent is not in it: `timeout` hands the request
-//! on. Processes of a wfx that runs below the step are asked by that one.
+//! another group those are asked first whose parent is not in it: `timeout` hands the request
+//! on. A shell does not: it waits for what it runs, and its trap with it. So what is left of
+//! the group is asked later: after [`ASK_REST_AFTER`] what has no handler for the request and
+//! hence cannot have got it, and shortly before the end of the grace the others. Processes of a
+//! wfx that runs below the step are asked by that one.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::children::{self, Claim};
+use super::children::{self, Orphans, StepId};
 use super::detach;
 use super::group::Group;
 use super::leftover;
-use crate::process_table::{self, Stat};
+use crate::clock;
+use crate::process_table::{self, Identity, Stat};
 use crate::workflow::record::AttemptKey;
 
-/// A process for as long as it lives: its number, and when it started.
-type Identity = (i32, u64);
-
-fn identity(process: &Stat) -> Identity {
-    (process.pid, process.started_ticks)
-}
+/// When what is left of a process group is asked whose first process was asked: those that have
+/// no handler for it.
+pub const ASK_REST_AFTER: Duration = Duration::from_secs(2);
+/// The same for those that have one, which the first process may have asked.
+const ASK_ALL_AFTER: Duration = Duration::from_secs(4);
 
 /// The attempt that its environment names.
 fn key_of(process: &Stat) -> Option<AttemptKey> {
@@ -40,7 +44,7 @@ fn key_of(process: &Stat) -> Option<AttemptKey> {
 fn send(process: &Stat, signal: Signal) -> Result<(), Errno> {
     let now = process_table::stat(process.pid);
     match Pid::from_raw(process.pid) {
-        Some(pid) if now.is_ok_and(|now| identity(&now) == identity(process)) => {
+        Some(pid) if now.is_ok_and(|now| now.identity() == process.identity()) => {
             kill_process(pid, signal)
         }
         _ => Ok(()),
@@ -49,7 +53,18 @@ fn send(process: &Stat, signal: Signal) -> Result<(), Errno> {
 
 /// The session of a step whose process group is this.
 pub(super) fn session_of(group: i32) -> i32 {
-    if detach::is_needed() { group } else { own_session() }
+    if detach::is_needed() { group } else { children::own().session }
+}
+
+/// What is left of a step whose leader has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// All has ended.
+    Nothing,
+    /// Orphans that may belong to other steps, which have ended before.
+    Unsure,
+    /// Processes of the step.
+    Own,
 }
 
 /// The processes of one step.
@@ -59,27 +74,53 @@ pub struct Tree {
     leader: i32,
     session: i32,
     key: AttemptKey,
+    /// Its name among the children; `None` when nothing of it is left, or it was left.
+    step: Option<StepId>,
     /// The group has been asked to end.
     group_asked: bool,
     /// Those that have been asked.
-    asked: HashSet<(i32, u64)>,
-    /// Those that were found to belong to the step.
-    found: HashSet<(i32, u64)>,
+    asked: HashSet<Identity>,
+    /// Other process groups of which someone was asked, and when first.
+    groups_asked: HashMap<i32, Instant>,
+}
+
+/// Processes of a step that have not ended.
+#[derive(Debug, Default)]
+struct Members {
+    own: Vec<Stat>,
+    /// Those that may belong to it.
+    unsure: Vec<Stat>,
+}
+
+impl Members {
+    fn all(self) -> Vec<Stat> {
+        let mut all = self.own;
+        all.extend(self.unsure);
+        all
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        self.leave(&[]);
+    }
 }
 
 impl Tree {
-    /// What `leader` leads, in the session of this process or its own.
+    /// What `leader` leads, in the session of this process or its own. Its output goes through
+    /// `pipes`, named by their inodes.
     #[must_use]
-    pub fn new(group: Group, key: AttemptKey) -> Self {
+    pub fn new(group: Group, key: AttemptKey, pipes: Vec<u64>) -> Self {
         let leader = group.leader().as_raw_nonzero().get();
         Self {
             group,
             leader,
             session: session_of(leader),
             key,
+            step: children::step_led_by(leader, pipes),
             group_asked: false,
             asked: HashSet::new(),
-            found: HashSet::new(),
+            groups_asked: HashMap::new(),
         }
     }
 
@@ -91,12 +132,18 @@ impl Tree {
 
     /// Asks everything to end while the leader runs: once for each ending.
     pub fn ask(&mut self) {
-        let before = self.members();
+        let before = self.members().all();
         self.group.terminate();
         self.group_asked = true;
         let of_group = before.iter().filter(|entry| entry.group == self.leader);
-        self.asked.extend(of_group.map(identity));
+        self.asked.extend(of_group.map(Stat::identity));
         self.ask_others(&before);
+    }
+
+    /// Asks those whose first process has been asked some time ago.
+    pub fn ask_rest(&mut self) {
+        let members = self.members().all();
+        self.ask_others(&members);
     }
 
     /// Asks the rest of the group to end when the leader has ended and is not reaped: until
@@ -106,42 +153,80 @@ impl Tree {
             self.group.terminate();
             self.group_asked = true;
         } else {
-            for entry in self.members() {
-                if entry.group == self.leader && self.asked.insert(identity(&entry)) {
+            for entry in self.members().own {
+                if entry.group == self.leader && self.asked.insert(entry.identity()) {
                     ask(&entry);
                 }
             }
         }
     }
 
-    /// What is left after the leader: none in the usual case, without a look at all processes.
-    /// What has not been asked to end is asked now.
-    pub fn left(&mut self) -> Vec<Stat> {
-        if !self.has_orphans() && self.group.is_empty() {
-            return Vec::new();
+    /// What is left after the leader: nothing in the usual case, without a look at all
+    /// processes. What has not been asked to end is asked now.
+    pub fn left(&mut self) -> Left {
+        let Some(step) = self.step else { return Left::Nothing };
+        if !process_table::is_available() {
+            children::reap_group(self.group);
+            return if self.group.is_empty() { self.has_gone() } else { Left::Own };
         }
-        let left = self.members();
-        self.ask_others(&left);
-        left
+        let mut is_empty = self.group.is_empty();
+        let mut orphans = children::orphans_of(step, is_empty);
+        if orphans.is_empty() && !is_empty {
+            // What was reaped meanwhile was a member of the group.
+            is_empty = self.group.is_empty();
+            orphans = children::orphans_of(step, is_empty);
+        }
+        if orphans.is_empty() && is_empty {
+            return self.has_gone();
+        }
+        let members = self.members_with(&orphans);
+        if members.own.is_empty() && orphans.own.is_empty() {
+            // Somebody who left the step does not reap its group. What may belong to others and
+            // cannot be ended is not waited for.
+            if members.unsure.iter().all(is_not_permitted) {
+                self.leave(&members.unsure);
+                return Left::Nothing;
+            }
+            self.ask_others(&members.unsure);
+            return Left::Unsure;
+        }
+        self.ask_others(&members.all());
+        Left::Own
+    }
+
+    fn has_gone(&mut self) -> Left {
+        self.leave(&[]);
+        Left::Nothing
+    }
+
+    fn leave(&mut self, left: &[Stat]) {
+        if let Some(step) = self.step.take() {
+            children::leave(step, left);
+        }
     }
 
     /// Ends everything; gives those that may not be ended.
     pub fn kill(&mut self) -> Vec<Stat> {
         self.group.kill();
         let refused = |entry: &Stat| send(entry, Signal::KILL) == Err(Errno::PERM);
-        self.members().into_iter().filter(refused).collect()
+        self.members().all().into_iter().filter(refused).collect()
     }
 
-    /// Names those that are left though everything was done to end them.
+    /// Leaves what is left though everything was done to end it, and names it. No step ends it
+    /// any more, or fails because of it.
     #[must_use]
-    pub fn name_left(&self) -> Option<String> {
-        let left = self.members_now();
-        if left.is_empty() {
-            return None;
+    pub fn give_up(&mut self) -> Option<String> {
+        let members = self.members();
+        let mut named: Vec<String> = members.own.iter().take(3).map(name).collect();
+        if members.own.len() > named.len() {
+            named.push(format!("{} more", members.own.len() - named.len()));
         }
-        let mut named: Vec<String> = left.iter().take(3).map(name).collect();
-        if left.len() > named.len() {
-            named.push(format!("{} more", left.len() - named.len()));
+        if !process_table::is_available() && !self.group.is_empty() {
+            named.push(format!("process group {}", self.leader));
+        }
+        self.leave(&members.all());
+        if named.is_empty() {
+            return None;
         }
         Some(format!("could not end all its processes, still running: {}", named.join("; ")))
     }
@@ -152,63 +237,56 @@ impl Tree {
         for entry in members.iter().filter(|entry| entry.group != self.leader) {
             let is_first = groups.get(&entry.parent) != Some(&entry.group);
             let has_parent = groups.contains_key(&entry.parent);
-            if !is_first || self.asked.contains(&identity(entry)) {
+            let is_asked = self.asked.contains(&entry.identity());
+            if is_asked || !(is_first || self.is_due(entry)) {
                 continue;
             }
             let of_another_wfx = has_parent && key_of(entry).is_some_and(|key| key != self.key);
             if !of_another_wfx {
-                self.asked.insert(identity(entry));
+                self.asked.insert(entry.identity());
+                self.groups_asked.entry(entry.group).or_insert_with(clock::monotonic);
                 ask(entry);
             }
         }
     }
 
-    /// Whether orphans may belong to the step. Notes those that outlive it.
-    fn has_orphans(&self) -> bool {
-        children::orphans().into_iter().any(|pid| self.is_own_orphan(pid))
-    }
-
-    fn is_own_orphan(&self, pid: i32) -> bool {
-        let Some(entry) = process_table::stat(pid).ok() else { return false };
-        if entry.session != self.session {
-            if entry.session != own_session() && !children::is_leader(entry.session) {
-                children::survives(pid);
-            }
+    /// Whether it is time to ask a process though another one of its group was asked.
+    fn is_due(&self, entry: &Stat) -> bool {
+        let Some(since) = self.groups_asked.get(&entry.group).map(Instant::elapsed) else {
             return false;
-        }
-        if self.found.contains(&identity(&entry)) || entry.session == self.leader {
-            return true;
-        }
-        match children::claim(self.leader, &self.key, entry.group, key_of(&entry).as_ref()) {
-            Claim::This => true,
-            Claim::Another | Claim::Unknown => false,
-            Claim::Foreign => {
-                children::survives(pid);
-                false
-            }
-        }
+        };
+        let catches = || process_table::catches_sigterm(entry.pid) == Some(true);
+        since >= ASK_ALL_AFTER || (since >= ASK_REST_AFTER && !catches())
     }
 
-    fn members(&mut self) -> Vec<Stat> {
-        let members = self.members_now();
-        self.found.extend(members.iter().map(identity));
-        members
+    fn members(&self) -> Members {
+        let orphans = self.step.map(|step| children::orphans_of(step, false));
+        self.members_with(&orphans.unwrap_or_default())
     }
 
-    fn members_now(&self) -> Vec<Stat> {
-        let orphans: HashSet<i32> =
-            children::orphans().into_iter().filter(|&pid| self.is_own_orphan(pid)).collect();
-        let mut members = below(&process_table::all(), self.leader, self.session, &orphans);
-        members.retain(|entry| !entry.has_ended());
+    fn members_with(&self, orphans: &Orphans) -> Members {
+        let all = process_table::all();
+        let own = below(&all, Some(self.leader), self.session, &orphans.own);
+        let mut unsure = below(&all, None, self.session, &orphans.unsure);
+        unsure.retain(|entry| !own.contains(entry));
+        if let Some(step) = self.step {
+            children::note(step, &own, &all);
+        }
+        let mut members = Members { own, unsure };
+        members.own.retain(|entry| !entry.has_ended());
+        members.unsure.retain(|entry| !entry.has_ended());
         members
     }
 }
 
 /// Those of `group`, of `roots`, and below them, in this session.
-fn below(all: &[Stat], group: i32, session: i32, roots: &HashSet<i32>) -> Vec<Stat> {
+fn below(all: &[Stat], group: Option<i32>, session: i32, roots: &HashSet<i32>) -> Vec<Stat> {
+    if group.is_none() && roots.is_empty() {
+        return Vec::new();
+    }
     let own = std::process::id().cast_signed();
     // The leader may be about to make its session.
-    let is_within = |entry: &&Stat| entry.session == session || entry.pid == group;
+    let is_within = |entry: &&Stat| entry.session == session || Some(entry.pid) == group;
     let all: Vec<&Stat> = all.iter().filter(|entry| is_within(entry) && entry.pid != own).collect();
     let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
     for entry in &all {
@@ -218,7 +296,10 @@ fn below(all: &[Stat], group: i32, session: i32, roots: &HashSet<i32>) -> Vec<St
     let mut next: Vec<&Stat> = all
         .iter()
         .copied()
-        .filter(|entry| entry.group == group || entry.pid == group || roots.contains(&entry.pid))
+        .filter(|entry| {
+            let is_of_group = [entry.group, entry.pid].into_iter().any(|it| Some(it) == group);
+            is_of_group || roots.contains(&entry.pid)
+        })
         .collect();
     let mut found = Vec::new();
     while let Some(entry) = next.pop() {
@@ -237,26 +318,21 @@ fn ask(entry: &Stat) {
     let _ = send(entry, Signal::CONT);
 }
 
+/// Whether this process may not signal it.
+fn is_not_permitted(entry: &Stat) -> bool {
+    Pid::from_raw(entry.pid).map(rustix::process::test_kill_process) == Some(Err(Errno::PERM))
+}
+
 fn name(entry: &Stat) -> String {
     let Stat { pid, name, .. } = entry;
-    let may = Pid::from_raw(*pid).map(rustix::process::test_kill_process);
     let owner = fs::metadata(format!("/proc/{pid}")).map(|metadata| metadata.uid());
-    match (may, owner, entry.state) {
-        (Some(Err(Errno::PERM)), Ok(uid), _) => {
+    match (is_not_permitted(entry), owner, entry.state) {
+        (true, Ok(uid), _) => {
             format!("process {pid} ({name}) of user {uid}, which wfx is not permitted to signal")
         }
         (_, _, 'D') => format!("process {pid} ({name}), which waits for the kernel"),
         _ => format!("process {pid} ({name})"),
     }
-}
-
-/// The session of this process, as `/proc` numbers it: 0 when it began outside of the
-/// container.
-fn own_session() -> i32 {
-    static SESSION: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
-    *SESSION.get_or_init(|| {
-        process_table::stat(std::process::id().cast_signed()).map_or(0, |own| own.session)
-    })
 }
 
 #[cfg(test)]
@@ -284,7 +360,7 @@ mod tests {
             entry(17, 16, 17, 3),
             entry(18, 1, 18, 3), // of another step
         ];
-        let found = below(&all, 10, 3, &HashSet::from([16]));
+        let found = below(&all, Some(10), 3, &HashSet::from([16]));
         let pids: Vec<i32> = found.iter().map(|entry| entry.pid).collect();
         assert_eq!(pids, [10, 11, 12, 13, 16, 17]);
     }
