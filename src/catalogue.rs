@@ -255,13 +255,16 @@ fn look(
     Some(seen.collect())
 }
 
+/// A file that has a workflow of an id: its right to it, lower is better, and its name.
+type Claim<'a> = (u8, Reverse<Modified>, &'a Path);
+
 /// Decides what each file is used for. A workflow that is run from a file stays that file's for as
 /// long as it has it, so that a copy that is put beside it never takes its place. At the start the
 /// file is taken whose name is the id, then the one that was edited last.
 fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known {
     let held = |file: &Path, id: &str| before.by_id.get(id).is_some_and(|holder| holder == file);
     // Whoever has a workflow of this id, in order of their right to it.
-    let mut claims: HashMap<&str, BTreeSet<(u8, Reverse<Modified>, &Path)>> = HashMap::new();
+    let mut claims: HashMap<&str, BTreeSet<Claim<'_>>> = HashMap::new();
     for (file, seen) in &seen {
         let last_good = || before.files.get(file).filter(|entry| entry.prepared.is_some());
         let id = match &seen.content {
