@@ -3,6 +3,7 @@
 
 pub mod children;
 pub mod detach;
+mod failure;
 pub mod group;
 pub mod leftover;
 pub mod outputs;

@@ -8,11 +8,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -23,6 +23,7 @@ use tokio::time;
 use super::Stop;
 use super::children;
 use super::detach;
+use super::failure::{NOT_FOUND, exit_code, failure, not_found, spawn_error};
 use super::group::Group;
 use super::outputs::{self, OutputsError};
 use super::search;
@@ -32,12 +33,10 @@ use crate::clock;
 use crate::limits::{self, OpenFiles, Spawning};
 use crate::process_table::{self, Stat};
 use crate::repository::ownership::ListedAttempt;
-use crate::workflow::check::LIST_IS_ONE_COMMAND;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::period::Period;
-use crate::workflow::problem::visible;
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 
@@ -231,73 +230,6 @@ fn logical(folder: &Path) -> Cow<'_, Path> {
         return folder.canonicalize().map_or(Cow::Borrowed(folder), Cow::Owned);
     }
     Cow::Owned(folder.components().collect())
-}
-
-fn spawn_error(job: &Job, error: &io::Error) -> String {
-    let folder = job.folder.display();
-    if !job.folder.is_dir() {
-        return format!("cannot start in folder {folder}: it does not exist or is no folder");
-    }
-    let program: OsString = match &job.work {
-        Work::Argv(argv) => argv[0].clone().into(),
-        _ => "/bin/sh".into(),
-    };
-    let program = Path::new(&program).display();
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    if let Some(why) = errno.and_then(|errno| explain(job, errno)) {
-        return format!("cannot start `{program}`: {why}");
-    }
-    match errno {
-        Some(Errno::TOOBIG) => format!(
-            "cannot start `{program}`: the system refuses so large an environment; \
-             the largest are {}",
-            environment::largest(&job.variables)
-        ),
-        Some(Errno::NOENT) if detach::is_needed() && is_found(job) => format!(
-            "cannot start `{program}` without the terminal, since wfx cannot start itself: {} \
-             is missing",
-            detach::WFX
-        ),
-        Some(Errno::NOENT) => format!("cannot start `{program}`: no such program"),
-        _ => format!("cannot start `{program}` in {folder}: {error}"),
-    }
-}
-
-/// What shells exit with when there is no such program: so they also call a script that is there and
-/// has no interpreter.
-const NOT_FOUND: i32 = 127;
-
-/// Why a line failed with [`NOT_FOUND`], with what the script says that it begins with, if it
-/// begins with one.
-fn not_found(job: &Job, why: String) -> String {
-    let Work::Shell(line) = &job.work else { return why };
-    let first = line.split_whitespace().next().unwrap_or_default();
-    let said = first.contains('/').then(|| search::explain_to_shell(Path::new(first), &job.folder));
-    match said.flatten() {
-        Some(said) => format!("{why}: `{}`: {said}", visible(first)),
-        None => why,
-    }
-}
-
-/// What the list or the file of a program says about why it cannot be started.
-fn explain(job: &Job, errno: Errno) -> Option<String> {
-    let Work::Argv(argv) = &job.work else { return None };
-    let program = argv.first()?;
-    // A name without a slash was looked for, and found nowhere.
-    let found = match search::find(program, &job.variables, &job.folder) {
-        Ok(path) => search::explain(&path, &job.folder, errno),
-        Err(_) => None,
-    };
-    let is_line = errno == Errno::NOENT && program.trim().contains(char::is_whitespace);
-    found.or_else(|| is_line.then(|| format!("no such program; {LIST_IS_ONE_COMMAND}")))
-}
-
-/// Whether the program that a step names is there.
-fn is_found(job: &Job) -> bool {
-    match &job.work {
-        Work::Argv(argv) => search::find(&argv[0], &job.variables, &job.folder).is_ok(),
-        _ => true,
-    }
 }
 
 /// One of the two streams of a running process.
@@ -600,35 +532,3 @@ fn process_descriptor(group: Group) -> io::Result<tokio::io::unix::AsyncFd<Owned
     let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK)?;
     tokio::io::unix::AsyncFd::new(descriptor)
 }
-
-/// As shells count: 128 and the signal's number for a process ended by one.
-fn exit_code(status: ExitStatus) -> Option<i32> {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
-}
-
-fn failure(status: ExitStatus) -> Option<String> {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(0), _) => None,
-        (Some(code), _) => Some(format!("exit status {code}")),
-        (None, Some(signal)) => Some(format!("ended by signal {signal}{}", signal_name(signal))),
-        (None, None) => Some(status.to_string()),
-    }
-}
-
-/// Its name in brackets, where it has one on this system.
-fn signal_name(signal: i32) -> String {
-    if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
-        return format!(" ({signal})");
-    }
-    match signal - REALTIME_FIRST {
-        0 => " (SIGRTMIN)".to_owned(),
-        more @ 1..=30 => format!(" (SIGRTMIN+{more})"),
-        _ => String::new(),
-    }
-}
-
-/// `SIGRTMIN` of glibc on Linux, which keeps the two before it for itself; no other system numbers
-/// signals as far.
-const REALTIME_FIRST: i32 = 34;
