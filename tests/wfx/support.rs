@@ -103,7 +103,13 @@ impl Place {
 
     /// The one value that a query gives, by SQLite itself and not by wfx.
     pub(crate) fn sql(&self, query: &str) -> String {
-        let output = Command::new("sqlite3").arg(self.database()).arg(query).output().unwrap();
+        // Whoever opens a database after a crash has it to himself for a moment.
+        let output = Command::new("sqlite3")
+            .args(["-cmd", ".timeout 20000"])
+            .arg(self.database())
+            .arg(query)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
