@@ -1,6 +1,6 @@
 //! A step that runs a command, in a process group of its own.
 //!
-//! Its [tree](super::tree) of processes ends with the first of them, the leader: what is left
+//! Its [`super::tree`] of processes ends with the first of them, the leader: what is left
 //! gets SIGTERM, and SIGKILL after [`GRACE`]. A process that made a session of its own
 //! (`setsid`) goes on, but its output is no longer read. Spawning has no `pre_exec` closure, and the program's
 //! path is [searched](super::search) before: otherwise the standard library forks
