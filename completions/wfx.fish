@@ -26,7 +26,7 @@ end
 
 complete -c wfx -n "__fish_wfx_needs_command" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_needs_command" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_needs_command" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_needs_command" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_needs_command" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -59,7 +59,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many 
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -74,7 +74,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How man
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -110,7 +110,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -125,7 +125,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How ma
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -141,7 +141,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How man
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -156,7 +156,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of 
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -168,7 +168,7 @@ all\t'All that is kept: the last 64 KiB of each stream'
 none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -179,7 +179,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand purge" -l older-than -d 'Only ex
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l status -d 'Only executions in this state: success, failed, cancelled, interrupted' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand purge" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -190,7 +190,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand purge" -l as-owner -d 'As root, 
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand validate" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -226,7 +226,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Writ
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -251,7 +251,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d '
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -264,7 +264,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schema" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -273,7 +273,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schema" -l as-owner -d 'As root,
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand config" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -282,7 +282,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand config" -l as-owner -d 'As root,
 complete -c wfx -n "__fish_wfx_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -291,7 +291,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l as-owner -d 'As root,
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand completions" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -301,7 +301,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Pr
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: nobody]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'

@@ -83,7 +83,7 @@ struct Global {
     #[arg(long, global = true)]
     as_owner: bool,
     /// Use the database of this user as if it were one's own: what is stored in it runs as oneself
-    /// [WFX_TRUST_OWNER; default: nobody]
+    /// [WFX_TRUST_OWNER; default: none]
     #[arg(long, global = true, value_name = "USER")]
     trust_owner: Option<String>,
     /// How results are written to standard output
