@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use wfx::engine::cancel::Cancel;
+use wfx::engine::driver::Means;
+use wfx::engine::supervisor::{Bounds, Supervisor};
+use wfx::engine::work::parallelism::Places;
+use wfx::engine::work::scratch::Scratch;
 use wfx::repository::ownership::{Owner, OwnerKind};
 use wfx::repository::{Durability, Writer, WriterOptions};
-use wfx::workflow::cancel::Cancel;
 use wfx::workflow::check::{self, Format, Source};
+use wfx::workflow::compiled::{Prepared, Snapshot};
 use wfx::workflow::definition::Parameters;
-use wfx::workflow::engine::Means;
 use wfx::workflow::environment;
-use wfx::workflow::prepared::{Prepared, Snapshot};
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::{Observer, Report};
-use wfx::workflow::runner::places::Places;
-use wfx::workflow::runner::scratch::Scratch;
-use wfx::workflow::supervisor::{Bounds, Supervisor};
 
 use crate::measure::{Failure, Figure, Target, alternate, median, timed};
 use crate::{Measured, limits, store};
@@ -68,7 +68,7 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
         scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
         store_timeout: Duration::from_secs(60),
-        unstored: wfx::workflow::engine::Unstored::Refuse,
+        unstored: wfx::engine::driver::Unstored::Refuse,
         abandon: tokio_util::sync::CancellationToken::new(),
     })
 }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use wfx::engine::cancel::Cancel;
+use wfx::engine::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
+use wfx::engine::supervisor::{Bounds, Supervisor};
+use wfx::engine::work::orphans::Survivor;
 use wfx::repository::ownership::OwnerKind;
 use wfx::repository::{Slot, Which, Writer};
-use wfx::workflow::cancel::Cancel;
 use wfx::workflow::event::{Event, Moment};
 use wfx::workflow::execution::Execution;
 use wfx::workflow::record::ExecutionStatus;
-use wfx::workflow::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
 use wfx::workflow::report::Observer;
-use wfx::workflow::runner::leftover::Survivor;
-use wfx::workflow::supervisor::{Bounds, Supervisor};
 
 use crate::engine::{Nobody, means, snapshot};
 use crate::measure::{Failure, Figure, Target, alternate};

@@ -25,27 +25,17 @@
 #[cfg(not(unix))]
 compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
 
-pub mod catalogue;
+pub mod base;
 pub mod cli;
-pub mod clock;
-pub mod diagnosis;
-pub mod exit;
-pub mod fields;
-pub mod files;
+pub mod engine;
 pub mod http;
-pub mod json;
-pub mod limits;
-pub mod log;
+pub mod logging;
 pub mod metrics;
+pub mod operations;
 pub mod perf;
-pub mod process_table;
 pub mod repository;
 pub mod settings;
 pub mod slo;
-pub mod spool;
+pub mod system;
 pub mod terminal;
-pub mod timestamp;
-pub mod tls;
-pub mod units;
-pub mod users;
 pub mod workflow;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use wfx::engine::work::detach;
 use wfx::settings::Environment;
-use wfx::workflow::runner::detach;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::definition::Parameters;
-use wfx::workflow::prepared::{Prepared, Snapshot};
+use wfx::workflow::compiled::{Prepared, Snapshot};
 
 fuzz_target!(|text: &str| {
     for format in [Format::Yaml, Format::Json, check::sniff(text)] {

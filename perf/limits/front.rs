@@ -23,7 +23,7 @@ struct Front {
 
 impl Api for Front {
     async fn call(&self, _: Call) -> Reply {
-        let begin = wfx::clock::monotonic();
+        let begin = wfx::base::clock::monotonic();
         while begin.elapsed() < self.busy {
             std::hint::spin_loop();
         }

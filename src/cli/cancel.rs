@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::session::{self, Session};
 use super::{CliError, Context, ForegroundArgs, foreground, lookup, recover};
-use crate::clock;
-use crate::exit::Exit;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::engine::recovery::{self, One};
+use crate::repository::Reader;
 use crate::repository::ownership::{Doubt, Liveness, id};
-use crate::repository::reader::Reader;
 use crate::repository::{CancelRequest, Which};
 use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
-use crate::workflow::recovery::{self, One};
 
 /// Between looks whether the owner has ended it.
 const LOOK: Duration = Duration::from_millis(50);

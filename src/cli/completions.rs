@@ -3,7 +3,7 @@
 use clap_complete::Shell;
 
 use super::{CliError, Context, description};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 
 /// What was typed after `wfx completions`.
 #[derive(Debug, clap::Args)]

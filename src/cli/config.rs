@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{CliError, Context};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 use crate::repository::Reader;
 use crate::settings::{Origin, RETENTION, Shown};
 use crate::terminal::OutputFormat;

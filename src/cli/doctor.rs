@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{CliError, Context};
-use crate::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::engine::work::orphans::{self, Left};
+use crate::engine::work::scratch::Scratch;
+use crate::operations::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
-use crate::workflow::runner::leftover::{self, Left};
-use crate::workflow::runner::scratch::Scratch;
 
 /// What was typed after `wfx doctor`.
 #[derive(Debug, clap::Args)]
@@ -121,9 +121,9 @@ fn processes(reader: &Reader) -> Vec<Process> {
         .into_iter()
         .map(|(owner, listed)| Left { owner: Some(owner), listed, ..Left::default() })
         .collect();
-    let orphans = leftover::living(&left);
+    let orphans = orphans::living(&left);
     let is_orphan = |pid: i32| orphans.iter().any(|orphan| orphan.pid == pid);
-    let others = leftover::find().into_iter().filter(|process| !is_orphan(process.pid));
+    let others = orphans::find().into_iter().filter(|process| !is_orphan(process.pid));
     let orphans = orphans.iter().map(|process| Process {
         pid: process.pid,
         name: process.name.clone(),

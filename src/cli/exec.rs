@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::foreground::{self, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 use crate::workflow::check::{self, GivenBy};
+use crate::workflow::compiled::{DefinitionSource, Prepared, Snapshot};
 use crate::workflow::definition::Scalar;
-use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]

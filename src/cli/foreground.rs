@@ -3,10 +3,10 @@
 
 use super::session::Session;
 use super::{CliError, Context};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::engine::driver::RunError;
 use crate::terminal;
-use crate::workflow::engine::RunError;
-use crate::workflow::prepared::Snapshot;
+use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 
 /// What is to be run.

@@ -1,12 +1,12 @@
 //! `wfx list`: executions, newest first.
 
 use super::{CliError, Context};
-use crate::clock;
-use crate::exit::Exit;
-use crate::repository::pages::ListPages;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
+use crate::base::timestamp::Timestamp;
+use crate::repository::ListPages;
 use crate::repository::{ListFilter, Listing, Reader};
-use crate::timestamp::Timestamp;
-use crate::workflow::period::Period;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// What was typed after `wfx list`.

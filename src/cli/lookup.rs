@@ -1,8 +1,8 @@
 //! Finds the execution that an `ID` on the command line means.
 
 use super::CliError;
-use crate::exit::Exit;
-use crate::repository::reader::Reader;
+use crate::base::exit::Exit;
+use crate::repository::Reader;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// The execution that `reference` means, with its steps.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{CliError, Context, description};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 
 /// What was typed after `wfx man`.
 #[derive(Debug, clap::Args)]

@@ -35,13 +35,13 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::engine::work::detach;
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
+use crate::system::users;
 use crate::terminal::{OutputFormat, Ui};
-use crate::users;
 use crate::workflow::check::Problems;
-use crate::workflow::runner::detach;
 
 const EXAMPLES: &str = "\
 Examples:

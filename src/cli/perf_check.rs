@@ -13,8 +13,9 @@ use self::files::Reports;
 use self::measure::plan as load_plan;
 use self::steps::StepsPlan;
 use super::{CliError, Context};
-use crate::clock;
-use crate::exit::Exit;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::visible::visible;
 use crate::perf::baseline::{Baseline, Changes, Circumstances};
 use crate::perf::filter::Filter;
 use crate::perf::load::scenario::Endpoint;
@@ -26,7 +27,6 @@ use crate::perf::store::{self, StoreError};
 use crate::perf::tolerance::Tolerance;
 use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
 use crate::perf::{circumstances, machine};
-use crate::workflow::problem::visible;
 
 const STATS: &str = "perf/locust_stats.csv";
 /// Fewer samples of an own measurement say nothing.
@@ -355,7 +355,7 @@ fn complete(circumstances: &mut Circumstances, context: &Context) {
 }
 
 fn read_bytes(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
-    crate::files::read(path, bytes_max)
+    crate::system::files::read(path, bytes_max)
 }
 
 impl From<StoreError> for CliError {

@@ -1,10 +1,10 @@
 //! `wfx purge`: deletes finished executions, and says before what it would delete.
 
 use super::{CliError, Context, session};
-use crate::clock;
-use crate::exit::Exit;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
 use crate::repository::{Reader, Retention, StoreError, WriterOptions};
-use crate::workflow::period::Period;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::{self, PrunePolicy};
 

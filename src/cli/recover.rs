@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::session::{self, Session};
 use super::{CliError, Context, ForegroundArgs, foreground, lookup};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::base::units;
+use crate::engine::recovery::{self, One, Watcher};
+use crate::engine::work::orphans::{Process, Survivor};
 use crate::repository::ownership::{Doubt, Liveness, OwnerKind, id};
 use crate::repository::{OwnerCount, Reader, Which};
 use crate::terminal;
-use crate::units;
 use crate::workflow::record::ExecutionRecord;
-use crate::workflow::recovery::{self, One, Watcher};
-use crate::workflow::runner::leftover::{Process, Survivor};
 
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]

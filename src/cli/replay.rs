@@ -2,7 +2,7 @@
 
 use super::foreground::{self, Run};
 use super::{CliError, Context, ForegroundArgs, lookup, session};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 use crate::workflow::check;
 
 /// What was typed after `wfx replay`.

@@ -1,7 +1,7 @@
 //! `wfx schema`: the JSON Schema of what wfx reads.
 
 use super::{CliError, Context};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 use crate::perf::load::scenario;
 use crate::slo::scenario as traffic;
 use crate::workflow::schema;

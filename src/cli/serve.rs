@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given, handover};
-use crate::exit::Exit;
-use crate::files;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
 use crate::http::access::Access;
 use crate::http::resources::Definitions;
 use crate::http::server::FrontOptions;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::slo::Policy;
 use crate::slo::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
-use crate::workflow::period::Period;
+use crate::system::files;
 
 /// The longest file with a token or a secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;

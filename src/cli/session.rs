@@ -10,23 +10,23 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Context};
-use crate::clock;
-use crate::exit::Exit;
-use crate::files;
-use crate::limits::Limits;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
+use crate::engine::cancel::Cancel;
+use crate::engine::driver::{Means, Unstored};
+use crate::engine::supervisor::{Bounds, Supervisor};
+use crate::engine::work::children;
+use crate::engine::work::detach;
+use crate::engine::work::parallelism::Places;
+use crate::engine::work::scratch::Scratch;
+use crate::repository::Reader;
+use crate::repository::journal::writer::{Writer, WriterOptions};
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::reader::Reader;
-use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Retention, StoreError, StoreErrorKind};
-use crate::workflow::cancel::Cancel;
-use crate::workflow::engine::{Means, Unstored};
+use crate::system::files;
+use crate::system::limits::Limits;
 use crate::workflow::environment;
-use crate::workflow::period::Period;
-use crate::workflow::runner::children;
-use crate::workflow::runner::detach;
-use crate::workflow::runner::places::Places;
-use crate::workflow::runner::scratch::Scratch;
-use crate::workflow::supervisor::{Bounds, Supervisor};
 
 /// Executions that may wait for the writer: more than a command runs side by side.
 const QUEUE_CAPACITY: usize = 256;

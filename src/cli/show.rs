@@ -1,10 +1,10 @@
 //! `wfx show`: everything that is known of an execution.
 
 use super::{CliError, Context, lookup};
-use crate::clock;
-use crate::exit::Exit;
+use crate::base::clock;
+use crate::base::exit::Exit;
 use crate::repository::Reader;
-use crate::repository::pages::StepPages;
+use crate::repository::StepPages;
 use crate::terminal::OutputShown;
 
 /// What was typed after `wfx show`.

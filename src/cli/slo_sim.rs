@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::slo_args::SloArgs;
 use super::{CliError, Context, tree};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::base::units;
 use crate::slo::Policy;
 use crate::slo::report::Report;
 use crate::slo::scenario::{CATALOGUE, IN_FLIGHT_MAX, Named, Scenario};
@@ -19,7 +20,6 @@ use crate::slo::trace::{
     self, Ahead, LogFormat, LogFormatError, Options, Source, Tally, TraceError,
 };
 use crate::terminal::slo_sim::progress::Stage;
-use crate::units;
 use crate::workflow::check::Format;
 
 /// How many requests are judged between two looks at the progress.

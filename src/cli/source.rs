@@ -4,8 +4,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::CliError;
-use crate::exit::Exit;
-use crate::files;
+use crate::base::exit::Exit;
+use crate::system::files;
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::definition::Definition;
 

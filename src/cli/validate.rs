@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::source::Document;
 use super::{CliError, Context};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::base::visible::visible;
 use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
 use crate::workflow::definition::Definition;
-use crate::workflow::problem::visible;
 
 /// What was typed after `wfx validate`.
 #[derive(Debug, clap::Args)]

@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 use serde::{Serialize, Serializer};
 
 use super::Seen;
-use crate::clock;
-use crate::files;
-use crate::json;
+use crate::base::clock;
+use crate::base::json;
+use crate::logging::background_writer::{Sink, Spool};
 use crate::slo::wall::Stamp;
-use crate::spool::{Sink, Spool};
+use crate::system::files;
 
 /// Of a path that is longer only so much is logged.
 const PATH_BYTES_MAX: usize = 2048;

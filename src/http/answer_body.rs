@@ -15,7 +15,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::link::Link;
-use crate::clock;
+use crate::base::clock;
 
 /// An answer up to this length is sent without asking the budget.
 const SMALL_BYTES_MAX: usize = 64 * 1024;

@@ -24,7 +24,7 @@ use super::link::{Limits, Link, Verdict};
 use super::problem::Problem;
 use super::service::{Service, tell_refused};
 use super::wire::Wire;
-use crate::clock;
+use crate::base::clock;
 
 /// The longest head.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::tape::{Framing, Head, Tape};
-use crate::clock;
+use crate::base::clock;
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICAT
 use serde::Serialize;
 use serde_json::error::Category;
 
-use crate::json;
+use crate::base::json;
 
 /// The media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";

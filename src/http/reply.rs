@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::answer_body::{AnswerBody, Budget, Pieces, Stream};
 use super::link::Link;
 use super::problem::{self, Problem};
-use crate::json;
+use crate::base::json;
 
 /// The header under which requests are told apart in logs.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

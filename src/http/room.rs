@@ -18,7 +18,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 
 use super::link::{Doing, Limits, Link, Standing};
-use crate::clock;
+use crate::base::clock;
 
 /// A body up to this length is read without asking for room.
 pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;

@@ -14,9 +14,9 @@ use super::connection;
 use super::link::{Limits, Link};
 use super::room::Room;
 use super::service::Service;
-use crate::clock;
-use crate::limits::{self, OpenFiles};
-use crate::workflow::runner::process::is_scarce;
+use crate::base::clock;
+use crate::engine::work::process::is_scarce;
+use crate::system::limits::{self, OpenFiles};
 
 /// Who is let in.
 #[derive(Debug, Clone)]

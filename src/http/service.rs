@@ -23,7 +23,7 @@ use super::room::{Room, SMALL_BODY_BYTES};
 use super::route::{OTHER, Route};
 use super::tape::{Framing, Head};
 use super::{Api, Call, Seen};
-use crate::clock;
+use crate::base::clock;
 
 /// Seconds until there may be room.
 const RETRY_AFTER: u32 = 1;

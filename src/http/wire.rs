@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::link::{Link, Refused};
 use super::problem::{self, Problem};
 use super::service;
-use crate::clock;
+use crate::base::clock;
 
 /// What is thrown away of a peer that sends on after our last answer.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;

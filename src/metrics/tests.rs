@@ -45,7 +45,7 @@ fn ended(step: &str, status: StepStatus) -> Report<'_> {
         attempt: None,
         duration: Some(Duration::from_millis(500)),
         steps_completed: 1,
-        at: crate::timestamp::Timestamp::from_micros(0),
+        at: crate::base::timestamp::Timestamp::from_micros(0),
     }
 }
 

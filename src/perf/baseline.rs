@@ -187,7 +187,7 @@ impl Baseline {
         file.insert("version".to_owned(), VERSION.into());
         file.insert("endpoints".to_owned(), endpoints.into());
         file.extend(self.extra.clone());
-        Ok(crate::json::to_string_pretty(&file)? + "\n")
+        Ok(crate::base::json::to_string_pretty(&file)? + "\n")
     }
 }
 

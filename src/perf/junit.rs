@@ -6,7 +6,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::verdict::{Comparison, Judged, Judgement, Outcome};
-use crate::workflow::problem::visible;
+use crate::base::visible::visible;
 
 const NAME: &str = "wfx.perf";
 const NEW: &str = "the baseline does not have it";

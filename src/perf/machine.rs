@@ -12,7 +12,7 @@ const SHA_LEN: std::ops::RangeInclusive<usize> = 40..=64;
 #[must_use]
 pub fn describe() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cpus = crate::units::count(cpus as u64, "CPU");
+    let cpus = crate::base::units::count(cpus as u64, "CPU");
     let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
     match fs::read_to_string("/proc/cpuinfo").ok().as_deref().and_then(model) {
         Some(model) => format!("{model}, {cpus}, {system}"),

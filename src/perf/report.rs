@@ -8,7 +8,7 @@ use super::baseline::Changes;
 use super::paired::verdict::{Curves, percent};
 use super::stats::Latency;
 use super::verdict::{Comparison, Judged, Judgement, Metric, Outcome, Verdict};
-use crate::workflow::problem::visible;
+use crate::base::visible::visible;
 
 const NANOS_PER_MS: f64 = 1_000_000.0;
 
@@ -203,7 +203,7 @@ pub fn headline(judgement: &Judgement) -> String {
         Verdict::Fail => "fail",
         Verdict::Inconclusive => "inconclusive",
     };
-    let all = crate::units::count(judgement.endpoints.len() as u64, "endpoint");
+    let all = crate::base::units::count(judgement.endpoints.len() as u64, "endpoint");
     let mut parts = vec![all];
     for (outcome, word) in [
         (Outcome::Regression, "slower"),

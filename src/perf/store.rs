@@ -124,7 +124,7 @@ pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    crate::files::read_text(path, BYTES_MAX)
+    crate::system::files::read_text(path, BYTES_MAX)
 }
 
 fn folder_of(file: &Path) -> PathBuf {

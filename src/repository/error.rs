@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use super::file;
+use super::sqlite::file;
 
 /// What went wrong, for those who decide by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,16 +67,16 @@ impl StoreError {
         self.kind == StoreErrorKind::Locked
     }
 
-    pub(super) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None }
     }
 
-    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
     /// An error of SQLite while `doing` something (a verb) with the database.
-    pub(super) fn sqlite(doing: &str, path: &Path, error: &rusqlite::Error) -> Self {
+    pub(crate) fn sqlite(doing: &str, path: &Path, error: &rusqlite::Error) -> Self {
         let kind = kind_of(error);
         // SQLite reports what the disk cannot read as damage; the system says which it is.
         if kind == StoreErrorKind::Damaged
@@ -114,7 +114,7 @@ impl StoreError {
     }
 
     /// An error of the file system while `doing` something, which names the place.
-    pub(super) fn io(doing: &str, error: &std::io::Error) -> Self {
+    pub(crate) fn io(doing: &str, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let message = format!("cannot {doing}: {error}");
         match error.kind() {

@@ -15,48 +15,26 @@
 //! - [`ownership`]: which process runs what, and whether it is alive; [`identity`]: which database
 //!   a file is, that it may be a copy of
 
+pub mod journal;
 pub mod ownership;
-pub mod pages;
-pub mod reader;
-pub mod slot;
-pub mod writer;
+pub mod sqlite;
 
-mod alerts;
-mod backup;
-mod cancel;
-mod change;
-mod connection;
-mod delivery;
-mod durations;
 mod error;
-mod file;
-mod identity;
-mod inspect;
-mod keep;
-mod lineage;
-mod migrate;
-mod place;
-mod predecessor;
-mod prune;
-mod queue;
-mod rows;
-mod stall;
-mod sync;
-mod takeover;
-mod task;
-mod worker;
 
-pub use connection::Durability;
-pub use durations::StepDurations;
 pub use error::{StoreError, StoreErrorKind};
-pub use inspect::Inspection;
-pub use keep::Retention;
-pub use lineage::{Lineage, LineageNode};
-pub use prune::Purged;
-pub use reader::{Found, ListFilter, Listing, Reader};
-pub use slot::{Slot, Stored};
-pub use takeover::{Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which};
-pub use writer::{CommitObserver, Health, Writer, WriterOptions};
+pub use journal::pending_write::{Slot, Stored};
+pub use journal::writer::{CommitObserver, Health, Writer, WriterOptions};
+pub use sqlite::connection::Durability;
+pub use sqlite::durations::StepDurations;
+pub use sqlite::inspect::Inspection;
+pub use sqlite::lineage::{Lineage, LineageNode};
+pub use sqlite::pages::{ListPages, StepPages};
+pub use sqlite::prune::Purged;
+pub use sqlite::reader::{Found, ListFilter, Listing, Reader};
+pub use sqlite::retention::Retention;
+pub use sqlite::takeover::{
+    Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
+};
 
 #[cfg(test)]
 mod tests;

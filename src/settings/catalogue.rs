@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use crate::base::period::Period;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
 use crate::slo::signature::Secret;
-use crate::users;
-use crate::workflow::period::Period;
+use crate::system::users;
 
 /// One setting. Its key in the configuration file is the name in lower case.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use toml::{Spanned, Value};
 
 use super::SettingsError;
 use super::catalogue::SETTINGS;
-use crate::files;
+use crate::system::files;
 
 /// The longest configuration file.
 const BYTES_MAX: u64 = 1024 * 1024;

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 pub use self::catalogue::{RETENTION, SETTINGS, Secrecy, Setting};
 use self::file::ConfigFile;
-use crate::exit::Exit;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
 use crate::perf::stats::Latency;
 use crate::repository::Durability;
-use crate::users;
-use crate::workflow::period::Period;
+use crate::system::users;
 
 /// The environment of this process, read once.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! What service levels are set to.
 
 use super::{Origin, Settings, SettingsError, catalogue};
+use crate::base::period::Period;
 use crate::slo::{Policy, Secret, Share};
-use crate::workflow::period::Period;
 
 const ERROR_RATE: &str = "SLO_ERROR_RATE_THRESHOLD";
 const ERROR_RATE_5XX: &str = "SLO_ERROR_RATE_5XX_THRESHOLD";

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::{self, Error};
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::percent_decode_str;
 
-use crate::tls;
+use crate::system::tls;
 
 /// Sends requests to one URL.
 #[derive(Debug)]

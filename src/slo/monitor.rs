@@ -13,8 +13,8 @@ use super::payload::{number, payload};
 use super::policy::Policy;
 use super::wall::{Reading, Stamp, Wall};
 use super::webhook::{Deliveries, Delivery, Fate, Webhook};
-use crate::clock;
-use crate::timestamp::Timestamp;
+use crate::base::clock;
+use crate::base::timestamp::Timestamp;
 
 /// The most alerts that are shown.
 const RECENT_MAX: usize = 20;

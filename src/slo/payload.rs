@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::engine::Alert;
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// An alert of wfx, with the path of the request that tipped it (without query), and how many
 /// requests it was judged by:

@@ -1,7 +1,7 @@
 //! Dates of a server whose wall clock may be set while it runs: the engine counts monotonic time,
 //! and what is written follows the wall clock.
 
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// A difference beyond this one is a clock that was set (or a machine that slept), not one that is
 /// read a moment later. Adjustments by slewing change both clocks alike.

@@ -26,11 +26,11 @@ use uuid::Uuid;
 
 use super::client::{self, Client};
 use super::signature::Secret;
-use crate::clock;
-use crate::timestamp::Timestamp;
-use crate::workflow::definition::Retry;
-use crate::workflow::period::Period;
-use crate::workflow::retry;
+use crate::base::backoff;
+use crate::base::backoff::Retry;
+use crate::base::clock;
+use crate::base::period::Period;
+use crate::base::timestamp::Timestamp;
 
 /// The most alerts on their way.
 const PENDING_MAX: usize = 256;
@@ -392,7 +392,7 @@ fn backoff(failed: u32) -> Duration {
         backoff: Period::new(BACKOFF),
         max_backoff: Period::new(BACKOFF_MAX),
     };
-    retry::wait(&policy, failed, fastrand::f64())
+    backoff::wait(&policy, failed, fastrand::f64())
 }
 
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).

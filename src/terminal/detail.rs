@@ -11,11 +11,11 @@ use super::style::{BOLD, DIM, of_execution, of_step};
 use super::table::Column;
 use super::timeline::{Axis, Row};
 use super::{OutputFormat, Ui, table};
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
 use crate::repository::Lineage;
 use crate::repository::ownership::id;
-use crate::timestamp::Timestamp;
-use crate::units;
-use crate::workflow::problem::visible;
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,
     StepStatus,

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::style::{BOLD, DIM, of_finding};
 use super::{OutputFormat, Ui, table};
-use crate::diagnosis::{Finding, State};
-use crate::units;
-use crate::workflow::problem::visible;
+use crate::base::units;
+use crate::base::visible::visible;
+use crate::operations::diagnosis::{Finding, State};
 
 /// Before a detail: the sign and the name of the check.
 const INDENT: usize = 15;

@@ -8,10 +8,10 @@ use super::lineage::short;
 use super::style::of_execution;
 use super::table::Column;
 use super::{OutputFormat, Ui, table};
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
 use crate::repository::Listing;
-use crate::timestamp::Timestamp;
-use crate::units;
-use crate::workflow::problem::visible;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
 
 /// So many characters of an id tell when it was made to the millisecond.
@@ -43,7 +43,7 @@ impl Ui {
         while let Some(items) = next()? {
             let mut lines = String::new();
             for item in &items {
-                lines += &crate::json::to_string(item).map_err(io::Error::from)?;
+                lines += &crate::base::json::to_string(item).map_err(io::Error::from)?;
                 lines.push('\n');
             }
             self.bytes(lines.as_bytes())?;

@@ -30,8 +30,8 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use self::style::{BOLD, ERROR, WARNING};
-use crate::json;
-use crate::workflow::problem::visible;
+use crate::base::json;
+use crate::base::visible::visible;
 
 pub use self::detail::OutputShown;
 

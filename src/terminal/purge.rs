@@ -7,8 +7,8 @@ use serde_json::json;
 use super::lineage::short;
 use super::table::Column;
 use super::{OutputFormat, Ui, table};
+use crate::base::units;
 use crate::repository::Purged;
-use crate::units;
 use crate::workflow::retention::PrunePlan;
 
 impl Ui {

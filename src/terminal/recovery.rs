@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::style::{BOLD, WARNING, of_execution};
 use super::{OutputFormat, Ui};
-use crate::units;
-use crate::workflow::problem::visible;
+use crate::base::units;
+use crate::base::visible::visible;
+use crate::engine::recovery::{Recovered, Watcher};
+use crate::engine::work::orphans::{Process, Survivor};
 use crate::workflow::record::ExecutionStatus;
-use crate::workflow::recovery::{Recovered, Watcher};
-use crate::workflow::runner::leftover::{Process, Survivor};
 
 /// How long the end waits for a reader of standard error that takes nothing.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);

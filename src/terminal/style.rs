@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
-use crate::diagnosis::State;
+use crate::operations::diagnosis::State;
 use crate::perf::verdict::{Outcome, Verdict};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 

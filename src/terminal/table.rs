@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Ui;
 use super::style::Look;
-use crate::units;
+use crate::base::units;
 
 /// What lines and gaps take beside each column, and once more.
 const COLUMN_MARGIN: usize = 3;

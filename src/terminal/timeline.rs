@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::timestamp::Timestamp;
-use crate::units;
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
 
 /// One row of a timeline: stretches of time in which something ran.
 #[derive(Debug, Clone, PartialEq, Eq)]

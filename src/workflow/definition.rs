@@ -11,7 +11,8 @@ use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::period::Period;
+use crate::base::backoff::Retry;
+use crate::base::period::Period;
 
 /// The most bytes that one string handed to a process may have: Linux takes
 /// 131,072 with the closing NUL (`MAX_ARG_STRLEN`).
@@ -95,27 +96,6 @@ impl Work {
     #[must_use]
     pub fn has_process(&self) -> bool {
         matches!(self, Self::Shell(_) | Self::Argv(_))
-    }
-}
-
-/// How often a step is tried, and how long is waited between the attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// At least 1; 1 means no retry.
-    pub max_attempts: u32,
-    /// The wait after the first failed attempt, doubled after each further one.
-    pub backoff: Period,
-    /// The longest wait.
-    pub max_backoff: Period,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            max_attempts: 1,
-            backoff: Period::new(std::time::Duration::from_secs(1)),
-            max_backoff: Period::new(std::time::Duration::from_secs(60)),
-        }
     }
 }
 
@@ -222,16 +202,6 @@ impl Serialize for Step {
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
         }
-        map.end()
-    }
-}
-
-impl Serialize for Retry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("max_attempts", &self.max_attempts)?;
-        map.serialize_entry("backoff", &self.backoff)?;
-        map.serialize_entry("max_backoff", &self.max_backoff)?;
         map.end()
     }
 }

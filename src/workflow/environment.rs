@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::definition::environment_name;
 use super::execution::Execution;
-use super::plan::Plan;
+use super::spec::Plan;
 
 /// The file that a step writes its outputs to.
 pub const OUTPUT_FILE: &str = "WFX_OUTPUT";

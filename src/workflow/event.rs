@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::record::{Captured, Outputs};
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// When an event happens, and the randomness that it may use.
 #[derive(Debug, Clone, Copy)]

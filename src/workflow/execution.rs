@@ -2,7 +2,7 @@
 //!
 //! It decides and performs nothing: time and randomness come in with each event,
 //! what is to be done goes out as [`Effect`]s, what is to be stored is collected
-//! until [`Execution::take_change`]. [`super::engine`] is the driver.
+//! until [`Execution::take_change`]. [`crate::engine::driver`] is the driver.
 //!
 //! Steps are known by their index in the definition's list; rows are keyed by
 //! position, the place in `step_order`.
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use super::definition::Work;
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
-use super::plan::Plan;
 use super::record::{Attempt, Change, ExecutionStatus, Head, StepState, StepStatus};
-use super::retry;
-use crate::timestamp::Timestamp;
+use super::spec::Plan;
+use crate::base::backoff;
+use crate::base::timestamp::Timestamp;
 
 /// What `fail: true` reports; the predecessor's words.
 pub const SIMULATED_FAILURE: &str = "Simulated step failure";
@@ -342,7 +342,8 @@ impl Execution {
                 return Ok(());
             }
             self.waiting.insert(step);
-            effects.push(Effect::Retry { step, wait: retry::wait(&retry, attempt, moment.jitter) });
+            effects
+                .push(Effect::Retry { step, wait: backoff::wait(&retry, attempt, moment.jitter) });
             return Ok(());
         }
         self.steps[step].outputs = outputs;

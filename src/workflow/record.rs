@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// Where an execution stands. A terminal state never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -211,7 +211,7 @@ pub struct Created {
     pub depends_on: Arc<[Vec<String>]>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
-    /// The JSON text of the [`super::prepared::Snapshot`].
+    /// The JSON text of the [`crate::workflow::compiled::Snapshot`].
     pub input_snapshot: String,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::record::{Attempt, ExecutionStatus, StepStatus};
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// Which of a process's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

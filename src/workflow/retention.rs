@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::record::ExecutionStatus;
-use crate::timestamp::Timestamp;
+use crate::base::timestamp::Timestamp;
 
 /// A finished execution, as far as pruning looks at it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,8 +5,84 @@ use std::path::{Path, PathBuf};
 
 use crate::support::root;
 
+/// Rooms below src, lowest first, and the other rooms whose code each may name. What a room may
+/// not name, it cannot depend on: the graph of rooms has no circle.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("system", &["base"]),
+    ("logging", &["base"]),
+    ("workflow", &["base"]),
+    ("repository", &["base", "system", "workflow"]),
+    ("engine", &["base", "system", "workflow", "repository"]),
+    ("slo", &["base", "system"]),
+    ("perf", &["base", "system"]),
+    ("operations", &["base", "system", "workflow", "repository", "engine"]),
+    ("metrics", &["base", "workflow", "repository", "slo"]),
+    ("settings", &["base", "system", "repository", "slo", "perf"]),
+    ("terminal", &["base", "workflow", "repository", "engine", "operations", "slo", "perf"]),
+    (
+        "http",
+        &[
+            "base",
+            "system",
+            "logging",
+            "workflow",
+            "repository",
+            "engine",
+            "operations",
+            "metrics",
+            "slo",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "base",
+            "system",
+            "logging",
+            "workflow",
+            "repository",
+            "engine",
+            "operations",
+            "metrics",
+            "settings",
+            "slo",
+            "perf",
+            "terminal",
+            "http",
+        ],
+    ),
+];
+
 /// Files that neither read clocks nor touch anything outside of their arguments.
 const PURE: &[&str] = &[
+    "base/backoff.rs",
+    "base/exit.rs",
+    "base/fields.rs",
+    "base/json.rs",
+    "base/period.rs",
+    "base/timestamp.rs",
+    "base/units.rs",
+    "base/visible.rs",
+    "operations/diagnosis.rs",
+    "perf/baseline.rs",
+    "perf/circumstances.rs",
+    "perf/filter.rs",
+    "perf/junit.rs",
+    "perf/load/samples.rs",
+    "perf/load/scenario.rs",
+    "perf/load/schedule.rs",
+    "perf/paired/",
+    "perf/report.rs",
+    "perf/sources/",
+    "perf/spans.rs",
+    "perf/stats.rs",
+    "perf/steps.rs",
+    "perf/tolerance.rs",
+    "perf/trap.rs",
+    "perf/verdict.rs",
+    "repository/ownership/id.rs",
+    "repository/ownership/verdict.rs",
     "slo/engine.rs",
     "slo/histogram.rs",
     "slo/payload.rs",
@@ -28,45 +104,7 @@ const PURE: &[&str] = &[
     "slo/trace/w3c.rs",
     "slo/wall.rs",
     "slo/window.rs",
-    "workflow/check/",
-    "workflow/document/",
-    "workflow/definition.rs",
-    "workflow/environment.rs",
-    "workflow/event.rs",
-    "workflow/execution.rs",
-    "workflow/execution/",
-    "workflow/graph.rs",
-    "workflow/period.rs",
-    "workflow/plan.rs",
-    "workflow/prepared.rs",
-    "workflow/problem.rs",
-    "workflow/record.rs",
-    "workflow/report.rs",
-    "workflow/retention.rs",
-    "workflow/retry.rs",
-    "workflow/schema.rs",
-    "perf/baseline.rs",
-    "perf/circumstances.rs",
-    "perf/filter.rs",
-    "perf/junit.rs",
-    "perf/paired/",
-    "perf/load/samples.rs",
-    "perf/load/scenario.rs",
-    "perf/load/schedule.rs",
-    "perf/report.rs",
-    "perf/sources/",
-    "perf/spans.rs",
-    "perf/stats.rs",
-    "perf/steps.rs",
-    "perf/tolerance.rs",
-    "perf/trap.rs",
-    "perf/verdict.rs",
-    "diagnosis.rs",
-    "fields.rs",
-    "json.rs",
-    "timestamp.rs",
-    "units.rs",
-    "exit.rs",
+    "workflow/",
 ];
 
 /// `(files, what they must not name, why)`.
@@ -77,7 +115,8 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
             "tokio",
             "hyper",
             "rusqlite",
-            "crate::clock",
+            "rustix",
+            "base::clock",
             "std::fs",
             "std::env",
             "std::process::Command",
@@ -85,64 +124,31 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
             "fastrand",
             "Instant",
             "SystemTime",
-            "workflow::engine",
-            "workflow::runner",
-            "workflow::supervisor",
-            "crate::repository",
-            "crate::cli",
-            "crate::terminal",
-            "crate::settings",
+            "crate::repository::sqlite",
+            "crate::repository::journal",
         ],
         "pure files take time, randomness and the world as arguments",
     ),
     (
-        &["repository/"],
-        &[
-            "workflow::engine",
-            "workflow::supervisor",
-            "workflow::runner",
-            "crate::cli",
-            "crate::terminal",
-            "crate::http",
-            "crate::settings",
-        ],
-        "the repository knows the pure types of workflows only",
-    ),
-    (
-        &["repository/ownership/id.rs", "repository/ownership/verdict.rs"],
-        &["tokio", "rusqlite", "rustix", "crate::clock", "std::fs", "std::env"],
-        "whether a process is dead is decided by facts alone",
-    ),
-    (
-        &["workflow/"],
-        &["crate::cli", "crate::terminal", "crate::http", "crate::settings"],
-        "workflows know nothing of who asks for them",
-    ),
-    (
-        &["perf/", "slo/"],
-        &["crate::cli", "crate::terminal", "crate::http", "crate::settings", "crate::repository"],
-        "the gate and the service levels know nothing of who asks, and keep no database",
-    ),
-    (
-        &["http/"],
-        &["crate::cli", "crate::terminal", "crate::settings"],
-        "the API is told what it serves, not how that was typed",
-    ),
-    (
-        &["catalogue.rs", "log.rs", "metrics/", "spool.rs"],
-        &["crate::cli", "crate::terminal", "crate::http", "crate::settings"],
-        "what the daemon is made of knows nothing of who uses it",
+        &["cli/", "http/", "operations/", "engine/", "terminal/", "metrics/", "settings/"],
+        &["repository::sqlite"],
+        "which database it is, only the repository knows",
     ),
 ];
 
 /// `(the only files that may, what others must not name, why)`.
 const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
-    (&["repository/"], &["rusqlite"], "only the repository speaks SQL"),
     (
-        &["terminal/", "http/access_log.rs", "log.rs"],
+        &["repository/sqlite/", "repository/journal/worker", "repository/error.rs"],
+        &["rusqlite"],
+        "only the repository speaks SQL",
+    ),
+    (
+        &["terminal/", "http/access_log.rs", "logging/mod.rs"],
         &["io::stdout", "io::stderr", "print!", "println!", "comfy_table", "indicatif", "anstream"],
         "only src/terminal writes to a terminal; the logs of the daemon write themselves",
     ),
+    (&["cli/serve", "http/"], &["crate::http"], "only the command serve has an API"),
 ];
 
 /// The longest file.
@@ -234,6 +240,18 @@ fn named(name: &str, code: &str) -> Vec<(usize, String)> {
     named
 }
 
+/// The room that `path` leads to from the file `name`, if that is one that the file's own room may
+/// not name.
+fn forbidden_room<'p>(name: &str, path: &'p str) -> Option<&'p str> {
+    let (own, _) = name.split_once('/')?;
+    let (_, allowed) = ROOMS.iter().find(|(room, _)| *room == own)?;
+    path.split("crate::").skip(1).find_map(|rest| {
+        let room = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        let is_other = ROOMS.iter().any(|(other, _)| *other == room) && room != own;
+        (is_other && !allowed.contains(&room)).then_some(room)
+    })
+}
+
 /// What is wrong with a file, `name` being its path below src.
 fn breaches(name: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
@@ -247,6 +265,9 @@ fn breaches(name: &str, text: &str) -> Vec<String> {
         let is_among = |files: &[&str]| files.iter().any(|prefix| name.starts_with(prefix));
         let rules = RULES.iter().filter(|(files, _, _)| is_among(files));
         let rules = rules.chain(KEPT_TO.iter().filter(|(files, _, _)| !is_among(files)));
+        if let Some(room) = forbidden_room(name, &path) {
+            breaches.push(format!("{name}:{at}: {room}: see the rooms that it may name"));
+        }
         for (_, names, why) in rules {
             for forbidden in names.iter().filter(|forbidden| path.contains(**forbidden)) {
                 breaches.push(format!("{name}:{at}: {forbidden}: {why}"));
@@ -277,7 +298,21 @@ fn the_import_rules_hold() {
         all.extend(breaches(name, &fs::read_to_string(file).unwrap()));
     }
     assert!(all.is_empty(), "{}", all.join("\n"));
-    // Each rule has files that it holds for.
+    // Each folder is a room, and each rule has files that it holds for.
+    for entry in fs::read_dir(&src).unwrap().map(Result::unwrap) {
+        let room = entry.file_name().into_string().unwrap();
+        let is_room = ROOMS.iter().any(|(name, _)| *name == room);
+        assert!(is_room || !entry.path().is_dir(), "src/{room} is no room");
+    }
+    for (at, (room, allowed)) in ROOMS.iter().enumerate() {
+        assert!(src.join(room).is_dir(), "no folder {room}");
+        for other in *allowed {
+            assert!(
+                ROOMS[..at].iter().any(|(lower, _)| lower == other),
+                "{other} is not below {room}"
+            );
+        }
+    }
     for (prefixes, _, _) in RULES.iter().chain(KEPT_TO) {
         for prefix in *prefixes {
             let is_there = files
@@ -295,7 +330,7 @@ const TOLD_AS_A_WHOLE: &[&str] = &[
     "metrics/",
     "perf/paired/",
     "perf/sources/",
-    "repository/predecessor/",
+    "repository/sqlite/predecessor/",
     "settings/",
     "slo/scenario/",
     "slo/trace/",
@@ -341,21 +376,22 @@ fn a_breach_is_found() {
     for (name, line) in [
         ("workflow/graph.rs", "use tokio::time;"),
         ("workflow/execution.rs", "    let now = Instant::now();"),
-        ("workflow/retry.rs", "use crate::{\n    clock,\n    exit,\n};"),
+        ("base/backoff.rs", "use crate::{\n    base::clock,\n    base::exit,\n};"),
         ("workflow/graph.rs", "use std::{collections::HashMap, env};"),
-        ("workflow/check/step.rs", "use super::super::runner::Step;"),
-        ("workflow/engine.rs", "use crate::terminal::Ui;"),
-        ("workflow/engine.rs", "pub(crate) use super::super::{cli, clock};"),
-        ("workflow/runner/mod.rs", "    super::super::settings::read()"),
-        (
-            "repository/mod.rs",
-            "use crate::{\n    exit::{Exit},\n    workflow::{record, engine::Means},\n};",
-        ),
-        ("repository/writer.rs", "use crate::workflow::engine;"),
+        ("workflow/check/step.rs", "use super::super::super::engine::Stop;"),
+        ("engine/driver.rs", "use crate::terminal::Ui;"),
+        ("engine/driver.rs", "pub(crate) use super::super::{cli, base};"),
+        ("engine/work/mod.rs", "    super::super::settings::read()"),
+        ("repository/mod.rs", "use crate::{\n    base::{Exit},\n    engine::{Means},\n};"),
+        ("repository/journal/writer.rs", "use crate::engine::driver;"),
+        ("slo/monitor.rs", "use crate::workflow::record;"),
+        ("perf/load/mod.rs", "    crate::repository::Reader::open()"),
+        ("http/mod.rs", "use crate::repository::sqlite::rows;"),
         ("cli/list.rs", "use rusqlite::Connection;"),
+        ("cli/list.rs", "use crate::http::Api;"),
         ("cli/list.rs", "    println!(\"x\");"),
         ("main.rs", "    eprint!(\"x\");"),
-        ("fields.rs", "    print!(\"x\");"),
+        ("base/fields.rs", "    print!(\"x\");"),
     ] {
         assert_eq!(breaches(name, line).len(), 1, "{name} {line}");
         let comment = line.lines().map(|line| format!("// {line}\n")).collect::<String>();
@@ -364,8 +400,8 @@ fn a_breach_is_found() {
     assert_eq!(breaches("cli/list.rs", &"\n".repeat(LINES_MAX + 1)).len(), 1);
     assert_eq!(breaches("cli/list.rs", "// TODO").len(), 1);
     for (name, line) in [
-        ("repository/rows.rs", "use rusqlite::Row;"),
-        ("repository/rows.rs", "use super::super::workflow::record;"),
+        ("repository/sqlite/rows.rs", "use rusqlite::Row;"),
+        ("repository/sqlite/rows.rs", "use super::super::super::workflow::record;"),
         ("workflow/graph.rs", "use super::{\n    definition::Definition,\n    record::*,\n};"),
     ] {
         assert!(breaches(name, line).is_empty(), "{name} {line}");

@@ -9,19 +9,19 @@ use shuttle::Runner;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
+use wfx::base::timestamp::Timestamp;
 use wfx::repository::StoreError;
-use wfx::timestamp::Timestamp;
 use wfx::workflow::record::{Change, ExecutionStatus, Head};
 
-#[expect(dead_code, reason = "what the sources offer beside what is tried here")]
-#[path = "../../src/repository/queue.rs"]
-mod queue;
 #[expect(dead_code, unreachable_pub, reason = "what the sources offer beside what is tried here")]
-#[path = "../../src/repository/slot.rs"]
-mod slot;
+#[path = "../../src/repository/journal/pending_write.rs"]
+mod pending_write;
+#[expect(dead_code, reason = "what the sources offer beside what is tried here")]
+#[path = "../../src/repository/journal/queue.rs"]
+mod queue;
 
+use pending_write::Slot;
 use queue::Queue;
-use slot::Slot;
 
 /// The locks of the sources.
 mod sync {

@@ -10,7 +10,7 @@ use crate::support::{Place, Ran, Running, root, states, with_stdin};
 
 /// What leads from each version to the next one.
 fn schema() -> Vec<String> {
-    let folder = fs::read_dir(root().join("src/repository/schema")).unwrap();
+    let folder = fs::read_dir(root().join("src/repository/sqlite/schema")).unwrap();
     let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Args;
+use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
-use crate::exit::Exit;
 use crate::perf::junit;
 use crate::perf::report::{self, Report};
 use crate::perf::store;
@@ -69,7 +69,8 @@ impl Reports {
             written.push((path, append(path, &report.to_markdown())));
         }
         if let Some(path) = &self.summary {
-            let text = crate::json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
+            let text =
+                crate::base::json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
             written.push((path, text.and_then(|text| replace(path, &(text + "\n")))));
         }
         written.into_iter().try_for_each(|(path, written)| {
@@ -147,7 +148,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 fn append(path: &Path, text: &str) -> io::Result<()> {
     make_folder(path)?;
-    crate::files::append(path, 0o666)?.write_all(text.as_bytes())
+    crate::system::files::append(path, 0o666)?.write_all(text.as_bytes())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

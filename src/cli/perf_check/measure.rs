@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Args;
+use crate::base::exit::Exit;
+use crate::base::period::Period;
 use crate::cli::{CliError, tree};
-use crate::exit::Exit;
 use crate::perf::baseline::Baseline;
 use crate::perf::load::scenario::{
     DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
@@ -14,7 +15,6 @@ use crate::perf::load::{Pace, Plan, Target};
 use crate::perf::stats::Latency;
 use crate::perf::tolerance::Tolerances;
 use crate::perf::verdict::{self, Metric, Policy};
-use crate::workflow::period::Period;
 
 /// Sends may be late by a tenth of the smaller tolerance, and by 1 ms at least.
 const LATE_SHARE: u64 = 10;

@@ -2,8 +2,8 @@
 
 use super::files::Reports;
 use super::{Args, Plan, load_plan, show};
+use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
-use crate::exit::Exit;
 use crate::perf::load::pairs::{self, PairsPlan};
 use crate::perf::load::{Pace, Target};
 use crate::perf::paired::Floors;

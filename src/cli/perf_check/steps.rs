@@ -3,15 +3,15 @@
 use super::super::list::{self, Since};
 use super::files::Reports;
 use super::{Args, Plan, load_plan, show};
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::timestamp::Timestamp;
 use crate::cli::{CliError, Context};
-use crate::clock;
-use crate::exit::Exit;
 use crate::perf::report::Report;
 use crate::perf::spans;
 use crate::perf::steps::{self, StepRuns};
 use crate::perf::verdict::Run;
 use crate::repository::Reader;
-use crate::timestamp::Timestamp;
 
 const HEADING: &str = "Steps";
 

@@ -14,29 +14,29 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
 use super::{Options, descriptors};
-use crate::catalogue::{Catalogue, Event, What};
-use crate::clock;
-use crate::exit::Exit;
-use crate::files;
+use crate::base::clock;
+use crate::base::exit::Exit;
+use crate::base::timestamp::Timestamp;
+use crate::engine::driver::{Means, Unstored};
+use crate::engine::memory::Memory;
+use crate::engine::recovery::{self, Taken};
+use crate::engine::supervisor::{Bounds, Supervisor};
+use crate::engine::work::children;
+use crate::engine::work::orphans::{Ended, Ender, Process, Survivor};
 use crate::http::access_log::AccessLog;
 use crate::http::resources::{Observed, Readers, Resources};
 use crate::http::server;
-use crate::log;
+use crate::logging;
 use crate::metrics::Metrics;
+use crate::operations::catalogue::{Catalogue, Event, What};
+use crate::repository::journal::writer::{Writer, WriterOptions};
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
-use crate::repository::writer::{Writer, WriterOptions};
 use crate::repository::{Health, Reader, Retention, StoreError, Which};
 use crate::slo::Signal as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
-use crate::timestamp::Timestamp;
-use crate::workflow::engine::{Means, Unstored};
+use crate::system::files;
 use crate::workflow::environment;
-use crate::workflow::memory::Memory;
-use crate::workflow::recovery::{self, Taken};
-use crate::workflow::runner::children;
-use crate::workflow::runner::leftover::{Ended, Ender, Process, Survivor};
-use crate::workflow::supervisor::{Bounds, Supervisor};
 
 /// How often executions of daemons that died are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the daemon until a signal ends it.
 pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliError> {
-    let _log = log::start(&context.settings.log_level()?)
+    let _log = logging::start(&context.settings.log_level()?)
         .map_err(|error| environment("start the thread that logs", &error))?;
     options.front.max_connections = descriptors::make_room(options.front.max_connections);
     let access_log = options.access_log.as_ref().map(|target| {

@@ -1,6 +1,6 @@
 //! How many connections the daemon can have by the files that it may open.
 
-use crate::limits::{self, FILES_OF_STEP, UNCOUNTED_FILES};
+use crate::system::limits::{self, FILES_OF_STEP, UNCOUNTED_FILES};
 
 /// At least so many steps find the files they need beside all connections.
 const STEPS_LEAST: u64 = 64;

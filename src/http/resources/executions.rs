@@ -9,12 +9,12 @@ use serde_json::json;
 use super::long::{self, AT_ONCE_BYTES, Asked, Page};
 use super::readers::{Found, Key};
 use super::{Query, Resources};
+use crate::engine::cancel::Cancel;
+use crate::engine::recovery::{self, One};
+use crate::engine::work::orphans::{Process, Survivor};
 use crate::http::{Problem, Reply, body};
 use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
-use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
-use crate::workflow::recovery::{self, One};
-use crate::workflow::runner::leftover::{Process, Survivor};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;

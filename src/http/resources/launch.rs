@@ -8,18 +8,18 @@ use hyper::body::Bytes;
 use serde_json::json;
 
 use super::{Definitions, Query, Resources, executions, workflows};
-use crate::clock;
+use crate::base::clock;
+use crate::engine::driver::RunError;
+use crate::engine::supervisor::{Full, Submitted};
 use crate::http::problem::PointedError;
 use crate::http::{Patience, Problem, Reply, body};
 use crate::repository::{Health, StoreErrorKind};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
+use crate::workflow::compiled::{DefinitionSource, Prepared, Snapshot};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
-use crate::workflow::engine::RunError;
-use crate::workflow::plan::Plan;
-use crate::workflow::prepared::{DefinitionSource, Prepared, Snapshot};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
-use crate::workflow::supervisor::{Full, Submitted};
+use crate::workflow::spec::Plan;
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -261,7 +261,7 @@ impl Unnumbered {
 
     /// `None` where the number does not stand where it is expected.
     fn write(detail: &ExecutionDetail) -> Option<Self> {
-        let text = crate::json::to_vec(detail).ok()?;
+        let text = crate::base::json::to_vec(detail).ok()?;
         let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
         Some(Self(rest.to_vec()))
     }
@@ -297,7 +297,7 @@ fn invalid(detail: &str, problems: &Problems) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timestamp::Timestamp;
+    use crate::base::timestamp::Timestamp;
     use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
     #[test]

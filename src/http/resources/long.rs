@@ -1,18 +1,18 @@
 //! Answers that are too long to be read and written at once: their begin is read on the way of
 //! the request, the rest in [pages] while the client takes it.
 //!
-//! [pages]: crate::repository::pages
+//! [pages]: crate::repository::sqlite::pages
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::readers::Readers;
+use crate::base::json;
+use crate::engine::memory::Memory;
 use crate::http::{Pieces, Reply};
-use crate::json;
-use crate::repository::pages::{ListPages, StepPages};
 use crate::repository::{ListFilter, Listing};
-use crate::workflow::memory::Memory;
+use crate::repository::{ListPages, StepPages};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in pieces.

@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::query;
 use super::{Api, Call, Problem, Reply, Route, Seen};
-use crate::catalogue::Catalogue;
+use crate::base::period::Period;
+use crate::engine::memory::Memory;
+use crate::engine::supervisor::Supervisor;
+use crate::operations::catalogue::Catalogue;
 use crate::repository::StoreError;
-use crate::repository::writer::Writer;
-use crate::workflow::memory::Memory;
-use crate::workflow::period::Period;
-use crate::workflow::supervisor::Supervisor;
+use crate::repository::journal::writer::Writer;
 
 pub use observe::Observed;
 pub use readers::Readers;

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Query, Resources};
-use crate::catalogue::Entry;
 use crate::http::{Problem, Reply};
-use crate::workflow::prepared::Prepared;
+use crate::operations::catalogue::Entry;
+use crate::workflow::compiled::Prepared;
 
 impl Resources {
     /// All of them, broken ones too.

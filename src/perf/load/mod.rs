@@ -41,8 +41,8 @@ pub use self::target::Target;
 use self::worker::{Work, Worker};
 use super::stats::Latency;
 use super::verdict::{Rounding, Run, Source};
-use crate::clock;
-use crate::tls;
+use crate::base::clock;
+use crate::system::tls;
 
 /// One thread paces so many requests in a second with ease.
 const RATE_OF_THREAD: f64 = 20_000.0;
@@ -196,7 +196,7 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
     let mut starts = Vec::new();
     let mut threads = Vec::new();
     let shares = plan.shares();
-    crate::files::check_for_runtimes(shares.len())?;
+    crate::system::files::check_for_runtimes(shares.len())?;
     for share in shares {
         let (start, begin) = tokio::sync::oneshot::channel();
         let (work, done) = (Arc::clone(&work), done.clone());

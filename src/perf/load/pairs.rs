@@ -25,7 +25,7 @@ use super::scenario::Endpoint;
 use super::target::{Route, Sender, Target};
 use super::timer::Timer;
 use super::{LoadError, allow_files, request};
-use crate::clock;
+use crate::base::clock;
 use crate::perf::paired::verdict::{Compared, Outcome, Unit};
 use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
 use crate::perf::verdict::are_too_many;
@@ -96,7 +96,7 @@ pub fn compare(plan: &PairsPlan, tell: &mut dyn FnMut(&Reached)) -> Result<Outco
             failed_in_turn: Cell::new(0),
         });
     }
-    crate::files::check_for_runtimes(1)?;
+    crate::system::files::check_for_runtimes(1)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let mut bench = Bench::new(plan, sides);

@@ -7,9 +7,9 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-pub use crate::fields::FieldsError as ScenarioError;
+pub use crate::base::fields::FieldsError as ScenarioError;
 
-use crate::fields::Fields;
+use crate::base::fields::Fields;
 use crate::perf::tolerance::{Tolerance, Tolerances};
 
 /// JSON Schema (draft 2020-12) of a scenario.

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::samples::Tally;
 use super::{LoadError, Obstacle};
-use crate::tls;
+use crate::system::tls;
 
 /// A connection over which requests are sent, one after the other.
 pub(super) type Sender = SendRequest<Full<Bytes>>;

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Instant;
 
-use crate::clock;
+use crate::base::clock;
 
 #[cfg(target_os = "linux")]
 mod precise {

@@ -20,7 +20,7 @@ use super::scenario::Endpoint;
 use super::schedule::{Dealer, Schedule};
 use super::target::{Route, Sender};
 use super::timer::Timer;
-use crate::clock;
+use crate::base::clock;
 
 /// After a connection failed, so that a target that is gone is not hammered.
 const PAUSE: Duration = Duration::from_millis(10);

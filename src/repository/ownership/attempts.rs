@@ -15,7 +15,7 @@ use crate::workflow::record::AttemptKey;
 
 /// One record with its line feed, bytes: six numbers, an execution id, a step name of at most 128.
 /// The first one says which file it is, see [`lock`].
-pub(super) const RECORD_BYTES: usize = 288;
+pub(crate) const RECORD_BYTES: usize = 288;
 /// As much of a file is read: more places than any wfx has.
 const FILE_BYTES_MAX: u64 = (RECORD_BYTES as u64) << 16;
 
@@ -59,7 +59,7 @@ impl ListedAttempt {
 
 /// The list of one process.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(Mutex<List>);
+pub(crate) struct Attempts(Mutex<List>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -70,7 +70,7 @@ struct List {
 
 impl Attempts {
     /// Writes to this file from now on, and what runs already.
-    pub(super) fn write_to(&self, file: Arc<File>) {
+    pub(crate) fn write_to(&self, file: Arc<File>) {
         let mut list = self.lock();
         list.file = Some(file);
         for place in 0..list.places.len() {
@@ -126,7 +126,7 @@ pub struct AttemptMark {
 }
 
 impl AttemptMark {
-    pub(super) fn new(attempts: &Arc<Attempts>, recorded: ListedAttempt) -> Self {
+    pub(crate) fn new(attempts: &Arc<Attempts>, recorded: ListedAttempt) -> Self {
         let place = attempts.begin(recorded);
         Self { attempts: Arc::clone(attempts), place }
     }

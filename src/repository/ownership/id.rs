@@ -8,7 +8,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use crate::process_table::Host;
+use crate::system::process_table::Host;
 
 /// What kind of process runs executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

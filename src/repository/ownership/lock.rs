@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::attempts::{AttemptMark, Attempts, ListedAttempt, RECORD_BYTES, listed};
 use super::id::{OwnerId, OwnerKind, Proof};
 use super::{Judge, Liveness};
-use crate::repository::file::hand_over;
-use crate::{process_table, users};
+use crate::repository::sqlite::file::hand_over;
+use crate::system::{process_table, users};
 
 /// This process as an owner of executions, for as long as this value lives.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ fn flags() -> i32 {
 }
 
 /// Opens a lock file to look at it.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     regular(File::options().read(true).custom_flags(flags()).open(path)?)
 }
 
@@ -148,7 +148,7 @@ fn signature(metadata: &Metadata) -> String {
 }
 
 /// Whether a lock file is the one that its owner made.
-pub(super) fn is_original(file: &File) -> bool {
+pub(crate) fn is_original(file: &File) -> bool {
     let mut line = [0; RECORD_BYTES];
     file.read_exact_at(&mut line, 0).is_ok()
         && file.metadata().is_ok_and(|metadata| {
@@ -249,7 +249,7 @@ pub fn forget_attempts(database: &Path, owner: &str) {
 }
 
 /// A process other than this one that runs executions of `database` now.
-pub(in crate::repository) fn other_owner(database: &Path, judge: &Judge) -> Option<String> {
+pub(crate) fn other_owner(database: &Path, judge: &Judge) -> Option<String> {
     let mut owners = owners(database).into_iter();
     owners.find(|owner| !is_this_process(owner) && judge.look(owner) == Liveness::Alive)
 }
@@ -266,7 +266,7 @@ fn is_this_process(owner: &str) -> bool {
 }
 
 /// The folder of lock files: one, whatever links lead to the database.
-pub(super) fn folder_of(database: &Path) -> PathBuf {
+pub(crate) fn folder_of(database: &Path) -> PathBuf {
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let mut folder = database.into_os_string();
     folder.push("-owners");

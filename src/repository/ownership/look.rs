@@ -9,10 +9,10 @@ use rustix::process::{Pid, test_kill_process};
 use super::id::OwnerId;
 use super::lock;
 use super::verdict::{Lock, Process};
-use crate::process_table::{self, Host};
+use crate::system::process_table::{self, Host};
 
 /// Looks at the lock file of `owner` beside `database`.
-pub(super) fn lock(database: &Path, owner: &OwnerId) -> Lock {
+pub(crate) fn lock(database: &Path, owner: &OwnerId) -> Lock {
     match lock::open(&lock::folder_of(database).join(owner.to_string())) {
         // Shared, so that two who look at once do not take each other for the owner.
         Ok(file) if file.try_lock_shared().is_err() => Lock::Held,
@@ -28,7 +28,7 @@ pub(super) fn lock(database: &Path, owner: &OwnerId) -> Lock {
 }
 
 /// Looks at the process whose number an owner id has.
-pub(super) fn process(owner: &OwnerId, here: &Host) -> Process {
+pub(crate) fn process(owner: &OwnerId, here: &Host) -> Process {
     let Some(pid) = Pid::from_raw(owner.pid) else { return Process::Gone };
     let started_ticks = match owner.proof {
         // A number of another namespace is not known as such there; the lock is asked first.

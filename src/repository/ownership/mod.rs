@@ -24,7 +24,8 @@ pub use self::id::{OwnerId, OwnerKind};
 pub use self::lock::Owner;
 use self::verdict::Facts;
 pub use self::verdict::{Doubt, Liveness};
-use crate::{clock, process_table};
+use crate::base::clock;
+use crate::system::process_table;
 
 /// How long the lock of a process that is gone may be held by a child that is being started.
 const DYING_MAX: Duration = Duration::from_millis(500);

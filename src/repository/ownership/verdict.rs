@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use super::id::OwnerId;
 #[cfg(test)]
 use super::id::{OwnerKind, Proof};
-use crate::process_table::Host;
+use crate::system::process_table::Host;
 
 /// Whether a process is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl fmt::Display for Doubt {
 
 /// What is seen of a lock file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lock {
+pub(crate) enum Lock {
     /// Somebody holds it.
     Held,
     /// It is there, and nobody holds it.
@@ -79,7 +79,7 @@ pub(super) enum Lock {
 
 /// What is seen of a process number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Process {
+pub(crate) enum Process {
     /// It is that process.
     Same,
     /// There is no process of that number, or it is another one, or it has ended.
@@ -92,17 +92,17 @@ pub(super) enum Process {
 
 /// What a verdict is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
-    pub(super) owner: &'a OwnerId,
-    pub(super) here: Host,
+pub(crate) struct Facts<'a> {
+    pub(crate) owner: &'a OwnerId,
+    pub(crate) here: Host,
     /// The identity of the database that the execution was found in.
-    pub(super) database: Option<NonZeroU32>,
-    pub(super) lock: Lock,
-    pub(super) process: Process,
+    pub(crate) database: Option<NonZeroU32>,
+    pub(crate) lock: Lock,
+    pub(crate) process: Process,
 }
 
 /// The verdict.
-pub(super) fn judge(facts: &Facts<'_>) -> Liveness {
+pub(crate) fn judge(facts: &Facts<'_>) -> Liveness {
     use Liveness::{Alive, Dead, Unknown};
     let Some(proof) = facts.owner.proof else {
         // An older wfx wrote it: all there is are the lock and a number.

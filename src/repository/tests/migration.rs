@@ -9,7 +9,8 @@ use rusqlite::Connection;
 
 use super::{Place, WriterOptions, open, options, store};
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{ListFilter, Reader, StoreErrorKind, Writer, migrate, predecessor};
+use crate::repository::sqlite::{migrate, predecessor};
+use crate::repository::{ListFilter, Reader, StoreErrorKind, Writer};
 use crate::workflow::check;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepStatus};
 
@@ -104,7 +105,7 @@ fn the_sample_is_read_and_can_be_replayed() {
     let success = detail(&place, SUCCESS);
     assert_eq!(success.execution.seq, Some(1));
     assert_eq!(success.execution.status, ExecutionStatus::Success);
-    let text = |time: Option<crate::timestamp::Timestamp>| time.unwrap().to_string();
+    let text = |time: Option<crate::base::timestamp::Timestamp>| time.unwrap().to_string();
     assert_eq!(text(success.execution.created_at), "2025-10-05T12:00:00.101000Z");
     assert_eq!(text(success.execution.completed_at), "2025-10-05T12:00:01.650000Z");
     assert_eq!(success.execution.step_order, ["collect", "write", "send"]);
@@ -288,7 +289,7 @@ fn odd_values_stop_nothing() {
     assert_whole(&place, 5);
     let numbers = detail(&place, "numbers");
     assert_eq!(numbers.execution.status, ExecutionStatus::Success);
-    let text = |time: Option<crate::timestamp::Timestamp>| time.unwrap().to_string();
+    let text = |time: Option<crate::base::timestamp::Timestamp>| time.unwrap().to_string();
     assert_eq!(text(numbers.execution.created_at), "2025-10-05T12:00:00.500000Z");
     assert_eq!(text(numbers.execution.started_at), "2025-10-05T12:00:00.000000Z");
     assert_eq!(text(numbers.execution.completed_at), "2025-10-05T12:00:01.500000Z");

@@ -16,8 +16,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Durability, Retention, Slot, Writer, WriterOptions};
-use crate::clock;
-use crate::timestamp::Timestamp;
+use crate::base::clock;
+use crate::base::timestamp::Timestamp;
 use crate::workflow::record::{Change, Created, ExecutionStatus, Head, StepState, StepStatus};
 
 /// A folder with a place for a database.
@@ -39,7 +39,7 @@ impl Place {
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
-        super::file::beside(&self.path, suffix)
+        crate::repository::sqlite::file::beside(&self.path, suffix)
     }
 
     /// The files beside each other, but for the log, which the last one to close may

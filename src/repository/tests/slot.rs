@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::repository::slot::Slot;
+use crate::base::timestamp::Timestamp;
+use crate::repository::journal::pending_write::Slot;
 use crate::repository::{StoreError, StoreErrorKind};
-use crate::timestamp::Timestamp;
 use crate::workflow::record::{Change, ExecutionStatus, Head};
 
 fn change() -> Change {

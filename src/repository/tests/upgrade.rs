@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{Place, open, store};
-use crate::repository::migrate::{APPLICATION_ID, STEPS};
+use crate::repository::sqlite::migrate::{APPLICATION_ID, STEPS};
 use crate::repository::{ListFilter, Reader};
 use crate::workflow::record::ExecutionStatus;
 

@@ -11,7 +11,7 @@ mod read;
 
 use std::time::Duration;
 
-pub use crate::fields::FieldsError as ScenarioError;
+pub use crate::base::fields::FieldsError as ScenarioError;
 pub use distribution::Latency;
 pub use generate::{Generated, IN_FLIGHT_MAX, Traffic};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{Incident, Latency, Phase, RATE_MAX, Rate, Scenario, ScenarioError};
-use crate::fields::Fields;
+use crate::base::fields::Fields;
 
 const KEYS: [&str; 6] = ["name", "description", "seed", "paths", "phases", "incidents"];
 const PHASE_KEYS: [&str; 5] = ["name", "duration", "rate", "status", "latency"];

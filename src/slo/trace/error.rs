@@ -4,7 +4,7 @@ use std::io;
 
 use super::foreign::Foreign;
 use super::{Tally, Unparsed};
-use crate::units::count;
+use crate::base::units::count;
 
 /// Why logs cannot be read.
 #[derive(Debug, thiserror::Error)]

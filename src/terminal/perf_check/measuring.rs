@@ -6,10 +6,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::Ui;
-use crate::clock;
+use crate::base::clock;
+use crate::base::units;
 use crate::perf::load::Snapshot;
 use crate::perf::load::pairs::Reached;
-use crate::units;
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);

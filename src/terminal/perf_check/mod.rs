@@ -9,10 +9,10 @@ use std::io;
 use super::style::{self, of_outcome};
 use super::table::{self, Column};
 use super::{OutputFormat, Ui};
+use crate::base::visible::visible;
 use crate::perf::baseline::Changes;
 use crate::perf::report::{self, Report};
 use crate::perf::verdict::{Judged, Metric};
-use crate::workflow::problem::visible;
 
 /// So much of an endpoint's name is worth more than any column that can be left out.
 const ENDPOINT_LEAST: usize = 20;

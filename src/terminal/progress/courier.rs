@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::message::{Message, Screen};
 use super::words::{LineCutter, Words};
-use crate::clock;
+use crate::base::clock;
 use crate::workflow::report::{Observer, Report, Stream};
 
 /// The most bytes of output that wait.

@@ -6,9 +6,9 @@ use super::super::lineage::short;
 use super::super::style::DIM;
 use super::message::{Message, Screen};
 use super::words::Words;
-use crate::timestamp::Timestamp;
-use crate::units;
-use crate::workflow::problem::visible;
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
 
 pub(super) struct Lines {
     words: Words,

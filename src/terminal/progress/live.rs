@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 use super::super::style::{BOLD, DIM};
 use super::message::{Message, Screen};
 use super::words::Words;
-use crate::units;
-use crate::workflow::problem::visible;
+use crate::base::units;
+use crate::base::visible::visible;
 
 /// Draws per second.
 const RATE: u8 = 10;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::words::Words;
-use crate::timestamp::Timestamp;
-use crate::workflow::problem::visible;
+use crate::base::timestamp::Timestamp;
+use crate::base::visible::visible;
 use crate::workflow::record::StepStatus;
 use crate::workflow::report::{Report, Stream};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::super::style::{BOLD, DIM, WARNING, of_execution, of_step};
-use crate::units;
-use crate::workflow::problem::visible;
+use crate::base::units;
+use crate::base::visible::visible;
 use crate::workflow::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::workflow::report::Stream;
 

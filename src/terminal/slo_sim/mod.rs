@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::style::{BAD, BOLD, GOOD};
 use super::table::{self, Column};
 use super::{OutputFormat, Ui};
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
 use crate::slo::Signal;
 use crate::slo::report::Report;
 use crate::slo::simulation::Breach;
-use crate::timestamp::Timestamp;
-use crate::units;
-use crate::workflow::problem::visible;
 
 /// The most rows of a table; JSON has all.
 const ROWS_MAX: usize = 20;

@@ -10,9 +10,9 @@ use super::super::Ui;
 use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM, ERROR, WARNING};
 use super::{moment, title, unknown, value};
+use crate::base::units;
 use crate::slo::Signal;
 use crate::slo::report::Report;
-use crate::units;
 
 /// Lines of each plot.
 const HEIGHT: u16 = 6;

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use super::super::definition::{PROCESS_STRING_BYTES_MAX, Scalar};
 use super::super::document::{Entry, Node, Value};
 use super::super::environment;
-use super::super::period::Period;
-use super::super::problem::{Findings, Place, Pointer, quote, quote_list};
+use super::super::problem::{Findings, Place, Pointer};
 use super::{Named, is_extra, name, scalar_of};
+use crate::base::period::Period;
+use crate::base::visible::{quote, quote_list};
 
 /// A map with a place.
 pub(super) struct Fields<'n> {

@@ -3,8 +3,9 @@
 
 use super::super::definition::environment_name;
 use super::super::document::{Node, Value};
-use super::super::problem::{Findings, Pointer, quote};
+use super::super::problem::{Findings, Pointer};
 use super::field::Field;
+use crate::base::visible::quote;
 
 /// What to write where a list of command lines was meant.
 pub const LIST_IS_ONE_COMMAND: &str = "a list is one command and its arguments: write one step \

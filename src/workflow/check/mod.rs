@@ -18,11 +18,12 @@ pub use lint::LIST_IS_ONE_COMMAND;
 pub use parameters::{GivenBy, parameters};
 
 use self::field::Fields;
+use super::compiled::{DefinitionSource, Prepared, Snapshot};
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
-use super::prepared::{DefinitionSource, Prepared, Snapshot};
-use super::problem::{Findings, Pointer, quote};
+use super::problem::{Findings, Pointer};
+use crate::base::visible::quote;
 
 /// A document and what it is called.
 #[derive(Debug, Clone, Copy)]

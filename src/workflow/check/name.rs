@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::definition::environment_name;
-use super::super::problem::{Findings, Place, quote};
+use super::super::problem::{Findings, Place};
 use super::field::Field;
+use crate::base::visible::quote;
 
 /// The id that no workflow may have: the API uses it in the place of one.
 pub(super) const RESERVED_ID: &str = "executions";

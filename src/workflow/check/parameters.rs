@@ -3,9 +3,10 @@
 use super::super::definition::{
     Definition, PROCESS_STRING_BYTES_MAX, Parameters, Scalar, environment_name,
 };
-use super::super::problem::{Findings, Pointer, Problems, quote, quote_list};
+use super::super::problem::{Findings, Pointer, Problems};
 use super::field::Fields;
 use super::{Named, name};
+use crate::base::visible::{quote, quote_list};
 
 const PREFIX: &str = "WFX_PARAM_";
 

@@ -1,11 +1,13 @@
 //! One step of a workflow.
 
-use super::super::definition::{PROCESS_STRING_BYTES_MAX, Retry, Step, Work};
+use super::super::definition::{PROCESS_STRING_BYTES_MAX, Step, Work};
 use super::super::document::{COMMAND_AS_TEXT, Node, Value};
-use super::super::period::Period;
-use super::super::problem::{Findings, Place, Pointer, quote};
+use super::super::problem::{Findings, Place, Pointer};
 use super::field::{self, Field, Fields};
 use super::{Named, Origin, name};
+use crate::base::backoff::Retry;
+use crate::base::period::Period;
+use crate::base::visible::quote;
 
 const STEP_KEYS: [&str; 11] = [
     "name",

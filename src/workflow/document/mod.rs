@@ -13,7 +13,8 @@ mod yaml;
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::problem::{Findings, Place, Pointer, quote};
+use super::problem::{Findings, Place, Pointer};
+use crate::base::visible::quote;
 
 /// The longest text that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -2,8 +2,8 @@
 
 use serde_json::Number;
 
-use super::super::problem::quote;
 use super::Value;
+use crate::base::visible::quote;
 
 /// Why a scalar has no value.
 pub(super) struct Refusal {

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::super::problem::{Findings, Place, quote};
+use super::super::problem::{Findings, Place};
 use super::scalar;
 use super::{
     Budget, COMMAND_AS_TEXT, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large,
 };
+use crate::base::visible::quote;
 
 /// Reads a YAML document; none when it is empty or a finding says why not.
 pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node> {

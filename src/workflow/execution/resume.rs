@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Begun, Ending, Execution, IllegalTransition, millis};
-use crate::timestamp::Timestamp;
+use crate::base::backoff;
+use crate::base::timestamp::Timestamp;
 use crate::workflow::definition::Work;
 use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
-use crate::workflow::plan::Plan;
 use crate::workflow::record::{Change, ExecutionStatus, Head, StepState, StepStatus};
-use crate::workflow::retry;
+use crate::workflow::spec::Plan;
 
 /// What is stored of an execution that has not ended.
 #[derive(Debug, Clone)]
@@ -171,7 +171,7 @@ impl Execution {
             let retry = self.plan.step(step).retry;
             let waited =
                 self.attempt_ended_at[step].map_or(Duration::MAX, |at| moment.now.since(at));
-            let wait = retry::wait(&retry, state.attempt, moment.jitter).saturating_sub(waited);
+            let wait = backoff::wait(&retry, state.attempt, moment.jitter).saturating_sub(waited);
             self.waiting.insert(step);
             effects.push(Effect::Retry { step, wait });
         }

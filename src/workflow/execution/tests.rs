@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::timestamp::Timestamp;
-use crate::workflow::definition::{Definition, Parameters, Retry, Step};
-use crate::workflow::period::Period;
-use crate::workflow::prepared::{Prepared, Snapshot};
+use crate::base::backoff::Retry;
+use crate::base::period::Period;
+use crate::base::timestamp::Timestamp;
+use crate::workflow::compiled::{Prepared, Snapshot};
+use crate::workflow::definition::{Definition, Parameters, Step};
 
 pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
     Step {

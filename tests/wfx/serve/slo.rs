@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
-use wfx::clock;
-use wfx::timestamp::Timestamp;
+use wfx::base::clock;
+use wfx::base::timestamp::Timestamp;
 
 use super::*;
 use crate::receiver::{CLOSES, HANGS, Receiver};

@@ -3,8 +3,8 @@
 use super::*;
 use crate::support::Running;
 
-const FIRST: &str = include_str!("../../../src/repository/schema/001_initial.sql");
-const SECOND: &str = include_str!("../../../src/repository/schema/002_settings.sql");
+const FIRST: &str = include_str!("../../../src/repository/sqlite/schema/001_initial.sql");
+const SECOND: &str = include_str!("../../../src/repository/sqlite/schema/002_settings.sql");
 const ID: &str = "01234567-89ab-7cde-8f01-23456789abcd";
 
 fn make_first(place: &Place) {

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::super::tests::{apply, at, ended, execution, failed, graphs, starts, statuses, step};
 use super::*;
+use crate::base::period::Period;
+use crate::workflow::compiled::Prepared;
 use crate::workflow::event::Event;
-use crate::workflow::period::Period;
-use crate::workflow::prepared::Prepared;
 use crate::workflow::record::Change;
 
 /// What a database holds.

@@ -1,0 +1,58 @@
+//! How steps with processes get their places.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::time;
+
+use super::{Done, Driver};
+use crate::base::clock;
+use crate::engine::work::parallelism;
+use crate::workflow::event::{Effect, Event};
+use crate::workflow::execution::IllegalTransition;
+use crate::workflow::report::Report;
+
+impl Driver {
+    /// Starts steps at once for which there are places, so that their start shares the commit of
+    /// what led to it.
+    pub(crate) fn admit(&mut self, effects: &mut [Effect]) -> Result<(), IllegalTransition> {
+        for effect in effects {
+            let Effect::Admit { step } = *effect else { continue };
+            if self.postponed.contains_key(&step) {
+                continue;
+            }
+            if let Some(place) = self.means.places.try_take() {
+                let started = self.execution.apply(Event::Admitted(step), self.moment())?;
+                if let [start] = started[..] {
+                    self.admitted.insert(step, place);
+                    *effect = start;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn wait_for_place(&mut self, step: usize) {
+        let held = self.admitted.remove(&step);
+        let wait = self.postponed.get(&step).copied().unwrap_or_default();
+        let means = Arc::clone(&self.means);
+        self.tasks.spawn(async move {
+            time::sleep(wait).await;
+            let place = match held {
+                Some(place) => Some(place),
+                None => means.places.take().await,
+            };
+            Done::Place(step, place)
+        });
+    }
+
+    pub(crate) fn note_postponed(&mut self, step: usize, error: &io::Error) {
+        let before = self.postponed.get(&step).copied();
+        self.postponed.insert(step, parallelism::wait_after(before, fastrand::f64()));
+        if self.means.places.note_postponed() {
+            let step = &self.execution.plan().step(step).name;
+            let (error, at) = (&error.to_string(), clock::now());
+            self.observer.report(&Report::AttemptPostponed { step, error, at });
+        }
+    }
+}

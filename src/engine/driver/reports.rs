@@ -1,0 +1,70 @@
+//! What an execution reports to its observer.
+
+use std::time::Duration;
+
+use super::Driver;
+use crate::base::clock;
+use crate::workflow::event::Effect;
+use crate::workflow::report::Report;
+
+impl Driver {
+    pub(crate) fn report_start(&self) {
+        let plan = self.execution.plan();
+        self.observer.report(&Report::ExecutionStarted {
+            execution_id: &plan.execution_id,
+            workflow_id: plan.workflow_id(),
+            total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
+            at: clock::now(),
+        });
+    }
+
+    pub(crate) fn report_effects(&self, effects: &[Effect]) {
+        let plan = self.execution.plan();
+        let head = self.execution.head();
+        for effect in effects {
+            match *effect {
+                Effect::Retry { step, wait } => {
+                    if let Some(failed) = self.execution.just_ended(step) {
+                        self.observer.report(&Report::RetryScheduled {
+                            step: &plan.step(step).name,
+                            failed,
+                            max_attempts: plan.step(step).retry.max_attempts,
+                            wait,
+                            at: head.updated_at,
+                        });
+                    }
+                }
+                Effect::StepEnded { step } => {
+                    let state = &self.execution.steps()[step];
+                    self.observer.report(&Report::StepEnded {
+                        step: &plan.step(step).name,
+                        status: state.status,
+                        error: state.error.as_deref(),
+                        attempt: self.execution.just_ended(step),
+                        duration: state.duration_ms.map(Duration::from_millis),
+                        steps_completed: head.steps_completed,
+                        at: head.updated_at,
+                    });
+                }
+                Effect::Admit { .. }
+                | Effect::Start { .. }
+                | Effect::Stop { .. }
+                | Effect::Ended => {}
+            }
+        }
+    }
+
+    pub(crate) fn report_end(&self) {
+        let head = self.execution.head();
+        let duration = match (head.started_at, head.completed_at) {
+            (Some(started), Some(completed)) => completed.since(started),
+            _ => Duration::ZERO,
+        };
+        self.observer.report(&Report::ExecutionEnded {
+            status: head.status,
+            error: head.error.as_deref(),
+            duration,
+            at: head.updated_at,
+        });
+    }
+}

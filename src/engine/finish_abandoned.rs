@@ -1,0 +1,48 @@
+//! The end of an execution that nobody can run any more.
+
+use std::sync::Arc;
+
+use tokio::time;
+
+use super::driver::{Means, QUEUE_RETRY, RunError};
+use crate::base::clock;
+use crate::repository::journal::pending_write::Slot;
+use crate::repository::journal::writer::Health;
+use crate::workflow::record::{Change, ExecutionStatus};
+
+/// Stores the last change of an execution that nobody runs.
+///
+/// # Errors
+/// [`RunError`] when the store does not take it.
+pub(crate) async fn settle(
+    execution_id: &str,
+    change: Change,
+    means: &Means,
+) -> Result<ExecutionStatus, RunError> {
+    let status = change.head.status;
+    let slot = Slot::new(execution_id.to_owned());
+    let mut stored = slot.stored();
+    let mut health = means.writer.health();
+    slot.record(change);
+    let since = clock::monotonic();
+    loop {
+        let queued = means.writer.enqueue(&slot);
+        tokio::select! {
+            _ = stored.changed() => {
+                if let Some(error) = &stored.borrow().refused {
+                    return Err(RunError::Refused(Arc::clone(error)));
+                }
+                if stored.borrow().version > 0 {
+                    return Ok(status);
+                }
+            }
+            Ok(()) = health.changed() => {}
+            () = time::sleep(QUEUE_RETRY), if !queued => {}
+        }
+        if let Health::Failing { error } = &*health.borrow()
+            && since.elapsed() >= means.store_timeout
+        {
+            return Err(RunError::StoreLost(Arc::clone(error)));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Executions that are not stored yet, as they would be shown if they were.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::workflow::execution::Execution;
+use crate::workflow::record::{
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord, StepState,
+};
+
+/// What runs, or has ended, and is in no database.
+#[derive(Debug, Default)]
+pub struct Memory {
+    shown: Mutex<HashMap<String, ExecutionDetail>>,
+}
+
+impl Memory {
+    /// How an execution stands that is not stored, its steps ending with the one whose text makes them longer than so many `bytes`
+    /// in all; whether there are further ones, which [`Self::steps`] gives.
+    #[must_use]
+    pub fn get_within(&self, execution_id: &str, bytes: usize) -> Option<(ExecutionDetail, bool)> {
+        let shown = self.lock();
+        let detail = shown.get(execution_id)?;
+        let (steps, is_cut) = within(&detail.steps, bytes);
+        let execution = detail.execution.clone();
+        Some((ExecutionDetail { execution, steps: steps.to_vec() }, is_cut))
+    }
+
+    /// The steps of an execution that is not stored from `position` on, as [`Self::get_within`].
+    #[must_use]
+    pub fn steps(
+        &self,
+        execution_id: &str,
+        position: u32,
+        bytes: usize,
+    ) -> Option<(Vec<StepRecord>, bool)> {
+        let shown = self.lock();
+        let steps = &shown.get(execution_id)?.steps;
+        let (steps, is_cut) = within(steps.get(position as usize..).unwrap_or_default(), bytes);
+        Some((steps.to_vec(), is_cut))
+    }
+
+    /// Where an execution stands that is not stored.
+    #[must_use]
+    pub fn status(&self, execution_id: &str) -> Option<ExecutionStatus> {
+        self.lock().get(execution_id).map(|detail| detail.execution.status)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Takes over how it stands; `ended` are the attempts that ended since the last time.
+    pub(crate) fn show(&self, execution: &Execution, ended: &[Attempt]) {
+        let detail = detail(execution);
+        let mut shown = self.lock();
+        let before = shown.insert(execution.plan().execution_id.clone(), detail);
+        let Some(detail) = shown.get_mut(&execution.plan().execution_id) else { return };
+        for (step, before) in detail.steps.iter_mut().zip(before.into_iter().flat_map(|b| b.steps))
+        {
+            if step.attempt == before.attempt {
+                (step.stdout, step.stdout_bytes) = (before.stdout, before.stdout_bytes);
+                (step.stderr, step.stderr_bytes) = (before.stderr, before.stderr_bytes);
+            }
+        }
+        for attempt in ended {
+            if let Some(step) = detail.steps.iter_mut().find(|s| s.position == attempt.position) {
+                let (stdout, stderr) = (attempt.stdout.clone(), attempt.stderr.clone());
+                (step.stdout, step.stdout_bytes) = (stdout.text, stdout.total_bytes);
+                (step.stderr, step.stderr_bytes) = (stderr.text, stderr.total_bytes);
+            }
+        }
+    }
+
+    /// It is stored, or gone.
+    pub(crate) fn forget(&self, execution_id: &str) {
+        self.lock().remove(execution_id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ExecutionDetail>> {
+        // Each change is one insertion or one removal, or sets fields that are whole.
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The steps up to the one that makes their text longer than `bytes`, and whether more follow.
+fn within(steps: &[StepRecord], bytes: usize) -> (&[StepRecord], bool) {
+    let mut length = 0;
+    let last = steps.iter().position(|step| {
+        length += step.text_bytes();
+        length > bytes
+    });
+    let count = last.map_or(steps.len(), |last| last + 1);
+    (&steps[..count], count < steps.len())
+}
+
+/// It as its rows will be read back, but for its number, when no attempt wrote anything.
+pub(crate) fn foreseen(execution: &Execution) -> ExecutionDetail {
+    let mut detail = detail(execution);
+    detail.execution.persisted = true;
+    detail
+}
+
+/// It as its rows would be read back, without what attempts wrote.
+fn detail(execution: &Execution) -> ExecutionDetail {
+    let (plan, head) = (execution.plan(), execution.head());
+    let created = plan.created();
+    let snapshot = serde_json::from_str(&created.input_snapshot).unwrap_or_default();
+    let record = ExecutionRecord {
+        seq: None,
+        execution_id: plan.execution_id.clone(),
+        workflow_id: created.workflow_id,
+        status: head.status,
+        created_at: Some(created.created_at),
+        started_at: head.started_at,
+        completed_at: head.completed_at,
+        updated_at: Some(head.updated_at),
+        steps_completed: head.steps_completed,
+        total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
+        step_order: created.step_order.to_vec(),
+        replay_of: created.replay_of,
+        input_snapshot: snapshot,
+        error: head.error.clone(),
+        owner: head.owner.clone().filter(|_| !head.status.is_terminal()),
+        owner_state: None,
+        persisted: false,
+    };
+    let steps = plan.graph().order.iter().map(|&index| step(execution, index));
+    ExecutionDetail { execution: record, steps: steps.collect() }
+}
+
+fn step(execution: &Execution, index: usize) -> StepRecord {
+    let plan = execution.plan();
+    let state: &StepState = &execution.steps()[index];
+    StepRecord {
+        name: plan.step(index).name.clone(),
+        status: state.status,
+        depends_on: plan.step(index).depends_on.clone(),
+        started_at: state.started_at,
+        completed_at: state.completed_at,
+        error: state.error.clone(),
+        position: plan.position(index),
+        duration_ms: state.duration_ms,
+        attempt: state.attempt,
+        exit_code: state.exit_code,
+        stdout: String::new(),
+        stdout_bytes: 0,
+        stderr: String::new(),
+        stderr_bytes: 0,
+        outputs: state.outputs.clone(),
+    }
+}

@@ -1,0 +1,270 @@
+//! Goes on with executions whose process died: takes them over, ends what is left of
+//! their processes, runs them side by side. Safe to be killed and run again, since each
+//! of them belongs to a process at every moment.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::cancel::Cancel;
+use super::driver::RunError;
+use super::supervisor::Supervisor;
+use super::work::orphans::{Ended, Ender, Left, Survivor};
+use crate::repository::ownership::Doubt;
+use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
+use crate::workflow::record::ExecutionStatus;
+use crate::workflow::report::{Observer, Report};
+
+/// How many executions work side by side. One that rests, since all that runs of it sleeps, or it
+/// waits for a retry, is none of them any more.
+pub const SIDE_BY_SIDE: usize = 32;
+/// How many are taken over at a time, at most: bounds memory, and spares looks at all processes.
+pub const BATCH: usize = 256;
+
+/// How one execution came out.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Its id.
+    pub execution_id: String,
+    /// What it runs.
+    pub workflow_id: String,
+    /// Who had it.
+    pub previous_owner: Option<String>,
+    /// How it ended.
+    pub outcome: Result<ExecutionStatus, RunError>,
+}
+
+/// What somebody who watches a recovery is told.
+pub trait Watcher: Send + Sync {
+    /// Processes that were left were ended.
+    fn ended_processes(&self, count: usize);
+    /// An execution is left alone, since this process works for it and cannot be ended.
+    fn held_by(&self, survivor: &Survivor);
+    /// An execution came to its end.
+    fn recovered(&self, recovered: &Recovered);
+    /// The store fails, and why; `None` when it works again. Told by each execution.
+    fn store_failing(&self, error: Option<&str>);
+    /// A step waits, since the system lets wfx start no further process.
+    fn attempt_postponed(&self, step: &str, error: &str);
+}
+
+/// Watches one of many executions: reports only what concerns all of them, and gives up its seat
+/// when it rests.
+struct Seated {
+    watcher: Arc<dyn Watcher>,
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Observer for Seated {
+    fn report(&self, report: &Report<'_>) {
+        match report {
+            Report::StoreFailing { error, .. } => self.watcher.store_failing(Some(error)),
+            Report::StoreWorking { .. } => self.watcher.store_failing(None),
+            Report::AttemptPostponed { step, error, .. } => {
+                self.watcher.attempt_postponed(step, error);
+            }
+            Report::Resting => {
+                self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Goes on with `which` executions, [`SIDE_BY_SIDE`], until none is left, or `cancel` is asked for: then
+/// those that run are cancelled, and the others stay for another time.
+///
+/// # Errors
+/// When the database fails before all are taken over. Those that run are awaited first.
+pub async fn recover(
+    supervisor: &Arc<Supervisor>,
+    which: &Which,
+    watcher: &Arc<dyn Watcher>,
+    cancel: &Cancel,
+) -> Result<(), StoreError> {
+    let seats = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    let (mut which, mut ender) = (which.clone(), Ender::default());
+    let mut waiting: VecDeque<TakenOver> = VecDeque::new();
+    let mut running = JoinSet::new();
+    let mut more = true;
+    let mut failure = None;
+    loop {
+        let stopping = cancel.gently.is_cancelled();
+        if more && !stopping && waiting.is_empty() && supervisor.has_room() {
+            match take(supervisor, &mut which, BATCH, &mut ender).await {
+                Ok(Taken { executions, ended, .. }) => {
+                    // What is held back is excepted from now on, so that others come.
+                    more = !executions.is_empty() || !ended.survivors.is_empty();
+                    report(&ended, &**watcher);
+                    waiting.extend(executions);
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    more = false;
+                }
+            }
+        }
+        let goes_on = !waiting.is_empty() && !cancel.gently.is_cancelled();
+        tokio::select! {
+            biased;
+            Some(ended) = running.join_next() => match ended {
+                Ok(false) => {}
+                Ok(true) => {
+                    // Its patience is over; the others would only begin it anew.
+                    waiting.clear();
+                    more = false;
+                }
+                Err(fault) => {
+                    if fault.is_panic() {
+                        std::panic::resume_unwind(fault.into_panic());
+                    }
+                }
+            },
+            Ok(seat) = Arc::clone(&seats).acquire_owned(), if goes_on => {
+                if let Some(taken) = waiting.pop_front() {
+                    running.spawn(go_on(taken, seat, supervisor, watcher, cancel));
+                }
+            }
+            () = cancel.gently.cancelled(), if goes_on => {}
+            else => {
+                if !more || cancel.gently.is_cancelled() {
+                    return failure.map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+}
+
+/// Goes on with one of them; whether the store was given up on.
+fn go_on(
+    taken: TakenOver,
+    seat: OwnedSemaphorePermit,
+    supervisor: &Arc<Supervisor>,
+    watcher: &Arc<dyn Watcher>,
+    cancel: &Cancel,
+) -> impl Future<Output = bool> + use<> {
+    let (supervisor, watcher) = (Arc::clone(supervisor), Arc::clone(watcher));
+    let seated = Seated { watcher: Arc::clone(&watcher), seat: Mutex::new(Some(seat)) };
+    let observer: Arc<dyn Observer> = Arc::new(seated);
+    let cancel = cancel.clone();
+    async move {
+        let recovered = Recovered {
+            execution_id: taken.execution.execution_id.clone(),
+            workflow_id: taken.execution.workflow_id.clone(),
+            previous_owner: taken.previous_owner.clone(),
+            outcome: supervisor.resume(taken, &observer, &cancel).await,
+        };
+        watcher.recovered(&recovered);
+        matches!(recovered.outcome, Err(RunError::StoreLost(_)))
+    }
+}
+
+fn report(ended: &Ended, watcher: &dyn Watcher) {
+    let gone = ended.asked.saturating_sub(ended.survivors.len());
+    if gone > 0 {
+        watcher.ended_processes(gone);
+    }
+    for survivor in &ended.survivors {
+        watcher.held_by(survivor);
+    }
+}
+
+/// Executions that were taken over, and what became of the processes that were left.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Those that can go on now.
+    pub executions: Vec<TakenOver>,
+    /// Whom it was asked to end.
+    pub ended: Ended,
+    /// Owners of executions of which it is not proven whether they are alive, and why not.
+    pub in_doubt: BTreeMap<String, Doubt>,
+}
+
+/// Ends what is left of the processes of at most `limit` of `which` executions, and then takes
+/// these over: but for those that a process still works for, which are excepted from now on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(
+    supervisor: &Supervisor,
+    which: &mut Which,
+    limit: usize,
+    ender: &mut Ender,
+) -> Result<Taken, StoreError> {
+    let limit = limit.min(BATCH);
+    let found = supervisor.find_abandoned(which, limit).await?;
+    let only: HashMap<String, Option<String>> = found
+        .executions
+        .iter()
+        .map(|execution| (execution.execution_id.clone(), execution.owner.clone()))
+        .collect();
+    let in_doubt = found.in_doubt.clone();
+    let left = left_by(found);
+    let ended = ender.end(left.clone()).await;
+    for survivor in &ended.survivors {
+        which.except.insert(survivor.process.key.execution_id.clone());
+    }
+    if let (Of::Kind(_), []) = (&which.of, &ended.survivors[..]) {
+        left.iter().filter(|left| !left.listed.is_empty()).for_each(|left| {
+            left.owner.iter().for_each(|owner| supervisor.forget_attempts(owner));
+        });
+    }
+    let executions = if only.is_empty() {
+        Vec::new()
+    } else {
+        let found = Which { only: Some(only), ..which.clone() };
+        supervisor.take_over(found, limit).await?
+    };
+    Ok(Taken { executions, ended, in_doubt })
+}
+
+/// What came of an attempt to go on with one execution.
+#[derive(Debug)]
+pub enum One {
+    /// It is taken over, and this is how it ended.
+    Ran(Result<ExecutionStatus, RunError>),
+    /// Its owner is alive or in doubt, or it has ended.
+    NotAbandoned,
+    /// These work for it and cannot be ended.
+    Held(Vec<Survivor>),
+}
+
+/// Goes on with one execution, whichever process had it.
+///
+/// # Errors
+/// When the database fails before it is taken over.
+pub async fn recover_one(
+    supervisor: &Supervisor,
+    mut which: Which,
+    observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,
+    cancel: &Cancel,
+) -> Result<One, StoreError> {
+    let Taken { executions, ended, .. } =
+        take(supervisor, &mut which, 1, &mut Ender::default()).await?;
+    match executions.into_iter().next() {
+        Some(taken) => {
+            let observer = observer(&taken);
+            Ok(One::Ran(supervisor.resume(taken, &observer, cancel).await))
+        }
+        None if ended.survivors.is_empty() => Ok(One::NotAbandoned),
+        None => Ok(One::Held(ended.survivors)),
+    }
+}
+
+/// What each dead process was doing.
+fn left_by(found: Abandonment) -> Vec<Left> {
+    let mut by_owner: HashMap<Option<String>, Left> = HashMap::new();
+    for execution in found.executions {
+        by_owner.entry(execution.owner).or_default().running.extend(execution.running);
+    }
+    for (owner, listed) in found.listed {
+        by_owner.entry(Some(owner)).or_default().listed.extend(listed);
+    }
+    by_owner
+        .into_iter()
+        .map(|(owner, left)| Left { owner, ..left })
+        .filter(|left| !left.running.is_empty() || !left.listed.is_empty())
+        .collect()
+}

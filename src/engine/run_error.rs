@@ -1,0 +1,43 @@
+//! Why an execution could not be brought to its end.
+
+use std::sync::Arc;
+
+use crate::repository::StoreError;
+use crate::workflow::execution::IllegalTransition;
+
+/// Why an execution could not be brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nothing was started, since it could not be stored.
+    #[error("nothing was started, since it could not be stored: {0}")]
+    NotStored(Arc<StoreError>),
+    /// The store failed in the middle for longer than is borne with.
+    #[error("the store failed while the execution ran: {0}")]
+    StoreLost(Arc<StoreError>),
+    /// The repository takes nothing of this execution.
+    #[error("the repository refused the execution: {0}")]
+    Refused(Arc<StoreError>),
+    /// The process ends before it; what is stored of it stays as a crash would leave it.
+    #[error("the process that ran it was told to end; what is stored of it stays to be recovered")]
+    Abandoned {
+        /// A commit holds it; otherwise it is lost, unless the last one of the writer does.
+        is_stored: bool,
+    },
+    /// The process ends before it is stored. It never will be, and nobody was told that it began.
+    #[error("the process was told to end before the execution was stored; nothing was started")]
+    Withdrawn,
+    /// A fault of wfx.
+    #[error("a fault of wfx: {0}")]
+    Illegal(#[from] IllegalTransition),
+}
+
+impl RunError {
+    /// What the store said, if it is to blame.
+    #[must_use]
+    pub fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
+            Self::Abandoned { .. } | Self::Withdrawn | Self::Illegal(_) => None,
+        }
+    }
+}

@@ -1,0 +1,535 @@
+//! Runs executions on behalf of one process: new ones, and those of processes that died.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use uuid::{NoContext, Uuid};
+
+use super::cancel::Cancel;
+use super::driver::{self, Means, RunError};
+use super::finish_abandoned;
+use super::start_ack::{Launch, LaunchReceiver};
+use super::work::parallelism::Places;
+use crate::base::clock;
+use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
+use crate::workflow::check;
+use crate::workflow::compiled::Snapshot;
+use crate::workflow::event::Event;
+use crate::workflow::execution::Execution;
+use crate::workflow::record::ExecutionStatus;
+use crate::workflow::report::{Observer, Report};
+use crate::workflow::spec::Plan;
+
+/// Why an execution ends that another process wants ended.
+const CANCELLED: &str = "cancelled on request";
+
+/// Runs executions on behalf of one process.
+#[derive(Debug)]
+pub struct Supervisor {
+    means: Arc<Means>,
+    places: usize,
+    bounds: Bounds,
+    running: Mutex<Running>,
+    /// Those that were submitted or resumed.
+    tasks: TaskTracker,
+}
+
+/// How much may run at a time of what is started or taken over.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many executions.
+    pub executions: usize,
+    /// About how much memory they take. One alone may take more.
+    pub memory_bytes: usize,
+}
+
+impl Bounds {
+    /// As many as want to.
+    pub const NONE: Self = Self { executions: usize::MAX, memory_bytes: usize::MAX };
+}
+
+/// Why no further execution is admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// There are as many as may be.
+    #[error("{0} executions run or are not stored yet")]
+    Executions(usize),
+    /// They take so much memory.
+    #[error("the executions that run or are not stored yet take {0} bytes of memory")]
+    Memory(usize),
+}
+
+#[derive(Debug, Default)]
+struct Running {
+    /// How those that run are ended.
+    cancels: HashMap<String, Cancel>,
+    /// About how much memory they take, and those that are taken over.
+    memory_bytes: usize,
+    /// Take-overs under way.
+    taking: usize,
+    /// How many these may bring.
+    reserved: usize,
+    /// Taken over and not running yet, with about how much memory they take.
+    taken: HashMap<String, usize>,
+    /// Some of these, or of a take-over under way, that are to be ended.
+    requested: HashSet<String>,
+}
+
+impl Running {
+    fn in_flight(&self) -> usize {
+        self.cancels.len() + self.taken.len() + self.reserved
+    }
+
+    /// How many executions more are admitted, the next of them with so much memory: the one
+    /// place that decides it, for what is started and what is taken over.
+    fn room(&self, bounds: Bounds, memory_bytes: usize) -> Result<usize, Full> {
+        let in_flight = self.in_flight();
+        if in_flight >= bounds.executions {
+            return Err(Full::Executions(in_flight));
+        }
+        let taken = self.memory_bytes;
+        if taken > 0 && taken.saturating_add(memory_bytes) > bounds.memory_bytes {
+            return Err(Full::Memory(taken));
+        }
+        Ok(bounds.executions - in_flight)
+    }
+
+    /// It runs now, or has ended without; `true` when it is to be ended.
+    fn leave_taken(&mut self, execution_id: &str) -> bool {
+        self.memory_bytes -= self.taken.remove(execution_id).unwrap_or(0);
+        self.requested.remove(execution_id)
+    }
+}
+
+/// An execution that runs on its own.
+#[derive(Debug)]
+pub struct Submitted {
+    /// Its id.
+    pub execution_id: String,
+    /// What is told of its launch.
+    pub launch: LaunchReceiver,
+    /// Its end, stored.
+    pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
+}
+
+impl Supervisor {
+    /// A supervisor for this process. `places` is how many
+    /// steps of one execution run at a time where the definition does not say. `bounds` hold for
+    /// what is submitted and taken over.
+    #[must_use]
+    pub fn new(means: Means, places: usize, bounds: Bounds) -> Self {
+        Self {
+            means: Arc::new(means),
+            places,
+            bounds,
+            running: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Plans a new execution.
+    #[must_use]
+    pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> Plan {
+        let now = clock::now();
+        Plan::new(new_execution_id(now), snapshot, replay_of, now)
+    }
+
+    /// Runs it to its end, stored.
+    ///
+    /// # Errors
+    /// [`RunError`] when the store does not take it, or for a fault of wfx.
+    pub async fn run(
+        &self,
+        plan: Plan,
+        observer: &Arc<dyn Observer>,
+        cancel: &Cancel,
+    ) -> Result<ExecutionStatus, RunError> {
+        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
+        let own = self.enter(&execution, cancel);
+        self.drive(execution, Event::Begin, observer, &own, None).await
+    }
+
+    /// Runs it on its own, if there is room for one more. `waited_for`: whoever asks waits for its
+    /// end.
+    ///
+    /// # Errors
+    /// [`Full`] when there is none.
+    pub fn submit(
+        self: &Arc<Self>,
+        plan: Plan,
+        observer: Arc<dyn Observer>,
+        waited_for: bool,
+    ) -> Result<Submitted, Full> {
+        let execution_id = plan.execution_id.clone();
+        let (launch, receiver) = Launch::new(waited_for);
+        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
+        let mut running = self.running();
+        running.room(self.bounds, execution.plan().memory_bytes())?;
+        let own = Self::enter_in(&mut running, &execution, &Cancel::default());
+        drop(running);
+        let (supervisor, id) = (Arc::clone(self), execution_id.clone());
+        let ended = self.tasks.spawn(async move {
+            let outcome =
+                supervisor.drive(execution, Event::Begin, &observer, &own, Some(launch)).await;
+            log(&id, &outcome);
+            outcome
+        });
+        Ok(Submitted { execution_id, launch: receiver, ended })
+    }
+
+    /// Goes on with an execution that was taken over, on its own.
+    pub fn go_on(self: &Arc<Self>, taken: TakenOver, observer: Arc<dyn Observer>) {
+        let supervisor = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let id = taken.execution.execution_id.clone();
+            let outcome = supervisor.resume(taken, &observer, &Cancel::default()).await;
+            log(&id, &outcome);
+        });
+    }
+
+    /// Whether steps find what they need of this process.
+    #[must_use]
+    pub fn can_run_commands(&self) -> bool {
+        self.means.scratch.is_usable()
+    }
+
+    /// How many run here, or have ended and are not stored, or are being taken over.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.running().in_flight()
+    }
+
+    /// How much may run at a time.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Whether one more would be admitted.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.running().room(self.bounds, 1).is_ok()
+    }
+
+    /// The places of steps.
+    #[must_use]
+    pub fn step_places(&self) -> &Places {
+        &self.means.places
+    }
+
+    /// About how much memory these take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.running().memory_bytes
+    }
+
+    /// Waits until nothing runs here any more; nothing may be submitted meanwhile.
+    pub async fn idle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Ends what runs as a crash would: it stays to be recovered.
+    pub fn abandon(&self) {
+        self.means.abandon.cancel();
+    }
+
+    /// The owner id of this process.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.means.owner.id()
+    }
+
+    /// The executions that [`Self::take_over`] would take over, and what their processes left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_abandoned(
+        &self,
+        which: &Which,
+        limit: usize,
+    ) -> Result<Abandonment, StoreError> {
+        self.means.writer.find_abandoned(which, self.owner(), limit).await
+    }
+
+    /// Forgets what a dead process has listed of the attempts it ran: nothing is left of them.
+    pub fn forget_attempts(&self, owner: &str) {
+        self.means.writer.forget_attempts(owner);
+    }
+
+    /// Makes this process the owner of at most `limit` executions whose process died, and of no
+    /// more than there is room for. One that is named is always admitted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_over(
+        &self,
+        which: Which,
+        limit: usize,
+    ) -> Result<Vec<TakenOver>, StoreError> {
+        let limit = {
+            let mut running = self.running();
+            let limit = match (&which.of, running.room(self.bounds, 1)) {
+                (Of::One(_), _) => limit,
+                (Of::Kind(_), Ok(room)) => limit.min(room),
+                (Of::Kind(_), Err(_)) => return Ok(Vec::new()),
+            };
+            running.taking += 1;
+            running.reserved += limit;
+            limit
+        };
+        let outcome = self.means.writer.take_over(which, self.owner(), limit).await;
+        let mut running = self.running();
+        let Running { taking, reserved, taken, requested, memory_bytes, .. } = &mut *running;
+        *reserved -= limit;
+        for now in outcome.iter().flatten() {
+            let bytes = now.execution.input_snapshot.as_str().len();
+            *memory_bytes += bytes;
+            taken.insert(now.execution.execution_id.clone(), bytes);
+        }
+        *taking -= 1;
+        if *taking == 0 {
+            // The others have ended: nobody will ask for them.
+            requested.retain(|id| taken.contains_key(id));
+        }
+        outcome
+    }
+
+    /// Brings an execution that was taken over to its end, stored. One whose snapshot
+    /// cannot be run any more ends as interrupted.
+    ///
+    /// # Errors
+    /// [`RunError`] when the store does not take it, or for a fault of wfx.
+    pub async fn resume(
+        &self,
+        taken: TakenOver,
+        observer: &Arc<dyn Observer>,
+        cancel: &Cancel,
+    ) -> Result<ExecutionStatus, RunError> {
+        let requested = self.running().requested.remove(&taken.execution.execution_id);
+        let cancelled = (taken.cancel_requested || requested).then(|| CANCELLED.to_owned());
+        match plan_again(&taken) {
+            Ok(plan) => {
+                let recorded = taken.recorded;
+                let execution = Execution::resumed(
+                    Arc::new(plan),
+                    self.places,
+                    self.owner().to_owned(),
+                    recorded,
+                );
+                let own = self.enter(&execution, cancel);
+                let begin = Event::Resume { cancelled };
+                let driven = self.drive(execution, begin, observer, &own, None);
+                self.tasks.track_future(driven).await
+            }
+            Err(why) => {
+                let error = format!("wfx ended while it ran, and it cannot go on: {why}");
+                let now = clock::now();
+                let change = taken.recorded.abandon(&error, now);
+                let id = &taken.execution.execution_id;
+                self.running().leave_taken(id);
+                let status = finish_abandoned::settle(id, change, &self.means).await?;
+                let started = taken.execution.started_at.unwrap_or(now);
+                observer.report(&Report::ExecutionEnded {
+                    status,
+                    error: Some(&error),
+                    duration: now.since(started),
+                    at: now,
+                });
+                Ok(status)
+            }
+        }
+    }
+
+    /// Asks an execution that runs here to end; `false` when it does not.
+    pub fn cancel(&self, execution_id: &str) -> bool {
+        let running = self.running();
+        let cancel = running.cancels.get(execution_id);
+        if let Some(cancel) = cancel {
+            cancel.request_once(CANCELLED);
+        }
+        cancel.is_some()
+    }
+
+    /// Ends an execution that belongs to this process, if need be as soon as it begins.
+    pub fn cancel_own(&self, execution_id: &str) {
+        let mut running = self.running();
+        match running.cancels.get(execution_id) {
+            Some(cancel) => cancel.request_once(CANCELLED),
+            None if running.taking > 0 || running.taken.contains_key(execution_id) => {
+                running.requested.insert(execution_id.to_owned());
+            }
+            // It has ended meanwhile.
+            None => {}
+        }
+    }
+
+    /// Counts it among those that run here, and gives what ends it alone.
+    fn enter(&self, execution: &Execution, above: &Cancel) -> Cancel {
+        Self::enter_in(&mut self.running(), execution, above)
+    }
+
+    fn enter_in(running: &mut Running, execution: &Execution, above: &Cancel) -> Cancel {
+        let own = above.child();
+        let execution_id = execution.plan().execution_id.clone();
+        // Between its taking over and now.
+        if running.leave_taken(&execution_id) {
+            own.request_once(CANCELLED);
+        }
+        running.memory_bytes += execution.plan().memory_bytes();
+        running.cancels.insert(execution_id, own.clone());
+        own
+    }
+
+    async fn drive(
+        &self,
+        execution: Execution,
+        begin: Event,
+        observer: &Arc<dyn Observer>,
+        own: &Cancel,
+        launched: Option<Launch>,
+    ) -> Result<ExecutionStatus, RunError> {
+        let plan = execution.plan();
+        let (id, memory_bytes) = (plan.execution_id.clone(), plan.memory_bytes());
+        let entered = Entered { supervisor: self, id, memory_bytes };
+        driver::drive(execution, begin, &self.means, observer, own, launched, entered).await
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        // An insertion or a removal is complete or did not happen.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts an execution among those that run, however that ends.
+struct Entered<'s> {
+    supervisor: &'s Supervisor,
+    id: String,
+    memory_bytes: usize,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        let mut running = self.supervisor.running();
+        running.memory_bytes -= self.memory_bytes;
+        running.cancels.remove(&self.id);
+    }
+}
+
+/// Tells of one that did not come to its end, which nobody waits for.
+fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
+    match outcome {
+        Ok(_) => {}
+        Err(RunError::Withdrawn) => tracing::info!(execution_id, "not started"),
+        Err(RunError::Abandoned { is_stored: true }) => {
+            tracing::info!(execution_id, "left for the next start");
+        }
+        Err(RunError::Abandoned { is_stored: false }) => {
+            let told = "it is not stored: lost, unless the database takes it at the very end";
+            tracing::error!(execution_id, "{told}");
+        }
+        Err(error) => tracing::error!(execution_id, %error, "an execution could not be ended"),
+    }
+}
+
+/// Lays out an execution that is stored as it was laid out then.
+fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
+    let execution = &taken.execution;
+    let snapshot = check::snapshot(&execution.input_snapshot.value())
+        .map_err(|problems| problems.to_string())?;
+    let created_at = execution.created_at.unwrap_or_else(clock::now);
+    let id = execution.execution_id.clone();
+    let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at);
+    let step_order = plan.snapshot.prepared.step_order();
+    if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
+        return Err("its stored steps are not those of its snapshot".to_owned());
+    }
+    Ok(plan)
+}
+
+/// A UUIDv7: ids sort by the time they were made.
+fn new_execution_id(now: crate::base::timestamp::Timestamp) -> String {
+    let micros = u64::try_from(now.as_micros()).unwrap_or(0);
+    let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, micros / 1_000_000, nanos)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::engine::driver::Unstored;
+    use crate::engine::work::scratch::Scratch;
+    use crate::repository::journal::writer::{Writer, WriterOptions};
+    use crate::repository::ownership::{Owner, OwnerKind};
+    use crate::repository::{Durability, Retention};
+    use crate::workflow::environment;
+
+    fn supervisor(folder: &Path) -> Supervisor {
+        let options = WriterOptions {
+            durability: Durability::Normal,
+            trusted_owner: None,
+            retention: Retention::Told(None),
+            queue_capacity: 8,
+            busy_timeout: Duration::from_secs(1),
+            commits: None,
+        };
+        let database = folder.join("wfx.db");
+        let writer = Arc::new(Writer::open(&database, options).unwrap());
+        let means = Means {
+            owner: Owner::claim(&database, Some(writer.identity()), OwnerKind::Serve, 1).unwrap(),
+            writer,
+            inherited: environment::inherited([]),
+            scratch: Scratch::create(folder, 1).unwrap(),
+            places: Places::new(1),
+            epoch: clock::monotonic(),
+            store_timeout: Duration::from_secs(1),
+            unstored: Unstored::Refuse,
+            abandon: CancellationToken::new(),
+        };
+        Supervisor::new(means, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_is_not_kept_to_be_cancelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = supervisor(folder.path());
+        supervisor.cancel_own("has-ended");
+        assert_eq!(supervisor.running().requested.len(), 0);
+        // What is being taken over may be meant.
+        supervisor.running().taking += 1;
+        supervisor.cancel_own("may-be-taken");
+        supervisor.running().taking -= 1;
+        assert_eq!(supervisor.running().requested.len(), 1);
+        // It was not.
+        supervisor.take_over(Which::kind(OwnerKind::Serve), 1).await.unwrap();
+        assert_eq!(supervisor.running().requested.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_over_counts_from_the_moment_it_may_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = supervisor(folder.path());
+        let room = || supervisor.running().room(supervisor.bounds(), 1);
+        assert_eq!(room(), Ok(2));
+        supervisor.running().reserved = 1;
+        assert_eq!((room(), supervisor.in_flight()), (Ok(1), 1));
+        supervisor.running().reserved = 0;
+        supervisor.running().taken = HashMap::from([("a".to_owned(), 600_000)]);
+        supervisor.running().memory_bytes = 600_000;
+        assert_eq!(supervisor.running().room(supervisor.bounds(), 400_000), Ok(1));
+        let full = supervisor.running().room(supervisor.bounds(), 400_001);
+        assert_eq!(full, Err(Full::Memory(600_000)));
+        supervisor.running().taken.insert("b".to_owned(), 0);
+        assert_eq!(room(), Err(Full::Executions(2)));
+        // What has left is not counted any more.
+        assert!(!supervisor.running().leave_taken("a"));
+        assert_eq!((room(), supervisor.running().memory_bytes), (Ok(1), 0));
+    }
+}

@@ -1,0 +1,116 @@
+//! What is said of a command that could not be started, or that failed.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::io::Errno;
+
+use super::process::Job;
+use super::{detach, search};
+use crate::base::visible::visible;
+use crate::workflow::check::LIST_IS_ONE_COMMAND;
+use crate::workflow::definition::Work;
+use crate::workflow::environment;
+
+/// Why a command could not be started.
+pub(crate) fn spawn_error(job: &Job, error: &io::Error) -> String {
+    let folder = job.folder.display();
+    if !job.folder.is_dir() {
+        return format!("cannot start in folder {folder}: it does not exist or is no folder");
+    }
+    let program: OsString = match &job.work {
+        Work::Argv(argv) => argv[0].clone().into(),
+        _ => "/bin/sh".into(),
+    };
+    let program = Path::new(&program).display();
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    if let Some(why) = errno.and_then(|errno| explain(job, errno)) {
+        return format!("cannot start `{program}`: {why}");
+    }
+    match errno {
+        Some(Errno::TOOBIG) => format!(
+            "cannot start `{program}`: the system refuses so large an environment; \
+             the largest are {}",
+            environment::largest(&job.variables)
+        ),
+        Some(Errno::NOENT) if detach::is_needed() && is_found(job) => format!(
+            "cannot start `{program}` without the terminal, since wfx cannot start itself: {} \
+             is missing",
+            detach::WFX
+        ),
+        Some(Errno::NOENT) => format!("cannot start `{program}`: no such program"),
+        _ => format!("cannot start `{program}` in {folder}: {error}"),
+    }
+}
+
+/// What shells exit with when there is no such program: so they also call a script that is there and
+/// has no interpreter.
+pub(crate) const NOT_FOUND: i32 = 127;
+
+/// Why a line failed with [`NOT_FOUND`], with what the script says that it begins with, if it
+/// begins with one.
+pub(crate) fn not_found(job: &Job, why: String) -> String {
+    let Work::Shell(line) = &job.work else { return why };
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let said = first.contains('/').then(|| search::explain_to_shell(Path::new(first), &job.folder));
+    match said.flatten() {
+        Some(said) => format!("{why}: `{}`: {said}", visible(first)),
+        None => why,
+    }
+}
+
+/// What the list or the file of a program says about why it cannot be started.
+fn explain(job: &Job, errno: Errno) -> Option<String> {
+    let Work::Argv(argv) = &job.work else { return None };
+    let program = argv.first()?;
+    // A name without a slash was looked for, and found nowhere.
+    let found = match search::find(program, &job.variables, &job.folder) {
+        Ok(path) => search::explain(&path, &job.folder, errno),
+        Err(_) => None,
+    };
+    let is_line = errno == Errno::NOENT && program.trim().contains(char::is_whitespace);
+    found.or_else(|| is_line.then(|| format!("no such program; {LIST_IS_ONE_COMMAND}")))
+}
+
+/// Whether the program that a step names is there.
+fn is_found(job: &Job) -> bool {
+    match &job.work {
+        Work::Argv(argv) => search::find(&argv[0], &job.variables, &job.folder).is_ok(),
+        _ => true,
+    }
+}
+
+/// As shells count: 128 and the signal's number for a process ended by one.
+pub(crate) fn exit_code(status: ExitStatus) -> Option<i32> {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal))
+}
+
+/// Why it failed, unless it did not.
+pub(crate) fn failure(status: ExitStatus) -> Option<String> {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => None,
+        (Some(code), _) => Some(format!("exit status {code}")),
+        (None, Some(signal)) => Some(format!("ended by signal {signal}{}", signal_name(signal))),
+        (None, None) => Some(status.to_string()),
+    }
+}
+
+/// Its name in brackets, where it has one on this system.
+fn signal_name(signal: i32) -> String {
+    if let Ok(signal) = nix::sys::signal::Signal::try_from(signal) {
+        return format!(" ({signal})");
+    }
+    match signal - REALTIME_FIRST {
+        0 => " (SIGRTMIN)".to_owned(),
+        more @ 1..=30 => format!(" (SIGRTMIN+{more})"),
+        _ => String::new(),
+    }
+}
+
+/// `SIGRTMIN` of glibc on Linux, which keeps the two before it for itself; no other system numbers
+/// signals as far.
+const REALTIME_FIRST: i32 = 34;

@@ -1,0 +1,534 @@
+//! A step that runs a command, in a process group of its own.
+//!
+//! Its [`super::tree`] of processes ends with the first of them, the leader: what is left
+//! gets SIGTERM, and SIGKILL after [`GRACE`]. A process that made a session of its own
+//! (`setsid`) goes on, but its output is no longer read. Spawning has no `pre_exec` closure, and the program's
+//! path is [searched](super::search) before: otherwise the standard library forks
+//! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use tokio::net::unix::pipe;
+use tokio::time;
+
+use super::Stop;
+use super::children;
+use super::detach;
+use super::failure::{NOT_FOUND, exit_code, failure, not_found, spawn_error};
+use super::group::Group;
+use super::outputs::{self, OutputsError};
+use super::search;
+use super::tail::Tail;
+use super::tree::{self, Left, Tree};
+use crate::base::clock;
+use crate::base::period::Period;
+use crate::repository::ownership::ListedAttempt;
+use crate::system::limits::{self, OpenFiles, Spawning};
+use crate::system::process_table::{self, Stat};
+use crate::workflow::definition::Work;
+use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
+use crate::workflow::event::{AttemptEnd, Outcome};
+use crate::workflow::record::{AttemptKey, Captured, Outputs};
+use crate::workflow::report::Stream;
+
+/// Between SIGTERM and SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// After SIGKILL, how long is waited for processes that the kernel does not let go at once.
+const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
+/// Between looks at a tree whose leader has ended.
+const LOOK_FIRST: Duration = Duration::from_millis(1);
+const LOOK_LAST: Duration = Duration::from_millis(200);
+/// How much longer than a look the time to the next one is: it occupies a thread that serves others.
+const LOOK_SHARE: u32 = 4;
+const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// What a read of any step goes through: one for each would be 64 KiB for each that runs.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// A command to be run once.
+#[derive(Debug)]
+pub struct Job {
+    /// The command line or the program.
+    pub work: Work,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Its whole environment but the output file.
+    pub variables: Variables,
+    /// The empty file for its outputs.
+    pub output_file: PathBuf,
+    /// Longest time.
+    pub timeout: Option<Period>,
+    /// What its processes work for.
+    pub key: AttemptKey,
+}
+
+/// Who wants the output as it comes.
+pub type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
+
+/// A process that was started, as it can be recognised later.
+#[derive(Debug, Clone)]
+pub struct Started {
+    key: AttemptKey,
+    /// Its number, and that of its process group.
+    pid: u32,
+    /// It started between these times since the boot.
+    between: (Duration, Duration),
+}
+
+impl Started {
+    /// What is listed of it.
+    #[must_use]
+    pub fn listed(self) -> ListedAttempt {
+        let group = self.pid.cast_signed();
+        let (from, to) = self.between;
+        let started_ticks = (process_table::ticks(from), process_table::ticks(to));
+        ListedAttempt { key: self.key, group, session: tree::session_of(group), started_ticks }
+    }
+}
+
+/// Whether files, processes or memory are used up: what fails so may work later.
+#[must_use]
+pub fn is_scarce(error: &io::Error) -> bool {
+    let error = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
+}
+
+/// Runs the command to its end, that of its tree of processes. `began` is called when that begins,
+/// with the process or, where the program cannot be started, without; what it answers is dropped
+/// at the end.
+///
+/// # Errors
+/// When it could not begin for what [is scarce](is_scarce); anything else is an end.
+pub async fn run<T>(
+    job: Job,
+    stop: &Stop,
+    listener: Option<Listener<'_>>,
+    began: impl FnOnce(Option<Started>) -> T,
+) -> io::Result<AttemptEnd> {
+    let _files = OpenFiles::count(limits::FILES_OF_STEP);
+    let (started_at, begun) = (clock::now(), clock::monotonic());
+    let before = clock::since_boot();
+    let ended = match spawn(&job) {
+        Err(error) if is_scarce(&error) => {
+            let _ = std::fs::remove_file(&job.output_file);
+            return Err(error);
+        }
+        Ok(child) => {
+            let (key, between) = (job.key.clone(), (before, clock::since_boot()));
+            let _running = began(Some(Started { key, pid: child.id(), between }));
+            Running::new(child, &job, begun, listener).watch(&job, stop).await
+        }
+        Err(error) => {
+            began(None);
+            Ended::not_started(spawn_error(&job, &error))
+        }
+    };
+    let outputs = loop {
+        match outputs::read(&job.output_file) {
+            // The work is done: what it hands on is not lost for want of a descriptor.
+            Err(OutputsError::Unreadable(error)) if is_scarce(&error) => {
+                time::sleep(LOOK_LAST).await;
+            }
+            outputs => break outputs,
+        }
+    };
+    let _ = std::fs::remove_file(&job.output_file);
+    let (outcome, outputs) = match (ended.outcome, outputs) {
+        (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
+        (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
+            (Outcome::Failed(not_found(&job, why)), outputs.unwrap_or_default())
+        }
+        (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
+    };
+    Ok(AttemptEnd {
+        outcome,
+        outputs,
+        started_at,
+        duration: begun.elapsed(),
+        exit_code: ended.exit_code,
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+    })
+}
+
+struct Ended {
+    outcome: Outcome,
+    exit_code: Option<i32>,
+    stdout: Captured,
+    stderr: Captured,
+}
+
+impl Ended {
+    fn not_started(error: String) -> Self {
+        Self {
+            outcome: Outcome::Failed(error),
+            exit_code: None,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        }
+    }
+}
+
+fn spawn(job: &Job) -> io::Result<Child> {
+    match spawn_once(job) {
+        // What was not counted may be more than was thought.
+        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job),
+        spawned => spawned,
+    }
+}
+
+fn is_no_file_left(error: &io::Error) -> bool {
+    error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::MFILE)
+}
+
+fn spawn_once(job: &Job) -> io::Result<Child> {
+    let spawning = Spawning::begin();
+    let limit = spawning.soft_limit();
+    let mut command = match &job.work {
+        Work::Argv(argv) => {
+            let program = search::find(&argv[0], &job.variables, &job.folder)?;
+            let mut command = detach::command(&program, &argv[0], limit);
+            command.args(&argv[1..]);
+            command
+        }
+        Work::Shell(line) => {
+            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
+            // A line that begins with `-` is no option.
+            command.args(["-c", "--"]).arg(line);
+            command
+        }
+        Work::Nothing | Work::Sleep(_) => return Err(io::ErrorKind::Unsupported.into()),
+    };
+    command.env_clear().envs(&job.variables);
+    if !job.variables.contains_key(OsStr::new(environment::FOLDER)) {
+        command.env(environment::FOLDER, logical(&job.folder).as_os_str());
+    }
+    command
+        .env(OUTPUT_FILE, &job.output_file)
+        .current_dir(&job.folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    children::spawn(&mut command, &job.key)
+}
+
+/// The folder as `PWD` has it: absolute, and without `.` and `..`, which programs do not take.
+fn logical(folder: &Path) -> Cow<'_, Path> {
+    let is_parent = |component: Component<'_>| component == Component::ParentDir;
+    if folder.components().any(is_parent) {
+        return folder.canonicalize().map_or(Cow::Borrowed(folder), Cow::Owned);
+    }
+    Cow::Owned(folder.components().collect())
+}
+
+/// One of the two streams of a running process.
+struct Tap {
+    stream: Stream,
+    pipe: Option<pipe::Receiver>,
+    tail: Tail,
+}
+
+impl Tap {
+    fn new(stream: Stream, pipe: Option<pipe::Receiver>) -> Self {
+        Self { stream, pipe, tail: Tail::default() }
+    }
+
+    /// Waits until something can be read; for ever when the stream has ended.
+    async fn readable(&self) {
+        match &self.pipe {
+            Some(pipe) if pipe.readable().await.is_ok() => {}
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Reads once what is there.
+    fn read(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.read_into(buffer, listener));
+    }
+
+    fn read_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+        let Some(pipe) = &self.pipe else { return };
+        match pipe.try_read(buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(count) => self.take(&buffer[..count], listener),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.pipe = None,
+        }
+    }
+
+    /// Reads what the ended process has left in the pipe: at most what a pipe
+    /// holds, since a process that left the group may go on writing.
+    fn drain(&mut self, listener: Option<Listener<'_>>) {
+        BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, listener));
+    }
+
+    fn drain_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+        let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
+        while left > 0 {
+            let Some(pipe) = &self.pipe else { return };
+            // Not `try_read`: it may not know yet that something is there.
+            match rustix::io::read(pipe.as_fd(), &mut *buffer) {
+                Ok(0) | Err(_) => self.pipe = None,
+                Ok(count) => {
+                    left = left.saturating_sub(count);
+                    self.take(&buffer[..count], listener);
+                }
+            }
+        }
+        self.pipe = None;
+    }
+
+    fn take(&mut self, bytes: &[u8], listener: Option<Listener<'_>>) {
+        self.tail.push(bytes);
+        if let Some(listener) = listener {
+            listener(self.stream, bytes);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn capacity(pipe: BorrowedFd<'_>) -> usize {
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(READ_BYTES)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn capacity(_pipe: BorrowedFd<'_>) -> usize {
+    READ_BYTES
+}
+
+/// Why a process is being ended before its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Asked,
+    TimedOut,
+}
+
+struct Running<'a> {
+    child: Child,
+    tree: Option<Tree>,
+    begun: Instant,
+    stdout: Tap,
+    stderr: Tap,
+    listener: Option<Listener<'a>>,
+}
+
+impl<'a> Running<'a> {
+    fn new(mut child: Child, job: &Job, begun: Instant, listener: Option<Listener<'a>>) -> Self {
+        let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
+        let stdout = child.stdout.take().map(OwnedFd::from);
+        let stderr = child.stderr.take().map(OwnedFd::from);
+        let inode = |end: &OwnedFd| rustix::fs::fstat(end).ok().map(|stat| stat.st_ino);
+        let pipes: Vec<u64> = [&stdout, &stderr].into_iter().flatten().filter_map(inode).collect();
+        let group = Group::led_by(child.id());
+        Self {
+            tree: group.map(|group| Tree::new(group, job.key.clone(), pipes)),
+            child,
+            begun,
+            stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
+            stderr: Tap::new(Stream::Stderr, stderr.and_then(receiver)),
+            listener,
+        }
+    }
+
+    async fn watch(mut self, job: &Job, stop: &Stop) -> Ended {
+        let ending = self.until_exit(job, stop).await;
+        let (status, unended) = if self.has_exited() {
+            // Before it is reaped: until then the number of the group is its own.
+            self.on_tree(Tree::leader_ended);
+            let status = children::collect(&mut self.child);
+            (Some(status), self.until_tree_is_gone(stop).await)
+        } else {
+            (None, self.on_tree(Tree::give_up).flatten())
+        };
+        self.stdout.drain(self.listener);
+        self.stderr.drain(self.listener);
+        let (exit_code, failure) = match &status {
+            Some(Ok(status)) => (exit_code(*status), failure(*status)),
+            Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
+            None => (None, None),
+        };
+        let outcome = match (ending, failure, unended) {
+            (Some(Ending::Asked), _, None) => Outcome::Stopped,
+            (Some(Ending::Asked), _, Some(unended)) => Outcome::Unended(unended),
+            (Some(Ending::TimedOut), _, unended) => {
+                failed(format!("timed out after {}", job.timeout.unwrap_or_default()), unended)
+            }
+            (None, Some(failure), unended) => failed(failure, unended),
+            (None, None, Some(unended)) => Outcome::Unended(unended),
+            (None, None, None) => Outcome::Success,
+        };
+        if status.is_none() {
+            children::give_up(self.child);
+        }
+        Ended {
+            outcome,
+            exit_code,
+            stdout: self.stdout.tail.finish(),
+            stderr: self.stderr.tail.finish(),
+        }
+    }
+
+    /// Until the leader has ended, or cannot be ended.
+    async fn until_exit(&mut self, job: &Job, stop: &Stop) -> Option<Ending> {
+        let mut ending = None;
+        let mut killed = false;
+        let timeout = job.timeout.map_or(Duration::MAX, Period::duration);
+        let timeout = time::sleep(timeout.saturating_sub(self.begun.elapsed()));
+        let kill = time::sleep(Duration::MAX);
+        let give_up = time::sleep(Duration::MAX);
+        let ask_rest = time::sleep(Duration::MAX);
+        let exited = exited(self.tree.as_ref().map(Tree::group));
+        tokio::pin!(timeout, kill, give_up, ask_rest, exited);
+        loop {
+            let end = tokio::select! {
+                // In this order: a process that ended by itself has not been ended, however
+                // late it is noticed.
+                biased;
+                () = &mut exited => return ending,
+                () = &mut give_up, if killed => return ending,
+                () = stop.now.cancelled(), if !killed => Some(Ending::Asked),
+                () = &mut kill, if ending.is_some() && !killed => ending,
+                () = stop.gently.cancelled(), if ending.is_none() => Some(Ending::Asked),
+                () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
+                () = &mut ask_rest, if ending.is_some() && !killed => {
+                    self.on_tree(Tree::ask_rest);
+                    ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
+                    continue;
+                }
+                () = self.stdout.readable() => {
+                    self.stdout.read(self.listener);
+                    continue;
+                }
+                () = self.stderr.readable() => {
+                    self.stderr.read(self.listener);
+                    continue;
+                }
+            };
+            // wfx may have been stopped for a while, and know of the end only now.
+            if ending.is_none() && self.has_exited() {
+                return None;
+            }
+            let asked_before = ending.is_some();
+            ending = ending.or(end);
+            if asked_before || stop.now.is_cancelled() {
+                killed = true;
+                let refused = self.on_tree(Tree::kill).unwrap_or_default();
+                let is_leader = |entry: &Stat| entry.pid == self.child.id().cast_signed();
+                let refused = refused.iter().any(is_leader);
+                let patience = if refused { LOOK_LAST } else { GIVE_UP_AFTER_KILL };
+                give_up.as_mut().reset(time::Instant::now() + patience);
+            } else {
+                self.on_tree(Tree::ask);
+                kill.as_mut().reset(time::Instant::now() + GRACE);
+                ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
+            }
+        }
+    }
+
+    /// Until nothing is left of the tree; otherwise names what cannot be ended.
+    async fn until_tree_is_gone(&mut self, stop: &Stop) -> Option<String> {
+        let tree = self.tree.as_mut()?;
+        let since = clock::monotonic();
+        let mut look = LOOK_FIRST;
+        let mut killed_at = None;
+        loop {
+            let looked = clock::monotonic();
+            let found = tree.left();
+            if found == Left::Nothing {
+                return None;
+            }
+            let left = since.elapsed();
+            let is_over = killed_at.is_some_and(|at| left >= at + GIVE_UP_AFTER_KILL);
+            // What may belong to other steps is no reason to wait longer.
+            if is_over || (killed_at.is_some() && found == Left::Unsure) {
+                return tree.give_up();
+            }
+            if killed_at.is_some() || left >= GRACE || stop.now.is_cancelled() {
+                let refused = tree.kill();
+                // What is not permitted now will not be permitted later.
+                if killed_at.is_some() && !refused.is_empty() && look == LOOK_LAST {
+                    return tree.give_up();
+                }
+                if killed_at.is_none() {
+                    killed_at = Some(left);
+                    look = LOOK_FIRST;
+                }
+            }
+            let look_after = look.max(looked.elapsed() * LOOK_SHARE).min(LOOK_LAST);
+            let next = time::sleep(look_after);
+            tokio::pin!(next);
+            loop {
+                tokio::select! {
+                    () = &mut next => break,
+                    () = stop.now.cancelled(), if killed_at.is_none() => break,
+                    () = self.stdout.readable() => self.stdout.read(self.listener),
+                    () = self.stderr.readable() => self.stderr.read(self.listener),
+                }
+            }
+            look = (look * 2).min(LOOK_LAST);
+        }
+    }
+
+    fn on_tree<T>(&mut self, act: impl FnOnce(&mut Tree) -> T) -> Option<T> {
+        self.tree.as_mut().map(act)
+    }
+
+    /// Whether the leader has ended; it is not reaped.
+    fn has_exited(&self) -> bool {
+        let Some(tree) = &self.tree else { return true };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        !matches!(waitid(WaitId::Pid(tree.group().leader()), options), Ok(None))
+    }
+}
+
+fn failed(why: String, unended: Option<String>) -> Outcome {
+    match unended {
+        Some(unended) => Outcome::Unended(format!("{why}; {unended}")),
+        None => Outcome::Failed(why),
+    }
+}
+
+/// Until the first process of the group has ended; it is not waited for, so that
+/// its number stays taken.
+async fn exited(group: Option<Group>) {
+    let Some(group) = group else { return };
+    #[cfg(target_os = "linux")]
+    loop {
+        match process_descriptor(group) {
+            Ok(descriptor) => {
+                let _ = descriptor.readable().await;
+                return;
+            }
+            // A thread that waits would be one of few.
+            Err(error) if is_scarce(&error) => time::sleep(LOOK_LAST).await,
+            Err(_) => break,
+        }
+    }
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    let wait = move || waitid(WaitId::Pid(group.leader()), options);
+    let _ = tokio::task::spawn_blocking(wait).await;
+}
+
+/// A descriptor that is readable once the process has ended; Linux has them since
+/// 5.3, and sandboxes may refuse them.
+#[cfg(target_os = "linux")]
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; an owned descriptor stays open as it wants"
+)]
+fn process_descriptor(group: Group) -> io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    let descriptor = pidfd_open(group.leader(), PidfdFlags::NONBLOCK)?;
+    tokio::io::unix::AsyncFd::new(descriptor)
+}

@@ -1,0 +1,33 @@
+//! A step that waits.
+
+use std::time::Duration;
+
+use super::Stop;
+use crate::base::clock;
+use crate::base::period::Period;
+use crate::workflow::event::{AttemptEnd, Outcome};
+
+/// Waits `period`, at most `timeout`, of both of which `elapsed` went by in a process that
+/// died.
+pub async fn run(
+    period: Period,
+    timeout: Option<Period>,
+    elapsed: Duration,
+    stop: &Stop,
+) -> AttemptEnd {
+    let (started_at, begun) = (clock::now(), clock::monotonic());
+    let limit = timeout.map_or(Duration::MAX, Period::duration);
+    let left = period.duration().min(limit).saturating_sub(elapsed);
+    let outcome = tokio::select! {
+        biased;
+        () = stop.gently.cancelled() => Outcome::Stopped,
+        () = stop.now.cancelled() => Outcome::Stopped,
+        () = tokio::time::sleep(left) => match timeout {
+            Some(timeout) if limit < period.duration() => {
+                Outcome::Failed(format!("timed out after {timeout}"))
+            }
+            _ => Outcome::Success,
+        },
+    };
+    AttemptEnd { duration: elapsed + begun.elapsed(), ..AttemptEnd::instant(outcome, started_at) }
+}

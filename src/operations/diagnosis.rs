@@ -1,0 +1,470 @@
+//! What `wfx doctor` makes of what it finds: facts → findings, each with a remedy.
+
+use serde::Serialize;
+
+use crate::base::units;
+use crate::workflow::record::OwnerState;
+
+/// With less free space than this, the next execution may not be stored.
+const FREE_LEAST_BYTES: u64 = 64 << 20;
+/// With less than this, somebody should look.
+const FREE_LOW_BYTES: u64 = 1 << 30;
+/// A write-ahead log longer than this is not copied into the database as it should be.
+const LOG_LONG_BYTES: u64 = 128 << 20;
+/// So many free pages are not worth a word.
+const FREE_PAGES_FEW_BYTES: u64 = 16 << 20;
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The version of wfx.
+    pub version: String,
+    /// How many settings there are.
+    pub settings: usize,
+    /// Those that cannot be used: name and why.
+    pub bad_settings: Vec<(String, String)>,
+    /// Where the database is.
+    pub path: String,
+    /// What is there.
+    pub database: Database,
+    /// The file system that it lies on.
+    pub disk: Option<Disk>,
+    /// The folder for temporary files, and why it cannot be used.
+    pub temporary: (String, Option<String>),
+    /// Folders there of processes that died.
+    pub abandoned_folders: Vec<String>,
+    /// Processes that work for steps that nobody runs any more.
+    pub processes: Vec<Process>,
+}
+
+/// What lies at the database's place.
+#[derive(Debug, Clone, Default)]
+pub enum Database {
+    /// Nothing yet.
+    #[default]
+    Missing,
+    /// One that an older wfx or its predecessor wrote: that it has to be brought up, and by
+    /// what.
+    Old(String, String),
+    /// What cannot be used: why, and what can be done.
+    Unusable(String, Option<String>),
+    /// One that works.
+    Usable(Usable),
+}
+
+/// A database that can be read.
+#[derive(Debug, Clone, Default)]
+pub struct Usable {
+    /// The version of its schema.
+    pub schema: i64,
+    /// The size of its file.
+    pub size_bytes: u64,
+    /// How much of that is free pages.
+    pub free_bytes: u64,
+    /// The size of its write-ahead log.
+    pub log_bytes: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// How many executions it keeps.
+    pub executions: u64,
+    /// What SQLite's `quick_check` says beside ok.
+    pub damages: Vec<String>,
+    /// Why its files are not those that they should be.
+    pub misplaced: Option<String>,
+    /// Why wfx cannot write to it.
+    pub unwritable: Option<String>,
+    /// Who has unfinished executions.
+    pub owners: Vec<Owner>,
+    /// Lock files that dead processes left.
+    pub dead_locks: usize,
+}
+
+/// A file system.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// What is free for this user.
+    pub free_bytes: u64,
+    /// Its name, if it is one over the network.
+    pub network: Option<&'static str>,
+}
+
+/// A process that has unfinished executions, or had when it died.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// Its id.
+    pub id: Option<String>,
+    /// Whether it still runs.
+    pub state: OwnerState,
+    /// Why that is not known.
+    pub doubt: Option<String>,
+    /// Whether it is, or was, a `wfx serve`.
+    pub is_serve: bool,
+    /// How many of its executions are unfinished.
+    pub executions: u64,
+}
+
+/// A process that works for a step.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its program.
+    pub name: String,
+    /// The execution.
+    pub execution_id: String,
+    /// The step.
+    pub step: String,
+    /// The step's process died before the step ended.
+    pub is_abandoned: bool,
+}
+
+/// How good a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// As it should be.
+    Ok,
+    /// Worth knowing.
+    Note,
+    /// Something is wrong.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub check: &'static str,
+    /// How good it is.
+    pub state: State,
+    /// What was found.
+    pub detail: String,
+    /// What can be done.
+    pub remedy: Option<String>,
+}
+
+fn ok(check: &'static str, detail: impl Into<String>) -> Finding {
+    Finding { check, state: State::Ok, detail: detail.into(), remedy: None }
+}
+
+fn note(
+    check: &'static str,
+    detail: impl Into<String>,
+    remedy: impl Into<Option<String>>,
+) -> Finding {
+    Finding { check, state: State::Note, detail: detail.into(), remedy: remedy.into() }
+}
+
+fn problem(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    let remedy = Some(remedy.into());
+    Finding { check, state: State::Problem, detail: detail.into(), remedy }
+}
+
+/// Judges the facts, in an order in which one reads them.
+#[must_use]
+pub fn diagnose(facts: &Facts) -> Vec<Finding> {
+    let mut findings = vec![ok("version", format!("wfx {}", facts.version))];
+    settings(facts, &mut findings);
+    database(facts, &mut findings);
+    if let Some(disk) = facts.disk {
+        free_disk(disk, &mut findings);
+    }
+    if let Database::Usable(database) = &facts.database {
+        files(database, &facts.path, &mut findings);
+        owners(database, &mut findings);
+    }
+    processes(&facts.processes, &mut findings);
+    temporary(facts, &mut findings);
+    findings
+}
+
+fn settings(facts: &Facts, findings: &mut Vec<Finding>) {
+    for (name, why) in &facts.bad_settings {
+        findings.push(problem(
+            "settings",
+            format!("{name}: {why}"),
+            "`wfx config` shows where it is set",
+        ));
+    }
+    if facts.bad_settings.is_empty() {
+        findings.push(ok("settings", format!("all {} can be used", facts.settings)));
+    }
+}
+
+fn database(facts: &Facts, findings: &mut Vec<Finding>) {
+    let path = &facts.path;
+    findings.push(match &facts.database {
+        Database::Missing => note(
+            "database",
+            format!("there is none at {path} yet"),
+            "`wfx exec FILE` makes it".to_owned(),
+        ),
+        Database::Old(why, remedy) => problem("database", why.clone(), remedy.clone()),
+        Database::Unusable(why, hint) => problem(
+            "database",
+            why.clone(),
+            hint.as_deref().unwrap_or("name another one with --db or WFX_DB"),
+        ),
+        Database::Usable(database) => {
+            ok("database", format!("{path}: {}", units::count(database.executions, "execution")))
+        }
+    });
+}
+
+fn free_disk(disk: Disk, findings: &mut Vec<Finding>) {
+    let free = format!("{} free", units::bytes(disk.free_bytes));
+    let remedy = "free space there, or name another place with --db or WFX_DB";
+    findings.push(match disk.free_bytes {
+        0..FREE_LEAST_BYTES => problem("disk", free, remedy),
+        FREE_LEAST_BYTES..FREE_LOW_BYTES => note("disk", free, remedy.to_owned()),
+        _ => ok("disk", free),
+    });
+    if let Some(network) = disk.network {
+        findings.push(problem(
+            "file system",
+            format!("the database lies on {network}, over which the locks of SQLite do not hold"),
+            "move it to a local file system",
+        ));
+    }
+}
+
+fn files(database: &Usable, path: &str, findings: &mut Vec<Finding>) {
+    findings.push(ok("schema", format!("version {}", database.schema)));
+    let free = database.free_bytes;
+    let size =
+        format!("{}, {} of it free pages", units::bytes(database.size_bytes), units::bytes(free));
+    findings.push(if free > FREE_PAGES_FEW_BYTES && free > database.size_bytes / 2 {
+        note("size", size, "`wfx purge` gives free pages back to the file system".to_owned())
+    } else {
+        ok("size", size)
+    });
+    let log = units::bytes(database.log_bytes);
+    findings.push(if database.log_bytes > LOG_LONG_BYTES {
+        note(
+            "log",
+            format!("{log}: a reader keeps it from being copied into the database"),
+            format!("find who reads it for long: `fuser {path}`"),
+        )
+    } else {
+        ok("log", format!("{log} of write-ahead log"))
+    });
+    match &database.damages[..] {
+        [] => findings.push(ok("integrity", "quick_check found nothing")),
+        [first, rest @ ..] => {
+            let more = match rest.len() {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            findings.push(problem(
+                "integrity",
+                format!("the database is damaged: {first}{more}"),
+                format!("restore a backup, or save what is readable: `sqlite3 {path} .recover`"),
+            ));
+        }
+    }
+    if let Some(why) = &database.misplaced {
+        findings.push(problem(
+            "files",
+            why.clone(),
+            "end every wfx that has it open, then restore it",
+        ));
+    }
+    if let Some(why) = &database.unwritable {
+        findings.push(problem(
+            "permissions",
+            why.clone(),
+            "make the file and its folder writable, or name another place with --db",
+        ));
+    } else if database.mode & 0o077 != 0 {
+        findings.push(note(
+            "permissions",
+            format!(
+                "others may use the database (mode {:o}); definitions and parameters are in \
+                 it in clear",
+                database.mode & 0o777
+            ),
+            format!("chmod 600 {path}"),
+        ));
+    } else {
+        findings.push(ok("permissions", format!("mode {:o}", database.mode & 0o777)));
+    }
+}
+
+fn owners(database: &Usable, findings: &mut Vec<Finding>) {
+    for owner in &database.owners {
+        let count = units::count(owner.executions, "execution");
+        let id = owner.id.as_deref().unwrap_or("nobody");
+        findings.push(match (owner.state, owner.is_serve) {
+            (OwnerState::Alive, _) => ok("owner", format!("{id} runs {count}")),
+            (OwnerState::Unknown, _) => problem(
+                "owner",
+                format!(
+                    "{id} has {count} unfinished, and whether it is alive is not known: {}",
+                    owner.doubt.as_deref().unwrap_or_default()
+                ),
+                "if you are sure that nobody runs them, `wfx recover --assume-dead` goes on with \
+                 them",
+            ),
+            (OwnerState::Dead, false) => problem(
+                "owner",
+                format!("{id} died with {count} unfinished"),
+                "`wfx recover` goes on with them",
+            ),
+            (OwnerState::Dead, true) => problem(
+                "owner",
+                format!("{id} died with {count} unfinished"),
+                "the next `wfx serve` goes on with them, or `wfx recover ID` with one",
+            ),
+        });
+    }
+    if database.owners.is_empty() {
+        findings.push(ok("owner", "nothing is unfinished"));
+    }
+    if database.dead_locks > 0 {
+        let count = units::count(database.dead_locks as u64, "lock file");
+        findings.push(note(
+            "owner",
+            format!("{count} of processes that died"),
+            "harmless; `wfx recover` removes them".to_owned(),
+        ));
+    }
+}
+
+fn processes(processes: &[Process], findings: &mut Vec<Finding>) {
+    for process in processes {
+        let Process { pid, name, execution_id, step, .. } = process;
+        findings.push(if process.is_abandoned {
+            problem(
+                "process",
+                format!(
+                    "{pid} ({name}) still works for step {step} of {execution_id}, whose wfx died"
+                ),
+                "`wfx recover` ends it (of a dead daemon, the next `wfx serve` does)",
+            )
+        } else {
+            note(
+                "process",
+                format!(
+                    "{pid} ({name}) was left by step {step} of {execution_id}, which has ended"
+                ),
+                format!("if it is no daemon that should stay: `kill {pid}`"),
+            )
+        });
+    }
+    if processes.is_empty() {
+        findings.push(ok("process", "steps left none behind"));
+    }
+}
+
+fn temporary(facts: &Facts, findings: &mut Vec<Finding>) {
+    let (path, why) = &facts.temporary;
+    findings.push(match why {
+        None => ok("temporary", path.clone()),
+        Some(why) => problem(
+            "temporary",
+            format!("{path}: {why}"),
+            "set TMPDIR to a folder that is writable",
+        ),
+    });
+    if let [first, rest @ ..] = &facts.abandoned_folders[..] {
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        findings.push(note(
+            "temporary",
+            format!("{first}{more} left by processes that died"),
+            "harmless; `wfx recover` removes them".to_owned(),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usable(change: impl FnOnce(&mut Usable)) -> Facts {
+        let mut database = Usable { mode: 0o600, ..Usable::default() };
+        change(&mut database);
+        Facts {
+            path: "wfx.db".to_owned(),
+            database: Database::Usable(database),
+            ..Facts::default()
+        }
+    }
+
+    fn worst(facts: &Facts) -> (State, Vec<&'static str>) {
+        let findings = diagnose(facts);
+        for finding in &findings {
+            assert_eq!(finding.remedy.is_none(), finding.state == State::Ok, "{finding:?}");
+        }
+        let worst = |state| -> Vec<&'static str> {
+            findings.iter().filter(|f| f.state == state).map(|f| f.check).collect()
+        };
+        match (worst(State::Problem), worst(State::Note)) {
+            (problems, _) if !problems.is_empty() => (State::Problem, problems),
+            (_, notes) if !notes.is_empty() => (State::Note, notes),
+            _ => (State::Ok, Vec::new()),
+        }
+    }
+
+    #[test]
+    fn a_healthy_database_is_all_right() {
+        assert_eq!(worst(&usable(|_| {})), (State::Ok, vec![]));
+        assert_eq!(worst(&Facts::default()), (State::Note, vec!["database"]));
+    }
+
+    #[test]
+    fn each_fault_is_a_problem_with_a_remedy() {
+        let owner =
+            |state, is_serve| Owner { id: None, state, doubt: None, is_serve, executions: 2 };
+        let dead = move |is_serve| owner(OwnerState::Dead, is_serve);
+        type Change = Box<dyn FnOnce(&mut Usable)>;
+        let cases: Vec<(&str, Change)> = vec![
+            ("integrity", Box::new(|d| d.damages = vec!["page 3".to_owned(), "page 4".to_owned()])),
+            ("files", Box::new(|d| d.misplaced = Some("the log was cut".to_owned()))),
+            ("permissions", Box::new(|d| d.unwritable = Some("no".to_owned()))),
+            ("owner", Box::new(move |d| d.owners = vec![dead(false)])),
+            ("owner", Box::new(move |d| d.owners = vec![dead(true)])),
+            ("owner", Box::new(move |d| d.owners = vec![owner(OwnerState::Unknown, false)])),
+        ];
+        for (check, change) in cases {
+            assert_eq!(worst(&usable(change)), (State::Problem, vec![check]));
+        }
+        let notes: Vec<(&str, Change)> = vec![
+            ("permissions", Box::new(|d| d.mode = 0o644)),
+            ("log", Box::new(|d| d.log_bytes = 1 << 30)),
+            ("owner", Box::new(|d| d.dead_locks = 1)),
+            ("size", Box::new(|d| (d.size_bytes, d.free_bytes) = (1 << 30, 1 << 30))),
+        ];
+        for (check, change) in notes {
+            assert_eq!(worst(&usable(change)), (State::Note, vec![check]));
+        }
+    }
+
+    #[test]
+    fn the_surroundings_are_judged_too() {
+        let full = Disk { free_bytes: 10, network: None };
+        let far = Disk { free_bytes: u64::MAX, network: Some("NFS") };
+        for (check, disk) in [("disk", full), ("file system", far)] {
+            let facts = Facts { disk: Some(disk), ..usable(|_| {}) };
+            assert_eq!(worst(&facts), (State::Problem, vec![check]));
+        }
+        let facts =
+            Facts { bad_settings: vec![("X".to_owned(), "no".to_owned())], ..usable(|_| {}) };
+        assert_eq!(worst(&facts), (State::Problem, vec!["settings"]));
+        let facts = Facts { temporary: ("/t".to_owned(), Some("no".to_owned())), ..usable(|_| {}) };
+        assert_eq!(worst(&facts), (State::Problem, vec!["temporary"]));
+        let process = |is_abandoned| Process {
+            pid: 7,
+            name: "sleep".to_owned(),
+            execution_id: "e".to_owned(),
+            step: "a".to_owned(),
+            is_abandoned,
+        };
+        for (is_abandoned, state) in [(true, State::Problem), (false, State::Note)] {
+            let facts = Facts { processes: vec![process(is_abandoned)], ..usable(|_| {}) };
+            assert_eq!(worst(&facts), (state, vec!["process"]));
+        }
+    }
+}

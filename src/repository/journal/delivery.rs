@@ -1,0 +1,139 @@
+//! How those who wait hear what became of it: of commits and of refusals.
+//!
+//! Who wakes a task of a runtime of several threads from outside may wake two of them: one that
+//! runs it, and by it another one to look for more. So the writer leaves what it has to tell to a
+//! task of the runtime, and wakes that by a pipe which the runtime watches with its sockets.
+//! Where there is no such task, the writer tells by itself.
+
+use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::net::unix::pipe::Receiver;
+
+use super::pending_write::Slot;
+use crate::repository::error::StoreError;
+
+/// What became of what the writer took from a slot, not told yet.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    slot: Arc<Slot>,
+    /// The version up to which a commit holds everything, and the number it has there.
+    stored: Result<(u64, i64), StoreError>,
+}
+
+impl Outcome {
+    /// A commit holds it.
+    pub(crate) fn committed(slot: Arc<Slot>, version: u64, seq: i64) -> Self {
+        slot.committed();
+        Self { slot, stored: Ok((version, seq)) }
+    }
+
+    /// No commit ever will.
+    pub(crate) fn refused(slot: Arc<Slot>, error: StoreError) -> Self {
+        slot.given_up();
+        Self { slot, stored: Err(error) }
+    }
+
+    fn tell(self) {
+        match self.stored {
+            Ok((version, seq)) => self.slot.tell(version, seq),
+            Err(error) => self.slot.refused(Arc::new(error)),
+        }
+    }
+}
+
+/// Between the writer's thread and the task that tells.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    state: Mutex<State>,
+    /// Held by whoever tells, so that all is told in its order.
+    telling: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Not told yet.
+    outcomes: Vec<Outcome>,
+    /// What wakes the task, while there is one.
+    signal: Option<Arc<OwnedFd>>,
+}
+
+impl Delivery {
+    /// Tells what became of a batch, or has it told.
+    pub(crate) fn hand_over(&self, mut outcomes: Vec<Outcome>) {
+        let mut state = self.lock();
+        let is_woken = !state.outcomes.is_empty();
+        state.outcomes.append(&mut outcomes);
+        let signal = state.signal.clone();
+        drop(state);
+        let Some(signal) = signal else { return self.tell() };
+        if is_woken {
+            return;
+        }
+        match rustix::io::write(&*signal, &[0]) {
+            // Full: it is woken already.
+            Ok(_) | Err(Errno::AGAIN) => {}
+            Err(_) => self.tell(),
+        }
+    }
+
+    /// Tells everything that was handed over, before it returns.
+    pub(crate) fn tell(&self) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcomes = mem::take(&mut self.lock().outcomes);
+        outcomes.into_iter().for_each(Outcome::tell);
+    }
+
+    /// Tells what is handed over, for as long as it is polled and nobody else begins with it.
+    ///
+    /// # Errors
+    /// When its pipe fails, as when no descriptor is left.
+    pub(crate) async fn serve(self: Arc<Self>) -> Result<Infallible, StoreError> {
+        let failed = |error: std::io::Error| StoreError::io("watch for commits", &error);
+        let (woken, signal) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+            .map_err(|error| failed(error.into()))?;
+        let woken = Receiver::from_owned_fd(woken).map_err(failed)?;
+        let signal = Arc::new(signal);
+        self.lock().signal = Some(Arc::clone(&signal));
+        let serving = Serving { delivery: self, signal };
+        // What another one was woken for would wake nobody.
+        serving.delivery.tell();
+        loop {
+            woken.readable().await.map_err(failed)?;
+            // Before the look: what comes after it wakes again.
+            match woken.try_read(&mut [0; 64]) {
+                Ok(_) => serving.delivery.tell(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is complete before anything can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While it lives, its task is woken.
+struct Serving {
+    delivery: Arc<Delivery>,
+    signal: Arc<OwnedFd>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let mut state = self.delivery.lock();
+        // Another one may have come since.
+        if state.signal.as_ref().is_some_and(|signal| Arc::ptr_eq(signal, &self.signal)) {
+            state.signal = None;
+        }
+        drop(state);
+        self.delivery.tell();
+    }
+}

@@ -1,0 +1,157 @@
+//! What waits for the writer: dirty slots, bounded, and purges.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::pending_write::Slot;
+use super::sync::{Condvar, Mutex, MutexGuard};
+
+/// The most slots that one transaction stores.
+pub(crate) const BATCH_MAX: usize = 512;
+
+/// Between those who record changes and the writer's thread.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    capacity: usize,
+    state: Mutex<State<T>>,
+    /// Told when the writer sleeps and something waits.
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    slots: VecDeque<Arc<Slot>>,
+    /// How often a slot found no room.
+    refusals: u64,
+    tasks: VecDeque<T>,
+    closed: bool,
+    /// The writer waits for `wake`; waking it otherwise is a wasted system call.
+    asleep: bool,
+}
+
+/// What the writer is to do next.
+#[derive(Debug)]
+pub(crate) struct Next<T> {
+    pub(crate) slots: Vec<Arc<Slot>>,
+    pub(crate) task: Option<T>,
+    /// Nothing will be added any more.
+    pub(crate) closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let state = State {
+            slots: VecDeque::new(),
+            refusals: 0,
+            tasks: VecDeque::new(),
+            closed: false,
+            asleep: false,
+        };
+        Self { capacity, state: Mutex::new(state), wake: Condvar::new() }
+    }
+
+    /// Adds a slot; `false` when there is no place for it or the queue is closed.
+    pub(crate) fn push(&self, slot: &Arc<Slot>) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        // Marked under the queue's lock, so that nobody sees it as queued who then
+        // is turned away.
+        if !slot.mark_queued() {
+            return true;
+        }
+        if state.slots.len() >= self.capacity {
+            slot.unmark_queued();
+            state.refusals += 1;
+            return false;
+        }
+        state.slots.push_back(Arc::clone(slot));
+        self.wake(state);
+        true
+    }
+
+    /// Puts slots back to the front, in their order, whatever the capacity.
+    pub(crate) fn put_back(&self, slots: impl DoubleEndedIterator<Item = Arc<Slot>>) {
+        let mut state = self.lock();
+        for slot in slots.rev() {
+            if slot.mark_queued() {
+                state.slots.push_front(slot);
+            }
+        }
+    }
+
+    /// Adds a task; gives it back when the queue is closed.
+    pub(crate) fn push_task(&self, task: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(task);
+        }
+        state.tasks.push_back(task);
+        self.wake(state);
+        Ok(())
+    }
+
+    /// Takes what waits. Sleeps until there is something, `patience` at most.
+    pub(crate) fn next(&self, patience: Duration) -> Next<T> {
+        let mut state = self.lock();
+        let idle = |state: &mut State<T>| {
+            state.slots.is_empty() && state.tasks.is_empty() && !state.closed
+        };
+        if idle(&mut state) && !patience.is_zero() {
+            state.asleep = true;
+            let waited = self.wake.wait_timeout_while(state, patience, idle);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.asleep = false;
+        }
+        let count = state.slots.len().min(BATCH_MAX);
+        Next {
+            slots: state.slots.drain(..count).collect(),
+            task: state.tasks.pop_front(),
+            closed: state.closed,
+        }
+    }
+
+    /// Waits until the queue is closed, `timeout` at most; tells whether it is.
+    pub(crate) fn pause(&self, timeout: Duration) -> bool {
+        let state = self.lock();
+        let outcome = self.wake.wait_timeout_while(state, timeout, |state| !state.closed);
+        outcome.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
+    /// Lets nothing more in; what waits is still taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_all();
+    }
+
+    /// Whether nothing will be added any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many slots wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().slots.len()
+    }
+
+    /// How often a slot found no room.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.lock().refusals
+    }
+
+    fn wake(&self, state: MutexGuard<'_, State<T>>) {
+        let asleep = state.asleep;
+        // First, or the writer would wake up only to wait for the lock.
+        drop(state);
+        if asleep {
+            self.wake.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Each change of the state is complete before anything can panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

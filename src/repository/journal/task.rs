@@ -1,0 +1,73 @@
+//! What the thread of the [writer](super::writer) is asked for beside storing.
+
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::{mpsc as asynchronous, oneshot};
+
+use super::worker::Purge;
+use crate::base::timestamp::Timestamp;
+use crate::repository::error::StoreError;
+use crate::repository::ownership::Owner;
+use crate::repository::sqlite::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::workflow::record::ExecutionDetail;
+
+/// What the thread is asked for beside storing.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Delete executions.
+    Purge(Purge),
+    /// Read what is stored of an execution.
+    Detail {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
+    },
+    /// Make `owner` the owner of executions whose process died.
+    TakeOver {
+        /// Which.
+        which: Which,
+        /// The new owner.
+        owner: String,
+        /// The most of them.
+        limit: usize,
+        /// Where they go.
+        answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
+    },
+    /// Read which executions have no process any more.
+    FindAbandoned {
+        /// Which.
+        which: Which,
+        /// Who looks.
+        owner: String,
+        /// The most of them.
+        limit: usize,
+        /// Where they go.
+        answer: oneshot::Sender<Result<Abandonment, StoreError>>,
+    },
+    /// Remove lock files of dead processes that nobody needs any more.
+    SweepOwners,
+    /// Store that an alert was sent.
+    AlertSent {
+        /// Its type.
+        kind: &'static str,
+        /// When it was decided.
+        decided_at: Timestamp,
+    },
+    /// Watch over the lock file of this process.
+    KeepOwner(Arc<Owner>),
+    /// Leave a request to cancel an execution.
+    RequestCancel {
+        /// Which.
+        execution_id: String,
+        /// Where the answer goes.
+        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
+    },
+    /// Watch for requests to cancel executions of `owner`.
+    WatchCancels {
+        /// The process that runs them.
+        owner: String,
+        /// Where their ids go.
+        sender: asynchronous::UnboundedSender<String>,
+    },
+}

@@ -1,0 +1,409 @@
+//! The one that writes: a thread that stores what the slots in its queue hold, many
+//! executions in one transaction, and answers each after the commit.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc as asynchronous, oneshot, watch};
+
+use super::delivery::Delivery;
+use super::pending_write::Slot;
+use super::queue::Queue;
+use super::stall::AtWork;
+use super::task::Task;
+use super::worker::{Purge, Told, Worker};
+use crate::base::clock;
+use crate::base::timestamp::Timestamp;
+use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::ownership::{Owner, lock};
+use crate::repository::sqlite::connection::{self, Durability, Patience};
+use crate::repository::sqlite::identity;
+use crate::repository::sqlite::prune::Purged;
+use crate::repository::sqlite::retention::{self, Retention};
+use crate::repository::sqlite::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::workflow::record::ExecutionDetail;
+use crate::workflow::retention::PrunePlan;
+
+/// How a writer works.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    /// What a commit outlives.
+    pub durability: Durability,
+    /// Another user whose database may be used as if it were this one's.
+    pub trusted_owner: Option<u32>,
+    /// How many finished executions are kept.
+    pub retention: Retention,
+    /// The most executions that wait to be stored.
+    pub queue_capacity: usize,
+    /// How long other processes may hold the database while it is opened or purged. A
+    /// commit that waits longer than a moment is a failure already, and is tried again.
+    pub busy_timeout: Duration,
+    /// Who is told of each commit.
+    pub commits: Option<Arc<dyn CommitObserver>>,
+}
+
+/// Whoever wants to know of commits. Called from the writer's thread, which waits.
+pub trait CommitObserver: fmt::Debug + Send + Sync {
+    /// A transaction with changes of so many executions is durable, and what that took.
+    fn committed(&self, executions: usize, took: Duration);
+}
+
+/// Whether the database takes what is recorded.
+#[derive(Debug, Clone, Default)]
+pub enum Health {
+    /// The last transaction was committed.
+    #[default]
+    Working,
+    /// The last one failed; what it held is kept and tried again.
+    Failing {
+        /// Why.
+        error: Arc<StoreError>,
+    },
+}
+
+/// A handle on the writing thread. Dropped, it stores what it can, as [`Self::close`].
+pub struct Writer {
+    queue: Arc<Queue<Task>>,
+    health: watch::Receiver<Health>,
+    at_work: Arc<AtWork>,
+    delivery: Arc<Delivery>,
+    thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    busy_timeout: Duration,
+    identity: NonZeroU32,
+    path: PathBuf,
+}
+
+/// So long at least a request waits for its turn.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(900);
+/// Between two tries at a transaction that another process keeps from beginning.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("waiting", &self.queue.len()).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Opens the database at `path` and starts the thread. A missing database is
+    /// made, readable by its owner only; one of the predecessor or of an older wfx is
+    /// brought up.
+    ///
+    /// # Errors
+    /// Of any kind but `Missing`, `Refused` and `Ambiguous`; nothing is written to a
+    /// file that is refused.
+    pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
+        Self::open_telling(path, options, &mut |_| {})
+    }
+
+    /// The same; `waits` is told once, with the reason, when it has to wait long for others.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_telling(
+        path: &Path,
+        options: WriterOptions,
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Self, StoreError> {
+        let mut patience = Patience::new(options.busy_timeout, waits);
+        let connection = connection::open_writable(
+            path,
+            options.durability,
+            options.trusted_owner,
+            &mut patience,
+        )?;
+        let retention = patience.until(|| {
+            retention::settle(&connection, options.retention)
+                .map_err(|error| StoreError::sqlite("write to", path, &error))
+        })?;
+        let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
+        let identity = patience.until(|| {
+            identity::settle(&connection, path, fresh)
+                .map_err(|error| StoreError::sqlite("write to", path, &error))
+        })?;
+        let queue = Arc::new(Queue::new(options.queue_capacity));
+        let busy_timeout = options.busy_timeout;
+        let (health_sender, health) = watch::channel(Health::Working);
+        let mut worker =
+            Worker::new(path, connection, retention, options, Arc::clone(&queue), health_sender)?;
+        let (at_work, delivery) = (worker.at_work(), worker.delivery());
+        let thread = thread::Builder::new()
+            .name("wfx-writer".to_owned())
+            .spawn(move || worker.run())
+            .map_err(|error| StoreError::io("start the thread that writes", &error))?;
+        Ok(Self {
+            queue,
+            health,
+            at_work,
+            delivery,
+            thread: Mutex::new(Some(thread)),
+            busy_timeout,
+            identity,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
+    /// slot stays dirty and is to be enqueued again later. A slot that waits already
+    /// needs no second place.
+    #[must_use]
+    pub fn enqueue(&self, slot: &Arc<Slot>) -> bool {
+        self.queue.push(slot)
+    }
+
+    /// How many executions wait to be stored.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How often an execution found no room in the queue.
+    #[must_use]
+    pub fn queue_refusals(&self) -> u64 {
+        self.queue.refusals()
+    }
+
+    /// Follows whether the database works.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// Has those who wait for commits told from the runtime that polls this, which takes less
+    /// than to be told by the writer's thread. Ends with an error only.
+    ///
+    /// # Errors
+    /// When the pipe fails that wakes it, as when no descriptor is left; then the writer's thread
+    /// goes on telling.
+    ///
+    /// # Panics
+    /// Polled outside of a runtime of tokio that drives I/O.
+    pub fn deliver(&self) -> impl Future<Output = Result<Infallible, StoreError>> + Send + use<> {
+        Arc::clone(&self.delivery).serve()
+    }
+
+    /// Whether the database takes longer over something than it ever does while it works, as
+    /// on a disk that hangs. [`Health`] tells of what has failed only.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.at_work.is_stalled()
+    }
+
+    /// Has the lock file of this process watched, as the files of the database are: while it cannot
+    /// be kept, nothing is stored, and so nothing is begun.
+    pub fn keep_owner(&self, owner: Arc<Owner>) {
+        // A closed writer begins nothing any more.
+        let _ = self.queue.push_task(Task::KeepOwner(owner));
+    }
+
+    /// Stores that an alert was sent, and when it was decided. Done by and by, as far as the
+    /// database takes it: nobody waits.
+    pub fn alert_sent(&self, kind: &'static str, decided_at: Timestamp) {
+        // A closed writer stores nothing any more.
+        let _ = self.queue.push_task(Task::AlertSent { kind, decided_at });
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn database(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn identity(&self) -> NonZeroU32 {
+        self.identity
+    }
+
+    /// The executions that [`Self::take_over`] would take over, and what their processes left.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_abandoned(
+        &self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Abandonment, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot take over: the database is closed");
+        let (answer, answered) = oneshot::channel();
+        let (which, owner) = (which.clone(), owner.to_owned());
+        let task = Task::FindAbandoned { which, owner, limit, answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Forgets the attempts that a dead process has listed: nothing is left of them.
+    pub fn forget_attempts(&self, owner: &str) {
+        lock::forget_attempts(&self.path, owner);
+    }
+
+    /// Removes the lock files of dead processes that nobody needs any more. Done by and by.
+    pub fn sweep_owners(&self) {
+        // A closed writer leaves them for the next time.
+        let _ = self.queue.push_task(Task::SweepOwners);
+    }
+
+    /// Makes `owner` the owner of at most `limit` executions whose process died, oldest
+    /// first, for it to go on with.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing changed hands.
+    pub async fn take_over(
+        &self,
+        which: Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Vec<TakenOver>, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot take over: the database is closed");
+        let since = clock::monotonic();
+        loop {
+            let (answer, answered) = oneshot::channel();
+            let which = which.clone();
+            let task = Task::TakeOver { which, owner: owner.to_owned(), limit, answer };
+            self.queue.push_task(task).map_err(|_| closed())?;
+            match answered.await.map_err(|_| closed())? {
+                Err(error) if self.may_retry(&error, since) => {
+                    tokio::time::sleep(LOCK_RETRY).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The writer itself waits only a moment for others: it has commits to make.
+    fn may_retry(&self, error: &StoreError, since: Instant) -> bool {
+        error.kind() == StoreErrorKind::Locked && since.elapsed() < self.busy_timeout
+    }
+
+    /// Leaves a request to cancel an execution for the process that runs it. Others may have
+    /// the database locked for `patience`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn request_cancel(
+        &self,
+        execution_id: &str,
+        patience: Duration,
+    ) -> Result<CancelRequest, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot cancel: the database is closed");
+        let busy = || StoreError::new(StoreErrorKind::Locked, "cannot cancel: the writer is busy");
+        let since = clock::monotonic();
+        loop {
+            let (answer, answered) = mpsc::channel();
+            let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
+            self.queue.push_task(task).map_err(|_| closed())?;
+            let answer = match answered.recv_timeout(patience.max(ANSWER_PATIENCE)) {
+                Err(RecvTimeoutError::Timeout) => Err(busy()),
+                answer => answer.map_err(|_| closed())?,
+            };
+            match answer {
+                Err(error)
+                    if error.kind() == StoreErrorKind::Locked && since.elapsed() < patience =>
+                {
+                    thread::sleep(LOCK_RETRY);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The ids of those executions of `owner` that somebody asked to cancel, each once,
+    /// within a second.
+    #[must_use]
+    pub fn cancel_requests(&self, owner: &str) -> asynchronous::UnboundedReceiver<String> {
+        let (sender, receiver) = asynchronous::unbounded_channel();
+        let task = Task::WatchCancels { owner: owner.to_owned(), sender };
+        // A closed writer drops the sender, which ends the stream.
+        let _ = self.queue.push_task(task);
+        receiver
+    }
+
+    /// Deletes the executions of `plan`, a bounded number per transaction, and gives
+    /// their space back. `progress` hears how many are deleted so far. One that is
+    /// not finished is never deleted.
+    ///
+    /// # Errors
+    /// When the database fails; what was told as progress is deleted.
+    pub fn purge(
+        &self,
+        plan: &PrunePlan,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Purged, StoreError> {
+        self.purge_telling(plan, progress, &mut |_| {})
+    }
+
+    /// The same; `waits` is told, with the reason, each time it has to wait long for others.
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub fn purge_telling(
+        &self,
+        plan: &PrunePlan,
+        progress: &mut dyn FnMut(u64),
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Purged, StoreError> {
+        let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
+        let (told, telling) = mpsc::channel();
+        self.queue
+            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), told)))
+            .map_err(|_| closed())?;
+        for message in telling {
+            match message {
+                Told::Deleted(deleted) => progress(deleted),
+                Told::Waits(error) => waits(&error),
+                Told::Ended(outcome) => return outcome,
+            }
+        }
+        Err(closed())
+    }
+
+    /// What is stored of an execution, as the last that this writer is asked for: it
+    /// begins to close. Read over the connection that wrote it, since a process that ran
+    /// one execution needs no second one.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn last_detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+        let closed = || StoreError::new(StoreErrorKind::Io, "cannot read: the database is closed");
+        let (answer, answered) = mpsc::channel();
+        let task = Task::Detail { execution_id: execution_id.to_owned(), answer };
+        self.queue.push_task(task).map_err(|_| closed())?;
+        self.queue.close();
+        answered.recv().map_err(|_| closed())?
+    }
+
+    /// Stores what can be stored, deletes what retention asks for, ends the thread.
+    ///
+    /// # Errors
+    /// When something enqueued could not be stored (its slots stay dirty), or retention
+    /// could not delete.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.queue.close();
+        // It is taken by one only.
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread.map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => {
+                Err(StoreError::new(StoreErrorKind::Io, "the thread that writes has panicked"))
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Who wants to know closes it.
+        let _ = self.close();
+    }
+}

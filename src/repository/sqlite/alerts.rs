@@ -1,0 +1,39 @@
+//! When the last alert of each type was sent, so that a daemon that starts again keeps to the
+//! cooldown. Stored after the fact and as far as possible: an alert never waits for it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use crate::base::timestamp::Timestamp;
+
+/// What the names of these settings begin with; the type of the alert follows.
+const PREFIX: &str = "alert_sent_at:";
+
+/// Alerts that were sent, by their type, and when they were decided.
+pub(crate) type SentAlerts = BTreeMap<String, Timestamp>;
+
+/// Writes these over what is stored of their types.
+pub(crate) fn store(connection: &Connection, alerts: &SentAlerts) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO workflow_settings (name, value) VALUES (?1, ?2)")?;
+    for (kind, decided_at) in alerts {
+        statement.execute([format!("{PREFIX}{kind}"), decided_at.to_string()])?;
+    }
+    Ok(())
+}
+
+/// Those that are stored; what is no time is left out.
+pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<SentAlerts> {
+    let mut statement = connection.prepare_cached(
+        "SELECT substr(name, length(?1) + 1), value FROM workflow_settings
+         WHERE substr(name, 1, length(?1)) = ?1",
+    )?;
+    let rows = statement.query_map([PREFIX], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let mut alerts = SentAlerts::new();
+    for row in rows {
+        let (kind, decided_at): (String, String) = row?;
+        alerts.extend(decided_at.parse().ok().map(|decided_at| (kind, decided_at)));
+    }
+    Ok(alerts)
+}

@@ -1,0 +1,393 @@
+//! Writes one execution's change. A terminal row never changes.
+
+use std::collections::HashMap;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::rows::{self, Text, Times, integer, time, unless_empty};
+use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::workflow::record::{
+    Attempt, Change, Created, ExecutionStatus, Head, StepState, StepStatus,
+};
+
+/// Why a change was not written.
+#[derive(Debug)]
+pub(crate) enum NotWritten {
+    /// It contradicts what is stored; trying again is useless.
+    Refused(StoreError),
+    /// The database does not work now.
+    Failed(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for NotWritten {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch) => {
+                Self::Refused(StoreError::new(
+                    StoreErrorKind::Refused,
+                    format!("the database refuses the execution's rows: {error}"),
+                ))
+            }
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// The `seq` of executions that are not finished, so that their updates need no search.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished(HashMap<String, i64>);
+
+impl Unfinished {
+    /// Takes over what a commit made true.
+    pub(crate) fn apply(&mut self, execution_id: &str, written: Written) {
+        if !written.finished {
+            self.0.insert(execution_id.to_owned(), written.seq);
+        } else if !self.0.is_empty() {
+            self.0.remove(execution_id);
+        }
+    }
+}
+
+/// What a written change did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) seq: i64,
+    /// The execution has ended.
+    pub(crate) finished: bool,
+}
+
+/// What the changes of one transaction share: the statements that make the rows of new
+/// executions, and the number that the next completion gets.
+pub(crate) struct Inserts<'c> {
+    execution: CachedStatement<'c>,
+    step: CachedStatement<'c>,
+    next_completion: Option<i64>,
+}
+
+impl<'c> Inserts<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            execution: connection.prepare_cached(
+                "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
+                   started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
+                   owner, error, step_order, input_snapshot, completion_number)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?,
+            step: connection.prepare_cached(
+                "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
+                   started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
+                   outputs)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?,
+            next_completion: None,
+        })
+    }
+
+    /// The number of a completion: greater than any that is stored. `None` for what has not
+    /// ended. The transaction holds the write lock, so no other process numbers meanwhile.
+    fn completion(
+        &mut self,
+        connection: &Connection,
+        head: &Head,
+    ) -> rusqlite::Result<Option<i64>> {
+        if !head.status.is_terminal() {
+            return Ok(None);
+        }
+        let number = match self.next_completion {
+            Some(number) => number,
+            None => connection
+                .prepare_cached(
+                    "SELECT coalesce(max(completion_number), 0) + 1 FROM workflow_executions
+                     WHERE completion_number IS NOT NULL",
+                )?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.next_completion = Some(number + 1);
+        Ok(Some(number))
+    }
+}
+
+/// Writes `change` inside the caller's transaction. Each update names the execution id beside its
+/// `seq`: a database that was restored under a running wfx gives numbers out again.
+pub(crate) fn write(
+    connection: &Connection,
+    inserts: &mut Inserts<'_>,
+    unfinished: &Unfinished,
+    execution_id: &str,
+    change: &Change,
+) -> Result<Written, NotWritten> {
+    let finished = change.head.status.is_terminal();
+    let seq = match &change.created {
+        Some(created) => {
+            let mut times = Times::default();
+            let completion = inserts.completion(connection, &change.head)?;
+            let head = &change.head;
+            insert_execution(inserts, execution_id, created, head, completion, &mut times)?;
+            let seq = connection.last_insert_rowid();
+            let pending = StepState::default();
+            for (position, name) in (0_u32..).zip(&*created.step_order) {
+                let depends_on =
+                    created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
+                let state = change.steps.get(&position).unwrap_or(&pending);
+                insert_step(inserts, seq, position, name, depends_on, state, &mut times)?;
+            }
+            seq
+        }
+        None => {
+            let seq = match unfinished.0.get(execution_id) {
+                Some(seq) => *seq,
+                None => find(connection, execution_id)?,
+            };
+            // First: it proves that the row is still that of this execution.
+            let completion = inserts.completion(connection, &change.head)?;
+            update_execution(connection, seq, execution_id, &change.head, completion)?;
+            for (position, state) in &change.steps {
+                update_step(connection, seq, *position, state)?;
+            }
+            seq
+        }
+    };
+    for attempt in &change.attempts {
+        insert_attempt(connection, seq, attempt)?;
+    }
+    Ok(Written { seq, finished })
+}
+
+fn refused(message: String) -> NotWritten {
+    NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, message))
+}
+
+fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> {
+    connection
+        .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
+        .query_row([execution_id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
+}
+
+fn insert_execution(
+    inserts: &mut Inserts<'_>,
+    execution_id: &str,
+    created: &Created,
+    head: &Head,
+    completion: Option<i64>,
+    times: &mut Times,
+) -> Result<(), NotWritten> {
+    inserts.execution.execute(params![
+        execution_id,
+        created.workflow_id,
+        head.status.as_str(),
+        times.text(created.created_at),
+        head.started_at.map(|at| times.text(at)),
+        head.completed_at.map(|at| times.text(at)),
+        times.text(head.updated_at),
+        head.steps_completed,
+        integer(created.step_order.len() as u64),
+        created.replay_of,
+        owner(head),
+        head.error,
+        rows::names(&created.step_order),
+        created.input_snapshot,
+        completion,
+    ])?;
+    Ok(())
+}
+
+/// Notes how far an execution has come of which nothing else changed. Leaves the indexed
+/// columns alone: SQLite writes their pages even when the value stays.
+fn goes_on(
+    connection: &Connection,
+    seq: i64,
+    execution_id: &str,
+    head: &Head,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
+             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
+               AND execution_id = ?8",
+        )?
+        .execute(params![
+            seq,
+            head.updated_at.to_string(),
+            head.steps_completed,
+            head.status.as_str(),
+            time(head.started_at),
+            head.error,
+            head.owner,
+            execution_id,
+        ])?;
+    Ok(changed > 0)
+}
+
+fn update_execution(
+    connection: &Connection,
+    seq: i64,
+    execution_id: &str,
+    head: &Head,
+    completion: Option<i64>,
+) -> Result<(), NotWritten> {
+    if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
+        return Ok(());
+    }
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
+               updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
+               completion_number = ?11
+             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
+        )?
+        .execute(params![
+            seq,
+            head.status.as_str(),
+            time(head.started_at),
+            time(head.completed_at),
+            head.updated_at.to_string(),
+            head.steps_completed,
+            owner(head),
+            head.error,
+            head.owner,
+            execution_id,
+            completion,
+        ])?;
+    if changed > 0 {
+        return Ok(());
+    }
+    let stored = connection
+        .prepare_cached(
+            "SELECT status, owner FROM workflow_executions WHERE seq = ?1 AND execution_id = ?2",
+        )?
+        .query_row(params![seq, execution_id], |row| {
+            Ok((row.get::<_, Text<ExecutionStatus>>(0)?.0, row.get::<_, Option<String>>(1)?))
+        })
+        .optional()?;
+    match stored {
+        Some((status, owner)) if !status.is_terminal() => Err(refused(format!(
+            "the execution was taken over by {}",
+            owner.as_deref().unwrap_or("nobody")
+        ))),
+        Some((status, _)) if status == head.status => Ok(()),
+        Some((status, _)) => Err(refused(format!(
+            "the execution has ended as {status} and cannot be {}",
+            head.status
+        ))),
+        None => Err(refused(
+            "the execution was deleted from the database, or an older copy of the database was \
+             restored"
+                .to_owned(),
+        )),
+    }
+}
+
+fn insert_step(
+    inserts: &mut Inserts<'_>,
+    seq: i64,
+    position: u32,
+    name: &str,
+    depends_on: &[String],
+    state: &StepState,
+    times: &mut Times,
+) -> Result<(), NotWritten> {
+    inserts.step.execute(params![
+        seq,
+        position,
+        name,
+        state.status.as_str(),
+        state.started_at.map(|at| times.text(at)),
+        state.completed_at.map(|at| times.text(at)),
+        state.duration_ms.map(integer),
+        state.attempt,
+        state.exit_code,
+        rows::names(depends_on),
+        state.error,
+        outputs(state)?,
+    ])?;
+    Ok(())
+}
+
+fn update_step(
+    connection: &Connection,
+    seq: i64,
+    position: u32,
+    state: &StepState,
+) -> Result<(), NotWritten> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
+               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10
+             WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
+        )?
+        .execute(params![
+            seq,
+            position,
+            state.status.as_str(),
+            time(state.started_at),
+            time(state.completed_at),
+            state.duration_ms.map(integer),
+            state.attempt,
+            state.exit_code,
+            state.error,
+            outputs(state)?,
+        ])?;
+    if changed > 0 {
+        return Ok(());
+    }
+    let stored = connection
+        .prepare_cached(
+            "SELECT status FROM workflow_execution_steps WHERE seq = ?1 AND position = ?2",
+        )?
+        .query_row([seq, i64::from(position)], |row| Ok(row.get::<_, Text<StepStatus>>(0)?.0))
+        .optional()?;
+    match stored {
+        Some(status) if status == state.status => Ok(()),
+        Some(status) => Err(refused(format!(
+            "step {position} of the execution has ended as {status} and cannot be {}",
+            state.status
+        ))),
+        None => {
+            Err(refused(format!("step {position} of the execution was deleted from the database")))
+        }
+    }
+}
+
+fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Result<(), NotWritten> {
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
+               completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
+               stderr)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            seq,
+            attempt.position,
+            attempt.attempt,
+            attempt.status.as_str(),
+            attempt.started_at.to_string(),
+            attempt.completed_at.to_string(),
+            integer(attempt.duration_ms),
+            attempt.exit_code,
+            integer(attempt.stdout.total_bytes),
+            integer(attempt.stderr.total_bytes),
+            attempt.error,
+            unless_empty(&attempt.stdout.text),
+            unless_empty(&attempt.stderr.text),
+        ])?;
+    Ok(())
+}
+
+/// An execution that ended belongs to no process.
+fn owner(head: &Head) -> Option<&str> {
+    if head.status.is_terminal() { None } else { head.owner.as_deref() }
+}
+
+/// The outputs as JSON, in the order they were written.
+fn outputs(state: &StepState) -> Result<Option<String>, NotWritten> {
+    if state.outputs.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&state.outputs)
+        .map(Some)
+        .map_err(|error| refused(format!("the outputs are no JSON: {error}")))
+}

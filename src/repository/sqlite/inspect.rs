@@ -1,0 +1,93 @@
+//! A look at a database and its files as a whole, for `wfx doctor`. Changes nothing.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::file_guard::Place;
+use super::takeover::{self, OwnerCount};
+use super::{file, identity, prune, rows};
+use crate::repository::error::StoreError;
+use crate::repository::ownership::{Judge, lock};
+
+/// The most damages that are told.
+const DAMAGES_SHOWN: u32 = 20;
+
+/// What there is to know of a database.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// The version of its schema.
+    pub schema: i64,
+    /// The size of its file.
+    pub size_bytes: u64,
+    /// How much of that is free pages.
+    pub free_bytes: u64,
+    /// The size of its write-ahead log.
+    pub log_bytes: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// How many executions it keeps.
+    pub executions: u64,
+    /// What `quick_check` (<https://www.sqlite.org/pragma.html#pragma_quick_check>) says
+    /// beside ok.
+    pub damages: Vec<String>,
+    /// Why its files are not those that they should be.
+    pub misplaced: Option<StoreError>,
+    /// Why it cannot be written.
+    pub unwritable: Option<StoreError>,
+    /// Who has unfinished executions.
+    pub owners: Vec<OwnerCount>,
+    /// Lock files that dead processes left.
+    pub dead_locks: usize,
+}
+
+pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<Inspection> {
+    let metadata = fs::metadata(path).ok();
+    let page_bytes = prune::page_bytes(connection)?;
+    let mut judge = Judge::new(path, identity::read(connection, path)?);
+    let owners = takeover::owners(connection, &mut judge)?;
+    let unfinished: Vec<&str> = owners.iter().filter_map(|owner| owner.owner.as_deref()).collect();
+    let dead_locks = lock::dead_owners(path, &judge)
+        .iter()
+        .filter(|owner| !unfinished.contains(&owner.as_str()))
+        .count();
+    Ok(Inspection {
+        schema: connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+        size_bytes: metadata.as_ref().map_or(0, fs::Metadata::len),
+        free_bytes: prune::free_pages(connection)? * page_bytes,
+        log_bytes: fs::metadata(file::beside(path, "-wal")).map_or(0, |log| log.len()),
+        mode: metadata.as_ref().map_or(0, MetadataExt::mode),
+        executions: connection
+            .query_row(
+                "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts",
+                [],
+                |row| row.get(0),
+            )
+            .map(rows::count)?,
+        damages: damages(connection)?,
+        misplaced: Place::new(path, page_bytes).check().err(),
+        unwritable: file::check_writable(path).err(),
+        owners,
+        dead_locks,
+    })
+}
+
+fn damages(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let check = || -> rusqlite::Result<Vec<String>> {
+        connection
+            .prepare(&format!("PRAGMA quick_check({DAMAGES_SHOWN})"))?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    };
+    let mut damages = match check() {
+        // Some damages end the check itself.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            vec![error.to_string()]
+        }
+        checked => checked?,
+    };
+    damages.retain(|damage| damage != "ok");
+    Ok(damages)
+}

@@ -1,0 +1,175 @@
+//! Deletes finished executions, and gives their pages back to the file system.
+
+use rusqlite::Connection;
+
+use crate::workflow::retention::Chosen;
+
+/// The most executions deleted in one transaction, so that commits of others wait a
+/// few milliseconds at most.
+pub(crate) const DELETED_PER_TRANSACTION: usize = 1024;
+/// So many that completed are worth a deletion while others complete. Less than what
+/// one transaction may delete: what came with them goes with them.
+pub(crate) const WORTH_DELETING: usize = 512;
+/// Free pages (1 MiB) that are worth moving others for.
+const FREE_PAGES_WORTH: i64 = 256;
+/// Pages given back in one transaction.
+const PAGES_PER_TRANSACTION: u32 = 1024;
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Executions deleted, with their steps and output.
+    pub executions: u64,
+    /// Bytes that the database became smaller by.
+    pub freed_bytes: u64,
+}
+
+/// What one transaction of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pruned {
+    pub(crate) executions: usize,
+    /// There is more than one transaction may delete.
+    pub(crate) more: bool,
+}
+
+/// Deletes the finished executions that completed first until `retention` are left,
+/// within the bound of one transaction.
+pub(crate) fn retain(connection: &Connection, retention: u64) -> rusqlite::Result<Pruned> {
+    let finished: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
+             WHERE status NOT IN ('pending', 'running')",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let keep = i64::try_from(retention).unwrap_or(i64::MAX);
+    let excess = usize::try_from(finished.saturating_sub(keep)).unwrap_or(0);
+    if excess == 0 {
+        return Ok(Pruned { executions: 0, more: false });
+    }
+    let limit = excess.min(DELETED_PER_TRANSACTION);
+    let chosen: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM workflow_executions
+             WHERE completion_number IS NOT NULL AND completed_at IS NOT NULL
+             ORDER BY completion_number LIMIT ?1",
+        )?
+        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let executions = delete(connection, chosen)?;
+    Ok(Pruned { executions, more: excess > limit && executions > 0 })
+}
+
+/// Numbers the finished executions by the times at which they completed, where a database had
+/// no numbers.
+pub(crate) fn number_completions(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "UPDATE workflow_executions SET completion_number = numbered.number
+         FROM (SELECT seq, row_number() OVER (ORDER BY completed_at, seq) AS number
+               FROM workflow_executions WHERE completed_at IS NOT NULL) AS numbered
+         WHERE numbered.seq = workflow_executions.seq",
+    )
+}
+
+/// Deletes those of the executions that are finished and still have the id that they were chosen
+/// by, with their steps and output; returns how many.
+pub(crate) fn delete_chosen(connection: &Connection, chosen: &[Chosen]) -> rusqlite::Result<usize> {
+    let mut has_id = connection
+        .prepare_cached("SELECT 1 FROM workflow_executions WHERE seq = ?1 AND execution_id = ?2")?;
+    let mut seqs = Vec::with_capacity(chosen.len());
+    for Chosen { seq, execution_id } in chosen {
+        if has_id.exists((seq, execution_id))? {
+            seqs.push(*seq);
+        }
+    }
+    delete(connection, seqs)
+}
+
+/// Deletes those of the executions that are finished, with their steps and output, and
+/// tells how many. Neighbours go together: one statement for many rows.
+fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize> {
+    seqs.sort_unstable();
+    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let unfinished: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT seq FROM workflow_executions
+             WHERE status IN ('pending', 'running') AND status <> 'success'
+               AND seq BETWEEN ?1 AND ?2",
+        )?
+        .query_map([first, last], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    seqs.retain(|seq| !unfinished.contains(seq));
+    let mut deleted = 0;
+    for run in seqs.chunk_by(|a, b| a + 1 == *b) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        let execute = |sql| connection.prepare_cached(sql)?.execute([first, last]);
+        execute("DELETE FROM workflow_execution_attempts WHERE seq BETWEEN ?1 AND ?2")?;
+        execute("DELETE FROM workflow_execution_steps WHERE seq BETWEEN ?1 AND ?2")?;
+        deleted += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
+    }
+    Ok(deleted)
+}
+
+/// Whether so many pages are free that they should be given back: many, and not just
+/// those that the next executions will fill.
+pub(crate) fn is_worth_giving_back(connection: &Connection) -> rusqlite::Result<bool> {
+    let free = pages(connection, "freelist_count")?;
+    Ok(free >= FREE_PAGES_WORTH && free >= pages(connection, "page_count")? / 8)
+}
+
+/// Gives some free pages back; `false` when none are left.
+pub(crate) fn give_back(connection: &Connection) -> rusqlite::Result<bool> {
+    if pages(connection, "freelist_count")? == 0 {
+        return Ok(false);
+    }
+    // A row for each page; who takes only the first gives one page back.
+    let pragma = format!("PRAGMA incremental_vacuum({PAGES_PER_TRANSACTION})");
+    let mut statement = connection.prepare_cached(&pragma)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(pages(connection, "freelist_count")? > 0)
+}
+
+/// The size of the database in bytes, once its log is copied into it.
+pub(crate) fn size_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let bytes = pages(connection, "page_count")? * pages(connection, "page_size")?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// How many pages are free.
+pub(crate) fn free_pages(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(pages(connection, "freelist_count")?).unwrap_or(0))
+}
+
+/// The size of a page, bytes.
+pub(crate) fn page_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(pages(connection, "page_size")?).unwrap_or(0))
+}
+
+fn pages(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_given_back_many_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("pages.db")).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA auto_vacuum = INCREMENTAL;
+                 CREATE TABLE t (x);
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+                 INSERT INTO t SELECT zeroblob(4000) FROM n;
+                 DELETE FROM t;",
+            )
+            .unwrap();
+        let before = free_pages(&connection).unwrap();
+        assert!(give_back(&connection).unwrap());
+        let given = before - free_pages(&connection).unwrap();
+        assert_eq!(given, u64::from(PAGES_PER_TRANSACTION));
+        assert!(!give_back(&connection).unwrap());
+    }
+}

@@ -1,0 +1,49 @@
+//! How many finished executions are kept: as this process was told, or as the daemon that
+//! uses the same database was.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::rows;
+
+/// How many finished executions are kept. `None` and 0: all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// So many.
+    Told(Option<u64>),
+    /// As many as a daemon was told to; so many if none was.
+    Followed {
+        /// Where no daemon was told.
+        otherwise: Option<u64>,
+    },
+    /// So many, and this is stored: those that follow keep as many.
+    Led(Option<u64>),
+}
+
+/// How many are kept, stored or read as the rule says.
+pub(crate) fn settle(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
+    match rule {
+        Retention::Told(keep) => Ok(keep),
+        Retention::Followed { otherwise } => Ok(stored(connection)?.unwrap_or(otherwise)),
+        Retention::Led(keep) => {
+            // What is so already needs no commit, which a full disk would refuse.
+            if stored(connection)? != Some(keep) {
+                connection.execute(
+                    "INSERT OR REPLACE INTO workflow_settings (name, value)
+                     VALUES ('retention', ?1)",
+                    [rows::integer(keep.unwrap_or(0)).to_string()],
+                )?;
+            }
+            Ok(keep)
+        }
+    }
+}
+
+/// As many as a daemon was told to keep, if one was.
+pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<u64>>> {
+    let text: Option<String> = connection
+        .prepare_cached("SELECT value FROM workflow_settings WHERE name = 'retention'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let keep = text.and_then(|text| text.parse::<u64>().ok());
+    Ok(keep.map(|keep| Some(keep).filter(|keep| *keep > 0)))
+}

@@ -1,0 +1,172 @@
+//! What a column holds and what it means: rows to values and back.
+
+use std::error::Error;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use serde::de::DeserializeOwned;
+
+use crate::base::timestamp::Timestamp;
+use crate::workflow::record::{Attempt, Captured, ExecutionRecord, Outputs, StepRecord};
+
+/// A text column that holds the text form of `T`.
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T> FromSql for Text<T>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Self).map_err(FromSqlError::other)
+    }
+}
+
+/// A text column that holds JSON.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromSql for Json<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+    }
+}
+
+/// The text of a point in time, for a column.
+pub(crate) fn time(timestamp: Option<Timestamp>) -> Option<String> {
+    timestamp.map(|timestamp| timestamp.to_string())
+}
+
+/// The texts of points in time. Most of one change are the same one.
+#[derive(Debug, Default)]
+pub(crate) struct Times(Option<(Timestamp, Rc<str>)>);
+
+impl Times {
+    /// The text of `at`, for a column.
+    pub(crate) fn text(&mut self, at: Timestamp) -> Rc<str> {
+        match &self.0 {
+            Some((last, text)) if *last == at => Rc::clone(text),
+            _ => {
+                let text: Rc<str> = at.to_string().into();
+                self.0 = Some((at, Rc::clone(&text)));
+                text
+            }
+        }
+    }
+}
+
+/// A count as SQLite holds it; what is larger than its largest number is held there.
+pub(crate) fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A list of names as JSON.
+pub(crate) fn names(names: &[String]) -> String {
+    // A list of texts is JSON, whatever they are.
+    serde_json::to_string(names).unwrap_or_default()
+}
+
+/// `None` for an empty text, which the column then does not hold.
+pub(crate) fn unless_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// The columns that [`execution`] reads, in its order.
+pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
+     started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
+     input_snapshot, error, owner";
+
+/// Reads a row of [`EXECUTION_COLUMNS`].
+pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
+    Ok(ExecutionRecord {
+        seq: row.get(0)?,
+        execution_id: row.get(1)?,
+        workflow_id: row.get(2)?,
+        status: row.get::<_, Text<_>>(3)?.0,
+        created_at: optional(row, 4)?,
+        started_at: optional(row, 5)?,
+        completed_at: optional(row, 6)?,
+        updated_at: optional(row, 7)?,
+        steps_completed: row.get(8)?,
+        total_steps: row.get(9)?,
+        step_order: row.get::<_, Json<_>>(10)?.0,
+        replay_of: row.get(11)?,
+        input_snapshot: row.get::<_, Json<_>>(12)?.0,
+        error: row.get(13)?,
+        owner: row.get(14)?,
+        owner_state: None,
+        persisted: true,
+    })
+}
+
+/// The columns that [`step`] reads, in its order, of `steps` and its last attempt,
+/// `last`.
+pub(crate) const STEP_COLUMNS: &str = "steps.step_name, steps.status, steps.depends_on, \
+     steps.started_at, steps.completed_at, steps.error, steps.position, steps.duration_ms, \
+     steps.attempt, steps.exit_code, last.stdout, last.stdout_bytes, last.stderr, \
+     last.stderr_bytes, steps.outputs";
+
+/// Reads a row of [`STEP_COLUMNS`].
+pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
+    let stdout = captured(row, 10)?;
+    let stderr = captured(row, 12)?;
+    Ok(StepRecord {
+        name: row.get(0)?,
+        status: row.get::<_, Text<_>>(1)?.0,
+        depends_on: row.get::<_, Json<_>>(2)?.0,
+        started_at: optional(row, 3)?,
+        completed_at: optional(row, 4)?,
+        error: row.get(5)?,
+        position: row.get(6)?,
+        duration_ms: row.get::<_, Option<i64>>(7)?.map(count),
+        attempt: row.get(8)?,
+        exit_code: row.get(9)?,
+        stdout: stdout.text,
+        stdout_bytes: stdout.total_bytes,
+        stderr: stderr.text,
+        stderr_bytes: stderr.total_bytes,
+        outputs: row.get::<_, Option<Json<Outputs>>>(14)?.map_or_else(Outputs::new, |json| json.0),
+    })
+}
+
+/// The columns that [`attempt`] reads, in its order.
+pub(crate) const ATTEMPT_COLUMNS: &str = "position, attempt, status, started_at, completed_at, \
+     duration_ms, exit_code, error, stdout, stdout_bytes, stderr, stderr_bytes";
+
+/// Reads a row of [`ATTEMPT_COLUMNS`].
+pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        position: row.get(0)?,
+        attempt: row.get(1)?,
+        status: row.get::<_, Text<_>>(2)?.0,
+        started_at: row.get::<_, Text<_>>(3)?.0,
+        completed_at: row.get::<_, Text<_>>(4)?.0,
+        duration_ms: count(row.get(5)?),
+        exit_code: row.get(6)?,
+        error: row.get(7)?,
+        stdout: captured(row, 8)?,
+        stderr: captured(row, 10)?,
+    })
+}
+
+pub(crate) fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    Ok(row.get::<_, Option<Text<T>>>(column)?.map(|text| text.0))
+}
+
+/// A stream's kept end and, in the next column, its length in all; NULL: nothing.
+fn captured(row: &Row<'_>, column: usize) -> rusqlite::Result<Captured> {
+    Ok(Captured {
+        text: row.get::<_, Option<String>>(column)?.unwrap_or_default(),
+        total_bytes: row.get::<_, Option<i64>>(column + 1)?.map_or(0, count),
+    })
+}
+
+/// A count as it was before [`integer`].
+pub(crate) fn count(integer: i64) -> u64 {
+    u64::try_from(integer).unwrap_or(0)
+}

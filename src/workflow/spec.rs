@@ -1,0 +1,93 @@
+//! What an execution runs, laid out. Decided before it starts.
+
+use std::sync::Arc;
+
+use super::compiled::Snapshot;
+use super::definition::Step;
+use super::graph::Graph;
+use super::record::Created;
+use crate::base::timestamp::Timestamp;
+
+/// What an execution takes while it runs, and each of its steps, without text.
+const EXECUTION_BYTES: usize = 4 * 1024;
+const STEP_BYTES: usize = 320;
+/// A checked definition and its JSON text take so many times the length of that text.
+const DEFINITION_FACTOR: usize = 4;
+
+/// What an execution runs, decided before it starts and never changed.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its id everywhere.
+    pub execution_id: String,
+    /// The definition, the parameters and the working folder.
+    pub snapshot: Snapshot,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// The execution that this one repeats.
+    pub replay_of: Option<String>,
+}
+
+impl Plan {
+    /// One execution of `snapshot`.
+    #[must_use]
+    pub fn new(
+        execution_id: String,
+        snapshot: Snapshot,
+        replay_of: Option<String>,
+        created_at: Timestamp,
+    ) -> Self {
+        Self { execution_id, snapshot, created_at, replay_of }
+    }
+
+    /// What it runs.
+    #[must_use]
+    pub fn workflow_id(&self) -> &str {
+        &self.snapshot.definition().id
+    }
+
+    /// The columns that never change. Made when they are stored and not kept: the text of the
+    /// snapshot is long.
+    #[must_use]
+    pub fn created(&self) -> Created {
+        let prepared = &self.snapshot.prepared;
+        Created {
+            workflow_id: self.workflow_id().to_owned(),
+            created_at: self.created_at,
+            step_order: Arc::clone(prepared.step_order()),
+            depends_on: Arc::clone(prepared.depends_on()),
+            replay_of: self.replay_of.clone(),
+            input_snapshot: self.snapshot.to_json(),
+        }
+    }
+
+    /// About how much memory an execution of it takes while it runs, bytes: its state, its
+    /// parameters as such and in the environment of a step, and a definition that nobody else holds.
+    /// One of the catalogue is shared by all of its executions.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let Snapshot { prepared, params, .. } = &self.snapshot;
+        let params: usize =
+            params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
+        let is_own = Arc::strong_count(prepared) == 1;
+        let definition = if is_own { prepared.json_bytes() * DEFINITION_FACTOR } else { 0 };
+        EXECUTION_BYTES + prepared.step_order().len() * STEP_BYTES + 2 * params + definition
+    }
+
+    /// Dependencies and order of the steps.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        self.snapshot.prepared.graph()
+    }
+
+    /// The step at `index` of the list.
+    #[must_use]
+    pub fn step(&self, index: usize) -> &Step {
+        self.snapshot.prepared.step(index)
+    }
+
+    /// The row key of the step at `index` of the list.
+    #[must_use]
+    pub fn position(&self, index: usize) -> u32 {
+        u32::try_from(self.graph().position[index]).unwrap_or(u32::MAX)
+    }
+}
