@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wfx::engine::cancel::Cancel;
-use wfx::engine::driver::Means;
+use wfx::engine::driver::EngineContext;
 use wfx::engine::supervisor::{Bounds, Supervisor};
-use wfx::engine::work::parallelism::Places;
+use wfx::engine::work::parallelism::Parallelism;
 use wfx::engine::work::scratch::Scratch;
 use wfx::repository::ownership::{Owner, OwnerKind};
 use wfx::repository::{Durability, Writer, WriterOptions};
 use wfx::workflow::check::{self, Format, Source};
-use wfx::workflow::compiled::{Prepared, Snapshot};
+use wfx::workflow::compiled::{CompiledWorkflow, Snapshot};
 use wfx::workflow::definition::Parameters;
 use wfx::workflow::environment;
 use wfx::workflow::record::ExecutionStatus;
@@ -40,9 +40,9 @@ impl Observer for Nobody {
 pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
     let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
     let definition = check::read(&source)?;
-    let prepared = Arc::new(Prepared::of(definition)?);
+    let compiled = Arc::new(CompiledWorkflow::of(definition)?);
     let workdir = "/".to_owned();
-    Ok(Snapshot { prepared, params: Parameters::new(), workdir, source: None })
+    Ok(Snapshot { compiled, params: Parameters::new(), workdir, source: None })
 }
 
 fn three_empty_steps() -> Result<Snapshot, Failure> {
@@ -54,8 +54,11 @@ pub(crate) fn snapshot_text() -> String {
     three_empty_steps().map(|s| serde_json::json!(s).to_string()).unwrap_or_default()
 }
 
-pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failure> {
-    Ok(Means {
+pub(crate) fn engine_context(
+    writer: &Arc<Writer>,
+    folder: &Path,
+) -> Result<EngineContext, Failure> {
+    Ok(EngineContext {
         writer: Arc::clone(writer),
         owner: Owner::claim(
             writer.database(),
@@ -64,7 +67,7 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
             fastrand::u32(..),
         )?,
         inherited: environment::inherited(std::env::vars_os()),
-        places: Places::new(1_024),
+        parallelism: Parallelism::new(1_024),
         scratch: Scratch::create(folder, 0)?,
         epoch: Instant::now(),
         store_timeout: Duration::from_secs(60),
@@ -78,7 +81,8 @@ pub(crate) fn means(writer: &Arc<Writer>, folder: &Path) -> Result<Means, Failur
 fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure> {
     let folder = store::folder()?;
     let writer = Arc::new(Writer::open(path, options(retention))?);
-    let supervisor = Arc::new(Supervisor::new(means(&writer, folder.path())?, 2, Bounds::NONE));
+    let supervisor =
+        Arc::new(Supervisor::new(engine_context(&writer, folder.path())?, 2, Bounds::NONE));
     let snapshot = three_empty_steps()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
@@ -227,7 +231,8 @@ pub(crate) fn shell_overhead() -> Measured {
         || {
             let scratch = store::folder()?;
             let writer = Arc::new(Writer::open(&path, options(None))?);
-            let supervisor = Supervisor::new(means(&writer, scratch.path())?, 1, Bounds::NONE);
+            let supervisor =
+                Supervisor::new(engine_context(&writer, scratch.path())?, 1, Bounds::NONE);
             let times = Arc::new(StepTimes::default());
             let observer: Arc<dyn Observer> = Arc::clone(&times) as _;
             let plan = supervisor.plan(snapshot.clone(), None);

@@ -11,13 +11,13 @@ use wfx::engine::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
 use wfx::engine::supervisor::{Bounds, Supervisor};
 use wfx::engine::work::orphans::Survivor;
 use wfx::repository::ownership::OwnerKind;
-use wfx::repository::{Slot, Which, Writer};
+use wfx::repository::{PendingWrite, Which, Writer};
 use wfx::workflow::event::{Event, Moment};
 use wfx::workflow::execution::Execution;
 use wfx::workflow::record::ExecutionStatus;
 use wfx::workflow::report::Observer;
 
-use crate::engine::{Nobody, means, snapshot};
+use crate::engine::{Nobody, engine_context, snapshot};
 use crate::measure::{Failure, Figure, Target, alternate};
 use crate::{Measured, command, store};
 
@@ -31,8 +31,8 @@ const WORKFLOW: &str = "id: bench\nsteps: [{name: a, run: ['true'], retry: {max_
 
 fn supervisor(path: &Path, folder: &Path) -> Result<(Arc<Supervisor>, Arc<Writer>), Failure> {
     let writer = Arc::new(Writer::open(path, store::options(None))?);
-    let means = means(&writer, folder)?;
-    Ok((Arc::new(Supervisor::new(means, 2, Bounds::NONE)), writer))
+    let engine_context = engine_context(&writer, folder)?;
+    Ok((Arc::new(Supervisor::new(engine_context, 2, Bounds::NONE)), writer))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -45,7 +45,7 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
     let mut slots = Vec::new();
     for _ in 0..count {
         let plan = supervisor.plan(snapshot(WORKFLOW)?, None);
-        let slot = Slot::new(plan.execution_id.clone());
+        let slot = PendingWrite::new(plan.execution_id.clone());
         let now = plan.created_at;
         let owner = Some("exec-0-00000000".to_owned());
         let mut execution = Execution::new(Arc::new(plan), 2, owner);

@@ -21,7 +21,7 @@ pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
     WriterOptions {
         durability: Durability::Full,
         trusted_owner: None,
-        retention: Retention::Told(retention),
+        retention: Retention::Given(retention),
         queue_capacity: 10_000,
         busy_timeout: Duration::from_secs(60),
         commits: None,

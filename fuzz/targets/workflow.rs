@@ -7,16 +7,16 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::definition::Parameters;
-use wfx::workflow::compiled::{Prepared, Snapshot};
+use wfx::workflow::compiled::{CompiledWorkflow, Snapshot};
 
 fuzz_target!(|text: &str| {
     for format in [Format::Yaml, Format::Json, check::sniff(text)] {
         let source = Source { name: "-", text, format, default_id: Some("fuzzed") };
         match check::read(&source) {
             Ok(definition) => {
-                let prepared = Prepared::of(definition).expect("what was checked has no cycle");
+                let compiled = CompiledWorkflow::of(definition).expect("what was checked has no cycle");
                 let snapshot = Snapshot {
-                    prepared: Arc::new(prepared),
+                    compiled: Arc::new(compiled),
                     params: Parameters::new(),
                     workdir: "/".to_owned(),
                     source: None,

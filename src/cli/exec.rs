@@ -8,7 +8,7 @@ use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
 use crate::base::exit::Exit;
 use crate::workflow::check::{self, GivenBy};
-use crate::workflow::compiled::{DefinitionSource, Prepared, Snapshot};
+use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::definition::Scalar;
 
 /// What was typed after `wfx exec`.
@@ -55,11 +55,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
         })?;
-    let prepared = Prepared::of(definition).map_err(|cycle| {
+    let compiled = CompiledWorkflow::of(definition).map_err(|cycle| {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
     })?;
     let source = Some(DefinitionSource::File);
-    let snapshot = Snapshot { prepared: Arc::new(prepared), params, workdir, source };
+    let snapshot = Snapshot { compiled: Arc::new(compiled), params, workdir, source };
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
 }
 

@@ -25,7 +25,7 @@ use crate::perf::sources::{self, SourceError};
 use crate::perf::steps as perf_steps;
 use crate::perf::store::{self, StoreError};
 use crate::perf::tolerance::Tolerance;
-use crate::perf::verdict::{self, Judgement, NOTHING_JUDGED, Policy, Run, Trap, Verdict};
+use crate::perf::verdict::{self, Incomparable, Judgement, NOTHING_JUDGED, Policy, Run, Verdict};
 use crate::perf::{circumstances, machine};
 
 const STATS: &str = "perf/locust_stats.csv";
@@ -365,9 +365,9 @@ impl From<StoreError> for CliError {
     }
 }
 
-impl From<Trap> for CliError {
-    fn from(trap: Trap) -> Self {
-        Self::new(Exit::Usage, visible(&trap.to_string())).with_hint(trap.hint())
+impl From<Incomparable> for CliError {
+    fn from(incomparable: Incomparable) -> Self {
+        Self::new(Exit::Usage, visible(&incomparable.to_string())).with_hint(incomparable.hint())
     }
 }
 

@@ -63,7 +63,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let options = WriterOptions {
         durability: context.settings.durability()?,
         trusted_owner: context.settings.trusted_owner()?,
-        retention: Retention::Told(None),
+        retention: Retention::Given(None),
         queue_capacity: 1,
         busy_timeout,
         commits: None,

@@ -14,11 +14,11 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::engine::cancel::Cancel;
-use crate::engine::driver::{Means, Unstored};
+use crate::engine::driver::{EngineContext, Unstored};
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::engine::work::detach;
-use crate::engine::work::parallelism::Places;
+use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
 use crate::repository::Reader;
 use crate::repository::journal::writer::{Writer, WriterOptions};
@@ -55,27 +55,27 @@ impl Session {
         let database = settings.database()?;
         let store_timeout = settings.store_timeout()?;
         let retention = match settings.retention()? {
-            keep if settings.is_retention_set()? => Retention::Told(keep),
+            keep if settings.is_retention_set()? => Retention::Given(keep),
             otherwise => Retention::Followed { otherwise },
         };
         let writer = Arc::new(writer(context, options(context, retention)?)?);
         take_in_children()?;
         let owner = claim(&database, &writer, OwnerKind::Exec)?;
-        let means = Means {
+        let engine_context = EngineContext {
             writer: Arc::clone(&writer),
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: scratch()?,
-            places: step_places(context, 0)?,
+            parallelism: step_places(context, 0)?,
             epoch: clock::monotonic(),
             store_timeout,
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
         };
-        let places = available_parallelism().map_or(1, usize::from);
+        let parallelism = available_parallelism().map_or(1, usize::from);
         // Of `recover`; what is run in the foreground is one.
         let bounds = Bounds { memory_bytes: IN_FLIGHT_BYTES, ..Bounds::NONE };
-        let supervisor = Arc::new(Supervisor::new(means, places, bounds));
+        let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
         Ok(Self { supervisor, writer, owner })
     }
 
@@ -139,7 +139,7 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
     match Reader::open(&database) {
         Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
             context.ui.note(&format!("bringing up the database {}", database.display()));
-            writer(context, options(context, Retention::Told(None))?)?.close()?;
+            writer(context, options(context, Retention::Given(None))?)?.close()?;
             Ok(Reader::open(&database)?)
         }
         opened => Ok(opened?),
@@ -267,9 +267,9 @@ pub(super) fn claim(
 ///
 /// # Errors
 /// Exit 2 when the setting is none.
-pub(super) fn step_places(context: &Context, other_files: usize) -> Result<Places, CliError> {
+pub(super) fn step_places(context: &Context, other_files: usize) -> Result<Parallelism, CliError> {
     let set = context.settings.max_steps()?;
-    Ok(Places::new(set.unwrap_or_else(|| Limits::look().steps_max(other_files as u64))))
+    Ok(Parallelism::new(set.unwrap_or_else(|| Limits::look().steps_max(other_files as u64))))
 }
 
 /// Removes the folders of dead processes, which mean nothing any more.

@@ -8,25 +8,25 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::driver::Means;
-use super::work::parallelism::Place;
+use super::driver::EngineContext;
+use super::work::parallelism::Permit;
 use super::work::process::{self, Job, Started};
 use super::work::{Stop, sleep};
 use crate::base::clock;
-use crate::repository::Stored;
+use crate::repository::CommitStatus;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OWNER, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::AttemptKey;
 use crate::workflow::report::{Observer, Report};
-use crate::workflow::spec::Plan;
+use crate::workflow::spec::ExecutionSpec;
 
 /// One attempt on its own: it waits for its start to be durable, then does its work.
 pub(crate) struct AttemptTask {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) means: Arc<Means>,
+    pub(crate) spec: Arc<ExecutionSpec>,
+    pub(crate) context: Arc<EngineContext>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) stored: watch::Receiver<Stored>,
+    pub(crate) stored: watch::Receiver<CommitStatus>,
     pub(crate) version: u64,
     /// Cancelled when the execution goes on without being stored.
     pub(crate) unstored: CancellationToken,
@@ -36,7 +36,7 @@ pub(crate) struct AttemptTask {
     pub(crate) elapsed: Duration,
     pub(crate) stop: Stop,
     /// That of its process.
-    pub(crate) place: Option<Place>,
+    pub(crate) permit: Option<Permit>,
 }
 
 /// What became of an attempt.
@@ -44,7 +44,7 @@ pub(crate) enum Attempted {
     /// It was stopped before its start was durable.
     NotBegun,
     /// Files, processes or memory are used up: it has not begun, and keeps its place.
-    Postponed(io::Error, Option<Place>),
+    Postponed(io::Error, Option<Permit>),
     /// It was made.
     Ended(AttemptEnd),
 }
@@ -62,17 +62,17 @@ impl AttemptTask {
         if !may_begin {
             return Attempted::NotBegun;
         }
-        let place = self.place.take();
+        let permit = self.permit.take();
         match self.work().await {
             Ok(end) => Attempted::Ended(end),
-            Err(error) => Attempted::Postponed(error, place),
+            Err(error) => Attempted::Postponed(error, permit),
         }
     }
 
     async fn work(mut self) -> io::Result<AttemptEnd> {
         let variables = std::mem::replace(&mut self.variables, Ok(Variables::new()));
-        let plan = Arc::clone(&self.plan);
-        let step = plan.step(self.step);
+        let spec = Arc::clone(&self.spec);
+        let step = spec.step(self.step);
         let attempt = self.attempt;
         let report_start = || {
             let at = clock::now();
@@ -84,7 +84,7 @@ impl AttemptTask {
         }
         let variables = match variables {
             Ok(mut variables) => {
-                variables.insert(OWNER.into(), self.means.owner.id().into());
+                variables.insert(OWNER.into(), self.context.owner.id().into());
                 variables
             }
             Err(clash) => {
@@ -92,7 +92,7 @@ impl AttemptTask {
                 return Ok(AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now()));
             }
         };
-        let output_file = match self.means.scratch.file() {
+        let output_file = match self.context.scratch.file() {
             Ok(path) => path,
             Err(error) if process::is_scarce(&error) => return Err(error),
             Err(error) => {
@@ -102,8 +102,8 @@ impl AttemptTask {
             }
         };
         let folder =
-            PathBuf::from(&plan.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
-        let execution_id = plan.execution_id.clone();
+            PathBuf::from(&spec.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
+        let execution_id = spec.execution_id.clone();
         let key = AttemptKey { execution_id, step: step.name.clone(), attempt };
         let (work, timeout) = (step.work.clone(), step.timeout);
         let job = Job { work, folder, variables, output_file, timeout, key };
@@ -115,7 +115,7 @@ impl AttemptTask {
             if observer.wants_output() { Some(&listener) } else { None };
         let begin = |started: Option<Started>| {
             report_start();
-            started.map(|started| self.means.owner.begin_attempt(started.listed()))
+            started.map(|started| self.context.owner.begin_attempt(started.listed()))
         };
         process::run(job, &self.stop, listener, begin).await
     }
@@ -124,7 +124,7 @@ impl AttemptTask {
 /// Waits until `version` is durable, or nothing is and nothing needs to be. What is stored
 /// once waits for each further commit. `false` when the writer is gone.
 async fn may_begin(
-    stored: &mut watch::Receiver<Stored>,
+    stored: &mut watch::Receiver<CommitStatus>,
     version: u64,
     unstored: &CancellationToken,
 ) -> bool {

@@ -20,13 +20,13 @@ use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
 use super::memory::Memory;
 pub use super::run_error::RunError;
-use super::start_ack::Launch;
+use super::start_ack::StartAck;
 use super::work::Stop;
-use super::work::parallelism::{Place, Places};
+use super::work::parallelism::{Parallelism, Permit};
 use super::work::scratch::Scratch;
 use crate::base::clock::{self, Timeline};
 use crate::repository::StoreError;
-use crate::repository::journal::pending_write::{Slot, Stored};
+use crate::repository::journal::pending_write::{CommitStatus, PendingWrite};
 use crate::repository::journal::writer::{Health, Writer};
 use crate::repository::ownership::Owner;
 use crate::workflow::definition::Work;
@@ -55,7 +55,7 @@ pub enum Unstored {
 
 /// What every execution of this process uses.
 #[derive(Debug)]
-pub struct Means {
+pub struct EngineContext {
     /// Where changes go.
     pub writer: Arc<Writer>,
     /// This process, as others find it.
@@ -65,7 +65,7 @@ pub struct Means {
     /// Where steps leave their outputs.
     pub scratch: Scratch,
     /// How many steps run at a time, over all executions.
-    pub places: Places,
+    pub parallelism: Parallelism,
     /// The monotonic origin of this process.
     pub epoch: Instant,
     /// How long a failing store is borne with.
@@ -81,7 +81,7 @@ enum Done {
     /// An attempt ended, or never began its work.
     Attempt(usize, Attempted),
     /// A process more may run.
-    Place(usize, Option<Place>),
+    Permit(usize, Option<Permit>),
     /// A wait for the next attempt is over.
     Wait(usize),
 }
@@ -95,21 +95,21 @@ enum Done {
 pub async fn drive(
     execution: Execution,
     begin: Event,
-    means: &Arc<Means>,
+    context: &Arc<EngineContext>,
     observer: &Arc<dyn Observer>,
     cancel: &Cancel,
-    launched: Option<Launch>,
+    launched: Option<StartAck>,
     entered: impl Sized,
 ) -> Result<ExecutionStatus, RunError> {
-    let slot = Slot::new(execution.plan().execution_id.clone());
+    let pending = PendingWrite::new(execution.spec().execution_id.clone());
     let driver = Driver {
-        stored: slot.stored(),
+        stored: pending.stored(),
         stops: execution.steps().iter().map(|_| None).collect(),
         admitted: BTreeMap::new(),
         postponed: BTreeMap::new(),
         was_resting: false,
-        slot,
-        means: Arc::clone(means),
+        pending,
+        context: Arc::clone(context),
         observer: Arc::clone(observer),
         kill: cancel.now.child_token(),
         tasks: JoinSet::new(),
@@ -129,17 +129,17 @@ pub async fn drive(
 
 struct Driver {
     execution: Execution,
-    means: Arc<Means>,
+    context: Arc<EngineContext>,
     observer: Arc<dyn Observer>,
-    slot: Arc<Slot>,
-    stored: watch::Receiver<Stored>,
+    pending: Arc<PendingWrite>,
+    stored: watch::Receiver<CommitStatus>,
     /// The last version recorded.
     version: u64,
     /// How to stop the attempt of each step that runs, and the version that holds its
     /// start: until that is durable it waits.
     stops: Vec<Option<(u64, CancellationToken)>>,
     /// The places of steps that are about to start.
-    admitted: BTreeMap<usize, Place>,
+    admitted: BTreeMap<usize, Permit>,
     /// Steps that could not begin, with the last wait for that.
     postponed: BTreeMap<usize, Duration>,
     was_resting: bool,
@@ -148,7 +148,7 @@ struct Driver {
     timeline: Timeline,
     /// Nobody has stored it before.
     is_new: bool,
-    launched: Option<Launch>,
+    launched: Option<StartAck>,
     /// Cancelled when it goes on without being stored.
     unstored: CancellationToken,
     /// The queue did not take the slot; it is still dirty.
@@ -166,10 +166,10 @@ impl Driver {
     ) -> Result<ExecutionStatus, RunError> {
         self.report_start();
         let outcome = self.run_to_end(begin, cancel).await;
-        if let Unstored::Run(memory) = &self.means.unstored
+        if let Unstored::Run(memory) = &self.context.unstored
             && self.unstored.is_cancelled()
         {
-            memory.forget(self.slot.execution_id());
+            memory.forget(self.pending.execution_id());
         }
         if let Err(RunError::Illegal(_)) = outcome {
             // Nothing of it is known any more; what runs must not outlive that.
@@ -182,7 +182,7 @@ impl Driver {
         self.report_end();
         // Whoever is answered may want its place at once.
         drop(entered);
-        let is_waited_for = self.launched.as_ref().is_some_and(Launch::is_with_end);
+        let is_waited_for = self.launched.as_ref().is_some_and(StartAck::is_with_end);
         self.tell_stored();
         if is_waited_for {
             // And is answered before this is cleared away.
@@ -192,21 +192,21 @@ impl Driver {
     }
 
     async fn run_to_end(&mut self, begin: Event, cancel: &Cancel) -> Result<(), RunError> {
-        let mut health = self.means.writer.health();
+        let mut health = self.context.writer.health();
         let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
         self.step(begin)?;
         // While the writer is at work.
-        if let Some(launch) = &mut self.launched {
-            launch.begun(&self.execution);
+        if let Some(start_ack) = &mut self.launched {
+            start_ack.begun(&self.execution);
         }
         let is_failing = matches!(*health.borrow_and_update(), Health::Failing { .. });
-        if is_failing || self.means.writer.is_stalled() {
+        if is_failing || self.context.writer.is_stalled() {
             self.go_on_unstored();
         }
         let time_left = self.time_left();
         let time_up = time::sleep(time_left.unwrap_or(Duration::MAX));
         let launch_patience = time::sleep(LAUNCH_PATIENCE);
-        let abandon = self.means.abandon.clone();
+        let abandon = self.context.abandon.clone();
         tokio::pin!(time_up, launch_patience);
         let mut timed_out = time_left.is_none();
         while !self.is_over() {
@@ -274,20 +274,20 @@ impl Driver {
 
     /// Nothing of it is stored, and nobody was told so yet.
     fn is_unlaunched(&self) -> bool {
-        let may = matches!(self.means.unstored, Unstored::Run(_)) && self.is_new;
+        let may = matches!(self.context.unstored, Unstored::Run(_)) && self.is_new;
         may && !self.unstored.is_cancelled() && self.stored.borrow().version == 0
     }
 
     fn go_on_unstored(&mut self) {
         if self.is_unlaunched() {
             // Whoever asked may be gone; a crash before it is stored would leave no other trace.
-            let plan = self.execution.plan();
-            let (execution_id, workflow_id) = (&plan.execution_id, plan.workflow_id());
+            let spec = self.execution.spec();
+            let (execution_id, workflow_id) = (&spec.execution_id, spec.workflow_id());
             tracing::warn!(execution_id, workflow_id, "runs without being stored");
             self.unstored.cancel();
             self.show_unstored(&[]);
-            if let Some(launch) = self.launched.take() {
-                launch.unstored();
+            if let Some(start_ack) = self.launched.take() {
+                start_ack.unstored();
             }
         }
     }
@@ -300,22 +300,22 @@ impl Driver {
         if !self.is_over() {
             self.tell_stored();
         }
-        if let Unstored::Run(memory) = &self.means.unstored
+        if let Unstored::Run(memory) = &self.context.unstored
             && self.unstored.is_cancelled()
         {
-            memory.forget(self.slot.execution_id());
+            memory.forget(self.pending.execution_id());
         }
     }
 
     fn tell_stored(&mut self) {
-        if let Some(launch) = self.launched.take() {
-            launch.stored(self.stored.borrow().seq, self.is_over());
+        if let Some(start_ack) = self.launched.take() {
+            start_ack.stored(self.stored.borrow().seq, self.is_over());
         }
     }
 
     /// Shows it from memory as long as nothing of it is stored.
     fn show_unstored(&self, ended: &[Attempt]) {
-        if let Unstored::Run(memory) = &self.means.unstored
+        if let Unstored::Run(memory) = &self.context.unstored
             && self.unstored.is_cancelled()
             && self.stored.borrow().version == 0
         {
@@ -325,7 +325,7 @@ impl Driver {
 
     /// What is left of the time that the workflow may take.
     fn time_left(&self) -> Option<Duration> {
-        let limit = self.execution.plan().snapshot.definition().timeout?.duration();
+        let limit = self.execution.spec().snapshot.definition().timeout?.duration();
         let started_at = self.execution.head().started_at;
         let passed = started_at.map_or(Duration::ZERO, |at| self.timeline.now().since(at));
         Some(limit.saturating_sub(passed))
@@ -334,14 +334,14 @@ impl Driver {
     fn event_of(&mut self, ended: Result<Done, JoinError>) -> Option<Event> {
         match ended {
             Ok(Done::Wait(step)) => Some(Event::RetryDue(step)),
-            Ok(Done::Place(step, place)) => {
-                self.admitted.extend(place.map(|place| (step, place)));
+            Ok(Done::Permit(step, permit)) => {
+                self.admitted.extend(permit.map(|permit| (step, permit)));
                 Some(Event::Admitted(step))
             }
-            Ok(Done::Attempt(step, Attempted::Postponed(error, place))) => {
+            Ok(Done::Attempt(step, Attempted::Postponed(error, permit))) => {
                 self.stops[step] = None;
                 self.note_postponed(step, &error);
-                self.admitted.extend(place.map(|place| (step, place)));
+                self.admitted.extend(permit.map(|permit| (step, permit)));
                 Some(Event::Postponed(step))
             }
             Ok(Done::Attempt(step, attempted)) => {
@@ -373,11 +373,11 @@ impl Driver {
         self.show_unstored(&change.attempts);
         // Patience is for what waits: a lock while nothing did has cost none of it.
         if let Some((_, since)) = &mut self.failing
-            && !self.slot.is_dirty()
+            && !self.pending.is_dirty()
         {
             *since = clock::monotonic();
         }
-        self.version = self.slot.record(change);
+        self.version = self.pending.record(change);
         self.enqueue();
         // While the writer is at work.
         self.report_effects(&effects);
@@ -412,13 +412,13 @@ impl Driver {
     }
 
     fn enqueue(&mut self) {
-        self.queue_full = !self.means.writer.enqueue(&self.slot);
+        self.queue_full = !self.context.writer.enqueue(&self.pending);
     }
 
     fn moment(&self) -> Moment {
         Moment {
             now: self.timeline.now(),
-            monotonic: self.means.epoch.elapsed(),
+            monotonic: self.context.epoch.elapsed(),
             jitter: fastrand::f64(),
         }
     }
@@ -426,24 +426,24 @@ impl Driver {
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
         self.stops[step] = Some((self.version, stop.gently.clone()));
-        let plan = Arc::clone(self.execution.plan());
+        let spec = Arc::clone(self.execution.spec());
         let attempt = AttemptTask {
-            plan: Arc::clone(&plan),
-            means: Arc::clone(&self.means),
+            spec: Arc::clone(&spec),
+            context: Arc::clone(&self.context),
             observer: Arc::clone(&self.observer),
             stored: self.stored.clone(),
             version: self.version,
             unstored: self.unstored.clone(),
-            variables: match plan.step(step).work {
+            variables: match spec.step(step).work {
                 // It has no process, and may last for days.
                 Work::Sleep(_) => Ok(Variables::new()),
-                _ => environment::of_step(&self.execution, step, attempt, &self.means.inherited),
+                _ => environment::of_step(&self.execution, step, attempt, &self.context.inherited),
             },
             step,
             attempt,
             elapsed,
             stop,
-            place: self.admitted.remove(&step),
+            permit: self.admitted.remove(&step),
         };
         self.tasks.spawn(async move { Done::Attempt(step, attempt.run().await) });
     }
@@ -469,7 +469,7 @@ impl Driver {
     /// How long the failing store is still borne with, if it fails.
     fn patience_left(&self) -> Option<Duration> {
         let (_, since) = self.failing.as_ref()?;
-        Some(self.means.store_timeout.saturating_sub(since.elapsed()))
+        Some(self.context.store_timeout.saturating_sub(since.elapsed()))
     }
 
     /// Why it is to be given up, once nothing of it runs that could be waited for.
@@ -477,12 +477,12 @@ impl Driver {
         if self.attempts_running() {
             return None;
         }
-        let waits = self.failing.is_some() && self.slot.is_dirty();
+        let waits = self.failing.is_some() && self.pending.is_dirty();
         let stored = self.stored.borrow();
         if let Some(error) = &stored.refused {
             return Some(RunError::Refused(Arc::clone(error)));
         }
-        if matches!(self.means.unstored, Unstored::Run(_)) {
+        if matches!(self.context.unstored, Unstored::Run(_)) {
             return None;
         }
         let (error, _) = self.failing.as_ref().filter(|_| waits)?;
@@ -515,7 +515,7 @@ impl Driver {
                             Event::AttemptEnded(step, end)
                         }
                         Some(Done::Attempt(step, _)) => Event::Withdrawn(step),
-                        Some(Done::Wait(_) | Done::Place(..)) | None => continue,
+                        Some(Done::Wait(_) | Done::Permit(..)) | None => continue,
                     };
                     self.step(event)?;
                 }
@@ -528,8 +528,8 @@ impl Driver {
     /// Sees to it that one of which nothing is stored never will be; `false` when a commit under
     /// way came first.
     async fn withdraw(&mut self) -> bool {
-        self.slot.withdraw();
-        let known = |stored: &Stored| stored.version > 0 || stored.withdrawn;
+        self.pending.withdraw();
+        let known = |stored: &CommitStatus| stored.version > 0 || stored.withdrawn;
         // The writer, which decides, outlives this.
         let stored = self.stored.wait_for(known).await;
         stored.is_ok_and(|stored| stored.withdrawn)

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::time;
 
-use super::driver::{Means, QUEUE_RETRY, RunError};
+use super::driver::{EngineContext, QUEUE_RETRY, RunError};
 use crate::base::clock;
-use crate::repository::journal::pending_write::Slot;
+use crate::repository::journal::pending_write::PendingWrite;
 use crate::repository::journal::writer::Health;
 use crate::workflow::record::{Change, ExecutionStatus};
 
@@ -14,19 +14,19 @@ use crate::workflow::record::{Change, ExecutionStatus};
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it.
-pub(crate) async fn settle(
+pub(crate) async fn finish_abandoned(
     execution_id: &str,
     change: Change,
-    means: &Means,
+    context: &EngineContext,
 ) -> Result<ExecutionStatus, RunError> {
     let status = change.head.status;
-    let slot = Slot::new(execution_id.to_owned());
-    let mut stored = slot.stored();
-    let mut health = means.writer.health();
-    slot.record(change);
+    let pending = PendingWrite::new(execution_id.to_owned());
+    let mut stored = pending.stored();
+    let mut health = context.writer.health();
+    pending.record(change);
     let since = clock::monotonic();
     loop {
-        let queued = means.writer.enqueue(&slot);
+        let queued = context.writer.enqueue(&pending);
         tokio::select! {
             _ = stored.changed() => {
                 if let Some(error) = &stored.borrow().refused {
@@ -40,7 +40,7 @@ pub(crate) async fn settle(
             () = time::sleep(QUEUE_RETRY), if !queued => {}
         }
         if let Health::Failing { error } = &*health.borrow()
-            && since.elapsed() >= means.store_timeout
+            && since.elapsed() >= context.store_timeout
         {
             return Err(RunError::StoreLost(Arc::clone(error)));
         }

@@ -62,8 +62,8 @@ impl Memory {
     pub(crate) fn show(&self, execution: &Execution, ended: &[Attempt]) {
         let detail = detail(execution);
         let mut shown = self.lock();
-        let before = shown.insert(execution.plan().execution_id.clone(), detail);
-        let Some(detail) = shown.get_mut(&execution.plan().execution_id) else { return };
+        let before = shown.insert(execution.spec().execution_id.clone(), detail);
+        let Some(detail) = shown.get_mut(&execution.spec().execution_id) else { return };
         for (step, before) in detail.steps.iter_mut().zip(before.into_iter().flat_map(|b| b.steps))
         {
             if step.attempt == before.attempt {
@@ -111,12 +111,12 @@ pub(crate) fn foreseen(execution: &Execution) -> ExecutionDetail {
 
 /// It as its rows would be read back, without what attempts wrote.
 fn detail(execution: &Execution) -> ExecutionDetail {
-    let (plan, head) = (execution.plan(), execution.head());
-    let created = plan.created();
+    let (spec, head) = (execution.spec(), execution.head());
+    let created = spec.created();
     let snapshot = serde_json::from_str(&created.input_snapshot).unwrap_or_default();
     let record = ExecutionRecord {
         seq: None,
-        execution_id: plan.execution_id.clone(),
+        execution_id: spec.execution_id.clone(),
         workflow_id: created.workflow_id,
         status: head.status,
         created_at: Some(created.created_at),
@@ -133,21 +133,21 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         owner_state: None,
         persisted: false,
     };
-    let steps = plan.graph().order.iter().map(|&index| step(execution, index));
+    let steps = spec.graph().order.iter().map(|&index| step(execution, index));
     ExecutionDetail { execution: record, steps: steps.collect() }
 }
 
 fn step(execution: &Execution, index: usize) -> StepRecord {
-    let plan = execution.plan();
+    let spec = execution.spec();
     let state: &StepState = &execution.steps()[index];
     StepRecord {
-        name: plan.step(index).name.clone(),
+        name: spec.step(index).name.clone(),
         status: state.status,
-        depends_on: plan.step(index).depends_on.clone(),
+        depends_on: spec.step(index).depends_on.clone(),
         started_at: state.started_at,
         completed_at: state.completed_at,
         error: state.error.clone(),
-        position: plan.position(index),
+        position: spec.position(index),
         duration_ms: state.duration_ms,
         attempt: state.attempt,
         exit_code: state.exit_code,

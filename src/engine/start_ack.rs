@@ -8,7 +8,7 @@ use crate::workflow::record::ExecutionDetail;
 
 /// How an execution was launched.
 #[derive(Debug)]
-pub struct Launched {
+pub struct StartOutcome {
     /// Whether it is stored.
     pub persisted: bool,
     /// The number of one whose end is stored already.
@@ -17,29 +17,29 @@ pub struct Launched {
 
 /// Tells of a launch, once.
 #[derive(Debug)]
-pub struct Launch {
-    told: oneshot::Sender<Launched>,
+pub struct StartAck {
+    told: oneshot::Sender<StartOutcome>,
     with_end: bool,
     foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
 }
 
 /// Where a launch is told of.
 #[derive(Debug)]
-pub struct LaunchReceiver {
+pub struct StartAckReceiver {
     /// Whether it is stored, once that is known.
-    pub launched: oneshot::Receiver<Launched>,
+    pub launched: oneshot::Receiver<StartOutcome>,
     /// How it will stand, of one that ends as it begins and whose end is waited for: told while
     /// that is being stored, and without its number. Closed for one that goes on.
     pub foreseen: Option<oneshot::Receiver<Box<ExecutionDetail>>>,
 }
 
-impl Launch {
+impl StartAck {
     /// One, and where it is told of. `with_end`: somebody waits for the end.
     #[must_use]
-    pub fn new(with_end: bool) -> (Self, LaunchReceiver) {
+    pub fn new(with_end: bool) -> (Self, StartAckReceiver) {
         let (told, launched) = oneshot::channel();
         let (foreseeing, foreseen) = with_end.then(oneshot::channel).unzip();
-        (Self { told, with_end, foreseen: foreseeing }, LaunchReceiver { launched, foreseen })
+        (Self { told, with_end, foreseen: foreseeing }, StartAckReceiver { launched, foreseen })
     }
 
     /// Whether somebody waits for the end.
@@ -59,12 +59,12 @@ impl Launch {
 
     /// It goes on without being stored.
     pub(crate) fn unstored(self) {
-        let _ = self.told.send(Launched { persisted: false, ended_as: None });
+        let _ = self.told.send(StartOutcome { persisted: false, ended_as: None });
     }
 
     /// A commit holds it, under `seq`; `is_over`: its end as well.
     pub(crate) fn stored(self, seq: Option<i64>, is_over: bool) {
         let ended_as = seq.filter(|_| is_over);
-        let _ = self.told.send(Launched { persisted: true, ended_as });
+        let _ = self.told.send(StartOutcome { persisted: true, ended_as });
     }
 }

@@ -8,10 +8,10 @@ use tokio_util::task::TaskTracker;
 use uuid::{NoContext, Uuid};
 
 use super::cancel::Cancel;
-use super::driver::{self, Means, RunError};
+use super::driver::{self, EngineContext, RunError};
 use super::finish_abandoned;
-use super::start_ack::{Launch, LaunchReceiver};
-use super::work::parallelism::Places;
+use super::start_ack::{StartAck, StartAckReceiver};
+use super::work::parallelism::Parallelism;
 use crate::base::clock;
 use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 use crate::workflow::check;
@@ -20,7 +20,7 @@ use crate::workflow::event::Event;
 use crate::workflow::execution::Execution;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
-use crate::workflow::spec::Plan;
+use crate::workflow::spec::ExecutionSpec;
 
 /// Why an execution ends that another process wants ended.
 const CANCELLED: &str = "cancelled on request";
@@ -28,8 +28,8 @@ const CANCELLED: &str = "cancelled on request";
 /// Runs executions on behalf of one process.
 #[derive(Debug)]
 pub struct Supervisor {
-    means: Arc<Means>,
-    places: usize,
+    context: Arc<EngineContext>,
+    parallelism: usize,
     bounds: Bounds,
     running: Mutex<Running>,
     /// Those that were submitted or resumed.
@@ -109,20 +109,20 @@ pub struct Submitted {
     /// Its id.
     pub execution_id: String,
     /// What is told of its launch.
-    pub launch: LaunchReceiver,
+    pub start_ack: StartAckReceiver,
     /// Its end, stored.
     pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
 }
 
 impl Supervisor {
-    /// A supervisor for this process. `places` is how many
+    /// A supervisor for this process. `parallelism` is how many
     /// steps of one execution run at a time where the definition does not say. `bounds` hold for
     /// what is submitted and taken over.
     #[must_use]
-    pub fn new(means: Means, places: usize, bounds: Bounds) -> Self {
+    pub fn new(context: EngineContext, parallelism: usize, bounds: Bounds) -> Self {
         Self {
-            means: Arc::new(means),
-            places,
+            context: Arc::new(context),
+            parallelism,
             bounds,
             running: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -131,9 +131,9 @@ impl Supervisor {
 
     /// Plans a new execution.
     #[must_use]
-    pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> Plan {
+    pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> ExecutionSpec {
         let now = clock::now();
-        Plan::new(new_execution_id(now), snapshot, replay_of, now)
+        ExecutionSpec::new(new_execution_id(now), snapshot, replay_of, now)
     }
 
     /// Runs it to its end, stored.
@@ -142,11 +142,12 @@ impl Supervisor {
     /// [`RunError`] when the store does not take it, or for a fault of wfx.
     pub async fn run(
         &self,
-        plan: Plan,
+        spec: ExecutionSpec,
         observer: &Arc<dyn Observer>,
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
-        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
+        let execution =
+            Execution::new(Arc::new(spec), self.parallelism, Some(self.owner().to_owned()));
         let own = self.enter(&execution, cancel);
         self.drive(execution, Event::Begin, observer, &own, None).await
     }
@@ -158,25 +159,26 @@ impl Supervisor {
     /// [`Full`] when there is none.
     pub fn submit(
         self: &Arc<Self>,
-        plan: Plan,
+        spec: ExecutionSpec,
         observer: Arc<dyn Observer>,
         waited_for: bool,
     ) -> Result<Submitted, Full> {
-        let execution_id = plan.execution_id.clone();
-        let (launch, receiver) = Launch::new(waited_for);
-        let execution = Execution::new(Arc::new(plan), self.places, Some(self.owner().to_owned()));
+        let execution_id = spec.execution_id.clone();
+        let (start_ack, receiver) = StartAck::new(waited_for);
+        let execution =
+            Execution::new(Arc::new(spec), self.parallelism, Some(self.owner().to_owned()));
         let mut running = self.running();
-        running.room(self.bounds, execution.plan().memory_bytes())?;
+        running.room(self.bounds, execution.spec().memory_bytes())?;
         let own = Self::enter_in(&mut running, &execution, &Cancel::default());
         drop(running);
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
         let ended = self.tasks.spawn(async move {
             let outcome =
-                supervisor.drive(execution, Event::Begin, &observer, &own, Some(launch)).await;
+                supervisor.drive(execution, Event::Begin, &observer, &own, Some(start_ack)).await;
             log(&id, &outcome);
             outcome
         });
-        Ok(Submitted { execution_id, launch: receiver, ended })
+        Ok(Submitted { execution_id, start_ack: receiver, ended })
     }
 
     /// Goes on with an execution that was taken over, on its own.
@@ -192,7 +194,7 @@ impl Supervisor {
     /// Whether steps find what they need of this process.
     #[must_use]
     pub fn can_run_commands(&self) -> bool {
-        self.means.scratch.is_usable()
+        self.context.scratch.is_usable()
     }
 
     /// How many run here, or have ended and are not stored, or are being taken over.
@@ -215,8 +217,8 @@ impl Supervisor {
 
     /// The places of steps.
     #[must_use]
-    pub fn step_places(&self) -> &Places {
-        &self.means.places
+    pub fn step_places(&self) -> &Parallelism {
+        &self.context.parallelism
     }
 
     /// About how much memory these take.
@@ -233,13 +235,13 @@ impl Supervisor {
 
     /// Ends what runs as a crash would: it stays to be recovered.
     pub fn abandon(&self) {
-        self.means.abandon.cancel();
+        self.context.abandon.cancel();
     }
 
     /// The owner id of this process.
     #[must_use]
     pub fn owner(&self) -> &str {
-        self.means.owner.id()
+        self.context.owner.id()
     }
 
     /// The executions that [`Self::take_over`] would take over, and what their processes left.
@@ -251,12 +253,12 @@ impl Supervisor {
         which: &Which,
         limit: usize,
     ) -> Result<Abandonment, StoreError> {
-        self.means.writer.find_abandoned(which, self.owner(), limit).await
+        self.context.writer.find_abandoned(which, self.owner(), limit).await
     }
 
     /// Forgets what a dead process has listed of the attempts it ran: nothing is left of them.
     pub fn forget_attempts(&self, owner: &str) {
-        self.means.writer.forget_attempts(owner);
+        self.context.writer.forget_attempts(owner);
     }
 
     /// Makes this process the owner of at most `limit` executions whose process died, and of no
@@ -280,7 +282,7 @@ impl Supervisor {
             running.reserved += limit;
             limit
         };
-        let outcome = self.means.writer.take_over(which, self.owner(), limit).await;
+        let outcome = self.context.writer.take_over(which, self.owner(), limit).await;
         let mut running = self.running();
         let Running { taking, reserved, taken, requested, memory_bytes, .. } = &mut *running;
         *reserved -= limit;
@@ -311,11 +313,11 @@ impl Supervisor {
         let requested = self.running().requested.remove(&taken.execution.execution_id);
         let cancelled = (taken.cancel_requested || requested).then(|| CANCELLED.to_owned());
         match plan_again(&taken) {
-            Ok(plan) => {
+            Ok(spec) => {
                 let recorded = taken.recorded;
                 let execution = Execution::resumed(
-                    Arc::new(plan),
-                    self.places,
+                    Arc::new(spec),
+                    self.parallelism,
                     self.owner().to_owned(),
                     recorded,
                 );
@@ -330,7 +332,7 @@ impl Supervisor {
                 let change = taken.recorded.abandon(&error, now);
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
-                let status = finish_abandoned::settle(id, change, &self.means).await?;
+                let status = finish_abandoned::finish_abandoned(id, change, &self.context).await?;
                 let started = taken.execution.started_at.unwrap_or(now);
                 observer.report(&Report::ExecutionEnded {
                     status,
@@ -373,12 +375,12 @@ impl Supervisor {
 
     fn enter_in(running: &mut Running, execution: &Execution, above: &Cancel) -> Cancel {
         let own = above.child();
-        let execution_id = execution.plan().execution_id.clone();
+        let execution_id = execution.spec().execution_id.clone();
         // Between its taking over and now.
         if running.leave_taken(&execution_id) {
             own.request_once(CANCELLED);
         }
-        running.memory_bytes += execution.plan().memory_bytes();
+        running.memory_bytes += execution.spec().memory_bytes();
         running.cancels.insert(execution_id, own.clone());
         own
     }
@@ -389,12 +391,12 @@ impl Supervisor {
         begin: Event,
         observer: &Arc<dyn Observer>,
         own: &Cancel,
-        launched: Option<Launch>,
+        launched: Option<StartAck>,
     ) -> Result<ExecutionStatus, RunError> {
-        let plan = execution.plan();
-        let (id, memory_bytes) = (plan.execution_id.clone(), plan.memory_bytes());
+        let spec = execution.spec();
+        let (id, memory_bytes) = (spec.execution_id.clone(), spec.memory_bytes());
         let entered = Entered { supervisor: self, id, memory_bytes };
-        driver::drive(execution, begin, &self.means, observer, own, launched, entered).await
+        driver::drive(execution, begin, &self.context, observer, own, launched, entered).await
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
@@ -435,18 +437,18 @@ fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
 }
 
 /// Lays out an execution that is stored as it was laid out then.
-fn plan_again(taken: &TakenOver) -> Result<Plan, String> {
+fn plan_again(taken: &TakenOver) -> Result<ExecutionSpec, String> {
     let execution = &taken.execution;
     let snapshot = check::snapshot(&execution.input_snapshot.value())
         .map_err(|problems| problems.to_string())?;
     let created_at = execution.created_at.unwrap_or_else(clock::now);
     let id = execution.execution_id.clone();
-    let plan = Plan::new(id, snapshot, execution.replay_of.clone(), created_at);
-    let step_order = plan.snapshot.prepared.step_order();
+    let spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at);
+    let step_order = spec.snapshot.compiled.step_order();
     if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
         return Err("its stored steps are not those of its snapshot".to_owned());
     }
-    Ok(plan)
+    Ok(spec)
 }
 
 /// A UUIDv7: ids sort by the time they were made.
@@ -475,25 +477,25 @@ mod tests {
         let options = WriterOptions {
             durability: Durability::Normal,
             trusted_owner: None,
-            retention: Retention::Told(None),
+            retention: Retention::Given(None),
             queue_capacity: 8,
             busy_timeout: Duration::from_secs(1),
             commits: None,
         };
         let database = folder.join("wfx.db");
         let writer = Arc::new(Writer::open(&database, options).unwrap());
-        let means = Means {
+        let context = EngineContext {
             owner: Owner::claim(&database, Some(writer.identity()), OwnerKind::Serve, 1).unwrap(),
             writer,
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
-            places: Places::new(1),
+            parallelism: Parallelism::new(1),
             epoch: clock::monotonic(),
             store_timeout: Duration::from_secs(1),
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
         };
-        Supervisor::new(means, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })
+        Supervisor::new(context, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })
     }
 
     #[tokio::test]

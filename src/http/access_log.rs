@@ -24,7 +24,7 @@ use serde::{Serialize, Serializer};
 use super::Seen;
 use crate::base::clock;
 use crate::base::json;
-use crate::logging::background_writer::{Sink, Spool};
+use crate::logging::background_writer::{BackgroundWriter, Sink};
 use crate::slo::wall::Stamp;
 use crate::system::files;
 
@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Writes a line for each request, in the order in which it is told of them.
 #[derive(Debug)]
 pub struct AccessLog {
-    spool: Mutex<Spool<Entry>>,
+    writer: Mutex<BackgroundWriter<Entry>>,
 }
 
 /// A request as it is logged.
@@ -92,12 +92,12 @@ impl AccessLog {
     /// When the file cannot be opened or no thread can be started.
     pub fn start(target: &Path) -> io::Result<Self> {
         let lines = Lines::open(target)?;
-        Ok(Self { spool: Mutex::new(Spool::start("wfx-access-log", lines)?) })
+        Ok(Self { writer: Mutex::new(BackgroundWriter::start("wfx-access-log", lines)?) })
     }
 
     /// Logs a request.
     pub fn log(&self, entry: Entry) {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner).entrance().put(entry);
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).intake().put(entry);
     }
 }
 

@@ -36,25 +36,25 @@ pub trait Sink<T>: Send + 'static {
 /// Takes things to their writer. Dropped, it waits until all is written, unless the writer
 /// makes no progress.
 #[derive(Debug)]
-pub struct Spool<T> {
-    entrance: Entrance<T>,
+pub struct BackgroundWriter<T> {
+    intake: Intake<T>,
     ended: Receiver<()>,
 }
 
 /// Where things are handed in.
 #[derive(Debug)]
-pub struct Entrance<T> {
+pub struct Intake<T> {
     queue: SyncSender<Option<T>>,
     lost: Arc<AtomicU64>,
 }
 
-impl<T> Clone for Entrance<T> {
+impl<T> Clone for Intake<T> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone(), lost: Arc::clone(&self.lost) }
     }
 }
 
-impl<T: Send + 'static> Spool<T> {
+impl<T: Send + 'static> BackgroundWriter<T> {
     /// Starts the thread, which goes by `name`.
     ///
     /// # Errors
@@ -62,19 +62,19 @@ impl<T: Send + 'static> Spool<T> {
     pub fn start(name: &str, mut sink: impl Sink<T>) -> io::Result<Self> {
         let (queue, items) = mpsc::sync_channel(CAPACITY);
         let (tell, ended) = mpsc::channel();
-        let entrance = Entrance { queue, lost: Arc::default() };
-        let lost = Arc::clone(&entrance.lost);
+        let intake = Intake { queue, lost: Arc::default() };
+        let lost = Arc::clone(&intake.lost);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             write_all(&items, &lost, &mut sink);
             let _ = tell.send(());
         })?;
-        Ok(Self { entrance, ended })
+        Ok(Self { intake, ended })
     }
 
     /// Where things are handed in.
     #[must_use]
-    pub fn entrance(&self) -> &Entrance<T> {
-        &self.entrance
+    pub fn intake(&self) -> &Intake<T> {
+        &self.intake
     }
 }
 
@@ -86,10 +86,10 @@ fn write_all<T>(items: &Receiver<Option<T>>, lost: &AtomicU64, sink: &mut impl S
         });
         let Ok(Some(item)) = item else { break };
         sink.write(item);
-        tell_lost(lost, sink);
+        report_lost(lost, sink);
     }
     // What came since found the end in its place.
-    tell_lost(lost, sink);
+    report_lost(lost, sink);
     // A log tells of its own losses in itself.
     while let Ok(Some(item)) = items.try_recv() {
         sink.write(item);
@@ -97,14 +97,14 @@ fn write_all<T>(items: &Receiver<Option<T>>, lost: &AtomicU64, sink: &mut impl S
     sink.end();
 }
 
-fn tell_lost<T>(lost: &AtomicU64, sink: &mut impl Sink<T>) {
+fn report_lost<T>(lost: &AtomicU64, sink: &mut impl Sink<T>) {
     match lost.swap(0, Ordering::Relaxed) {
         0 => {}
         count => sink.lost(count),
     }
 }
 
-impl<T> Entrance<T> {
+impl<T> Intake<T> {
     /// Hands one in; one that finds no room is dropped and counted.
     pub fn put(&self, item: T) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Some(item)) {
@@ -113,10 +113,10 @@ impl<T> Entrance<T> {
     }
 }
 
-impl<T> Drop for Spool<T> {
+impl<T> Drop for BackgroundWriter<T> {
     fn drop(&mut self) {
         for _ in 0..LOOKS_AT_END {
-            match self.entrance.queue.try_send(None) {
+            match self.intake.queue.try_send(None) {
                 Ok(()) => {
                     let _ = self.ended.recv_timeout(LOOK_AT_END * LOOKS_AT_END);
                     return;
@@ -157,15 +157,15 @@ mod tests {
     fn what_finds_no_room_is_counted_and_the_rest_keeps_its_order() {
         let (go, begin) = channel();
         let (told, heard) = channel();
-        let spool = Spool::start("test", Held { begin, told }).unwrap();
+        let writer = BackgroundWriter::start("test", Held { begin, told }).unwrap();
         // The first is held by the writer once it was taken; it may still stand in the queue.
         let count = CAPACITY + 10;
-        (0..count).for_each(|item| spool.entrance().put(u32::try_from(item).unwrap()));
+        (0..count).for_each(|item| writer.intake().put(u32::try_from(item).unwrap()));
         go.send(()).unwrap();
         let mut heard = heard.iter();
         let written: Vec<u32> = heard.by_ref().map_while(Result::ok).collect();
         assert_eq!(written, [0]);
-        drop(spool);
+        drop(writer);
         let rest: Vec<u32> = heard.map(Result::unwrap).collect();
         assert!(rest.len() >= CAPACITY - 1 && rest.len() < count - 1);
         assert!(rest.is_sorted());
@@ -211,10 +211,10 @@ mod tests {
     fn all_is_written_at_the_end() {
         let (go, begin) = channel();
         let (told, heard) = channel();
-        let spool = Spool::start("test", Held { begin, told }).unwrap();
+        let writer = BackgroundWriter::start("test", Held { begin, told }).unwrap();
         go.send(()).unwrap();
-        (0..100).for_each(|item| spool.entrance().put(item));
-        drop(spool);
+        (0..100).for_each(|item| writer.intake().put(item));
+        drop(writer);
         assert_eq!(heard.iter().map(Result::unwrap).collect::<Vec<_>>(), Vec::from_iter(0..100));
     }
 }

@@ -11,13 +11,13 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::base::json;
-use crate::logging::background_writer::{Entrance, Sink, Spool};
+use crate::logging::background_writer::{BackgroundWriter, Intake, Sink};
 
 /// The log, for as long as it lives. Dropped, it waits until all is written, unless nobody
 /// reads.
 #[derive(Debug)]
 pub struct Log {
-    _spool: Spool<Vec<u8>>,
+    _spool: BackgroundWriter<Vec<u8>>,
 }
 
 struct Stderr;
@@ -38,11 +38,11 @@ impl Sink<Vec<u8>> for Stderr {
 /// # Errors
 /// When no thread can be started.
 pub fn start(level: &str) -> io::Result<Log> {
-    let spool = Spool::start("wfx-log", Stderr)?;
+    let writer = BackgroundWriter::start("wfx-log", Stderr)?;
     let builder = tracing_subscriber::fmt()
         .with_max_level(level.parse().unwrap_or(LevelFilter::INFO))
         .with_target(false)
-        .with_writer(Lines(spool.entrance().clone()));
+        .with_writer(Lines(writer.intake().clone()));
     // A second one in this process, as tests may start, keeps the first.
     if io::stderr().is_terminal() {
         let _ = tracing::subscriber::set_global_default(builder.finish());
@@ -50,11 +50,11 @@ pub fn start(level: &str) -> io::Result<Log> {
         let json = builder.json().flatten_event(true).with_current_span(false).finish();
         let _ = tracing::subscriber::set_global_default(json);
     }
-    Ok(Log { _spool: spool })
+    Ok(Log { _spool: writer })
 }
 
 #[derive(Debug, Clone)]
-struct Lines(Entrance<Vec<u8>>);
+struct Lines(Intake<Vec<u8>>);
 
 impl Write for Lines {
     /// Takes a whole line, or counts it as lost.

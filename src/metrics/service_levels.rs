@@ -4,10 +4,10 @@ use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
 use super::total::Total;
 use super::{counter, counters, gauge, gauges};
-use crate::slo::Signal;
+use crate::slo::Indicator;
 use crate::slo::monitor::{Stand, Standings};
 
-/// The collectors, each by `signal`: the type of its alerts.
+/// The collectors, each by `indicator`: the type of its alerts.
 pub(super) struct ServiceLevels {
     value: GaugeVec,
     threshold: GaugeVec,
@@ -23,24 +23,25 @@ pub(super) struct ServiceLevels {
 /// What is counted of one signal.
 struct Totals {
     breaches: Total,
-    held_back: Total,
+    suppressed: Total,
     alerts: Total,
 }
 
 impl ServiceLevels {
     pub(super) fn new(on: &Registry) -> prometheus::Result<Self> {
-        let signal = &["signal"];
+        let indicator = &["signal"];
         let breaches = counters(
             on,
             ("wfx_slo_breaches_total", "Times that a service level began to be missed."),
-            signal,
+            indicator,
         )?;
-        let held_back = counters(
+        let suppressed = counters(
             on,
             ("wfx_slo_held_back_total", "Breaches not judged: too few requests in the window."),
-            signal,
+            indicator,
         )?;
-        let alerts = counters(on, ("wfx_slo_alerts_total", "Alerts that were decided."), signal)?;
+        let alerts =
+            counters(on, ("wfx_slo_alerts_total", "Alerts that were decided."), indicator)?;
         let deliveries = counters(
             on,
             ("wfx_slo_alert_deliveries_total", "Alerts by what became of them."),
@@ -53,17 +54,17 @@ impl ServiceLevels {
                     "wfx_slo_value",
                     "The rate, or the 95th percentile in seconds; absent without requests.",
                 ),
-                signal,
+                indicator,
             )?,
-            threshold: gauges(on, ("wfx_slo_threshold", "From where on it is missed."), signal)?,
-            breached: gauges(on, ("wfx_slo_breached", "1 while it is missed, else 0."), signal)?,
-            samples: gauges(on, ("wfx_slo_samples", "Requests in the window."), signal)?,
-            totals: Signal::ALL.map(|signal| {
+            threshold: gauges(on, ("wfx_slo_threshold", "From where on it is missed."), indicator)?,
+            breached: gauges(on, ("wfx_slo_breached", "1 while it is missed, else 0."), indicator)?,
+            samples: gauges(on, ("wfx_slo_samples", "Requests in the window."), indicator)?,
+            totals: Indicator::ALL.map(|indicator| {
                 let total =
-                    |of: &IntCounterVec| Total::of(of.with_label_values(&[signal.alert_type()]));
+                    |of: &IntCounterVec| Total::of(of.with_label_values(&[indicator.alert_type()]));
                 Totals {
                     breaches: total(&breaches),
-                    held_back: total(&held_back),
+                    suppressed: total(&suppressed),
                     alerts: total(&alerts),
                 }
             }),
@@ -84,9 +85,9 @@ impl ServiceLevels {
     }
 
     pub(super) fn set(&self, now: &Standings) {
-        for (stand, totals) in now.signals.iter().zip(&self.totals) {
-            let Stand { signal, standing, threshold, samples } = stand;
-            let label = &[signal.alert_type()];
+        for (stand, totals) in now.indicators.iter().zip(&self.totals) {
+            let Stand { indicator, standing, threshold, samples } = stand;
+            let label = &[indicator.alert_type()];
             match standing.value {
                 Some(value) => self.value.with_label_values(label).set(value),
                 // There may be none to be removed.
@@ -97,7 +98,7 @@ impl ServiceLevels {
             self.breached.with_label_values(label).set(f64::from(u8::from(is_breached)));
             self.samples.with_label_values(label).set(*samples as f64);
             totals.breaches.reach(standing.breaches);
-            totals.held_back.reach(standing.held_back);
+            totals.suppressed.reach(standing.suppressed);
             totals.alerts.reach(standing.alerts);
         }
         let deliveries = now.deliveries;

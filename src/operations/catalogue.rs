@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::base::timestamp::Timestamp;
 use crate::workflow::check::{self, Format, Source};
-use crate::workflow::compiled::Prepared;
+use crate::workflow::compiled::CompiledWorkflow;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -50,7 +50,7 @@ struct Seen {
     /// it changed.
     stamp: Option<Stamp>,
     /// The workflow that it holds, or why it holds none.
-    content: Result<Arc<Prepared>, String>,
+    content: Result<Arc<CompiledWorkflow>, String>,
 }
 
 /// What changes with a file's contents. A tool that keeps size and modification time still changes
@@ -96,7 +96,7 @@ pub struct Entry {
     /// Where it stands.
     pub file: PathBuf,
     /// The last good version, which is run.
-    pub prepared: Option<Arc<Prepared>>,
+    pub compiled: Option<Arc<CompiledWorkflow>>,
     /// Why the file as it is now cannot be used.
     pub problem: Option<String>,
     /// When that version was read.
@@ -177,9 +177,9 @@ impl Catalogue {
 
     /// The workflow that goes by this id.
     #[must_use]
-    pub fn get(&self, workflow_id: &str) -> Option<Arc<Prepared>> {
+    pub fn get(&self, workflow_id: &str) -> Option<Arc<CompiledWorkflow>> {
         let known = self.known.read().ok()?;
-        known.files.get(known.by_id.get(workflow_id)?)?.prepared.clone()
+        known.files.get(known.by_id.get(workflow_id)?)?.compiled.clone()
     }
 
     /// Every file of the folder, by name.
@@ -266,9 +266,9 @@ fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known
     // Whoever has a workflow of this id, in order of their right to it.
     let mut claims: HashMap<&str, BTreeSet<Claim<'_>>> = HashMap::new();
     for (file, seen) in &seen {
-        let last_good = || before.files.get(file).filter(|entry| entry.prepared.is_some());
+        let last_good = || before.files.get(file).filter(|entry| entry.compiled.is_some());
         let id = match &seen.content {
-            Ok(prepared) => Some(prepared.definition().id.as_str()),
+            Ok(compiled) => Some(compiled.definition().id.as_str()),
             Err(_) => last_good().map(|entry| entry.workflow_id.as_str()),
         };
         if let Some(id) = id {
@@ -303,19 +303,19 @@ fn entry(
 ) -> Entry {
     let earlier = before.files.get(file);
     let problem = match &seen.content {
-        Ok(prepared) => {
-            let workflow_id = &prepared.definition().id;
+        Ok(compiled) => {
+            let workflow_id = &compiled.definition().id;
             match by_id.get(workflow_id) {
                 Some(holder) if holder != file => format!(
                     "the workflow `{workflow_id}` is that of {}: give one of them another `id`",
                     holder.display()
                 ),
                 _ => {
-                    let same = earlier.filter(|it| it.prepared.as_ref() == Some(prepared));
+                    let same = earlier.filter(|it| it.compiled.as_ref() == Some(compiled));
                     return Entry {
                         workflow_id: workflow_id.clone(),
                         file: file.to_owned(),
-                        prepared: Some(Arc::clone(prepared)),
+                        compiled: Some(Arc::clone(compiled)),
                         problem: None,
                         loaded_at: same.map_or(Some(now), |same| same.loaded_at),
                     };
@@ -331,7 +331,7 @@ fn entry(
     Entry {
         workflow_id: kept.map_or_else(stem, |kept| kept.workflow_id.clone()),
         file: file.to_owned(),
-        prepared: kept.and_then(|kept| kept.prepared.clone()),
+        compiled: kept.and_then(|kept| kept.compiled.clone()),
         problem: Some(problem),
         loaded_at: kept.and_then(|kept| kept.loaded_at),
     }
@@ -347,17 +347,17 @@ fn changes(before: &Known, after: &Known) -> Vec<Event> {
             Some(problem) if earlier.and_then(|it| it.problem.as_ref()) != Some(problem) => {
                 report(file, What::Broken(problem.clone()));
                 // Whoever edits the one in use looks there, not at the copy.
-                if let Some(Ok(prepared)) = after.seen.get(file).map(|seen| &seen.content)
-                    && let Some(holder) = after.by_id.get(&prepared.definition().id)
+                if let Some(Ok(compiled)) = after.seen.get(file).map(|seen| &seen.content)
+                    && let Some(holder) = after.by_id.get(&compiled.definition().id)
                 {
-                    let id = prepared.definition().id.clone();
+                    let id = compiled.definition().id.clone();
                     report(holder, What::Contested(id, file.clone()));
                 }
             }
             Some(_) => {}
             None => {
                 let is_new = earlier.is_none_or(|earlier| {
-                    earlier.prepared != entry.prepared || earlier.problem.is_some()
+                    earlier.compiled != entry.compiled || earlier.problem.is_some()
                 });
                 if is_new {
                     report(file, What::Loaded(entry.workflow_id.clone()));
@@ -392,7 +392,7 @@ fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn see(file: &Path, stamp: Option<Stamp>) -> Seen {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     match read(file, &stem) {
-        Ok(prepared) => Seen { stamp, content: Ok(Arc::new(prepared)) },
+        Ok(compiled) => Seen { stamp, content: Ok(Arc::new(compiled)) },
         Err(Unusable::Unchanged(problem)) => Seen { stamp, content: Err(problem) },
         Err(Unusable::Now(problem)) => Seen { stamp: None, content: Err(problem) },
     }
@@ -416,7 +416,7 @@ impl From<io::Error> for Unusable {
     }
 }
 
-fn read(file: &Path, stem: &str) -> Result<Prepared, Unusable> {
+fn read(file: &Path, stem: &str) -> Result<CompiledWorkflow, Unusable> {
     // A pipe would keep us waiting for somebody who writes into it.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = File::options().read(true).custom_flags(flags).open(file)?;
@@ -437,7 +437,7 @@ fn read(file: &Path, stem: &str) -> Result<Prepared, Unusable> {
     };
     let unusable = |why: String| Unusable::Unchanged(why.trim_end().to_owned());
     let definition = check::read(&source).map_err(|problems| unusable(problems.to_string()))?;
-    Prepared::of(definition).map_err(|cycle| unusable(cycle.to_string()))
+    CompiledWorkflow::of(definition).map_err(|cycle| unusable(cycle.to_string()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod baseline;
 pub mod circumstances;
 pub mod filter;
+mod incomparable;
 pub mod junit;
 pub mod load;
 pub mod machine;
@@ -18,5 +19,4 @@ pub mod stats;
 pub mod steps;
 pub mod store;
 pub mod tolerance;
-mod trap;
 pub mod verdict;

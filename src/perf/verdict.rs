@@ -1,7 +1,7 @@
 //! The verdict: a run and a baseline give what each endpoint, and all of them, come to.
 //!
 //! A regression is `observed − baseline > tolerance`, on the median or on p95. What
-//! makes a comparison worthless is a [`Trap`] and no verdict: a gate that silently
+//! makes a comparison worthless is a [`Incomparable`] and no verdict: a gate that silently
 //! compares nothing would let everything pass.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::baseline::{Baseline, Circumstances, Entry};
 use super::filter::Filter;
+pub use super::incomparable::Incomparable;
 use super::paired::Change;
 use super::paired::verdict::{Curves, Paired};
 use super::stats::Latency;
 use super::tolerance::{Tolerance, Tolerances};
-pub use super::trap::Trap;
 
 /// The warning that there was nothing to compare with.
 pub const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
@@ -320,20 +320,24 @@ fn percent(comparison: &Comparison) -> f64 {
 /// Checks that `filter` tracks one of the endpoints that are to be measured.
 ///
 /// # Errors
-/// [`Trap::Filter`].
-pub fn check_filter(filter: &Filter, endpoints: &[&str], among: &'static str) -> Result<(), Trap> {
+/// [`Incomparable::Filter`].
+pub fn check_filter(
+    filter: &Filter,
+    endpoints: &[&str],
+    among: &'static str,
+) -> Result<(), Incomparable> {
     if endpoints.iter().any(|endpoint| filter.matches(endpoint)) {
         return Ok(());
     }
     let endpoints = endpoints.iter().map(|&endpoint| endpoint.to_owned()).collect();
-    Err(Trap::Filter { filter: filter.to_string(), among, endpoints })
+    Err(Incomparable::Filter { filter: filter.to_string(), among, endpoints })
 }
 
 /// Judges a run.
 ///
 /// # Errors
-/// A [`Trap`]: there is nothing to compare, or not with this baseline.
-pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement, Trap> {
+/// A [`Incomparable`]: there is nothing to compare, or not with this baseline.
+pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement, Incomparable> {
     check(&run, policy)?;
     let mut warnings = warnings(&run, baseline, policy);
     let (tracked, others): (Vec<_>, Vec<_>) =
@@ -349,7 +353,7 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
         .map(|(endpoint, _)| endpoint.to_owned())
         .collect();
     if !unobserved.is_empty() {
-        return Err(Trap::Unobserved(unobserved));
+        return Err(Incomparable::Unobserved(unobserved));
     }
     let facts = Run { endpoints: Vec::new(), ..run };
     let endpoints = tracked
@@ -375,18 +379,18 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
 /// Checks that something was judged, by `baseline` or for want of it.
 ///
 /// # Errors
-/// [`Trap::NothingJudged`]: such a gate would let everything pass.
+/// [`Incomparable::NothingJudged`]: such a gate would let everything pass.
 pub fn check_judged(
     judgement: &Judgement,
     baseline: &Baseline,
     policy: &Policy,
-) -> Result<(), Trap> {
+) -> Result<(), Incomparable> {
     let is_new = |judged: &Judged| judged.outcome == Outcome::New;
     if policy.strict || !judgement.endpoints.iter().all(is_new) {
         return Ok(());
     }
     let observed = judgement.endpoints.iter().map(|judged| judged.observed.endpoint.clone());
-    Err(Trap::NothingJudged {
+    Err(Incomparable::NothingJudged {
         observed: observed.collect(),
         known: baseline.iter().map(|(endpoint, _)| endpoint.to_owned()).collect(),
     })
@@ -409,9 +413,9 @@ pub fn entries(judgement: &Judgement, circumstances: &Circumstances) -> Vec<(Str
     judgement.endpoints.iter().filter_map(entry).collect()
 }
 
-fn check(run: &Run, policy: &Policy) -> Result<(), Trap> {
+fn check(run: &Run, policy: &Policy) -> Result<(), Incomparable> {
     if run.endpoints.is_empty() {
-        return Err(Trap::Nothing);
+        return Err(Incomparable::Nothing);
     }
     let all: Vec<_> = run.endpoints.iter().map(|observed| observed.endpoint.as_str()).collect();
     check_filter(&policy.filter, &all, "endpoints observed")
@@ -455,7 +459,7 @@ fn judge_one(
     entry: Option<&Entry>,
     run: &Run,
     policy: &Policy,
-) -> Result<Judged, Trap> {
+) -> Result<Judged, Incomparable> {
     let (source, doubts) = (&run.source, &run.doubts);
     let comparisons = compare(&observed, entry, source, policy)?;
     let mut reasons = Vec::new();
@@ -491,7 +495,7 @@ fn compare(
     entry: Option<&Entry>,
     source: &Source,
     policy: &Policy,
-) -> Result<Vec<Comparison>, Trap> {
+) -> Result<Vec<Comparison>, Incomparable> {
     let mut comparisons = Vec::new();
     for (metric, reading, baseline) in [
         (Metric::Median, &observed.median, entry.map(|e| e.median)),
@@ -503,7 +507,7 @@ fn compare(
         let failed = source.own && observed.samples == Some(0);
         let needed = metric == Metric::Median || baseline.is_some();
         if value.is_none() && needed && !failed {
-            return Err(Trap::Missing { endpoint: observed.endpoint.clone(), metric });
+            return Err(Incomparable::Missing { endpoint: observed.endpoint.clone(), metric });
         }
         if value.is_none() && baseline.is_none() && metric == Metric::P95 {
             continue;
@@ -517,11 +521,15 @@ fn compare(
     Ok(comparisons)
 }
 
-fn figure(observed: &Observed, metric: Metric, reading: &Reading) -> Result<Option<Latency>, Trap> {
+fn figure(
+    observed: &Observed,
+    metric: Metric,
+    reading: &Reading,
+) -> Result<Option<Latency>, Incomparable> {
     match reading {
         Reading::Value(latency) => Ok(Some(*latency)),
         Reading::Absent => Ok(None),
-        Reading::Bad(found) => Err(Trap::NoLatency {
+        Reading::Bad(found) => Err(Incomparable::NoLatency {
             endpoint: observed.endpoint.clone(),
             metric,
             found: found.clone(),

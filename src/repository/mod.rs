@@ -1,6 +1,6 @@
 //! The database: the one module that speaks SQL.
 //!
-//! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`slot`]s,
+//! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`pending`]s,
 //!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
 //!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of it;
 //!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
@@ -22,7 +22,7 @@ pub mod sqlite;
 mod error;
 
 pub use error::{StoreError, StoreErrorKind};
-pub use journal::pending_write::{Slot, Stored};
+pub use journal::pending_write::{CommitStatus, PendingWrite};
 pub use journal::writer::{CommitObserver, Health, Writer, WriterOptions};
 pub use sqlite::connection::Durability;
 pub use sqlite::durations::StepDurations;

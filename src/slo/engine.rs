@@ -6,7 +6,7 @@ use super::window::{SLOT_MICROS, Window};
 
 /// What is judged, in the order in which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Signal {
+pub enum Indicator {
     /// The share of 4xx and 5xx.
     ErrorRate,
     /// The share of 5xx.
@@ -17,7 +17,7 @@ pub enum Signal {
     LatencyP95,
 }
 
-impl Signal {
+impl Indicator {
     /// All of them.
     pub const ALL: [Self; 4] =
         [Self::ErrorRate, Self::ErrorRate5xx, Self::ErrorRate4xx, Self::LatencyP95];
@@ -51,9 +51,9 @@ impl Signal {
 
 /// A set of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Signals(u8);
+pub struct Indicators(u8);
 
-impl Signals {
+impl Indicators {
     /// The empty set.
     pub const NONE: Self = Self(0);
 
@@ -65,8 +65,8 @@ impl Signals {
 
     /// Whether the signal is in it.
     #[must_use]
-    pub fn contains(self, signal: Signal) -> bool {
-        self.0 & (1 << signal.index()) != 0
+    pub fn contains(self, indicator: Indicator) -> bool {
+        self.0 & (1 << indicator.index()) != 0
     }
 
     /// Whether none is.
@@ -76,12 +76,12 @@ impl Signals {
     }
 
     /// Those in it, in their order.
-    pub fn iter(self) -> impl Iterator<Item = Signal> {
-        Signal::ALL.into_iter().filter(move |signal| self.contains(*signal))
+    pub fn iter(self) -> impl Iterator<Item = Indicator> {
+        Indicator::ALL.into_iter().filter(move |indicator| self.contains(*indicator))
     }
 
-    fn insert(&mut self, signal: Signal) {
-        self.0 |= 1 << signal.index();
+    fn insert(&mut self, indicator: Indicator) {
+        self.0 |= 1 << indicator.index();
     }
 }
 
@@ -101,21 +101,21 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Judged {
     /// What breaches its threshold now.
-    pub breached: Signals,
+    pub breached: Indicators,
     /// Of these, those of which an alert is to be sent.
-    pub due: Signals,
+    pub due: Indicators,
     /// What would breach, if there were enough events to judge it.
-    pub held_back: Signals,
+    pub suppressed: Indicators,
     /// What breached until its window was empty, before the event: nothing breaches without
     /// any.
-    pub lapsed: Signals,
+    pub lapsed: Indicators,
 }
 
 /// An alert that is to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
     /// Of what.
-    pub signal: Signal,
+    pub indicator: Indicator,
     /// When it was decided, microseconds of the clock of the events: not floored.
     pub t_us: u64,
     /// A share, or seconds.
@@ -138,7 +138,7 @@ pub struct Standing {
     /// How many breaches began so far.
     pub breaches: u64,
     /// How many evaluations would have breached with enough events.
-    pub held_back: u64,
+    pub suppressed: u64,
     /// How many alerts were decided.
     pub alerts: u64,
     /// When the last one was, microseconds.
@@ -150,7 +150,7 @@ pub struct Standing {
 struct Kept {
     since_us: Option<u64>,
     breaches: u64,
-    held_back: u64,
+    suppressed: u64,
     alerts: u64,
     last_alert_us: Option<u64>,
 }
@@ -195,9 +195,9 @@ impl Engine {
 
     /// Lets the cooldown of a signal go on from its last alert, which an engine before this one
     /// decided, microseconds of the clock of the events.
-    pub fn resume_cooldown(&mut self, signal: Signal, last_alert_us: u64) {
+    pub fn resume_cooldown(&mut self, indicator: Indicator, last_alert_us: u64) {
         let slot_us = last_alert_us / SLOT_MICROS * SLOT_MICROS;
-        self.kept[signal.index()].last_alert_us = Some(slot_us);
+        self.kept[indicator.index()].last_alert_us = Some(slot_us);
     }
 
     /// What is promised.
@@ -217,8 +217,8 @@ impl Engine {
         }
 
         let mut judged = Judged { lapsed, ..Judged::default() };
-        for signal in Signal::ALL {
-            self.judge(signal, &mut judged);
+        for indicator in Indicator::ALL {
+            self.judge(indicator, &mut judged);
         }
         judged
     }
@@ -229,35 +229,35 @@ impl Engine {
     }
 
     /// Ends the breaches of which the window became empty, and says which they are.
-    fn pass_time(&mut self, t_us: u64) -> Signals {
+    fn pass_time(&mut self, t_us: u64) -> Indicators {
         self.latest_us = self.latest_us.max(t_us);
         self.now = self.latest_us / SLOT_MICROS;
         self.errors.advance(self.now);
         self.latencies.advance(self.now);
         self.shown.advance(self.now);
-        let mut lapsed = Signals::NONE;
-        for signal in Signal::ALL {
-            let is_empty = self.samples(signal) == 0;
-            if is_empty && self.kept[signal.index()].since_us.take().is_some() {
-                lapsed.insert(signal);
+        let mut lapsed = Indicators::NONE;
+        for indicator in Indicator::ALL {
+            let is_empty = self.samples(indicator) == 0;
+            if is_empty && self.kept[indicator.index()].since_us.take().is_some() {
+                lapsed.insert(indicator);
             }
         }
         lapsed
     }
 
-    fn judge(&mut self, signal: Signal, judged: &mut Judged) {
-        let (reaches, is_judged) = (self.reaches(signal), self.is_judged(signal));
+    fn judge(&mut self, indicator: Indicator, judged: &mut Judged) {
+        let (reaches, is_judged) = (self.reaches(indicator), self.is_judged(indicator));
         let now_us = self.now_us();
-        let kept = &mut self.kept[signal.index()];
+        let kept = &mut self.kept[indicator.index()];
         if !(reaches && is_judged) {
             kept.since_us = None;
             if reaches {
-                kept.held_back += 1;
-                judged.held_back.insert(signal);
+                kept.suppressed += 1;
+                judged.suppressed.insert(indicator);
             }
             return;
         }
-        judged.breached.insert(signal);
+        judged.breached.insert(indicator);
         if kept.since_us.is_none() {
             kept.since_us = Some(now_us);
             kept.breaches += 1;
@@ -265,26 +265,26 @@ impl Engine {
         if kept.last_alert_us.is_none_or(|last| now_us.saturating_sub(last) >= self.cooldown_us) {
             kept.last_alert_us = Some(now_us);
             kept.alerts += 1;
-            judged.due.insert(signal);
+            judged.due.insert(indicator);
         }
     }
 
     /// Whether there are enough events in the window.
-    fn is_judged(&self, signal: Signal) -> bool {
-        self.samples(signal) >= self.policy.min_samples
+    fn is_judged(&self, indicator: Indicator) -> bool {
+        self.samples(indicator) >= self.policy.min_samples
     }
 
     /// Whether the events in the window reach the threshold, however few they are.
-    fn reaches(&self, signal: Signal) -> bool {
+    fn reaches(&self, indicator: Indicator) -> bool {
         let [all, c4xx, c5xx] = self.errors.counts();
         let policy = &self.policy;
-        match signal {
-            Signal::ErrorRate => policy.error_rate.is_reached(c4xx + c5xx, all),
-            Signal::ErrorRate5xx => policy.error_rate_5xx.is_reached(c5xx, all),
-            Signal::ErrorRate4xx => policy.error_rate_4xx.is_reached(c4xx, all),
+        match indicator {
+            Indicator::ErrorRate => policy.error_rate.is_reached(c4xx + c5xx, all),
+            Indicator::ErrorRate5xx => policy.error_rate_5xx.is_reached(c5xx, all),
+            Indicator::ErrorRate4xx => policy.error_rate_4xx.is_reached(c4xx, all),
             // The value at the rank is as slow as the threshold when no more than the rank's
             // number of values are faster.
-            Signal::LatencyP95 => {
+            Indicator::LatencyP95 => {
                 let [all, slow] = self.latencies.counts();
                 rank_of_p95(all).is_some_and(|rank| all - slow <= rank)
             }
@@ -293,9 +293,9 @@ impl Engine {
 
     /// How many events the signal is judged by.
     #[must_use]
-    pub fn samples(&self, signal: Signal) -> u64 {
-        match signal {
-            Signal::LatencyP95 => self.latencies.counts()[0],
+    pub fn samples(&self, indicator: Indicator) -> u64 {
+        match indicator {
+            Indicator::LatencyP95 => self.latencies.counts()[0],
             _ => self.errors.counts()[0],
         }
     }
@@ -309,14 +309,14 @@ impl Engine {
     /// The value of a signal: a share, or seconds. Nothing while its window is empty. The
     /// latency is within 1 % of the true one, and on the side of its threshold where that is.
     #[must_use]
-    pub fn value(&mut self, signal: Signal) -> Option<f64> {
+    pub fn value(&mut self, indicator: Indicator) -> Option<f64> {
         let [all, c4xx, c5xx] = self.errors.counts();
         let of_all = |part: u64| (all > 0).then(|| part as f64 / all as f64);
-        match signal {
-            Signal::ErrorRate => of_all(c4xx + c5xx),
-            Signal::ErrorRate5xx => of_all(c5xx),
-            Signal::ErrorRate4xx => of_all(c4xx),
-            Signal::LatencyP95 => self.p95_us().map(seconds),
+        match indicator {
+            Indicator::ErrorRate => of_all(c4xx + c5xx),
+            Indicator::ErrorRate5xx => of_all(c5xx),
+            Indicator::ErrorRate4xx => of_all(c4xx),
+            Indicator::LatencyP95 => self.p95_us().map(seconds),
         }
     }
 
@@ -326,7 +326,7 @@ impl Engine {
         }
         let shown = self.shown.p95_us()?;
         let threshold = self.latency_threshold_us;
-        Some(if self.reaches(Signal::LatencyP95) {
+        Some(if self.reaches(Indicator::LatencyP95) {
             shown.max(threshold)
         } else {
             shown.min(threshold.saturating_sub(1))
@@ -335,28 +335,28 @@ impl Engine {
 
     /// The alert of a signal that is [due](Judged::due).
     #[must_use]
-    pub fn alert(&mut self, signal: Signal) -> Alert {
+    pub fn alert(&mut self, indicator: Indicator) -> Alert {
         Alert {
-            signal,
+            indicator,
             t_us: self.latest_us,
-            value: self.value(signal).unwrap_or(0.0),
-            threshold: self.policy.threshold(signal),
-            window_seconds: self.policy.window_seconds(signal),
-            samples: self.samples(signal),
+            value: self.value(indicator).unwrap_or(0.0),
+            threshold: self.policy.threshold(indicator),
+            window_seconds: self.policy.window_seconds(indicator),
+            samples: self.samples(indicator),
         }
     }
 
     /// How a signal stands.
     #[must_use]
-    pub fn standing(&mut self, signal: Signal) -> Standing {
-        let (value, kept) = (self.value(signal), self.kept[signal.index()]);
+    pub fn standing(&mut self, indicator: Indicator) -> Standing {
+        let (value, kept) = (self.value(indicator), self.kept[indicator.index()]);
         // Since the last event others may have left its window.
-        let is_breached = self.reaches(signal) && self.is_judged(signal);
+        let is_breached = self.reaches(indicator) && self.is_judged(indicator);
         Standing {
             value,
             breached_since_us: kept.since_us.filter(|_| is_breached),
             breaches: kept.breaches,
-            held_back: kept.held_back,
+            suppressed: kept.suppressed,
             alerts: kept.alerts,
             last_alert_us: kept.last_alert_us,
         }

@@ -32,6 +32,6 @@ pub mod wall;
 pub mod webhook;
 pub mod window;
 
-pub use engine::{Alert, Engine, Event, Judged, Signal};
+pub use engine::{Alert, Engine, Event, Indicator, Judged};
 pub use policy::{Policy, Share};
 pub use signature::Secret;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::engine::{Engine, Event, Judged, Signal, Standing};
+use super::engine::{Engine, Event, Indicator, Judged, Standing};
 use super::payload::{number, payload};
 use super::policy::Policy;
 use super::wall::{Reading, Stamp, Wall};
-use super::webhook::{Deliveries, Delivery, Fate, Webhook};
+use super::webhook::{Deliveries, Delivery, DeliveryStatus, Webhook};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 
@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug)]
 struct Recent {
     payload: Map<String, Value>,
-    fate: Fate,
+    fate: DeliveryStatus,
 }
 
 /// A request that counts.
@@ -65,24 +65,24 @@ impl Monitor {
     pub fn start(
         policy: Policy,
         webhook: Option<Webhook>,
-        last_alerts: &[(Signal, Timestamp)],
+        last_alerts: &[(Indicator, Timestamp)],
     ) -> Self {
         let (started, epoch) = (clock::now(), clock::monotonic());
         let cooldown = policy.cooldown;
         let mut engine = Engine::new(policy);
         let wall = Wall::default();
         let started_us = wall.moment(started);
-        for (signal, at) in last_alerts {
+        for (indicator, at) in last_alerts {
             // The clock was set back since, and nobody knows how long ago that was. Better one
             // alert too many than one too few.
             if at.since(started) > cooldown {
                 continue;
             }
-            engine.resume_cooldown(*signal, wall.moment(*at).min(started_us));
+            engine.resume_cooldown(*indicator, wall.moment(*at).min(started_us));
             let left = cooldown.saturating_sub(started.since(*at));
             if !left.is_zero() {
                 tracing::info!(
-                    alert = signal.alert_type(),
+                    alert = indicator.alert_type(),
                     sent_at = %at,
                     seconds_left = left.as_secs(),
                     "its cooldown goes on from before the start"
@@ -114,11 +114,11 @@ impl Monitor {
     }
 
     fn alert(&self, state: &mut State, judged: Judged, path: &str) {
-        for signal in judged.due.iter() {
-            let alert = state.engine.alert(signal);
+        for indicator in judged.due.iter() {
+            let alert = state.engine.alert(indicator);
             let decided_at = state.wall.date(alert.t_us);
             let payload = payload(&alert, decided_at, path);
-            let kind = signal.alert_type();
+            let kind = indicator.alert_type();
             tracing::warn!(
                 alert = kind,
                 value = alert.value,
@@ -131,7 +131,7 @@ impl Monitor {
                     let body = Value::Object(payload.clone()).to_string().into_bytes();
                     webhook.send(kind, decided_at, body)
                 }
-                None => Fate::not_configured(),
+                None => DeliveryStatus::not_configured(),
             };
             state.recent.truncate(RECENT_MAX - 1);
             state.recent.push_front(Recent { payload, fate });
@@ -146,10 +146,11 @@ impl Monitor {
         let State { engine, wall, requests, recent } = &mut *state;
         engine.advance(now_us);
         let up = self.epoch.elapsed();
-        let signals = Signal::ALL.map(|signal| SignalStatus::of(engine, *wall, signal, up));
+        let indicators =
+            Indicator::ALL.map(|indicator| SignalStatus::of(engine, *wall, indicator, up));
         let [_, c4xx, c5xx] = engine.error_counts();
         let [error_rate, error_rate_5xx, error_rate_4xx, latency_p95] =
-            Signal::ALL.map(|signal| engine.value(signal).map_or(Value::Null, number));
+            Indicator::ALL.map(|indicator| engine.value(indicator).map_or(Value::Null, number));
         Status {
             since: wall.date(self.started_us),
             now: wall.date(now_us),
@@ -158,12 +159,12 @@ impl Monitor {
             error_rate_5xx,
             error_rate_4xx,
             latency_p95,
-            count: engine.samples(Signal::ErrorRate),
+            count: engine.samples(Indicator::ErrorRate),
             count_4xx: c4xx,
             count_5xx: c5xx,
             min_samples: engine.policy().min_samples,
             cooldown_seconds: number(engine.policy().cooldown.as_secs_f64()),
-            signals,
+            indicators,
             webhook: self.webhook.as_ref().map(|webhook| WebhookStatus {
                 url: webhook.shown_url().to_owned(),
                 deliveries: webhook.deliveries(),
@@ -180,11 +181,11 @@ impl Monitor {
         state.engine.advance(now_us);
         let engine = &mut state.engine;
         Standings {
-            signals: Signal::ALL.map(|signal| Stand {
-                signal,
-                standing: engine.standing(signal),
-                threshold: engine.policy().threshold(signal),
-                samples: engine.samples(signal),
+            indicators: Indicator::ALL.map(|indicator| Stand {
+                indicator,
+                standing: engine.standing(indicator),
+                threshold: engine.policy().threshold(indicator),
+                samples: engine.samples(indicator),
             }),
             deliveries: self.webhook.as_ref().map(Webhook::deliveries).unwrap_or_default(),
         }
@@ -234,7 +235,7 @@ impl Monitor {
 #[derive(Debug, Clone)]
 pub struct Standings {
     /// In their order.
-    pub signals: [Stand; 4],
+    pub indicators: [Stand; 4],
     /// Of alerts.
     pub deliveries: Deliveries,
 }
@@ -243,7 +244,7 @@ pub struct Standings {
 #[derive(Debug, Clone, Copy)]
 pub struct Stand {
     /// Which one.
-    pub signal: Signal,
+    pub indicator: Indicator,
     /// Its value and its counts.
     pub standing: Standing,
     /// A share, or seconds.
@@ -281,7 +282,7 @@ pub struct Status {
     /// Between two alerts of one type.
     pub cooldown_seconds: Value,
     /// In the order in which they are judged.
-    pub signals: [SignalStatus; 4],
+    pub indicators: [SignalStatus; 4],
     /// Where alerts are sent; null: nowhere.
     pub webhook: Option<WebhookStatus>,
     /// The last alerts, the newest first.
@@ -303,27 +304,27 @@ pub struct SignalStatus {
     is_breached: bool,
     breached_since: Option<Timestamp>,
     breaches: u64,
-    held_back: u64,
+    suppressed: u64,
     alerts: u64,
     last_alert_at: Option<Timestamp>,
 }
 
 impl SignalStatus {
-    fn of(engine: &mut Engine, wall: Wall, signal: Signal, up: Duration) -> Self {
-        let standing = engine.standing(signal);
-        let window = engine.policy().window_seconds(signal);
+    fn of(engine: &mut Engine, wall: Wall, indicator: Indicator, up: Duration) -> Self {
+        let standing = engine.standing(indicator);
+        let window = engine.policy().window_seconds(indicator);
         Self {
-            kind: signal.alert_type(),
-            field: signal.field(),
+            kind: indicator.alert_type(),
+            field: indicator.field(),
             value: standing.value.map_or(Value::Null, number),
-            threshold: number(engine.policy().threshold(signal)),
+            threshold: number(engine.policy().threshold(indicator)),
             window_seconds: number(window),
             covered_seconds: number(up.as_secs_f64().min(window)),
-            samples: engine.samples(signal),
+            samples: engine.samples(indicator),
             is_breached: standing.breached_since_us.is_some(),
             breached_since: standing.breached_since_us.map(|t_us| wall.date(t_us)),
             breaches: standing.breaches,
-            held_back: standing.held_back,
+            suppressed: standing.suppressed,
             alerts: standing.alerts,
             last_alert_at: standing.last_alert_us.map(|t_us| wall.date(t_us)),
         }

@@ -18,8 +18,8 @@ use crate::base::timestamp::Timestamp;
 #[must_use]
 pub fn payload(alert: &Alert, at: Timestamp, path: &str) -> Map<String, Value> {
     Map::from_iter([
-        ("type".to_owned(), alert.signal.alert_type().into()),
-        (alert.signal.field().to_owned(), number(alert.value)),
+        ("type".to_owned(), alert.indicator.alert_type().into()),
+        (alert.indicator.field().to_owned(), number(alert.value)),
         ("threshold".to_owned(), number(alert.threshold)),
         ("window_seconds".to_owned(), number(alert.window_seconds)),
         ("timestamp".to_owned(), at.to_string().into()),
@@ -42,12 +42,12 @@ pub fn number(value: f64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slo::Signal;
+    use crate::slo::Indicator;
 
     #[test]
     fn it_has_the_fields_of_the_predecessor_in_their_order() {
         let alert = Alert {
-            signal: Signal::LatencyP95,
+            indicator: Indicator::LatencyP95,
             t_us: 0,
             value: 0.8125,
             threshold: 0.75,

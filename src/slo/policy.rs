@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::engine::Signal;
+use super::engine::Indicator;
 
 /// The most digits after the point of a share: with them, comparisons stay exact in 128
 /// bits for counts below 2^44.
@@ -110,28 +110,28 @@ pub struct Policy {
 impl Policy {
     /// The threshold of a signal: a share, or seconds.
     #[must_use]
-    pub fn threshold(&self, signal: Signal) -> f64 {
-        match signal {
-            Signal::ErrorRate => self.error_rate.value(),
-            Signal::ErrorRate5xx => self.error_rate_5xx.value(),
-            Signal::ErrorRate4xx => self.error_rate_4xx.value(),
-            Signal::LatencyP95 => self.latency_p95.as_secs_f64(),
+    pub fn threshold(&self, indicator: Indicator) -> f64 {
+        match indicator {
+            Indicator::ErrorRate => self.error_rate.value(),
+            Indicator::ErrorRate5xx => self.error_rate_5xx.value(),
+            Indicator::ErrorRate4xx => self.error_rate_4xx.value(),
+            Indicator::LatencyP95 => self.latency_p95.as_secs_f64(),
         }
     }
 
     /// How far back a signal looks.
     #[must_use]
-    pub fn window(&self, signal: Signal) -> Duration {
-        match signal {
-            Signal::LatencyP95 => self.latency_window,
+    pub fn window(&self, indicator: Indicator) -> Duration {
+        match indicator {
+            Indicator::LatencyP95 => self.latency_window,
             _ => self.error_window,
         }
     }
 
     /// The same in seconds.
     #[must_use]
-    pub fn window_seconds(&self, signal: Signal) -> f64 {
-        self.window(signal).as_secs_f64()
+    pub fn window_seconds(&self, indicator: Indicator) -> f64 {
+        self.window(indicator).as_secs_f64()
     }
 }
 

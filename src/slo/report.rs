@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::engine::Signal;
+use super::engine::Indicator;
 use super::payload::number;
 use super::simulation::{Found, Sent};
 
@@ -30,7 +30,7 @@ impl Report {
     ) -> Self {
         let paths = found.alerts.iter().map(|alert| path(alert.place)).collect();
         let alerts = found.alerts.iter().map(|alert| Sent {
-            signal: alert.signal,
+            indicator: alert.indicator,
             t_us: alert.t_us,
             value: alert.value,
             samples: alert.samples,
@@ -66,18 +66,18 @@ impl Report {
         let found = &self.found;
         let alerts = found.alerts.iter().zip(&self.paths).map(|(alert, path)| {
             json!({
-                "type": alert.signal.alert_type(),
+                "type": alert.indicator.alert_type(),
                 "t": seconds(alert.t_us),
                 "value": number(alert.value),
-                "threshold": number(found.policy.threshold(alert.signal)),
-                "window_seconds": number(found.policy.window_seconds(alert.signal)),
+                "threshold": number(found.policy.threshold(alert.indicator)),
+                "window_seconds": number(found.policy.window_seconds(alert.indicator)),
                 "path": path,
                 "samples": alert.samples,
             })
         });
         let breaches = found.breaches.iter().map(|breach| {
             json!({
-                "type": breach.signal.alert_type(),
+                "type": breach.indicator.alert_type(),
                 "from": seconds(breach.from_us),
                 "to": seconds(breach.to_us),
                 "peak": number(breach.peak),
@@ -104,7 +104,7 @@ impl Report {
             "breaches": self.breaches(),
             "min_samples": self.found.policy.min_samples,
             "cooldown_seconds": number(self.found.policy.cooldown.as_secs_f64()),
-            "signals": Signal::ALL.map(|signal| self.signal(signal)),
+            "signals": Indicator::ALL.map(|indicator| self.indicator(indicator)),
         });
         if let Some(summary) = summary.as_object_mut() {
             summary.extend(self.facts.clone());
@@ -112,21 +112,21 @@ impl Report {
         summary
     }
 
-    fn signal(&self, signal: Signal) -> Value {
-        let outcome = self.found.outcomes[signal as usize];
+    fn indicator(&self, indicator: Indicator) -> Value {
+        let outcome = self.found.outcomes[indicator as usize];
         let mut fields = json!({
-            "type": signal.alert_type(),
-            "threshold": number(self.found.policy.threshold(signal)),
-            "window_seconds": number(self.found.policy.window_seconds(signal)),
+            "type": indicator.alert_type(),
+            "threshold": number(self.found.policy.threshold(indicator)),
+            "window_seconds": number(self.found.policy.window_seconds(indicator)),
             "peak": number(outcome.peak),
             "judged": outcome.judged,
             "breaches": outcome.breaches,
             "breached_seconds": seconds(outcome.breached_us),
             "alerts": outcome.alerts,
             "cooled_down": outcome.cooled_down,
-            "held_back": outcome.held_back,
+            "held_back": outcome.suppressed,
         });
-        if let (Signal::LatencyP95, Some(fields)) = (signal, fields.as_object_mut()) {
+        if let (Indicator::LatencyP95, Some(fields)) = (indicator, fields.as_object_mut()) {
             fields.insert("unknown".to_owned(), self.found.totals.unknown_latency.into());
             fields.insert("unknown_share".to_owned(), number(self.unknown_share()));
         }

@@ -1,7 +1,7 @@
 //! Traffic that was, or is made up, judged by the engine of `wfx serve`: which alerts it
 //! would have sent.
 
-use super::engine::{Engine, Event, Judged, Signal};
+use super::engine::{Engine, Event, Indicator, Judged};
 use super::policy::Policy;
 use super::timeline::Timeline;
 use super::window::empty_from_us;
@@ -13,7 +13,7 @@ pub const KEPT_MAX: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sent<P> {
     /// Of what.
-    pub signal: Signal,
+    pub indicator: Indicator,
     /// When, microseconds of the trace.
     pub t_us: u64,
     /// A share, or seconds.
@@ -28,7 +28,7 @@ pub struct Sent<P> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Breach {
     /// Of what.
-    pub signal: Signal,
+    pub indicator: Indicator,
     /// The first evaluation that breached, microseconds of the trace.
     pub from_us: u64,
     /// The first one that did not any more, or when the window was empty; the last one that
@@ -56,7 +56,7 @@ pub struct Outcome {
     /// Evaluations that breached within the cooldown of an alert before them.
     pub cooled_down: u64,
     /// Evaluations that would have breached with enough requests.
-    pub held_back: u64,
+    pub suppressed: u64,
 }
 
 /// Runs the engine over a trace.
@@ -108,18 +108,18 @@ impl<P: Copy> Simulation<P> {
         self.count(event);
         let judged = self.engine.record(event);
         let least = self.engine.policy().min_samples;
-        let values = Signal::ALL.map(|signal| {
-            let is_judged = self.engine.samples(signal) >= least;
-            self.engine.value(signal).filter(|_| is_judged).unwrap_or(f64::NAN)
+        let values = Indicator::ALL.map(|indicator| {
+            let is_judged = self.engine.samples(indicator) >= least;
+            self.engine.value(indicator).filter(|_| is_judged).unwrap_or(f64::NAN)
         });
-        for (signal, value) in Signal::ALL.into_iter().zip(values) {
-            self.follow(signal, value, judged);
+        for (indicator, value) in Indicator::ALL.into_iter().zip(values) {
+            self.follow(indicator, value, judged);
         }
-        for signal in judged.due.iter() {
-            let alert = self.engine.alert(signal);
+        for indicator in judged.due.iter() {
+            let alert = self.engine.alert(indicator);
             if self.alerts.len() < KEPT_MAX {
                 let (t_us, value, samples) = (alert.t_us, alert.value, alert.samples);
-                self.alerts.push(Sent { signal, t_us, value, samples, place });
+                self.alerts.push(Sent { indicator, t_us, value, samples, place });
             }
         }
         self.timeline.add(self.totals.to_us, values, judged);
@@ -137,31 +137,31 @@ impl<P: Copy> Simulation<P> {
         totals.to_us = totals.to_us.max(event.t_us);
     }
 
-    fn follow(&mut self, signal: Signal, value: f64, judged: Judged) {
+    fn follow(&mut self, indicator: Indicator, value: f64, judged: Judged) {
         let now_us = self.totals.to_us;
-        if judged.lapsed.contains(signal)
-            && let Some(breach) = self.open[signal as usize].take()
+        if judged.lapsed.contains(indicator)
+            && let Some(breach) = self.open[indicator as usize].take()
         {
             // The last request was the last that was judged.
-            let to_us = empty_from_us(self.engine.policy().window(signal), breach.to_us);
+            let to_us = empty_from_us(self.engine.policy().window(indicator), breach.to_us);
             self.end(Breach { to_us, is_open: false, ..breach });
         }
         let (open, outcome) =
-            (&mut self.open[signal as usize], &mut self.outcomes[signal as usize]);
+            (&mut self.open[indicator as usize], &mut self.outcomes[indicator as usize]);
         outcome.peak = outcome.peak.max(value);
         outcome.judged += u64::from(!value.is_nan());
-        outcome.held_back += u64::from(judged.held_back.contains(signal));
-        if !judged.breached.contains(signal) {
+        outcome.suppressed += u64::from(judged.suppressed.contains(indicator));
+        if !judged.breached.contains(indicator) {
             if let Some(breach) = open.take() {
                 self.end(Breach { to_us: now_us, is_open: false, ..breach });
             }
             return;
         }
-        let is_due = judged.due.contains(signal);
+        let is_due = judged.due.contains(indicator);
         outcome.alerts += u64::from(is_due);
         outcome.cooled_down += u64::from(!is_due);
         let breach = open.get_or_insert(Breach {
-            signal,
+            indicator,
             from_us: now_us,
             to_us: now_us,
             peak: value,
@@ -172,7 +172,7 @@ impl<P: Copy> Simulation<P> {
     }
 
     fn end(&mut self, breach: Breach) {
-        let outcome = &mut self.outcomes[breach.signal as usize];
+        let outcome = &mut self.outcomes[breach.indicator as usize];
         outcome.breaches += 1;
         outcome.breached_us += breach.to_us - breach.from_us;
         // They are counted by then.
@@ -193,7 +193,7 @@ impl<P: Copy> Simulation<P> {
         for breach in self.open.into_iter().flatten() {
             self.end(breach);
         }
-        self.breaches.sort_by_key(|breach| (breach.from_us, breach.signal));
+        self.breaches.sort_by_key(|breach| (breach.from_us, breach.indicator));
         Found {
             policy: self.engine.policy().clone(),
             alerts: self.alerts,

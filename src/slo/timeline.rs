@@ -1,7 +1,7 @@
 //! What the signals were over time, in at most [`CELLS_MAX`] cells whatever the length: when
 //! they are full, two become one.
 
-use super::engine::{Judged, Signals};
+use super::engine::{Indicators, Judged};
 
 /// The most cells.
 pub const CELLS_MAX: usize = 1_024;
@@ -17,14 +17,18 @@ pub struct Cell {
     /// not a number where none was.
     pub peaks: [f64; 4],
     /// What breached in it.
-    pub breached: Signals,
+    pub breached: Indicators,
     /// Of what an alert was sent in it.
-    pub alerts: Signals,
+    pub alerts: Indicators,
 }
 
 impl Cell {
-    const EMPTY: Self =
-        Self { requests: 0, peaks: [f64::NAN; 4], breached: Signals::NONE, alerts: Signals::NONE };
+    const EMPTY: Self = Self {
+        requests: 0,
+        peaks: [f64::NAN; 4],
+        breached: Indicators::NONE,
+        alerts: Indicators::NONE,
+    };
 
     fn join(self, later: Self) -> Self {
         let mut peaks = self.peaks;

@@ -74,9 +74,9 @@ pub enum Delivery {
 
 /// What becomes of an alert, for whoever shows it.
 #[derive(Debug, Clone, Default)]
-pub struct Fate(Arc<AtomicU8>);
+pub struct DeliveryStatus(Arc<AtomicU8>);
 
-impl Fate {
+impl DeliveryStatus {
     /// As far as it is known now.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
@@ -132,7 +132,7 @@ struct Message {
     body: Bytes,
     decided_at: Timestamp,
     decided: Instant,
-    fate: Fate,
+    fate: DeliveryStatus,
     /// Its place among those on their way.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -178,8 +178,8 @@ impl Webhook {
     }
 
     /// Hands an alert over, never waiting: one that finds no room is given up.
-    pub fn send(&self, kind: &'static str, decided_at: Timestamp, body: Vec<u8>) -> Fate {
-        let fate = Fate::default();
+    pub fn send(&self, kind: &'static str, decided_at: Timestamp, body: Vec<u8>) -> DeliveryStatus {
+        let fate = DeliveryStatus::default();
         let room = Arc::clone(&self.room).try_acquire_owned().ok();
         let has_room = room.is_some();
         let message = Message {

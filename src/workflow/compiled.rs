@@ -11,7 +11,7 @@ use super::graph::{Cycle, Graph};
 
 /// A definition with all that its executions share.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct CompiledWorkflow {
     definition: Definition,
     graph: Graph,
     step_order: Arc<[String]>,
@@ -19,7 +19,7 @@ pub struct Prepared {
     json: Box<RawValue>,
 }
 
-impl Prepared {
+impl CompiledWorkflow {
     /// Prepares a definition.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Prepared {
     }
 }
 
-impl PartialEq for Prepared {
+impl PartialEq for CompiledWorkflow {
     /// All else follows from the definition.
     fn eq(&self, other: &Self) -> bool {
         self.definition == other.definition
@@ -85,7 +85,7 @@ impl PartialEq for Prepared {
 pub struct Snapshot {
     /// The definition as run.
     #[serde(rename = "definition", serialize_with = "as_written")]
-    pub prepared: Arc<Prepared>,
+    pub compiled: Arc<CompiledWorkflow>,
     /// The parameters as run.
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
@@ -130,7 +130,7 @@ impl Snapshot {
     /// What is to be done.
     #[must_use]
     pub fn definition(&self) -> &Definition {
-        self.prepared.definition()
+        self.compiled.definition()
     }
 
     /// Its JSON text.
@@ -140,8 +140,11 @@ impl Snapshot {
     }
 }
 
-fn as_written<S: serde::Serializer>(prepared: &Prepared, serializer: S) -> Result<S::Ok, S::Error> {
-    prepared.json.serialize(serializer)
+fn as_written<S: serde::Serializer>(
+    compiled: &CompiledWorkflow,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    compiled.json.serialize(serializer)
 }
 
 #[expect(clippy::expect_used, reason = "lists, and maps with text for keys, always have a JSON")]

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::definition::environment_name;
 use super::execution::Execution;
-use super::spec::Plan;
+use super::spec::ExecutionSpec;
 
 /// The file that a step writes its outputs to.
 pub const OUTPUT_FILE: &str = "WFX_OUTPUT";
@@ -101,21 +101,21 @@ pub fn of_step(
     attempt: u32,
     inherited: &Variables,
 ) -> Result<Variables, Clash> {
-    let plan: &Plan = execution.plan();
-    let definition = plan.snapshot.definition();
+    let spec: &ExecutionSpec = execution.spec();
+    let definition = spec.snapshot.definition();
     let mut variables = inherited.clone();
     let mut set = |name: String, value: &str| {
         variables.insert(name.into(), value.into());
     };
-    for (name, value) in definition.env.iter().chain(&plan.step(step).env) {
+    for (name, value) in definition.env.iter().chain(&spec.step(step).env) {
         set(name.clone(), value);
     }
-    for (name, value) in &plan.snapshot.params {
+    for (name, value) in &spec.snapshot.params {
         set(format!("WFX_PARAM_{}", environment_name(name)), &value.to_string());
     }
     let mut givers: HashMap<String, (&str, &str)> = HashMap::new();
-    for ancestor in plan.graph().ancestors(step) {
-        let giver = plan.step(ancestor).name.as_str();
+    for ancestor in spec.graph().ancestors(step) {
+        let giver = spec.step(ancestor).name.as_str();
         let state = &execution.steps()[ancestor];
         set(format!("WFX_STATUS_{}", environment_name(giver)), state.status.as_str());
         for (key, value) in &state.outputs {
@@ -132,9 +132,9 @@ pub fn of_step(
             set(name, value);
         }
     }
-    set("WFX_EXECUTION_ID".to_owned(), &plan.execution_id);
+    set("WFX_EXECUTION_ID".to_owned(), &spec.execution_id);
     set("WFX_WORKFLOW_ID".to_owned(), &definition.id);
-    set("WFX_STEP_NAME".to_owned(), &plan.step(step).name);
+    set("WFX_STEP_NAME".to_owned(), &spec.step(step).name);
     set("WFX_ATTEMPT".to_owned(), &attempt.to_string());
     Ok(variables)
 }

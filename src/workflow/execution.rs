@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::definition::Work;
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
-use super::record::{Attempt, Change, ExecutionStatus, Head, StepState, StepStatus};
-use super::spec::Plan;
+use super::record::{Attempt, Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
+use super::spec::ExecutionSpec;
 use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
 
@@ -43,9 +43,9 @@ enum Ending {
 /// One execution while it runs.
 #[derive(Debug)]
 pub struct Execution {
-    plan: Arc<Plan>,
+    spec: Arc<ExecutionSpec>,
     places: usize,
-    head: Head,
+    head: ExecutionState,
     steps: Vec<StepState>,
     /// Dependencies of each step that have not ended well.
     unmet: Vec<usize>,
@@ -91,14 +91,14 @@ impl Execution {
     /// An execution that has not begun. `places` is how many steps may run at a
     /// time where the definition does not say; `owner` is the process that runs it.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, places: usize, owner: Option<String>) -> Self {
-        let count = plan.snapshot.definition().steps.len();
-        let places = plan.snapshot.definition().max_parallel.map_or(places, usize::from);
-        let head = Head {
+    pub fn new(spec: Arc<ExecutionSpec>, places: usize, owner: Option<String>) -> Self {
+        let count = spec.snapshot.definition().steps.len();
+        let places = spec.snapshot.definition().max_parallel.map_or(places, usize::from);
+        let head = ExecutionState {
             status: ExecutionStatus::Pending,
             started_at: None,
             completed_at: None,
-            updated_at: plan.created_at,
+            updated_at: spec.created_at,
             steps_completed: 0,
             error: None,
             owner,
@@ -107,7 +107,7 @@ impl Execution {
             places: places.max(1),
             head,
             steps: vec![StepState::default(); count],
-            unmet: plan.graph().dependencies.iter().map(Vec::len).collect(),
+            unmet: spec.graph().dependencies.iter().map(Vec::len).collect(),
             ready: BTreeSet::new(),
             admitting: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -123,19 +123,19 @@ impl Execution {
             changed: (0..count).collect(),
             ended_attempts: Vec::new(),
             just_ended: Vec::new(),
-            plan,
+            spec,
         }
     }
 
     /// What it runs.
     #[must_use]
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    pub fn spec(&self) -> &Arc<ExecutionSpec> {
+        &self.spec
     }
 
     /// The part of it that changes.
     #[must_use]
-    pub fn head(&self) -> &Head {
+    pub fn head(&self) -> &ExecutionState {
         &self.head
     }
 
@@ -148,17 +148,17 @@ impl Execution {
     /// The attempt of this step that the last event ended.
     #[must_use]
     pub fn just_ended(&self, step: usize) -> Option<&Attempt> {
-        let position = self.plan.position(step);
+        let position = self.spec.position(step);
         self.just_ended.iter().find(|attempt| attempt.position == position)
     }
 
     /// What is not stored yet; nothing of it is given twice.
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
-            .then(|| Arc::new(self.plan.created()));
+            .then(|| Arc::new(self.spec.created()));
         let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
             .into_iter()
-            .map(|index| (self.plan.position(index), self.steps[index].clone()))
+            .map(|index| (self.spec.position(index), self.steps[index].clone()))
             .collect();
         Change {
             head: self.head.clone(),
@@ -228,8 +228,8 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         while self.ending.is_none() && self.running.len() + self.admitting.len() < self.places {
             let Some(step) = self.ready.pop_first() else { break };
-            let plan = Arc::clone(&self.plan);
-            let definition = plan.step(step);
+            let spec = Arc::clone(&self.spec);
+            let definition = spec.step(step);
             if definition.work.has_process() && !definition.fail {
                 self.admitting.insert(step);
                 effects.push(Effect::Admit { step });
@@ -280,7 +280,7 @@ impl Execution {
     /// Whether nothing of it works: all that runs of it sleeps, or it waits for a retry.
     #[must_use]
     pub fn is_resting(&self) -> bool {
-        let sleeps = |step: &usize| matches!(self.plan.step(*step).work, Work::Sleep(_));
+        let sleeps = |step: &usize| matches!(self.spec.step(*step).work, Work::Sleep(_));
         !self.head.status.is_terminal()
             && self.admitting.is_empty()
             && self.running.iter().all(sleeps)
@@ -323,7 +323,7 @@ impl Execution {
         let may_repeat = !matches!(end.outcome, Outcome::Unended(_));
         let (status, error) = self.judge(&end.outcome);
         let outputs = end.outputs.clone();
-        let retry = self.plan.step(step).retry;
+        let retry = self.spec.step(step).retry;
         let attempt = self.steps[step].attempt;
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
             && self.ending.is_none()
@@ -377,7 +377,7 @@ impl Execution {
         moment: Moment,
     ) {
         let attempt = Attempt {
-            position: self.plan.position(step),
+            position: self.spec.position(step),
             attempt: self.steps[step].attempt,
             status,
             started_at: end.started_at,
@@ -412,7 +412,7 @@ impl Execution {
         state.error = error;
         self.head.steps_completed += 1;
         effects.push(Effect::StepEnded { step });
-        let tolerated = self.plan.step(step).continue_on_error;
+        let tolerated = self.spec.step(step).continue_on_error;
         match status {
             StepStatus::Success => self.release_dependents(step),
             StepStatus::Failed if tolerated => self.release_dependents(step),
@@ -430,8 +430,8 @@ impl Execution {
     }
 
     fn release_dependents(&mut self, step: usize) {
-        let plan = Arc::clone(&self.plan);
-        for &dependent in &plan.graph().dependents[step] {
+        let spec = Arc::clone(&self.spec);
+        for &dependent in &spec.graph().dependents[step] {
             self.unmet[dependent] -= 1;
             if self.unmet[dependent] == 0 && self.steps[dependent].status == StepStatus::Pending {
                 self.ready.insert(dependent);
@@ -445,17 +445,17 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        let plan = Arc::clone(&self.plan);
+        let spec = Arc::clone(&self.spec);
         // By list order, so that the same failure always tells the same story.
         let mut doomed: BTreeSet<(usize, usize)> =
-            plan.graph().dependents[failed].iter().map(|&step| (step, failed)).collect();
+            spec.graph().dependents[failed].iter().map(|&step| (step, failed)).collect();
         while let Some((step, because)) = doomed.pop_first() {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
             let error = format!(
                 "`{}`, which it depends on, {}",
-                plan.step(because).name,
+                spec.step(because).name,
                 match self.steps[because].status {
                     StepStatus::Skipped => "was skipped",
                     StepStatus::Interrupted => "was interrupted",
@@ -463,7 +463,7 @@ impl Execution {
                 }
             );
             self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
-            doomed.extend(plan.graph().dependents[step].iter().map(|&next| (next, step)));
+            doomed.extend(spec.graph().dependents[step].iter().map(|&next| (next, step)));
         }
         Ok(())
     }
@@ -490,10 +490,10 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        let plan = Arc::clone(&self.plan);
+        let spec = Arc::clone(&self.spec);
         self.ready.clear();
         self.admitting.clear();
-        for &step in &plan.graph().order {
+        for &step in &spec.graph().order {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
@@ -540,7 +540,7 @@ impl Execution {
     fn go(&mut self, step: usize, to: StepStatus) -> Result<(), IllegalTransition> {
         let from = self.steps[step].status;
         if !may_become(from, to) {
-            return Err(IllegalTransition { step: self.plan.step(step).name.clone(), from, to });
+            return Err(IllegalTransition { step: self.spec.step(step).name.clone(), from, to });
         }
         self.steps[step].status = to;
         self.changed.insert(step);
@@ -548,14 +548,14 @@ impl Execution {
     }
 
     fn timeout_text(&self) -> String {
-        match self.plan.snapshot.definition().timeout {
+        match self.spec.snapshot.definition().timeout {
             Some(timeout) => format!("the workflow timed out after {timeout}"),
             None => "the workflow timed out".to_owned(),
         }
     }
 
     fn step_text(&self, step: usize, what: &str) -> String {
-        let name = &self.plan.step(step).name;
+        let name = &self.spec.step(step).name;
         match &self.steps[step].error {
             Some(error) => format!("step `{name}` {what}: {error}"),
             None => format!("step `{name}` {what}"),

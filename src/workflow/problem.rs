@@ -23,7 +23,7 @@ const SNIPPET_AFTER: usize = 60;
 
 /// A range of bytes of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Span {
     /// The first byte.
     pub start: usize,
     /// After the last byte.
@@ -148,7 +148,7 @@ impl Problem {
 }
 
 impl Snippet {
-    fn new(text: &str, line_start: usize, place: Place) -> Self {
+    fn new(text: &str, line_start: usize, place: Span) -> Self {
         let start = boundary(text, place.start);
         let before = &text[boundary(text, line_start)..start];
         let cut_before =
@@ -235,7 +235,7 @@ pub(super) struct Findings {
 
 #[derive(Debug)]
 struct Finding {
-    place: Option<Place>,
+    place: Option<Span>,
     pointer: String,
     message: String,
     help: Option<String>,
@@ -245,7 +245,7 @@ impl Findings {
     /// Adds one.
     pub(super) fn add(
         &mut self,
-        place: Option<Place>,
+        place: Option<Span>,
         pointer: String,
         message: impl Into<String>,
         help: impl Into<Option<String>>,
@@ -327,7 +327,7 @@ mod tests {
 
     fn one(text: &str, start: usize, end: usize) -> Problems {
         let mut findings = Findings::default();
-        findings.add(Some(Place { start, end }), "/a".into(), "wrong", Some("right it".into()));
+        findings.add(Some(Span { start, end }), "/a".into(), "wrong", Some("right it".into()));
         Problems::new("w.yaml", text, findings)
     }
 
@@ -385,7 +385,7 @@ mod tests {
     fn many_problems_are_cut_and_counted() {
         let mut findings = Findings::default();
         for start in 0..3_000 {
-            findings.add(Some(Place { start, end: start }), String::new(), "wrong", None);
+            findings.add(Some(Span { start, end: start }), String::new(), "wrong", None);
         }
         let problems = Problems::new("-", &"a".repeat(3_000), findings);
         assert_eq!(problems.len(), 3_000);

@@ -181,7 +181,7 @@ impl Captured {
 
 /// The part of an execution that changes while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct ExecutionState {
     /// Where it stands.
     pub status: ExecutionStatus,
     /// When its first step could start.
@@ -282,7 +282,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The newest head.
-    pub head: Head,
+    pub head: ExecutionState,
     /// The unchanging part, while the execution is not stored at all.
     pub created: Option<Arc<Created>>,
     /// Changed steps by position.

@@ -16,7 +16,7 @@ const DEFINITION_FACTOR: usize = 4;
 
 /// What an execution runs, decided before it starts and never changed.
 #[derive(Debug)]
-pub struct Plan {
+pub struct ExecutionSpec {
     /// Its id everywhere.
     pub execution_id: String,
     /// The definition, the parameters and the working folder.
@@ -27,7 +27,7 @@ pub struct Plan {
     pub replay_of: Option<String>,
 }
 
-impl Plan {
+impl ExecutionSpec {
     /// One execution of `snapshot`.
     #[must_use]
     pub fn new(
@@ -49,12 +49,12 @@ impl Plan {
     /// snapshot is long.
     #[must_use]
     pub fn created(&self) -> Created {
-        let prepared = &self.snapshot.prepared;
+        let compiled = &self.snapshot.compiled;
         Created {
             workflow_id: self.workflow_id().to_owned(),
             created_at: self.created_at,
-            step_order: Arc::clone(prepared.step_order()),
-            depends_on: Arc::clone(prepared.depends_on()),
+            step_order: Arc::clone(compiled.step_order()),
+            depends_on: Arc::clone(compiled.depends_on()),
             replay_of: self.replay_of.clone(),
             input_snapshot: self.snapshot.to_json(),
         }
@@ -65,24 +65,24 @@ impl Plan {
     /// One of the catalogue is shared by all of its executions.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let Snapshot { prepared, params, .. } = &self.snapshot;
+        let Snapshot { compiled, params, .. } = &self.snapshot;
         let params: usize =
             params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
-        let is_own = Arc::strong_count(prepared) == 1;
-        let definition = if is_own { prepared.json_bytes() * DEFINITION_FACTOR } else { 0 };
-        EXECUTION_BYTES + prepared.step_order().len() * STEP_BYTES + 2 * params + definition
+        let is_own = Arc::strong_count(compiled) == 1;
+        let definition = if is_own { compiled.json_bytes() * DEFINITION_FACTOR } else { 0 };
+        EXECUTION_BYTES + compiled.step_order().len() * STEP_BYTES + 2 * params + definition
     }
 
     /// Dependencies and order of the steps.
     #[must_use]
     pub fn graph(&self) -> &Graph {
-        self.snapshot.prepared.graph()
+        self.snapshot.compiled.graph()
     }
 
     /// The step at `index` of the list.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
-        self.snapshot.prepared.step(index)
+        self.snapshot.compiled.step(index)
     }
 
     /// The row key of the step at `index` of the list.

@@ -79,7 +79,7 @@ const PURE: &[&str] = &[
     "perf/stats.rs",
     "perf/steps.rs",
     "perf/tolerance.rs",
-    "perf/trap.rs",
+    "perf/incomparable.rs",
     "perf/verdict.rs",
     "repository/ownership/id.rs",
     "repository/ownership/verdict.rs",

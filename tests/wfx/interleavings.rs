@@ -11,7 +11,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
 use wfx::base::timestamp::Timestamp;
 use wfx::repository::StoreError;
-use wfx::workflow::record::{Change, ExecutionStatus, Head};
+use wfx::workflow::record::{Change, ExecutionState, ExecutionStatus};
 
 #[expect(dead_code, unreachable_pub, reason = "what the sources offer beside what is tried here")]
 #[path = "../../src/repository/journal/pending_write.rs"]
@@ -20,7 +20,7 @@ mod pending_write;
 #[path = "../../src/repository/journal/queue.rs"]
 mod queue;
 
-use pending_write::Slot;
+use pending_write::PendingWrite;
 use queue::Queue;
 
 /// The locks of the sources.
@@ -41,7 +41,7 @@ fn in_many_orders(scenario: fn()) {
 }
 
 fn change(number: u32) -> Change {
-    let head = Head {
+    let head = ExecutionState {
         status: ExecutionStatus::Running,
         started_at: None,
         completed_at: None,
@@ -59,28 +59,30 @@ fn write(queue: &Queue<u32>, commits: &Commits) -> Vec<u32> {
     loop {
         let next = queue.next(Duration::from_secs(1));
         tasks.extend(next.task);
-        let is_over = next.closed && next.slots.is_empty() && next.task.is_none();
+        let is_over = next.closed && next.pending.is_empty() && next.task.is_none();
         let batch: Vec<_> = next
-            .slots
+            .pending
             .into_iter()
-            .filter_map(|slot| slot.take().map(|(change, version)| (slot, change, version)))
+            .filter_map(|pending| {
+                pending.take().map(|(change, version)| (pending, change, version))
+            })
             .collect();
         if !next.closed && thread_rng().gen_bool(0.3) {
-            let slots: Vec<_> = batch
+            let pending: Vec<_> = batch
                 .into_iter()
-                .map(|(slot, change, _)| {
-                    slot.put_back(change);
-                    slot
+                .map(|(pending, change, _)| {
+                    pending.put_back(change);
+                    pending
                 })
                 .collect();
-            queue.put_back(slots.into_iter());
+            queue.put_back(pending.into_iter());
         } else {
-            for (slot, change, version) in batch {
-                let entry = (slot.execution_id().to_owned(), change.head.steps_completed);
+            for (pending, change, version) in batch {
+                let entry = (pending.execution_id().to_owned(), change.head.steps_completed);
                 commits.lock().unwrap().push(entry);
-                slot.committed();
+                pending.committed();
                 // Later and by another thread; here in any order, which is more than happens.
-                tellers.push(thread::spawn(move || slot.tell(version, 1)));
+                tellers.push(thread::spawn(move || pending.tell(version, 1)));
             }
         }
         if is_over {
@@ -99,13 +101,13 @@ fn writer(capacity: usize) -> (Arc<Queue<u32>>, Commits, thread::JoinHandle<Vec<
 }
 
 /// Does with a slot what an engine does: records, and offers again what found no room.
-fn run(queue: &Queue<u32>, slot: &Arc<Slot>) {
+fn run(queue: &Queue<u32>, pending: &Arc<PendingWrite>) {
     for number in 1..=CHANGES {
-        slot.record(change(number));
-        queue.push(slot);
+        pending.record(change(number));
+        queue.push(pending);
     }
-    while slot.is_dirty() {
-        queue.push(slot);
+    while pending.is_dirty() {
+        queue.push(pending);
         thread::yield_now();
     }
 }
@@ -115,8 +117,8 @@ fn whatever_is_recorded_is_stored_in_order_and_once() {
     in_many_orders(|| {
         let (queue, commits, writer) = writer(1);
         let engines = ["a", "b"].map(|id| {
-            let (queue, slot) = (Arc::clone(&queue), Slot::new(id.to_owned()));
-            thread::spawn(move || run(&queue, &slot))
+            let (queue, pending) = (Arc::clone(&queue), PendingWrite::new(id.to_owned()));
+            thread::spawn(move || run(&queue, &pending))
         });
         for engine in engines {
             engine.join().unwrap();
@@ -137,13 +139,13 @@ fn whatever_is_recorded_is_stored_in_order_and_once() {
 fn what_is_left_in_the_queue_is_stored_when_it_closes() {
     in_many_orders(|| {
         let (queue, commits, writer) = writer(8);
-        let slot = Slot::new("a".to_owned());
-        slot.record(change(1));
-        let is_in = queue.push(&slot) && queue.push_task(7).is_ok();
+        let pending = PendingWrite::new("a".to_owned());
+        pending.record(change(1));
+        let is_in = queue.push(&pending) && queue.push_task(7).is_ok();
         queue.close();
-        assert!(is_in && !queue.push(&slot) && queue.push_task(8).is_err());
+        assert!(is_in && !queue.push(&pending) && queue.push_task(8).is_err());
         assert_eq!(writer.join().unwrap(), [7]);
-        assert!(!slot.is_dirty());
+        assert!(!pending.is_dirty());
         assert_eq!(*commits.lock().unwrap(), [("a".to_owned(), 1)]);
     });
 }
@@ -152,13 +154,13 @@ fn what_is_left_in_the_queue_is_stored_when_it_closes() {
 fn what_is_withdrawn_is_either_stored_or_said_not_to_be() {
     in_many_orders(|| {
         let (queue, commits, writer) = writer(8);
-        let slot = Slot::new("a".to_owned());
-        slot.record(change(1));
-        queue.push(&slot);
-        slot.withdraw();
+        let pending = PendingWrite::new("a".to_owned());
+        pending.record(change(1));
+        queue.push(&pending);
+        pending.withdraw();
         queue.close();
         writer.join().unwrap();
-        let told = slot.stored().borrow().clone();
+        let told = pending.stored().borrow().clone();
         let is_stored = !commits.lock().unwrap().is_empty();
         assert_eq!(told.version > 0, is_stored);
         assert_ne!(is_stored, told.withdrawn, "{told:?}");

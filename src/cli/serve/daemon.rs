@@ -17,7 +17,7 @@ use super::{Options, descriptors};
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
-use crate::engine::driver::{Means, Unstored};
+use crate::engine::driver::{EngineContext, Unstored};
 use crate::engine::memory::Memory;
 use crate::engine::recovery::{self, Taken};
 use crate::engine::supervisor::{Bounds, Supervisor};
@@ -32,7 +32,7 @@ use crate::operations::catalogue::{Catalogue, Event, What};
 use crate::repository::journal::writer::{Writer, WriterOptions};
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
 use crate::repository::{Health, Reader, Retention, StoreError, Which};
-use crate::slo::Signal as ServiceLevel;
+use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::files;
@@ -183,21 +183,21 @@ impl Daemon {
         session::sweep_scratch();
         session::take_in_children()?;
         let memory = Arc::new(Memory::default());
-        let means = Means {
+        let engine_context = EngineContext {
             writer: Arc::clone(&writer),
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: session::scratch()?,
-            places: session::step_places(context, options.front.max_connections)?,
+            parallelism: session::step_places(context, options.front.max_connections)?,
             epoch: clock::monotonic(),
             store_timeout: Duration::MAX,
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
         };
-        let places = std::thread::available_parallelism().map_or(1, usize::from);
+        let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
         let bounds =
             Bounds { executions: options.max_in_flight, memory_bytes: session::IN_FLIGHT_BYTES };
-        let supervisor = Arc::new(Supervisor::new(means, places, bounds));
+        let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
         let resources = Arc::new(Resources {
             supervisor: Arc::clone(&supervisor),
             writer: Arc::clone(&writer),

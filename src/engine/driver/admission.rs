@@ -21,10 +21,10 @@ impl Driver {
             if self.postponed.contains_key(&step) {
                 continue;
             }
-            if let Some(place) = self.means.places.try_take() {
+            if let Some(permit) = self.context.parallelism.try_take() {
                 let started = self.execution.apply(Event::Admitted(step), self.moment())?;
                 if let [start] = started[..] {
-                    self.admitted.insert(step, place);
+                    self.admitted.insert(step, permit);
                     *effect = start;
                 }
             }
@@ -35,22 +35,22 @@ impl Driver {
     pub(crate) fn wait_for_place(&mut self, step: usize) {
         let held = self.admitted.remove(&step);
         let wait = self.postponed.get(&step).copied().unwrap_or_default();
-        let means = Arc::clone(&self.means);
+        let context = Arc::clone(&self.context);
         self.tasks.spawn(async move {
             time::sleep(wait).await;
-            let place = match held {
-                Some(place) => Some(place),
-                None => means.places.take().await,
+            let permit = match held {
+                Some(permit) => Some(permit),
+                None => context.parallelism.take().await,
             };
-            Done::Place(step, place)
+            Done::Permit(step, permit)
         });
     }
 
     pub(crate) fn note_postponed(&mut self, step: usize, error: &io::Error) {
         let before = self.postponed.get(&step).copied();
         self.postponed.insert(step, parallelism::wait_after(before, fastrand::f64()));
-        if self.means.places.note_postponed() {
-            let step = &self.execution.plan().step(step).name;
+        if self.context.parallelism.note_postponed() {
+            let step = &self.execution.spec().step(step).name;
             let (error, at) = (&error.to_string(), clock::now());
             self.observer.report(&Report::AttemptPostponed { step, error, at });
         }

@@ -9,26 +9,26 @@ use crate::workflow::report::Report;
 
 impl Driver {
     pub(crate) fn report_start(&self) {
-        let plan = self.execution.plan();
+        let spec = self.execution.spec();
         self.observer.report(&Report::ExecutionStarted {
-            execution_id: &plan.execution_id,
-            workflow_id: plan.workflow_id(),
+            execution_id: &spec.execution_id,
+            workflow_id: spec.workflow_id(),
             total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
             at: clock::now(),
         });
     }
 
     pub(crate) fn report_effects(&self, effects: &[Effect]) {
-        let plan = self.execution.plan();
+        let spec = self.execution.spec();
         let head = self.execution.head();
         for effect in effects {
             match *effect {
                 Effect::Retry { step, wait } => {
                     if let Some(failed) = self.execution.just_ended(step) {
                         self.observer.report(&Report::RetryScheduled {
-                            step: &plan.step(step).name,
+                            step: &spec.step(step).name,
                             failed,
-                            max_attempts: plan.step(step).retry.max_attempts,
+                            max_attempts: spec.step(step).retry.max_attempts,
                             wait,
                             at: head.updated_at,
                         });
@@ -37,7 +37,7 @@ impl Driver {
                 Effect::StepEnded { step } => {
                     let state = &self.execution.steps()[step];
                     self.observer.report(&Report::StepEnded {
-                        step: &plan.step(step).name,
+                        step: &spec.step(step).name,
                         status: state.status,
                         error: state.error.as_deref(),
                         attempt: self.execution.just_ended(step),

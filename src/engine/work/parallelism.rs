@@ -20,7 +20,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The places of a process.
 #[derive(Debug)]
-pub struct Places {
+pub struct Parallelism {
     max: usize,
     free: Arc<Semaphore>,
     waiting: AtomicU64,
@@ -30,11 +30,11 @@ pub struct Places {
 
 /// A step that may run.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl Parallelism {
     /// So many, at least one.
     #[must_use]
     pub fn new(max: usize) -> Self {
@@ -50,16 +50,16 @@ impl Places {
 
     /// A place, if one is free that nobody waits for.
     #[must_use]
-    pub fn try_take(&self) -> Option<Place> {
+    pub fn try_take(&self) -> Option<Permit> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit })
+        Some(Permit { _permit: permit })
     }
 
     /// Waits for a place; `None` never comes, since places are not closed.
-    pub async fn take(&self) -> Option<Place> {
+    pub async fn take(&self) -> Option<Permit> {
         let _waiting = Waiting::new(&self.waiting);
         let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
-        Some(Place { _permit: permit })
+        Some(Permit { _permit: permit })
     }
 
     /// An attempt could not begin; whether that is to be reported, which is so now and then.
@@ -124,23 +124,23 @@ mod tests {
 
     #[tokio::test]
     async fn places_are_given_in_the_order_in_which_they_were_asked_for() {
-        let places = Arc::new(Places::new(1));
-        let held = places.try_take().unwrap();
-        assert!(places.try_take().is_none());
-        let mut first = Box::pin(places.take());
-        let mut second = Box::pin(places.take());
+        let parallelism = Arc::new(Parallelism::new(1));
+        let held = parallelism.try_take().unwrap();
+        assert!(parallelism.try_take().is_none());
+        let mut first = Box::pin(parallelism.take());
+        let mut second = Box::pin(parallelism.take());
         for waiting in [&mut first, &mut second] {
             assert!(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
         }
-        assert_eq!((places.taken(), places.waiting()), (1, 2));
+        assert_eq!((parallelism.taken(), parallelism.waiting()), (1, 2));
         drop(held);
         // Nobody who comes later is faster than who waits.
-        assert!(places.try_take().is_none());
+        assert!(parallelism.try_take().is_none());
         let held = first.await.unwrap();
         assert!(tokio::time::timeout(Duration::ZERO, &mut second).await.is_err());
         drop(held);
         second.await.unwrap();
-        assert_eq!((places.taken(), places.waiting()), (0, 0));
+        assert_eq!((parallelism.taken(), parallelism.waiting()), (0, 0));
     }
 
     #[test]
@@ -153,6 +153,6 @@ mod tests {
         }
         assert_eq!(wait, Some(WAIT_LAST));
         assert_eq!(wait_after(None, 0.0), WAIT_FIRST / 2);
-        assert!(Places::new(1).note_postponed());
+        assert!(Parallelism::new(1).note_postponed());
     }
 }

@@ -15,11 +15,11 @@ use crate::http::problem::PointedError;
 use crate::http::{Patience, Problem, Reply, body};
 use crate::repository::{Health, StoreErrorKind};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
-use crate::workflow::compiled::{DefinitionSource, Prepared, Snapshot};
+use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
-use crate::workflow::spec::Plan;
+use crate::workflow::spec::ExecutionSpec;
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -90,11 +90,11 @@ impl Resources {
     }
 
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
-        let prepared =
+        let compiled =
             self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
-        let params = parameters(prepared.definition(), given, GivenBy::Request)?;
+        let params = parameters(compiled.definition(), given, GivenBy::Request)?;
         Ok(Snapshot {
-            prepared,
+            compiled,
             params,
             workdir: self.workdir.clone(),
             source: Some(DefinitionSource::Catalogue),
@@ -116,13 +116,13 @@ impl Resources {
             );
         }
         let params = parameters(&definition, &[], GivenBy::Nobody)?;
-        let prepared = Prepared::of(definition).map_err(|cycle| {
+        let compiled = CompiledWorkflow::of(definition).map_err(|cycle| {
             let detail = format!("the steps wait for each other: {cycle}");
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
         })?;
         let workdir = self.workdir.clone();
         Ok(Snapshot {
-            prepared: Arc::new(prepared),
+            compiled: Arc::new(compiled),
             params,
             workdir,
             source: Some(DefinitionSource::Request),
@@ -141,7 +141,7 @@ impl Resources {
                 let is_idle = |step: &Step| step.work == Work::Nothing;
                 let held = self.catalogue.get(&definition.id);
                 definition.steps.iter().all(is_idle)
-                    || held.is_some_and(|held| held == snapshot.prepared)
+                    || held.is_some_and(|held| held == snapshot.compiled)
             }
         };
         if may || self.definitions == Definitions::Api {
@@ -169,7 +169,7 @@ impl Resources {
     /// Runs it on its own, if there is room for one more.
     fn submit(
         &self,
-        plan: Plan,
+        spec: ExecutionSpec,
         observer: Arc<dyn Observer>,
         waited_for: bool,
     ) -> Result<Submitted, Problem> {
@@ -179,7 +179,7 @@ impl Resources {
         {
             return Err(super::unavailable(error));
         }
-        self.supervisor.submit(plan, observer, waited_for).map_err(|full| {
+        self.supervisor.submit(spec, observer, waited_for).map_err(|full| {
             let detail = match full {
                 Full::Executions(_) => format!(
                     "{} executions run or are not stored yet, which is as many as \
@@ -207,16 +207,16 @@ impl Resources {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        let plan = self.supervisor.plan(snapshot, replay_of.clone());
-        let observer = self.observed.of_execution(&plan.execution_id, plan.workflow_id());
-        let submitted = self.submit(plan, observer, wait.is_some())?;
+        let spec = self.supervisor.plan(snapshot, replay_of.clone());
+        let observer = self.observed.of_execution(&spec.execution_id, spec.workflow_id());
+        let submitted = self.submit(spec, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
-        let foreseen = match submitted.launch.foreseen {
+        let foreseen = match submitted.start_ack.foreseen {
             Some(foreseen) => foreseen.await.ok().as_deref().and_then(Unnumbered::write),
             None => None,
         };
         // An end without a launch is told below.
-        let Ok(launch) = submitted.launch.launched.await else {
+        let Ok(launch) = submitted.start_ack.launched.await else {
             return Err(match submitted.ended.await {
                 Ok(Err(RunError::Withdrawn)) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Query, Resources};
 use crate::http::{Problem, Reply};
 use crate::operations::catalogue::Entry;
-use crate::workflow::compiled::Prepared;
+use crate::workflow::compiled::CompiledWorkflow;
 
 impl Resources {
     /// All of them, broken ones too.
@@ -24,17 +24,17 @@ impl Resources {
         let mut named = entries.iter().filter(|entry| entry.workflow_id == workflow_id);
         let entry = named
             .clone()
-            .find(|entry| entry.prepared.is_some())
+            .find(|entry| entry.compiled.is_some())
             .or_else(|| named.next())
             .ok_or_else(|| unknown(workflow_id))?;
         let mut value = summary(entry);
-        value["definition"] = json!(entry.prepared.as_deref().map(Prepared::definition));
+        value["definition"] = json!(entry.compiled.as_deref().map(CompiledWorkflow::definition));
         Ok(Reply::json(&value))
     }
 }
 
 fn summary(entry: &Entry) -> serde_json::Value {
-    let definition = entry.prepared.as_deref().map(Prepared::definition);
+    let definition = entry.compiled.as_deref().map(CompiledWorkflow::definition);
     json!({
         "workflow_id": entry.workflow_id,
         "name": definition.and_then(|definition| definition.name.as_ref()),

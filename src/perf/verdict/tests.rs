@@ -92,25 +92,29 @@ fn a_new_endpoint_is_not_judged_unless_strictly() {
 #[test]
 fn what_cannot_be_compared_is_no_pass() {
     let baseline = baseline(&[("GET /a", 1.0, Some(2.0)), ("GET /b", 1.0, None)]);
-    let trap = |endpoints, policy: &Policy| judge(run(endpoints), &baseline, policy).unwrap_err();
-    assert_eq!(trap(vec![], &policy()), Trap::Nothing);
+    let incomparable =
+        |endpoints, policy: &Policy| judge(run(endpoints), &baseline, policy).unwrap_err();
+    assert_eq!(incomparable(vec![], &policy()), Incomparable::Nothing);
     let a = || observed("GET /a", 1.0, 1.0);
-    assert_eq!(trap(vec![a()], &policy()), Trap::Unobserved(vec!["GET /b".to_owned()]));
+    assert_eq!(
+        incomparable(vec![a()], &policy()),
+        Incomparable::Unobserved(vec!["GET /b".to_owned()])
+    );
     let filter = |text: &str| Policy { filter: Filter::new(text), ..policy() };
-    assert!(matches!(trap(vec![a()], &filter("/A")), Trap::Filter { .. }));
-    assert!(matches!(trap(vec![a()], &filter("/b")), Trap::Filter { .. }));
+    assert!(matches!(incomparable(vec![a()], &filter("/A")), Incomparable::Filter { .. }));
+    assert!(matches!(incomparable(vec![a()], &filter("/b")), Incomparable::Filter { .. }));
     let judgement = judge(run(vec![a()]), &baseline, &filter("/a,/zzz")).unwrap();
     assert_eq!(judgement.verdict, Verdict::Pass);
     assert!(judgement.warnings[0].contains("`/zzz`"), "{:?}", judgement.warnings);
     let bad = Observed { median: Reading::Bad("N/A".to_owned()), ..a() };
-    assert!(trap(vec![bad.clone()], &filter("/a")).to_string().contains("`N/A`"));
+    assert!(incomparable(vec![bad.clone()], &filter("/a")).to_string().contains("`N/A`"));
     let none = Observed { median: Reading::Absent, ..a() };
     assert!(matches!(
-        trap(vec![none], &filter("/a")),
-        Trap::Missing { metric: Metric::Median, .. }
+        incomparable(vec![none], &filter("/a")),
+        Incomparable::Missing { metric: Metric::Median, .. }
     ));
     let none = Observed { p95: Reading::Absent, ..a() };
-    let missing = trap(vec![none.clone()], &filter("/a"));
+    let missing = incomparable(vec![none.clone()], &filter("/a"));
     assert!(missing.hint().contains("PERCENTILES_TO_REPORT"), "{missing}");
     // Of endpoints that are not tracked, or have no p95 in the baseline, it does no harm.
     let others = vec![a(), Observed { endpoint: "GET /x".to_owned(), ..bad }];

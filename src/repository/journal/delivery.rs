@@ -15,34 +15,34 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver;
 
-use super::pending_write::Slot;
+use super::pending_write::PendingWrite;
 use crate::repository::error::StoreError;
 
 /// What became of what the writer took from a slot, not told yet.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    slot: Arc<Slot>,
+    pending: Arc<PendingWrite>,
     /// The version up to which a commit holds everything, and the number it has there.
     stored: Result<(u64, i64), StoreError>,
 }
 
 impl Outcome {
     /// A commit holds it.
-    pub(crate) fn committed(slot: Arc<Slot>, version: u64, seq: i64) -> Self {
-        slot.committed();
-        Self { slot, stored: Ok((version, seq)) }
+    pub(crate) fn committed(pending: Arc<PendingWrite>, version: u64, seq: i64) -> Self {
+        pending.committed();
+        Self { pending, stored: Ok((version, seq)) }
     }
 
     /// No commit ever will.
-    pub(crate) fn refused(slot: Arc<Slot>, error: StoreError) -> Self {
-        slot.given_up();
-        Self { slot, stored: Err(error) }
+    pub(crate) fn refused(pending: Arc<PendingWrite>, error: StoreError) -> Self {
+        pending.given_up();
+        Self { pending, stored: Err(error) }
     }
 
     fn tell(self) {
         match self.stored {
-            Ok((version, seq)) => self.slot.tell(version, seq),
-            Err(error) => self.slot.refused(Arc::new(error)),
+            Ok((version, seq)) => self.pending.tell(version, seq),
+            Err(error) => self.pending.refused(Arc::new(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::workflow::record::Change;
 
 /// How far an execution is stored.
 #[derive(Debug, Clone, Default)]
-pub struct Stored {
+pub struct CommitStatus {
     /// The last version that a commit holds, as far as that is told; 0: nothing.
     pub version: u64,
     /// The number that it has in the database.
@@ -27,10 +27,10 @@ pub struct Stored {
 
 /// One execution's place between the engine and the writer.
 #[derive(Debug)]
-pub struct Slot {
+pub struct PendingWrite {
     execution_id: String,
     unstored: Mutex<Unstored>,
-    stored: watch::Sender<Stored>,
+    stored: watch::Sender<CommitStatus>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ struct Unstored {
     withdrawing: bool,
 }
 
-impl Slot {
+impl PendingWrite {
     /// A slot of an execution of which nothing is recorded yet.
     #[must_use]
     pub fn new(execution_id: String) -> Arc<Self> {
@@ -62,7 +62,7 @@ impl Slot {
         &self.execution_id
     }
 
-    /// Adds a change and returns its version: once [`Stored::version`] has reached
+    /// Adds a change and returns its version: once [`CommitStatus::version`] has reached
     /// it, the change is durable.
     pub fn record(&self, change: Change) -> u64 {
         let mut unstored = self.lock();
@@ -82,12 +82,12 @@ impl Slot {
 
     /// Follows what is stored.
     #[must_use]
-    pub fn stored(&self) -> watch::Receiver<Stored> {
+    pub fn stored(&self) -> watch::Receiver<CommitStatus> {
         self.stored.subscribe()
     }
 
     /// Asks that an execution of which nothing is stored is not stored after all.
-    /// [`Stored::withdrawn`] tells that it will not be, [`Stored::version`] that a commit came
+    /// [`CommitStatus::withdrawn`] tells that it will not be, [`CommitStatus::version`] that a commit came
     /// first: then the slot goes on as if nothing was asked.
     pub fn withdraw(&self) {
         let mut unstored = self.lock();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::pending_write::Slot;
+use super::pending_write::PendingWrite;
 use super::sync::{Condvar, Mutex, MutexGuard};
 
 /// The most slots that one transaction stores.
@@ -21,7 +21,7 @@ pub(crate) struct Queue<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    slots: VecDeque<Arc<Slot>>,
+    pending: VecDeque<Arc<PendingWrite>>,
     /// How often a slot found no room.
     refusals: u64,
     tasks: VecDeque<T>,
@@ -33,7 +33,7 @@ struct State<T> {
 /// What the writer is to do next.
 #[derive(Debug)]
 pub(crate) struct Next<T> {
-    pub(crate) slots: Vec<Arc<Slot>>,
+    pub(crate) pending: Vec<Arc<PendingWrite>>,
     pub(crate) task: Option<T>,
     /// Nothing will be added any more.
     pub(crate) closed: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Next<T> {
 impl<T> Queue<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         let state = State {
-            slots: VecDeque::new(),
+            pending: VecDeque::new(),
             refusals: 0,
             tasks: VecDeque::new(),
             closed: false,
@@ -52,32 +52,32 @@ impl<T> Queue<T> {
     }
 
     /// Adds a slot; `false` when there is no place for it or the queue is closed.
-    pub(crate) fn push(&self, slot: &Arc<Slot>) -> bool {
+    pub(crate) fn push(&self, pending: &Arc<PendingWrite>) -> bool {
         let mut state = self.lock();
         if state.closed {
             return false;
         }
         // Marked under the queue's lock, so that nobody sees it as queued who then
         // is turned away.
-        if !slot.mark_queued() {
+        if !pending.mark_queued() {
             return true;
         }
-        if state.slots.len() >= self.capacity {
-            slot.unmark_queued();
+        if state.pending.len() >= self.capacity {
+            pending.unmark_queued();
             state.refusals += 1;
             return false;
         }
-        state.slots.push_back(Arc::clone(slot));
+        state.pending.push_back(Arc::clone(pending));
         self.wake(state);
         true
     }
 
     /// Puts slots back to the front, in their order, whatever the capacity.
-    pub(crate) fn put_back(&self, slots: impl DoubleEndedIterator<Item = Arc<Slot>>) {
+    pub(crate) fn put_back(&self, pending: impl DoubleEndedIterator<Item = Arc<PendingWrite>>) {
         let mut state = self.lock();
-        for slot in slots.rev() {
-            if slot.mark_queued() {
-                state.slots.push_front(slot);
+        for pending in pending.rev() {
+            if pending.mark_queued() {
+                state.pending.push_front(pending);
             }
         }
     }
@@ -97,7 +97,7 @@ impl<T> Queue<T> {
     pub(crate) fn next(&self, patience: Duration) -> Next<T> {
         let mut state = self.lock();
         let idle = |state: &mut State<T>| {
-            state.slots.is_empty() && state.tasks.is_empty() && !state.closed
+            state.pending.is_empty() && state.tasks.is_empty() && !state.closed
         };
         if idle(&mut state) && !patience.is_zero() {
             state.asleep = true;
@@ -105,9 +105,9 @@ impl<T> Queue<T> {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.asleep = false;
         }
-        let count = state.slots.len().min(BATCH_MAX);
+        let count = state.pending.len().min(BATCH_MAX);
         Next {
-            slots: state.slots.drain(..count).collect(),
+            pending: state.pending.drain(..count).collect(),
             task: state.tasks.pop_front(),
             closed: state.closed,
         }
@@ -133,7 +133,7 @@ impl<T> Queue<T> {
 
     /// How many slots wait.
     pub(crate) fn len(&self) -> usize {
-        self.lock().slots.len()
+        self.lock().pending.len()
     }
 
     /// How often a slot found no room.

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use tokio::sync::watch;
 
 use super::delivery::{Delivery, Outcome};
-use super::pending_write::Slot;
+use super::pending_write::PendingWrite;
 use super::queue::{Next, Queue};
 use super::stall::AtWork;
 use super::task::Task;
@@ -21,7 +21,7 @@ use crate::repository::ownership::Owner;
 use crate::repository::sqlite::alerts::{self, SentAlerts};
 use crate::repository::sqlite::change::{self, Inserts, NotWritten, Unfinished, Written};
 use crate::repository::sqlite::connection::TELL_AFTER;
-use crate::repository::sqlite::file_guard::Place;
+use crate::repository::sqlite::file_guard::FileGuard;
 use crate::repository::sqlite::prune;
 use crate::repository::sqlite::takeover::{self, CancelRequest};
 use crate::repository::sqlite::{cancel, reader};
@@ -29,7 +29,7 @@ use crate::workflow::record::Change;
 
 mod purge;
 
-pub(crate) use self::purge::{Purge, Told};
+pub(crate) use self::purge::{Purge, PurgeProgress};
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -49,7 +49,7 @@ const IDLE: Duration = Duration::from_millis(10);
 
 /// One slot's part of a batch.
 struct Item {
-    slot: Arc<Slot>,
+    pending: Arc<PendingWrite>,
     change: Change,
     version: u64,
 }
@@ -65,7 +65,7 @@ enum NotCommitted {
 pub(crate) struct Worker {
     path: PathBuf,
     connection: Connection,
-    place: Place,
+    place: FileGuard,
     /// How many finished executions are kept, if not all.
     retention: Option<u64>,
     options: WriterOptions,
@@ -119,7 +119,7 @@ impl Worker {
             .map_err(|error| StoreError::sqlite("open", path, &error))?;
         Ok(Self {
             path: path.to_owned(),
-            place: Place::new(path, page_bytes),
+            place: FileGuard::new(path, page_bytes),
             connection,
             retention: retention.filter(|retention| *retention > 0),
             options,
@@ -163,16 +163,16 @@ impl Worker {
                 (false, false) => LOOK,
             };
             self.at_work.rest();
-            let Next { slots, task, closed } = self.queue.next(patience);
+            let Next { pending, task, closed } = self.queue.next(patience);
             self.at_work.begin();
-            if deferred && slots.is_empty() {
+            if deferred && pending.is_empty() {
                 self.prune_more = true;
             }
             let tidying = self.prune_more || self.give_back;
-            if closed && slots.is_empty() && task.is_none() && purge.is_none() && !tidying {
+            if closed && pending.is_empty() && task.is_none() && purge.is_none() && !tidying {
                 return Ok(());
             }
-            if let Err(error) = self.store(slots) {
+            if let Err(error) = self.store(pending) {
                 self.fails(error.clone());
                 // The last attempt is made after the queue is closed.
                 if closed {
@@ -334,12 +334,12 @@ impl Worker {
     }
 
     /// Stores what the slots hold. On a failure everything is back in the queue.
-    fn store(&mut self, slots: Vec<Arc<Slot>>) -> Result<(), StoreError> {
-        let batch: Vec<Item> = slots
+    fn store(&mut self, pending: Vec<Arc<PendingWrite>>) -> Result<(), StoreError> {
+        let batch: Vec<Item> = pending
             .into_iter()
-            .filter_map(|slot| {
-                let (change, version) = slot.take()?;
-                Some(Item { slot, change, version })
+            .filter_map(|pending| {
+                let (change, version) = pending.take()?;
+                Some(Item { pending, change, version })
             })
             .collect();
         if batch.is_empty() {
@@ -352,24 +352,25 @@ impl Worker {
                     observer.committed(batch.len(), began.elapsed());
                 }
                 let items = batch.into_iter().zip(outcomes);
-                let outcomes = items.map(|(Item { slot, version, .. }, written)| match written {
-                    Ok(written) => {
-                        let seq = written.seq;
-                        self.unfinished.apply(slot.execution_id(), written);
-                        Outcome::committed(slot, version, seq)
-                    }
-                    Err(error) => Outcome::refused(slot, error),
-                });
+                let outcomes =
+                    items.map(|(Item { pending, version, .. }, written)| match written {
+                        Ok(written) => {
+                            let seq = written.seq;
+                            self.unfinished.apply(pending.execution_id(), written);
+                            Outcome::committed(pending, version, seq)
+                        }
+                        Err(error) => Outcome::refused(pending, error),
+                    });
                 self.delivery.hand_over(outcomes.collect());
                 self.works();
                 Ok(())
             }
             Err(error) => {
-                let slots = batch.into_iter().map(|item| {
-                    item.slot.put_back(item.change);
-                    item.slot
+                let pending = batch.into_iter().map(|item| {
+                    item.pending.put_back(item.change);
+                    item.pending
                 });
-                self.queue.put_back(slots.collect::<Vec<_>>().into_iter());
+                self.queue.put_back(pending.collect::<Vec<_>>().into_iter());
                 Err(error)
             }
         }
@@ -482,7 +483,7 @@ impl Worker {
     }
 
     fn write(&self, inserts: &mut Inserts<'_>, item: &Item) -> Result<Written, NotWritten> {
-        let execution_id = item.slot.execution_id();
+        let execution_id = item.pending.execution_id();
         change::write(&self.connection, inserts, &self.unfinished, execution_id, &item.change)
     }
 

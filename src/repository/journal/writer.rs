@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::delivery::Delivery;
-use super::pending_write::Slot;
+use super::pending_write::PendingWrite;
 use super::queue::Queue;
 use super::stall::AtWork;
 use super::task::Task;
-use super::worker::{Purge, Told, Worker};
+use super::worker::{Purge, PurgeProgress, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
@@ -119,12 +119,12 @@ impl Writer {
             &mut patience,
         )?;
         let retention = patience.until(|| {
-            retention::settle(&connection, options.retention)
+            retention::resolve(&connection, options.retention)
                 .map_err(|error| StoreError::sqlite("write to", path, &error))
         })?;
         let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
         let identity = patience.until(|| {
-            identity::settle(&connection, path, fresh)
+            identity::establish(&connection, path, fresh)
                 .map_err(|error| StoreError::sqlite("write to", path, &error))
         })?;
         let queue = Arc::new(Queue::new(options.queue_capacity));
@@ -149,12 +149,12 @@ impl Writer {
         })
     }
 
-    /// Asks for what `slot` holds to be stored. `false` when the queue is full: the
+    /// Asks for what `pending` holds to be stored. `false` when the queue is full: the
     /// slot stays dirty and is to be enqueued again later. A slot that waits already
     /// needs no second place.
     #[must_use]
-    pub fn enqueue(&self, slot: &Arc<Slot>) -> bool {
-        self.queue.push(slot)
+    pub fn enqueue(&self, pending: &Arc<PendingWrite>) -> bool {
+        self.queue.push(pending)
     }
 
     /// How many executions wait to be stored.
@@ -328,7 +328,7 @@ impl Writer {
         receiver
     }
 
-    /// Deletes the executions of `plan`, a bounded number per transaction, and gives
+    /// Deletes the executions of `spec`, a bounded number per transaction, and gives
     /// their space back. `progress` hears how many are deleted so far. One that is
     /// not finished is never deleted.
     ///
@@ -336,10 +336,10 @@ impl Writer {
     /// When the database fails; what was told as progress is deleted.
     pub fn purge(
         &self,
-        plan: &PrunePlan,
+        spec: &PrunePlan,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Purged, StoreError> {
-        self.purge_telling(plan, progress, &mut |_| {})
+        self.purge_telling(spec, progress, &mut |_| {})
     }
 
     /// The same; `waits` is told, with the reason, each time it has to wait long for others.
@@ -348,20 +348,20 @@ impl Writer {
     /// As [`Self::purge`].
     pub fn purge_telling(
         &self,
-        plan: &PrunePlan,
+        spec: &PrunePlan,
         progress: &mut dyn FnMut(u64),
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         self.queue
-            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), told)))
+            .push_task(Task::Purge(Purge::new(spec.chosen.clone(), told)))
             .map_err(|_| closed())?;
         for message in telling {
             match message {
-                Told::Deleted(deleted) => progress(deleted),
-                Told::Waits(error) => waits(&error),
-                Told::Ended(outcome) => return outcome,
+                PurgeProgress::Deleted(deleted) => progress(deleted),
+                PurgeProgress::Waits(error) => waits(&error),
+                PurgeProgress::Ended(outcome) => return outcome,
             }
         }
         Err(closed())

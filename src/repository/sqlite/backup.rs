@@ -44,7 +44,7 @@ pub(crate) fn keep(
     file::hand_over(&partial, path).map_err(|error| failed(&error))?;
     let place = copy(connection, &partial)
         .map_err(|error| StoreError::sqlite("write", &partial, &error))
-        .and_then(|()| settle(path, suffix, &partial).map_err(|error| failed(&error)));
+        .and_then(|()| publish(path, suffix, &partial).map_err(|error| failed(&error)));
     if place.is_err() {
         // It is worth nothing, and the disk may be full.
         let _ = fs::remove_file(&partial);
@@ -65,7 +65,7 @@ fn copy(connection: &Connection, partial: &Path) -> rusqlite::Result<()> {
 }
 
 /// Gives the finished copy its name.
-fn settle(path: &Path, suffix: &str, partial: &Path) -> io::Result<PathBuf> {
+fn publish(path: &Path, suffix: &str, partial: &Path) -> io::Result<PathBuf> {
     File::open(partial)?.sync_all()?;
     let mut place = file::beside(path, suffix);
     let mut number = 1_u32;

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::workflow::record::{
-    Attempt, Change, Created, ExecutionStatus, Head, StepState, StepStatus,
+    Attempt, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
 
 /// Why a change was not written.
@@ -89,7 +89,7 @@ impl<'c> Inserts<'c> {
     fn completion(
         &mut self,
         connection: &Connection,
-        head: &Head,
+        head: &ExecutionState,
     ) -> rusqlite::Result<Option<i64>> {
         if !head.status.is_terminal() {
             return Ok(None);
@@ -170,7 +170,7 @@ fn insert_execution(
     inserts: &mut Inserts<'_>,
     execution_id: &str,
     created: &Created,
-    head: &Head,
+    head: &ExecutionState,
     completion: Option<i64>,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
@@ -200,7 +200,7 @@ fn goes_on(
     connection: &Connection,
     seq: i64,
     execution_id: &str,
-    head: &Head,
+    head: &ExecutionState,
 ) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
@@ -225,7 +225,7 @@ fn update_execution(
     connection: &Connection,
     seq: i64,
     execution_id: &str,
-    head: &Head,
+    head: &ExecutionState,
     completion: Option<i64>,
 ) -> Result<(), NotWritten> {
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
@@ -378,7 +378,7 @@ fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Resul
 }
 
 /// An execution that ended belongs to no process.
-fn owner(head: &Head) -> Option<&str> {
+fn owner(head: &ExecutionState) -> Option<&str> {
     if head.status.is_terminal() { None } else { head.owner.as_deref() }
 }
 

@@ -28,7 +28,7 @@ const BEGIN_ANEW: &str = "end every wfx that uses the database, look at it with 
 
 /// The files of a database that this process has opened.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct FileGuard {
     path: PathBuf,
     page_bytes: u64,
     database: Option<Identity>,
@@ -96,7 +96,7 @@ impl IndexWatch {
     }
 }
 
-impl Place {
+impl FileGuard {
     /// The files at `path`, of a database with pages of `page_bytes`.
     pub(crate) fn new(path: &Path, page_bytes: u64) -> Self {
         let companion =

@@ -130,7 +130,7 @@ pub(crate) fn read(connection: &Connection, path: &Path) -> rusqlite::Result<Opt
 
 /// The same, over a connection that may write: a database without a number gets `fresh`, and so
 /// does a copy.
-pub(crate) fn settle(
+pub(crate) fn establish(
     connection: &Connection,
     path: &Path,
     fresh: NonZeroU32,
@@ -218,17 +218,17 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let original = database(&at("original"));
         assert_eq!(read(&original, &at("original")).unwrap(), None);
-        assert_eq!(settle(&original, &at("original"), number(1)).unwrap(), number(1));
-        assert_eq!(settle(&original, &at("original"), number(2)).unwrap(), number(1));
+        assert_eq!(establish(&original, &at("original"), number(1)).unwrap(), number(1));
+        assert_eq!(establish(&original, &at("original"), number(2)).unwrap(), number(1));
         assert_eq!(read(&original, &at("original")).unwrap(), Some(number(1)));
         // By another name it is the same file.
         fs::hard_link(at("original"), at("linked")).unwrap();
-        assert_eq!(settle(&original, &at("linked"), number(3)).unwrap(), number(1));
+        assert_eq!(establish(&original, &at("linked"), number(3)).unwrap(), number(1));
 
         fs::copy(at("original"), at("copy")).unwrap();
         let copy = database(&at("copy"));
         assert_eq!(read(&copy, &at("copy")).unwrap(), None);
-        assert_eq!(settle(&copy, &at("copy"), number(4)).unwrap(), number(4));
+        assert_eq!(establish(&copy, &at("copy"), number(4)).unwrap(), number(4));
         assert_eq!(read(&copy, &at("copy")).unwrap(), Some(number(4)));
 
         // Moved to another file system, as a copy of which the first one is removed.
@@ -236,7 +236,7 @@ mod tests {
         fs::remove_file(at("original")).unwrap();
         let moved = database(&at("moved"));
         assert_eq!(read(&moved, &at("moved")).unwrap(), Some(number(1)));
-        assert_eq!(settle(&moved, &at("moved"), number(5)).unwrap(), number(1));
+        assert_eq!(establish(&moved, &at("moved"), number(5)).unwrap(), number(1));
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let original = database(&at("original"));
-        settle(&original, &at("original"), number(1)).unwrap();
+        establish(&original, &at("original"), number(1)).unwrap();
         drop(original);
         for name in ["copy", "restored", "backup"] {
             fs::copy(at("original"), at(name)).unwrap();
@@ -255,17 +255,17 @@ mod tests {
         assert_eq!(read(&original, &at("original")).unwrap(), Some(number(1)));
         let copy = database(&at("copy"));
         assert_eq!(read(&copy, &at("copy")).unwrap(), None);
-        assert_eq!(settle(&copy, &at("copy"), number(2)).unwrap(), number(2));
+        assert_eq!(establish(&copy, &at("copy"), number(2)).unwrap(), number(2));
         drop(copy);
         // Somebody looked into the backup with a command that writes; then it is put in place.
         let backup = database(&at("backup"));
-        assert_eq!(settle(&backup, &at("backup"), number(3)).unwrap(), number(3));
+        assert_eq!(establish(&backup, &at("backup"), number(3)).unwrap(), number(3));
         drop((backup, original));
         fs::copy(at("backup"), at("original")).unwrap();
         let original = database(&at("original"));
         assert_eq!(read(&original, &at("original")).unwrap(), Some(number(1)));
-        assert_eq!(settle(&original, &at("original"), number(4)).unwrap(), number(1));
-        assert_eq!(settle(&original, &at("original"), number(5)).unwrap(), number(1));
+        assert_eq!(establish(&original, &at("original"), number(4)).unwrap(), number(1));
+        assert_eq!(establish(&original, &at("original"), number(5)).unwrap(), number(1));
         // What has another number is no original, whatever lies there.
         fs::remove_file(at("copy")).unwrap();
         fs::copy(at("original"), at("other")).unwrap();

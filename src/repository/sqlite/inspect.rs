@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::file_guard::Place;
+use super::file_guard::FileGuard;
 use super::takeover::{self, OwnerCount};
 use super::{file, identity, prune, rows};
 use crate::repository::error::StoreError;
@@ -67,7 +67,7 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<
             )
             .map(rows::count)?,
         damages: damages(connection)?,
-        misplaced: Place::new(path, page_bytes).check().err(),
+        misplaced: FileGuard::new(path, page_bytes).check().err(),
         unwritable: file::check_writable(path).err(),
         owners,
         dead_locks,

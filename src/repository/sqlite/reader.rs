@@ -440,7 +440,7 @@ impl Reader {
         self.read(|connection| durations::of_steps(connection, workflow_id, since, until))
     }
 
-    /// All finished executions, for [`crate::workflow::retention::plan`].
+    /// All finished executions, for [`crate::workflow::retention::spec`].
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -9,7 +9,7 @@ use super::rows;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
     /// So many.
-    Told(Option<u64>),
+    Given(Option<u64>),
     /// As many as a daemon was told to; so many if none was.
     Followed {
         /// Where no daemon was told.
@@ -20,9 +20,9 @@ pub enum Retention {
 }
 
 /// How many are kept, stored or read as the rule says.
-pub(crate) fn settle(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
+pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
     match rule {
-        Retention::Told(keep) => Ok(keep),
+        Retention::Given(keep) => Ok(keep),
         Retention::Followed { otherwise } => Ok(stored(connection)?.unwrap_or(otherwise)),
         Retention::Led(keep) => {
             // What is so already needs no commit, which a full disk would refuse.

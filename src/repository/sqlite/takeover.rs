@@ -17,7 +17,7 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::{self, Doubt, Judge, ListedAttempt, Liveness, OwnerKind, lock};
 use crate::workflow::execution::{Recorded, RecordedStep};
-use crate::workflow::record::{AttemptKey, ExecutionRecord, ExecutionStatus, Head};
+use crate::workflow::record::{AttemptKey, ExecutionRecord, ExecutionState, ExecutionStatus};
 
 /// A take-over ends with the execution that makes the snapshots longer than this.
 const SNAPSHOT_BYTES: usize = 16 * 1024 * 1024;
@@ -301,7 +301,7 @@ fn take_one(
         .query_map([candidate.seq], |row| Ok((row.get(0)?, row.get::<_, Text<_>>(1)?.0)))?
         .collect::<Result<_, _>>()?;
     let execution = detail.execution;
-    let head = Head {
+    let head = ExecutionState {
         status: execution.status,
         started_at: execution.started_at,
         completed_at: None,

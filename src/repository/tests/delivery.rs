@@ -8,19 +8,19 @@ async fn store(writer: &Arc<Writer>, ids: std::ops::Range<usize>) {
     let stores = ids.map(|id| {
         let writer = Arc::clone(writer);
         tokio::spawn(async move {
-            let slot = Slot::new(format!("e{id}"));
-            let mut stored = slot.stored();
+            let pending = PendingWrite::new(format!("e{id}"));
+            let mut stored = pending.stored();
             for second in 1..4 {
                 let status =
                     if second == 3 { ExecutionStatus::Success } else { ExecutionStatus::Running };
                 let head = head(status, second);
                 let change = if second == 1 { creation(1, head) } else { change(head) };
-                let version = slot.record(change);
-                assert!(writer.enqueue(&slot));
+                let version = pending.record(change);
+                assert!(writer.enqueue(&pending));
                 let told = stored.wait_for(|stored| stored.version >= version).await.unwrap();
                 assert!(told.seq.is_some() && told.refused.is_none());
             }
-            assert!(!slot.is_dirty());
+            assert!(!pending.is_dirty());
         })
     });
     for store in stores.collect::<Vec<_>>() {
@@ -83,19 +83,19 @@ fn what_is_stored_is_told_before_a_failure_that_came_later() {
             tokio::task::yield_now().await;
         }
     });
-    let slot = Slot::new("e".to_owned());
-    slot.record(creation(1, head(ExecutionStatus::Running, 1)));
-    assert!(writer.enqueue(&slot));
+    let pending = PendingWrite::new("e".to_owned());
+    pending.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&pending));
     let is_stored = || {
         let count = "SELECT count(*) FROM workflow_executions";
         place.raw().query_row(count, [], |row| row.get::<_, i64>(0)).unwrap() == 1
     };
     until("stored", is_stored);
-    assert!(slot.is_dirty(), "told by somebody else");
+    assert!(pending.is_dirty(), "told by somebody else");
     let away = place.beside("-away");
     std::fs::rename(&place.path, &away).unwrap();
     let health = writer.health();
     until("failing", || matches!(*health.borrow(), Health::Failing { .. }));
-    assert!(!slot.is_dirty());
+    assert!(!pending.is_dirty());
     std::fs::rename(&away, &place.path).unwrap();
 }

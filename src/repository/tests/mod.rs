@@ -3,7 +3,7 @@
 mod delivery;
 mod migration;
 mod opening;
-mod slot;
+mod pending_write;
 mod upgrade;
 mod writing;
 
@@ -15,10 +15,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Durability, Retention, Slot, Writer, WriterOptions};
+use super::{Durability, PendingWrite, Retention, Writer, WriterOptions};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
-use crate::workflow::record::{Change, Created, ExecutionStatus, Head, StepState, StepStatus};
+use crate::workflow::record::{
+    Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+};
 
 /// A folder with a place for a database.
 struct Place {
@@ -59,7 +61,7 @@ fn options() -> WriterOptions {
     WriterOptions {
         durability: Durability::Normal,
         trusted_owner: None,
-        retention: Retention::Told(None),
+        retention: Retention::Given(None),
         queue_capacity: 4096,
         busy_timeout: Duration::from_secs(5),
         commits: None,
@@ -75,8 +77,8 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// The head of an execution that came to `status` in second `second`.
-fn head(status: ExecutionStatus, second: i64) -> Head {
-    Head {
+fn head(status: ExecutionStatus, second: i64) -> ExecutionState {
+    ExecutionState {
         status,
         started_at: (status != ExecutionStatus::Pending).then(|| at(0)),
         completed_at: status.is_terminal().then(|| at(second)),
@@ -100,11 +102,11 @@ fn created(steps: usize) -> Arc<Created> {
     })
 }
 
-fn change(head: Head) -> Change {
+fn change(head: ExecutionState) -> Change {
     Change { head, created: None, steps: [].into(), attempts: Vec::new() }
 }
 
-fn creation(steps: usize, head: Head) -> Change {
+fn creation(steps: usize, head: ExecutionState) -> Change {
     Change { created: Some(created(steps)), ..change(head) }
 }
 
@@ -122,19 +124,19 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Enqueues the slot until everything recorded is answered.
-fn settle(writer: &Writer, slot: &Arc<Slot>) {
+fn await_commit(writer: &Writer, pending: &Arc<PendingWrite>) {
     until("the slot is stored", || {
-        let settled = slot.stored().borrow().refused.is_some() || !slot.is_dirty();
+        let settled = pending.stored().borrow().refused.is_some() || !pending.is_dirty();
         // Full: it is offered again.
-        let _ = settled || writer.enqueue(slot);
+        let _ = settled || writer.enqueue(pending);
         settled
     });
 }
 
 /// Stores a whole execution that ended in second `second`.
-fn store(writer: &Writer, id: &str, status: ExecutionStatus, second: i64) -> Arc<Slot> {
-    let slot = Slot::new(id.to_owned());
-    slot.record(creation(2, head(status, second)));
-    settle(writer, &slot);
-    slot
+fn store(writer: &Writer, id: &str, status: ExecutionStatus, second: i64) -> Arc<PendingWrite> {
+    let pending = PendingWrite::new(id.to_owned());
+    pending.record(creation(2, head(status, second)));
+    await_commit(writer, &pending);
+    pending
 }

@@ -8,21 +8,21 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    Place, Retention, WriterOptions, at, change, creation, ended, head, open, options, settle,
-    store, until,
+    Place, Retention, WriterOptions, at, await_commit, change, creation, ended, head, open,
+    options, store, until,
 };
-use crate::repository::{Found, Health, ListFilter, Reader, Slot, StoreErrorKind, Writer};
+use crate::repository::{Found, Health, ListFilter, PendingWrite, Reader, StoreErrorKind, Writer};
 use crate::workflow::record::{
-    Attempt, Captured, Change, ExecutionStatus, Head, StepState, StepStatus,
+    Attempt, Captured, Change, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
 use crate::workflow::retention::{Chosen, PrunePolicy, plan};
 
-fn slots(count: usize) -> Vec<Arc<Slot>> {
-    let slots: Vec<_> = (0..count).map(|n| Slot::new(format!("e{n:05}"))).collect();
-    for slot in &slots {
-        slot.record(creation(3, head(ExecutionStatus::Success, 1)));
+fn pending(count: usize) -> Vec<Arc<PendingWrite>> {
+    let pending: Vec<_> = (0..count).map(|n| PendingWrite::new(format!("e{n:05}"))).collect();
+    for pending in &pending {
+        pending.record(creation(3, head(ExecutionStatus::Success, 1)));
     }
-    slots
+    pending
 }
 
 fn ids(place: &Place) -> Vec<String> {
@@ -34,13 +34,16 @@ fn ids(place: &Place) -> Vec<String> {
 fn many_slots_are_stored_in_the_order_they_came() {
     let place = Place::new();
     let writer = open(&place.path);
-    let slots = slots(2000);
-    for slot in &slots {
-        assert!(writer.enqueue(slot));
+    let pending = pending(2000);
+    for pending in &pending {
+        assert!(writer.enqueue(pending));
     }
     writer.close().unwrap();
-    assert!(slots.iter().all(|slot| !slot.is_dirty()));
-    assert_eq!(ids(&place), slots.iter().map(|s| s.execution_id().to_owned()).collect::<Vec<_>>());
+    assert!(pending.iter().all(|pending| !pending.is_dirty()));
+    assert_eq!(
+        ids(&place),
+        pending.iter().map(|s| s.execution_id().to_owned()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -49,11 +52,11 @@ fn what_waits_together_is_committed_together() {
     let writer = open(&place.path);
     let holder = place.raw();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let slots = slots(400);
-    assert!(writer.enqueue(&slots[0]));
+    let pending = pending(400);
+    assert!(writer.enqueue(&pending[0]));
     until("the writer waits for the lock", || writer.queue_depth() == 0);
-    for slot in &slots[1..] {
-        assert!(writer.enqueue(slot));
+    for pending in &pending[1..] {
+        assert!(writer.enqueue(pending));
     }
     holder.execute_batch("COMMIT").unwrap();
     // Whoever sees one of the rest sees all of them.
@@ -101,17 +104,19 @@ fn a_full_queue_refuses_and_loses_nothing() {
         Writer::open(&place.path, WriterOptions { queue_capacity: 8, ..options() }).unwrap();
     let holder = place.raw();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let slots = slots(100);
-    assert!(writer.enqueue(&slots[0]));
+    let pending = pending(100);
+    assert!(writer.enqueue(&pending[0]));
     until("the writer waits for the lock", || writer.queue_depth() == 0);
-    let taken = slots[1..].iter().filter(|slot| writer.enqueue(slot)).count();
+    let taken = pending[1..].iter().filter(|pending| writer.enqueue(pending)).count();
     assert_eq!(taken, 8);
-    assert!(writer.enqueue(&slots[1]), "it waits already");
-    assert!(slots.iter().all(|slot| slot.is_dirty()));
+    assert!(writer.enqueue(&pending[1]), "it waits already");
+    assert!(pending.iter().all(|pending| pending.is_dirty()));
     holder.execute_batch("COMMIT").unwrap();
-    until("all are stored", || slots.iter().all(|slot| !slot.is_dirty() || !writer.enqueue(slot)));
-    for slot in &slots {
-        settle(&writer, slot);
+    until("all are stored", || {
+        pending.iter().all(|pending| !pending.is_dirty() || !writer.enqueue(pending))
+    });
+    for pending in &pending {
+        await_commit(&writer, pending);
     }
     assert_eq!(ids(&place).len(), 100);
     writer.close().unwrap();
@@ -124,18 +129,18 @@ fn one_refused_item_spoils_nothing_else() {
     store(&writer, "there", ExecutionStatus::Success, 1);
     let holder = place.raw();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut slots = slots(5);
-    slots[2] = Slot::new("there".to_owned());
-    slots[2].record(creation(1, head(ExecutionStatus::Failed, 2)));
-    slots[3] = Slot::new("unknown".to_owned());
-    slots[3].record(change(head(ExecutionStatus::Failed, 2)));
-    for slot in &slots {
-        assert!(writer.enqueue(slot));
+    let mut pending = pending(5);
+    pending[2] = PendingWrite::new("there".to_owned());
+    pending[2].record(creation(1, head(ExecutionStatus::Failed, 2)));
+    pending[3] = PendingWrite::new("unknown".to_owned());
+    pending[3].record(change(head(ExecutionStatus::Failed, 2)));
+    for pending in &pending {
+        assert!(writer.enqueue(pending));
     }
     holder.execute_batch("COMMIT").unwrap();
-    for (index, slot) in slots.iter().enumerate() {
-        settle(&writer, slot);
-        let refused = slot.stored().borrow().refused.clone();
+    for (index, pending) in pending.iter().enumerate() {
+        await_commit(&writer, pending);
+        let refused = pending.stored().borrow().refused.clone();
         assert_eq!(refused.is_some(), index == 2 || index == 3, "{refused:?}");
     }
     assert!(matches!(*writer.health().borrow(), Health::Working));
@@ -154,12 +159,12 @@ fn what_has_ended_never_changes() {
         let first = stored();
         for other in ExecutionStatus::ALL {
             let before = stored();
-            let slot = Slot::new(id.clone());
+            let pending = PendingWrite::new(id.clone());
             let mut later = change(head(other, 9));
             later.steps.insert(0, ended(StepStatus::Success));
-            slot.record(later);
-            settle(&writer, &slot);
-            let refused = slot.stored().borrow().refused.is_some();
+            pending.record(later);
+            await_commit(&writer, &pending);
+            let refused = pending.stored().borrow().refused.is_some();
             assert_eq!(refused, other != end, "{end} to {other}");
             if refused {
                 assert_eq!(stored(), before);
@@ -169,16 +174,16 @@ fn what_has_ended_never_changes() {
         assert_eq!(Some(after.execution), first.map(|first| first.execution));
     }
     // Steps alike.
-    let slot = Slot::new("steps".to_owned());
+    let pending = PendingWrite::new("steps".to_owned());
     let mut first = creation(1, head(ExecutionStatus::Running, 1));
     first.steps.insert(0, ended(StepStatus::Failed));
-    slot.record(first);
-    settle(&writer, &slot);
+    pending.record(first);
+    await_commit(&writer, &pending);
     let mut second = change(head(ExecutionStatus::Running, 2));
     second.steps.insert(0, ended(StepStatus::Success));
-    slot.record(second);
-    settle(&writer, &slot);
-    assert_eq!(slot.stored().borrow().refused.as_ref().unwrap().kind(), StoreErrorKind::Refused);
+    pending.record(second);
+    await_commit(&writer, &pending);
+    assert_eq!(pending.stored().borrow().refused.as_ref().unwrap().kind(), StoreErrorKind::Refused);
     let stored = Reader::open(&place.path).unwrap().detail("steps").unwrap().unwrap();
     assert_eq!(stored.steps[0].status, StepStatus::Failed);
 }
@@ -186,7 +191,7 @@ fn what_has_ended_never_changes() {
 #[test]
 fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     let place = Place::new();
-    let mut options = WriterOptions { retention: Retention::Told(Some(3)), ..options() };
+    let mut options = WriterOptions { retention: Retention::Given(Some(3)), ..options() };
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "pending", ExecutionStatus::Pending, 0);
     store(&writer, "running", ExecutionStatus::Running, 0);
@@ -198,14 +203,14 @@ fn retention_keeps_those_that_completed_last_and_all_unfinished() {
     assert_eq!(ids(&place), ["pending", "running", "at-3", "at-9", "at-8"]);
 
     // More than one transaction deletes.
-    options.retention = Retention::Told(None);
+    options.retention = Retention::Given(None);
     let writer = Writer::open(&place.path, options.clone()).unwrap();
-    let slots = slots(1500);
-    for slot in &slots {
-        assert!(writer.enqueue(slot));
+    let pending = pending(1500);
+    for pending in &pending {
+        assert!(writer.enqueue(pending));
     }
     writer.close().unwrap();
-    options.retention = Retention::Told(Some(2));
+    options.retention = Retention::Given(Some(2));
     let writer = Writer::open(&place.path, options.clone()).unwrap();
     store(&writer, "last", ExecutionStatus::Success, 20);
     writer.close().unwrap();
@@ -227,16 +232,16 @@ fn purging_gives_space_back_and_leaves_what_is_not_finished() {
     let place = Place::new();
     let writer = open(&place.path);
     store(&writer, "running", ExecutionStatus::Running, 0);
-    let slots: Vec<_> = (0..1200).map(|n| Slot::new(format!("e{n}"))).collect();
-    for slot in &slots {
+    let pending: Vec<_> = (0..1200).map(|n| PendingWrite::new(format!("e{n}"))).collect();
+    for pending in &pending {
         let mut big = creation(1, head(ExecutionStatus::Success, 1));
         big.steps.insert(0, ended(StepStatus::Success));
         big.attempts.push(attempt(0, 1, &"x".repeat(4000)));
-        slot.record(big);
-        assert!(writer.enqueue(slot));
+        pending.record(big);
+        assert!(writer.enqueue(pending));
     }
-    for slot in &slots {
-        settle(&writer, slot);
+    for pending in &pending {
+        await_commit(&writer, pending);
     }
     let finished = Reader::open(&place.path).unwrap().finished().unwrap();
     let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
@@ -258,7 +263,7 @@ fn a_number_given_out_again_leads_to_no_other_execution() {
     let place = Place::new();
     let writer = open(&place.path);
     store(&writer, "kept", ExecutionStatus::Success, 1);
-    let slot = store(&writer, "lost", ExecutionStatus::Running, 0);
+    let pending = store(&writer, "lost", ExecutionStatus::Running, 0);
     let finished = Reader::open(&place.path).unwrap().finished().unwrap();
     let mut planned = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
     // What restoring an older copy does: the row is gone, and so is the memory of its number.
@@ -273,9 +278,9 @@ fn a_number_given_out_again_leads_to_no_other_execution() {
     let mut end = change(head(ExecutionStatus::Failed, 5));
     end.steps.insert(0, ended(StepStatus::Failed));
     end.attempts.push(attempt(0, 1, "of the lost one"));
-    slot.record(end);
-    assert!(writer.enqueue(&slot));
-    until("it is refused", || slot.stored().borrow().refused.is_some());
+    pending.record(end);
+    assert!(writer.enqueue(&pending));
+    until("it is refused", || pending.stored().borrow().refused.is_some());
     let reader = Reader::open(&place.path).unwrap();
     let other = reader.detail("other").unwrap().unwrap();
     assert_eq!((other.execution.seq, other.execution.status), (Some(2), ExecutionStatus::Running));
@@ -289,15 +294,15 @@ fn a_number_given_out_again_leads_to_no_other_execution() {
 }
 
 /// An execution `after` that the writer cannot store, since it fails in this way.
-fn left_dirty(writer: &Writer, kind: StoreErrorKind) -> Arc<Slot> {
-    let slot = Slot::new("after".to_owned());
-    slot.record(creation(1, head(ExecutionStatus::Success, 2)));
-    assert!(writer.enqueue(&slot));
+fn left_dirty(writer: &Writer, kind: StoreErrorKind) -> Arc<PendingWrite> {
+    let pending = PendingWrite::new("after".to_owned());
+    pending.record(creation(1, head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&pending));
     let health = writer.health();
     let fails = || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == kind);
     until("the writer fails", fails);
-    assert!(slot.is_dirty());
-    slot
+    assert!(pending.is_dirty());
+    pending
 }
 
 #[test]
@@ -307,14 +312,14 @@ fn a_database_deleted_under_the_writer_is_told() {
     store(&writer, "before", ExecutionStatus::Success, 1);
     let aside = place.beside(".aside");
     fs::rename(&place.path, &aside).unwrap();
-    let slot = left_dirty(&writer, StoreErrorKind::Gone);
+    let pending = left_dirty(&writer, StoreErrorKind::Gone);
     fs::rename(&aside, &place.path).unwrap();
-    settle(&writer, &slot);
+    await_commit(&writer, &pending);
     assert!(matches!(*writer.health().borrow(), Health::Working));
     assert_eq!(ids(&place), ["before", "after"]);
     // Closing tells what could not be stored.
     fs::remove_file(&place.path).unwrap();
-    let lost = Slot::new("lost".to_owned());
+    let lost = PendingWrite::new("lost".to_owned());
     lost.record(creation(1, head(ExecutionStatus::Success, 3)));
     assert!(writer.enqueue(&lost));
     assert_eq!(writer.close().unwrap_err().kind(), StoreErrorKind::Gone);
@@ -342,19 +347,19 @@ fn a_locked_database_is_told_and_tried_again() {
     let writer = Writer::open(&place.path, hurried).unwrap();
     let holder = place.raw();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let slot = Slot::new("e".to_owned());
-    slot.record(creation(1, head(ExecutionStatus::Running, 1)));
-    assert!(writer.enqueue(&slot));
+    let pending = PendingWrite::new("e".to_owned());
+    pending.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&pending));
     let health = writer.health();
     until(
         "the writer fails",
         || matches!(&*health.borrow(), Health::Failing { error } if error.kind() == StoreErrorKind::Locked),
     );
     // What is recorded meanwhile goes along.
-    slot.record(change(head(ExecutionStatus::Success, 2)));
-    assert!(writer.enqueue(&slot));
+    pending.record(change(head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&pending));
     holder.execute_batch("COMMIT").unwrap();
-    settle(&writer, &slot);
+    await_commit(&writer, &pending);
     let detail = Reader::open(&place.path).unwrap().detail("e").unwrap().unwrap();
     assert_eq!(detail.execution.status, ExecutionStatus::Success);
     writer.close().unwrap();
@@ -365,7 +370,7 @@ fn readers_read_while_the_writer_writes() {
     let place = Place::new();
     let writer = open(&place.path);
     store(&writer, "first", ExecutionStatus::Success, 1);
-    let slots = slots(3000);
+    let pending = pending(3000);
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
             let reader = Reader::open(&place.path).unwrap();
@@ -377,8 +382,8 @@ fn readers_read_while_the_writer_writes() {
                 seen = listing.total;
             }
         });
-        for slot in &slots {
-            assert!(writer.enqueue(slot));
+        for pending in &pending {
+            assert!(writer.enqueue(pending));
         }
         reading.join().unwrap();
     });
@@ -408,10 +413,10 @@ enum Event {
     /// An attempt of a running step ends and another one starts.
     Retry(u32),
     /// The head changes without a step.
-    Head,
+    ExecutionState,
     Enqueue,
     /// The writer gets to store what there is.
-    Settle,
+    AwaitCommit,
 }
 
 const STEPS: u32 = 4;
@@ -427,15 +432,15 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (0..STEPS, end).prop_map(|(step, end)| Event::Step(step, end)),
         3 => (0..STEPS).prop_map(Event::Retry),
-        1 => Just(Event::Head),
+        1 => Just(Event::ExecutionState),
         3 => Just(Event::Enqueue),
-        1 => Just(Event::Settle),
+        1 => Just(Event::AwaitCommit),
     ]
 }
 
 /// An execution in memory.
 struct Model {
-    head: Head,
+    head: ExecutionState,
     steps: Vec<StepState>,
     attempts: Vec<Attempt>,
 }
@@ -477,8 +482,8 @@ impl Model {
                 step.attempt += 1;
                 Some(position)
             }
-            Event::Head => None,
-            Event::Enqueue | Event::Settle => return None,
+            Event::ExecutionState => None,
+            Event::Enqueue | Event::AwaitCommit => return None,
         };
         self.head.updated_at = at(second);
         self.attempts.extend(attempts.iter().cloned());
@@ -509,34 +514,34 @@ proptest! {
                 steps: vec![StepState::default(); STEPS as usize],
                 attempts: Vec::new(),
             };
-            let slot = Slot::new(format!("e{index}"));
-            slot.record(creation(STEPS as usize, model.head.clone()));
+            let pending = PendingWrite::new(format!("e{index}"));
+            pending.record(creation(STEPS as usize, model.head.clone()));
             for (second, event) in (1..).zip(events) {
                 if let Some(change) = model.apply(event, second) {
-                    slot.record(change);
+                    pending.record(change);
                 }
                 match event {
                     // Full or not, nothing may be lost.
-                    Event::Enqueue => { let _ = writer.enqueue(&slot); }
-                    Event::Settle => settle(&writer, &slot),
+                    Event::Enqueue => { let _ = writer.enqueue(&pending); }
+                    Event::AwaitCommit => await_commit(&writer, &pending),
                     _ => {}
                 }
             }
-            model.head = Head { steps_completed: model.head.steps_completed, ..head(ExecutionStatus::Failed, 50) };
-            slot.record(change(model.head.clone()));
-            models.push((slot, model));
+            model.head = ExecutionState { steps_completed: model.head.steps_completed, ..head(ExecutionStatus::Failed, 50) };
+            pending.record(change(model.head.clone()));
+            models.push((pending, model));
         }
-        for (slot, _) in &models {
-            settle(&writer, slot);
+        for (pending, _) in &models {
+            await_commit(&writer, pending);
         }
         let reader = Reader::open(&place.path).unwrap();
-        for (slot, model) in &models {
-            prop_assert!(slot.stored().borrow().refused.is_none());
-            let stored = reader.detail(slot.execution_id()).unwrap().unwrap();
-            let mut wanted = Head { owner: None, ..model.head.clone() };
+        for (pending, model) in &models {
+            prop_assert!(pending.stored().borrow().refused.is_none());
+            let stored = reader.detail(pending.execution_id()).unwrap().unwrap();
+            let mut wanted = ExecutionState { owner: None, ..model.head.clone() };
             wanted.error = stored.execution.error.clone();
             let execution = stored.execution;
-            prop_assert_eq!(Head {
+            prop_assert_eq!(ExecutionState {
                 status: execution.status,
                 started_at: execution.started_at,
                 completed_at: execution.completed_at,
@@ -549,7 +554,7 @@ proptest! {
             prop_assert_eq!(&steps, &model.steps);
             let mut attempts = model.attempts.clone();
             attempts.sort_by_key(|attempt| (attempt.position, attempt.attempt));
-            prop_assert_eq!(reader.attempts(slot.execution_id()).unwrap(), attempts);
+            prop_assert_eq!(reader.attempts(pending.execution_id()).unwrap(), attempts);
         }
         writer.close().unwrap();
     }

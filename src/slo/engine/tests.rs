@@ -24,8 +24,8 @@ fn event(t_us: u64, status: u16, latency_us: u64) -> Event {
     Event { t_us, status, latency_us: Some(latency_us) }
 }
 
-fn names(signals: Signals) -> Vec<&'static str> {
-    signals.iter().map(Signal::field).collect()
+fn names(indicators: Indicators) -> Vec<&'static str> {
+    indicators.iter().map(Indicator::field).collect()
 }
 
 /// The same decisions from the definitions, by keeping and sorting everything.
@@ -42,7 +42,7 @@ struct Brute {
 }
 
 impl Brute {
-    fn record(&mut self, event: Event) -> (Vec<Signal>, Vec<Signal>, Vec<Signal>) {
+    fn record(&mut self, event: Event) -> (Vec<Indicator>, Vec<Indicator>, Vec<Indicator>) {
         self.latest = self.latest.max(event.t_us);
         self.now = self.latest / SLOT_MICROS * SLOT_MICROS;
         let now = self.now;
@@ -59,29 +59,29 @@ impl Brute {
         sorted.sort_unstable();
         let p95 = sorted.len().checked_sub(1).map(|last| sorted[95 * last / 100]);
         let reached = [
-            (Signal::ErrorRate, (of(4) + of(5)) * 1000 >= self.thousandths[0] * all, all),
-            (Signal::ErrorRate5xx, of(5) * 1000 >= self.thousandths[1] * all, all),
-            (Signal::ErrorRate4xx, of(4) * 1000 >= self.thousandths[2] * all, all),
+            (Indicator::ErrorRate, (of(4) + of(5)) * 1000 >= self.thousandths[0] * all, all),
+            (Indicator::ErrorRate5xx, of(5) * 1000 >= self.thousandths[1] * all, all),
+            (Indicator::ErrorRate4xx, of(4) * 1000 >= self.thousandths[2] * all, all),
             (
-                Signal::LatencyP95,
+                Indicator::LatencyP95,
                 p95.is_some_and(|p95| p95 >= self.latency_us),
                 sorted.len() as u64,
             ),
         ];
-        let (mut breached, mut due, mut held_back) = (vec![], vec![], vec![]);
-        for (signal, reached, samples) in reached {
+        let (mut breached, mut due, mut suppressed) = (vec![], vec![], vec![]);
+        for (indicator, reached, samples) in reached {
             if reached && samples < self.min_samples {
-                held_back.push(signal);
+                suppressed.push(indicator);
             } else if reached {
-                breached.push(signal);
-                let last = &mut self.last[signal as usize];
+                breached.push(indicator);
+                let last = &mut self.last[indicator as usize];
                 if last.is_none_or(|last| now - last >= self.cooldown_us) {
                     *last = Some(now);
-                    due.push(signal);
+                    due.push(indicator);
                 }
             }
         }
-        (breached, due, held_back)
+        (breached, due, suppressed)
     }
 
     /// Whether the shown p95 is within 1 % of that of a window whose old edge may be late.
@@ -196,19 +196,19 @@ proptest! {
         };
         for event in trace {
             let judged = engine.record(event);
-            let (breached, due, held_back) = brute.record(event);
-            let given = [judged.breached, judged.due, judged.held_back]
-                .map(|signals| signals.iter().collect::<Vec<_>>());
-            prop_assert_eq!(given, [breached, due, held_back], "after {:?}", event);
-            for signal in judged.due.iter() {
-                prop_assert_eq!(engine.alert(signal).t_us, brute.latest);
+            let (breached, due, suppressed) = brute.record(event);
+            let given = [judged.breached, judged.due, judged.suppressed]
+                .map(|indicators| indicators.iter().collect::<Vec<_>>());
+            prop_assert_eq!(given, [breached, due, suppressed], "after {:?}", event);
+            for indicator in judged.due.iter() {
+                prop_assert_eq!(engine.alert(indicator).t_us, brute.latest);
             }
-            let Some(shown) = engine.value(Signal::LatencyP95) else {
-                prop_assert_eq!(engine.samples(Signal::LatencyP95), 0);
+            let Some(shown) = engine.value(Indicator::LatencyP95) else {
+                prop_assert_eq!(engine.samples(Indicator::LatencyP95), 0);
                 continue;
             };
-            let breaches = judged.breached.contains(Signal::LatencyP95)
-                || judged.held_back.contains(Signal::LatencyP95);
+            let breaches = judged.breached.contains(Indicator::LatencyP95)
+                || judged.suppressed.contains(Indicator::LatencyP95);
             let shown_us = (shown * 1e6).round();
             let threshold_us = latency_us as f64;
             prop_assert_eq!(shown_us >= threshold_us, breaches);
@@ -225,15 +225,18 @@ fn an_unknown_latency_counts_in_the_rates_and_in_no_percentile() {
     let unknown = |status| Event { t_us: SECOND, status, latency_us: None };
     let judged = engine.record(unknown(503));
     assert_eq!(names(judged.breached), ["error_rate", "error_rate_5xx"]);
-    assert_eq!(engine.value(Signal::LatencyP95), None);
+    assert_eq!(engine.value(Indicator::LatencyP95), None);
     // One slow request among a hundred of unknown latency is all that is known.
     assert_eq!(names(engine.record(event(SECOND, 200, 800_000)).due), ["latency_p95"]);
     for _ in 0..98 {
         engine.record(unknown(200));
     }
-    let shown = engine.value(Signal::LatencyP95).unwrap();
+    let shown = engine.value(Indicator::LatencyP95).unwrap();
     assert!((shown - 0.8).abs() < 0.008, "{shown}");
-    assert_eq!((engine.samples(Signal::ErrorRate), engine.samples(Signal::LatencyP95)), (100, 1));
+    assert_eq!(
+        (engine.samples(Indicator::ErrorRate), engine.samples(Indicator::LatencyP95)),
+        (100, 1)
+    );
 }
 
 #[test]
@@ -254,7 +257,7 @@ fn an_event_exactly_one_window_old_is_gone() {
     // Times are floored to 10 ms before they are compared.
     let late = engine.record(event(11 * SECOND - 1, 200, 0));
     assert_eq!(names(late.breached), ["error_rate", "error_rate_5xx"]);
-    assert_eq!(engine.samples(Signal::ErrorRate), 2);
+    assert_eq!(engine.samples(Indicator::ErrorRate), 2);
     assert!(engine.record(event(11 * SECOND, 200, 0)).breached.is_empty());
     assert_eq!(engine.error_counts(), [2, 0, 0]);
 }
@@ -264,7 +267,7 @@ fn a_single_request_is_judged() {
     let mut engine = Engine::new(policy());
     let judged = engine.record(event(0, 503, 750_000));
     assert_eq!(names(judged.due), ["error_rate", "error_rate_5xx", "latency_p95"]);
-    let alert = engine.alert(Signal::LatencyP95);
+    let alert = engine.alert(Indicator::LatencyP95);
     assert_eq!((alert.value, alert.threshold, alert.window_seconds), (0.75, 0.75, 10.0));
 }
 
@@ -274,7 +277,7 @@ fn a_clock_that_goes_back_is_held_and_one_that_jumps_empties_the_window() {
     engine.record(event(100 * SECOND, 500, 0));
     engine.record(event(SECOND, 500, 0));
     assert_eq!(engine.error_counts(), [2, 0, 2]);
-    assert_eq!(engine.alert(Signal::ErrorRate).t_us, 100 * SECOND);
+    assert_eq!(engine.alert(Indicator::ErrorRate).t_us, 100 * SECOND);
     let judged = engine.record(event(u64::MAX, 200, 0));
     assert!(judged.breached.is_empty());
     assert_eq!(engine.error_counts(), [1, 0, 0]);
@@ -292,7 +295,7 @@ fn the_cooldown_is_of_each_type_and_exact() {
     assert!(engine.record(event(110 * SECOND, 500, 0)).due.is_empty());
     let mut always = Engine::new(Policy { cooldown: Duration::ZERO, ..policy() });
     for _ in 0..3 {
-        assert!(always.record(event(0, 500, 0)).due.contains(Signal::ErrorRate));
+        assert!(always.record(event(0, 500, 0)).due.contains(Indicator::ErrorRate));
     }
 }
 
@@ -302,11 +305,11 @@ fn too_few_events_hold_back_what_they_would_breach() {
     for _ in 0..2 {
         let judged = engine.record(event(0, 500, 0));
         assert!(judged.breached.is_empty());
-        assert_eq!(names(judged.held_back), ["error_rate", "error_rate_5xx"]);
+        assert_eq!(names(judged.suppressed), ["error_rate", "error_rate_5xx"]);
     }
     assert_eq!(names(engine.record(event(0, 500, 0)).due), ["error_rate", "error_rate_5xx"]);
-    assert_eq!(engine.standing(Signal::ErrorRate).held_back, 2);
-    assert_eq!(engine.standing(Signal::ErrorRate4xx).held_back, 0);
+    assert_eq!(engine.standing(Indicator::ErrorRate).suppressed, 2);
+    assert_eq!(engine.standing(Indicator::ErrorRate4xx).suppressed, 0);
 }
 
 #[test]
@@ -330,7 +333,11 @@ fn the_p95_is_decided_at_its_index() {
                 let latency_us = if number < slow { 750_000 } else { 749_999 };
                 judged = engine.record(event(0, 200, latency_us));
             }
-            assert_eq!(judged.breached.contains(Signal::LatencyP95), breaches, "{slow} of {count}");
+            assert_eq!(
+                judged.breached.contains(Indicator::LatencyP95),
+                breaches,
+                "{slow} of {count}"
+            );
         }
     }
 }
@@ -345,20 +352,20 @@ fn a_threshold_of_zero_is_always_reached_and_one_above_one_never() {
     };
     let mut engine = Engine::new(none);
     assert_eq!(names(engine.record(event(0, 200, 0)).breached), ["error_rate", "latency_p95"]);
-    assert!(!engine.record(event(0, 500, 0)).breached.contains(Signal::ErrorRate5xx));
+    assert!(!engine.record(event(0, 500, 0)).breached.contains(Indicator::ErrorRate5xx));
 }
 
 #[test]
 fn time_alone_ends_what_is_shown_and_decides_nothing() {
     let mut engine = Engine::new(policy());
-    assert_eq!(engine.standing(Signal::ErrorRate).value, None);
+    assert_eq!(engine.standing(Indicator::ErrorRate).value, None);
     engine.record(event(0, 500, 0));
-    let standing = engine.standing(Signal::ErrorRate);
+    let standing = engine.standing(Indicator::ErrorRate);
     assert_eq!((standing.value, standing.breached_since_us), (Some(1.0), Some(0)));
     engine.advance(20 * SECOND);
-    let standing = engine.standing(Signal::ErrorRate);
+    let standing = engine.standing(Indicator::ErrorRate);
     assert_eq!((standing.value, standing.breached_since_us, standing.breaches), (None, None, 1));
-    assert_eq!(engine.value(Signal::LatencyP95), None);
+    assert_eq!(engine.value(Indicator::LatencyP95), None);
 }
 
 #[test]
@@ -370,12 +377,12 @@ fn a_breach_does_not_outlast_its_window() {
     let judged = engine.record(event(19 * SECOND, 500, 0));
     assert_eq!(names(judged.lapsed), ["error_rate", "error_rate_5xx"]);
     assert_eq!((names(judged.breached), names(judged.due)), (names(judged.lapsed), vec![]));
-    let standing = engine.standing(Signal::ErrorRate);
+    let standing = engine.standing(Indicator::ErrorRate);
     assert_eq!((standing.breached_since_us, standing.breaches), (Some(19 * SECOND), 2));
     // Whoever looks in between sees the same.
     engine.advance(40 * SECOND);
-    assert!(engine.record(event(41 * SECOND, 500, 0)).breached.contains(Signal::ErrorRate));
-    let standing = engine.standing(Signal::ErrorRate);
+    assert!(engine.record(event(41 * SECOND, 500, 0)).breached.contains(Indicator::ErrorRate));
+    let standing = engine.standing(Indicator::ErrorRate);
     assert_eq!((standing.breached_since_us, standing.breaches), (Some(41 * SECOND), 3));
 }
 
@@ -386,8 +393,8 @@ fn what_is_left_of_a_breach_is_shown_as_one_while_it_is_enough_to_judge() {
         engine.record(event(second * SECOND, 500, 0));
     }
     engine.advance(10 * SECOND);
-    assert_eq!(engine.standing(Signal::ErrorRate).breached_since_us, Some(2 * SECOND));
+    assert_eq!(engine.standing(Indicator::ErrorRate).breached_since_us, Some(2 * SECOND));
     engine.advance(11 * SECOND);
-    assert_eq!(engine.samples(Signal::ErrorRate), 2);
-    assert_eq!(engine.standing(Signal::ErrorRate).breached_since_us, None);
+    assert_eq!(engine.samples(Indicator::ErrorRate), 2);
+    assert_eq!(engine.standing(Indicator::ErrorRate).breached_since_us, None);
 }

@@ -1,7 +1,7 @@
 //! What `wfx slo-sim` found.
 
+mod indicators;
 pub mod progress;
-mod signals;
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{OutputFormat, Ui};
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
-use crate::slo::Signal;
+use crate::slo::Indicator;
 use crate::slo::report::Report;
 use crate::slo::simulation::Breach;
 
@@ -60,11 +60,11 @@ impl Ui {
             share(totals.c5xx),
         ))?;
         self.line("")?;
-        self.text(&self.signals(report))?;
+        self.text(&self.indicators(report))?;
         self.breaches(report)?;
         self.alerts(report)?;
         self.hasty(report)?;
-        self.held_back(report)?;
+        self.suppressed(report)?;
         let alerts = report.alerts();
         let (look, told) = if alerts > 0 {
             (BAD, format!("{} would have been sent", units::count(alerts, "alert")))
@@ -88,16 +88,16 @@ impl Ui {
         });
         let mut table = table::Builder::new(self, columns.to_vec());
         for breach in breaches.iter().take(ROWS_MAX) {
-            let Breach { signal, from_us, to_us, peak, is_open } = *breach;
+            let Breach { indicator, from_us, to_us, peak, is_open } = *breach;
             let lasted = units::duration(Duration::from_micros(to_us - from_us));
             let end = if is_open { "the end".to_owned() } else { moment(to_us, report) };
             table.row(vec![
-                table::cell(title(signal)),
+                table::cell(title(indicator)),
                 table::cell(&moment(from_us, report)),
                 table::cell(&end),
                 table::number(&lasted),
-                table::number(&value(signal, peak)),
-                table::number(&value(signal, report.found.policy.threshold(signal))),
+                table::number(&value(indicator, peak)),
+                table::number(&value(indicator, report.found.policy.threshold(indicator))),
             ]);
         }
         self.text(&table.finish())?;
@@ -121,8 +121,8 @@ impl Ui {
         for (alert, path) in alerts.iter().zip(&report.paths).take(ROWS_MAX) {
             table.row(vec![
                 table::cell(&moment(alert.t_us, report)),
-                table::cell(title(alert.signal)),
-                table::number(&value(alert.signal, alert.value)),
+                table::cell(title(alert.indicator)),
+                table::number(&value(alert.indicator, alert.value)),
                 table::number(&alert.samples.to_string()),
                 table::cell(&visible(path.as_deref().unwrap_or("-"))),
             ]);
@@ -151,21 +151,21 @@ impl Ui {
     }
 
     /// What sent nothing, and why.
-    fn held_back(&self, report: &Report) -> io::Result<()> {
-        for signal in Signal::ALL {
-            let outcome = report.found.outcomes[signal as usize];
-            if outcome.held_back > 0 {
+    fn suppressed(&self, report: &Report) -> io::Result<()> {
+        for indicator in Indicator::ALL {
+            let outcome = report.found.outcomes[indicator as usize];
+            if outcome.suppressed > 0 {
                 self.fold(&format!(
                     "{}: held back {} with fewer than {} in the window (SLO_MIN_SAMPLES)",
-                    title(signal),
-                    units::count(outcome.held_back, "evaluation"),
+                    title(indicator),
+                    units::count(outcome.suppressed, "evaluation"),
                     units::count(report.found.policy.min_samples, "request"),
                 ))?;
             }
             if outcome.cooled_down > 0 {
                 self.fold(&format!(
                     "{}: {} within {} of an alert sent no other (SLO_ALERT_COOLDOWN_SECONDS)",
-                    title(signal),
+                    title(indicator),
                     units::count(outcome.cooled_down, "breached evaluation"),
                     units::duration(report.found.policy.cooldown),
                 ))?;
@@ -176,28 +176,28 @@ impl Ui {
 }
 
 /// What a signal is called.
-fn title(signal: Signal) -> &'static str {
-    match signal {
-        Signal::ErrorRate => "error rate",
-        Signal::ErrorRate5xx => "5xx rate",
-        Signal::ErrorRate4xx => "4xx rate",
-        Signal::LatencyP95 => "p95 latency",
+fn title(indicator: Indicator) -> &'static str {
+    match indicator {
+        Indicator::ErrorRate => "error rate",
+        Indicator::ErrorRate5xx => "5xx rate",
+        Indicator::ErrorRate4xx => "4xx rate",
+        Indicator::LatencyP95 => "p95 latency",
     }
 }
 
 /// A share as a percentage, a latency with its unit.
-fn value(signal: Signal, value: f64) -> String {
-    match signal {
-        Signal::LatencyP95 => latency(value),
+fn value(indicator: Indicator, value: f64) -> String {
+    match indicator {
+        Indicator::LatencyP95 => latency(value),
         _ => percent(value),
     }
 }
 
 /// How many requests count in no percentile, and their share; nothing when all do.
-fn unknown(signal: Signal, report: &Report) -> Option<String> {
+fn unknown(indicator: Indicator, report: &Report) -> Option<String> {
     let count = report.found.totals.unknown_latency;
     let share = percent(report.unknown_share());
-    (signal == Signal::LatencyP95 && count > 0)
+    (indicator == Indicator::LatencyP95 && count > 0)
         .then(|| format!("{} ({share}) of unknown latency", units::count(count, "request")))
 }
 

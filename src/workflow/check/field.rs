@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::super::definition::{PROCESS_STRING_BYTES_MAX, Scalar};
 use super::super::document::{Entry, Node, Value};
 use super::super::environment;
-use super::super::problem::{Findings, Place, Pointer};
+use super::super::problem::{Findings, Pointer, Span};
 use super::{Named, is_extra, name, scalar_of};
 use crate::base::period::Period;
 use crate::base::visible::{quote, quote_list};
@@ -14,7 +14,7 @@ use crate::base::visible::{quote, quote_list};
 pub(super) struct Fields<'n> {
     entries: &'n [Entry],
     pub(super) at: Pointer<'n>,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Span>,
 }
 
 /// The value of a key, or an item of a list.
@@ -22,13 +22,13 @@ pub(super) struct Fields<'n> {
 pub(super) struct Field<'n> {
     pub(super) node: &'n Node,
     pub(super) at: Pointer<'n>,
-    key_place: Option<Place>,
+    key_place: Option<Span>,
 }
 
 /// A key of a map whose keys are names.
 pub(super) struct NamedEntry<'n> {
     pub(super) name: &'n str,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Span>,
     map: Pointer<'n>,
     node: &'n Node,
 }
@@ -113,7 +113,7 @@ impl<'n> Field<'n> {
     }
 
     /// Where a problem with the value is shown.
-    pub(super) fn place(&self) -> Option<Place> {
+    pub(super) fn place(&self) -> Option<Span> {
         match self.node.value {
             // Nothing has no extent of its own.
             Value::Null => self.key_place.or(self.node.place),

@@ -18,7 +18,7 @@ pub use lint::LIST_IS_ONE_COMMAND;
 pub use parameters::{GivenBy, parameters};
 
 use self::field::Fields;
-use super::compiled::{DefinitionSource, Prepared, Snapshot};
+use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
@@ -172,8 +172,8 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
         None => was_requested.then_some(DefinitionSource::Request),
     };
     // A cycle is among the findings.
-    let prepared = Prepared::of(definition).ok()?;
-    Some(Snapshot { prepared: Arc::new(prepared), params, workdir, source })
+    let compiled = CompiledWorkflow::of(definition).ok()?;
+    Some(Snapshot { compiled: Arc::new(compiled), params, workdir, source })
 }
 
 fn workflow(

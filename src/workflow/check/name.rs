@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::definition::environment_name;
-use super::super::problem::{Findings, Place};
+use super::super::problem::{Findings, Span};
 use super::field::Field;
 use crate::base::visible::quote;
 
@@ -66,7 +66,7 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
 /// Refuses names that stand twice, and with `environment` names that would become
 /// one name there.
 pub(super) fn refuse_clashes<'n>(
-    names: impl Iterator<Item = (&'n str, Option<Place>, &'n str)>,
+    names: impl Iterator<Item = (&'n str, Option<Span>, &'n str)>,
     what: &str,
     prefix: &str,
     environment: bool,

@@ -2,7 +2,7 @@
 
 use super::super::definition::{PROCESS_STRING_BYTES_MAX, Step, Work};
 use super::super::document::{COMMAND_AS_TEXT, Node, Value};
-use super::super::problem::{Findings, Place, Pointer};
+use super::super::problem::{Findings, Pointer, Span};
 use super::field::{self, Field, Fields};
 use super::{Named, Origin, name};
 use crate::base::backoff::Retry;
@@ -30,12 +30,12 @@ const ATTEMPTS_MAX: u64 = 1_000;
 /// something is wrong with it.
 pub(super) struct Read {
     pub(super) name: Option<String>,
-    pub(super) name_place: Option<Place>,
+    pub(super) name_place: Option<Span>,
     /// Where it is, as a JSON pointer.
     pub(super) at: String,
     /// `None`: left out, so that the step waits for the one listed before it.
     pub(super) depends_on: Option<Vec<Dependency>>,
-    pub(super) depends_on_place: Option<Place>,
+    pub(super) depends_on_place: Option<Span>,
     /// Complete but for what a finding says.
     pub(super) definition: Step,
 }
@@ -43,7 +43,7 @@ pub(super) struct Read {
 /// A name in a `depends_on`.
 pub(super) struct Dependency {
     pub(super) name: String,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Span>,
     pub(super) at: String,
 }
 

@@ -216,8 +216,8 @@ fn a_definition_survives_being_stored() {
     )
     .unwrap();
     let params = parameters(&definition, &[], GivenBy::Flags).unwrap();
-    let prepared = Arc::new(Prepared::of(definition).unwrap());
-    let stored = Snapshot { prepared, params, workdir: "/srv".into(), source: None };
+    let compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());
+    let stored = Snapshot { compiled, params, workdir: "/srv".into(), source: None };
     let sources = DefinitionSource::ALL.map(Some);
     for source in [None].into_iter().chain(sources) {
         let stored = Snapshot { source, ..stored.clone() };

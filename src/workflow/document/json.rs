@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::problem::{Findings, Place};
+use super::super::problem::{Findings, Span};
 use super::{Budget, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large};
 
 /// Reads a JSON document; none when it is empty or a finding says why not.
@@ -21,7 +21,7 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> Option<Node> {
         Ok(raw) => reader.node(raw.get(), 0),
         Err(error) => {
             let start = text.len() - json.len() + offset_of(json, &error);
-            reader.refuse(Place { start, end: start }, &error);
+            reader.refuse(Span { start, end: start }, &error);
             None
         }
     }
@@ -36,7 +36,7 @@ struct Reader<'t, 'f> {
 impl<'t> Reader<'t, '_> {
     fn node(&mut self, raw: &'t str, depth: usize) -> Option<Node> {
         let whole = self.place(raw);
-        let beginning = Place { start: whole.start, end: whole.start + 1 };
+        let beginning = Span { start: whole.start, end: whole.start + 1 };
         if !self.budget.take(NODE_BYTES) {
             too_large(Some(whole), self.findings);
             return None;
@@ -88,12 +88,12 @@ impl<'t> Reader<'t, '_> {
         serde_json::from_str(raw).map_err(|error| self.refuse(self.place(raw), &error)).ok()
     }
 
-    fn place(&self, piece: &str) -> Place {
+    fn place(&self, piece: &str) -> Span {
         let start = piece.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
-        Place { start, end: start + piece.len() }
+        Span { start, end: start + piece.len() }
     }
 
-    fn refuse(&mut self, place: Place, error: &serde_json::Error) {
+    fn refuse(&mut self, place: Span, error: &serde_json::Error) {
         let full = error.to_string();
         let what = full.rfind(" at line ").map_or(full.as_str(), |at| &full[..at]);
         let help = match self.text[place.start.min(self.text.len())..].chars().next() {

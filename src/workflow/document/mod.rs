@@ -13,7 +13,7 @@ mod yaml;
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::problem::{Findings, Place, Pointer};
+use super::problem::{Findings, Pointer, Span};
 use crate::base::visible::quote;
 
 /// The longest text that is read, in bytes.
@@ -56,7 +56,7 @@ impl Format {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// None when it was not read from text. Of lists and maps their beginning.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Span>,
     pub(super) value: Value,
     /// A YAML scalar's text where it is another than that of its value, such as
     /// `True` or `0x1f`.
@@ -78,14 +78,14 @@ pub(super) enum Value {
 pub(super) struct Entry {
     pub(super) key: String,
     /// Where the key stands.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<Span>,
     pub(super) value: Node,
 }
 
 /// Reads a document. Without a syntax error there is a tree, and what else is wrong
 /// with it is in `findings`: keys that stand twice, of which the tree has the first.
 pub(super) fn read(text: &str, format: Format, findings: &mut Findings) -> Option<Node> {
-    let start = Some(Place { start: 0, end: 0 });
+    let start = Some(Span { start: 0, end: 0 });
     if text.len() > DOCUMENT_BYTES_MAX {
         let message = format!(
             "the document is too large: {} bytes of at most {DOCUMENT_BYTES_MAX}",
@@ -211,7 +211,7 @@ impl Budget {
     }
 }
 
-fn too_large(place: Option<Place>, findings: &mut Findings) {
+fn too_large(place: Option<Span>, findings: &mut Findings) {
     let message = "the document holds too much from here on";
     let help = format!(
         "with its aliases expanded it may have {} MiB, where each value counts {NODE_BYTES} bytes and its text",
@@ -220,7 +220,7 @@ fn too_large(place: Option<Place>, findings: &mut Findings) {
     findings.add(place, String::new(), message, help);
 }
 
-fn too_deep(place: Option<Place>, findings: &mut Findings) {
+fn too_deep(place: Option<Span>, findings: &mut Findings) {
     let message = format!("lists and maps are nested more than {DEPTH_MAX} deep here");
     findings.add(place, String::new(), message, None);
 }

@@ -34,7 +34,7 @@ fn entry<'n>(node: &'n Node, key: &str) -> &'n Entry {
     }
 }
 
-fn slice(text: &str, place: Option<Place>) -> &str {
+fn slice(text: &str, place: Option<Span>) -> &str {
     let place = place.unwrap();
     &text[place.start..place.end]
 }

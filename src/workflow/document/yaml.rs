@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, Tag};
 
-use super::super::problem::{Findings, Place};
+use super::super::problem::{Findings, Span};
 use super::scalar;
 use super::{
     Budget, COMMAND_AS_TEXT, DEPTH_MAX, Entry, NODE_BYTES, Node, Value, too_deep, too_large,
@@ -96,7 +96,7 @@ struct Anchored {
 
 /// A list or map whose end is not read yet.
 struct Open {
-    place: Option<Place>,
+    place: Option<Span>,
     anchor: usize,
     children: Children,
 }
@@ -108,21 +108,21 @@ enum Children {
 
 /// The key whose value comes next.
 enum Key {
-    Text(String, Option<Place>),
-    Merge(Option<Place>),
+    Text(String, Option<Span>),
+    Merge(Option<Span>),
     /// A finding says why not.
     Refused,
 }
 
 struct Merge {
-    place: Option<Place>,
+    place: Option<Span>,
     value: Node,
 }
 
 impl Reader<'_> {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
+    fn take(&mut self, event: Event<'_>, span: ParserSpan) -> Result<(), Stop> {
         let whole = self.place(&span);
-        let beginning = whole.map(|place| Place { start: place.start, end: place.start + 1 });
+        let beginning = whole.map(|place| Span { start: place.start, end: place.start + 1 });
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -156,7 +156,7 @@ impl Reader<'_> {
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
-        place: Option<Place>,
+        place: Option<Span>,
     ) -> Result<(), Stop> {
         self.spend(NODE_BYTES + text.len(), place)?;
         let plain = style == ScalarStyle::Plain;
@@ -200,7 +200,7 @@ impl Reader<'_> {
         anchor: usize,
         tag: Option<&Tag>,
         core: &str,
-        place: Option<Place>,
+        place: Option<Span>,
     ) -> Result<(), Stop> {
         self.spend(NODE_BYTES, place)?;
         if self.open.len() == DEPTH_MAX {
@@ -272,12 +272,12 @@ impl Reader<'_> {
         }
     }
 
-    fn refuse_key(&mut self, place: Option<Place>, message: &str, help: &str) -> Key {
+    fn refuse_key(&mut self, place: Option<Span>, message: &str, help: &str) -> Key {
         self.findings.add(place, String::new(), message, help.to_owned());
         Key::Refused
     }
 
-    fn alias(&mut self, anchor: usize, place: Option<Place>) -> Result<(), Stop> {
+    fn alias(&mut self, anchor: usize, place: Option<Span>) -> Result<(), Stop> {
         let Some(Anchored { node, bytes, depth }) = self.anchors.get(&anchor) else {
             let message = "this alias stands within what it stands for";
             self.findings.add(place, String::new(), message, None);
@@ -335,7 +335,7 @@ impl Reader<'_> {
         }
     }
 
-    fn spend(&mut self, bytes: usize, place: Option<Place>) -> Result<(), Stop> {
+    fn spend(&mut self, bytes: usize, place: Option<Span>) -> Result<(), Stop> {
         if self.budget.take(bytes) {
             return Ok(());
         }
@@ -343,7 +343,7 @@ impl Reader<'_> {
         Err(Stop)
     }
 
-    fn refuse_tag(&mut self, tag: &Tag, place: Option<Place>) {
+    fn refuse_tag(&mut self, tag: &Tag, place: Option<Span>) {
         let message = format!("the tag {} means nothing here", quote(&tag.original()));
         let help = match place.and_then(|place| self.command_help(place.start)) {
             Some(help) => help,
@@ -377,7 +377,7 @@ impl Reader<'_> {
         } else {
             self.command_help(self.base + start)
         };
-        let place = Place { start: self.base + start, end: self.base + start };
+        let place = Span { start: self.base + start, end: self.base + start };
         self.findings.add(
             Some(place),
             String::new(),
@@ -386,9 +386,9 @@ impl Reader<'_> {
         );
     }
 
-    fn place(&self, span: &Span) -> Option<Place> {
+    fn place(&self, span: &ParserSpan) -> Option<Span> {
         let start = self.base + span.start.byte_offset()?;
         let end = span.end.byte_offset().map_or(start, |end| self.base + end);
-        Some(Place { start, end: end.max(start) })
+        Some(Span { start, end: end.max(start) })
     }
 }

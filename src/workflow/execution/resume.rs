@@ -9,14 +9,14 @@ use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::definition::Work;
 use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
-use crate::workflow::record::{Change, ExecutionStatus, Head, StepState, StepStatus};
-use crate::workflow::spec::Plan;
+use crate::workflow::record::{Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
+use crate::workflow::spec::ExecutionSpec;
 
 /// What is stored of an execution that has not ended.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     /// Its head.
-    pub head: Head,
+    pub head: ExecutionState,
     /// Its steps, by position.
     pub steps: Vec<RecordedStep>,
 }
@@ -35,7 +35,7 @@ impl Recorded {
     /// skipped.
     #[must_use]
     pub fn abandon(self, error: &str, now: Timestamp) -> Change {
-        let mut head = Head {
+        let mut head = ExecutionState {
             status: ExecutionStatus::Interrupted,
             completed_at: Some(now),
             updated_at: now,
@@ -66,13 +66,18 @@ impl Execution {
     ///
     /// [`Event::Resume`]: crate::workflow::event::Event::Resume
     #[must_use]
-    pub fn resumed(plan: Arc<Plan>, places: usize, owner: String, recorded: Recorded) -> Self {
-        let mut execution = Self::new(plan, places, None);
-        execution.head = Head { owner: Some(owner), ..recorded.head };
+    pub fn resumed(
+        spec: Arc<ExecutionSpec>,
+        places: usize,
+        owner: String,
+        recorded: Recorded,
+    ) -> Self {
+        let mut execution = Self::new(spec, places, None);
+        execution.head = ExecutionState { owner: Some(owner), ..recorded.head };
         execution.stored_once = true;
         execution.changed = BTreeSet::new();
-        let plan = Arc::clone(&execution.plan);
-        for (&step, recorded) in plan.graph().order.iter().zip(recorded.steps) {
+        let spec = Arc::clone(&execution.spec);
+        for (&step, recorded) in spec.graph().order.iter().zip(recorded.steps) {
             execution.attempt_ended_at[step] = recorded.attempt_ended_at;
             execution.steps[step] = recorded.state;
         }
@@ -81,11 +86,11 @@ impl Execution {
     }
 
     fn count_ended(&mut self) {
-        let plan = Arc::clone(&self.plan);
+        let spec = Arc::clone(&self.spec);
         self.head.steps_completed = 0;
-        for &step in &plan.graph().order {
+        for &step in &spec.graph().order {
             let status = self.steps[step].status;
-            let tolerated = plan.step(step).continue_on_error;
+            let tolerated = spec.step(step).continue_on_error;
             match status {
                 StepStatus::Running => {
                     self.running.insert(step);
@@ -99,7 +104,7 @@ impl Execution {
                 _ => {}
             }
             if status == StepStatus::Success || status == StepStatus::Failed && tolerated {
-                for &dependent in &plan.graph().dependents[step] {
+                for &dependent in &spec.graph().dependents[step] {
                     self.unmet[dependent] -= 1;
                 }
             }
@@ -127,7 +132,7 @@ impl Execution {
                 self.begun[step] = Some(Begun { monotonic: moment.monotonic, before });
             }
         }
-        let timeout = self.plan.snapshot.definition().timeout;
+        let timeout = self.spec.snapshot.definition().timeout;
         let time_up = timeout.is_some_and(|limit| moment.now.since(started_at) >= limit.duration());
         self.find_ready(moment, effects);
         if let Some(reason) = cancelled {
@@ -143,7 +148,7 @@ impl Execution {
             let attempt = self.steps[step].attempt;
             let attempt_started_at = self.attempt_started_at(step);
             let elapsed = attempt_started_at.map_or(Duration::ZERO, |at| moment.now.since(at));
-            let sleeps = matches!(self.plan.step(step).work, Work::Sleep(_));
+            let sleeps = matches!(self.spec.step(step).work, Work::Sleep(_));
             if sleeps && self.ending.is_none() {
                 self.resumed.insert(step);
                 effects.push(Effect::Start { step, attempt, elapsed });
@@ -168,7 +173,7 @@ impl Execution {
                 continue;
             }
             // It waited for its next attempt; what is left of the wait.
-            let retry = self.plan.step(step).retry;
+            let retry = self.spec.step(step).retry;
             let waited =
                 self.attempt_ended_at[step].map_or(Duration::MAX, |at| moment.now.since(at));
             let wait = backoff::wait(&retry, state.attempt, moment.jitter).saturating_sub(waited);

@@ -8,7 +8,7 @@ use super::*;
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
-use crate::workflow::compiled::{Prepared, Snapshot};
+use crate::workflow::compiled::{CompiledWorkflow, Snapshot};
 use crate::workflow::definition::{Definition, Parameters, Step};
 
 pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
@@ -40,10 +40,10 @@ pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
         extra: Default::default(),
     };
     let workdir = "/".to_owned();
-    let prepared = Arc::new(Prepared::of(definition).unwrap());
-    let snapshot = Snapshot { prepared, params: Parameters::new(), workdir, source: None };
-    let plan = Plan::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0));
-    Execution::new(Arc::new(plan), places, Some("me".to_owned()))
+    let compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());
+    let snapshot = Snapshot { compiled, params: Parameters::new(), workdir, source: None };
+    let spec = ExecutionSpec::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0));
+    Execution::new(Arc::new(spec), places, Some("me".to_owned()))
 }
 
 pub(super) fn at(seconds: u64) -> Moment {
@@ -347,7 +347,7 @@ proptest! {
         };
         prop_assert_eq!(&merged.head, e.head());
         for (index, state) in e.steps().iter().enumerate() {
-            prop_assert_eq!(&merged.steps[&e.plan().position(index)], state);
+            prop_assert_eq!(&merged.steps[&e.spec().position(index)], state);
         }
     }
 }

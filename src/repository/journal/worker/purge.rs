@@ -16,18 +16,18 @@ pub(crate) struct Purge {
     deleted: u64,
     /// The database's size before, once known.
     size_bytes: Option<u64>,
-    told: mpsc::Sender<Told>,
+    told: mpsc::Sender<PurgeProgress>,
 }
 
 impl Purge {
-    pub(crate) fn new(chosen: Vec<Chosen>, told: mpsc::Sender<Told>) -> Self {
+    pub(crate) fn new(chosen: Vec<Chosen>, told: mpsc::Sender<PurgeProgress>) -> Self {
         Self { chosen, next: 0, deleted: 0, size_bytes: None, told }
     }
 }
 
 /// How a purge goes.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum PurgeProgress {
     /// So many are deleted so far.
     Deleted(u64),
     /// Others have the database locked.
@@ -45,13 +45,13 @@ impl Worker {
             Err(error) => Err(error),
         };
         // The asker may be gone; then nobody wants to know.
-        let _ = purge.told.send(Told::Ended(outcome));
+        let _ = purge.told.send(PurgeProgress::Ended(outcome));
         None
     }
 
     fn purge_some(&mut self, purge: &mut Purge) -> Result<Option<Purged>, StoreError> {
         let told = &purge.told;
-        let waits = &mut |error: &StoreError| _ = told.send(Told::Waits(error.clone()));
+        let waits = &mut |error: &StoreError| _ = told.send(PurgeProgress::Waits(error.clone()));
         self.begin_telling(self.options.busy_timeout, waits)?;
         let outcome = self.purge_in_transaction(purge).and_then(|done| {
             self.execute("COMMIT")?;
@@ -62,7 +62,7 @@ impl Worker {
             StoreError::sqlite("purge", &self.path, &error)
         })?;
         if deleted > purge.deleted {
-            let _ = purge.told.send(Told::Deleted(deleted));
+            let _ = purge.told.send(PurgeProgress::Deleted(deleted));
         }
         (purge.next, purge.deleted) = (next, deleted);
         if more {

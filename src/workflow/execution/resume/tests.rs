@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::tests::{apply, at, ended, execution, failed, graphs, starts, statuses, step};
 use super::*;
 use crate::base::period::Period;
-use crate::workflow::compiled::Prepared;
+use crate::workflow::compiled::CompiledWorkflow;
 use crate::workflow::event::Event;
 use crate::workflow::record::Change;
 
@@ -37,7 +37,7 @@ impl Stored {
                 .max(),
         });
         let recorded = Recorded { head: merged.head.clone(), steps: steps.collect() };
-        Execution::resumed(Arc::clone(died.plan()), places, "other".to_owned(), recorded)
+        Execution::resumed(Arc::clone(died.spec()), places, "other".to_owned(), recorded)
     }
 }
 
@@ -175,12 +175,12 @@ proptest! {
         dice in proptest::collection::vec(any::<u8>(), 400),
     ) {
         // So that time is not up while it is dead.
-        let mut snapshot = execution(steps, places).plan().snapshot.clone();
+        let mut snapshot = execution(steps, places).spec().snapshot.clone();
         let mut definition = snapshot.definition().clone();
         definition.timeout = None;
-        snapshot.prepared = Arc::new(Prepared::of(definition).unwrap());
-        let plan = Plan::new("id".to_owned(), snapshot, None, at(0).now);
-        let mut e = Execution::new(Arc::new(plan), places, Some("me".to_owned()));
+        snapshot.compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());
+        let spec = ExecutionSpec::new("id".to_owned(), snapshot, None, at(0).now);
+        let mut e = Execution::new(Arc::new(spec), places, Some("me".to_owned()));
         let mut dice = dice.into_iter().cycle();
         let mut stored = Stored::default();
         let mut started = vec![0_u32; e.steps().len()];
@@ -220,7 +220,7 @@ proptest! {
         prop_assert_eq!(e.head().steps_completed as usize, e.steps().len());
         for (step, state) in e.steps().iter().enumerate() {
             prop_assert!(state.status.is_terminal());
-            prop_assert!(started[step] <= e.plan().step(step).retry.max_attempts);
+            prop_assert!(started[step] <= e.spec().step(step).retry.max_attempts);
         }
         let interrupted = statuses(&e).contains(&StepStatus::Interrupted);
         prop_assert_eq!(e.head().status == ExecutionStatus::Interrupted, interrupted);

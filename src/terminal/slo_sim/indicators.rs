@@ -11,7 +11,7 @@ use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM, ERROR, WARNING};
 use super::{moment, title, unknown, value};
 use crate::base::units;
-use crate::slo::Signal;
+use crate::slo::Indicator;
 use crate::slo::report::Report;
 
 /// Lines of each plot.
@@ -21,27 +21,27 @@ const WIDTH_MAX: u16 = 160;
 
 impl Ui {
     /// The plots as text with styles.
-    pub(super) fn signals(&self, report: &Report) -> String {
+    pub(super) fn indicators(&self, report: &Report) -> String {
         let mut text = String::new();
-        let shown: Vec<Signal> = Signal::ALL
+        let shown: Vec<Indicator> = Indicator::ALL
             .into_iter()
-            .filter(|signal| report.found.outcomes[*signal as usize].peak > 0.0)
+            .filter(|indicator| report.found.outcomes[*indicator as usize].peak > 0.0)
             .collect();
-        let tops: Vec<f64> = shown.iter().map(|signal| top(*signal, report)).collect();
+        let tops: Vec<f64> = shown.iter().map(|indicator| top(*indicator, report)).collect();
         let labels = |at: usize| [value(shown[at], 0.0), value(shown[at], tops[at])];
         let margin = (0..shown.len()).flat_map(labels).map(|label| label.width()).max();
         let margin = margin.unwrap_or(0);
         let width = self.width.min(WIDTH_MAX);
         // After the labels comes the line of the axis.
         let columns = usize::from(width).saturating_sub(margin + 1).max(2);
-        for (at, signal) in shown.iter().enumerate() {
+        for (at, indicator) in shown.iter().enumerate() {
             let labels =
                 labels(at).map(|label| format!("{}{label}", " ".repeat(margin - label.width())));
-            let _ = writeln!(text, "{}", headline(*signal, report));
+            let _ = writeln!(text, "{}", headline(*indicator, report));
             let plot = Plot {
-                lines: &lines(*signal, report),
+                lines: &lines(*indicator, report),
                 others: &[],
-                level: Some(report.found.policy.threshold(*signal)).filter(|t| *t <= tops[at]),
+                level: Some(report.found.policy.threshold(*indicator)).filter(|t| *t <= tops[at]),
                 x: (0.0, length_us(report).max(1) as f64),
                 columns,
                 top: tops[at],
@@ -50,30 +50,30 @@ impl Ui {
             for line in plot.draw(width, HEIGHT, self.unicode) {
                 let _ = writeln!(text, "{line}");
             }
-            if let Some(marks) = self.marks(*signal, report, columns) {
+            if let Some(marks) = self.marks(*indicator, report, columns) {
                 let _ = writeln!(text, "{}{marks}", " ".repeat(margin + 1));
             }
         }
         if !shown.is_empty() {
             let _ = writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns));
         }
-        for signal in Signal::ALL.into_iter().filter(|signal| !shown.contains(signal)) {
-            let unknown = unknown(signal, report);
-            let is_judged = report.found.outcomes[signal as usize].judged > 0;
+        for indicator in Indicator::ALL.into_iter().filter(|indicator| !shown.contains(indicator)) {
+            let unknown = unknown(indicator, report);
+            let is_judged = report.found.outcomes[indicator as usize].judged > 0;
             let state = match unknown.as_ref().map(|_| report.unknown_share() >= 1.0) {
                 _ if is_judged => "nothing but zeros",
                 Some(true) => "never judged",
                 _ => "never judged, for want of requests (SLO_MIN_SAMPLES)",
             };
             let unknown = unknown.map(|unknown| format!(", {unknown}")).unwrap_or_default();
-            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {state}{unknown}", title(signal));
+            let _ = writeln!(text, "{BOLD}{}{BOLD:#}: {state}{unknown}", title(indicator));
         }
         text.push('\n');
         text
     }
 
     /// Where the signal breached and alerts were sent; nothing where neither is.
-    fn marks(&self, signal: Signal, report: &Report, columns: usize) -> Option<String> {
+    fn marks(&self, indicator: Indicator, report: &Report, columns: usize) -> Option<String> {
         let (breach, alert) = if self.unicode { ('━', '▲') } else { ('=', '^') };
         let (start, length) = (report.found.timeline.start_us(), length_us(report).max(1));
         let column = |t_us: u64| {
@@ -82,10 +82,10 @@ impl Ui {
                 .map_or(columns - 1, |at| at.min(columns - 1))
         };
         let mut marks = vec![' '; columns];
-        for found in report.found.breaches.iter().filter(|found| found.signal == signal) {
+        for found in report.found.breaches.iter().filter(|found| found.indicator == indicator) {
             marks[column(found.from_us)..=column(found.to_us)].fill(breach);
         }
-        for sent in report.found.alerts.iter().filter(|sent| sent.signal == signal) {
+        for sent in report.found.alerts.iter().filter(|sent| sent.indicator == indicator) {
             marks[column(sent.t_us)] = alert;
         }
         let mut text = String::new();
@@ -100,11 +100,11 @@ impl Ui {
     }
 }
 
-fn headline(signal: Signal, report: &Report) -> String {
-    let outcome = report.found.outcomes[signal as usize];
+fn headline(indicator: Indicator, report: &Report) -> String {
+    let outcome = report.found.outcomes[indicator as usize];
     let mut parts = vec![
-        format!("peak {}", value(signal, outcome.peak)),
-        format!("threshold {}", value(signal, report.found.policy.threshold(signal))),
+        format!("peak {}", value(indicator, outcome.peak)),
+        format!("threshold {}", value(indicator, report.found.policy.threshold(indicator))),
     ];
     if outcome.breaches > 0 {
         let breaches = if outcome.breaches == 1 {
@@ -117,15 +117,15 @@ fn headline(signal: Signal, report: &Report) -> String {
     if outcome.alerts > 0 {
         parts.push(units::count(outcome.alerts, "alert"));
     }
-    parts.extend(unknown(signal, report));
-    format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(signal), parts.join(", "))
+    parts.extend(unknown(indicator, report));
+    format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(indicator), parts.join(", "))
 }
 
 /// What the plot goes up to: the peak, and the threshold unless it is far above.
-fn top(signal: Signal, report: &Report) -> f64 {
+fn top(indicator: Indicator, report: &Report) -> f64 {
     const FAR: f64 = 5.0;
-    let peak = report.found.outcomes[signal as usize].peak;
-    let threshold = report.found.policy.threshold(signal);
+    let peak = report.found.outcomes[indicator as usize].peak;
+    let threshold = report.found.policy.threshold(indicator);
     if threshold > peak * FAR { peak } else { peak.max(threshold) }
 }
 
@@ -136,14 +136,14 @@ fn length_us(report: &Report) -> u64 {
 }
 
 /// The values of a signal, a line for each stretch in which its window was never empty.
-fn lines(signal: Signal, report: &Report) -> Vec<Vec<(f64, f64)>> {
+fn lines(indicator: Indicator, report: &Report) -> Vec<Vec<(f64, f64)>> {
     let timeline = &report.found.timeline;
     let width = timeline.width_us() as f64;
-    let window_us = report.found.policy.window_seconds(signal) * 1e6;
+    let window_us = report.found.policy.window_seconds(indicator) * 1e6;
     let mut lines: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut last = f64::NEG_INFINITY;
     for (at, cell) in timeline.cells().iter().enumerate() {
-        let peak = cell.peaks[signal as usize];
+        let peak = cell.peaks[indicator as usize];
         if peak.is_nan() {
             continue;
         }

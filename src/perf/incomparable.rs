@@ -8,7 +8,7 @@ const NAMED_MAX: usize = 10;
 
 /// Why a run and a baseline cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trap {
+pub enum Incomparable {
     /// Nothing was measured.
     #[error("the source has no endpoints")]
     Nothing,
@@ -56,7 +56,7 @@ pub enum Trap {
     },
 }
 
-impl Trap {
+impl Incomparable {
     /// What can be done.
     #[must_use]
     pub fn hint(&self) -> String {
