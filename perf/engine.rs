@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use wfx::base::clock::Clock;
 use wfx::engine::cancel::Cancel;
-use wfx::engine::driver::EngineContext;
+use wfx::engine::context::EngineContext;
 use wfx::engine::supervisor::{Bounds, Supervisor};
 use wfx::engine::work::parallelism::Parallelism;
 use wfx::engine::work::scratch::Scratch;
@@ -69,9 +70,9 @@ pub(crate) fn engine_context(
         inherited: environment::inherited(std::env::vars_os()),
         parallelism: Parallelism::new(1_024),
         scratch: Scratch::create(folder, 0)?,
-        epoch: Instant::now(),
+        clock: Clock::system(),
         store_timeout: Duration::from_secs(60),
-        unstored: wfx::engine::driver::Unstored::Refuse,
+        unstored: wfx::engine::context::Unstored::Refuse,
         abandon: tokio_util::sync::CancellationToken::new(),
     })
 }

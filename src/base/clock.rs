@@ -1,5 +1,6 @@
 //! The only reader of system time. Everything else takes time as an argument.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::timestamp::Timestamp;
@@ -35,26 +36,111 @@ pub fn since_boot() -> Duration {
     seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
 }
 
+/// The clock of a part that lives long: what it calls now, and how long it has been there. Tests
+/// and rehearsals set one by hand.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System { epoch: Instant },
+    Manual(Arc<Mutex<(Timestamp, Duration)>>),
+}
+
+impl Clock {
+    /// The clocks of the system; its epoch is now.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System { epoch: monotonic() })
+    }
+
+    /// One that stands at `now` until it is advanced.
+    #[must_use]
+    pub fn manual(now: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(Mutex::new((now, Duration::ZERO)))))
+    }
+
+    /// Moves a manual clock, with every clone of it, forward. The clocks of the system go by
+    /// themselves.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(time) = &self.0 {
+            let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);
+            *time = (time.0.plus(by), time.1 + by);
+        }
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System { .. } => now(),
+            Source::Manual(time) => time.lock().unwrap_or_else(PoisonError::into_inner).0,
+        }
+    }
+
+    /// How long since its epoch, monotonic.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Source::System { epoch } => epoch.elapsed(),
+            Source::Manual(time) => time.lock().unwrap_or_else(PoisonError::into_inner).1,
+        }
+    }
+
+    /// How long until `moment` after its epoch; zero once that has passed.
+    #[must_use]
+    pub fn until(&self, moment: Duration) -> Duration {
+        moment.saturating_sub(self.elapsed())
+    }
+
+    /// As [`Self::elapsed`], with the time that the machine was suspended.
+    fn since_boot(&self) -> Duration {
+        match &self.0 {
+            Source::System { .. } => since_boot(),
+            Source::Manual(_) => self.elapsed(),
+        }
+    }
+}
+
 /// The time of day as one execution counts it: from the wall clock when it began, by the
 /// monotonic clock from then on. When the wall clock is set, durations stay what they are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Timeline {
+    clock: Clock,
     begin: Timestamp,
     begun: Duration,
 }
 
 impl Timeline {
-    /// Begins now, or at `earliest` if the wall clock has not come to that.
+    /// Begins now, or at `earliest` if the wall clock has not reached that.
     #[must_use]
-    pub fn begin(earliest: Option<Timestamp>) -> Self {
-        let now = now();
+    pub fn begin(clock: &Clock, earliest: Option<Timestamp>) -> Self {
+        let now = clock.now();
         let begin = earliest.map_or(now, |earliest| earliest.max(now));
-        Self { begin, begun: since_boot() }
+        Self { clock: clock.clone(), begin, begun: clock.since_boot() }
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.begin.plus(since_boot().saturating_sub(self.begun))
+        self.begin.plus(self.clock.since_boot().saturating_sub(self.begun))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_by_hand_and_with_it_what_counts_from_it() {
+        let start = Timestamp::from_micros(1_000_000);
+        let clock = Clock::manual(start);
+        let timeline = Timeline::begin(&clock, Some(start.plus(Duration::from_secs(9))));
+        clock.clone().advance(Duration::from_secs(2));
+        assert_eq!(clock.now(), start.plus(Duration::from_secs(2)));
+        assert_eq!(clock.elapsed(), Duration::from_secs(2));
+        assert_eq!(clock.until(Duration::from_secs(5)), Duration::from_secs(3));
+        assert_eq!(clock.until(Duration::from_secs(1)), Duration::ZERO);
+        assert_eq!(timeline.now(), start.plus(Duration::from_secs(11)));
     }
 }

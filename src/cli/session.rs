@@ -10,11 +10,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{CliError, Context};
-use crate::base::clock;
+use crate::base::clock::Clock;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::engine::cancel::Cancel;
-use crate::engine::driver::{EngineContext, Unstored};
+use crate::engine::context::{EngineContext, Unstored};
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::engine::work::detach;
@@ -67,7 +67,7 @@ impl Session {
             inherited: environment::inherited(std::env::vars_os()),
             scratch: scratch()?,
             parallelism: step_places(context, 0)?,
-            epoch: clock::monotonic(),
+            clock: Clock::system(),
             store_timeout,
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),

@@ -8,11 +8,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::driver::EngineContext;
+use super::context::EngineContext;
 use super::work::parallelism::Permit;
 use super::work::process::{self, Job, Started};
 use super::work::{Stop, sleep};
-use crate::base::clock;
 use crate::repository::CommitStatus;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OWNER, Variables};
@@ -75,7 +74,7 @@ impl AttemptTask {
         let step = spec.step(self.step);
         let attempt = self.attempt;
         let report_start = || {
-            let at = clock::now();
+            let at = self.context.clock.now();
             self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
         };
         if let Work::Sleep(period) = step.work {
@@ -89,7 +88,10 @@ impl AttemptTask {
             }
             Err(clash) => {
                 report_start();
-                return Ok(AttemptEnd::instant(Outcome::Failed(clash.to_string()), clock::now()));
+                return Ok(AttemptEnd::instant(
+                    Outcome::Failed(clash.to_string()),
+                    self.context.clock.now(),
+                ));
             }
         };
         let output_file = match self.context.scratch.file() {
@@ -98,7 +100,7 @@ impl AttemptTask {
             Err(error) => {
                 report_start();
                 let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
-                return Ok(AttemptEnd::instant(Outcome::Failed(text), clock::now()));
+                return Ok(AttemptEnd::instant(Outcome::Failed(text), self.context.clock.now()));
             }
         };
         let folder =

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -18,17 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
-use super::memory::Memory;
+use super::context::{EngineContext, Unstored};
+use super::durability::{Activity, Durability, HealthChange, Loss, Next, Rules};
 pub use super::run_error::RunError;
 use super::start_ack::StartAck;
 use super::work::Stop;
-use super::work::parallelism::{Parallelism, Permit};
-use super::work::scratch::Scratch;
-use crate::base::clock::{self, Timeline};
-use crate::repository::StoreError;
-use crate::repository::journal::pending_write::{CommitStatus, PendingWrite};
-use crate::repository::journal::writer::{Health, Writer};
-use crate::repository::ownership::Owner;
+use super::work::parallelism::Permit;
+use crate::base::clock::Timeline;
+use crate::repository::{CommitStatus, Health, PendingWrite};
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, Variables};
 use crate::workflow::event::{AttemptEnd, Effect, Event, Moment, Outcome};
@@ -38,43 +35,9 @@ use crate::workflow::report::{Observer, Report};
 
 /// How long after a full queue the next try is made.
 pub(crate) const QUEUE_RETRY: Duration = Duration::from_millis(5);
-/// How long a new execution waits for its commit before it is run unstored.
-const LAUNCH_PATIENCE: Duration = Duration::from_millis(500);
 /// How long one that is given up at the very end waits to learn whether it is stored: longer
 /// than the writer waits for the locks of others.
 const END_PATIENCE: Duration = Duration::from_millis(1_500);
-
-/// What becomes of a new execution that cannot be stored.
-#[derive(Debug, Clone)]
-pub enum Unstored {
-    /// Nothing of it is started.
-    Refuse,
-    /// It runs all the same and is shown from here; it is stored when that works again.
-    Run(Arc<Memory>),
-}
-
-/// What every execution of this process uses.
-#[derive(Debug)]
-pub struct EngineContext {
-    /// Where changes go.
-    pub writer: Arc<Writer>,
-    /// This process, as others find it.
-    pub owner: Arc<Owner>,
-    /// What steps inherit of the environment of wfx.
-    pub inherited: Variables,
-    /// Where steps leave their outputs.
-    pub scratch: Scratch,
-    /// How many steps run at a time, over all executions.
-    pub parallelism: Parallelism,
-    /// The monotonic origin of this process.
-    pub epoch: Instant,
-    /// How long a failing store is borne with.
-    pub store_timeout: Duration,
-    /// What becomes of those that cannot be stored at their start.
-    pub unstored: Unstored,
-    /// Ends what runs as a crash would: nothing of its end is recorded.
-    pub abandon: CancellationToken,
-}
 
 /// What a task of an execution tells when it is done.
 enum Done {
@@ -104,6 +67,12 @@ pub async fn drive(
     let pending = PendingWrite::new(execution.spec().execution_id.clone());
     let driver = Driver {
         stored: pending.stored(),
+        durability: Durability::new(Rules {
+            is_new: matches!(begin, Event::Begin),
+            may_run_unstored: matches!(context.unstored, Unstored::Run(_)),
+            store_timeout: context.store_timeout,
+            began: context.clock.elapsed(),
+        }),
         stops: execution.steps().iter().map(|_| None).collect(),
         admitted: BTreeMap::new(),
         postponed: BTreeMap::new(),
@@ -113,15 +82,13 @@ pub async fn drive(
         observer: Arc::clone(observer),
         kill: cancel.now.child_token(),
         tasks: JoinSet::new(),
-        version: 0,
         timeline: Timeline::begin(
+            &context.clock,
             matches!(begin, Event::Resume { .. }).then(|| execution.head().updated_at),
         ),
-        is_new: matches!(begin, Event::Begin),
         launched,
         unstored: CancellationToken::new(),
         queue_full: false,
-        failing: None,
         execution,
     };
     driver.run(begin, cancel, entered).await
@@ -133,8 +100,8 @@ struct Driver {
     observer: Arc<dyn Observer>,
     pending: Arc<PendingWrite>,
     stored: watch::Receiver<CommitStatus>,
-    /// The last version recorded.
-    version: u64,
+    /// Whether it may go on, as far as the store is concerned.
+    durability: Durability,
     /// How to stop the attempt of each step that runs, and the version that holds its
     /// start: until that is durable it waits.
     stops: Vec<Option<(u64, CancellationToken)>>,
@@ -146,15 +113,11 @@ struct Driver {
     kill: CancellationToken,
     tasks: JoinSet<Done>,
     timeline: Timeline,
-    /// Nobody has stored it before.
-    is_new: bool,
     launched: Option<StartAck>,
     /// Cancelled when it goes on without being stored.
     unstored: CancellationToken,
     /// The queue did not take the slot; it is still dirty.
     queue_full: bool,
-    /// The store fails, since when.
-    failing: Option<(Arc<StoreError>, Instant)>,
 }
 
 impl Driver {
@@ -166,11 +129,7 @@ impl Driver {
     ) -> Result<ExecutionStatus, RunError> {
         self.report_start();
         let outcome = self.run_to_end(begin, cancel).await;
-        if let Unstored::Run(memory) = &self.context.unstored
-            && self.unstored.is_cancelled()
-        {
-            memory.forget(self.pending.execution_id());
-        }
+        self.forget_unstored();
         if let Err(RunError::Illegal(_)) = outcome {
             // Nothing of it is known any more; what runs must not outlive that.
             self.kill.cancel();
@@ -199,41 +158,48 @@ impl Driver {
         if let Some(start_ack) = &mut self.launched {
             start_ack.begun(&self.execution);
         }
-        let is_failing = matches!(*health.borrow_and_update(), Health::Failing { .. });
-        if is_failing || self.context.writer.is_stalled() {
-            self.go_on_unstored();
+        self.note_health(health.borrow_and_update().clone());
+        if self.context.writer.is_stalled() {
+            self.durability.note_stalled();
         }
         let time_left = self.time_left();
         let time_up = time::sleep(time_left.unwrap_or(Duration::MAX));
-        let launch_patience = time::sleep(LAUNCH_PATIENCE);
+        let ask_again = time::sleep(Duration::MAX);
         let abandon = self.context.abandon.clone();
-        tokio::pin!(time_up, launch_patience);
+        tokio::pin!(time_up, ask_again);
         let mut timed_out = time_left.is_none();
-        while !self.is_over() {
-            if let Some(error) = self.lost() {
-                if self.give_up(&error).await? {
-                    return Err(error);
-                }
-                continue;
+        let mut ask_at = None;
+        loop {
+            self.note_stored();
+            if self.is_over() {
+                return Ok(());
             }
-            // Once it is used up, only what still runs is waited for.
-            let patience_left = self.patience_left().filter(|left| !left.is_zero());
+            let now = self.context.clock.elapsed();
+            match self.durability.next(now, self.activity()) {
+                Next::Proceed { until } => {
+                    if let Some(moment) = until.filter(|_| until != ask_at) {
+                        ask_again.as_mut().reset(deadline(moment.saturating_sub(now)));
+                    }
+                    ask_at = until;
+                }
+                Next::RunUnstored => {
+                    self.run_unstored();
+                    continue;
+                }
+                Next::GiveUp(loss) => {
+                    if self.give_up(&loss).await? {
+                        return Err(loss.into());
+                    }
+                    continue;
+                }
+            }
             let event = tokio::select! {
                 // In this order: what a second signal killed was cancelled by the first.
                 biased;
-                () = abandon.cancelled() => {
-                    self.end_attempts().await;
-                    if self.is_new && self.launched.is_some() {
-                        match time::timeout(END_PATIENCE, self.withdraw()).await {
-                            Ok(true) => return Err(RunError::Withdrawn),
-                            Ok(false) if self.is_over() => continue,
-                            Ok(false) => self.tell_stored(),
-                            Err(_) => self.go_on_unstored(),
-                        }
-                    }
-                    let is_stored = !self.is_new || self.stored.borrow().version > 0;
-                    return Err(RunError::Abandoned { is_stored });
-                }
+                () = abandon.cancelled() => match self.abandon().await {
+                    Some(error) => return Err(error),
+                    None => continue,
+                },
                 () = cancel.gently.cancelled(), if !cancelled => {
                     cancelled = true;
                     Event::Cancel(cancel.reason())
@@ -246,12 +212,9 @@ impl Driver {
                     timed_out = true;
                     Event::TimeUp
                 }
-                _ = self.stored.changed() => {
-                    self.note_stored();
-                    continue;
-                }
-                () = &mut launch_patience, if self.is_unlaunched() => {
-                    self.go_on_unstored();
+                _ = self.stored.changed() => continue,
+                () = &mut ask_again, if ask_at.is_some() => {
+                    ask_at = None;
                     continue;
                 }
                 Ok(()) = health.changed() => {
@@ -263,45 +226,70 @@ impl Driver {
                     self.enqueue();
                     continue;
                 }
-                () = wait_for(patience_left) => continue,
             };
             self.step(event)?;
         }
-        // One without work may have been stored before anybody waited for that.
-        self.note_stored();
-        Ok(())
     }
 
-    /// Nothing of it is stored, and nobody was told so yet.
-    fn is_unlaunched(&self) -> bool {
-        let may = matches!(self.context.unstored, Unstored::Run(_)) && self.is_new;
-        may && !self.unstored.is_cancelled() && self.stored.borrow().version == 0
-    }
-
-    fn go_on_unstored(&mut self) {
-        if self.is_unlaunched() {
-            // Whoever asked may be gone; a crash before it is stored would leave no other trace.
-            let spec = self.execution.spec();
-            let (execution_id, workflow_id) = (&spec.execution_id, spec.workflow_id());
-            tracing::warn!(execution_id, workflow_id, "runs without being stored");
-            self.unstored.cancel();
-            self.show_unstored(&[]);
-            if let Some(start_ack) = self.launched.take() {
-                start_ack.unstored();
+    /// Ends what runs as a crash would, and says so; `None` when it had ended already.
+    async fn abandon(&mut self) -> Option<RunError> {
+        self.end_attempts().await;
+        if self.launched.is_some() && !self.durability.is_stored() {
+            match time::timeout(END_PATIENCE, self.withdraw()).await {
+                Ok(true) => return Some(RunError::Withdrawn),
+                Ok(false) if self.is_over() => return None,
+                Ok(false) => self.tell_stored(),
+                Err(_) if self.durability.run_unstored() => self.run_unstored(),
+                Err(_) => {}
             }
+        }
+        self.acknowledge();
+        Some(RunError::Abandoned { is_stored: self.durability.is_stored() })
+    }
+
+    fn activity(&self) -> Activity {
+        let starts = self.stops.iter().flatten();
+        Activity {
+            attempts_running: starts
+                .into_iter()
+                .any(|(start, _)| self.durability.may_begin(*start)),
+            is_ended: self.execution.head().status.is_terminal(),
         }
     }
 
+    fn run_unstored(&mut self) {
+        // Whoever asked may be gone; a crash before it is stored would leave no other trace.
+        let spec = self.execution.spec();
+        let (execution_id, workflow_id) = (&spec.execution_id, spec.workflow_id());
+        tracing::warn!(execution_id, workflow_id, "runs without being stored");
+        self.unstored.cancel();
+        self.show_unstored(&[]);
+        if let Some(start_ack) = self.launched.take() {
+            start_ack.unstored();
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        let commit = self.stored.borrow_and_update().clone();
+        self.durability.acknowledge(commit);
+    }
+
     fn note_stored(&mut self) {
-        if self.stored.borrow().version == 0 {
+        self.acknowledge();
+        if self.durability.commit().version == 0 {
             return;
         }
         // One that is over is told of with its end.
         if !self.is_over() {
             self.tell_stored();
         }
+        self.forget_unstored();
+    }
+
+    /// Shows it from memory no longer.
+    fn forget_unstored(&self) {
         if let Unstored::Run(memory) = &self.context.unstored
-            && self.unstored.is_cancelled()
+            && self.durability.runs_unstored()
         {
             memory.forget(self.pending.execution_id());
         }
@@ -309,15 +297,14 @@ impl Driver {
 
     fn tell_stored(&mut self) {
         if let Some(start_ack) = self.launched.take() {
-            start_ack.stored(self.stored.borrow().seq, self.is_over());
+            start_ack.stored(self.durability.commit().seq, self.is_over());
         }
     }
 
     /// Shows it from memory as long as nothing of it is stored.
     fn show_unstored(&self, ended: &[Attempt]) {
         if let Unstored::Run(memory) = &self.context.unstored
-            && self.unstored.is_cancelled()
-            && self.stored.borrow().version == 0
+            && self.durability.is_shown_from_memory()
         {
             memory.show(&self.execution, ended);
         }
@@ -363,7 +350,7 @@ impl Driver {
 
     /// Ended, and everything of it durable.
     fn is_over(&self) -> bool {
-        self.execution.head().status.is_terminal() && self.stored.borrow().version >= self.version
+        self.execution.head().status.is_terminal() && self.durability.is_durable()
     }
 
     fn step(&mut self, event: Event) -> Result<(), IllegalTransition> {
@@ -371,13 +358,9 @@ impl Driver {
         self.admit(&mut effects)?;
         let change = self.execution.take_change();
         self.show_unstored(&change.attempts);
-        // Patience is for what waits: a lock while nothing did has cost none of it.
-        if let Some((_, since)) = &mut self.failing
-            && !self.pending.is_dirty()
-        {
-            *since = clock::monotonic();
-        }
-        self.version = self.pending.record(change);
+        self.acknowledge();
+        let version = self.pending.record(change);
+        self.durability.record(version, self.context.clock.elapsed());
         self.enqueue();
         // While the writer is at work.
         self.report_effects(&effects);
@@ -418,21 +401,21 @@ impl Driver {
     fn moment(&self) -> Moment {
         Moment {
             now: self.timeline.now(),
-            monotonic: self.context.epoch.elapsed(),
+            monotonic: self.context.clock.elapsed(),
             jitter: fastrand::f64(),
         }
     }
 
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
         let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
-        self.stops[step] = Some((self.version, stop.gently.clone()));
+        self.stops[step] = Some((self.durability.version(), stop.gently.clone()));
         let spec = Arc::clone(self.execution.spec());
         let attempt = AttemptTask {
             spec: Arc::clone(&spec),
             context: Arc::clone(&self.context),
             observer: Arc::clone(&self.observer),
             stored: self.stored.clone(),
-            version: self.version,
+            version: self.durability.version(),
             unstored: self.unstored.clone(),
             variables: match spec.step(step).work {
                 // It has no process, and may last for days.
@@ -449,63 +432,29 @@ impl Driver {
     }
 
     fn note_health(&mut self, health: Health) {
-        let at = clock::now();
-        match (health, &self.failing) {
-            (Health::Failing { error }, None) => {
-                let (text, hint) = (error.to_string(), error.hint());
-                self.observer.report(&Report::StoreFailing { error: &text, hint, at });
-                self.failing = Some((error, clock::monotonic()));
-                self.go_on_unstored();
+        let at = self.context.clock.now();
+        let failing = match &health {
+            Health::Failing { error } => Some(Arc::clone(error)),
+            Health::Working => None,
+        };
+        match self.durability.note_health(health, self.context.clock.elapsed()) {
+            HealthChange::Failed => {
+                if let Some(error) = failing {
+                    let (text, hint) = (error.to_string(), error.hint());
+                    self.observer.report(&Report::StoreFailing { error: &text, hint, at });
+                }
             }
-            (Health::Working, Some(_)) => {
-                self.observer.report(&Report::StoreWorking { at });
-                self.failing = None;
-            }
-            (Health::Failing { error }, Some((_, since))) => self.failing = Some((error, *since)),
-            (Health::Working, None) => {}
-        }
-    }
-
-    /// How long the failing store is still borne with, if it fails.
-    fn patience_left(&self) -> Option<Duration> {
-        let (_, since) = self.failing.as_ref()?;
-        Some(self.context.store_timeout.saturating_sub(since.elapsed()))
-    }
-
-    /// Why it is to be given up, once nothing of it runs that could be waited for.
-    fn lost(&self) -> Option<RunError> {
-        if self.attempts_running() {
-            return None;
-        }
-        let waits = self.failing.is_some() && self.pending.is_dirty();
-        let stored = self.stored.borrow();
-        if let Some(error) = &stored.refused {
-            return Some(RunError::Refused(Arc::clone(error)));
-        }
-        if matches!(self.context.unstored, Unstored::Run(_)) {
-            return None;
-        }
-        let (error, _) = self.failing.as_ref().filter(|_| waits)?;
-        let never_stored = self.is_new && stored.version == 0;
-        let patient = self.patience_left() > Some(Duration::ZERO);
-        match (never_stored, patient) {
-            // Who is cancelled before anything began has nothing to wait for.
-            (true, patient)
-                if !patient || !error.may_pass() || self.execution.head().status.is_terminal() =>
-            {
-                Some(RunError::NotStored(Arc::clone(error)))
-            }
-            (false, false) => Some(RunError::StoreLost(Arc::clone(error))),
-            _ => None,
+            HealthChange::Recovered => self.observer.report(&Report::StoreWorking { at }),
+            HealthChange::None => {}
         }
     }
 
     /// Sees to it that what is stored later, when the database works again, is true of an
     /// execution that was given up; `false` when a commit under way succeeded after all.
-    async fn give_up(&mut self, error: &RunError) -> Result<bool, IllegalTransition> {
-        match error {
-            RunError::NotStored(_) => Ok(self.withdraw().await),
-            RunError::StoreLost(_) => {
+    async fn give_up(&mut self, loss: &Loss) -> Result<bool, IllegalTransition> {
+        match loss {
+            Loss::NotStored(_) => Ok(self.withdraw().await),
+            Loss::StoreLost(_) => {
                 while self.has_attempts() {
                     for (_, stop) in self.stops.iter().flatten() {
                         stop.cancel();
@@ -521,7 +470,7 @@ impl Driver {
                 }
                 Ok(true)
             }
-            _ => Ok(true),
+            Loss::Refused(_) => Ok(true),
         }
     }
 
@@ -531,8 +480,9 @@ impl Driver {
         self.pending.withdraw();
         let known = |stored: &CommitStatus| stored.version > 0 || stored.withdrawn;
         // The writer, which decides, outlives this.
-        let stored = self.stored.wait_for(known).await;
-        stored.is_ok_and(|stored| stored.withdrawn)
+        let stored = self.stored.wait_for(known).await.map(|stored| stored.withdrawn);
+        self.acknowledge();
+        stored.unwrap_or(false)
     }
 
     /// Ends the processes of all attempts and records nothing of it.
@@ -563,20 +513,12 @@ impl Driver {
             Err(fault) => std::panic::resume_unwind(fault.into_panic()),
         }
     }
-
-    /// Whether some attempt is past waiting for its start to be durable.
-    fn attempts_running(&self) -> bool {
-        let durable = self.stored.borrow().version;
-        self.stops.iter().flatten().any(|(start, _)| *start <= durable)
-    }
 }
 
-async fn wait_for(left: Option<Duration>) {
-    match left {
-        // The running steps may outlast our patience: look again now and then.
-        Some(left) => time::sleep(left.max(Duration::from_millis(100))).await,
-        None => std::future::pending().await,
-    }
+/// After so long; far ahead where the clock does not reach that.
+fn deadline(wait: Duration) -> time::Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+    time::Instant::now() + wait.min(FAR)
 }
 
 mod admission;

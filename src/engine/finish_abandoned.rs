@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::time;
 
-use super::driver::{EngineContext, QUEUE_RETRY, RunError};
-use crate::base::clock;
+use super::context::EngineContext;
+use super::driver::{QUEUE_RETRY, RunError};
 use crate::repository::journal::pending_write::PendingWrite;
 use crate::repository::journal::writer::Health;
 use crate::workflow::record::{Change, ExecutionStatus};
@@ -24,7 +24,7 @@ pub(crate) async fn finish_abandoned(
     let mut stored = pending.stored();
     let mut health = context.writer.health();
     pending.record(change);
-    let since = clock::monotonic();
+    let since = context.clock.elapsed();
     loop {
         let queued = context.writer.enqueue(&pending);
         tokio::select! {
@@ -40,7 +40,7 @@ pub(crate) async fn finish_abandoned(
             () = time::sleep(QUEUE_RETRY), if !queued => {}
         }
         if let Health::Failing { error } = &*health.borrow()
-            && since.elapsed() >= context.store_timeout
+            && context.clock.elapsed().saturating_sub(since) >= context.store_timeout
         {
             return Err(RunError::StoreLost(Arc::clone(error)));
         }

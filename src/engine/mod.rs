@@ -2,6 +2,7 @@
 //! [`work`], [`supervisor`] runs many, [`recovery`] takes over those of dead processes.
 
 pub mod cancel;
+pub mod context;
 pub mod driver;
 pub mod memory;
 pub mod recovery;
@@ -10,5 +11,6 @@ pub mod supervisor;
 pub mod work;
 
 mod attempt;
+mod durability;
 mod finish_abandoned;
 mod run_error;

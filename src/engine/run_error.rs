@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::durability::Loss;
 use crate::repository::StoreError;
 use crate::workflow::execution::IllegalTransition;
 
@@ -38,6 +39,16 @@ impl RunError {
         match self {
             Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
             Self::Abandoned { .. } | Self::Withdrawn | Self::Illegal(_) => None,
+        }
+    }
+}
+
+impl From<Loss> for RunError {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Refused(error) => Self::Refused(error),
+            Loss::NotStored(error) => Self::NotStored(error),
+            Loss::StoreLost(error) => Self::StoreLost(error),
         }
     }
 }

@@ -8,11 +8,12 @@ use tokio_util::task::TaskTracker;
 use uuid::{NoContext, Uuid};
 
 use super::cancel::Cancel;
-use super::driver::{self, EngineContext, RunError};
+use super::context::EngineContext;
+use super::driver::{self, RunError};
 use super::finish_abandoned;
 use super::start_ack::{StartAck, StartAckReceiver};
 use super::work::parallelism::Parallelism;
-use crate::base::clock;
+use crate::base::clock::Clock;
 use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
@@ -132,7 +133,7 @@ impl Supervisor {
     /// Plans a new execution.
     #[must_use]
     pub fn plan(&self, snapshot: Snapshot, replay_of: Option<String>) -> ExecutionSpec {
-        let now = clock::now();
+        let now = self.context.clock.now();
         ExecutionSpec::new(new_execution_id(now), snapshot, replay_of, now)
     }
 
@@ -312,7 +313,7 @@ impl Supervisor {
     ) -> Result<ExecutionStatus, RunError> {
         let requested = self.running().requested.remove(&taken.execution.execution_id);
         let cancelled = (taken.cancel_requested || requested).then(|| CANCELLED.to_owned());
-        match plan_again(&taken) {
+        match plan_again(&taken, &self.context.clock) {
             Ok(spec) => {
                 let recorded = taken.recorded;
                 let execution = Execution::resumed(
@@ -328,7 +329,7 @@ impl Supervisor {
             }
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");
-                let now = clock::now();
+                let now = self.context.clock.now();
                 let change = taken.recorded.abandon(&error, now);
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
@@ -437,11 +438,11 @@ fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
 }
 
 /// Lays out an execution that is stored as it was laid out then.
-fn plan_again(taken: &TakenOver) -> Result<ExecutionSpec, String> {
+fn plan_again(taken: &TakenOver, clock: &Clock) -> Result<ExecutionSpec, String> {
     let execution = &taken.execution;
     let snapshot = check::snapshot(&execution.input_snapshot.value())
         .map_err(|problems| problems.to_string())?;
-    let created_at = execution.created_at.unwrap_or_else(clock::now);
+    let created_at = execution.created_at.unwrap_or_else(|| clock.now());
     let id = execution.execution_id.clone();
     let spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at);
     let step_order = spec.snapshot.compiled.step_order();
@@ -466,7 +467,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::engine::driver::Unstored;
+    use crate::engine::context::Unstored;
     use crate::engine::work::scratch::Scratch;
     use crate::repository::journal::writer::{Writer, WriterOptions};
     use crate::repository::ownership::{Owner, OwnerKind};
@@ -490,7 +491,7 @@ mod tests {
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
             parallelism: Parallelism::new(1),
-            epoch: clock::monotonic(),
+            clock: Clock::system(),
             store_timeout: Duration::from_secs(1),
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),

@@ -64,6 +64,7 @@ const PURE: &[&str] = &[
     "base/timestamp.rs",
     "base/units.rs",
     "base/visible.rs",
+    "engine/durability.rs",
     "operations/diagnosis.rs",
     "perf/baseline.rs",
     "perf/circumstances.rs",

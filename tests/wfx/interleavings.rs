@@ -82,7 +82,7 @@ fn write(queue: &Queue<u32>, commits: &Commits) -> Vec<u32> {
                 commits.lock().unwrap().push(entry);
                 pending.committed();
                 // Later and by another thread; here in any order, which is more than happens.
-                tellers.push(thread::spawn(move || pending.tell(version, 1)));
+                tellers.push(thread::spawn(move || pending.acknowledge(version, 1)));
             }
         }
         if is_over {

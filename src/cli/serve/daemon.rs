@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
 use super::{Options, descriptors};
-use crate::base::clock;
+use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
-use crate::engine::driver::{EngineContext, Unstored};
+use crate::engine::context::{EngineContext, Unstored};
 use crate::engine::memory::Memory;
 use crate::engine::recovery::{self, Taken};
 use crate::engine::supervisor::{Bounds, Supervisor};
@@ -189,7 +189,7 @@ impl Daemon {
             inherited: environment::inherited(std::env::vars_os()),
             scratch: session::scratch()?,
             parallelism: session::step_places(context, options.front.max_connections)?,
-            epoch: clock::monotonic(),
+            clock: Clock::system(),
             store_timeout: Duration::MAX,
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio::time;
 
 use super::{Done, Driver};
-use crate::base::clock;
 use crate::engine::work::parallelism;
 use crate::workflow::event::{Effect, Event};
 use crate::workflow::execution::IllegalTransition;
@@ -51,7 +50,7 @@ impl Driver {
         self.postponed.insert(step, parallelism::wait_after(before, fastrand::f64()));
         if self.context.parallelism.note_postponed() {
             let step = &self.execution.spec().step(step).name;
-            let (error, at) = (&error.to_string(), clock::now());
+            let (error, at) = (&error.to_string(), self.context.clock.now());
             self.observer.report(&Report::AttemptPostponed { step, error, at });
         }
     }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Driver;
-use crate::base::clock;
 use crate::workflow::event::Effect;
 use crate::workflow::report::Report;
 
@@ -14,7 +13,7 @@ impl Driver {
             execution_id: &spec.execution_id,
             workflow_id: spec.workflow_id(),
             total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
-            at: clock::now(),
+            at: self.context.clock.now(),
         });
     }
 

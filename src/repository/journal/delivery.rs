@@ -41,7 +41,7 @@ impl Outcome {
 
     fn tell(self) {
         match self.stored {
-            Ok((version, seq)) => self.pending.tell(version, seq),
+            Ok((version, seq)) => self.pending.acknowledge(version, seq),
             Err(error) => self.pending.refused(Arc::new(error)),
         }
     }

@@ -1,8 +1,8 @@
-//! The place where an execution leaves what is to be stored, and learns what is.
+//! What one execution has to be stored, between the engine and the writer, and how far it is.
 //!
-//! The engine records changes here; the writer's queue holds only *which* slots
-//! are dirty, and takes the newest state when it commits. So any number of
-//! changes cost one write, and a full queue loses nothing.
+//! The engine records changes here; the writer's queue holds only *which* executions have some,
+//! and takes the newest state when it commits. So any number of changes cost one write, and a
+//! full queue loses nothing.
 
 use std::sync::{Arc, PoisonError};
 
@@ -21,39 +21,50 @@ pub struct CommitStatus {
     pub seq: Option<i64>,
     /// The repository will never take this execution, and why.
     pub refused: Option<Arc<StoreError>>,
-    /// Nothing more of it will be stored: it was [withdrawn](Slot::withdraw).
+    /// Nothing more of it will be stored: it was [withdrawn](PendingWrite::withdraw).
     pub withdrawn: bool,
 }
 
-/// One execution's place between the engine and the writer.
+/// What one execution has to be stored.
 #[derive(Debug)]
 pub struct PendingWrite {
     execution_id: String,
-    unstored: Mutex<Unstored>,
+    state: Mutex<State>,
     stored: watch::Sender<CommitStatus>,
 }
 
 #[derive(Debug, Default)]
-struct Unstored {
+struct State {
+    /// What the writer has not taken.
     change: Option<Change>,
     version: u64,
     queued: bool,
-    /// The writer has taken a change and does not know yet what becomes of it.
-    in_flight: bool,
-    /// A commit holds some of it, told or not.
-    committed: bool,
-    withdrawing: bool,
+    phase: Phase,
+}
+
+/// What became of the first write, which alone can be withdrawn, and whether the writer holds one.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No commit holds any of it.
+    #[default]
+    New,
+    /// The writer has taken the first change and does not know yet what becomes of it.
+    FirstInFlight,
+    /// The same, and it is to be withdrawn unless that is committed.
+    Withdrawing,
+    /// Nothing of it is stored, nor ever will be.
+    Withdrawn,
+    /// A commit holds some of it, acknowledged or not.
+    Committed,
+    /// The same, and the writer has taken a further change.
+    CommittedInFlight,
 }
 
 impl PendingWrite {
-    /// A slot of an execution of which nothing is recorded yet.
+    /// Of an execution of which nothing is recorded yet.
     #[must_use]
     pub fn new(execution_id: String) -> Arc<Self> {
-        Arc::new(Self {
-            execution_id,
-            unstored: Mutex::default(),
-            stored: watch::Sender::default(),
-        })
+        Arc::new(Self { execution_id, state: Mutex::default(), stored: watch::Sender::default() })
     }
 
     /// Which execution.
@@ -63,15 +74,17 @@ impl PendingWrite {
     }
 
     /// Adds a change and returns its version: once [`CommitStatus::version`] has reached
-    /// it, the change is durable.
+    /// it, the change is durable. Of one that was withdrawn nothing is stored.
     pub fn record(&self, change: Change) -> u64 {
-        let mut unstored = self.lock();
-        match &mut unstored.change {
-            Some(earlier) => earlier.merge(change),
-            None => unstored.change = Some(change),
+        let mut state = self.lock();
+        if state.phase != Phase::Withdrawn {
+            match &mut state.change {
+                Some(earlier) => earlier.merge(change),
+                None => state.change = Some(change),
+            }
         }
-        unstored.version += 1;
-        unstored.version
+        state.version += 1;
+        state.version
     }
 
     /// Whether something is recorded of which no commit is told yet.
@@ -87,70 +100,86 @@ impl PendingWrite {
     }
 
     /// Asks that an execution of which nothing is stored is not stored after all.
-    /// [`CommitStatus::withdrawn`] tells that it will not be, [`CommitStatus::version`] that a commit came
-    /// first: then the slot goes on as if nothing was asked.
+    /// [`CommitStatus::withdrawn`] says that it will not be, [`CommitStatus::version`] that a commit
+    /// came first: then it goes on as if nothing was asked.
     pub fn withdraw(&self) {
-        let mut unstored = self.lock();
-        if unstored.committed {
-            return;
-        }
-        unstored.withdrawing = true;
-        if !unstored.in_flight {
-            unstored.change = None;
-            self.stored.send_modify(|stored| stored.withdrawn = true);
+        let mut state = self.lock();
+        match state.phase {
+            Phase::New => self.end_withdrawn(&mut state),
+            Phase::FirstInFlight => state.phase = Phase::Withdrawing,
+            Phase::Withdrawing | Phase::Withdrawn => {}
+            Phase::Committed | Phase::CommittedInFlight => {}
         }
     }
 
-    /// Marks the slot as queued; `false` when it was already.
+    fn end_withdrawn(&self, state: &mut State) {
+        state.change = None;
+        state.phase = Phase::Withdrawn;
+        self.stored.send_modify(|stored| stored.withdrawn = true);
+    }
+
+    /// Marks it as queued; `false` when it was already.
     pub(crate) fn mark_queued(&self) -> bool {
         !std::mem::replace(&mut self.lock().queued, true)
     }
 
-    /// Takes the slot out of the queue without storing anything.
+    /// Takes it out of the queue without storing anything.
     pub(crate) fn unmark_queued(&self) {
         self.lock().queued = false;
     }
 
-    /// What is to be stored now, with its version. The slot is no longer queued.
+    /// What is to be stored now, with its version. It is no longer queued.
     pub(crate) fn take(&self) -> Option<(Change, u64)> {
-        let mut unstored = self.lock();
-        unstored.queued = false;
-        let version = unstored.version;
-        let change = unstored.change.take()?;
-        unstored.in_flight = true;
-        Some((change, version))
+        let mut state = self.lock();
+        state.queued = false;
+        let change = state.change.take()?;
+        state.phase = match state.phase {
+            Phase::New => Phase::FirstInFlight,
+            Phase::Committed => Phase::CommittedInFlight,
+            // The one worker returns what it took before it takes more, and what is withdrawn
+            // has no change.
+            same @ (Phase::FirstInFlight
+            | Phase::Withdrawing
+            | Phase::Withdrawn
+            | Phase::CommittedInFlight) => same,
+        };
+        Some((change, state.version))
     }
 
     /// Puts back what could not be stored, under what was recorded since.
     pub(crate) fn put_back(&self, mut change: Change) {
-        let mut unstored = self.lock();
-        unstored.in_flight = false;
-        if unstored.withdrawing {
-            unstored.change = None;
-            self.stored.send_modify(|stored| stored.withdrawn = true);
-            return;
-        }
-        if let Some(later) = unstored.change.take() {
+        let mut state = self.lock();
+        state.phase = match state.phase {
+            Phase::Withdrawing | Phase::Withdrawn => return self.end_withdrawn(&mut state),
+            Phase::New | Phase::FirstInFlight => Phase::New,
+            Phase::Committed | Phase::CommittedInFlight => Phase::Committed,
+        };
+        if let Some(later) = state.change.take() {
             change.merge(later);
         }
-        unstored.change = Some(change);
+        state.change = Some(change);
     }
 
-    /// A commit holds some of it, of which it is yet to [`Self::tell`].
+    /// A commit holds some of it, to be acknowledged by [`Self::acknowledge`].
     pub(crate) fn committed(&self) {
-        let mut unstored = self.lock();
-        unstored.in_flight = false;
-        unstored.withdrawing = false;
-        unstored.committed = true;
+        self.lock().phase = Phase::Committed;
     }
 
-    /// No commit will hold what was taken, which is yet to be told by [`Self::refused`].
+    /// No commit will hold what was taken, to be reported by [`Self::refused`].
     pub(crate) fn given_up(&self) {
-        self.lock().in_flight = false;
+        let mut state = self.lock();
+        state.phase = match state.phase {
+            Phase::New | Phase::FirstInFlight => Phase::New,
+            Phase::Withdrawing | Phase::Withdrawn => {
+                state.change = None;
+                Phase::Withdrawn
+            }
+            Phase::Committed | Phase::CommittedInFlight => Phase::Committed,
+        };
     }
 
     /// A commit holds everything up to `version`.
-    pub(crate) fn tell(&self, version: u64, seq: i64) {
+    pub(crate) fn acknowledge(&self, version: u64, seq: i64) {
         self.stored.send_if_modified(|stored| {
             let is_news = stored.version < version;
             if is_news {
@@ -162,15 +191,15 @@ impl PendingWrite {
 
     /// No commit will ever hold this execution.
     pub(crate) fn refused(&self, error: Arc<StoreError>) {
-        let unstored = self.lock();
+        let state = self.lock();
         self.stored.send_modify(|stored| {
             stored.refused = Some(error);
-            stored.withdrawn |= unstored.withdrawing;
+            stored.withdrawn |= state.phase == Phase::Withdrawn;
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Unstored> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave the fields half changed.
-        self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

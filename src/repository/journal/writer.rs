@@ -328,7 +328,7 @@ impl Writer {
         receiver
     }
 
-    /// Deletes the executions of `spec`, a bounded number per transaction, and gives
+    /// Deletes the executions of `plan`, a bounded number per transaction, and gives
     /// their space back. `progress` hears how many are deleted so far. One that is
     /// not finished is never deleted.
     ///
@@ -336,10 +336,10 @@ impl Writer {
     /// When the database fails; what was told as progress is deleted.
     pub fn purge(
         &self,
-        spec: &PrunePlan,
+        plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Purged, StoreError> {
-        self.purge_telling(spec, progress, &mut |_| {})
+        self.purge_telling(plan, progress, &mut |_| {})
     }
 
     /// The same; `waits` is told, with the reason, each time it has to wait long for others.
@@ -348,14 +348,14 @@ impl Writer {
     /// As [`Self::purge`].
     pub fn purge_telling(
         &self,
-        spec: &PrunePlan,
+        plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (told, telling) = mpsc::channel();
         self.queue
-            .push_task(Task::Purge(Purge::new(spec.chosen.clone(), told)))
+            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), told)))
             .map_err(|_| closed())?;
         for message in telling {
             match message {

@@ -47,7 +47,7 @@ fn a_commit_under_way_decides_about_a_withdrawal() {
     pending.take().unwrap();
     pending.withdraw();
     pending.committed();
-    pending.tell(version, 1);
+    pending.acknowledge(version, 1);
     assert!(!withdrawn(&pending));
     pending.record(change());
     assert!(pending.take().is_some());
@@ -86,7 +86,7 @@ fn what_a_commit_holds_already_is_not_withdrawn() {
     // Before anybody is told.
     pending.withdraw();
     assert!(!withdrawn(&pending));
-    pending.tell(version, 1);
+    pending.acknowledge(version, 1);
     pending.withdraw();
     assert!(!withdrawn(&pending) && !pending.is_dirty());
     pending.record(change());

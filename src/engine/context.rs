@@ -1,0 +1,46 @@
+//! What every execution of this process shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::memory::Memory;
+use super::work::parallelism::Parallelism;
+use super::work::scratch::Scratch;
+use crate::base::clock::Clock;
+use crate::repository::Writer;
+use crate::repository::ownership::Owner;
+use crate::workflow::environment::Variables;
+
+/// What becomes of a new execution that cannot be stored.
+#[derive(Debug, Clone)]
+pub enum Unstored {
+    /// Nothing of it is started.
+    Refuse,
+    /// It runs all the same and is shown from here; it is stored when that works again.
+    Run(Arc<Memory>),
+}
+
+/// What every execution of this process uses.
+#[derive(Debug)]
+pub struct EngineContext {
+    /// Where changes go.
+    pub writer: Arc<Writer>,
+    /// This process, as others find it.
+    pub owner: Arc<Owner>,
+    /// What steps inherit of the environment of wfx.
+    pub inherited: Variables,
+    /// Where steps leave their outputs.
+    pub scratch: Scratch,
+    /// How many steps run at a time, over all executions.
+    pub parallelism: Parallelism,
+    /// What the engine calls now.
+    pub clock: Clock,
+    /// How long a failing store is borne with.
+    pub store_timeout: Duration,
+    /// What becomes of those that cannot be stored at their start.
+    pub unstored: Unstored,
+    /// Ends what runs as a crash would: nothing of its end is recorded.
+    pub abandon: CancellationToken,
+}
