@@ -8,7 +8,8 @@ use wfx::perf::filter::Filter;
 use wfx::perf::sources;
 use wfx::perf::stats::Latency;
 use wfx::perf::tolerance::Tolerance;
-use wfx::perf::verdict::{self, Policy};
+use wfx::perf::verdict;
+use wfx::perf::judgement::Policy;
 
 const BASELINE: &str =
     r#"{"version": 2, "endpoints": {"GET /orders": {"median_ms": 40.0, "p95_ms": 85.0}}}"#;

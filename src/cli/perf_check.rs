@@ -18,6 +18,7 @@ use crate::base::exit::Exit;
 use crate::base::visible::visible;
 use crate::perf::baseline::{Baseline, Changes, Circumstances};
 use crate::perf::filter::Filter;
+use crate::perf::judgement::{Judgement, Policy, Run, Verdict};
 use crate::perf::load::scenario::Endpoint;
 use crate::perf::load::{self, LoadError, Obstacle};
 use crate::perf::report::Report;
@@ -25,7 +26,7 @@ use crate::perf::sources::{self, SourceError};
 use crate::perf::steps as perf_steps;
 use crate::perf::store::{self, StoreError};
 use crate::perf::tolerance::Tolerance;
-use crate::perf::verdict::{self, Incomparable, Judgement, NOTHING_JUDGED, Policy, Run, Verdict};
+use crate::perf::verdict::{self, Incomparable, NOTHING_JUDGED};
 use crate::perf::{circumstances, machine};
 
 const STATS: &str = "perf/locust_stats.csv";

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
+use super::work::job::Job;
 use super::work::parallelism::Permit;
-use super::work::process::{self, Job, Started};
+use super::work::process::{self, Started};
 use super::work::{Stop, sleep};
 use crate::repository::CommitStatus;
 use crate::workflow::definition::Work;

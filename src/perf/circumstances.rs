@@ -2,8 +2,8 @@
 //! reasons of their own.
 
 use super::baseline::{Baseline, Circumstances};
+use super::judgement::{Comparison, Judgement, Metric, Policy};
 use super::tolerance::Tolerance;
-use super::verdict::{Comparison, Judgement, Metric, Policy};
 
 /// Rates that differ by less are alike.
 const RATE_SHARE: f64 = 0.05;
@@ -86,8 +86,9 @@ mod tests {
     use super::super::baseline::Entry;
     use super::super::filter::Filter;
     use super::super::stats::Latency;
-    use super::super::verdict::{Observed, Policy, Reading, Run, Source, judge};
+    use super::super::verdict::judge;
     use super::*;
+    use crate::perf::judgement::{Observed, Policy, Reading, Run, Source};
 
     #[test]
     fn another_machine_tool_or_rate_is_told_once() {

@@ -1,7 +1,7 @@
 //! Why a run and a baseline cannot be compared: a gate that silently compares nothing would
 //! let everything pass.
 
-use super::verdict::Metric;
+use super::judgement::Metric;
 
 /// How many endpoints an error names.
 const NAMED_MAX: usize = 10;

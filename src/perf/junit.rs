@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::verdict::{Comparison, Judged, Judgement, Outcome};
+use super::judgement::{Comparison, Judged, Judgement, Outcome};
 use crate::base::visible::visible;
 
 const NAME: &str = "wfx.perf";

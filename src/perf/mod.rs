@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod circumstances;
 pub mod filter;
 mod incomparable;
+pub mod judgement;
 pub mod junit;
 pub mod load;
 pub mod machine;

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::baseline::Changes;
-use super::paired::verdict::{Curves, percent};
+use super::judgement::Curves;
+use super::judgement::{Comparison, Judged, Judgement, Metric, Outcome, Verdict};
+use super::paired::verdict::percent;
 use super::stats::Latency;
-use super::verdict::{Comparison, Judged, Judgement, Metric, Outcome, Verdict};
 use crate::base::visible::visible;
 
 const NANOS_PER_MS: f64 = 1_000_000.0;

@@ -13,10 +13,10 @@
 
 use std::collections::BTreeMap;
 
+use super::judgement::Judgement;
 use super::paired::verdict::{Compared, Outcome, Unit, judgement};
 use super::paired::{self, Change, Estimate, Floors, Z99, quantile, upper_tail};
 use super::steps::{RUNS_MIN, StepRuns};
-use super::verdict::Judgement;
 
 /// What such a comparison cannot know.
 pub const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
@@ -188,7 +188,7 @@ fn floats(sorted: &[u64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::perf::verdict::{Outcome as Word, Verdict};
+    use crate::perf::judgement::{Outcome as Word, Verdict};
 
     fn runs(step: &str, count: u64, base_ms: u64) -> StepRuns {
         StepRuns {

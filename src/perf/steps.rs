@@ -1,8 +1,8 @@
 //! Durations of workflow steps as figures that a baseline judges.
 
 use super::baseline::Baseline;
+use super::judgement::{Observed, Reading, Run, Source};
 use super::stats::{self, Latency, Summary};
-use super::verdict::{Observed, Reading, Run, Source};
 
 /// What the key of a step begins with.
 const PREFIX: &str = "STEP ";

@@ -19,6 +19,7 @@
 mod client;
 pub mod engine;
 pub mod histogram;
+pub mod indicator;
 pub mod monitor;
 pub mod payload;
 pub mod policy;
@@ -32,6 +33,7 @@ pub mod wall;
 pub mod webhook;
 pub mod window;
 
-pub use engine::{Alert, Engine, Event, Indicator, Judged};
+pub use engine::{Alert, Engine, Event, Judged};
+pub use indicator::Indicator;
 pub use policy::{Policy, Share};
 pub use signature::Secret;

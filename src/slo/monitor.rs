@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::engine::{Engine, Event, Indicator, Judged, Standing};
+use super::engine::{Engine, Event, Judged, Standing};
+use super::indicator::Indicator;
 use super::payload::{number, payload};
 use super::policy::Policy;
 use super::wall::{Reading, Stamp, Wall};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::engine::Indicator;
+use super::indicator::Indicator;
 
 /// The most digits after the point of a share: with them, comparisons stay exact in 128
 /// bits for counts below 2^44.

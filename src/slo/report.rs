@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::engine::Indicator;
+use super::indicator::Indicator;
 use super::payload::number;
 use super::simulation::{Found, Sent};
 

@@ -1,7 +1,8 @@
 //! Traffic that was, or is made up, judged by the engine of `wfx serve`: which alerts it
 //! would have sent.
 
-use super::engine::{Engine, Event, Indicator, Judged};
+use super::engine::{Engine, Event, Judged};
+use super::indicator::Indicator;
 use super::policy::Policy;
 use super::timeline::Timeline;
 use super::window::empty_from_us;

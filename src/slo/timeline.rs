@@ -1,7 +1,8 @@
 //! What the signals were over time, in at most [`CELLS_MAX`] cells whatever the length: when
 //! they are full, two become one.
 
-use super::engine::{Indicators, Judged};
+use super::engine::Judged;
+use super::indicator::Indicators;
 
 /// The most cells.
 pub const CELLS_MAX: usize = 1_024;

@@ -18,6 +18,7 @@ mod format;
 mod gzip;
 mod input;
 mod intake;
+mod json_value;
 mod line;
 mod ndjson;
 mod paths;

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
 use crate::operations::diagnosis::State;
-use crate::perf::verdict::{Outcome, Verdict};
+use crate::perf::judgement::{Outcome, Verdict};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::Args;
 use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
+use crate::perf::judgement::Verdict;
 use crate::perf::junit;
 use crate::perf::report::{self, Report};
 use crate::perf::store;
-use crate::perf::verdict::Verdict;
 
 const JUNIT: &str = "perf/performance_junit.xml";
 

@@ -8,13 +8,14 @@ use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::cli::{CliError, tree};
 use crate::perf::baseline::Baseline;
+use crate::perf::judgement::{Metric, Policy};
 use crate::perf::load::scenario::{
     DURATION_DEFAULT, Endpoint, RATE_DEFAULT, RATE_MAX, Scenario, WARMUP_DEFAULT, header,
 };
 use crate::perf::load::{Pace, Plan, Target};
 use crate::perf::stats::Latency;
 use crate::perf::tolerance::Tolerances;
-use crate::perf::verdict::{self, Metric, Policy};
+use crate::perf::verdict;
 
 /// Sends may be late by a tenth of the smaller tolerance, and by 1 ms at least.
 const LATE_SHARE: u64 = 10;

@@ -4,12 +4,12 @@ use super::files::Reports;
 use super::{Args, Plan, load_plan, show};
 use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
+use crate::perf::judgement::Policy;
 use crate::perf::load::pairs::{self, PairsPlan};
 use crate::perf::load::{Pace, Target};
 use crate::perf::paired::Floors;
 use crate::perf::paired::verdict::judgement;
 use crate::perf::report::Report;
-use crate::perf::verdict::Policy;
 
 const HEADING: &str = "Against a reference";
 

@@ -7,10 +7,10 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
 use crate::cli::{CliError, Context};
+use crate::perf::judgement::Run;
 use crate::perf::report::Report;
 use crate::perf::spans;
 use crate::perf::steps::{self, StepRuns};
-use crate::perf::verdict::Run;
 use crate::repository::Reader;
 
 const HEADING: &str = "Steps";

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 
 use rustix::io::Errno;
 
-use super::process::Job;
+use super::job::Job;
 use super::{detach, search};
 use crate::base::visible::visible;
 use crate::workflow::check::LIST_IS_ONE_COMMAND;

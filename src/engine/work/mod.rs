@@ -5,6 +5,7 @@ pub mod children;
 pub mod detach;
 mod failure;
 pub mod group;
+pub mod job;
 pub mod orphans;
 pub mod outputs;
 pub mod parallelism;

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time;
 
-use super::process::GRACE;
+use super::job::GRACE;
 use crate::base::clock;
 use crate::repository::ownership::ListedAttempt;
 use crate::system::process_table::{self, Stat};

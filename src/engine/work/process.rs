@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use super::children;
 use super::detach;
 use super::failure::{NOT_FOUND, exit_code, failure, not_found, spawn_error};
 use super::group::Group;
+use super::job::{GRACE, Job};
 use super::outputs::{self, OutputsError};
 use super::search;
 use super::tail::Tail;
@@ -35,13 +36,11 @@ use crate::repository::ownership::ListedAttempt;
 use crate::system::limits::{self, OpenFiles, Spawning};
 use crate::system::process_table::{self, Stat};
 use crate::workflow::definition::Work;
-use crate::workflow::environment::{self, OUTPUT_FILE, Variables};
+use crate::workflow::environment::{self, OUTPUT_FILE};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 
-/// Between SIGTERM and SIGKILL.
-pub const GRACE: Duration = Duration::from_secs(5);
 /// After SIGKILL, how long is waited for processes that the kernel does not let go at once.
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
 /// Between looks at a tree whose leader has ended.
@@ -54,23 +53,6 @@ const READ_BYTES: usize = 64 * 1024;
 thread_local! {
     /// What a read of any step goes through: one for each would be 64 KiB for each that runs.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-}
-
-/// A command to be run once.
-#[derive(Debug)]
-pub struct Job {
-    /// The command line or the program.
-    pub work: Work,
-    /// Where it runs.
-    pub folder: PathBuf,
-    /// Its whole environment but the output file.
-    pub variables: Variables,
-    /// The empty file for its outputs.
-    pub output_file: PathBuf,
-    /// Longest time.
-    pub timeout: Option<Period>,
-    /// What its processes work for.
-    pub key: AttemptKey,
 }
 
 /// Who wants the output as it comes.

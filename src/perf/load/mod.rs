@@ -39,8 +39,8 @@ use self::scenario::Endpoint;
 use self::schedule::{Dealer, Schedule};
 pub use self::target::Target;
 use self::worker::{Work, Worker};
+use super::judgement::{Rounding, Run, Source};
 use super::stats::Latency;
-use super::verdict::{Rounding, Run, Source};
 use crate::base::clock;
 use crate::system::tls;
 

@@ -26,9 +26,9 @@ use super::target::{Route, Sender, Target};
 use super::timer::Timer;
 use super::{LoadError, allow_files, request};
 use crate::base::clock;
+use crate::perf::judgement::are_too_many;
 use crate::perf::paired::verdict::{Compared, Outcome, Unit};
 use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
-use crate::perf::verdict::are_too_many;
 
 /// So many failures of one side, one after the other: it is gone.
 const GONE: u32 = 20;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::super::stats::{self, Latency, Summary};
-use super::super::verdict::{Observed, Reading};
+use crate::perf::judgement::{Observed, Reading};
 
 /// Stretches of a distribution's shape.
 const SHAPE_BINS: usize = 16;

@@ -302,7 +302,7 @@ fn what_meets_one_of_them_for_a_while_is_no_difference() {
 #[test]
 fn what_keeps_one_endpoint_from_being_judged_keeps_no_other() {
     use super::verdict::{Compared, Outcome, Unit, judgement};
-    use crate::perf::verdict::{Outcome as Word, Verdict};
+    use crate::perf::judgement::{Outcome as Word, Verdict};
 
     let endpoint = |name: &str, is_doubted| Compared {
         endpoint: name.to_owned(),

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use super::{Change, Estimate, Floors, quantile};
-use crate::perf::stats::{self, Latency};
-use crate::perf::verdict::{
-    Comparison, Judged, Judgement, Metric, Observed, Outcome as Word, Reading, Source, Verdict,
-    are_too_many,
+use crate::perf::judgement::{
+    Comparison, Curves, Judged, Judgement, Metric, Observed, Outcome as Word, Paired, Reading,
+    Source, Verdict, are_too_many,
 };
+use crate::perf::stats::{self, Latency};
 
 /// Stretches of a distribution's shape.
 const SHAPE_BINS: usize = 16;
@@ -57,25 +55,6 @@ pub enum Unit {
     Pairs,
     /// Runs of a step, on both sides as many as there were.
     Runs,
-}
-
-/// What a figure of two builds comes to, beside the figures themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Paired {
-    /// Slower, faster or neither.
-    pub change: Change,
-    /// The build that is judged ÷ the reference.
-    pub ratio: f64,
-    /// Between these the ratio lies with 99 % certainty, at one look.
-    pub interval: (f64, f64),
-    /// How unlikely so much slower would be without a difference.
-    pub p_slower: f64,
-    /// Of how many pairs.
-    pub pairs: u64,
-    /// From which ratio on it matters.
-    pub floor: f64,
-    /// It was slower at first, and not when it was measured again.
-    pub withdrawn: bool,
 }
 
 /// What both came to, as a judgement.
@@ -182,17 +161,6 @@ fn comparison(
             withdrawn: compared.withdrawn[at],
         }),
     }
-}
-
-/// The distributions of two builds: what so many percent are not slower than, milliseconds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Curves {
-    /// Percent of the requests.
-    pub percents: Vec<f64>,
-    /// Of the reference.
-    pub reference: Vec<f64>,
-    /// Of the build that is judged.
-    pub judged: Vec<f64>,
 }
 
 impl Curves {

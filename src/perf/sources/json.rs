@@ -1,10 +1,9 @@
 //! Which tool wrote a JSON document.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::super::stats::Latency;
-use super::super::verdict::{Reading, Run};
 use super::{READ, SourceError, k6, k6_points, oha};
+use crate::perf::judgement::Run;
 
 pub(super) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceError> {
     if let Ok(text) = std::str::from_utf8(bytes)
@@ -39,33 +38,4 @@ pub(super) fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceEr
         "it is JSON of no load tool that wfx knows"
     };
     Err(SourceError::new(tool, READ))
-}
-
-/// The member as a latency, in units of so many milliseconds.
-pub(super) fn latency(of: &Map<String, Value>, key: &str, unit_ms: f64) -> Reading {
-    let Some(value) = of.get(key) else { return Reading::Absent };
-    value
-        .as_f64()
-        .and_then(|number| Latency::from_ms(number * unit_ms))
-        .map_or_else(|| Reading::Bad(value.to_string()), Reading::Value)
-}
-
-/// The member as a count; none where there is none.
-///
-/// # Errors
-/// When it is something else: what is not understood is not zero.
-pub(super) fn count(of: &Map<String, Value>, key: &str) -> Result<Option<u64>, SourceError> {
-    let Some(value) = of.get(key) else { return Ok(None) };
-    let damaged = || SourceError::damaged(format!("`{key}` is {value} and no whole number"));
-    value.as_u64().map(Some).ok_or_else(damaged)
-}
-
-/// The endpoint of a file that does not name it.
-pub(super) fn named(endpoint: Option<&str>, tool: &str) -> Result<String, SourceError> {
-    endpoint.map(str::to_owned).ok_or_else(|| {
-        SourceError::new(
-            format!("{tool} does not say which endpoint it measured"),
-            "name it, one only: --endpoint 'GET /path'",
-        )
-    })
 }

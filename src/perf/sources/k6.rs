@@ -11,9 +11,9 @@
 
 use serde_json::{Map, Value};
 
-use super::super::verdict::{Observed, Rounding, Run, Source};
 use super::SourceError;
-use super::json::{count, latency, named};
+use super::members::{count, latency, named};
+use crate::perf::judgement::{Observed, Rounding, Run, Source};
 
 type Metrics = Map<String, Value>;
 

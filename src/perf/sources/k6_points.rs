@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::stats::{self, Latency};
-use super::super::verdict::{Observed, Reading, Rounding, Run, Source};
 use super::SourceError;
 use super::k6::{self, Tagged};
+use crate::perf::judgement::{Observed, Reading, Rounding, Run, Source};
 
 #[derive(Deserialize)]
 struct Line<'a> {

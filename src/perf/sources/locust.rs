@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 
 use csv::StringRecord;
 
-use super::super::verdict::{Observed, Reading, Rounding, Run, Source};
 use super::{READ, SourceError, reading};
+use crate::perf::judgement::{Observed, Reading, Rounding, Run, Source};
 
 /// Which column stands where.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ mod json;
 mod k6;
 mod k6_points;
 mod locust;
+mod members;
 mod oha;
 
+use super::judgement::{Reading, Run};
 use super::stats::Latency;
-use super::verdict::{Reading, Run};
 
 /// The longest file that is read, in bytes.
 pub const BYTES_MAX: u64 = 256 * 1024 * 1024;

@@ -9,9 +9,9 @@
 
 use serde_json::{Map, Value};
 
-use super::super::verdict::{Observed, Rounding, Run, Source};
 use super::SourceError;
-use super::json::{count, latency, named};
+use super::members::{count, latency, named};
+use crate::perf::judgement::{Observed, Rounding, Run, Source};
 
 const MS_PER_SECOND: f64 = 1_000.0;
 const CUT_OFF: &str = "aborted due to deadline";

@@ -1,5 +1,5 @@
-use super::super::verdict::{Observed, Rounding};
 use super::*;
+use crate::perf::judgement::{Observed, Rounding};
 
 const LOCUST: &str = include_str!("../../../fixtures/perf-check/locust_mixed_stats.csv");
 const HISTORY: &str = include_str!("../../../fixtures/perf-check/locust_mixed_stats_history.csv");

@@ -1,6 +1,10 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::perf::judgement::Rounding;
+use crate::perf::tolerance::{Tolerance, Tolerances};
 
 fn ms(ms: f64) -> Latency {
     Latency::from_ms(ms).unwrap()

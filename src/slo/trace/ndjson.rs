@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::json_value::{json, raw};
 use super::line::{Fields, Line, Raw, Why};
 use super::servers;
 
@@ -232,30 +233,6 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
         slo: raw(document.slo)?,
         clock_step: raw(document.clock_step)?,
     })
-}
-
-/// A value as it is written.
-pub(super) fn raw(value: Option<&RawValue>) -> Result<Raw<'_>, Why> {
-    let text = value.map_or("null", RawValue::get);
-    Ok(match text.as_bytes().first() {
-        Some(b'"') => {
-            Raw::Text(serde_json::from_str::<Text<'_>>(text).map_err(|error| json(&error))?.0)
-        }
-        Some(b't') => Raw::Bool(true),
-        Some(b'f') => Raw::Bool(false),
-        Some(b'n') | None => Raw::Null,
-        Some(b'{' | b'[') => Raw::Nested,
-        Some(_) => Raw::Number(text),
-    })
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn json(error: &serde_json::Error) -> Why {
-    let text = error.to_string();
-    // The line is told beside it, and is always the first of its document.
-    Why::Json(text.replace("at line 1 column", "at column"))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::json_value::raw;
 use super::line::{self, Fields, Line, Why};
-use super::ndjson::raw;
 
 /// What tells them apart, and what is read.
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::Ui;
 use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM};
-use crate::perf::paired::verdict::Curves;
+use crate::perf::judgement::Curves;
 
 const HEIGHT: u16 = 9;
 /// Wider says no more.

@@ -11,8 +11,8 @@ use super::table::{self, Column};
 use super::{OutputFormat, Ui};
 use crate::base::visible::visible;
 use crate::perf::baseline::Changes;
+use crate::perf::judgement::{Judged, Metric};
 use crate::perf::report::{self, Report};
-use crate::perf::verdict::{Judged, Metric};
 
 /// So much of an endpoint's name is worth more than any column that can be left out.
 const ENDPOINT_LEAST: usize = 20;

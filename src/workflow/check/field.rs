@@ -6,7 +6,7 @@ use super::super::definition::{PROCESS_STRING_BYTES_MAX, Scalar};
 use super::super::document::{Entry, Node, Value};
 use super::super::environment;
 use super::super::problem::{Findings, Pointer, Span};
-use super::{Named, is_extra, name, scalar_of};
+use super::{Named, is_extra, nearest, scalar_of};
 use crate::base::period::Period;
 use crate::base::visible::{quote, quote_list};
 
@@ -84,7 +84,7 @@ impl<'n> Fields<'n> {
             if known.contains(&key) || is_extra(key) {
                 continue;
             }
-            let near = findings.may_suggest().then(|| name::nearest(key, known.iter().copied()));
+            let near = findings.may_suggest().then(|| nearest::nearest(key, known.iter().copied()));
             let help = match near.flatten() {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(

@@ -4,6 +4,7 @@
 mod field;
 mod lint;
 mod name;
+mod nearest;
 mod parameters;
 mod step;
 
@@ -299,7 +300,7 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
             let message = format!("no step is called {}", quote(&dependency.name));
             let near = findings
                 .may_suggest()
-                .then(|| name::nearest(&dependency.name, index.keys().map(String::as_str)));
+                .then(|| nearest::nearest(&dependency.name, index.keys().map(String::as_str)));
             let help = near.flatten().map(|near| format!("did you mean {}?", quote(near)));
             findings.add(dependency.place, dependency.at.clone(), message, help);
         }

@@ -38,31 +38,6 @@ pub(super) fn check(field: &Field<'_>, name: &str, findings: &mut Findings) -> O
     None
 }
 
-/// What is longer was not mistyped, and of more names none is looked for: each comparison
-/// takes the product of two lengths.
-const MISTYPED_BYTES_MAX: usize = 256;
-const CANDIDATES_MAX: usize = 256;
-
-/// The known name that was probably meant: the same but for case and separators, or
-/// few letters away.
-pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    if name.len() > MISTYPED_BYTES_MAX {
-        return None;
-    }
-    let wanted = plain(name);
-    known
-        .into_iter()
-        .take(CANDIDATES_MAX)
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
-        // The name itself decides between equals, so that the answer is always the same.
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 /// Refuses names that stand twice, and with `environment` names that would become
 /// one name there.
 pub(super) fn refuse_clashes<'n>(

@@ -5,7 +5,7 @@ use super::super::definition::{
 };
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::Fields;
-use super::{Named, name};
+use super::{Named, name, nearest};
 use crate::base::visible::{quote, quote_list};
 
 const PREFIX: &str = "WFX_PARAM_";
@@ -90,7 +90,7 @@ pub fn parameters(
     for (index, (name, value)) in given.iter().enumerate() {
         if !definition.params.contains_key(name) {
             let known = definition.params.keys().map(String::as_str);
-            let near = (index < MISTYPED_MAX).then(|| name::nearest(name, known.clone()));
+            let near = (index < MISTYPED_MAX).then(|| nearest::nearest(name, known.clone()));
             let help = match near.flatten() {
                 Some(near) => format!("did you mean {}?", quote(near)),
                 None if definition.params.is_empty() => "it declares none in `params`".to_owned(),

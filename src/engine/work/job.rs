@@ -1,0 +1,29 @@
+//! What a step has its processes do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::period::Period;
+use crate::workflow::definition::Work;
+use crate::workflow::environment::Variables;
+use crate::workflow::record::AttemptKey;
+
+/// Between SIGTERM and SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// A command to be run once.
+#[derive(Debug)]
+pub struct Job {
+    /// The command line or the program.
+    pub work: Work,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Its whole environment but the output file.
+    pub variables: Variables,
+    /// The empty file for its outputs.
+    pub output_file: PathBuf,
+    /// Longest time.
+    pub timeout: Option<Period>,
+    /// What its processes work for.
+    pub key: AttemptKey,
+}
