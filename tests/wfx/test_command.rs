@@ -32,7 +32,9 @@ fn run(place: &Place, install_status: &str) -> (Ran, String) {
     for folder in ["bin", "tests", "package/usr/bin"] {
         fs::create_dir_all(place.path(folder)).unwrap();
     }
-    fs::copy(root().join("tests/run"), place.path("tests/run")).unwrap();
+    for file in ["tests/run", "tests/packages.sh"] {
+        fs::copy(root().join(file), place.path(file)).unwrap();
+    }
     for (name, text) in [
         ("bin/apt-get", APT_GET),
         ("bin/dpkg-deb", DPKG_DEB),

@@ -1,31 +1,31 @@
-//! Every command of README is run, and tells what README shows.
+//! Every command of README and of the pages in `docs` is run, and prints what they show.
 
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::*;
+use super::markdown::{Block, Page, pages};
 use crate::daemon::Daemon;
-use crate::support::{Ran, Running};
+use crate::support::{Place, Ran, Running, root};
 
-/// The part of README below a heading, up to the next one of its level or above.
-fn section(heading: &str) -> String {
-    let text = readme();
-    let rest = text.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("{heading}"));
-    let level = heading.split(' ').next().unwrap().len();
-    let is_end = |line: &&str| {
-        let marks = line.len() - line.trim_start_matches('#').len();
-        (1..=level).contains(&marks) && line[marks..].starts_with(' ')
-    };
-    let mut in_code = false;
-    let kept = rest.lines().take_while(|line| {
-        in_code ^= line.starts_with("```");
-        in_code || !is_end(line)
-    });
-    kept.collect::<Vec<_>>().join("\n")
-}
+/// Sections whose commands need more than a place of their own, and how many blocks they have: each
+/// is run by a test of its own below. All others are run as they stand.
+const PREPARED: [(&str, &str, usize); 8] = [
+    ("README.md", "# wfx", 1),
+    ("README.md", "## A tour", 4),
+    ("docs/durability.md", "## After a crash", 1),
+    ("docs/daemon.md", "# The daemon", 1),
+    ("docs/service-levels.md", "# Service levels", 1),
+    ("docs/performance-gate.md", "# Performance in CI", 1),
+    ("docs/performance-gate.md", "## Against the build before", 1),
+    ("docs/operations.md", "# Operations", 1),
+];
 
-/// A place from which README's commands find the fixtures.
+/// What blocks may be written in; those of `sh` are run.
+const LANGUAGES: [&str; 6] = ["sh", "text", "yaml", "json", "toml", "ini"];
+
+/// A place from which commands find the fixtures.
 fn place() -> Place {
     let place = Place::new();
     symlink(root().join("fixtures"), place.path("fixtures")).unwrap();
@@ -66,49 +66,127 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().filter(is_word).collect()
 }
 
-/// Each line that README shows was told.
+/// The first line that a page shows and a command did not print.
+fn first_not_shown<'a>(shown: &'a str, ran: &Ran) -> Option<&'a str> {
+    let printed = format!("{}\n{}", ran.stdout, ran.stderr);
+    let printed: Vec<_> = printed.lines().map(words).collect();
+    let mut lines = shown.lines().filter(|line| !line.starts_with("$ "));
+    lines.find(|line| !printed.contains(&words(line)))
+}
+
+/// Each line that a page shows was printed.
 #[track_caller]
-fn assert_shown(shown: &str, told: &Ran) {
-    let told = format!("{}\n{}", told.stdout, told.stderr);
-    let told: Vec<_> = told.lines().map(words).collect();
+fn assert_shown(shown: &str, ran: &Ran) {
     assert!(shown.lines().count() > 3, "{shown}");
-    for line in shown.lines().filter(|line| !line.starts_with("$ ")) {
-        assert!(told.contains(&words(line)), "{line:?} is not in {told:#?}");
+    assert_eq!(first_not_shown(shown, ran), None, "{ran:#?}");
+}
+
+/// What a page shows was printed, line by line and nothing beside it.
+#[track_caller]
+fn assert_printed(shown: &str, printed: &str) {
+    let shown: Vec<_> = shown.lines().filter(|line| !line.starts_with("$ ")).collect();
+    let printed: Vec<_> = printed.lines().collect();
+    assert_eq!(shown.len(), printed.len(), "{shown:#?}\n{printed:#?}");
+    for (shown, printed) in shown.iter().zip(&printed) {
+        assert_eq!(words(shown), words(printed));
     }
 }
 
-/// What README shows was told, line by line and nothing beside it.
-#[track_caller]
-fn assert_told(shown: &str, told: &str) {
-    let shown: Vec<_> = shown.lines().filter(|line| !line.starts_with("$ ")).collect();
-    let told: Vec<_> = told.lines().collect();
-    assert_eq!(shown.len(), told.len(), "{shown:#?}\n{told:#?}");
-    for (shown, told) in shown.iter().zip(&told) {
-        assert_eq!(words(shown), words(told));
+/// Runs the commands of a page, in order and in one place, except those of `prepared` sections. A
+/// document whose first line is `# NAME` is written to the file NAME before what follows it; a
+/// block of `text` right after commands is what they print. Says how many blocks ran.
+fn follow(page: &Page, prepared: &[(&str, &str, usize)]) -> Result<usize, String> {
+    let place = place();
+    let mut count = 0;
+    let mut last: Option<Ran> = None;
+    let is_prepared = |block: &Block| {
+        prepared.iter().any(|(name, heading, _)| (*name, *heading) == (&page.name, &block.heading))
+    };
+    for block in page.all_blocks() {
+        let Block { language, code, heading } = &block;
+        let place_of = format!("{}, below {heading:?}", page.name);
+        if !LANGUAGES.contains(&language.as_str()) {
+            let known = LANGUAGES.join("`, `");
+            return Err(format!(
+                "{place_of}: a block of `{language}` is none of `{known}`:\n{code}"
+            ));
+        }
+        if is_prepared(&block) {
+            continue;
+        }
+        let ran = last.take();
+        match language.as_str() {
+            "sh" => {
+                let ran = shell(&place, code);
+                if ran.code != Some(0) {
+                    return Err(format!("{place_of}: {code}{ran:?}"));
+                }
+                last = Some(ran);
+                count += 1;
+            }
+            "text" => {
+                let missing = ran.as_ref().and_then(|ran| first_not_shown(code, ran));
+                if let Some(line) = missing {
+                    return Err(format!("{place_of}: {line:?} was not printed: {ran:?}"));
+                }
+            }
+            _ => {
+                let name = code.lines().next().and_then(|line| line.strip_prefix("# "));
+                if let Some(name) = name.filter(|name| Path::new(name).extension().is_some()) {
+                    place.write(name, code);
+                }
+            }
+        }
+    }
+    Ok(count)
+}
+
+#[test]
+fn each_block_of_commands_runs() {
+    let mut found = Vec::new();
+    for page in pages() {
+        let count = follow(&page, &PREPARED).unwrap_or_else(|problem| panic!("{problem}"));
+        let blocks = page.all_blocks().into_iter().filter(|block| block.language == "sh");
+        let blocks: Vec<String> = blocks.map(|block| block.heading).collect();
+        let of_page = PREPARED.iter().filter(|(name, ..)| *name == page.name);
+        let tested: usize = of_page.clone().map(|(.., blocks)| blocks).sum();
+        for (_, heading, expected) in of_page {
+            let there = blocks.iter().filter(|found| found == heading).count();
+            assert_eq!(there, *expected, "{} {heading}: one that no test below runs", page.name);
+        }
+        assert_eq!(count + tested, blocks.len(), "{}", page.name);
+        found.push(page.name);
+    }
+    for (name, ..) in PREPARED {
+        assert!(found.iter().any(|found| found == name), "{name}");
     }
 }
 
 #[test]
-fn no_block_of_commands_is_left_out() {
-    let sections = [
-        ("## A tour", 4),
-        ("### After a crash", 1),
-        ("## The daemon", 1),
-        ("## Service levels", 1),
-        ("## Performance in CI", 2),
-        ("## Operations", 1),
-    ];
-    let mut count = 1;
-    for (heading, blocks_in) in sections {
-        assert_eq!(blocks(&section(heading), "sh").len(), blocks_in, "{heading}");
-        count += blocks_in;
+fn a_new_page_is_followed() {
+    let page = |text: &str| Page { name: "docs/new.md".to_owned(), text: text.to_owned() };
+    let document = "# New\n\n```yaml\n# new.yaml\nsteps: [{name: a}]\n```\n\n";
+    let exec = "```sh\nwfx exec new.yaml\nwfx list --format plain\n```\n\n";
+    let shown = |line: &str| format!("{document}{exec}```text\n{line}\n```\n");
+    let wrong = page(&shown("never printed"));
+    let printed = place();
+    printed.write("new.yaml", "steps: [{name: a}]");
+    let printed = succeeds(&printed, "wfx exec new.yaml\nwfx list --format plain");
+    let line = printed.stdout.lines().last().unwrap().to_owned();
+    assert!(line.contains("new") && line.contains("success"), "{line}");
+    assert_eq!(follow(&page(&shown(&line)), &[]), Ok(1));
+    assert!(follow(&wrong, &[]).unwrap_err().contains("was not printed"));
+    assert_eq!(follow(&wrong, &[("docs/new.md", "# New", 1)]), Ok(0));
+    assert!(follow(&page(exec), &[]).unwrap_err().contains("new.yaml"));
+    for unknown in ["```bash\nwfx list\n```\n", "```\nwfx list\n```\n", "text\n\n    wfx list\n"] {
+        assert!(follow(&page(unknown), &[]).unwrap_err().contains("is none of"), "{unknown}");
     }
-    assert_eq!(blocks(&readme(), "sh").len(), count, "a block that no test below runs");
+    assert_eq!(follow(&page("# Text only\n\n```text\nany\n```\n"), &[]), Ok(0));
 }
 
 #[test]
 fn the_first_command_runs_and_the_second_is_there() {
-    let block = &blocks(&readme(), "sh")[0];
+    let block = &Page::read("README.md").blocks("sh")[0];
     let mut commands = block.lines().map(|line| line.split(" #").next().unwrap().trim());
     let first = commands.next().unwrap().strip_prefix("cargo run --release -- ").unwrap();
     succeeds(&place(), &format!("wfx {first}"));
@@ -120,9 +198,9 @@ fn the_first_command_runs_and_the_second_is_there() {
 
 #[test]
 fn the_tour_can_be_followed() {
-    let (place, tour) = (place(), section("## A tour"));
-    let (scripts, documents, shown) =
-        (blocks(&tour, "sh"), blocks(&tour, "yaml"), blocks(&tour, "text"));
+    let (place, readme) = (place(), Page::read("README.md"));
+    let tour = readme.section("## A tour");
+    let (scripts, documents, shown) = (tour.blocks("sh"), tour.blocks("yaml"), tour.blocks("text"));
     // A machine that stalls must not end it before it is killed.
     let nightly = documents[1].replace("sleep 2", "sleep 5");
     for (name, text) in [("broken.yaml", &documents[0]), ("nightly.yaml", &nightly)] {
@@ -131,7 +209,7 @@ fn the_tour_can_be_followed() {
     }
     let (exec, show) = scripts[0].split_once('\n').unwrap();
     succeeds(&place, exec);
-    assert_told(&blocks(&readme(), "text")[0], &succeeds(&place, show).stdout);
+    assert_printed(&readme.blocks("text")[0], &succeeds(&place, show).stdout);
     assert_shown(&shown[0], &succeeds(&place, &scripts[1]));
     let upload = "until wfx show @latest | grep -q 'upload.*running'; do sleep 0.05; done;";
     assert!(scripts[2].contains("& sleep 1; kill -9 $!\n"));
@@ -145,7 +223,8 @@ fn the_tour_can_be_followed() {
 #[test]
 fn what_a_crash_leaves_can_be_recovered() {
     let place = place();
-    let script = blocks(&section("### After a crash"), "sh").remove(0);
+    let script =
+        Page::read("docs/durability.md").section("## After a crash").blocks("sh").remove(0);
     let document = "steps: [{name: wait, sleep: 300ms, retry: {max_attempts: 3}}]";
     let file = place.write("w.yaml", document);
     let mut ids = Vec::new();
@@ -169,7 +248,7 @@ fn what_a_crash_leaves_can_be_recovered() {
 #[test]
 fn the_daemon_can_be_asked() {
     let place = place();
-    let block = blocks(&section("## The daemon"), "sh").remove(0);
+    let block = Page::read("docs/daemon.md").blocks("sh").remove(0);
     let (serve, asked) = block.split_once('\n').unwrap();
     let arguments = serve.split(" #").next().unwrap().strip_prefix("wfx serve ").unwrap();
     let arguments: Vec<_> = arguments.split_whitespace().collect();
@@ -185,18 +264,17 @@ fn the_daemon_can_be_asked() {
 
 #[test]
 fn alert_rules_can_be_rehearsed() {
-    let (place, section) = (place(), section("## Service levels"));
-    let block = blocks(&section, "sh").remove(0);
+    let (place, page) = (place(), Page::read("docs/service-levels.md"));
+    let block = page.blocks("sh").remove(0);
     let ran: Vec<_> = block.lines().map(|line| succeeds(&place, line)).collect();
     assert_eq!(ran.len(), 3);
-    assert!(ran[0].stdout.contains(&blocks(&section, "text")[0]), "{}", ran[0].stdout);
+    assert!(ran[0].stdout.contains(&page.blocks("text")[0]), "{}", ran[0].stdout);
 }
 
 #[test]
 fn performance_can_be_checked() {
     let place = place();
-    let section = section("## Performance in CI");
-    let scripts = blocks(&section, "sh");
+    let scripts = Page::read("docs/performance-gate.md").blocks("sh");
     let other = Place::new();
     let (before, after) = (Daemon::start(&other, &[]), Daemon::start(&place, &[]));
     for command in scripts.iter().flat_map(|script| script.lines()) {
@@ -224,16 +302,16 @@ fn performance_can_be_checked() {
 }
 
 #[test]
-fn what_ci_is_told_runs() {
-    let (place, section) = (place(), section("## Performance in CI"));
+fn pipelines_of_ci_run() {
+    let (place, page) = (place(), Page::read("docs/performance-gate.md"));
     let daemon = Daemon::start(&place, &["--workflows", "fixtures/workflows"]);
     let address = daemon.address.to_string();
-    let scenario = &blocks(&section, "yaml")[0];
+    let scenario = &page.blocks("yaml")[0];
     fs::create_dir(place.path("perf")).unwrap();
     place.write("perf/api.yaml", scenario.replace("127.0.0.1:8080", &address));
     let server = place.write("server", "#!/bin/sh\n");
     fs::set_permissions(server, fs::Permissions::from_mode(0o755)).unwrap();
-    let texts = blocks(&section, "text");
+    let texts = page.blocks("text");
     let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
     let commands = lines.iter().filter_map(|line| {
         let line = line.trim();
@@ -269,19 +347,12 @@ fn what_ci_is_told_runs() {
 
 #[test]
 fn commands_in_the_text_are_there() {
-    let (place, text) = (Place::new(), readme());
-    let mut in_code = false;
-    let prose = text.lines().filter(|line| {
-        let is_fence = line.starts_with("```");
-        in_code ^= is_fence;
-        !in_code && !is_fence
-    });
-    let prose = prose.collect::<Vec<_>>().join("\n");
-    let spans = prose.split('`').skip(1).step_by(2).filter(|span| span.starts_with("wfx "));
+    let place = Place::new();
+    let spans: Vec<String> = pages().iter().flat_map(Page::code_spans).collect();
+    let commands = spans.iter().filter(|span| span.starts_with("wfx "));
     let mut count = 0;
-    for span in spans {
-        let command = span.replace("SHELL", "bash").replace('\n', " ");
-        let help = format!("{command} --help");
+    for span in commands {
+        let help = format!("{} --help", span.replace("SHELL", "bash"));
         assert!(succeeds(&place, &help).stdout.contains("Usage: "), "{help}");
         count += 1;
     }
@@ -291,7 +362,7 @@ fn commands_in_the_text_are_there() {
 #[test]
 fn a_database_in_use_can_be_backed_up() {
     let place = place();
-    let script = blocks(&section("## Operations"), "sh").remove(0);
+    let script = Page::read("docs/operations.md").blocks("sh").remove(0);
     place.exec("steps: [{name: a}]", 0);
     let daemon = Daemon::start(&place, &[]);
     for command in script.lines() {
