@@ -54,7 +54,5 @@ impl<A: Args> Args for Lazily<A> {
 fn described(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = command.get_about().cloned();
     let long_about = command.get_long_about().cloned();
-    augment(command)
-        .about(Resettable::from(about))
-        .long_about(Resettable::from(long_about))
+    augment(command).about(Resettable::from(about)).long_about(Resettable::from(long_about))
 }
