@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,9 +96,12 @@ impl Reply {
     }
 
     /// The same, its body counted in the budget of all answers; 503 where that has no room.
-    pub(super) fn within(self, budget: &Budget) -> Self {
-        match budget.admit(self.body.clone()) {
-            Some(body) => Self { body, ..self },
+    pub(super) fn within(mut self, budget: &Budget) -> Self {
+        match budget.admit(mem::take(&mut self.body)) {
+            Some(body) => {
+                self.body = body;
+                self
+            }
             None => {
                 let detail = "too many long answers are being sent at the moment";
                 Problem::unavailable(detail, RETRY_AFTER).into()

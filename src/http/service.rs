@@ -52,6 +52,8 @@ struct Progress {
     label: &'static str,
     /// Its body was read to the end, or it has none.
     is_read: bool,
+    /// Its connection has had a place since it began.
+    has_place: bool,
 }
 
 impl<A: Api> Service<A> {
@@ -62,9 +64,12 @@ impl<A: Api> Service<A> {
     ) -> Result<Response<AnswerBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
-        let head = self.link.lock().begin(framing(&parts, &body));
+        let (head, has_place) = {
+            let mut link = self.link.lock();
+            (link.begin(framing(&parts, &body)), link.place.is_some())
+        };
         let request_id = request_id(&parts.headers);
-        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
+        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream(), has_place };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
         let reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
 
@@ -79,6 +84,7 @@ impl<A: Api> Service<A> {
             request_id: request_id.to_str().unwrap_or_default(),
             remote: Some(self.remote),
             started,
+            ended,
         });
         let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
         let closes = {
@@ -127,7 +133,10 @@ impl<A: Api> Service<A> {
         if parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
-        if !route.is_probe() && !self.room.await_place(&self.link, &self.limits).await {
+        if !progress.has_place
+            && !route.is_probe()
+            && !self.room.await_place(&self.link, &self.limits).await
+        {
             return Err(full());
         }
         let body = if route.is_post() && !progress.is_read {
@@ -284,5 +293,6 @@ pub(super) fn tell_refused(api: &impl Api, link: &Link, remote: SocketAddr, now:
         request_id: refused.request_id.to_str().unwrap_or_default(),
         remote: Some(remote),
         started: now,
+        ended: now,
     });
 }
