@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::layout::Layout;
 use super::lineage::short;
 use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
@@ -56,26 +57,7 @@ impl Ui {
             OutputFormat::Plain => self.plain_rows(&plain_detail(detail)),
             // A terminal that is stopped shows no summary, and must not keep us.
             OutputFormat::Table if self.stalled() && io::stdout().is_terminal() => Ok(()),
-            OutputFormat::Table => {
-                let execution = &detail.execution;
-                let look = of_execution(execution.status);
-                let took = took(execution, execution.updated_at.unwrap_or_else(epoch));
-                let state =
-                    look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
-                let mut text = format!(
-                    "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}/{} steps\n",
-                    visible(&execution.workflow_id),
-                    execution.number(),
-                    execution.execution_id,
-                    took.map(units::duration).unwrap_or_default(),
-                    execution.steps_completed,
-                    execution.total_steps,
-                );
-                if let Some(error) = &execution.error {
-                    text += &format!("  {}\n", visible(error));
-                }
-                self.text(&text)
-            }
+            OutputFormat::Table => self.text(&self.layout.summary(detail)),
         }
     }
 
@@ -106,6 +88,41 @@ impl Ui {
         if self.format == OutputFormat::Plain {
             return self.plain_rows(&plain_detail(detail));
         }
+        self.text(&self.layout.execution(detail, attempts, lineage, output, now))
+    }
+}
+
+impl Layout {
+    /// How an execution went, in a line, and why it failed.
+    fn summary(&self, detail: &ExecutionDetail) -> String {
+        let execution = &detail.execution;
+        let look = of_execution(execution.status);
+        let took = took(execution, execution.updated_at.unwrap_or_else(epoch));
+        let state = look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
+        let mut text = format!(
+            "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}/{} steps\n",
+            visible(&execution.workflow_id),
+            execution.number(),
+            execution.execution_id,
+            took.map(units::duration).unwrap_or_default(),
+            execution.steps_completed,
+            execution.total_steps,
+        );
+        if let Some(error) = &execution.error {
+            text += &format!("  {}\n", visible(error));
+        }
+        text
+    }
+
+    /// Everything that is known of an execution.
+    fn execution(
+        &self,
+        detail: &ExecutionDetail,
+        attempts: &[Attempt],
+        lineage: &Lineage,
+        output: OutputShown,
+        now: Timestamp,
+    ) -> String {
         let mut text = self.facts(&detail.execution, now);
         text.push('\n');
         text += &self.steps_table(detail);
@@ -117,7 +134,7 @@ impl Ui {
         for step in &detail.steps {
             text += &self.step_facts(step, attempts, output);
         }
-        self.text(&text)
+        text
     }
 
     fn facts(&self, execution: &ExecutionRecord, now: Timestamp) -> String {
@@ -183,7 +200,7 @@ impl Ui {
             columns.push(Column::new("exit").rank(2));
         }
         columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
-        let mut table = table::Builder::new(self, columns);
+        let mut table = table::Builder::new(*self, columns);
         for step in &detail.steps {
             let mut row = vec![
                 table::cell(&visible(&step.name)),

@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::json;
 
+use super::layout::Layout;
 use super::style::{BOLD, DIM, of_finding};
 use super::{OutputFormat, Ui, table};
 use crate::base::units;
@@ -21,11 +22,10 @@ impl Ui {
     /// # Errors
     /// When standard output cannot be written.
     pub fn findings(&self, findings: &[Finding]) -> io::Result<()> {
-        let count = |state| findings.iter().filter(|finding| finding.state == state).count();
-        let (problems, notes) = (count(State::Problem), count(State::Note));
         match self.format {
             OutputFormat::Json => {
-                return self.json(&json!({"ok": problems == 0, "findings": findings}));
+                let ok = findings.iter().all(|finding| finding.state != State::Problem);
+                return self.json(&json!({"ok": ok, "findings": findings}));
             }
             OutputFormat::Jsonl => {
                 for finding in findings {
@@ -43,6 +43,15 @@ impl Ui {
             }
             OutputFormat::Table => {}
         }
+        self.text(&self.layout.findings(findings))
+    }
+}
+
+impl Layout {
+    /// Findings, each bad one with its remedy.
+    fn findings(&self, findings: &[Finding]) -> String {
+        let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+        let (problems, notes) = (count(State::Problem), count(State::Note));
         let mut text = String::new();
         for finding in findings {
             let (look, _) = of_finding(finding.state);
@@ -63,6 +72,6 @@ impl Ui {
             (0, notes) => format!("\nnothing is wrong; {}\n", units::count(notes as u64, "note")),
             (problems, _) => format!("\n{}\n", units::count(problems as u64, "problem")),
         };
-        self.text(&text)
+        text
     }
 }

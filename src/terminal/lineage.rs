@@ -3,7 +3,7 @@
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr;
 
-use super::Ui;
+use super::layout::Layout;
 use super::style::{BOLD, DIM, of_execution};
 use crate::repository::{Lineage, LineageNode};
 
@@ -16,7 +16,7 @@ enum Told {
     Number,
 }
 
-impl Ui {
+impl Layout {
     /// The tree, the execution `shown` marked.
     pub(super) fn lineage_tree(&self, lineage: &Lineage, shown: &str) -> String {
         let mut text = String::new();

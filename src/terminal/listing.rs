@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::json;
 
+use super::layout::Layout;
 use super::lineage::short;
 use super::style::of_execution;
 use super::table::Column;
@@ -67,7 +68,7 @@ impl Ui {
             });
             return Ok(());
         }
-        self.text(&self.listing_table(&listing.items, now))?;
+        self.text(&self.layout.listing(&listing.items, now))?;
         let shown = offset + listing.items.len() as u64;
         if shown < listing.total || offset > 0 {
             let next = if shown < listing.total {
@@ -79,8 +80,11 @@ impl Ui {
         }
         Ok(())
     }
+}
 
-    fn listing_table(&self, items: &[ExecutionRecord], now: Timestamp) -> String {
+impl Layout {
+    /// A table of executions.
+    fn listing(&self, items: &[ExecutionRecord], now: Timestamp) -> String {
         let unfinished = items.iter().any(|item| item.owner_state.is_some());
         let mut columns = vec![
             Column::new("@"),
@@ -95,7 +99,7 @@ impl Ui {
         if unfinished {
             columns.insert(4, Column::new("owner"));
         }
-        let mut table = table::Builder::new(self, columns);
+        let mut table = table::Builder::new(*self, columns);
         for item in items {
             let mut row = vec![
                 table::number(&item.number()),

@@ -10,6 +10,7 @@ pub mod recovery;
 
 mod detail;
 mod doctor;
+mod layout;
 mod lineage;
 mod listing;
 mod perf_check;
@@ -27,8 +28,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
+use self::layout::Layout;
 use self::style::{BOLD, ERROR, WARNING};
 use crate::base::json;
 use crate::base::visible::visible;
@@ -66,9 +67,7 @@ const WIDTH_MIN: u16 = 30;
 #[derive(Debug, Clone)]
 pub struct Ui {
     format: OutputFormat,
-    width: u16,
-    unicode: bool,
-    colour: bool,
+    layout: Layout,
     live: bool,
     live_colour: bool,
     /// Whether nobody reads standard error: whoever writes to it would wait for ever.
@@ -96,9 +95,7 @@ impl Ui {
         let dumb = variable("TERM").is_none_or(|term| term == "dumb");
         Self {
             format,
-            width: width.max(WIDTH_MIN),
-            unicode,
-            colour,
+            layout: Layout { width: width.max(WIDTH_MIN), unicode, colour },
             live: io::stderr().is_terminal() && !dumb,
             live_colour,
             stalled: Arc::default(),
@@ -169,7 +166,7 @@ impl Ui {
             return self.plain_rows(rows);
         }
         let mut table = table::Builder::new(
-            self,
+            self.layout,
             headers.iter().map(|header| table::Column::new(header)).collect(),
         );
         for row in rows {
@@ -242,31 +239,6 @@ impl Ui {
             indicatif::ProgressBar::hidden()
         };
         Bar(bar)
-    }
-
-    /// A sentence on as many lines as it needs.
-    fn fold(&self, text: &str) -> io::Result<()> {
-        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
-        self.styled_line(&lines.join("\n  "))
-    }
-
-    /// The parts on as few lines as their width allows, each whole.
-    fn flow(&self, parts: &[&str]) -> String {
-        let mut text = String::new();
-        let mut used = 0;
-        for part in parts {
-            let width = part.width();
-            if used > 0 && used + 1 + width > usize::from(self.width) {
-                text.push_str("\n  ");
-                used = 2;
-            } else if used > 0 {
-                text.push(' ');
-                used += 1;
-            }
-            text.push_str(part);
-            used += width;
-        }
-        text
     }
 
     /// Writes nothing more to standard error, which nobody reads.

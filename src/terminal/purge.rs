@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::json;
 
+use super::layout::Layout;
 use super::lineage::short;
 use super::table::Column;
 use super::{OutputFormat, Ui, table};
@@ -42,16 +43,24 @@ impl Ui {
             }
             OutputFormat::Table => {}
         }
+        self.text(&self.layout.purge(plan, purged))
+    }
+}
+
+impl Layout {
+    /// What a purge deletes, or with `purged` what it has deleted.
+    fn purge(&self, plan: &PrunePlan, purged: Option<&Purged>) -> String {
+        let executions = purged.map_or(plan.executions(), |purged| purged.executions);
         let stay = format!("{} finished stay", plan.remaining);
         if executions == 0 && purged.is_none_or(|purged| purged.executions == 0) {
-            return self.line(&format!("nothing to delete; {stay}"));
+            return format!("nothing to delete; {stay}\n");
         }
         let what = units::count(executions, "execution");
         match purged {
             None => {
-                self.styled_line(&self.flow(&[&format!("would delete {what};"), &stay]))?;
+                let mut text = self.flow(&[&format!("would delete {what};"), &stay]);
                 let mut table = table::Builder::new(
-                    self,
+                    *self,
                     vec![Column::new("status"), Column::new("executions")],
                 );
                 for (status, number) in &plan.by_status {
@@ -61,18 +70,16 @@ impl Ui {
                         table::number(&number.to_string()),
                     ]);
                 }
-                self.text(&table.finish())?;
+                text += &table.finish();
                 if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
                     let (from, to) = (short(oldest), short(newest));
-                    self.styled_line(
-                        &self.flow(&[&format!("completed from {from}"), &format!("to {to}")]),
-                    )?;
+                    text += &self.flow(&[&format!("completed from {from}"), &format!("to {to}")]);
                 }
-                Ok(())
+                text
             }
             Some(purged) => {
                 let freed = format!("gave back {};", units::bytes(purged.freed_bytes));
-                self.styled_line(&self.flow(&[&format!("deleted {what},"), &freed, &stay]))
+                self.flow(&[&format!("deleted {what},"), &freed, &stay])
             }
         }
     }

@@ -229,7 +229,7 @@ impl Watcher for Progress {
         let text = match (status, &error) {
             (Some(status), _) => {
                 let look = of_execution(status);
-                let sign = look.paint(&look.sign(self.ui.unicode).to_string());
+                let sign = look.paint(&look.sign(self.ui.layout.unicode).to_string());
                 format!("{sign} {id} {BOLD}{workflow}{BOLD:#} {}", look.paint(status.as_str()))
             }
             (None, error) => {

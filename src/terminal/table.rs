@@ -4,7 +4,7 @@ use comfy_table::presets::{ASCII_FULL_CONDENSED, UTF8_FULL_CONDENSED};
 use comfy_table::{Attribute, CellAlignment, ContentArrangement, Table};
 use unicode_width::UnicodeWidthStr;
 
-use super::Ui;
+use super::layout::Layout;
 use super::style::Look;
 use crate::base::units;
 
@@ -82,15 +82,15 @@ pub(super) fn state(text: &str, look: Look) -> Cell {
 }
 
 /// A table that is being filled.
-pub(super) struct Builder<'u> {
-    ui: &'u Ui,
+pub(super) struct Builder {
+    layout: Layout,
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
-impl<'u> Builder<'u> {
-    pub(super) fn new(ui: &'u Ui, columns: Vec<Column>) -> Self {
-        Self { ui, columns, rows: Vec::new() }
+impl Builder {
+    pub(super) fn new(layout: Layout, columns: Vec<Column>) -> Self {
+        Self { layout, columns, rows: Vec::new() }
     }
 
     /// Adds a row: a cell for each column.
@@ -108,9 +108,9 @@ impl<'u> Builder<'u> {
                 cells.map(|cell| cell.text.width()).fold(column.header.width(), usize::max)
             })
             .collect();
-        let widths = fit(&self.columns, &natural, usize::from(self.ui.width));
+        let widths = fit(&self.columns, &natural, usize::from(self.layout.width));
         let mut table = Table::new();
-        let style = if self.ui.unicode {
+        let style = if self.layout.unicode {
             UTF8_FULL_CONDENSED.with_rounded_corners()
         } else {
             ASCII_FULL_CONDENSED
@@ -118,19 +118,19 @@ impl<'u> Builder<'u> {
         table
             .load_style(style)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(self.ui.width)
+            .set_width(self.layout.width)
             .force_no_tty();
         let headers = self.columns.iter().zip(&widths).filter(|(_, width)| width.is_some());
         table.set_header(headers.map(|(column, _)| {
             comfy_table::Cell::new(column.header).add_attribute(Attribute::Bold)
         }));
-        if self.ui.colour {
+        if self.layout.colour {
             table.enforce_styling();
         }
         for row in self.rows {
             let cells = self.columns.iter().zip(row).zip(&widths);
             table.add_row(cells.filter_map(|((column, cell), width)| {
-                width.map(|width| shown(column, &cell, width, self.ui.unicode))
+                width.map(|width| shown(column, &cell, width, self.layout.unicode))
             }));
         }
         format!("{table}\n")

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::Ui;
+use super::super::layout::Layout;
 use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM};
 use crate::perf::judgement::Curves;
@@ -11,7 +11,7 @@ const HEIGHT: u16 = 9;
 /// Wider says no more.
 const WIDTH_MAX: u16 = 100;
 
-impl Ui {
+impl Layout {
     /// The cumulative distributions of an endpoint as text with styles.
     pub(super) fn curves(&self, endpoint: &str, curves: &Curves) -> String {
         let labels = ["  0 %".to_owned(), "100 %".to_owned()];

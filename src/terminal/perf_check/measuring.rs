@@ -62,7 +62,7 @@ impl Ui {
     }
 
     fn bar_style(&self) -> ProgressStyle {
-        let marks = if self.unicode { "━╸─" } else { "=>-" };
+        let marks = if self.layout.unicode { "━╸─" } else { "=>-" };
         let style = ProgressStyle::with_template("{bar:12} {wide_msg}");
         style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars(marks)
     }

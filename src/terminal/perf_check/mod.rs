@@ -6,6 +6,7 @@ mod spark;
 
 use std::io;
 
+use super::layout::Layout;
 use super::style::{self, of_outcome};
 use super::table::{self, Column};
 use super::{OutputFormat, Ui};
@@ -27,7 +28,7 @@ impl Ui {
             OutputFormat::Json => self.json(&report.to_json())?,
             OutputFormat::Jsonl => self.perf_check_lines(report)?,
             OutputFormat::Plain => self.plain_rows(&rows(report))?,
-            OutputFormat::Table => self.perf_check_table(report)?,
+            OutputFormat::Table => self.text(&self.layout.perf_check(report))?,
         }
         let judgement = report.judgement;
         for note in &judgement.source.notes {
@@ -63,8 +64,11 @@ impl Ui {
         }
         Ok(())
     }
+}
 
-    fn perf_check_table(&self, report: &Report<'_>) -> io::Result<()> {
+impl Layout {
+    /// A judgement: a table, curves, reasons, the verdict or what was recorded.
+    fn perf_check(&self, report: &Report<'_>) -> String {
         let judgement = report.judgement;
         let has_shapes = judgement.endpoints.iter().any(|j| !j.observed.shape.is_empty());
         let compares = judgement.endpoints.iter().any(|judged| !judged.is_unknown());
@@ -83,7 +87,7 @@ impl Ui {
         if has_shapes {
             columns.push(Column::new("fast to slow").rank(4));
         }
-        let mut table = table::Builder::new(self, columns);
+        let mut table = table::Builder::new(*self, columns);
         for judged in &judgement.endpoints {
             let mut row = vec![table::cell(&visible(&judged.observed.endpoint))];
             for metric in [Metric::Median, Metric::P95] {
@@ -99,46 +103,49 @@ impl Ui {
             }
             table.row(row);
         }
-        self.text(&table.finish())?;
+        let mut text = table.finish();
         for judged in &judgement.endpoints {
             if let Some(curves) = &judged.curves {
-                self.text(&self.curves(&visible(&judged.observed.endpoint), curves))?;
+                text += &self.curves(&visible(&judged.observed.endpoint), curves);
             }
         }
         for reason in report::reasons(judgement) {
-            self.fold(&reason)?;
+            text += &self.fold(&reason);
         }
         if let Some(sight) = report::sight(judgement) {
-            self.fold(&sight)?;
+            text += &self.fold(&sight);
         }
-        match report.update {
-            Some(changes) => self.changes(changes, &report.baseline),
+        text += &match report.update {
+            Some(changes) => recorded(changes, &report.baseline),
             None => {
                 let look = style::of_verdict(judgement.verdict);
                 let (sign, told) = (look.sign(self.unicode), report::headline(judgement));
-                self.styled_line(&look.paint(&format!("{sign} {told}")))
+                look.paint(&format!("{sign} {told}")) + "\n"
             }
-        }
+        };
+        text
     }
+}
 
-    fn changes(&self, changes: &Changes, baseline: &str) -> io::Result<()> {
-        for change in &changes.endpoints {
-            let endpoint = visible(&change.endpoint);
-            let (before, now) = change.median;
-            let p95 = match change.p95 {
-                (Some(before), Some(now)) => format!(", p95 {before} to {now}"),
-                (None, Some(now)) => format!(", p95 {now}"),
-                (Some(before), None) => format!(", p95 {before} goes"),
-                (None, None) => String::new(),
-            };
-            match before {
-                Some(before) => self.line(&format!("{endpoint}: median {before} to {now}{p95}"))?,
-                None => self.line(&format!("{endpoint}: new, median {now}{p95}"))?,
-            }
+/// What an update of the baseline changed.
+fn recorded(changes: &Changes, baseline: &str) -> String {
+    let mut text = String::new();
+    for change in &changes.endpoints {
+        let endpoint = visible(&change.endpoint);
+        let (before, now) = change.median;
+        let p95 = match change.p95 {
+            (Some(before), Some(now)) => format!(", p95 {before} to {now}"),
+            (None, Some(now)) => format!(", p95 {now}"),
+            (Some(before), None) => format!(", p95 {before} goes"),
+            (None, None) => String::new(),
+        };
+        match before {
+            Some(before) => text += &format!("{endpoint}: median {before} to {now}{p95}\n"),
+            None => text += &format!("{endpoint}: new, median {now}{p95}\n"),
         }
-        let recorded = changes.endpoints.len();
-        self.line(&format!("recorded {recorded}, kept {}: {}", changes.kept, visible(baseline)))
     }
+    let recorded = changes.endpoints.len();
+    text + &format!("recorded {recorded}, kept {}: {}\n", changes.kept, visible(baseline))
 }
 
 /// Endpoint, median, its baseline, p95, its baseline (milliseconds), verdict.

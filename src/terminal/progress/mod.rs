@@ -21,9 +21,9 @@ use crate::workflow::report::Observer;
 /// all is shown, unless nobody reads.
 #[must_use]
 pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
-    let words = words::Words { unicode: ui.unicode, colour: ui.live_colour };
+    let words = words::Words { unicode: ui.layout.unicode, colour: ui.live_colour };
     let screen: Box<dyn Screen> = if ui.live {
-        Box::new(live::Live::new(words, ui.width))
+        Box::new(live::Live::new(words, ui.layout.width))
     } else {
         Box::new(lines::Lines::new(words))
     };

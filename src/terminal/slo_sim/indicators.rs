@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::super::Ui;
+use super::super::layout::Layout;
 use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM, ERROR, WARNING};
 use super::{moment, title, unknown, value};
@@ -19,7 +19,7 @@ const HEIGHT: u16 = 6;
 /// Wider plots are hard to read across.
 const WIDTH_MAX: u16 = 160;
 
-impl Ui {
+impl Layout {
     /// The plots as text with styles.
     pub(super) fn indicators(&self, report: &Report) -> String {
         let mut text = String::new();

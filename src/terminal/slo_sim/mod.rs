@@ -6,6 +6,7 @@ pub mod progress;
 use std::io;
 use std::time::Duration;
 
+use super::layout::Layout;
 use super::style::{BAD, BOLD, GOOD};
 use super::table::{self, Column};
 use super::{OutputFormat, Ui};
@@ -33,7 +34,7 @@ impl Ui {
             OutputFormat::Json => self.json(&report.to_json()),
             OutputFormat::Jsonl => self.alert_lines(report),
             OutputFormat::Plain => self.plain_rows(&rows(report)),
-            OutputFormat::Table => self.rehearsal(report),
+            OutputFormat::Table => self.text(&self.layout.rehearsal(report)),
         }
     }
 
@@ -41,8 +42,11 @@ impl Ui {
         let document = report.to_json();
         document["alerts"].as_array().into_iter().flatten().try_for_each(|alert| self.json(alert))
     }
+}
 
-    fn rehearsal(&self, report: &Report) -> io::Result<()> {
+impl Layout {
+    /// Plots, breaches, alerts, and how many alerts would have been sent.
+    fn rehearsal(&self, report: &Report) -> String {
         let totals = &report.found.totals;
         let length = Duration::from_micros(totals.to_us - totals.from_us);
         let from = if report.is_epoch {
@@ -51,42 +55,43 @@ impl Ui {
             String::new()
         };
         let share = |part| percent(part as f64 / totals.requests.max(1) as f64);
-        self.fold(&format!(
+        let mut text = self.fold(&format!(
             "{}: {} over {}{from}, {} of them 4xx, {} 5xx",
             report.source,
             units::count(totals.requests, "request"),
             units::duration(length),
             share(totals.c4xx),
             share(totals.c5xx),
-        ))?;
-        self.line("")?;
-        self.text(&self.indicators(report))?;
-        self.breaches(report)?;
-        self.alerts(report)?;
-        self.hasty(report)?;
-        self.suppressed(report)?;
+        ));
+        text.push('\n');
+        text += &self.indicators(report);
+        text += &self.breaches(report);
+        text += &self.alerts(report);
+        text += &self.hasty(report);
+        text += &self.suppressed(report);
         let alerts = report.alerts();
         let (look, told) = if alerts > 0 {
             (BAD, format!("{} would have been sent", units::count(alerts, "alert")))
         } else {
             (GOOD, "no alert would have been sent".to_owned())
         };
-        self.styled_line(&look.paint(&format!("{} {told}", look.sign(self.unicode))))
+        text += &look.paint(&format!("{} {told}", look.sign(self.unicode)));
+        text + "\n"
     }
 
-    fn breaches(&self, report: &Report) -> io::Result<()> {
+    fn breaches(&self, report: &Report) -> String {
         let breaches = &report.found.breaches;
         if breaches.is_empty() {
-            return Ok(());
+            return String::new();
         }
-        self.styled_line(&format!("{BOLD}Breaches{BOLD:#}"))?;
+        let mut text = format!("{BOLD}Breaches{BOLD:#}\n");
         let headers = ["signal", "from", "to", "for", "peak", "threshold"];
         let columns = headers.map(|header| match header {
             "threshold" => Column::new(header).rank(2),
             "to" => Column::new(header).rank(3),
             header => Column::new(header),
         });
-        let mut table = table::Builder::new(self, columns.to_vec());
+        let mut table = table::Builder::new(*self, columns.to_vec());
         for breach in breaches.iter().take(ROWS_MAX) {
             let Breach { indicator, from_us, to_us, peak, is_open } = *breach;
             let lasted = units::duration(Duration::from_micros(to_us - from_us));
@@ -100,16 +105,16 @@ impl Ui {
                 table::number(&value(indicator, report.found.policy.threshold(indicator))),
             ]);
         }
-        self.text(&table.finish())?;
-        self.more(report.breaches(), breaches.len())
+        text += &table.finish();
+        text + &more(report.breaches(), breaches.len())
     }
 
-    fn alerts(&self, report: &Report) -> io::Result<()> {
+    fn alerts(&self, report: &Report) -> String {
         let alerts = &report.found.alerts;
         if alerts.is_empty() {
-            return Ok(());
+            return String::new();
         }
-        self.styled_line(&format!("{BOLD}Alerts{BOLD:#}"))?;
+        let mut text = format!("{BOLD}Alerts{BOLD:#}\n");
         let columns = vec![
             Column::new("at"),
             Column::new("signal"),
@@ -117,7 +122,7 @@ impl Ui {
             Column::new("requests").rank(2),
             Column::new("path").cut(PATH_LEAST).rank(3),
         ];
-        let mut table = table::Builder::new(self, columns);
+        let mut table = table::Builder::new(*self, columns);
         for (alert, path) in alerts.iter().zip(&report.paths).take(ROWS_MAX) {
             table.row(vec![
                 table::cell(&moment(alert.t_us, report)),
@@ -127,22 +132,15 @@ impl Ui {
                 table::cell(&visible(path.as_deref().unwrap_or("-"))),
             ]);
         }
-        self.text(&table.finish())?;
-        self.more(report.alerts(), alerts.len())
-    }
-
-    fn more(&self, all: u64, rows: usize) -> io::Result<()> {
-        match all.saturating_sub(rows.min(ROWS_MAX) as u64) {
-            0 => Ok(()),
-            more => self.line(&format!("and {more} more: --format json has them")),
-        }
+        text += &table.finish();
+        text + &more(report.alerts(), alerts.len())
     }
 
     /// Alerts that hardly anything is behind, and the way out.
-    fn hasty(&self, report: &Report) -> io::Result<()> {
+    fn hasty(&self, report: &Report) -> String {
         let hasty = report.found.alerts.iter().filter(|alert| alert.samples < FEW).count() as u64;
         if hasty == 0 {
-            return Ok(());
+            return String::new();
         }
         self.fold(&format!(
             "{} judged by fewer than {FEW} requests: SLO_MIN_SAMPLES holds such back",
@@ -151,27 +149,36 @@ impl Ui {
     }
 
     /// What sent nothing, and why.
-    fn suppressed(&self, report: &Report) -> io::Result<()> {
+    fn suppressed(&self, report: &Report) -> String {
+        let mut text = String::new();
         for indicator in Indicator::ALL {
             let outcome = report.found.outcomes[indicator as usize];
             if outcome.suppressed > 0 {
-                self.fold(&format!(
+                text += &self.fold(&format!(
                     "{}: held back {} with fewer than {} in the window (SLO_MIN_SAMPLES)",
                     title(indicator),
                     units::count(outcome.suppressed, "evaluation"),
                     units::count(report.found.policy.min_samples, "request"),
-                ))?;
+                ));
             }
             if outcome.cooled_down > 0 {
-                self.fold(&format!(
+                text += &self.fold(&format!(
                     "{}: {} within {} of an alert sent no other (SLO_ALERT_COOLDOWN_SECONDS)",
                     title(indicator),
                     units::count(outcome.cooled_down, "breached evaluation"),
                     units::duration(report.found.policy.cooldown),
-                ))?;
+                ));
             }
         }
-        Ok(())
+        text
+    }
+}
+
+/// How many rows a table leaves out.
+fn more(all: u64, rows: usize) -> String {
+    match all.saturating_sub(rows.min(ROWS_MAX) as u64) {
+        0 => String::new(),
+        more => format!("and {more} more: --format json has them\n"),
     }
 }
 

@@ -45,7 +45,7 @@ impl Ui {
     }
 
     fn style_of(&self, stage: Stage, has_total: bool) -> ProgressStyle {
-        let marks = if self.unicode { "━╸─" } else { "=>-" };
+        let marks = if self.layout.unicode { "━╸─" } else { "=>-" };
         let template = match (stage, has_total) {
             (Stage::Reading, true) => "reading {bar:20} {bytes} of {total_bytes}, {eta} left",
             (Stage::Reading, false) => "reading {bytes}, {bytes_per_sec}",

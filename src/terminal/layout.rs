@@ -1,0 +1,45 @@
+//! What text is laid out for, and lines that are broken to fit.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::table;
+use crate::base::visible::visible;
+
+/// What text is laid out for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Columns.
+    pub(crate) width: u16,
+    /// Whether characters outside of ASCII may be used to draw with.
+    pub(crate) unicode: bool,
+    /// Whether tables have colours. Other text always has styles, which the terminal removes
+    /// where they are not wanted.
+    pub(crate) colour: bool,
+}
+
+impl Layout {
+    /// A sentence on as many lines as it needs, control characters escaped.
+    pub(crate) fn fold(&self, text: &str) -> String {
+        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
+        lines.join("\n  ") + "\n"
+    }
+
+    /// The parts on as few lines as their width allows, each whole.
+    pub(crate) fn flow(&self, parts: &[&str]) -> String {
+        let mut text = String::new();
+        let mut used = 0;
+        for part in parts {
+            let width = part.width();
+            if used > 0 && used + 1 + width > usize::from(self.width) {
+                text.push_str("\n  ");
+                used = 2;
+            } else if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            text.push_str(part);
+            used += width;
+        }
+        text + "\n"
+    }
+}
