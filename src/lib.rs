@@ -33,6 +33,7 @@ pub mod logging;
 pub mod metrics;
 pub mod operations;
 pub mod perf;
+pub mod render;
 pub mod repository;
 pub mod settings;
 pub mod slo;

@@ -10,16 +10,10 @@ pub mod recovery;
 
 mod detail;
 mod doctor;
-mod layout;
-mod lineage;
 mod listing;
 mod perf_check;
-mod plot;
 mod purge;
 pub mod slo_sim;
-mod style;
-mod table;
-mod timeline;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -29,12 +23,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::layout::Layout;
-use self::style::{BOLD, ERROR, WARNING};
 use crate::base::json;
 use crate::base::visible::visible;
+use crate::render::layout::Layout;
+use crate::render::style::{BOLD, ERROR, WARNING};
+use crate::render::table;
 
-pub use self::detail::OutputShown;
+pub use crate::render::detail::OutputShown;
 
 /// How results are written to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -11,12 +11,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::style::{BOLD, WARNING, of_execution};
 use super::{OutputFormat, Ui};
 use crate::base::units;
 use crate::base::visible::visible;
 use crate::engine::recovery::{Recovered, Watcher};
 use crate::engine::work::orphans::{Process, Survivor};
+use crate::render::style::{BOLD, WARNING, of_execution};
 use crate::workflow::record::ExecutionStatus;
 
 /// How long the end waits for a reader of standard error that takes nothing.

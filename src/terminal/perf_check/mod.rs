@@ -1,22 +1,13 @@
 //! What `wfx perf-check` found.
 
-mod curves;
 mod measuring;
-mod spark;
 
 use std::io;
 
-use super::layout::Layout;
-use super::style::{self, of_outcome};
-use super::table::{self, Column};
 use super::{OutputFormat, Ui};
 use crate::base::visible::visible;
-use crate::perf::baseline::Changes;
-use crate::perf::judgement::{Judged, Metric};
-use crate::perf::report::{self, Report};
-
-/// So much of an endpoint's name is worth more than any column that can be left out.
-const ENDPOINT_LEAST: usize = 20;
+use crate::perf::report::Report;
+use crate::render::perf_check;
 
 impl Ui {
     /// Shows a judgement.
@@ -27,7 +18,7 @@ impl Ui {
         match self.format {
             OutputFormat::Json => self.json(&report.to_json())?,
             OutputFormat::Jsonl => self.perf_check_lines(report)?,
-            OutputFormat::Plain => self.plain_rows(&rows(report))?,
+            OutputFormat::Plain => self.plain_rows(&perf_check::plain_rows(report))?,
             OutputFormat::Table => self.text(&self.layout.perf_check(report))?,
         }
         let judgement = report.judgement;
@@ -49,8 +40,7 @@ impl Ui {
 
     /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
     pub fn annotation(&self, title: &str, message: &str) {
-        let title = escaped(title).replace(':', "%3A").replace(',', "%2C");
-        self.tell(&format!("::error title={title}::{}", escaped(message)));
+        self.tell(&perf_check::annotation(title, message));
     }
 
     fn perf_check_lines(&self, report: &Report<'_>) -> io::Result<()> {
@@ -64,108 +54,4 @@ impl Ui {
         }
         Ok(())
     }
-}
-
-impl Layout {
-    /// A judgement: a table, curves, reasons, the verdict or what was recorded.
-    fn perf_check(&self, report: &Report<'_>) -> String {
-        let judgement = report.judgement;
-        let has_shapes = judgement.endpoints.iter().any(|j| !j.observed.shape.is_empty());
-        let compares = judgement.endpoints.iter().any(|judged| !judged.is_unknown());
-        let is_paired =
-            judgement.endpoints.iter().flat_map(|j| &j.comparisons).any(|c| c.paired.is_some());
-        let other = if is_paired { "reference" } else { "baseline" };
-        let mut columns = vec![Column::new("endpoint").cut(ENDPOINT_LEAST)];
-        for metric in ["median", "p95"] {
-            columns.push(Column::new(metric));
-            if compares {
-                columns.push(Column::new(other).rank(2));
-                columns.push(Column::new("delta").rank(3));
-            }
-        }
-        columns.push(Column::new("verdict"));
-        if has_shapes {
-            columns.push(Column::new("fast to slow").rank(4));
-        }
-        let mut table = table::Builder::new(*self, columns);
-        for judged in &judgement.endpoints {
-            let mut row = vec![table::cell(&visible(&judged.observed.endpoint))];
-            for metric in [Metric::Median, Metric::P95] {
-                let comparison = judged.comparisons.iter().find(|c| c.metric == metric);
-                let figures = report::cells(comparison);
-                let shown = if compares { &figures[..] } else { &figures[..1] };
-                row.extend(shown.iter().map(|figure| table::number(figure)));
-            }
-            let look = of_outcome(judged.outcome);
-            row.push(table::state(report.verdict_of(judged), look));
-            if has_shapes {
-                row.push(table::cell(&spark::line(&judged.observed.shape, self.unicode)));
-            }
-            table.row(row);
-        }
-        let mut text = table.finish();
-        for judged in &judgement.endpoints {
-            if let Some(curves) = &judged.curves {
-                text += &self.curves(&visible(&judged.observed.endpoint), curves);
-            }
-        }
-        for reason in report::reasons(judgement) {
-            text += &self.fold(&reason);
-        }
-        if let Some(sight) = report::sight(judgement) {
-            text += &self.fold(&sight);
-        }
-        text += &match report.update {
-            Some(changes) => recorded(changes, &report.baseline),
-            None => {
-                let look = style::of_verdict(judgement.verdict);
-                let (sign, told) = (look.sign(self.unicode), report::headline(judgement));
-                look.paint(&format!("{sign} {told}")) + "\n"
-            }
-        };
-        text
-    }
-}
-
-/// What an update of the baseline changed.
-fn recorded(changes: &Changes, baseline: &str) -> String {
-    let mut text = String::new();
-    for change in &changes.endpoints {
-        let endpoint = visible(&change.endpoint);
-        let (before, now) = change.median;
-        let p95 = match change.p95 {
-            (Some(before), Some(now)) => format!(", p95 {before} to {now}"),
-            (None, Some(now)) => format!(", p95 {now}"),
-            (Some(before), None) => format!(", p95 {before} goes"),
-            (None, None) => String::new(),
-        };
-        match before {
-            Some(before) => text += &format!("{endpoint}: median {before} to {now}{p95}\n"),
-            None => text += &format!("{endpoint}: new, median {now}{p95}\n"),
-        }
-    }
-    let recorded = changes.endpoints.len();
-    text + &format!("recorded {recorded}, kept {}: {}\n", changes.kept, visible(baseline))
-}
-
-/// Endpoint, median, its baseline, p95, its baseline (milliseconds), verdict.
-fn rows(report: &Report<'_>) -> Vec<Vec<String>> {
-    let row = |judged: &Judged| {
-        let mut row = vec![judged.observed.endpoint.clone()];
-        for metric in [Metric::Median, Metric::P95] {
-            let found = judged.comparisons.iter().find(|c| c.metric == metric);
-            for latency in [found.and_then(|c| c.observed), found.and_then(|c| c.baseline)] {
-                row.push(latency.map(|latency| latency.as_ms().to_string()).unwrap_or_default());
-            }
-        }
-        row.push(report.verdict_of(judged).to_owned());
-        row
-    };
-    report.judgement.endpoints.iter().map(row).collect()
-}
-
-/// As workflow commands take text.
-fn escaped(text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(visible).collect();
-    lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }

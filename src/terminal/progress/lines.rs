@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::super::lineage::short;
-use super::super::style::DIM;
 use super::message::{Message, Screen};
 use super::words::Words;
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
+use crate::render::lineage::short;
+use crate::render::style::DIM;
 
 pub(super) struct Lines {
     words: Words,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::style::{BOLD, DIM};
 use super::message::{Message, Screen};
 use super::words::Words;
 use crate::base::units;
 use crate::base::visible::visible;
+use crate::render::style::{BOLD, DIM};
 
 /// Draws per second.
 const RATE: u8 = 10;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anstyle::Style;
 
-use super::super::style::{BOLD, DIM, WARNING, of_execution, of_step};
 use crate::base::units;
 use crate::base::visible::visible;
+use crate::render::style::{BOLD, DIM, WARNING, of_execution, of_step};
 use crate::workflow::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::workflow::report::Stream;
 

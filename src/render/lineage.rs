@@ -79,7 +79,7 @@ fn lineage_node(node: &LineageNode, shown: &str, told: Told) -> String {
 }
 
 /// A time to the second.
-pub(super) fn short(at: crate::base::timestamp::Timestamp) -> String {
+pub(crate) fn short(at: crate::base::timestamp::Timestamp) -> String {
     let text = at.to_string();
     match text.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),

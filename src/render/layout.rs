@@ -2,7 +2,6 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::table;
 use crate::base::visible::visible;
 
 /// What text is laid out for.
@@ -20,7 +19,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// A sentence on as many lines as it needs, control characters escaped.
     pub(crate) fn fold(&self, text: &str) -> String {
-        let lines = table::fold(&visible(text), usize::from(self.width).saturating_sub(2));
+        let lines = fold(&visible(text), usize::from(self.width).saturating_sub(2));
         lines.join("\n  ") + "\n"
     }
 
@@ -41,5 +40,32 @@ impl Layout {
             used += width;
         }
         text + "\n"
+    }
+}
+
+/// Text in lines of at most `width` columns, broken between words; a longer word stays whole.
+pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_folded_between_words() {
+        assert_eq!(fold("one two  three", 7), ["one two", "three"]);
+        assert_eq!(fold("a-very-long-word 日本 日本", 8), ["a-very-long-word", "日本", "日本"]);
+        assert_eq!(fold("", 8), [] as [&str; 0]);
     }
 }

@@ -7,33 +7,33 @@ use crate::operations::diagnosis::State;
 use crate::perf::judgement::{Outcome, Verdict};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
-pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// What a state looks like.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) style: Style,
-    pub(super) color: Option<Color>,
-    pub(super) sign: char,
+pub(crate) struct Look {
+    pub(crate) style: Style,
+    pub(crate) color: Option<Color>,
+    pub(crate) sign: char,
     /// The sign, and what bars are drawn with, where there is only ASCII.
-    pub(super) ascii: char,
+    pub(crate) ascii: char,
 }
 
 const fn look(color: AnsiColor, table: Color, sign: char, ascii: char) -> Look {
     Look { style: color.on_default(), color: Some(table), sign, ascii }
 }
 
-pub(super) const GOOD: Look = look(AnsiColor::Green, Color::Green, '✓', '+');
-pub(super) const BAD: Look = look(AnsiColor::Red, Color::Red, '✗', 'x');
+pub(crate) const GOOD: Look = look(AnsiColor::Green, Color::Green, '✓', '+');
+pub(crate) const BAD: Look = look(AnsiColor::Red, Color::Red, '✗', 'x');
 const STOPPED: Look = look(AnsiColor::Yellow, Color::Yellow, '■', '!');
 const LOST: Look = look(AnsiColor::Magenta, Color::Magenta, '⚡', '?');
 const ACTIVE: Look = look(AnsiColor::Cyan, Color::Cyan, '▶', '>');
 const QUIET: Look = Look { style: DIM, color: None, sign: '–', ascii: '-' };
 
-pub(super) fn of_execution(status: ExecutionStatus) -> Look {
+pub(crate) fn of_execution(status: ExecutionStatus) -> Look {
     match status {
         ExecutionStatus::Success => GOOD,
         ExecutionStatus::Failed => BAD,
@@ -45,7 +45,7 @@ pub(super) fn of_execution(status: ExecutionStatus) -> Look {
 }
 
 /// What a finding looks like, and its word.
-pub(super) fn of_finding(state: State) -> (Look, &'static str) {
+pub(crate) fn of_finding(state: State) -> (Look, &'static str) {
     match state {
         State::Ok => (GOOD, "ok"),
         State::Note => (STOPPED, "note"),
@@ -54,7 +54,7 @@ pub(super) fn of_finding(state: State) -> (Look, &'static str) {
 }
 
 /// What the outcome of an endpoint looks like.
-pub(super) fn of_outcome(outcome: Outcome) -> Look {
+pub(crate) fn of_outcome(outcome: Outcome) -> Look {
     match outcome {
         Outcome::Pass => GOOD,
         Outcome::Errors | Outcome::Regression => BAD,
@@ -64,7 +64,7 @@ pub(super) fn of_outcome(outcome: Outcome) -> Look {
 }
 
 /// What a verdict looks like.
-pub(super) fn of_verdict(verdict: Verdict) -> Look {
+pub(crate) fn of_verdict(verdict: Verdict) -> Look {
     match verdict {
         Verdict::Pass => GOOD,
         Verdict::Fail => BAD,
@@ -72,7 +72,7 @@ pub(super) fn of_verdict(verdict: Verdict) -> Look {
     }
 }
 
-pub(super) fn of_step(status: StepStatus) -> Look {
+pub(crate) fn of_step(status: StepStatus) -> Look {
     match status {
         StepStatus::Success => GOOD,
         StepStatus::Failed => BAD,
@@ -84,12 +84,12 @@ pub(super) fn of_step(status: StepStatus) -> Look {
 }
 
 impl Look {
-    pub(super) fn sign(self, unicode: bool) -> char {
+    pub(crate) fn sign(self, unicode: bool) -> char {
         if unicode { self.sign } else { self.ascii }
     }
 
     /// The text in the style of the state.
-    pub(super) fn paint(self, text: &str) -> String {
+    pub(crate) fn paint(self, text: &str) -> String {
         let style = self.style;
         format!("{style}{text}{style:#}")
     }

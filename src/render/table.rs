@@ -14,7 +14,7 @@ const TABLE_MARGIN: usize = 1;
 
 /// A column, which is as wide as what is in it unless it says more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(crate) struct Column {
     header: &'static str,
     narrow: Narrow,
     rank: Option<u8>,
@@ -31,22 +31,22 @@ enum Narrow {
 }
 
 impl Column {
-    pub(super) fn new(header: &'static str) -> Self {
+    pub(crate) fn new(header: &'static str) -> Self {
         Self { header, narrow: Narrow::Never, rank: None }
     }
 
     /// It may be cut. That costs it less than `width` only when no column can be left out.
-    pub(super) fn cut(self, width: usize) -> Self {
+    pub(crate) fn cut(self, width: usize) -> Self {
         Self { narrow: Narrow::Cut(width), ..self }
     }
 
     /// Where it does not fit whole, its first characters are enough.
-    pub(super) fn prefix(self, characters: usize) -> Self {
+    pub(crate) fn prefix(self, characters: usize) -> Self {
         Self { narrow: Narrow::Prefix(characters), ..self }
     }
 
     /// It is left out where there is no room, the greatest rank first.
-    pub(super) fn rank(self, rank: u8) -> Self {
+    pub(crate) fn rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 
@@ -63,42 +63,42 @@ impl Column {
 
 /// What stands in one row and column.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     is_number: bool,
     look: Option<Look>,
 }
 
-pub(super) fn cell(text: &str) -> Cell {
+pub(crate) fn cell(text: &str) -> Cell {
     Cell { text: text.to_owned(), is_number: false, look: None }
 }
 
-pub(super) fn number(text: &str) -> Cell {
+pub(crate) fn number(text: &str) -> Cell {
     Cell { is_number: true, ..cell(text) }
 }
 
-pub(super) fn state(text: &str, look: Look) -> Cell {
+pub(crate) fn state(text: &str, look: Look) -> Cell {
     Cell { look: Some(look), ..cell(text) }
 }
 
 /// A table that is being filled.
-pub(super) struct Builder {
+pub(crate) struct Builder {
     layout: Layout,
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Builder {
-    pub(super) fn new(layout: Layout, columns: Vec<Column>) -> Self {
+    pub(crate) fn new(layout: Layout, columns: Vec<Column>) -> Self {
         Self { layout, columns, rows: Vec::new() }
     }
 
     /// Adds a row: a cell for each column.
-    pub(super) fn row(&mut self, cells: Vec<Cell>) {
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
         self.rows.push(cells);
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let natural: Vec<usize> = self
             .columns
             .iter()
@@ -196,21 +196,6 @@ fn shown(column: &Column, cell: &Cell, width: usize, unicode: bool) -> comfy_tab
     }
 }
 
-/// Text in lines of at most `width` columns, broken between words; a longer word stays whole.
-pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,12 +229,5 @@ mod tests {
         assert_eq!(widths(10), [None, Some(6), None]);
         // The header stays whole.
         assert_eq!(widths(3), [None, Some(4), None]);
-    }
-
-    #[test]
-    fn text_is_folded_between_words() {
-        assert_eq!(fold("one two  three", 7), ["one two", "three"]);
-        assert_eq!(fold("a-very-long-word 日本 日本", 8), ["a-very-long-word", "日本", "日本"]);
-        assert_eq!(fold("", 8), [] as [&str; 0]);
     }
 }

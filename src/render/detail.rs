@@ -1,0 +1,320 @@
+//! One execution: how it went, its steps, timeline, output and lineage.
+
+use std::time::Duration;
+
+use super::layout::Layout;
+use super::lineage::short;
+use super::listing::took;
+use super::style::{BOLD, DIM, of_execution, of_step};
+use super::table;
+use super::table::Column;
+use super::timeline::{Axis, Row};
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
+use crate::repository::Lineage;
+use crate::repository::ownership::id;
+use crate::workflow::record::{
+    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,
+    StepStatus,
+};
+
+/// How many lines of each stream are shown unless all of it is asked for.
+const LINES_SHOWN: usize = 10;
+/// So much of the name of a step is worth more than any column that can be left out.
+const NAME_LEAST: usize = 16;
+/// Columns of a timeline beside names and bars: signs and gaps.
+const TIMELINE_MARGIN: usize = 4;
+
+/// How much of the output of steps is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputShown {
+    /// The last lines.
+    #[default]
+    Tail,
+    /// All that is kept.
+    All,
+    /// Nothing.
+    Nothing,
+}
+
+impl Layout {
+    /// How an execution went, in a line, and why it failed.
+    pub(crate) fn summary(&self, detail: &ExecutionDetail) -> String {
+        let execution = &detail.execution;
+        let look = of_execution(execution.status);
+        let took = took(execution, execution.updated_at.unwrap_or_else(epoch));
+        let state = look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
+        let mut text = format!(
+            "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}/{} steps\n",
+            visible(&execution.workflow_id),
+            execution.number(),
+            execution.execution_id,
+            took.map(units::duration).unwrap_or_default(),
+            execution.steps_completed,
+            execution.total_steps,
+        );
+        if let Some(error) = &execution.error {
+            text += &format!("  {}\n", visible(error));
+        }
+        text
+    }
+
+    /// Everything that is known of an execution.
+    pub(crate) fn execution(
+        &self,
+        detail: &ExecutionDetail,
+        attempts: &[Attempt],
+        lineage: &Lineage,
+        output: OutputShown,
+        now: Timestamp,
+    ) -> String {
+        let mut text = self.facts(&detail.execution, now);
+        text.push('\n');
+        text += &self.steps_table(detail);
+        text += &self.timeline(detail, attempts, now);
+        if lineage.root.children.len() + usize::from(detail.execution.replay_of.is_some()) > 0 {
+            text += &format!("\n{BOLD}lineage{BOLD:#}\n");
+            text += &self.lineage_tree(lineage, &detail.execution.execution_id);
+        }
+        for step in &detail.steps {
+            text += &self.step_facts(step, attempts, output);
+        }
+        text
+    }
+
+    fn facts(&self, execution: &ExecutionRecord, now: Timestamp) -> String {
+        let look = of_execution(execution.status);
+        let state = look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
+        let took = took(execution, now).map(units::duration);
+        let mut text = String::new();
+        let mut fact = |name: &str, value: &str| {
+            text += &format!("{DIM}{name:<10}{DIM:#} {value}\n");
+        };
+        fact("execution", &format!("{}  {}", execution.execution_id, execution.number()));
+        fact("workflow", &visible(&execution.workflow_id));
+        match &took {
+            Some(took) => fact("status", &format!("{state} in {took}")),
+            None => fact("status", &state),
+        }
+        if let Some(owner) = &execution.owner {
+            let owner = visible(&id::shown(owner));
+            let note = match execution.owner_state {
+                Some(OwnerState::Dead) => "it died: `wfx recover` goes on with the execution",
+                Some(OwnerState::Unknown) => {
+                    "whether it is alive is not known: `wfx recover` says why"
+                }
+                Some(OwnerState::Alive) | None => "",
+            };
+            match note {
+                "" => fact("owner", &owner),
+                note => fact("owner", &format!("{owner} {DIM}({note}){DIM:#}")),
+            }
+        }
+        for (name, at) in [("created", execution.created_at), ("ended", execution.completed_at)] {
+            if let Some(at) = at {
+                fact(name, &short(at));
+            }
+        }
+        if let Some(error) = &execution.error {
+            fact("error", &visible(error));
+        }
+        if let Some(original) = &execution.replay_of {
+            fact("replay of", &visible(original));
+        }
+        let snapshot = execution.input_snapshot.value();
+        for (name, value) in snapshot["params"].as_object().into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let shown = units::fit(&visible(&value), 200, self.unicode);
+            fact("parameter", &format!("{} = {shown}", visible(name)));
+        }
+        if let Some(folder) = snapshot["workdir"].as_str() {
+            fact("folder", &visible(folder));
+        }
+        text
+    }
+
+    fn steps_table(&self, detail: &ExecutionDetail) -> String {
+        let start = detail.execution.started_at;
+        let any_exit = detail.steps.iter().any(|step| step.exit_code.is_some());
+        let any_retry = detail.steps.iter().any(|step| step.attempt > 1);
+        let mut columns = vec![Column::new("step").cut(NAME_LEAST), Column::new("status")];
+        if any_retry {
+            columns.push(Column::new("attempts").rank(3));
+        }
+        if any_exit {
+            columns.push(Column::new("exit").rank(2));
+        }
+        columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
+        let mut table = table::Builder::new(*self, columns);
+        for step in &detail.steps {
+            let mut row = vec![
+                table::cell(&visible(&step.name)),
+                table::state(step.status.as_str(), of_step(step.status)),
+            ];
+            if any_retry {
+                row.push(table::number(&step.attempt.to_string()));
+            }
+            if any_exit {
+                let exit = step.exit_code.map(|code| code.to_string()).unwrap_or_default();
+                row.push(table::number(&exit));
+            }
+            let offset = step.started_at.zip(start).map(|(at, start)| at.since(start));
+            let offset = offset.map(|offset| format!("+{}", units::duration(offset)));
+            row.push(table::number(&offset.unwrap_or_default()));
+            let took = step.duration_ms.map(|ms| units::duration(Duration::from_millis(ms)));
+            row.push(table::number(&took.unwrap_or_default()));
+            table.row(row);
+        }
+        table.finish()
+    }
+
+    fn timeline(&self, detail: &ExecutionDetail, attempts: &[Attempt], now: Timestamp) -> String {
+        let Some(start) = detail.execution.started_at else { return String::new() };
+        let end = detail.execution.completed_at.unwrap_or(now);
+        let width = usize::from(self.width);
+        let longest = detail
+            .steps
+            .iter()
+            .map(|step| unicode_width::UnicodeWidthStr::width(visible(&step.name).as_str()))
+            .max()
+            .unwrap_or(0);
+        let names = longest.min(width / 3);
+        let axis = Axis::new(start, end, width.saturating_sub(names + TIMELINE_MARGIN));
+        let mut text = format!("\n{BOLD}timeline{BOLD:#}\n");
+        text += &format!("{}  {DIM}{}{DIM:#}\n", " ".repeat(names + 2), axis.labels());
+        let gap = if self.unicode { '┄' } else { '.' };
+        for step in &detail.steps {
+            let look = of_step(step.status);
+            let mark = if self.unicode { '█' } else { look.ascii };
+            let row = Row { stretches: stretches(step, attempts, end) };
+            let name = units::pad(&units::fit(&visible(&step.name), names, self.unicode), names);
+            let sign = look.paint(&look.sign(self.unicode).to_string());
+            let bar = axis.bar(&row, mark, gap);
+            text += format!("{sign} {name}  {}", look.paint(&bar)).trim_end();
+            text.push('\n');
+        }
+        text
+    }
+
+    fn step_facts(&self, step: &StepRecord, attempts: &[Attempt], output: OutputShown) -> String {
+        let mut text = String::new();
+        if let Some(error) = &step.error
+            && step.status != StepStatus::Skipped
+        {
+            text += &format!("  {}\n", of_step(step.status).paint(&visible(error)));
+        }
+        for (key, value) in &step.outputs {
+            let value = units::fit(&visible(value), 200, self.unicode);
+            text += &format!("  {DIM}output{DIM:#} {} = {value}\n", visible(key));
+        }
+        for attempt in attempts {
+            if attempt.position == step.position && attempt.attempt < step.attempt {
+                let error = attempt.error.as_deref().map(visible).unwrap_or_default();
+                let status = of_step(attempt.status).paint(attempt.status.as_str());
+                text += &format!("  {DIM}attempt {}{DIM:#} {status} {error}\n", attempt.attempt);
+            }
+        }
+        if output != OutputShown::Nothing {
+            self.stream("stdout", &step.stdout, step.stdout_bytes, output, &mut text);
+            self.stream("stderr", &step.stderr, step.stderr_bytes, output, &mut text);
+        }
+        if text.is_empty() {
+            text
+        } else {
+            format!("\n{BOLD}{}{BOLD:#}\n{text}", visible(&step.name))
+        }
+    }
+
+    fn stream(
+        &self,
+        name: &str,
+        kept: &str,
+        total_bytes: u64,
+        shown: OutputShown,
+        text: &mut String,
+    ) {
+        if kept.is_empty() {
+            return;
+        }
+        let lines: Vec<&str> = kept.lines().collect();
+        let skipped = match shown {
+            OutputShown::All => 0,
+            _ => lines.len().saturating_sub(LINES_SHOWN),
+        };
+        let mut said = Vec::new();
+        if total_bytes > OUTPUT_KEPT_BYTES as u64 {
+            said.push(format!(
+                "the last {} of {} are kept",
+                units::bytes(OUTPUT_KEPT_BYTES as u64),
+                units::bytes(total_bytes)
+            ));
+        }
+        if skipped > 0 {
+            let more = units::count(skipped as u64, "line");
+            said.push(format!("{more} before these, `--output all` shows them"));
+        }
+        let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) };
+        *text += &format!("  {DIM}{name}{said}{DIM:#}\n");
+        for line in &lines[skipped..] {
+            let line = match shown {
+                OutputShown::All => visible(line),
+                // One line of 64 KiB is no help.
+                _ => units::fit(&visible(line), 2_000, self.unicode),
+            };
+            *text += &format!("  {}{line}\n", if self.unicode { "│ " } else { "| " });
+        }
+    }
+}
+
+/// When a step ran: its attempts where they are known.
+fn stretches(
+    step: &StepRecord,
+    attempts: &[Attempt],
+    end: Timestamp,
+) -> Vec<(Timestamp, Timestamp)> {
+    let known: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| attempt.position == step.position)
+        .map(|attempt| (attempt.started_at, attempt.completed_at))
+        .collect();
+    if known.len() as u64 == u64::from(step.attempt) && !known.is_empty() {
+        return known;
+    }
+    step.started_at.map(|start| (start, step.completed_at.unwrap_or(end))).into_iter().collect()
+}
+
+fn epoch() -> Timestamp {
+    Timestamp::from_micros(0)
+}
+
+/// The fields of `--format plain`.
+pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
+    let execution = &detail.execution;
+    let optional = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
+    let took = execution
+        .started_at
+        .zip(execution.completed_at)
+        .map(|(start, end)| u64::try_from(end.since(start).as_millis()).unwrap_or(u64::MAX));
+    let mut rows = vec![vec![
+        "execution".to_owned(),
+        execution.execution_id.clone(),
+        execution.number(),
+        execution.workflow_id.clone(),
+        execution.status.to_string(),
+        optional(took),
+        execution.error.clone().unwrap_or_default(),
+    ]];
+    rows.extend(detail.steps.iter().map(|step| {
+        vec![
+            "step".to_owned(),
+            step.name.clone(),
+            step.status.to_string(),
+            step.attempt.to_string(),
+            step.exit_code.map(|code| code.to_string()).unwrap_or_default(),
+            optional(step.duration_ms),
+            step.error.clone().unwrap_or_default(),
+        ]
+    }));
+    rows
+}

@@ -1,0 +1,92 @@
+//! A page of executions.
+
+use super::layout::Layout;
+use super::lineage::short;
+use super::style::of_execution;
+use super::table;
+use super::table::Column;
+use crate::base::timestamp::Timestamp;
+use crate::base::units;
+use crate::base::visible::visible;
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
+
+/// So many characters of an id tell when it was made to the millisecond.
+const ID_CUT: usize = 13;
+/// So much of the name of a workflow is worth more than any column that can be left out.
+const NAME_LEAST: usize = 24;
+/// So many characters of a time tell it to the minute.
+const TO_THE_MINUTE: usize = 16;
+/// The longest status.
+const STATUS_LEAST: usize = 11;
+
+impl Layout {
+    /// A table of executions.
+    pub(crate) fn listing(&self, items: &[ExecutionRecord], now: Timestamp) -> String {
+        let unfinished = items.iter().any(|item| item.owner_state.is_some());
+        let mut columns = vec![
+            Column::new("@"),
+            // The number says as much, in this database.
+            Column::new("execution").prefix(ID_CUT).rank(4),
+            Column::new("workflow").cut(NAME_LEAST),
+            Column::new("status").cut(STATUS_LEAST),
+            Column::new("created").prefix(TO_THE_MINUTE).rank(2),
+            Column::new("took").rank(1),
+            Column::new("steps").rank(3),
+        ];
+        if unfinished {
+            columns.insert(4, Column::new("owner"));
+        }
+        let mut table = table::Builder::new(*self, columns);
+        for item in items {
+            let mut row = vec![
+                table::number(&item.number()),
+                table::cell(&visible(&item.execution_id)),
+                table::cell(&visible(&item.workflow_id)),
+                table::state(item.status.as_str(), of_execution(item.status)),
+                table::cell(&item.created_at.map(short).unwrap_or_default()),
+                table::number(&took(item, now).map(units::duration).unwrap_or_default()),
+                table::number(&format!("{}/{}", item.steps_completed, item.total_steps)),
+            ];
+            if unfinished {
+                row.insert(4, owner(item.owner_state));
+            }
+            table.row(row);
+        }
+        table.finish()
+    }
+}
+
+/// Whether the process that runs it is alive.
+fn owner(state: Option<OwnerState>) -> table::Cell {
+    match state {
+        Some(OwnerState::Dead) => table::state("dead", of_execution(ExecutionStatus::Interrupted)),
+        Some(OwnerState::Alive) => table::cell("alive"),
+        Some(OwnerState::Unknown) => {
+            table::state("unknown", of_execution(ExecutionStatus::Interrupted))
+        }
+        None => table::cell(""),
+    }
+}
+
+/// The fields of `--format plain`.
+pub(crate) fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
+    vec![
+        item.number(),
+        item.execution_id.clone(),
+        item.workflow_id.clone(),
+        item.status.to_string(),
+        item.created_at.map(|at| at.to_string()).unwrap_or_default(),
+        took(item, now).map(|took| took.as_millis().to_string()).unwrap_or_default(),
+        format!("{}/{}", item.steps_completed, item.total_steps),
+    ]
+}
+
+/// From its start to its end, or until now.
+pub(super) fn took(item: &ExecutionRecord, now: Timestamp) -> Option<std::time::Duration> {
+    let end = match item.completed_at {
+        Some(end) => end,
+        None if item.status.is_terminal() => return None,
+        None => now,
+    };
+    Some(end.since(item.started_at?))
+}

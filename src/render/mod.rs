@@ -1,0 +1,18 @@
+//! Values as text: tables, plots, timelines, JSON, Markdown, JUnit.
+//!
+//! Everything here takes data and a [`layout::Layout`] and returns text, with styles where people
+//! read it. `terminal` decides what is written where, and removes styles that are not wanted.
+//! What comes from documents and steps is shown with its control characters escaped.
+
+pub(crate) mod detail;
+pub(crate) mod doctor;
+pub(crate) mod layout;
+pub(crate) mod lineage;
+pub(crate) mod listing;
+pub(crate) mod perf_check;
+mod plot;
+pub(crate) mod purge;
+pub mod slo_sim;
+pub(crate) mod style;
+pub(crate) mod table;
+mod timeline;
