@@ -76,7 +76,6 @@ const PURE: &[&str] = &[
     "perf/circumstances.rs",
     "perf/filter.rs",
     "perf/judgement.rs",
-    "perf/junit.rs",
     "perf/load/samples.rs",
     "perf/load/scenario.rs",
     "perf/load/schedule.rs",

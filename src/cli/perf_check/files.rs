@@ -9,9 +9,9 @@ use super::Args;
 use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
 use crate::perf::judgement::Verdict;
-use crate::perf::junit;
 use crate::perf::report::{self, Report};
 use crate::perf::store;
+use crate::render::perf_check::junit;
 
 const JUNIT: &str = "perf/performance_junit.xml";
 

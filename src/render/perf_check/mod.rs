@@ -1,6 +1,7 @@
 //! What `wfx perf-check` found.
 
 mod curves;
+pub(crate) mod junit;
 mod spark;
 
 use super::layout::Layout;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::judgement::{Comparison, Judged, Judgement, Outcome};
 use crate::base::visible::visible;
+use crate::perf::judgement::{Comparison, Judged, Judgement, Outcome};
 
 const NAME: &str = "wfx.perf";
 const NEW: &str = "the baseline does not have it";
@@ -15,7 +15,7 @@ const NEW: &str = "the baseline does not have it";
 ///
 /// # Errors
 /// When it cannot be written as XML.
-pub fn render(judgement: &Judgement, strict: bool) -> Result<String, SerializeError> {
+pub(crate) fn render(judgement: &Judgement, strict: bool) -> Result<String, SerializeError> {
     let mut cases = Vec::new();
     for judged in &judgement.endpoints {
         let endpoint = &judged.observed.endpoint;
@@ -41,7 +41,7 @@ pub fn render(judgement: &Judgement, strict: bool) -> Result<String, SerializeEr
 ///
 /// # Errors
 /// When it cannot be written as XML.
-pub fn trouble(why: &str) -> Result<String, SerializeError> {
+pub(crate) fn trouble(why: &str) -> Result<String, SerializeError> {
     let status = failed(NonSuccessKind::Error, "error", why);
     document(vec![case("perf-check", status)])
 }
