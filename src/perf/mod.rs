@@ -1,8 +1,9 @@
 //! The performance gate: latencies, a baseline, a verdict.
 //!
-//! [`load`] measures a target itself, [`sources`] read what other tools measured, [`steps`] are
-//! what executions took; [`paired`] compares two builds, [`spans`] two spans of history; [`verdict`] compares a run with a [`baseline`] and says what it may be relied on for; [`report`] writes it
-//! for machines and people. [`store`] reads and replaces the baseline file.
+//! [`load`] measures a target, [`sources`] read what other tools measured, [`steps`] are the
+//! durations of steps in the history. [`verdict`] compares a run with a [`baseline`] and says how
+//! far the comparison can be trusted; [`paired`] compares two builds, [`spans`] two spans of
+//! history. [`report`] is the result as data. [`store`] reads and replaces the baseline file.
 
 pub mod baseline;
 pub mod circumstances;

@@ -9,9 +9,9 @@ use super::Args;
 use crate::base::exit::Exit;
 use crate::cli::{CliError, Context};
 use crate::perf::judgement::Verdict;
-use crate::perf::report::{self, Report};
+use crate::perf::report::Report;
 use crate::perf::store;
-use crate::render::perf_check::junit;
+use crate::render::perf_check::{self, json, junit, markdown};
 
 const JUNIT: &str = "perf/performance_junit.xml";
 
@@ -63,14 +63,14 @@ impl Reports {
             written.push((path, text.and_then(|text| replace(path, &text))));
         }
         if let Some(path) = &self.markdown {
-            written.push((path, replace(path, &report.to_markdown())));
+            written.push((path, replace(path, &markdown::document(report))));
         }
         if let Some(path) = &self.step_summary {
-            written.push((path, append(path, &report.to_markdown())));
+            written.push((path, append(path, &markdown::document(report))));
         }
         if let Some(path) = &self.summary {
-            let text =
-                crate::base::json::to_string_pretty(&report.to_json()).map_err(io::Error::from);
+            let text = crate::base::json::to_string_pretty(&json::document(report))
+                .map_err(io::Error::from);
             written.push((path, text.and_then(|text| replace(path, &(text + "\n")))));
         }
         written.into_iter().try_for_each(|(path, written)| {
@@ -98,10 +98,10 @@ impl Reports {
         }
         // A result that is told stays.
         if !self.told.get() {
-            let markdown = report::trouble_markdown(why);
+            let markdown = markdown::trouble(why);
             written.extend(self.markdown.iter().map(|path| (path, replace(path, &markdown))));
             written.extend(self.step_summary.iter().map(|path| (path, append(path, &markdown))));
-            let json = format!("{:#}\n", report::trouble_json(why));
+            let json = format!("{:#}\n", json::trouble(why));
             written.extend(self.summary.iter().map(|path| (path, replace(path, &json))));
         }
         for (path, written) in written {
@@ -116,7 +116,7 @@ impl Reports {
         if !self.annotates || report.judgement.verdict == Verdict::Pass {
             return;
         }
-        for reason in report::reasons(report.judgement) {
+        for reason in perf_check::reasons(report.judgement) {
             context.ui.annotation("wfx perf-check", &reason);
         }
     }

@@ -1,8 +1,13 @@
 //! What `wfx perf-check` found.
 
 mod curves;
+pub(crate) mod json;
 pub(crate) mod junit;
+pub(crate) mod markdown;
 mod spark;
+mod words;
+
+pub(crate) use self::words::reasons;
 
 use super::layout::Layout;
 use super::style::{self, of_outcome};
@@ -10,7 +15,7 @@ use super::table::{self, Column};
 use crate::base::visible::visible;
 use crate::perf::baseline::Changes;
 use crate::perf::judgement::{Judged, Metric};
-use crate::perf::report::{self, Report};
+use crate::perf::report::Report;
 
 /// So much of an endpoint's name is worth more than any column that can be left out.
 const ENDPOINT_LEAST: usize = 20;
@@ -41,7 +46,7 @@ impl Layout {
             let mut row = vec![table::cell(&visible(&judged.observed.endpoint))];
             for metric in [Metric::Median, Metric::P95] {
                 let comparison = judged.comparisons.iter().find(|c| c.metric == metric);
-                let figures = report::cells(comparison);
+                let figures = words::cells(comparison);
                 let shown = if compares { &figures[..] } else { &figures[..1] };
                 row.extend(shown.iter().map(|figure| table::number(figure)));
             }
@@ -58,17 +63,17 @@ impl Layout {
                 text += &self.curves(&visible(&judged.observed.endpoint), curves);
             }
         }
-        for reason in report::reasons(judgement) {
+        for reason in words::reasons(judgement) {
             text += &self.fold(&reason);
         }
-        if let Some(sight) = report::sight(judgement) {
+        if let Some(sight) = words::sight(judgement) {
             text += &self.fold(&sight);
         }
         text += &match report.update {
             Some(changes) => recorded(changes, &report.baseline),
             None => {
                 let look = style::of_verdict(judgement.verdict);
-                let (sign, told) = (look.sign(self.unicode), report::headline(judgement));
+                let (sign, told) = (look.sign(self.unicode), words::headline(judgement));
                 look.paint(&format!("{sign} {told}")) + "\n"
             }
         };

@@ -7,7 +7,7 @@ use std::io;
 use super::{OutputFormat, Ui};
 use crate::base::visible::visible;
 use crate::perf::report::Report;
-use crate::render::perf_check;
+use crate::render::perf_check::{self, json};
 
 impl Ui {
     /// Shows a judgement.
@@ -16,8 +16,10 @@ impl Ui {
     /// When standard output cannot be written.
     pub fn perf_check(&self, report: &Report<'_>) -> io::Result<()> {
         match self.format {
-            OutputFormat::Json => self.json(&report.to_json())?,
-            OutputFormat::Jsonl => self.perf_check_lines(report)?,
+            OutputFormat::Json => self.json(&json::document(report))?,
+            OutputFormat::Jsonl => {
+                json::lines(report).iter().try_for_each(|line| self.json(line))?;
+            }
             OutputFormat::Plain => self.plain_rows(&perf_check::plain_rows(report))?,
             OutputFormat::Table => self.text(&self.layout.perf_check(report))?,
         }
@@ -41,17 +43,5 @@ impl Ui {
     /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
     pub fn annotation(&self, title: &str, message: &str) {
         self.tell(&perf_check::annotation(title, message));
-    }
-
-    fn perf_check_lines(&self, report: &Report<'_>) -> io::Result<()> {
-        let document = report.to_json();
-        let endpoints = document["endpoints"].as_object().into_iter().flatten();
-        for (endpoint, figures) in endpoints {
-            let mut line = serde_json::Map::new();
-            line.insert("endpoint".to_owned(), endpoint.clone().into());
-            line.extend(figures.as_object().cloned().unwrap_or_default());
-            self.json(&line)?;
-        }
-        Ok(())
     }
 }
