@@ -1,6 +1,7 @@
 //! What `wfx slo-sim` found.
 
 mod indicators;
+pub mod json;
 
 use std::time::Duration;
 
@@ -233,7 +234,7 @@ fn since(t_us: u64) -> String {
 
 /// Alerts: time (seconds as in the trace), type, value, threshold, path.
 pub(crate) fn plain_rows(report: &Report) -> Vec<Vec<String>> {
-    let document = report.to_json();
+    let document = json::document(report);
     let text = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Null => String::new(),

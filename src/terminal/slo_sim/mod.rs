@@ -5,7 +5,7 @@ pub mod progress;
 use std::io;
 
 use super::{OutputFormat, Ui};
-use crate::render::slo_sim;
+use crate::render::slo_sim::{self, json};
 use crate::slo::report::Report;
 
 impl Ui {
@@ -15,7 +15,7 @@ impl Ui {
     /// When standard output cannot be written.
     pub fn slo_sim(&self, report: &Report) -> io::Result<()> {
         match self.format {
-            OutputFormat::Json => self.json(&report.to_json()),
+            OutputFormat::Json => self.json(&json::document(report)),
             OutputFormat::Jsonl => self.alert_lines(report),
             OutputFormat::Plain => self.plain_rows(&slo_sim::plain_rows(report)),
             OutputFormat::Table => self.text(&self.layout.rehearsal(report)),
@@ -23,7 +23,7 @@ impl Ui {
     }
 
     fn alert_lines(&self, report: &Report) -> io::Result<()> {
-        let document = report.to_json();
+        let document = json::document(report);
         document["alerts"].as_array().into_iter().flatten().try_for_each(|alert| self.json(alert))
     }
 }
