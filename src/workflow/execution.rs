@@ -44,7 +44,7 @@ enum Ending {
 #[derive(Debug)]
 pub struct Execution {
     spec: Arc<ExecutionSpec>,
-    places: usize,
+    parallelism: usize,
     head: ExecutionState,
     steps: Vec<StepState>,
     /// Dependencies of each step that have not ended well.
@@ -88,12 +88,12 @@ struct Begun {
 }
 
 impl Execution {
-    /// An execution that has not begun. `places` is how many steps may run at a
+    /// An execution that has not begun. `parallelism` is how many steps may run at a
     /// time where the definition does not say; `owner` is the process that runs it.
     #[must_use]
-    pub fn new(spec: Arc<ExecutionSpec>, places: usize, owner: Option<String>) -> Self {
+    pub fn new(spec: Arc<ExecutionSpec>, parallelism: usize, owner: Option<String>) -> Self {
         let count = spec.snapshot.definition().steps.len();
-        let places = spec.snapshot.definition().max_parallel.map_or(places, usize::from);
+        let parallelism = spec.snapshot.definition().max_parallel.map_or(parallelism, usize::from);
         let head = ExecutionState {
             status: ExecutionStatus::Pending,
             started_at: None,
@@ -104,7 +104,7 @@ impl Execution {
             owner,
         };
         Self {
-            places: places.max(1),
+            parallelism: parallelism.max(1),
             head,
             steps: vec![StepState::default(); count],
             unmet: spec.graph().dependencies.iter().map(Vec::len).collect(),
@@ -226,7 +226,8 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        while self.ending.is_none() && self.running.len() + self.admitting.len() < self.places {
+        while self.ending.is_none() && self.running.len() + self.admitting.len() < self.parallelism
+        {
             let Some(step) = self.ready.pop_first() else { break };
             let spec = Arc::clone(&self.spec);
             let definition = spec.step(step);

@@ -66,9 +66,9 @@ impl Problems {
     /// The findings of what is called `name`, placed in `text`.
     pub(super) fn new(name: &str, text: &str, findings: Findings) -> Self {
         let Findings { mut list, uncounted } = findings;
-        list.sort_by(|a, b| (a.place, &a.pointer).cmp(&(b.place, &b.pointer)));
+        list.sort_by(|a, b| (a.span, &a.pointer).cmp(&(b.span, &b.pointer)));
         // What an anchor holds is found again at each of its aliases.
-        list.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.message == b.message);
+        list.dedup_by(|a, b| a.span.is_some() && a.span == b.span && a.message == b.message);
         let mut position = Position::default();
         let list = list
             .into_iter()
@@ -82,12 +82,12 @@ impl Problems {
                     help: finding.help,
                     snippet: None,
                 };
-                if let Some(place) = finding.place {
-                    position.advance(text, place.start);
+                if let Some(span) = finding.span {
+                    position.advance(text, span.start);
                     problem.line = Some(position.line);
                     problem.column = Some(position.column);
                     if index < SHOWN_MAX {
-                        problem.snippet = Some(Snippet::new(text, position.line_start, place));
+                        problem.snippet = Some(Snippet::new(text, position.line_start, span));
                     }
                 }
                 problem
@@ -148,8 +148,8 @@ impl Problem {
 }
 
 impl Snippet {
-    fn new(text: &str, line_start: usize, place: Span) -> Self {
-        let start = boundary(text, place.start);
+    fn new(text: &str, line_start: usize, span: Span) -> Self {
+        let start = boundary(text, span.start);
         let before = &text[boundary(text, line_start)..start];
         let cut_before =
             before.char_indices().rev().nth(SNIPPET_BEFORE - 1).map_or(0, |(at, _)| at);
@@ -168,7 +168,7 @@ impl Snippet {
         let mut carets = 0;
         for (at, c) in after[..cut_after].char_indices() {
             let columns = write_visible(&mut line, c, ' ');
-            if start + at < place.end {
+            if start + at < span.end {
                 carets += columns;
             }
         }
@@ -235,7 +235,7 @@ pub(super) struct Findings {
 
 #[derive(Debug)]
 struct Finding {
-    place: Option<Span>,
+    span: Option<Span>,
     pointer: String,
     message: String,
     help: Option<String>,
@@ -245,14 +245,14 @@ impl Findings {
     /// Adds one.
     pub(super) fn add(
         &mut self,
-        place: Option<Span>,
+        span: Option<Span>,
         pointer: String,
         message: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
         if self.list.len() < KEPT_MAX {
             let (message, help) = (message.into(), help.into());
-            self.list.push(Finding { place, pointer, message, help });
+            self.list.push(Finding { span, pointer, message, help });
         } else {
             self.uncounted += 1;
         }

@@ -14,7 +14,7 @@ use crate::base::visible::{quote, quote_list};
 pub(super) struct Fields<'n> {
     entries: &'n [Entry],
     pub(super) at: Pointer<'n>,
-    pub(super) place: Option<Span>,
+    pub(super) span: Option<Span>,
 }
 
 /// The value of a key, or an item of a list.
@@ -28,14 +28,14 @@ pub(super) struct Field<'n> {
 /// A key of a map whose keys are names.
 pub(super) struct NamedEntry<'n> {
     pub(super) name: &'n str,
-    pub(super) place: Option<Span>,
+    pub(super) span: Option<Span>,
     map: Pointer<'n>,
     node: &'n Node,
 }
 
 impl NamedEntry<'_> {
     pub(super) fn field(&self) -> Field<'_> {
-        Field { node: self.node, at: self.map.key(self.name), key_place: self.place }
+        Field { node: self.node, at: self.map.key(self.name), key_place: self.span }
     }
 }
 
@@ -48,10 +48,10 @@ impl<'n> Fields<'n> {
         findings: &mut Findings,
     ) -> Option<Self> {
         if let Value::Map(entries) = &node.value {
-            return Some(Self { entries, at, place: node.place });
+            return Some(Self { entries, at, span: node.span });
         }
         let message = format!("{what} is a map of keys and values, not {}", node.kind());
-        findings.add(node.place, at.to_string(), message, None);
+        findings.add(node.span, at.to_string(), message, None);
         None
     }
 
@@ -62,7 +62,7 @@ impl<'n> Fields<'n> {
 
     pub(super) fn get<'s>(&'s self, key: &'s str) -> Option<Field<'s>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Field { node: &entry.value, at: self.at.key(key), key_place: entry.place })
+        Some(Field { node: &entry.value, at: self.at.key(key), key_place: entry.span })
     }
 
     pub(super) fn required<'s>(
@@ -72,7 +72,7 @@ impl<'n> Fields<'n> {
     ) -> Option<Field<'s>> {
         let field = self.get(key);
         if field.is_none() {
-            findings.add(self.place, self.at.to_string(), format!("`{key}` is missing"), None);
+            findings.add(self.span, self.at.to_string(), format!("`{key}` is missing"), None);
         }
         field
     }
@@ -93,7 +93,7 @@ impl<'n> Fields<'n> {
                 ),
             };
             let message = format!("the key {} is not known", quote(key));
-            findings.add(entry.place, self.at.key(key).to_string(), message, help);
+            findings.add(entry.span, self.at.key(key).to_string(), message, help);
         }
     }
 
@@ -113,11 +113,11 @@ impl<'n> Field<'n> {
     }
 
     /// Where a problem with the value is shown.
-    pub(super) fn place(&self) -> Option<Span> {
+    pub(super) fn span(&self) -> Option<Span> {
         match self.node.value {
             // Nothing has no extent of its own.
-            Value::Null => self.key_place.or(self.node.place),
-            _ => self.node.place.or(self.key_place),
+            Value::Null => self.key_place.or(self.node.span),
+            _ => self.node.span.or(self.key_place),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'n> Field<'n> {
         message: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
-        findings.add(self.place(), self.at.to_string(), message, help);
+        findings.add(self.span(), self.at.to_string(), message, help);
     }
 
     /// Tells that the value is of the wrong kind.
@@ -235,7 +235,7 @@ impl<'n> Field<'n> {
         };
         let named = |entry: &'n Entry| NamedEntry {
             name: entry.key.as_str(),
-            place: entry.place,
+            span: entry.span,
             map: self.at,
             node: &entry.value,
         };
@@ -309,7 +309,7 @@ pub(super) fn env(fields: &Fields<'_>, findings: &mut Findings) -> Named<String>
             None
         };
         if let Some((message, help)) = refusal {
-            findings.add(entry.place, entry.field().at.to_string(), message, help.to_owned());
+            findings.add(entry.span, entry.field().at.to_string(), message, help.to_owned());
             continue;
         }
         let field = entry.field();

@@ -130,7 +130,7 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
             Some(Scalar::Null) => {
                 let message = format!("the parameter {} has no value", quote(entry.name));
                 let help = "give text, a number, `true` or `false`".to_owned();
-                findings.add(entry.place, entry.field().at.to_string(), message, help);
+                findings.add(entry.span, entry.field().at.to_string(), message, help);
             }
             Some(value) => given.push((entry.name.to_owned(), value)),
         }
@@ -226,7 +226,7 @@ fn workflow_id(
                 None => "there is no `id`, and no file name to take it from".to_owned(),
             };
             let help = format!("add an `id`: {}", name::ALPHABET);
-            findings.add(fields.place, fields.at.to_string(), message, help);
+            findings.add(fields.span, fields.at.to_string(), message, help);
         }
         return id.map(str::to_owned);
     };
@@ -246,7 +246,7 @@ fn steps(fields: &Fields<'_>, origin: Origin, findings: &mut Findings) -> Option
     let Some(field) = fields.get("steps") else {
         let help = "add a list of steps, such as `steps: [{name: hello, run: \"echo hello\"}]`";
         let message = "there are no `steps`";
-        findings.add(fields.place, fields.at.to_string(), message, help.to_owned());
+        findings.add(fields.span, fields.at.to_string(), message, help.to_owned());
         return None;
     };
     let items = field.list("a list of steps", findings)?;
@@ -302,7 +302,7 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
                 .may_suggest()
                 .then(|| nearest::nearest(&dependency.name, index.keys().map(String::as_str)));
             let help = near.flatten().map(|near| format!("did you mean {}?", quote(near)));
-            findings.add(dependency.place, dependency.at.clone(), message, help);
+            findings.add(dependency.span, dependency.at.clone(), message, help);
         }
         edges.push(needed);
     }

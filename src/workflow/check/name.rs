@@ -49,10 +49,10 @@ pub(super) fn refuse_clashes<'n>(
 ) {
     let mut seen: HashMap<&str, ()> = HashMap::new();
     let mut upper: HashMap<String, &str> = HashMap::new();
-    for (name, place, at) in names {
+    for (name, span, at) in names {
         if seen.insert(name, ()).is_some() {
             let message = format!("two {what} are called {}", quote(name));
-            findings.add(place, at.to_owned(), message, "rename one of them".to_owned());
+            findings.add(span, at.to_owned(), message, "rename one of them".to_owned());
             continue;
         }
         let variable = environment_name(name);
@@ -65,7 +65,7 @@ pub(super) fn refuse_clashes<'n>(
                 quote(name),
                 quote(&format!("{prefix}{variable}"))
             );
-            findings.add(place, at.to_owned(), message, "rename one of them".to_owned());
+            findings.add(span, at.to_owned(), message, "rename one of them".to_owned());
         }
     }
 }

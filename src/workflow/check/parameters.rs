@@ -20,7 +20,7 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
     let entries = map.entries("a map of names and default values", findings).unwrap_or_default();
     let pointers: Vec<String> = entries.iter().map(|entry| entry.field().at.to_string()).collect();
     name::refuse_clashes(
-        entries.iter().zip(&pointers).map(|(entry, at)| (entry.name, entry.place, at.as_str())),
+        entries.iter().zip(&pointers).map(|(entry, at)| (entry.name, entry.span, at.as_str())),
         "parameters",
         PREFIX,
         true,
@@ -31,7 +31,7 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
         if name.is_empty() || name.chars().any(|c| c == '=' || c.is_control()) {
             let message = format!("{} cannot be the name of a parameter", quote(name));
             let help = "a name is not empty and has no `=` and no control character".to_owned();
-            findings.add(entry.place, at, message, help);
+            findings.add(entry.span, at, message, help);
             continue;
         }
         let field = entry.field();

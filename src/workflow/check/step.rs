@@ -43,7 +43,7 @@ pub(super) struct Read {
 /// A name in a `depends_on`.
 pub(super) struct Dependency {
     pub(super) name: String,
-    pub(super) place: Option<Span>,
+    pub(super) span: Option<Span>,
     pub(super) at: String,
 }
 
@@ -58,10 +58,10 @@ impl Read {
 pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut Findings) -> Read {
     let mut read = Read {
         name: None,
-        name_place: node.place,
+        name_place: node.span,
         at: at.to_string(),
         depends_on: None,
-        depends_on_place: node.place,
+        depends_on_place: node.span,
         definition: Step {
             name: String::new(),
             depends_on: Vec::new(),
@@ -79,13 +79,13 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
     let Some(fields) = Fields::of(node, at, "a step", findings) else { return read };
     refuse_unknown(&fields, findings);
     if let Some(field) = fields.required("name", findings) {
-        read.name_place = field.place();
+        read.name_place = field.span();
         read.name = field.text(findings).filter(|text| {
             origin == Origin::Snapshot || name::check(&field, text, findings).is_some()
         });
     }
     if let Some(field) = fields.get("depends_on") {
-        read.depends_on_place = field.place();
+        read.depends_on_place = field.span();
         read.depends_on = Some(dependencies(&field, findings));
     }
     let flag = |key, findings: &mut Findings| {
@@ -138,7 +138,7 @@ fn dependencies(field: &Field<'_>, findings: &mut Findings) -> Vec<Dependency> {
             item.add(findings, message, "keep one of the two".to_owned());
             continue;
         }
-        names.push(Dependency { name, place: item.place(), at: item.at.to_string() });
+        names.push(Dependency { name, span: item.span(), at: item.at.to_string() });
     }
     names
 }

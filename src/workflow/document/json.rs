@@ -35,19 +35,19 @@ struct Reader<'t, 'f> {
 
 impl<'t> Reader<'t, '_> {
     fn node(&mut self, raw: &'t str, depth: usize) -> Option<Node> {
-        let whole = self.place(raw);
-        let beginning = Span { start: whole.start, end: whole.start + 1 };
+        let whole = self.span(raw);
+        let start_span = Span { start: whole.start, end: whole.start + 1 };
         if !self.budget.take(NODE_BYTES) {
             too_large(Some(whole), self.findings);
             return None;
         }
-        let (place, value) = match raw.as_bytes().first() {
+        let (span, value) = match raw.as_bytes().first() {
             Some(b'[' | b'{') if depth == DEPTH_MAX => {
-                too_deep(Some(beginning), self.findings);
+                too_deep(Some(start_span), self.findings);
                 return None;
             }
-            Some(b'[') => (beginning, Value::List(self.list(raw, depth)?)),
-            Some(b'{') => (beginning, Value::Map(self.map(raw, depth)?)),
+            Some(b'[') => (start_span, Value::List(self.list(raw, depth)?)),
+            Some(b'{') => (start_span, Value::Map(self.map(raw, depth)?)),
             Some(b'"') => (whole, Value::String(self.parse(raw)?)),
             Some(b'n') => (whole, Value::Null),
             Some(b't' | b'f') => (whole, Value::Bool(raw == "true")),
@@ -59,7 +59,7 @@ impl<'t> Reader<'t, '_> {
             too_large(Some(whole), self.findings);
             return None;
         }
-        Some(Node { place: Some(place), value, written: None })
+        Some(Node { span: Some(span), value, written: None })
     }
 
     fn list(&mut self, raw: &'t str, depth: usize) -> Option<Vec<Node>> {
@@ -71,13 +71,13 @@ impl<'t> Reader<'t, '_> {
         let entries: Entries<'t> = self.parse(raw)?;
         let mut map = Vec::with_capacity(entries.0.len());
         for (key, value) in entries.0 {
-            let place = self.place(key.get());
+            let span = self.span(key.get());
             let key: String = self.parse(key.get())?;
             if !self.budget.take(key.len()) {
-                too_large(Some(place), self.findings);
+                too_large(Some(span), self.findings);
                 return None;
             }
-            map.push(Entry { key, place: Some(place), value: self.node(value.get(), depth + 1)? });
+            map.push(Entry { key, span: Some(span), value: self.node(value.get(), depth + 1)? });
         }
         Some(map)
     }
@@ -85,25 +85,25 @@ impl<'t> Reader<'t, '_> {
     /// Reads a piece of the text. The grammar was checked before; what is left is an
     /// escape that is half a surrogate pair.
     fn parse<T: Deserialize<'t>>(&mut self, raw: &'t str) -> Option<T> {
-        serde_json::from_str(raw).map_err(|error| self.refuse(self.place(raw), &error)).ok()
+        serde_json::from_str(raw).map_err(|error| self.refuse(self.span(raw), &error)).ok()
     }
 
-    fn place(&self, piece: &str) -> Span {
+    fn span(&self, piece: &str) -> Span {
         let start = piece.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
         Span { start, end: start + piece.len() }
     }
 
-    fn refuse(&mut self, place: Span, error: &serde_json::Error) {
+    fn refuse(&mut self, span: Span, error: &serde_json::Error) {
         let full = error.to_string();
         let what = full.rfind(" at line ").map_or(full.as_str(), |at| &full[..at]);
-        let help = match self.text[place.start.min(self.text.len())..].chars().next() {
+        let help = match self.text[span.start.min(self.text.len())..].chars().next() {
             Some('/' | '#') => Some("JSON has no comments: remove it, or write YAML"),
             Some('\'') => Some("JSON text stands between double quotes"),
             _ if what.starts_with("trailing comma") => Some("remove the comma before it"),
             _ => None,
         };
         let message = format!("this is not JSON: {what}");
-        self.findings.add(Some(place), String::new(), message, help.map(str::to_owned));
+        self.findings.add(Some(span), String::new(), message, help.map(str::to_owned));
     }
 }
 

@@ -56,7 +56,7 @@ impl Format {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// None when it was not read from text. Of lists and maps their beginning.
-    pub(super) place: Option<Span>,
+    pub(super) span: Option<Span>,
     pub(super) value: Value,
     /// A YAML scalar's text where it is another than that of its value, such as
     /// `True` or `0x1f`.
@@ -78,7 +78,7 @@ pub(super) enum Value {
 pub(super) struct Entry {
     pub(super) key: String,
     /// Where the key stands.
-    pub(super) place: Option<Span>,
+    pub(super) span: Option<Span>,
     pub(super) value: Node,
 }
 
@@ -135,13 +135,13 @@ impl Node {
                     .iter()
                     .map(|(key, value)| Entry {
                         key: key.clone(),
-                        place: None,
+                        span: None,
                         value: Self::from_json(value),
                     })
                     .collect(),
             ),
         };
-        Self { place: None, value, written: None }
+        Self { span: None, value, written: None }
     }
 
     /// The value alone.
@@ -211,18 +211,18 @@ impl Budget {
     }
 }
 
-fn too_large(place: Option<Span>, findings: &mut Findings) {
+fn too_large(span: Option<Span>, findings: &mut Findings) {
     let message = "the document holds too much from here on";
     let help = format!(
         "with its aliases expanded it may have {} MiB, where each value counts {NODE_BYTES} bytes and its text",
         TREE_BYTES_MAX / 1024 / 1024
     );
-    findings.add(place, String::new(), message, help);
+    findings.add(span, String::new(), message, help);
 }
 
-fn too_deep(place: Option<Span>, findings: &mut Findings) {
+fn too_deep(span: Option<Span>, findings: &mut Findings) {
     let message = format!("lists and maps are nested more than {DEPTH_MAX} deep here");
-    findings.add(place, String::new(), message, None);
+    findings.add(span, String::new(), message, None);
 }
 
 fn check_keys(node: &mut Node, at: &Pointer<'_>, findings: &mut Findings) {
@@ -241,12 +241,12 @@ fn check_keys(node: &mut Node, at: &Pointer<'_>, findings: &mut Findings) {
                 if entry.key.starts_with(RESERVED_PREFIX) {
                     let message = format!("the key {} cannot be kept", quote(&entry.key));
                     let help = format!("choose a key that does not start with `{RESERVED_PREFIX}`");
-                    findings.add(entry.place, at.to_string(), message, help);
+                    findings.add(entry.span, at.to_string(), message, help);
                 }
                 if *repeated {
                     let message = format!("the key {} stands twice in one map", quote(&entry.key));
                     let help = "keep one of the two".to_owned();
-                    findings.add(entry.place, at.to_string(), message, help);
+                    findings.add(entry.span, at.to_string(), message, help);
                 }
                 check_keys(&mut entry.value, &at, findings);
             }

@@ -20,11 +20,8 @@ fn refused(text: &str, format: Format) -> Vec<String> {
     let root = read(text, format, &mut findings);
     assert!(!findings.is_empty(), "{text:?} was read as {root:?}");
     let problems = Problems::new("doc", text, findings);
-    let place = |n: Option<usize>| n.unwrap_or(0);
-    problems
-        .iter()
-        .map(|p| format!("{}:{} {}", place(p.line), place(p.column), p.message))
-        .collect()
+    let span = |n: Option<usize>| n.unwrap_or(0);
+    problems.iter().map(|p| format!("{}:{} {}", span(p.line), span(p.column), p.message)).collect()
 }
 
 fn entry<'n>(node: &'n Node, key: &str) -> &'n Entry {
@@ -34,9 +31,9 @@ fn entry<'n>(node: &'n Node, key: &str) -> &'n Entry {
     }
 }
 
-fn slice(text: &str, place: Option<Span>) -> &str {
-    let place = place.unwrap();
-    &text[place.start..place.end]
+fn slice(text: &str, span: Option<Span>) -> &str {
+    let span = span.unwrap();
+    &text[span.start..span.end]
 }
 
 #[test]
@@ -46,9 +43,9 @@ fn places_cover_keys_and_scalars_as_written() {
         ("\u{feff}{\"né\": \"v1\",\n\t\"map\": {\"k\": 1.10}}", Format::Json),
     ] {
         let root = tree(text, format);
-        assert_eq!(slice(text, entry(&root, "né").place).trim_matches('"'), "né");
-        assert_eq!(&slice(text, entry(&root, "né").value.place)[1..3], "v1");
-        assert_eq!(slice(text, entry(&entry(&root, "map").value, "k").value.place), "1.10");
+        assert_eq!(slice(text, entry(&root, "né").span).trim_matches('"'), "né");
+        assert_eq!(&slice(text, entry(&root, "né").value.span)[1..3], "v1");
+        assert_eq!(slice(text, entry(&entry(&root, "map").value, "k").value.span), "1.10");
     }
 }
 
@@ -66,7 +63,7 @@ fn json_specialities_are_read_as_json_says() {
 
 #[test]
 fn json_is_strict() {
-    for (text, place) in [
+    for (text, span) in [
         ("{\"a\": 1,}", "1:9"),
         ("{\"a\": 1} x", "1:10"),
         ("{\n  // no\n}", "2:3"),
@@ -78,7 +75,7 @@ fn json_is_strict() {
     ] {
         let problems = refused(text, Format::Json);
         assert!(
-            problems[0].starts_with(&format!("{place} this is not JSON: ")),
+            problems[0].starts_with(&format!("{span} this is not JSON: ")),
             "{text} {problems:?}"
         );
     }

@@ -96,7 +96,7 @@ struct Anchored {
 
 /// A list or map whose end is not read yet.
 struct Open {
-    place: Option<Span>,
+    span: Option<Span>,
     anchor: usize,
     children: Children,
 }
@@ -115,21 +115,21 @@ enum Key {
 }
 
 struct Merge {
-    place: Option<Span>,
+    span: Option<Span>,
     value: Node,
 }
 
 impl Reader<'_> {
     fn take(&mut self, event: Event<'_>, span: ParserSpan) -> Result<(), Stop> {
-        let whole = self.place(&span);
-        let beginning = whole.map(|place| Span { start: place.start, end: place.start + 1 });
+        let whole = self.span(&span);
+        let start_span = whole.map(|span| Span { start: span.start, end: span.start + 1 });
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
                     let message = "a second document starts here";
                     let help = "one file is one workflow: put each into a file of its own";
-                    self.findings.add(beginning, String::new(), message, help.to_owned());
+                    self.findings.add(start_span, String::new(), message, help.to_owned());
                     return Err(Stop);
                 }
                 Ok(())
@@ -138,11 +138,11 @@ impl Reader<'_> {
                 self.scalar(&text, style, anchor, tag.as_deref(), whole)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.open(Children::List(Vec::new()), anchor, tag.as_deref(), "seq", beginning)
+                self.open(Children::List(Vec::new()), anchor, tag.as_deref(), "seq", start_span)
             }
             Event::MappingStart(_, anchor, tag) => {
                 let map = Children::Map { entries: Vec::new(), merges: Vec::new(), key: None };
-                self.open(map, anchor, tag.as_deref(), "map", beginning)
+                self.open(map, anchor, tag.as_deref(), "map", start_span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(anchor, whole),
@@ -156,15 +156,15 @@ impl Reader<'_> {
         style: ScalarStyle,
         anchor: usize,
         tag: Option<&Tag>,
-        place: Option<Span>,
+        span: Option<Span>,
     ) -> Result<(), Stop> {
-        self.spend(NODE_BYTES + text.len(), place)?;
+        self.spend(NODE_BYTES + text.len(), span)?;
         let plain = style == ScalarStyle::Plain;
         // The parser hands out `~` where nothing is written.
-        let absent = plain && place.is_some_and(|place| place.start == place.end);
+        let absent = plain && span.is_some_and(|span| span.start == span.end);
         let text = if absent { "" } else { text };
         if plain && tag.is_none() && text == "<<" && self.expects_key() {
-            self.set_key(Key::Merge(place));
+            self.set_key(Key::Merge(span));
             return Ok(());
         }
         let scalar = match tag {
@@ -176,14 +176,14 @@ impl Reader<'_> {
                     scalar::resolve_as(core, text)
                 }
                 _ => {
-                    self.refuse_tag(tag, place);
+                    self.refuse_tag(tag, span);
                     Ok(Value::String(text.to_string()))
                 }
             },
         };
         let value = scalar.unwrap_or_else(|refusal| {
             let help = refusal.help.to_owned();
-            self.findings.add(place, String::new(), refusal.message, help);
+            self.findings.add(span, String::new(), refusal.message, help);
             Value::Null
         });
         let written = match &value {
@@ -191,7 +191,7 @@ impl Reader<'_> {
             Value::Null => plain.then(|| text.to_string()).filter(|text| !text.is_empty()),
             value => Some(text.to_string()).filter(|text| *text != scalar::canonical(value)),
         };
-        self.push(Node { place, value, written }, anchor)
+        self.push(Node { span, value, written }, anchor)
     }
 
     fn open(
@@ -200,24 +200,24 @@ impl Reader<'_> {
         anchor: usize,
         tag: Option<&Tag>,
         core: &str,
-        place: Option<Span>,
+        span: Option<Span>,
     ) -> Result<(), Stop> {
-        self.spend(NODE_BYTES, place)?;
+        self.spend(NODE_BYTES, span)?;
         if self.open.len() == DEPTH_MAX {
-            too_deep(place, self.findings);
+            too_deep(span, self.findings);
             return Err(Stop);
         }
         if let Some(tag) =
             tag.filter(|tag| tag.core_suffix() != Some(core) && tag.to_string() != "!")
         {
-            self.refuse_tag(tag, place);
+            self.refuse_tag(tag, span);
         }
-        self.open.push(Open { place, anchor, children });
+        self.open.push(Open { span, anchor, children });
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Stop> {
-        let Some(Open { place, anchor, children }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { span, anchor, children }) = self.open.pop() else { return Ok(()) };
         let value = match children {
             Children::List(items) => Value::List(items),
             Children::Map { mut entries, merges, .. } => {
@@ -225,14 +225,14 @@ impl Reader<'_> {
                 Value::Map(entries)
             }
         };
-        self.push(Node { place, value, written: None }, anchor)
+        self.push(Node { span, value, written: None }, anchor)
     }
 
     /// Puts a finished node where it belongs, and away for its aliases.
     fn push(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
             let (bytes, depth) = (node.bytes(), node.depth());
-            self.spend(bytes, node.place)?;
+            self.spend(bytes, node.span)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), bytes, depth });
         }
         if self.expects_key() {
@@ -243,8 +243,8 @@ impl Reader<'_> {
         match self.open.last_mut().map(|open| &mut open.children) {
             Some(Children::List(items)) => items.push(node),
             Some(Children::Map { entries, merges, key }) => match key.take() {
-                Some(Key::Text(key, place)) => entries.push(Entry { key, place, value: node }),
-                Some(Key::Merge(place)) => merges.push(Merge { place, value: node }),
+                Some(Key::Text(key, span)) => entries.push(Entry { key, span, value: node }),
+                Some(Key::Merge(span)) => merges.push(Merge { span, value: node }),
                 Some(Key::Refused) | None => {}
             },
             None => self.root = Some(node),
@@ -254,42 +254,42 @@ impl Reader<'_> {
 
     /// A key's text as written: `1` and `true` are the keys "1" and "true".
     fn key(&mut self, node: Node) -> Key {
-        let Node { place, value, written } = node;
+        let Node { span, value, written } = node;
         match value {
-            Value::String(text) => Key::Text(text, place),
+            Value::String(text) => Key::Text(text, span),
             value @ (Value::Bool(_) | Value::Number(_)) => {
-                Key::Text(written.unwrap_or_else(|| scalar::canonical(&value)), place)
+                Key::Text(written.unwrap_or_else(|| scalar::canonical(&value)), span)
             }
             Value::Null => match written {
-                Some(written) => Key::Text(written, place),
-                None => self.refuse_key(place, "a key is missing here", "write `key: value`"),
+                Some(written) => Key::Text(written, span),
+                None => self.refuse_key(span, "a key is missing here", "write `key: value`"),
             },
             Value::List(_) | Value::Map(_) => self.refuse_key(
-                place,
+                span,
                 "a list or a map cannot be a key",
                 "a key is text; put quotes around it if it holds brackets or braces",
             ),
         }
     }
 
-    fn refuse_key(&mut self, place: Option<Span>, message: &str, help: &str) -> Key {
-        self.findings.add(place, String::new(), message, help.to_owned());
+    fn refuse_key(&mut self, span: Option<Span>, message: &str, help: &str) -> Key {
+        self.findings.add(span, String::new(), message, help.to_owned());
         Key::Refused
     }
 
-    fn alias(&mut self, anchor: usize, place: Option<Span>) -> Result<(), Stop> {
+    fn alias(&mut self, anchor: usize, span: Option<Span>) -> Result<(), Stop> {
         let Some(Anchored { node, bytes, depth }) = self.anchors.get(&anchor) else {
             let message = "this alias stands within what it stands for";
-            self.findings.add(place, String::new(), message, None);
+            self.findings.add(span, String::new(), message, None);
             return Err(Stop);
         };
         let (bytes, depth) = (*bytes, *depth);
         if !self.budget.take(bytes) {
-            too_large(place, self.findings);
+            too_large(span, self.findings);
             return Err(Stop);
         }
         if self.open.len() + depth > DEPTH_MAX {
-            too_deep(place, self.findings);
+            too_deep(span, self.findings);
             return Err(Stop);
         }
         let node = node.clone();
@@ -305,10 +305,10 @@ impl Reader<'_> {
         if let [_, again, ..] = merges.as_slice() {
             let message = "the key `<<` stands twice in one map";
             let help = "merge several maps at once: `<<: [*one, *two]`".to_owned();
-            self.findings.add(again.place, String::new(), message, help);
+            self.findings.add(again.span, String::new(), message, help);
         }
         let mut known: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-        for Merge { place, value } in merges {
+        for Merge { span, value } in merges {
             let sources = match value.value {
                 Value::List(items) => items,
                 _ => vec![value],
@@ -317,7 +317,7 @@ impl Reader<'_> {
                 let Value::Map(merged) = source.value else {
                     let message = format!("`<<` merges maps, not {}", source.kind());
                     let help = "name a map: `<<: *anchor`".to_owned();
-                    self.findings.add(source.place.or(place), String::new(), message, help);
+                    self.findings.add(source.span.or(span), String::new(), message, help);
                     continue;
                 };
                 entries.extend(merged.into_iter().filter(|entry| known.insert(entry.key.clone())));
@@ -335,21 +335,21 @@ impl Reader<'_> {
         }
     }
 
-    fn spend(&mut self, bytes: usize, place: Option<Span>) -> Result<(), Stop> {
+    fn spend(&mut self, bytes: usize, span: Option<Span>) -> Result<(), Stop> {
         if self.budget.take(bytes) {
             return Ok(());
         }
-        too_large(place, self.findings);
+        too_large(span, self.findings);
         Err(Stop)
     }
 
-    fn refuse_tag(&mut self, tag: &Tag, place: Option<Span>) {
+    fn refuse_tag(&mut self, tag: &Tag, span: Option<Span>) {
         let message = format!("the tag {} means nothing here", quote(&tag.original()));
-        let help = match place.and_then(|place| self.command_help(place.start)) {
+        let help = match span.and_then(|span| self.command_help(span.start)) {
             Some(help) => help,
             None => "remove it".to_owned(),
         };
-        self.findings.add(place, String::new(), message, help);
+        self.findings.add(span, String::new(), message, help);
     }
 
     /// What helps where the place is within a command without quotes.
@@ -377,16 +377,16 @@ impl Reader<'_> {
         } else {
             self.command_help(self.base + start)
         };
-        let place = Span { start: self.base + start, end: self.base + start };
+        let span = Span { start: self.base + start, end: self.base + start };
         self.findings.add(
-            Some(place),
+            Some(span),
             String::new(),
             format!("this is not YAML: {}", error.info()),
             help,
         );
     }
 
-    fn place(&self, span: &ParserSpan) -> Option<Span> {
+    fn span(&self, span: &ParserSpan) -> Option<Span> {
         let start = self.base + span.start.byte_offset()?;
         let end = span.end.byte_offset().map_or(start, |end| self.base + end);
         Some(Span { start, end: end.max(start) })

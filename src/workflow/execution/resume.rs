@@ -68,11 +68,11 @@ impl Execution {
     #[must_use]
     pub fn resumed(
         spec: Arc<ExecutionSpec>,
-        places: usize,
+        parallelism: usize,
         owner: String,
         recorded: Recorded,
     ) -> Self {
-        let mut execution = Self::new(spec, places, None);
+        let mut execution = Self::new(spec, parallelism, None);
         execution.head = ExecutionState { owner: Some(owner), ..recorded.head };
         execution.stored_once = true;
         execution.changed = BTreeSet::new();

@@ -27,7 +27,7 @@ pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
     }
 }
 
-pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
+pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
     let definition = Definition {
         id: "w".to_owned(),
         name: None,
@@ -43,7 +43,7 @@ pub(super) fn execution(steps: Vec<Step>, places: usize) -> Execution {
     let compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());
     let snapshot = Snapshot { compiled, params: Parameters::new(), workdir, source: None };
     let spec = ExecutionSpec::new("id".to_owned(), snapshot, None, Timestamp::from_micros(0));
-    Execution::new(Arc::new(spec), places, Some("me".to_owned()))
+    Execution::new(Arc::new(spec), parallelism, Some("me".to_owned()))
 }
 
 pub(super) fn at(seconds: u64) -> Moment {
@@ -278,10 +278,10 @@ proptest! {
     #[test]
     fn every_execution_ends(
         steps in graphs(),
-        places in 1..5_usize,
+        parallelism in 1..5_usize,
         dice in proptest::collection::vec(any::<u8>(), 400),
     ) {
-        let mut e = execution(steps, places);
+        let mut e = execution(steps, parallelism);
         let mut dice = dice.into_iter().cycle();
         let mut todo: VecDeque<Event> = VecDeque::from([Event::Begin]);
         let (mut running, mut postponed) = (BTreeSet::new(), BTreeSet::new());
@@ -329,7 +329,7 @@ proptest! {
                 4..8 => todo.push_back(Event::TimeUp),
                 _ => {}
             }
-            prop_assert!(running.len() + postponed.len() <= places);
+            prop_assert!(running.len() + postponed.len() <= parallelism);
             if dice.next().unwrap() < 128 {
                 let change = e.take_change();
                 match &mut merged {

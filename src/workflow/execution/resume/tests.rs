@@ -25,7 +25,7 @@ impl Stored {
     }
 
     /// The process dies, another takes over.
-    fn resume(&self, died: &Execution, places: usize) -> Execution {
+    fn resume(&self, died: &Execution, parallelism: usize) -> Execution {
         let merged = self.merged.as_ref().unwrap();
         let steps = merged.steps.iter().map(|(position, state)| RecordedStep {
             state: state.clone(),
@@ -37,7 +37,7 @@ impl Stored {
                 .max(),
         });
         let recorded = Recorded { head: merged.head.clone(), steps: steps.collect() };
-        Execution::resumed(Arc::clone(died.spec()), places, "other".to_owned(), recorded)
+        Execution::resumed(Arc::clone(died.spec()), parallelism, "other".to_owned(), recorded)
     }
 }
 
@@ -171,16 +171,16 @@ proptest! {
     #[test]
     fn every_execution_ends_after_any_crashes(
         steps in graphs(),
-        places in 1..5_usize,
+        parallelism in 1..5_usize,
         dice in proptest::collection::vec(any::<u8>(), 400),
     ) {
         // So that time is not up while it is dead.
-        let mut snapshot = execution(steps, places).spec().snapshot.clone();
+        let mut snapshot = execution(steps, parallelism).spec().snapshot.clone();
         let mut definition = snapshot.definition().clone();
         definition.timeout = None;
         snapshot.compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());
         let spec = ExecutionSpec::new("id".to_owned(), snapshot, None, at(0).now);
-        let mut e = Execution::new(Arc::new(spec), places, Some("me".to_owned()));
+        let mut e = Execution::new(Arc::new(spec), parallelism, Some("me".to_owned()));
         let mut dice = dice.into_iter().cycle();
         let mut stored = Stored::default();
         let mut started = vec![0_u32; e.steps().len()];
@@ -212,7 +212,7 @@ proptest! {
             }
             if dice.next().unwrap() < 60 && crashes < 8 && !e.head().status.is_terminal() {
                 crashes += 1;
-                e = stored.resume(&e, places);
+                e = stored.resume(&e, parallelism);
                 todo = vec![RESUME];
             }
         }
