@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        for (text, told) in [
+        for (text, message) in [
             ("", "empty"),
             ("[1]", "no baseline"),
             (r#"{"version": 2, "endpoints": {"GET /x": {"median_ms": NaN}}}"#, "no baseline"),
@@ -410,7 +410,7 @@ mod tests {
             (r#"{"version": 3, "endpoints": {}}"#, "version 3"),
         ] {
             let error = Baseline::parse(text).unwrap_err();
-            assert!(error.to_string().contains(told), "{text}: {error}");
+            assert!(error.to_string().contains(message), "{text}: {error}");
             assert!(!error.is_outdated(), "{text}");
         }
     }

@@ -126,12 +126,12 @@ mod tests {
             samples_min: 1,
         };
         let mut judgement = judge(run, &baseline, &policy).unwrap();
-        let told = differences(&judgement, &baseline, &circumstances("new", 51.0));
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("(old)") && told[0].contains("new"));
+        let warnings = differences(&judgement, &baseline, &circumstances("new", 51.0));
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("(old)") && warnings[0].contains("new"));
         judgement.source.name = "locust".to_owned();
         judgement.endpoints[0].observed.rate = Some(60.0);
-        let told = differences(&judgement, &baseline, &circumstances("old", 0.0));
-        assert_eq!(told.len(), 2, "{told:?}");
+        let warnings = differences(&judgement, &baseline, &circumstances("old", 0.0));
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
     }
 }

@@ -257,7 +257,7 @@ pub struct Comparison {
     pub tolerance: Latency,
     /// The smallest slowing that was certain to be found: the tolerance, and what
     /// rounding may have taken away.
-    pub sees: Latency,
+    pub detectable: Latency,
     /// Of two builds side by side: what is said of the difference; tolerance and sight mean
     /// nothing then.
     pub paired: Option<Paired>,
@@ -282,8 +282,8 @@ impl Comparison {
 
     /// What it sees, in percent of the baseline.
     #[must_use]
-    pub fn sees_percent(&self) -> Option<f64> {
-        self.paired.is_none().then(|| self.sees.percent_of(self.baseline?))?
+    pub fn detectable_percent(&self) -> Option<f64> {
+        self.paired.is_none().then(|| self.detectable.percent_of(self.baseline?))?
     }
 }
 
@@ -323,12 +323,12 @@ impl Judgement {
     /// The comparison that sees least of its baseline, in percent: a smaller slowing
     /// than that might have been missed somewhere.
     #[must_use]
-    pub fn dimmest(&self, metric: Metric) -> Option<(&str, Comparison)> {
+    pub fn least_sensitive(&self, metric: Metric) -> Option<(&str, Comparison)> {
         let all = self.endpoints.iter().flat_map(|judged| {
             let compared = judged.comparisons.iter().filter(move |c| c.metric == metric);
             compared.map(|comparison| (judged.observed.endpoint.as_str(), *comparison))
         });
-        all.filter(|(_, comparison)| comparison.sees_percent().is_some())
+        all.filter(|(_, comparison)| comparison.detectable_percent().is_some())
             .max_by(|a, b| f64::total_cmp(&percent(&a.1), &percent(&b.1)))
     }
 }
@@ -349,5 +349,5 @@ impl Judged {
 }
 
 fn percent(comparison: &Comparison) -> f64 {
-    comparison.sees_percent().unwrap_or_default()
+    comparison.detectable_percent().unwrap_or_default()
 }

@@ -229,8 +229,8 @@ mod tests {
             vec![runs("a", 30, 10), runs("new", 30, 10)],
         );
         let warnings = judgement.warnings.join("\n");
-        for told in ["differ by more than the code", "STEP w/new ran only since", "STEP w/gone"] {
-            assert!(warnings.contains(told), "{warnings}");
+        for text in ["differ by more than the code", "STEP w/new ran only since", "STEP w/gone"] {
+            assert!(warnings.contains(text), "{warnings}");
         }
     }
 

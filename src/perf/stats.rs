@@ -140,14 +140,14 @@ pub fn percentile(sorted: &[u64], percent: usize) -> Option<Latency> {
 #[must_use]
 pub fn shape(sorted: &[u64], bins: usize) -> Vec<u64> {
     let (Some(&first), Some(&last)) = (sorted.first(), sorted.last()) else { return Vec::new() };
-    let place = |nanos: u64| (nanos.max(1) as f64).ln();
-    let (from, to) = (place(first), place(last));
+    let ln = |nanos: u64| (nanos.max(1) as f64).ln();
+    let (from, to) = (ln(first), ln(last));
     let mut counts = Vec::with_capacity(bins);
     let mut below = 0;
     for bin in 1..=bins {
         let end = from + (to - from) * bin as f64 / bins as f64;
         let until =
-            if bin == bins { sorted.len() } else { sorted.partition_point(|&n| place(n) < end) };
+            if bin == bins { sorted.len() } else { sorted.partition_point(|&n| ln(n) < end) };
         counts.push((until - below) as u64);
         below = until;
     }

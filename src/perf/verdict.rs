@@ -206,9 +206,9 @@ fn compare(
             continue;
         }
         let slowest = baseline.unwrap_or_default().plus(tolerance);
-        let sees = tolerance.plus(source.rounding.error(slowest));
+        let detectable = tolerance.plus(source.rounding.error(slowest));
         let comparison =
-            Comparison { metric, observed: value, baseline, tolerance, sees, paired: None };
+            Comparison { metric, observed: value, baseline, tolerance, detectable, paired: None };
         comparisons.push(comparison);
     }
     Ok(comparisons)

@@ -34,7 +34,7 @@ use hyper::body::Bytes;
 use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use serde_json::{Value, json};
 
-use self::samples::{Kept, Tally};
+use self::samples::{Tally, ThreadSamples};
 use self::scenario::Endpoint;
 use self::schedule::{Dealer, Schedule};
 pub use self::target::Target;
@@ -169,11 +169,11 @@ pub struct Measured {
     pub facts: Value,
 }
 
-/// Measures; `tell` hears of it ten times a second.
+/// Measures; `on_progress` hears of it ten times a second.
 ///
 /// # Errors
 /// [`LoadError`]; a target that fails later is a matter of what was measured.
-pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured, LoadError> {
+pub fn measure(plan: &Plan, on_progress: &mut dyn FnMut(&Snapshot)) -> Result<Measured, LoadError> {
     allow_files();
     let route = plan.target.resolve()?;
     let tally = Arc::new(Tally::new());
@@ -205,10 +205,10 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
         starts.push(start);
         let thread = thread::Builder::new().name("wfx-load".to_owned());
         threads.push(thread.spawn(move || {
-            let kept = run_share(work, share, &ready, begin);
+            let samples = run_share(work, share, &ready, begin);
             // Whoever waits for it waits for all.
             let _ = done.send(());
-            kept
+            samples
         })?);
     }
     drop(done);
@@ -226,14 +226,14 @@ pub fn measure(plan: &Plan, tell: &mut dyn FnMut(&Snapshot)) -> Result<Measured,
         let _ = start.send(begin);
     }
     while doing.recv_timeout(TELL_EVERY) != Err(RecvTimeoutError::Disconnected) {
-        tell(&snapshot(plan, &tally, begin));
+        on_progress(&snapshot(plan, &tally, begin));
     }
-    let mut kept = Kept::new(plan.endpoints.len());
+    let mut samples = ThreadSamples::new(plan.endpoints.len());
     for thread in threads {
         let part = thread.join().map_err(|_| io::Error::other("a thread that sends failed"))?;
-        kept.merge(part?);
+        samples.merge(part?);
     }
-    Ok(measured(plan, kept, &tally))
+    Ok(measured(plan, samples, &tally))
 }
 
 /// One thread's part of the work.
@@ -293,7 +293,7 @@ fn run_share(
     share: Share,
     ready: &mpsc::Sender<io::Result<()>>,
     begin: tokio::sync::oneshot::Receiver<Instant>,
-) -> io::Result<Kept> {
+) -> io::Result<ThreadSamples> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Worker::new(work, share.connections_max, share.schedule.is_some());
     tokio::task::LocalSet::new().block_on(&runtime, async {
@@ -308,7 +308,7 @@ fn run_share(
             None => worker.saturate(share.dealer, begin, share.connections_max).await,
         }
     })?;
-    Ok(worker.into_kept())
+    Ok(worker.into_samples())
 }
 
 fn request(target: &Target, endpoint: &Endpoint) -> Result<Request<Full<Bytes>>, LoadError> {
@@ -350,11 +350,11 @@ fn snapshot(plan: &Plan, tally: &Tally, begin: Instant) -> Snapshot {
     }
 }
 
-fn measured(plan: &Plan, mut kept: Kept, tally: &Tally) -> Measured {
-    let sending = kept.sending();
+fn measured(plan: &Plan, mut samples: ThreadSamples, tally: &Tally) -> Measured {
+    let sending = samples.sending();
     let connections = tally.connections_max.load(Ordering::Relaxed);
     let waited = tally.waited.load(Ordering::Relaxed);
-    let endpoints = plan.endpoints.iter().zip(std::mem::take(&mut kept.endpoints));
+    let endpoints = plan.endpoints.iter().zip(std::mem::take(&mut samples.endpoints));
     let endpoints: Vec<_> = endpoints
         .map(|(endpoint, samples)| samples.observed(endpoint.name.clone(), plan.duration))
         .collect();

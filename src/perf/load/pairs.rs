@@ -73,11 +73,14 @@ pub struct Reached {
     pub again: bool,
 }
 
-/// Measures; `tell` hears of it now and then.
+/// Measures; `on_progress` hears of it now and then.
 ///
 /// # Errors
 /// [`LoadError`]: one of them cannot be reached, or both are one.
-pub fn compare(plan: &PairsPlan, tell: &mut dyn FnMut(&Reached)) -> Result<Outcome, LoadError> {
+pub fn compare(
+    plan: &PairsPlan,
+    on_progress: &mut dyn FnMut(&Reached),
+) -> Result<Outcome, LoadError> {
     allow_files();
     let routes = [plan.reference.resolve()?, plan.target.resolve()?];
     if routes[0].meets(&routes[1]) {
@@ -101,7 +104,7 @@ pub fn compare(plan: &PairsPlan, tell: &mut dyn FnMut(&Reached)) -> Result<Outco
     LocalSet::new().block_on(&runtime, async {
         let mut bench = Bench::new(plan, sides);
         bench.open(plan).await?;
-        Ok(bench.compare(plan, tell).await?)
+        Ok(bench.compare(plan, on_progress).await?)
     })
 }
 
@@ -140,7 +143,7 @@ struct Shared {
     tally: Arc<Tally>,
     timeout: Duration,
     in_flight: Cell<usize>,
-    settled: Notify,
+    request_done: Notify,
 }
 
 struct Bench {
@@ -157,7 +160,7 @@ impl Bench {
             tally: Arc::new(Tally::new()),
             timeout: plan.timeout,
             in_flight: Cell::new(0),
-            settled: Notify::new(),
+            request_done: Notify::new(),
         };
         Self { shared: Rc::new(shared), rng: Rng::with_seed(plan.seed), timer: None }
     }
@@ -181,11 +184,11 @@ impl Bench {
     async fn compare(
         &mut self,
         plan: &PairsPlan,
-        tell: &mut dyn FnMut(&Reached),
+        on_progress: &mut dyn FnMut(&Reached),
     ) -> io::Result<Outcome> {
         self.warm_up(plan).await?;
         let all: Vec<usize> = (0..plan.endpoints.len()).collect();
-        let first = self.measure(plan, &all, tell, false).await?;
+        let first = self.measure(plan, &all, on_progress, false).await?;
         let mut doubts = doubts(plan, &all, &first);
         let mut endpoints = compared(plan, &all, first);
         let slower: Vec<usize> =
@@ -196,7 +199,7 @@ impl Bench {
         }
         let repeated = !slower.is_empty() && doubts.is_empty();
         if repeated {
-            let again = self.measure(plan, &slower, tell, true).await?;
+            let again = self.measure(plan, &slower, on_progress, true).await?;
             doubts = self::doubts(plan, &slower, &again);
             for (at, again) in slower.iter().zip(compared(plan, &slower, again)) {
                 let first = std::mem::replace(&mut endpoints[*at], again);
@@ -233,14 +236,14 @@ impl Bench {
         &mut self,
         plan: &PairsPlan,
         which: &[usize],
-        tell: &mut dyn FnMut(&Reached),
+        on_progress: &mut dyn FnMut(&Reached),
         again: bool,
     ) -> io::Result<Vec<Series>> {
         let mut series: Vec<Series> = which.iter().map(|_| Series::default()).collect();
         loop {
             let jobs = missing(&series);
             let wanted = |one: &Series| one.watch.wanted().unwrap_or(one.pairs.len());
-            tell(&Reached {
+            on_progress(&Reached {
                 pairs: series.iter().map(|one| one.pairs.len() as u64).sum(),
                 wanted: series.iter().map(|one| wanted(one) as u64).sum(),
                 again,
@@ -295,7 +298,7 @@ impl Bench {
                     halves.borrow_mut()[pair].0[side] = Some(ended);
                     shared.in_flight.set(shared.in_flight.get() - 1);
                     if shared.in_flight.get() == 0 {
-                        shared.settled.notify_one();
+                        shared.request_done.notify_one();
                     }
                 });
                 due += distance;
@@ -305,7 +308,7 @@ impl Bench {
             }
         }
         while self.shared.in_flight.get() > 0 {
-            self.shared.settled.notified().await;
+            self.shared.request_done.notified().await;
         }
         Ok(halves.take())
     }

@@ -26,7 +26,7 @@ pub(super) struct Samples {
 
 /// What one thread kept of all endpoints, and how late it sent: 4 bytes for each request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Kept {
+pub(super) struct ThreadSamples {
     pub(super) endpoints: Vec<Samples>,
     /// In nanoseconds, held at 4 s.
     lateness: Vec<u32>,
@@ -34,7 +34,7 @@ pub(super) struct Kept {
     in_time: u64,
 }
 
-impl Kept {
+impl ThreadSamples {
     pub(super) fn new(endpoints: usize) -> Self {
         Self { endpoints: vec![Samples::default(); endpoints], ..Self::default() }
     }
@@ -265,18 +265,18 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_summed_up() {
-        let mut kept = Kept::new(2);
+        let mut samples = ThreadSamples::new(2);
         for millis in 1..=100 {
-            kept.answered(0, Duration::from_millis(millis));
+            samples.answered(0, Duration::from_millis(millis));
         }
-        kept.failed(0, "status 500".to_owned());
-        let mut other = Kept::new(2);
+        samples.failed(0, "status 500".to_owned());
+        let mut other = ThreadSamples::new(2);
         other.answered(0, Duration::from_millis(200));
         other.failed(0, "status 500".to_owned());
         other.failed(0, "timed out".to_owned());
         other.failed(9, "nobody's".to_owned());
-        kept.merge(other);
-        let mut endpoints = kept.endpoints.into_iter();
+        samples.merge(other);
+        let mut endpoints = samples.endpoints.into_iter();
         let observed = endpoints.next().unwrap().observed("GET /a".to_owned(), 2 * SECOND);
         assert_eq!((observed.samples, observed.requests, observed.errors), (Some(101), 104, 3));
         assert_eq!(observed.median.value(), Latency::from_ms(51.0));
@@ -304,11 +304,11 @@ mod tests {
     fn a_rate_that_was_not_reached_and_late_sends_are_doubts() {
         let late_max = Latency::from_ms(5.0).unwrap();
         let sending = |late_ms: u64, in_time: u64| {
-            let mut kept = Kept::new(1);
+            let mut samples = ThreadSamples::new(1);
             for n in 0..200 {
-                kept.sent(Duration::from_millis(if n < 196 { 0 } else { late_ms }), n < in_time);
+                samples.sent(Duration::from_millis(if n < 196 { 0 } else { late_ms }), n < in_time);
             }
-            kept.sending()
+            samples.sending()
         };
         let doubts = |sending: Sending| sending.doubts(200.0, SECOND, late_max, 3);
         assert!(doubts(sending(5, 200)).is_empty());
@@ -326,8 +326,8 @@ mod tests {
             tally.answered(Duration::from_nanos(nanos));
             let (count, median, p95) = tally.answers();
             prop_assert_eq!((count, median), (1, p95));
-            let told = median.as_nanos();
-            prop_assert!(told <= nanos && nanos - told <= nanos / PARTS, "{} {}", told, nanos);
+            let nanos_shown = median.as_nanos();
+            prop_assert!(nanos_shown <= nanos && nanos - nanos_shown <= nanos / PARTS, "{} {}", nanos_shown, nanos);
         }
     }
 }

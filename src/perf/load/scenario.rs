@@ -325,14 +325,14 @@ mod tests {
             "endpoints": [{"endpoint": "GET /", "headers": {"accept": "application/json"}}],
         }))
         .unwrap();
-        let told = |endpoint: &Endpoint| -> Vec<String> {
+        let text = |endpoint: &Endpoint| -> Vec<String> {
             let headers = endpoint.headers.iter();
             headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
         };
         let endpoint = &mut scenario.endpoints[0];
-        assert_eq!(told(endpoint), ["x-a: a", "accept: application/json"]);
+        assert_eq!(text(endpoint), ["x-a: a", "accept: application/json"]);
         endpoint.beat(&[header("X-A: b").unwrap(), header("X-A: c").unwrap()]);
-        assert_eq!(told(endpoint), ["accept: application/json", "x-a: b", "x-a: c"]);
+        assert_eq!(text(endpoint), ["accept: application/json", "x-a: b", "x-a: c"]);
     }
 
     #[test]
@@ -342,7 +342,7 @@ mod tests {
             "endpoints": ["get /x", {"name": "y"}, {"endpoint": "GET x"}, "GET /z", "GET /z",
                 {"endpoint": "GET /w", "weight": -1, "expect": 99, "headers": [1], "bdy": 1}],
         }));
-        let told = error.unwrap_err().to_string();
+        let text = error.unwrap_err().to_string();
         for part in [
             "the scenario: `rat` is no key here; did you mean one of: rate?",
             "/rate: 0",
@@ -358,7 +358,7 @@ mod tests {
             "/endpoints/5/headers",
             "/endpoints/5: `bdy` is no key here; did you mean one of: body?",
         ] {
-            assert!(told.contains(part), "no {part} in {told}");
+            assert!(text.contains(part), "no {part} in {text}");
         }
         for none in [json!([]), json!({}), json!({"endpoints": []}), json!({"endpoints": {}})] {
             assert!(Scenario::read(&none).is_err(), "{none}");

@@ -104,14 +104,14 @@ fn connector() -> Result<TlsConnector, String> {
 impl Route {
     /// Whether it leads to an address that another leads to as well, by whatever name.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        let places: Vec<_> = other.addresses.iter().map(|address| place(*address)).collect();
-        self.addresses.iter().any(|address| places.contains(&place(*address)))
+        let own: Vec<_> = other.addresses.iter().map(|address| comparable(*address)).collect();
+        self.addresses.iter().any(|address| own.contains(&comparable(*address)))
     }
 }
 
 /// One of the addresses by which a server on this machine is met: it mostly listens to both
 /// families, and no address at all leads to it as well.
-fn place(address: SocketAddr) -> (IpAddr, u16) {
+fn comparable(address: SocketAddr) -> (IpAddr, u16) {
     let ip = address.ip().to_canonical();
     let is_here = ip.is_unspecified() || ip == IpAddr::V6(Ipv6Addr::LOCALHOST);
     (if is_here { Ipv4Addr::LOCALHOST.into() } else { ip }, address.port())

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::exchange::exchange;
-use super::samples::{Kept, Tally};
+use super::samples::{Tally, ThreadSamples};
 use super::scenario::Endpoint;
 use super::schedule::{Dealer, Schedule};
 use super::target::{Route, Sender};
@@ -58,8 +58,8 @@ pub(super) struct Worker {
     open: Cell<usize>,
     waiting: RefCell<VecDeque<Job>>,
     in_flight: Cell<usize>,
-    settled: Notify,
-    kept: RefCell<Kept>,
+    request_done: Notify,
+    samples: RefCell<ThreadSamples>,
     begin: Cell<Option<Instant>>,
     /// Whether it matters when requests are sent.
     paced: bool,
@@ -67,7 +67,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(work: Arc<Work>, connections_max: usize, paced: bool) -> Rc<Self> {
-        let kept = Kept::new(work.endpoints.len());
+        let samples = ThreadSamples::new(work.endpoints.len());
         Rc::new(Self {
             work,
             connections_max,
@@ -75,8 +75,8 @@ impl Worker {
             open: Cell::new(0),
             waiting: RefCell::default(),
             in_flight: Cell::new(0),
-            settled: Notify::new(),
-            kept: RefCell::new(kept),
+            request_done: Notify::new(),
+            samples: RefCell::new(samples),
             begin: Cell::new(None),
             paced,
         })
@@ -117,7 +117,7 @@ impl Worker {
             self.dispatch(Job { due, endpoint: arrival.endpoint, measured });
         }
         while self.in_flight.get() > 0 {
-            self.settled.notified().await;
+            self.request_done.notified().await;
         }
         Ok(())
     }
@@ -166,8 +166,8 @@ impl Worker {
     }
 
     /// What was kept.
-    pub(super) fn into_kept(self: Rc<Self>) -> Kept {
-        self.kept.take()
+    pub(super) fn into_samples(self: Rc<Self>) -> ThreadSamples {
+        self.samples.take()
     }
 
     /// Gives the request to a connection: an idle one, a new one, or the first that
@@ -212,7 +212,7 @@ impl Worker {
             None => self.open.set(self.open.get() - 1),
         }
         if self.in_flight.get() == 0 {
-            self.settled.notify_one();
+            self.request_done.notify_one();
         }
     }
 
@@ -224,7 +224,7 @@ impl Worker {
             let length = self.work.warmup + self.work.duration + self.work.grace;
             let end = self.begin.get().map(|begin| begin + length);
             let in_time = end.is_none_or(|end| now <= end);
-            self.kept.borrow_mut().sent(now.saturating_duration_since(job.due), in_time);
+            self.samples.borrow_mut().sent(now.saturating_duration_since(job.due), in_time);
         }
         let ended = self.attempt(sender, job).await;
         let latency = clock::monotonic().saturating_duration_since(job.due);
@@ -235,7 +235,7 @@ impl Worker {
         match ended {
             Ok(status) if expected(status) => {
                 self.work.tally.answered(latency);
-                self.kept.borrow_mut().answered(job.endpoint, latency);
+                self.samples.borrow_mut().answered(job.endpoint, latency);
             }
             Ok(status) => self.fail(job, format!("status {}", status.as_u16())),
             Err(kind) => self.fail(job, kind),
@@ -268,7 +268,7 @@ impl Worker {
 
     fn fail(&self, job: Job, kind: String) {
         self.work.tally.errors.fetch_add(1, Ordering::Relaxed);
-        self.kept.borrow_mut().failed(job.endpoint, kind);
+        self.samples.borrow_mut().failed(job.endpoint, kind);
     }
 }
 

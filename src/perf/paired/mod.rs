@@ -86,8 +86,8 @@ impl<'p> Sample<'p> {
             .collect();
         ranked.sort_unstable();
         let mut sides = [0, 1].map(|_| Vec::with_capacity(pairs.len()));
-        for (nanos, place) in &ranked {
-            sides[place % 2].push(*nanos as f64);
+        for (nanos, position) in &ranked {
+            sides[position % 2].push(*nanos as f64);
         }
         Self { pairs, ranked, sides }
     }
@@ -280,11 +280,11 @@ pub(in crate::perf) fn upper_tail(z: f64) -> f64 {
 /// The quantile between the two values that it lies between.
 pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let place = p.clamp(0.0, 1.0) * last as f64;
+    let position = p.clamp(0.0, 1.0) * last as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
-    let below = place as usize;
+    let below = position as usize;
     let above = (below + 1).min(last);
-    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+    sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
 /// 99 % of the standard normal distribution lie within so much of 0.

@@ -65,8 +65,8 @@ fn scores(sample: &Sample<'_>) -> Vec<[f64; 2]> {
     let mut rank = 0;
     for equal in sample.ranked.chunk_by(|a, b| a.0 == b.0) {
         let shared = by_rank[rank..rank + equal.len()].iter().sum::<f64>() / equal.len() as f64;
-        for (_, place) in equal {
-            scores[place / 2][place % 2] = shared;
+        for (_, position) in equal {
+            scores[position / 2][position % 2] = shared;
         }
         rank += equal.len();
     }

@@ -150,7 +150,7 @@ fn comparison(
         // Without an estimate nothing is compared.
         baseline: figure(&compared.reference).filter(|_| compared.estimates.is_some()),
         tolerance: Latency::default(),
-        sees: Latency::default(),
+        detectable: Latency::default(),
         paired: compared.estimates.map(|estimates| Paired {
             change: compared.changes[at],
             ratio: estimates[at].ratio,

@@ -16,9 +16,9 @@ fn taken(text: &str, endpoint: Option<&str>) -> Run {
     read(text.as_bytes(), endpoint).unwrap()
 }
 
-fn refused(text: &str, told: &str) -> SourceError {
+fn refused(text: &str, message: &str) -> SourceError {
     let error = read(text.as_bytes(), None).unwrap_err();
-    assert!(error.to_string().contains(told), "{error}");
+    assert!(error.to_string().contains(message), "{error}");
     error
 }
 

@@ -229,11 +229,11 @@ fn a_tolerance_that_is_larger_than_what_it_guards_is_named() {
             policy,
         )
     };
-    let told = warnings(&policy());
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("GET /a: the median of 10") && told[0].contains("(and 1 more)"));
-    assert!(told[0].contains("--tolerance-median 10%"), "{told:?}");
-    assert!(told[1].contains("--tolerance-p95 10%") && !told[1].contains("more"), "{told:?}");
+    let texts = warnings(&policy());
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].starts_with("GET /a: the median of 10") && texts[0].contains("(and 1 more)"));
+    assert!(texts[0].contains("--tolerance-median 10%"), "{texts:?}");
+    assert!(texts[1].contains("--tolerance-p95 10%") && !texts[1].contains("more"), "{texts:?}");
     let share = Tolerance::Share(2.0);
     let relative = Policy { tolerance_median: share, tolerance_p95: share, ..policy() };
     assert_eq!(warnings(&relative), [""; 0]);
@@ -261,14 +261,15 @@ fn what_the_gate_sees_is_its_tolerance_and_what_rounding_hides() {
     let baseline = baseline(&[("GET /a", 40.0, Some(100.0)), ("GET /b", 400.0, Some(1_000.0))]);
     let both = || vec![observed("GET /a", 40.0, 99.0), observed("GET /b", 400.0, 990.0)];
     let judgement = judge(run(both()), &baseline, &policy()).unwrap();
-    let (endpoint, comparison) = judgement.dimmest(Metric::Median).unwrap();
-    assert_eq!((endpoint, comparison.sees), ("GET /a", ms(50.0)));
-    assert_eq!(comparison.sees_percent(), Some(125.0));
+    let (endpoint, comparison) = judgement.least_sensitive(Metric::Median).unwrap();
+    assert_eq!((endpoint, comparison.detectable), ("GET /a", ms(50.0)));
+    assert_eq!(comparison.detectable_percent(), Some(125.0));
     let mut rounded = run(both());
     rounded.source.rounding = Rounding::TwoDigits;
     let judgement = judge(rounded, &baseline, &policy()).unwrap();
-    let sees: Vec<_> = judgement.endpoints[1].comparisons.iter().map(|c| c.sees).collect();
-    assert_eq!(sees, [ms(55.0), ms(130.0)]);
+    let detectable: Vec<_> =
+        judgement.endpoints[1].comparisons.iter().map(|c| c.detectable).collect();
+    assert_eq!(detectable, [ms(55.0), ms(130.0)]);
     for (of, error) in [(0.0, 0.5), (99.0, 0.5), (100.0, 5.0), (999.0, 5.0), (1_000.0, 50.0)] {
         assert_eq!(Rounding::TwoDigits.error(ms(of)), ms(error), "{of}");
     }

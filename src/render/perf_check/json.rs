@@ -53,8 +53,8 @@ fn endpoint(report: &Report<'_>, judged: &Judged) -> Value {
             None => json!(comparison.tolerance),
         }),
         "paired": each(|comparison| json!(comparison.paired)),
-        "sees": each(|comparison| match comparison.sees_percent() {
-            Some(percent) => json!({"ms": comparison.sees, "percent": percent}),
+        "sees": each(|comparison| match comparison.detectable_percent() {
+            Some(percent) => json!({"ms": comparison.detectable, "percent": percent}),
             None => Value::Null,
         }),
         "verdict": report.verdict_of(judged),

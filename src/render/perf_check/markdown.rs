@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::words::{cells, headline, reasons, sight};
+use super::words::{cells, headline, reasons, sensitivity};
 use crate::base::visible::visible;
 use crate::perf::judgement::{Curves, Metric, Outcome};
 use crate::perf::report::Report;
@@ -35,7 +35,7 @@ pub(crate) fn document(report: &Report<'_>) -> String {
         };
     }
     let mut sentences = reasons(report.judgement);
-    sentences.extend(sight(report.judgement));
+    sentences.extend(sensitivity(report.judgement));
     sentences.extend(report.judgement.warnings.iter().cloned());
     for sentence in sentences {
         let _ = write!(text, "\n- {}", plain(&sentence));

@@ -66,15 +66,15 @@ impl Layout {
         for reason in words::reasons(judgement) {
             text += &self.fold(&reason);
         }
-        if let Some(sight) = words::sight(judgement) {
-            text += &self.fold(&sight);
+        if let Some(sensitivity) = words::sensitivity(judgement) {
+            text += &self.fold(&sensitivity);
         }
         text += &match report.update {
             Some(changes) => recorded(changes, &report.baseline),
             None => {
                 let look = style::of_verdict(judgement.verdict);
-                let (sign, told) = (look.sign(self.unicode), words::headline(judgement));
-                look.paint(&format!("{sign} {told}")) + "\n"
+                let (sign, headline) = (look.sign(self.unicode), words::headline(judgement));
+                look.paint(&format!("{sign} {headline}")) + "\n"
             }
         };
         text

@@ -6,11 +6,11 @@ use crate::perf::stats::Latency;
 
 /// What was measured, its baseline and the difference, as text.
 pub(super) fn cells(comparison: Option<&Comparison>) -> [String; 3] {
-    let told = |latency: Option<Latency>| latency.map(|l| l.to_string()).unwrap_or_default();
+    let text = |latency: Option<Latency>| latency.map(|l| l.to_string()).unwrap_or_default();
     let Some(comparison) = comparison else { return Default::default() };
     [
-        told(comparison.observed),
-        told(comparison.baseline),
+        text(comparison.observed),
+        text(comparison.baseline),
         match comparison.paired {
             Some(paired) => percent(paired.ratio),
             None => comparison.delta().map(signed).unwrap_or_default(),
@@ -63,13 +63,13 @@ pub(crate) fn reasons(judgement: &Judgement) -> Vec<String> {
 }
 
 /// The smallest regression that this gate was certain to catch.
-pub(super) fn sight(judgement: &Judgement) -> Option<String> {
+pub(super) fn sensitivity(judgement: &Judgement) -> Option<String> {
     let seen: Vec<String> = [Metric::Median, Metric::P95]
         .into_iter()
         .filter_map(|metric| {
-            let (endpoint, comparison) = judgement.dimmest(metric)?;
-            let percent = comparison.sees_percent()?;
-            Some(format!("{metric} +{} (+{percent:.0} % of {endpoint})", comparison.sees))
+            let (endpoint, comparison) = judgement.least_sensitive(metric)?;
+            let percent = comparison.detectable_percent()?;
+            Some(format!("{metric} +{} (+{percent:.0} % of {endpoint})", comparison.detectable))
         })
         .collect();
     if seen.is_empty() {
