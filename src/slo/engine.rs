@@ -67,7 +67,7 @@ pub struct Standing {
 
 /// What is kept of one signal.
 #[derive(Debug, Clone, Copy, Default)]
-struct Kept {
+struct IndicatorState {
     since_us: Option<u64>,
     breaches: u64,
     suppressed: u64,
@@ -91,7 +91,7 @@ pub struct Engine {
     /// All, as slow as the threshold or slower.
     latencies: Window<2>,
     shown: Histogram,
-    kept: [Kept; 4],
+    indicators: [IndicatorState; 4],
 }
 
 impl Engine {
@@ -108,7 +108,7 @@ impl Engine {
             errors: Window::new(policy.error_window),
             latencies: Window::new(policy.latency_window),
             shown: Histogram::new(policy.latency_window),
-            kept: [Kept::default(); 4],
+            indicators: [IndicatorState::default(); 4],
             policy,
         }
     }
@@ -117,7 +117,7 @@ impl Engine {
     /// decided, microseconds of the clock of the events.
     pub fn resume_cooldown(&mut self, indicator: Indicator, last_alert_us: u64) {
         let slot_us = last_alert_us / SLOT_MICROS * SLOT_MICROS;
-        self.kept[indicator.index()].last_alert_us = Some(slot_us);
+        self.indicators[indicator.index()].last_alert_us = Some(slot_us);
     }
 
     /// What is promised.
@@ -158,7 +158,7 @@ impl Engine {
         let mut lapsed = Indicators::NONE;
         for indicator in Indicator::ALL {
             let is_empty = self.samples(indicator) == 0;
-            if is_empty && self.kept[indicator.index()].since_us.take().is_some() {
+            if is_empty && self.indicators[indicator.index()].since_us.take().is_some() {
                 lapsed.insert(indicator);
             }
         }
@@ -168,23 +168,23 @@ impl Engine {
     fn judge(&mut self, indicator: Indicator, judged: &mut Judged) {
         let (reaches, is_judged) = (self.reaches(indicator), self.is_judged(indicator));
         let now_us = self.now_us();
-        let kept = &mut self.kept[indicator.index()];
+        let state = &mut self.indicators[indicator.index()];
         if !(reaches && is_judged) {
-            kept.since_us = None;
+            state.since_us = None;
             if reaches {
-                kept.suppressed += 1;
+                state.suppressed += 1;
                 judged.suppressed.insert(indicator);
             }
             return;
         }
         judged.breached.insert(indicator);
-        if kept.since_us.is_none() {
-            kept.since_us = Some(now_us);
-            kept.breaches += 1;
+        if state.since_us.is_none() {
+            state.since_us = Some(now_us);
+            state.breaches += 1;
         }
-        if kept.last_alert_us.is_none_or(|last| now_us.saturating_sub(last) >= self.cooldown_us) {
-            kept.last_alert_us = Some(now_us);
-            kept.alerts += 1;
+        if state.last_alert_us.is_none_or(|last| now_us.saturating_sub(last) >= self.cooldown_us) {
+            state.last_alert_us = Some(now_us);
+            state.alerts += 1;
             judged.due.insert(indicator);
         }
     }
@@ -269,16 +269,16 @@ impl Engine {
     /// How a signal stands.
     #[must_use]
     pub fn standing(&mut self, indicator: Indicator) -> Standing {
-        let (value, kept) = (self.value(indicator), self.kept[indicator.index()]);
+        let (value, state) = (self.value(indicator), self.indicators[indicator.index()]);
         // Since the last event others may have left its window.
         let is_breached = self.reaches(indicator) && self.is_judged(indicator);
         Standing {
             value,
-            breached_since_us: kept.since_us.filter(|_| is_breached),
-            breaches: kept.breaches,
-            suppressed: kept.suppressed,
-            alerts: kept.alerts,
-            last_alert_us: kept.last_alert_us,
+            breached_since_us: state.since_us.filter(|_| is_breached),
+            breaches: state.breaches,
+            suppressed: state.suppressed,
+            alerts: state.alerts,
+            last_alert_us: state.last_alert_us,
         }
     }
 

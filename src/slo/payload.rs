@@ -54,9 +54,9 @@ mod tests {
             window_seconds: 300.0,
             samples: 40,
         };
-        let told = Value::Object(payload(&alert, Timestamp::from_micros(1_500_000), "/x"));
+        let json = Value::Object(payload(&alert, Timestamp::from_micros(1_500_000), "/x"));
         assert_eq!(
-            told.to_string(),
+            json.to_string(),
             r#"{"type":"slo_latency_p95_breach","latency_p95":0.8125,"threshold":0.75,"window_seconds":300,"timestamp":"1970-01-01T00:00:01.500000Z","path":"/x","samples":40}"#
         );
     }

@@ -26,13 +26,13 @@ impl Report {
         found: Found<P>,
         mut path: impl FnMut(P) -> Option<String>,
     ) -> Self {
-        let paths = found.alerts.iter().map(|alert| path(alert.place)).collect();
+        let paths = found.alerts.iter().map(|alert| path(alert.origin)).collect();
         let alerts = found.alerts.iter().map(|alert| Sent {
             indicator: alert.indicator,
             t_us: alert.t_us,
             value: alert.value,
             samples: alert.samples,
-            place: (),
+            origin: (),
         });
         let found = Found {
             alerts: alerts.collect(),

@@ -22,7 +22,7 @@ pub struct Sent<P> {
     /// How many requests it was judged by.
     pub samples: u64,
     /// Of the request that tipped it.
-    pub place: P,
+    pub origin: P,
 }
 
 /// A stretch of time in which every evaluation breached, and the window was never empty.
@@ -105,7 +105,7 @@ impl<P: Copy> Simulation<P> {
     }
 
     /// Judges a request; a time that goes back is held at the latest.
-    pub fn record(&mut self, event: Event, place: P) {
+    pub fn record(&mut self, event: Event, origin: P) {
         self.count(event);
         let judged = self.engine.record(event);
         let least = self.engine.policy().min_samples;
@@ -120,7 +120,7 @@ impl<P: Copy> Simulation<P> {
             let alert = self.engine.alert(indicator);
             if self.alerts.len() < KEPT_MAX {
                 let (t_us, value, samples) = (alert.t_us, alert.value, alert.samples);
-                self.alerts.push(Sent { indicator, t_us, value, samples, place });
+                self.alerts.push(Sent { indicator, t_us, value, samples, origin });
             }
         }
         self.timeline.add(self.totals.to_us, values, judged);

@@ -34,7 +34,7 @@ use std::io::Read;
 
 pub use error::TraceError;
 pub use format::{LogFormat, LogFormatError};
-pub use paths::Place;
+pub use paths::PathRef;
 
 use super::engine::Event;
 use input::Input;
@@ -212,7 +212,7 @@ impl Trace {
     ///
     /// # Errors
     /// When the temporary file cannot be read.
-    pub fn replay(&mut self, each: &mut dyn FnMut(Event, Place)) -> Result<(), TraceError> {
+    pub fn replay(&mut self, each: &mut dyn FnMut(Event, PathRef)) -> Result<(), TraceError> {
         self.events.replay(each).map_err(|error| TraceError::temporary(&error))
     }
 
@@ -220,8 +220,8 @@ impl Trace {
     ///
     /// # Errors
     /// When the temporary file cannot be read.
-    pub fn path(&mut self, place: Place) -> Result<Option<String>, TraceError> {
-        self.paths.get(place).map_err(|error| TraceError::temporary(&error))
+    pub fn path(&mut self, path_ref: PathRef) -> Result<Option<String>, TraceError> {
+        self.paths.get(path_ref).map_err(|error| TraceError::temporary(&error))
     }
 }
 

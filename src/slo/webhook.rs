@@ -90,9 +90,9 @@ impl DeliveryStatus {
 
     /// Of one that is sent nowhere.
     pub(super) fn not_configured() -> Self {
-        let fate = Self::default();
-        fate.set(Delivery::NotConfigured);
-        fate
+        let status = Self::default();
+        status.set(Delivery::NotConfigured);
+        status
     }
 
     fn set(&self, delivery: Delivery) {
@@ -132,7 +132,7 @@ struct Message {
     body: Bytes,
     decided_at: Timestamp,
     decided: Instant,
-    fate: DeliveryStatus,
+    status: DeliveryStatus,
     /// Its place among those on their way.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -179,7 +179,7 @@ impl Webhook {
 
     /// Hands an alert over, never waiting: one that finds no room is given up.
     pub fn send(&self, kind: &'static str, decided_at: Timestamp, body: Vec<u8>) -> DeliveryStatus {
-        let fate = DeliveryStatus::default();
+        let status = DeliveryStatus::default();
         let room = Arc::clone(&self.room).try_acquire_owned().ok();
         let has_room = room.is_some();
         let message = Message {
@@ -188,7 +188,7 @@ impl Webhook {
             body: body.into(),
             decided_at,
             decided: clock::monotonic(),
-            fate: fate.clone(),
+            status: status.clone(),
             _room: room,
         };
         self.counts.taken.fetch_add(1, Ordering::Relaxed);
@@ -197,7 +197,7 @@ impl Webhook {
         } else if let Err(mpsc::error::SendError(message)) = self.queue.send(message) {
             give_up(&self.counts, &message, &"wfx stops");
         }
-        fate
+        status
     }
 
     /// How many came how far.
@@ -235,7 +235,7 @@ impl Webhook {
 
 fn give_up(counts: &Counts, message: &Message, why: &dyn fmt::Display) {
     counts.given_up.fetch_add(1, Ordering::Relaxed);
-    message.fate.set(Delivery::GivenUp);
+    message.status.set(Delivery::GivenUp);
     let Message { id, kind, .. } = message;
     tracing::error!(id, alert = kind, %why, "gave an alert up");
 }
@@ -290,7 +290,7 @@ impl Courier {
         match self.attempts(&message).await {
             Ok(()) => {
                 self.counts.sent.fetch_add(1, Ordering::Relaxed);
-                message.fate.set(Delivery::Sent);
+                message.status.set(Delivery::Sent);
                 (self.on_sent)(message.kind, message.decided_at);
                 tracing::info!(id = message.id, alert = message.kind, "sent an alert");
             }

@@ -327,31 +327,31 @@ impl Reader {
 
     fn incident(&mut self, at: &str, item: &Value) -> Option<Incident> {
         let map = self.0.map(at, item, &INCIDENT_KEYS)?;
-        let place = |key: &str| format!("{at}/{key}");
+        let pointer = |key: &str| format!("{at}/{key}");
         for key in ["at", "duration"] {
             if !map.contains_key(key) {
                 self.0.add(at, format!("it needs `{key}`, such as 10m"));
             }
         }
-        self.0.text(&place("name"), map.get("name"));
-        let begin = self.0.period(&place("at"), map.get("at"));
-        let duration_us = self.length(&place("duration"), map.get("duration"));
-        let every_us = self.length(&place("every"), map.get("every"));
+        self.0.text(&pointer("name"), map.get("name"));
+        let begin = self.0.period(&pointer("at"), map.get("at"));
+        let duration_us = self.length(&pointer("duration"), map.get("duration"));
+        let every_us = self.length(&pointer("every"), map.get("every"));
         if every_us.zip(duration_us).is_some_and(|(every, duration)| every < duration) {
-            self.0.add(&place("every"), "it begins again before it has ended");
+            self.0.add(&pointer("every"), "it begins again before it has ended");
         }
         let mut factor = |key: &str| {
-            let factor = self.0.number(&place(key), map.get(key), (0.0, FACTOR_MAX));
+            let factor = self.0.number(&pointer(key), map.get(key), (0.0, FACTOR_MAX));
             factor.unwrap_or(1.0)
         };
         let (rate_factor, latency_factor) = (factor("rate_factor"), factor("latency_factor"));
-        let latency_add = self.latency_of(&place("latency_add"), map.get("latency_add"));
+        let latency_add = self.latency_of(&pointer("latency_add"), map.get("latency_add"));
         let errors = match map.get("errors") {
             None => Vec::new(),
-            errors => self.statuses(&place("errors"), errors),
+            errors => self.statuses(&pointer("errors"), errors),
         };
         if errors.iter().map(|(_, share)| share).sum::<f64>() > 1.0 {
-            self.0.add(&place("errors"), "the shares are more than 1 together");
+            self.0.add(&pointer("errors"), "the shares are more than 1 together");
         }
         Some(Incident {
             at_us: u64::try_from(begin?.as_micros()).ok()?,

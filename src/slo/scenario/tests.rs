@@ -178,7 +178,7 @@ fn incidents_begin_so_often_at_most() {
 
 #[test]
 fn everything_that_is_wrong_is_told_with_its_place() {
-    let told = problems(&json!({
+    let text = problems(&json!({
         "phasess": 1, "seed": -1, "paths": ["orders"],
         "phases": [
             {"rate": {"from": 1}},
@@ -189,7 +189,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
         ],
         "incidents": [{"at": "1s", "duration": "2s", "every": "1s", "errors": {"500": 0.7, "503": 0.7}}, {}],
     }));
-    for place in [
+    for pointer in [
         "the scenario: `phasess` is no key here; did you mean one of: phases?",
         "/seed: -1",
         "/paths: ",
@@ -209,7 +209,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
         "/incidents/1: it needs `at`",
         "/incidents/1: it needs `duration`",
     ] {
-        assert!(told.lines().any(|line| line.starts_with(place)), "{place}\n{told}");
+        assert!(text.lines().any(|line| line.starts_with(pointer)), "{pointer}\n{text}");
     }
     assert!(problems(&json!([])).starts_with("the scenario: it has to be a map"));
     assert!(problems(&json!({"phases": []})).contains("`phases`"));

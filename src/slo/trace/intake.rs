@@ -7,7 +7,7 @@ use super::error::TraceError;
 use super::foreign::{self, Foreign};
 use super::input::{Block, Item};
 use super::line::{Line, Parsed, Why};
-use super::paths::{Paths, Place};
+use super::paths::{PathRef, Paths};
 use super::recognise::Reader;
 use super::sort::{Order, Sorter};
 use super::w3c::Directives;
@@ -230,16 +230,16 @@ impl<'o> Intake<'o> {
         self.is_wall &= parsed.at.is_wall;
         let (first, last) = self.span_us.unwrap_or((t_us, t_us));
         self.span_us = Some((first.min(t_us), last.max(t_us)));
-        let place = match &parsed.path {
-            Some(path) => self.paths.put(path),
-            None => Ok(Place::NONE),
+        let path_ref = match &parsed.path {
+            Some(path) => self.paths.insert(path),
+            None => Ok(PathRef::NONE),
         };
         if self.options.as_given {
             self.follow(t_us);
         }
         let event = Event { t_us, status: parsed.status, latency_us: parsed.latency_us };
-        place
-            .and_then(|place| self.events.push(event, place))
+        path_ref
+            .and_then(|path_ref| self.events.push(event, path_ref))
             .map_err(|error| TraceError::temporary(&error))
     }
 

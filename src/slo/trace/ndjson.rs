@@ -48,7 +48,7 @@ fn scan<'a>(mut scanner: Scanner<'a>, fields: &mut Fields<'a>) -> Option<()> {
         let name = scanner.string()?;
         scanner.take(b':')?;
         let value = scanner.value()?;
-        if let Some((bit, field)) = place(fields, name) {
+        if let Some((bit, field)) = lookup(fields, name) {
             // One that is there twice is wrong, which the other way says.
             if seen & bit != 0 {
                 return None;
@@ -67,7 +67,7 @@ fn scan<'a>(mut scanner: Scanner<'a>, fields: &mut Fields<'a>) -> Option<()> {
 }
 
 /// Where the value of `name` goes, and the bit of the field.
-fn place<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut Raw<'a>)> {
+fn lookup<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut Raw<'a>)> {
     match name {
         "t" => Some((1, &mut fields.t)),
         "status" => Some((2, &mut fields.status)),

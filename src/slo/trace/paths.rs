@@ -7,9 +7,9 @@ use super::spill::Spill;
 
 /// Where the path of an event is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(u64);
+pub struct PathRef(u64);
 
-impl Place {
+impl PathRef {
     /// Of an event without a path.
     pub(super) const NONE: Self = Self((1 << Self::BITS) - 1);
     /// How many bits it needs.
@@ -37,8 +37,8 @@ const LENGTH: usize = 4;
 /// there is appended to a file as often as it comes.
 #[derive(Debug)]
 pub(super) struct Paths {
-    kept: Vec<u8>,
-    kept_max: usize,
+    memory: Vec<u8>,
+    memory_max: usize,
     index: Index,
     file: Spill,
     /// The end of the file that is not written yet.
@@ -47,10 +47,10 @@ pub(super) struct Paths {
 
 impl Paths {
     /// Keeps so many bytes of text in memory, at most 2 GiB.
-    pub(super) fn new(kept_max: usize) -> Self {
+    pub(super) fn new(memory_max: usize) -> Self {
         Self {
-            kept: Vec::new(),
-            kept_max: kept_max.min(1 << 31),
+            memory: Vec::new(),
+            memory_max: memory_max.min(1 << 31),
             index: Index::new(),
             file: Spill::new(),
             pending: Vec::new(),
@@ -58,52 +58,53 @@ impl Paths {
     }
 
     /// Keeps a text; nothing when it is empty.
-    pub(super) fn put(&mut self, text: &str) -> io::Result<Place> {
+    pub(super) fn insert(&mut self, text: &str) -> io::Result<PathRef> {
         if text.is_empty() {
-            return Ok(Place::NONE);
+            return Ok(PathRef::NONE);
         }
         let hash = self.index.hash(text);
-        let at = match self.index.find(hash, |at| entry(&self.kept, at) == Some(text.as_bytes())) {
+        let at = match self.index.find(hash, |at| entry(&self.memory, at) == Some(text.as_bytes()))
+        {
             Some(at) => at,
             None if !self.has_room(text) => return self.append(text),
             None => {
-                let at = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
-                write_entry(&mut self.kept, text);
+                let at = u32::try_from(self.memory.len()).unwrap_or(u32::MAX);
+                write_entry(&mut self.memory, text);
                 self.index.insert(hash, at);
                 at
             }
         };
-        Ok(Place(u64::from(at)))
+        Ok(PathRef(u64::from(at)))
     }
 
     /// The text at a place.
-    pub(super) fn get(&mut self, place: Place) -> io::Result<Option<String>> {
-        if place == Place::NONE {
+    pub(super) fn get(&mut self, path_ref: PathRef) -> io::Result<Option<String>> {
+        if path_ref == PathRef::NONE {
             return Ok(None);
         }
-        let bytes = if place.0 & Place::IN_FILE == 0 {
-            let at = u32::try_from(place.0).ok();
-            at.and_then(|at| entry(&self.kept, at)).map(<[u8]>::to_vec)
+        let bytes = if path_ref.0 & PathRef::IN_FILE == 0 {
+            let at = u32::try_from(path_ref.0).ok();
+            at.and_then(|at| entry(&self.memory, at)).map(<[u8]>::to_vec)
         } else {
-            Some(self.read(place.0 & !Place::IN_FILE)?)
+            Some(self.read(path_ref.0 & !PathRef::IN_FILE)?)
         };
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     /// The index, too, gets no larger than the texts may: many of them may be short.
     fn has_room(&self, text: &str) -> bool {
-        self.kept.len() + LENGTH + text.len() <= self.kept_max
-            && self.index.used < self.kept_max / SLOT_BYTES_MAX
+        self.memory.len() + LENGTH + text.len() <= self.memory_max
+            && self.index.used < self.memory_max / SLOT_BYTES_MAX
     }
 
-    fn append(&mut self, text: &str) -> io::Result<Place> {
+    fn append(&mut self, text: &str) -> io::Result<PathRef> {
         if self.pending.len() >= PENDING_MAX {
             self.file.append(&self.pending)?;
             self.pending.clear();
         }
         let at = self.file.len() + u64::try_from(self.pending.len()).unwrap_or(u64::MAX);
         write_entry(&mut self.pending, text);
-        Ok(Place(Place::IN_FILE | at))
+        Ok(PathRef(PathRef::IN_FILE | at))
     }
 
     fn read(&mut self, at: u64) -> io::Result<Vec<u8>> {
@@ -135,7 +136,7 @@ fn entry(bytes: &[u8], at: u32) -> Option<&[u8]> {
 #[derive(Debug)]
 struct Index {
     hasher: RandomState,
-    /// `hash << 32 | place + 1`, zero when free; a power of two of them.
+    /// `hash << 32 | path_ref + 1`, zero when free; a power of two of them.
     slots: Vec<u64>,
     used: usize,
 }
@@ -169,15 +170,15 @@ impl Index {
             let slots = vec![0; self.slots.len() * 2];
             for slot in std::mem::replace(&mut self.slots, slots) {
                 if slot != 0 {
-                    self.place(u32::try_from(slot >> 32).unwrap_or(0), slot);
+                    self.fill(u32::try_from(slot >> 32).unwrap_or(0), slot);
                 }
             }
         }
-        self.place(hash, u64::from(hash) << 32 | (u64::from(at) + 1));
+        self.fill(hash, u64::from(hash) << 32 | (u64::from(at) + 1));
         self.used += 1;
     }
 
-    fn place(&mut self, hash: u32, value: u64) {
+    fn fill(&mut self, hash: u32, value: u64) {
         if let Some(slot) = self.probe(hash).find(|slot| self.slots[*slot] == 0) {
             self.slots[slot] = value;
         }
@@ -198,14 +199,14 @@ mod tests {
     #[test]
     fn a_text_is_kept_once_while_there_is_room() {
         let mut paths = Paths::new(1 << 20);
-        let places: Vec<Place> = (0..20_000)
-            .map(|number| paths.put(&format!("/item/{}", number % 5_000)).unwrap())
+        let path_refs: Vec<PathRef> = (0..20_000)
+            .map(|number| paths.insert(&format!("/item/{}", number % 5_000)).unwrap())
             .collect();
-        assert_eq!(places[..5_000], places[15_000..]);
+        assert_eq!(path_refs[..5_000], path_refs[15_000..]);
         let length: usize = (0..5_000).map(|number| format!("/item/{number}").len() + LENGTH).sum();
-        assert_eq!(paths.kept.len(), length);
-        for (number, place) in places.iter().enumerate() {
-            assert_eq!(paths.get(*place).unwrap(), Some(format!("/item/{}", number % 5_000)));
+        assert_eq!(paths.memory.len(), length);
+        for (number, path_ref) in path_refs.iter().enumerate() {
+            assert_eq!(paths.get(*path_ref).unwrap(), Some(format!("/item/{}", number % 5_000)));
         }
         assert_eq!(paths.file.len(), 0);
     }
@@ -217,27 +218,27 @@ mod tests {
         let texts: Vec<String> =
             (0..1_000).map(|number| format!("/é/{number}")).chain([long]).collect();
         // Read in between: the file stands where the read ended, not at its end.
-        let mut places = Vec::new();
+        let mut path_refs = Vec::new();
         for text in texts.iter().chain(&texts) {
-            places.push(paths.put(text).unwrap());
+            path_refs.push(paths.insert(text).unwrap());
             assert_eq!(
-                paths.get(places[places.len() / 2]).unwrap().as_ref(),
-                texts.get(places.len() / 2 % texts.len())
+                paths.get(path_refs[path_refs.len() / 2]).unwrap().as_ref(),
+                texts.get(path_refs.len() / 2 % texts.len())
             );
         }
-        for (place, text) in places.iter().zip(texts.iter().chain(&texts)) {
-            assert_eq!(paths.get(*place).unwrap().as_ref(), Some(text));
+        for (path_ref, text) in path_refs.iter().zip(texts.iter().chain(&texts)) {
+            assert_eq!(paths.get(*path_ref).unwrap().as_ref(), Some(text));
         }
-        assert!(paths.kept.len() <= 100 && paths.file.len() > 0);
+        assert!(paths.memory.len() <= 100 && paths.file.len() > 0);
         assert!(paths.index.used <= 100 / SLOT_BYTES_MAX);
-        assert_eq!(places[0], places[texts.len()]);
+        assert_eq!(path_refs[0], path_refs[texts.len()]);
     }
 
     #[test]
     fn no_text_is_no_path() {
         let mut paths = Paths::new(100);
-        assert_eq!(paths.put("").unwrap(), Place::NONE);
-        assert_eq!(paths.get(Place::NONE).unwrap(), None);
-        assert_eq!(Place::of_bits(Place::NONE.bits()), Place::NONE);
+        assert_eq!(paths.insert("").unwrap(), PathRef::NONE);
+        assert_eq!(paths.get(PathRef::NONE).unwrap(), None);
+        assert_eq!(PathRef::of_bits(PathRef::NONE.bits()), PathRef::NONE);
     }
 }

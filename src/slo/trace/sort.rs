@@ -10,7 +10,7 @@ use std::collections::binary_heap::PeekMut;
 use std::io;
 
 use super::super::engine::Event;
-use super::paths::Place;
+use super::paths::PathRef;
 use super::spill::Spill;
 
 /// In which order events are given back.
@@ -38,21 +38,21 @@ const BYTES: usize = 24;
 /// For the merge, all runs together.
 const MERGE_BYTES: usize = 32 * 1024 * 1024;
 const STATUS_BITS: u32 = u16::BITS;
-const _: () = assert!(STATUS_BITS + Place::BITS <= u64::BITS && size_of::<Packed>() == BYTES);
+const _: () = assert!(STATUS_BITS + PathRef::BITS <= u64::BITS && size_of::<Packed>() == BYTES);
 
 impl Packed {
-    fn new(event: Event, place: Place) -> Self {
-        let rest = place.bits() << STATUS_BITS | u64::from(event.status);
+    fn new(event: Event, path_ref: PathRef) -> Self {
+        let rest = path_ref.bits() << STATUS_BITS | u64::from(event.status);
         // One that lasts so long is no shorter.
         let latency_us = event.latency_us.map_or(UNKNOWN, |known| known.min(UNKNOWN - 1));
         Self { t_us: event.t_us, latency_us, rest }
     }
 
-    fn unpack(self) -> (Event, Place) {
+    fn unpack(self) -> (Event, PathRef) {
         let status = u16::try_from(self.rest & u64::from(u16::MAX)).unwrap_or(u16::MAX);
         let latency_us = Some(self.latency_us).filter(|known| *known != UNKNOWN);
         let event = Event { t_us: self.t_us, status, latency_us };
-        (event, Place::of_bits(self.rest >> STATUS_BITS))
+        (event, PathRef::of_bits(self.rest >> STATUS_BITS))
     }
 
     fn write(self, bytes: &mut Vec<u8>) {
@@ -101,11 +101,11 @@ impl Sorter {
         }
     }
 
-    pub(super) fn push(&mut self, event: Event, place: Place) -> io::Result<()> {
+    pub(super) fn push(&mut self, event: Event, path_ref: PathRef) -> io::Result<()> {
         if self.held.len() >= self.held_max {
             self.write_run()?;
         }
-        self.held.push(Packed::new(event, place));
+        self.held.push(Packed::new(event, path_ref));
         Ok(())
     }
 
@@ -121,11 +121,11 @@ impl Sorter {
     }
 
     /// Gives them back, as often as asked.
-    pub(super) fn replay(&mut self, each: &mut dyn FnMut(Event, Place)) -> io::Result<()> {
+    pub(super) fn replay(&mut self, each: &mut dyn FnMut(Event, PathRef)) -> io::Result<()> {
         if self.runs.is_empty() {
             for packed in &self.held {
-                let (event, place) = packed.unpack();
-                each(event, place);
+                let (event, path_ref) = packed.unpack();
+                each(event, path_ref);
             }
             return Ok(());
         }
@@ -165,17 +165,17 @@ impl Sorter {
         self.runs.iter().map(|run| Cursor { run: *run, room, bytes: Vec::new(), at: 0 }).collect()
     }
 
-    fn chain(&mut self, each: &mut dyn FnMut(Event, Place)) -> io::Result<()> {
+    fn chain(&mut self, each: &mut dyn FnMut(Event, PathRef)) -> io::Result<()> {
         for mut cursor in self.cursors() {
             while let Some(packed) = cursor.next(&mut self.file)? {
-                let (event, place) = packed.unpack();
-                each(event, place);
+                let (event, path_ref) = packed.unpack();
+                each(event, path_ref);
             }
         }
         Ok(())
     }
 
-    fn merge(&mut self, each: &mut dyn FnMut(Event, Place)) -> io::Result<()> {
+    fn merge(&mut self, each: &mut dyn FnMut(Event, PathRef)) -> io::Result<()> {
         let mut cursors = self.cursors();
         let mut next = Vec::with_capacity(cursors.len());
         let mut heap = BinaryHeap::with_capacity(cursors.len());
@@ -186,8 +186,8 @@ impl Sorter {
         }
         while let Some(mut first) = heap.peek_mut() {
             let run = first.0.1;
-            let (event, place) = next[run].unpack();
-            each(event, place);
+            let (event, path_ref) = next[run].unpack();
+            each(event, path_ref);
             match cursors[run].next(&mut self.file)? {
                 Some(packed) => {
                     next[run] = packed;
@@ -240,16 +240,16 @@ mod tests {
         }
     }
 
-    fn sorted(order: Order, held_max: usize, events: &[Event]) -> Vec<(Event, Place)> {
+    fn sorted(order: Order, held_max: usize, events: &[Event]) -> Vec<(Event, PathRef)> {
         let mut sorter = Sorter::new(order, held_max);
         for (number, event) in (0..).zip(events) {
-            sorter.push(*event, Place::of_bits(number)).unwrap();
+            sorter.push(*event, PathRef::of_bits(number)).unwrap();
         }
         sorter.finish().unwrap();
         assert_eq!(sorter.runs.is_empty(), events.len() <= held_max);
         let mut replayed = [Vec::new(), Vec::new()];
         for times in &mut replayed {
-            sorter.replay(&mut |event, place| times.push((event, place))).unwrap();
+            sorter.replay(&mut |event, path_ref| times.push((event, path_ref))).unwrap();
         }
         let [first, second] = replayed;
         assert_eq!(first, second);
@@ -258,16 +258,16 @@ mod tests {
 
     #[test]
     fn an_event_is_packed_without_loss() {
-        let none = Place::NONE.bits();
-        for (status, place, latency_us) in
+        let none = PathRef::NONE.bits();
+        for (status, path_ref, latency_us) in
             [(0, 0, Some(0)), (u16::MAX, none, Some(u64::MAX - 1)), (599, 1 << 47, None)]
         {
             let event = Event { t_us: u64::MAX, status, latency_us };
-            let packed = Packed::new(event, Place::of_bits(place));
+            let packed = Packed::new(event, PathRef::of_bits(path_ref));
             let mut bytes = Vec::new();
             packed.write(&mut bytes);
             let unpacked = Packed::read(bytes.as_slice().try_into().unwrap()).unpack();
-            assert_eq!(unpacked, (event, Place::of_bits(place)));
+            assert_eq!(unpacked, (event, PathRef::of_bits(path_ref)));
         }
     }
 
@@ -289,8 +289,8 @@ mod tests {
         ) {
             let events: Vec<Event> =
                 (0..).zip(&times).map(|(status, t_us)| event(*t_us, status)).collect();
-            let given: Vec<(Event, Place)> =
-                (0..).zip(&events).map(|(number, event)| (*event, Place::of_bits(number))).collect();
+            let given: Vec<(Event, PathRef)> =
+                (0..).zip(&events).map(|(number, event)| (*event, PathRef::of_bits(number))).collect();
             let mut expected = given.clone();
             expected.sort_by_key(|(event, _)| event.t_us);
             prop_assert_eq!(sorted(Order::ByTime, held_max, &events), expected);

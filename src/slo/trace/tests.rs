@@ -31,9 +31,10 @@ fn with_format(format: &str) -> Options {
 /// Time in microseconds, status, path.
 fn replayed(trace: &mut Trace) -> Vec<(u64, u16, Option<String>)> {
     let mut events = Vec::new();
-    trace.replay(&mut |event, place| events.push((event, place))).unwrap();
-    let with_path =
-        |(event, place): (Event, Place)| (event.t_us, event.status, trace.path(place).unwrap());
+    trace.replay(&mut |event, path_ref| events.push((event, path_ref))).unwrap();
+    let with_path = |(event, path_ref): (Event, PathRef)| {
+        (event.t_us, event.status, trace.path(path_ref).unwrap())
+    };
     events.into_iter().map(with_path).collect()
 }
 
@@ -190,13 +191,13 @@ fn gzip_of_several_members_is_one_text() {
     let mut bytes = gzip(b"t,status\n1,200\n2,2");
     bytes.extend(gzip(b"01\n3,202\n"));
     let length = u64::try_from(bytes.len()).unwrap();
-    let mut told = Vec::new();
+    let mut progress = Vec::new();
     let mut trace =
-        read(vec![source("log", bytes)], &Options::default(), &mut |bytes| told.push(bytes))
+        read(vec![source("log", bytes)], &Options::default(), &mut |bytes| progress.push(bytes))
             .unwrap();
     assert_eq!(statuses(&mut trace), [200, 201, 202]);
-    assert!(told.is_sorted());
-    assert_eq!(told.last(), Some(&length));
+    assert!(progress.is_sorted());
+    assert_eq!(progress.last(), Some(&length));
 }
 
 #[test]

@@ -4,7 +4,7 @@ fn pieces(text: &str) -> Vec<Piece> {
     text.parse::<LogFormat>().unwrap_or_else(|error| panic!("{text}: {error}")).pieces
 }
 
-fn kept(text: &str) -> Vec<Piece> {
+fn read_pieces(text: &str) -> Vec<Piece> {
     let is_kept =
         |piece: &Piece| !matches!(piece, Piece::Literal(_) | Piece::Skipped | Piece::SkippedList);
     pieces(text).into_iter().filter(is_kept).collect()
@@ -15,8 +15,8 @@ const REQUEST: Piece = Piece::Path(Target::Request);
 
 #[test]
 fn names_stand_for_formats_and_take_a_duration() {
-    assert_eq!(kept("common"), [LOCAL, REQUEST, Piece::Status]);
-    assert_eq!(kept(" combined "), kept("common"));
+    assert_eq!(read_pieces("common"), [LOCAL, REQUEST, Piece::Status]);
+    assert_eq!(read_pieces(" combined "), read_pieces("common"));
     for (text, latency) in [
         ("combined $request_time", Latency::Decimal),
         ("combined ${request_time:ms}", Latency::Unit(3)),
@@ -29,7 +29,11 @@ fn names_stand_for_formats_and_take_a_duration() {
         ("combined \"%{ms}T\"", Latency::Unit(3)),
         ("combined %T", Latency::Unit(0)),
     ] {
-        assert_eq!(kept(text), [LOCAL, REQUEST, Piece::Status, Piece::Latency(latency)], "{text}");
+        assert_eq!(
+            read_pieces(text),
+            [LOCAL, REQUEST, Piece::Status, Piece::Latency(latency)],
+            "{text}"
+        );
     }
 }
 
@@ -56,7 +60,7 @@ fn a_format_is_read_as_it_stands_in_a_configuration() {
 #[test]
 fn of_two_that_say_the_same_the_better_one_is_read() {
     assert_eq!(
-        kept(
+        read_pieces(
             "$time_local $msec $status $upstream_response_time $request_time $request $request_uri"
         ),
         [
@@ -67,14 +71,14 @@ fn of_two_that_say_the_same_the_better_one_is_read() {
         ]
     );
     assert_eq!(
-        kept("%t %{usec}t %{usec_frac}t %s %>s %T %D"),
+        read_pieces("%t %{usec}t %{usec_frac}t %s %>s %T %D"),
         [Piece::Time(Time::Epoch(6)), Piece::Status, Piece::Latency(Latency::Unit(6))]
     );
     assert_eq!(
-        kept("%{begin:sec}t.%{usec_frac}t %>s %400,501{User-agent}i %!200s %^FB"),
+        read_pieces("%{begin:sec}t.%{usec_frac}t %>s %400,501{User-agent}i %!200s %^FB"),
         [Piece::Time(Time::Epoch(0)), Piece::Time(Time::Fraction(6)), Piece::Status]
     );
-    assert_eq!(kept("$status $status $msec"), [Piece::Status, Piece::Time(Time::Epoch(0))]);
+    assert_eq!(read_pieces("$status $status $msec"), [Piece::Status, Piece::Time(Time::Epoch(0))]);
 }
 
 #[test]
