@@ -9,7 +9,7 @@ use crate::repository::{Lineage, LineageNode};
 
 /// What is told of each execution: less where lines would be too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Detail {
     All,
     NoTime,
     /// Its number stands for its id as well.
@@ -20,8 +20,8 @@ impl Layout {
     /// The tree, the execution `shown` marked.
     pub(super) fn lineage_tree(&self, lineage: &Lineage, shown: &str) -> String {
         let mut text = String::new();
-        for told in [Told::All, Told::NoTime, Told::Number] {
-            text = self.branches(&lineage.root, shown, told);
+        for detail in [Detail::All, Detail::NoTime, Detail::Number] {
+            text = self.branches(&lineage.root, shown, detail);
             let plain = strip_str(&text).to_string();
             if plain.lines().all(|line| line.width() <= usize::from(self.width)) {
                 break;
@@ -33,7 +33,7 @@ impl Layout {
         text
     }
 
-    fn branches(&self, root: &LineageNode, shown: &str, told: Told) -> String {
+    fn branches(&self, root: &LineageNode, shown: &str, detail: Detail) -> String {
         let mut text = String::new();
         // Replays of replays may be many: a stack of our own cannot overflow.
         let mut open = vec![(root, String::new(), String::new())];
@@ -43,7 +43,7 @@ impl Layout {
             ("|- ", "`- ", "|  ", "   ")
         };
         while let Some((node, lead, below)) = open.pop() {
-            text.push_str(&format!("{lead}{}\n", lineage_node(node, shown, told)));
+            text.push_str(&format!("{lead}{}\n", lineage_node(node, shown, detail)));
             for (index, child) in node.children.iter().enumerate().rev() {
                 let is_last = index + 1 == node.children.len();
                 let (here, further) = if is_last { (last, none) } else { (fork, line) };
@@ -56,20 +56,20 @@ impl Layout {
     }
 }
 
-fn lineage_node(node: &LineageNode, shown: &str, told: Told) -> String {
+fn lineage_node(node: &LineageNode, shown: &str, detail: Detail) -> String {
     let id = &node.execution_id;
     let (Some(seq), Some(status)) = (node.seq, node.status) else {
         return format!("{DIM}{id}  pruned{DIM:#}");
     };
     let seq = format!("@{seq}");
-    let names = if told == Told::Number { vec![&seq] } else { vec![id, &seq] };
+    let names = if detail == Detail::Number { vec![&seq] } else { vec![id, &seq] };
     let mut text = String::new();
-    for (place, name) in names.into_iter().enumerate() {
-        let is_bold = place == 0 && id == shown;
+    for (index, name) in names.into_iter().enumerate() {
+        let is_bold = index == 0 && id == shown;
         text += &if is_bold { format!("{BOLD}{name}{BOLD:#}  ") } else { format!("{name}  ") };
     }
     text += &of_execution(status).paint(status.as_str());
-    if let Some(at) = node.created_at.filter(|_| told == Told::All) {
+    if let Some(at) = node.created_at.filter(|_| detail == Detail::All) {
         text += &format!("  {}", short(at));
     }
     if id == shown {

@@ -199,17 +199,17 @@ impl Ui {
         let hint = hint
             .map(|hint| format!("\n  {BOLD}help:{BOLD:#} {}", visible_lines(hint)))
             .unwrap_or_default();
-        self.tell(&format!("{ERROR}error:{ERROR:#} {}{hint}", visible_lines(message)));
+        self.write_stderr(&format!("{ERROR}error:{ERROR:#} {}{hint}", visible_lines(message)));
     }
 
     /// Reports what may be wrong.
     pub fn warning(&self, message: &str) {
-        self.tell(&format!("{WARNING}warning:{WARNING:#} {}", visible_lines(message)));
+        self.write_stderr(&format!("{WARNING}warning:{WARNING:#} {}", visible_lines(message)));
     }
 
     /// Reports something beside the data.
     pub fn note(&self, message: &str) {
-        self.tell(&visible_lines(message));
+        self.write_stderr(&visible_lines(message));
     }
 
     /// Reports why the arguments are no command line.
@@ -221,7 +221,7 @@ impl Ui {
             // Its colours are those of clap. Who closed standard error does not want to know.
             let _ = error.print();
         } else {
-            self.tell(visible_lines(&error.render().to_string()).trim_end());
+            self.write_stderr(visible_lines(&error.render().to_string()).trim_end());
         }
     }
 
@@ -258,7 +258,7 @@ impl Ui {
         Bar(bar)
     }
 
-    fn tell(&self, message: &str) {
+    fn write_stderr(&self, message: &str) {
         if self.stalled() {
             return;
         }
@@ -313,8 +313,8 @@ impl Bar {
     }
 
     /// Tells something above the bar.
-    pub fn say(&self, tell: impl FnOnce()) {
-        self.0.suspend(tell);
+    pub fn say(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
     }
 
     /// So many are done.

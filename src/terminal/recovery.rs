@@ -80,15 +80,15 @@ impl Progress {
     /// When no thread can be started.
     pub fn start(ui: &Ui, total: u64, alive: u64) -> io::Result<Self> {
         let (lines, to_show) = mpsc::channel::<Shown>();
-        let (tell, shown) = mpsc::channel();
+        let (written, shown) = mpsc::channel();
         let screen = ui.clone();
         thread::Builder::new().name("wfx-progress".to_owned()).spawn(move || {
             let bar = screen.progress_bar(total);
             for Shown { text, ended } in to_show {
-                bar.say(|| screen.tell(&text));
+                bar.say(|| screen.write_stderr(&text));
                 bar.add(ended);
                 // Who waits for the end may have given up.
-                let _ = tell.send(());
+                let _ = written.send(());
             }
         })?;
         Ok(Self {
@@ -142,7 +142,7 @@ impl Progress {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn say(&self, text: String, ended: u64) {
+    fn show(&self, text: String, ended: u64) {
         if let Some(lines) = &*self.lines.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = lines.send(Shown { text, ended });
         }
@@ -190,7 +190,7 @@ fn left_processes(count: usize) -> String {
 impl Watcher for Progress {
     fn attempt_postponed(&self, step: &str, error: &str) {
         let (step, error) = (visible(step), visible(error));
-        self.say(
+        self.show(
             format!(
                 "{WARNING}warning:{WARNING:#} step `{step}` waits, since the system lets wfx start \
                  no further process: {error}"
@@ -201,13 +201,13 @@ impl Watcher for Progress {
 
     fn ended_processes(&self, count: usize) {
         self.tally().ended_processes += count;
-        self.say(format!("ended {}", left_processes(count)), 0);
+        self.show(format!("ended {}", left_processes(count)), 0);
     }
 
     fn held_by(&self, survivor: &Survivor) {
         let Survivor { process: Process { pid, name, key }, why } = survivor;
         self.tally().held.insert(key.execution_id.clone());
-        self.say(
+        self.show(
             format!(
                 "{WARNING}warning:{WARNING:#} {} is left alone: process {pid} ({}) of step {} \
                  cannot be ended: {why}",
@@ -259,7 +259,7 @@ impl Watcher for Progress {
                 error,
             });
         }
-        self.say(text, 1);
+        self.show(text, 1);
     }
 
     fn store_failing(&self, error: Option<&str>) {
@@ -267,7 +267,7 @@ impl Watcher for Progress {
         let mut known = self.store_fails.lock().unwrap_or_else(PoisonError::into_inner);
         // Each execution tells it; once is enough.
         if std::mem::replace(&mut *known, fails) != fails {
-            self.say(
+            self.show(
                 match error {
                     Some(error) => format!(
                         "{WARNING}warning:{WARNING:#} {error}; no further step starts until it works"

@@ -24,7 +24,7 @@ const PATH_LEAST: usize = 16;
 
 impl Layout {
     /// Plots, breaches, alerts, and how many alerts would have been sent.
-    pub(crate) fn rehearsal(&self, report: &Report) -> String {
+    pub(crate) fn simulation(&self, report: &Report) -> String {
         let totals = &report.found.totals;
         let length = Duration::from_micros(totals.to_us - totals.from_us);
         let from = if report.is_epoch {
@@ -48,12 +48,12 @@ impl Layout {
         text += &self.hasty(report);
         text += &self.suppressed(report);
         let alerts = report.alerts();
-        let (look, told) = if alerts > 0 {
+        let (look, alerts_text) = if alerts > 0 {
             (BAD, format!("{} would have been sent", units::count(alerts, "alert")))
         } else {
             (GOOD, "no alert would have been sent".to_owned())
         };
-        text += &look.paint(&format!("{} {told}", look.sign(self.unicode)));
+        text += &look.paint(&format!("{} {alerts_text}", look.sign(self.unicode)));
         text + "\n"
     }
 

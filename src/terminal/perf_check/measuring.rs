@@ -24,7 +24,7 @@ impl Ui {
             return measure(&mut |snapshot| {
                 if snapshot.elapsed >= next {
                     next = snapshot.elapsed + LINE_EVERY;
-                    self.note(&told(snapshot));
+                    self.note(&progress_text(snapshot));
                 }
             });
         }
@@ -33,7 +33,7 @@ impl Ui {
         let measured = measure(&mut |snapshot| {
             bar.set_length(millis(snapshot.total));
             bar.set_position(millis(snapshot.elapsed.min(snapshot.total)));
-            bar.set_message(told(snapshot));
+            bar.set_message(progress_text(snapshot));
         });
         bar.finish_and_clear();
         measured
@@ -42,11 +42,11 @@ impl Ui {
     /// The same while two targets are measured side by side.
     pub fn comparing<T>(&self, compare: impl FnOnce(&mut dyn FnMut(&Reached)) -> T) -> T {
         if !self.live {
-            let mut told = clock::monotonic();
+            let mut progress_text = clock::monotonic();
             return compare(&mut |reached| {
-                if told.elapsed() >= LINE_EVERY {
-                    told = clock::monotonic();
-                    self.note(&told_of_pairs(reached));
+                if progress_text.elapsed() >= LINE_EVERY {
+                    progress_text = clock::monotonic();
+                    self.note(&pairs_text(reached));
                 }
             });
         }
@@ -55,7 +55,7 @@ impl Ui {
         let compared = compare(&mut |reached| {
             bar.set_length(reached.wanted);
             bar.set_position(reached.pairs);
-            bar.set_message(told_of_pairs(reached));
+            bar.set_message(pairs_text(reached));
         });
         bar.finish_and_clear();
         compared
@@ -69,7 +69,7 @@ impl Ui {
 }
 
 /// The rate, percentiles so far, errors, the time that is left.
-fn told(snapshot: &Snapshot) -> String {
+fn progress_text(snapshot: &Snapshot) -> String {
     let left = snapshot.total.saturating_sub(snapshot.elapsed);
     let rate = snapshot.sent as f64 / snapshot.elapsed.as_secs_f64().max(0.1);
     let left = if left.is_zero() {
@@ -90,7 +90,7 @@ fn told(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
-fn told_of_pairs(reached: &Reached) -> String {
+fn pairs_text(reached: &Reached) -> String {
     let Reached { pairs, wanted, again } = reached;
     let again = if *again { ", what was slower again" } else { "" };
     format!("{pairs} pairs of {wanted} to the next look{again}")
@@ -119,10 +119,10 @@ mod tests {
             connections: 5,
         };
         let text = "50/s, 28.0 s left, median 10.1 ms, p95 12.0 ms, 1 error, 5 connections";
-        assert_eq!(told(&snapshot), text);
+        assert_eq!(progress_text(&snapshot), text);
         let early = Snapshot { warming_up: true, elapsed: Duration::ZERO, sent: 0, ..snapshot };
-        assert!(told(&early).starts_with("0/s, 32.0 s left, warming up"));
+        assert!(progress_text(&early).starts_with("0/s, 32.0 s left, warming up"));
         let late = Snapshot { elapsed: Duration::from_secs(40), ..snapshot };
-        assert!(told(&late).contains("waiting for the last answers"));
+        assert!(progress_text(&late).contains("waiting for the last answers"));
     }
 }

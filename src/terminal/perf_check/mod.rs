@@ -42,6 +42,6 @@ impl Ui {
 
     /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
     pub fn annotation(&self, title: &str, message: &str) {
-        self.tell(&perf_check::annotation(title, message));
+        self.write_stderr(&perf_check::annotation(title, message));
     }
 }

@@ -18,7 +18,7 @@ impl Ui {
             OutputFormat::Json => self.json(&json::document(report)),
             OutputFormat::Jsonl => self.alert_lines(report),
             OutputFormat::Plain => self.plain_rows(&slo_sim::plain_rows(report)),
-            OutputFormat::Table => self.text(&self.layout.rehearsal(report)),
+            OutputFormat::Table => self.text(&self.layout.simulation(report)),
         }
     }
 

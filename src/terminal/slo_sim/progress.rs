@@ -29,7 +29,7 @@ pub struct Progress<'u> {
     stage: Stage,
     total: Option<u64>,
     bar: Option<ProgressBar>,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Ui {
@@ -41,7 +41,7 @@ impl Ui {
             let bar = ProgressBar::with_draw_target(total, target);
             bar.with_style(self.style_of(stage, total.is_some()))
         });
-        Progress { ui: self, stage, total, bar, told: clock::monotonic() }
+        Progress { ui: self, stage, total, bar, reported: clock::monotonic() }
     }
 
     fn style_of(&self, stage: Stage, has_total: bool) -> ProgressStyle {
@@ -64,10 +64,10 @@ impl Progress<'_> {
             bar.set_position(done);
             return;
         }
-        if self.told.elapsed() < LINE_EVERY {
+        if self.reported.elapsed() < LINE_EVERY {
             return;
         }
-        self.told = clock::monotonic();
+        self.reported = clock::monotonic();
         self.ui.note(&match (self.stage, self.total) {
             (Stage::Reading, Some(total)) => {
                 format!("read {} of {}", units::bytes(done), units::bytes(total))
