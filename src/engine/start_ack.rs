@@ -18,7 +18,7 @@ pub struct StartOutcome {
 /// Tells of a launch, once.
 #[derive(Debug)]
 pub struct StartAck {
-    told: oneshot::Sender<StartOutcome>,
+    sender: oneshot::Sender<StartOutcome>,
     with_end: bool,
     foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
 }
@@ -37,9 +37,9 @@ impl StartAck {
     /// One, and where it is told of. `with_end`: somebody waits for the end.
     #[must_use]
     pub fn new(with_end: bool) -> (Self, StartAckReceiver) {
-        let (told, launched) = oneshot::channel();
+        let (sender, launched) = oneshot::channel();
         let (foreseeing, foreseen) = with_end.then(oneshot::channel).unzip();
-        (Self { told, with_end, foreseen: foreseeing }, StartAckReceiver { launched, foreseen })
+        (Self { sender, with_end, foreseen: foreseeing }, StartAckReceiver { launched, foreseen })
     }
 
     /// Whether somebody waits for the end.
@@ -59,12 +59,12 @@ impl StartAck {
 
     /// It goes on without being stored.
     pub(crate) fn unstored(self) {
-        let _ = self.told.send(StartOutcome { persisted: false, ended_as: None });
+        let _ = self.sender.send(StartOutcome { persisted: false, ended_as: None });
     }
 
     /// A commit holds it, under `seq`; `is_over`: its end as well.
     pub(crate) fn stored(self, seq: Option<i64>, is_over: bool) {
         let ended_as = seq.filter(|_| is_over);
-        let _ = self.told.send(StartOutcome { persisted: true, ended_as });
+        let _ = self.sender.send(StartOutcome { persisted: true, ended_as });
     }
 }

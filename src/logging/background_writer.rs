@@ -61,12 +61,12 @@ impl<T: Send + 'static> BackgroundWriter<T> {
     /// When no thread can be started.
     pub fn start(name: &str, mut sink: impl Sink<T>) -> io::Result<Self> {
         let (queue, items) = mpsc::sync_channel(CAPACITY);
-        let (tell, ended) = mpsc::channel();
+        let (notifier, ended) = mpsc::channel();
         let intake = Intake { queue, lost: Arc::default() };
         let lost = Arc::clone(&intake.lost);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             write_all(&items, &lost, &mut sink);
-            let _ = tell.send(());
+            let _ = notifier.send(());
         })?;
         Ok(Self { intake, ended })
     }
@@ -137,7 +137,7 @@ mod tests {
 
     struct Held {
         begin: Receiver<()>,
-        told: Sender<Result<u32, u64>>,
+        reports: Sender<Result<u32, u64>>,
     }
 
     impl Sink<u32> for Held {
@@ -145,28 +145,28 @@ mod tests {
             if item == 0 {
                 self.begin.recv().unwrap();
             }
-            self.told.send(Ok(item)).unwrap();
+            self.reports.send(Ok(item)).unwrap();
         }
 
         fn lost(&mut self, count: u64) {
-            self.told.send(Err(count)).unwrap();
+            self.reports.send(Err(count)).unwrap();
         }
     }
 
     #[test]
     fn what_finds_no_room_is_counted_and_the_rest_keeps_its_order() {
         let (go, begin) = channel();
-        let (told, heard) = channel();
-        let writer = BackgroundWriter::start("test", Held { begin, told }).unwrap();
+        let (reports, received) = channel();
+        let writer = BackgroundWriter::start("test", Held { begin, reports }).unwrap();
         // The first is held by the writer once it was taken; it may still stand in the queue.
         let count = CAPACITY + 10;
         (0..count).for_each(|item| writer.intake().put(u32::try_from(item).unwrap()));
         go.send(()).unwrap();
-        let mut heard = heard.iter();
-        let written: Vec<u32> = heard.by_ref().map_while(Result::ok).collect();
+        let mut received = received.iter();
+        let written: Vec<u32> = received.by_ref().map_while(Result::ok).collect();
         assert_eq!(written, [0]);
         drop(writer);
-        let rest: Vec<u32> = heard.map(Result::unwrap).collect();
+        let rest: Vec<u32> = received.map(Result::unwrap).collect();
         assert!(rest.len() >= CAPACITY - 1 && rest.len() < count - 1);
         assert!(rest.is_sorted());
     }
@@ -210,11 +210,11 @@ mod tests {
     #[test]
     fn all_is_written_at_the_end() {
         let (go, begin) = channel();
-        let (told, heard) = channel();
-        let writer = BackgroundWriter::start("test", Held { begin, told }).unwrap();
+        let (reports, received) = channel();
+        let writer = BackgroundWriter::start("test", Held { begin, reports }).unwrap();
         go.send(()).unwrap();
         (0..100).for_each(|item| writer.intake().put(item));
         drop(writer);
-        assert_eq!(heard.iter().map(Result::unwrap).collect::<Vec<_>>(), Vec::from_iter(0..100));
+        assert_eq!(received.iter().map(Result::unwrap).collect::<Vec<_>>(), Vec::from_iter(0..100));
     }
 }

@@ -191,14 +191,14 @@ fn the_database_is_where_the_first_of_these_says() {
 
 #[test]
 fn a_file_with_mistakes_is_refused_with_its_line() {
-    for (text, told) in [
+    for (text, message) in [
         ("wfx_durabilty = \"full\"", "1: `wfx_durabilty` is not a setting"),
         ("\nx = ", ":2:"),
         ("a = 1\na = 2", ":2:"),
         ("wfx_db = {a = 1}", "cannot be"),
     ] {
         let error = with_file(text, &[], Flags::default()).retention().unwrap_err();
-        assert!(error.to_string().contains(told), "{text}: {error}");
+        assert!(error.to_string().contains(message), "{text}: {error}");
         assert_eq!(error.exit(), Exit::Usage);
     }
     let missing = Flags { config: Some("/nowhere/config.toml".into()), ..Flags::default() };

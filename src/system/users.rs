@@ -33,12 +33,12 @@ pub fn find(name: &str) -> Option<u32> {
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Begins this program anew as the owner of `file`, or of the first folder above it that is there,
-/// with the same arguments but for `without`. Of the environment stays what `keeps` says; these
+/// with the same arguments but for `without`. Of the environment stays what `is_inherited` says; these
 /// variables come to it, and those that name the user. Comes back only with an error.
 pub fn begin_anew_as_owner_of(
     file: &Path,
     without: &str,
-    keeps: impl Fn(&str) -> bool,
+    is_inherited: impl Fn(&str) -> bool,
     variables: impl IntoIterator<Item = (&'static str, PathBuf)>,
 ) -> io::Error {
     use std::os::unix::fs::MetadataExt;
@@ -70,8 +70,15 @@ pub fn begin_anew_as_owner_of(
     let arguments: Vec<OsString> =
         std::env::args_os().skip(1).filter(|argument| argument != without).collect();
     // The rest of the environment is root's: its secrets, its folders, its programs.
-    let kept = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(&keeps));
-    command.arg0("wfx").args(arguments).env_clear().env("PATH", PATH).envs(kept).envs(variables);
+    let inherited =
+        std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(&is_inherited));
+    command
+        .arg0("wfx")
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .envs(inherited)
+        .envs(variables);
     if let Some(user) = &user {
         command.env("HOME", &user.dir).env("USER", &user.name).env("LOGNAME", &user.name);
     }
