@@ -290,6 +290,7 @@ pub struct Status {
     /// Between two alerts of one type.
     pub cooldown_seconds: Value,
     /// In the order in which they are judged.
+    #[serde(rename = "signals")]
     pub indicators: [SignalStatus; 4],
     /// Where alerts are sent; null: nowhere.
     pub webhook: Option<WebhookStatus>,
@@ -312,6 +313,7 @@ pub struct SignalStatus {
     is_breached: bool,
     breached_since: Option<Timestamp>,
     breaches: u64,
+    #[serde(rename = "held_back")]
     suppressed: u64,
     alerts: u64,
     last_alert_at: Option<Timestamp>,
