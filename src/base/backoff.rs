@@ -1,5 +1,5 @@
-//! How long is waited before a step is tried again: exponential backoff with
-//! jitter, so that steps that failed together do not come back together.
+//! How long to wait before a step is retried: exponential backoff with jitter, so that steps that
+//! failed together are not retried together.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::period::Period;
 
-/// How often a step is tried, and how long is waited between the attempts.
+/// How often a step is tried, and how long to wait between the attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// At least 1; 1 means no retry.

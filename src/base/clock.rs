@@ -23,8 +23,8 @@ pub fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// How long ago the machine booted, with the time that it was suspended: what `/proc` counts the
-/// start of processes from. For a time of day later, after the wall clock was read once.
+/// The time since the machine booted, including time in suspend: `/proc` counts the start of
+/// processes from it. For the time of day later, after the wall clock was read once.
 #[must_use]
 pub fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
@@ -36,8 +36,8 @@ pub fn since_boot() -> Duration {
     seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-/// The clock of a part that lives long: what it calls now, and how long it has been there. Tests
-/// and rehearsals set one by hand.
+/// The clock of a long-lived component: the current time, and the time since its epoch. Tests and
+/// simulations set a manual one.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
@@ -54,14 +54,13 @@ impl Clock {
         Self(Source::System { epoch: monotonic() })
     }
 
-    /// One that stands at `now` until it is advanced.
+    /// A manual clock: it stays at `now` until it is advanced.
     #[must_use]
     pub fn manual(now: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(Mutex::new((now, Duration::ZERO)))))
     }
 
-    /// Moves a manual clock, with every clone of it, forward. The clocks of the system go by
-    /// themselves.
+    /// Advances a manual clock, and with it every clone. System clocks advance by themselves.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(time) = &self.0 {
             let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,8 +101,8 @@ impl Clock {
     }
 }
 
-/// The time of day as one execution counts it: from the wall clock when it began, by the
-/// monotonic clock from then on. When the wall clock is set, durations stay what they are.
+/// The time of day of one execution: the wall clock at its beginning plus a monotonic clock.
+/// Durations stay correct when the wall clock is set.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     clock: Clock,

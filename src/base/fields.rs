@@ -41,7 +41,7 @@ impl Fields {
         if self.problems.is_empty() { Ok(read) } else { Err(FieldsError(self.problems)) }
     }
 
-    /// Something is wrong at a place; an empty one is the whole.
+    /// Records a problem at a pointer; an empty pointer means the whole document.
     pub fn add(&mut self, at: &str, problem: impl fmt::Display) {
         let at = if at.is_empty() { self.whole } else { at };
         self.problems.push(format!("{at}: {problem}"));

@@ -36,8 +36,8 @@ fn escaped_text(json: String) -> String {
     String::from_utf8(escaped(json.into_bytes())).unwrap_or_default()
 }
 
-/// Escapes what JSON leaves as it is. The characters stand in strings only, so text that is
-/// JSON stays the same JSON.
+/// Escapes what JSON leaves unescaped. Such characters occur only within strings, so valid JSON
+/// stays the same JSON.
 #[must_use]
 pub fn escaped(json: Vec<u8>) -> Vec<u8> {
     // Most text is ASCII, and most other text has none of the bytes that one can begin with.
@@ -67,7 +67,7 @@ pub fn escaped(json: Vec<u8>) -> Vec<u8> {
     written
 }
 
-/// Without an early end, which lets the compiler look at many bytes at once.
+/// Has no early return, so that the compiler can vectorise it.
 fn may_have_some(chunk: &[u8]) -> bool {
     chunk.iter().fold(false, |found, &byte| {
         found | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xd8) | (byte == 0xe2)

@@ -1,5 +1,5 @@
-//! What every part uses and what uses none of them: time, numbers, durations, documents field by
-//! field, text that is safe to show.
+//! What every room may use, and what uses no other room: time, numbers, durations, reading
+//! documents field by field, text that is safe to show.
 
 pub mod backoff;
 pub mod clock;

@@ -1,12 +1,12 @@
-//! Text of others made safe to show: on one line, without characters that hide, move or colour.
+//! Makes text from outside safe to show: on one line, without characters that hide, move or colour.
 
 use unicode_width::UnicodeWidthChar;
 
 /// How many characters of a name are quoted.
 const QUOTED_MAX: usize = 64;
 
-/// Writes one character so that it can be seen and does nothing else, and returns
-/// how many columns it takes.
+/// Writes one character visibly, so that it has no other effect, and returns how many columns it
+/// takes.
 pub(crate) fn write_visible(line: &mut String, c: char, tab: char) -> usize {
     // Directions, joiners and marks without width can make a text look like another.
     let hidden = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -23,7 +23,7 @@ pub(crate) fn write_visible(line: &mut String, c: char, tab: char) -> usize {
     line.len() - from
 }
 
-/// The text on one line, what cannot be seen escaped.
+/// The text on one line, with invisible characters escaped.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -33,8 +33,8 @@ pub fn visible(text: &str) -> String {
     line
 }
 
-/// A name of the document for use in a message: between backticks, cut to a length
-/// that can be read, what cannot be seen escaped.
+/// A name from the document for use in a message: between backticks, cut to 64 characters, with
+/// invisible characters escaped.
 pub(crate) fn quote(text: &str) -> String {
     let cut = text.char_indices().nth(QUOTED_MAX).map_or(text.len(), |(at, _)| at);
     let ellipsis = if cut < text.len() { "…" } else { "" };
