@@ -1,8 +1,7 @@
-//! Files that settings and arguments name: opened without waiting for anybody, and read up to a
-//! bound.
+//! Files that settings and arguments name: opened without blocking, and read up to a bound.
 //!
-//! A named pipe is refused: who opens one waits for its other end, and who reads it for whatever
-//! that sends. The pipe of a process substitution, `<(command)`, is read as a file is.
+//! A named pipe is refused: opening one waits for its other end, and reading it waits for its
+//! writer. The pipe of a process substitution, `<(command)`, is read like a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -11,7 +10,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Reads a file of at most so many bytes.
+/// Reads a file of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// When it cannot be read, is a folder or a named pipe, or is longer.
@@ -25,7 +24,7 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a text of at most so many bytes.
+/// Reads text of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// As [`read`], and when it is not UTF-8.
@@ -36,8 +35,8 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     })
 }
 
-/// Fails where so many runtimes with timers and signals would find too few descriptors, which tokio
-/// takes for a fault of the program.
+/// Fails if there are too few descriptors for this many runtimes with timers and signals; tokio
+/// would panic.
 ///
 /// # Errors
 /// That of the system.
@@ -59,8 +58,8 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to write at its end, made with `mode` if there is none. What is no file is taken
-/// if it is a device, such as `/dev/stderr` at a terminal, or a pipe that has no name.
+/// Opens a file for appending, created with `mode` if it does not exist. Devices such as
+/// `/dev/stderr` at a terminal and pipes without a name are accepted too.
 ///
 /// # Errors
 /// When it cannot be opened, is a folder or a named pipe.
@@ -68,7 +67,7 @@ pub fn append(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(mode).custom_flags(nonblocking());
     let file = match options.open(path) {
-        // A pipe that nobody reads.
+        // A pipe without a reader.
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
             return Err(named_pipe());
         }
@@ -93,7 +92,7 @@ fn refuse_pipe(file: &File, path: &Path) -> io::Result<()> {
     if kind.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // One without a name stands nowhere, whatever link leads to it.
+    // A pipe without a name is in no folder, whatever link leads to it.
     if kind.is_fifo() && path.canonicalize().is_ok() {
         return Err(named_pipe());
     }

@@ -1,10 +1,10 @@
 //! What the system lets this process use: open files and processes.
 //!
-//! The soft limit of open files is raised to the hard one when that is needed, and not before:
-//! steps are to find the limit that wfx found, and the standard library cannot set limits for
-//! what it spawns. While the limit is raised, steps are started by way of wfx itself, which sets
-//! the limit back (see [`detach`](crate::engine::work::detach)); that takes one to three
-//! milliseconds more. So whoever opens files in number counts them here.
+//! The soft limit of open files is raised to the hard one only when needed: steps must inherit the
+//! limit that wfx inherited, and the standard library cannot set limits for a child. While the
+//! limit is raised, steps are started through wfx itself, which sets the limit back (see
+//! [`detach`](crate::engine::work::detach)); that takes one to three milliseconds longer. So code
+//! that opens many files counts them here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::process_table;
 
-/// What is open beside what is counted: the database and its readers, logs, the runtime.
+/// Descriptors that are not counted: the database and its readers, logs, the runtime.
 pub const UNCOUNTED_FILES: u64 = 192;
-/// Two pipes and a descriptor of the process, and now and then more: while it is spawned the other
+/// Descriptors of one step: two pipes and the process; briefly more: while it is spawned the other
 /// ends of the pipes, at its end the file of outputs.
 pub const FILES_OF_STEP: u64 = 4;
-/// The most steps at a time where nothing else is said: each holds up to 256 KiB of output.
+/// The default maximum of steps at a time: each holds up to 256 KiB of output.
 const STEPS_MOST: u64 = 1_024;
 /// Processes that wfx and others of its user need beside the steps.
 const OTHER_PROCESSES: u64 = 16;
@@ -31,9 +31,9 @@ const PROCESSES_OF_STEP: u64 = 4;
 static RAISED_FROM: RwLock<Option<u64>> = RwLock::new(None);
 /// Files that are counted.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
-/// With more than so many, the limit is raised; 0: nobody has looked at it.
+/// Above this count the limit is raised; 0: not determined yet.
 static RAISE_ABOVE: AtomicU64 = AtomicU64::new(0);
-/// With fewer than so many, it is set back.
+/// Below this count the limit is set back.
 static LOWER_BELOW: AtomicU64 = AtomicU64::new(0);
 
 /// Files that are open, or will be in a moment.
@@ -41,7 +41,7 @@ static LOWER_BELOW: AtomicU64 = AtomicU64::new(0);
 pub struct OpenFiles(u64);
 
 impl OpenFiles {
-    /// Counts so many, and raises the limit where they come near to it.
+    /// Counts `files` more, and raises the limit when they come near it.
     #[must_use]
     pub fn count(files: u64) -> Self {
         let counted = COUNTED.fetch_add(files, Ordering::Relaxed) + files;
@@ -109,7 +109,7 @@ fn lower() {
     }
 }
 
-/// Keeps the limit of open files as it is while a step is spawned.
+/// Prevents changes of the limit of open files while a step is spawned.
 #[derive(Debug)]
 pub struct Spawning(RwLockReadGuard<'static, Option<u64>>);
 
@@ -120,7 +120,7 @@ impl Spawning {
         Self(RAISED_FROM.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The soft limit that the step is to find, where that is another now.
+    /// The soft limit that the step must inherit, if the current one differs.
     #[must_use]
     pub fn soft_limit(&self) -> Option<u64> {
         *self.0
@@ -160,7 +160,7 @@ impl Limits {
     pub fn look() -> Self {
         Self {
             open_files: open_files_max(),
-            // The system lets root have as many as it wants.
+            // The system sets no limit for root.
             processes_of_user: match rustix::process::getuid().is_root() {
                 true => None,
                 false => getrlimit(Resource::Nproc).current,
@@ -169,7 +169,7 @@ impl Limits {
         }
     }
 
-    /// How many steps may run at a time beside so many other files.
+    /// How many steps may run at a time beside `other_files` open files.
     #[must_use]
     pub fn steps_max(&self, other_files: u64) -> usize {
         let files = self.open_files.map(|files| {

@@ -1,5 +1,5 @@
-//! What the system says of processes and of itself: `/proc`, proc(5). Where there is none,
-//! nothing is known, and nobody is taken for dead by it.
+//! Processes and facts of the system: `/proc`, proc(5). Where there is no `/proc`, nothing is
+//! known, and no process is considered dead because of that.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -18,8 +18,8 @@ pub struct Stat {
     pub pid: i32,
     /// Its program's name.
     pub name: String,
-    /// One letter: `R` runs, `S` sleeps, `D` cannot be interrupted, `T` is stopped, `Z` has ended
-    /// and waits for its parent to notice.
+    /// One letter: `R` running, `S` sleeping, `D` uninterruptible, `T` stopped, `Z` ended and not
+    /// yet reaped by its parent.
     pub state: char,
     /// Its parent.
     pub parent: i32,
@@ -42,7 +42,7 @@ impl Stat {
         Self { pid, name: String::new(), state: '?', parent, group, session, started_ticks }
     }
 
-    /// Tells it from others that get its number later.
+    /// Distinguishes it from later processes with the same number.
     #[must_use]
     pub fn identity(&self) -> Identity {
         (self.pid, self.started_ticks)
@@ -51,7 +51,7 @@ impl Stat {
     /// Reads one line `pid (name) state ppid pgrp session … starttime …`.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
-        // The name may hold anything, so what counts comes after the last bracket.
+        // The name may contain anything, so the other fields begin after the last bracket.
         let (before, after) = line.rsplit_once(") ")?;
         let (pid, name) = before.split_once(" (")?;
         let mut fields = after.split(' ');
@@ -67,7 +67,7 @@ impl Stat {
         })
     }
 
-    /// Whether it has ended and only waits to be noticed.
+    /// Whether it has ended and is not reaped yet.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
@@ -111,8 +111,8 @@ pub fn own() -> &'static Stat {
     })
 }
 
-/// What a file of the system holds. It has no length that could be asked for, and each read of it
-/// is made anew, so all is read at once where that is little.
+/// The content of a file of the system. Such files have no length, and each read generates them
+/// again, so a short one is read at once.
 ///
 /// # Errors
 /// That of the system.

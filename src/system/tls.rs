@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{
 /// `SSL_CERT_DIR` name others).
 ///
 /// # Errors
-/// Why nobody can be trusted.
+/// Why no server can be trusted.
 pub fn client() -> Result<ClientConfig, String> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -94,8 +94,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// What becomes of a certificate that is trusted itself, and was refused. webpki looks at its
-/// dates before it looks at whether it may sign others, so these are right.
+/// Decides about a certificate that is itself trusted and was refused as an issuer. webpki checks
+/// its dates before it checks whether it may sign others, so the dates are valid.
 fn trusted_itself(
     error: Error,
     certificate: &CertificateDer<'_>,

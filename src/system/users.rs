@@ -29,12 +29,12 @@ pub fn find(name: &str) -> Option<u32> {
     name.parse().ok().or_else(|| Some(User::from_name(name).ok()??.uid.as_raw()))
 }
 
-/// Where programs are looked for as another user.
+/// The `PATH` when working as another user.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Begins this program anew as the owner of `file`, or of the first folder above it that is there,
-/// with the same arguments but for `without`. Of the environment stays what `is_inherited` says; these
-/// variables come to it, and those that name the user. Comes back only with an error.
+/// Executes this program again as the owner of `file`, or of the nearest existing folder above it,
+/// with the same arguments except `without`. The new environment has the variables for which
+/// `is_inherited` is true, `variables`, and those that name the user. Returns only with an error.
 pub fn begin_anew_as_owner_of(
     file: &Path,
     without: &str,
@@ -50,7 +50,7 @@ pub fn begin_anew_as_owner_of(
         Ok(user) => user,
         Err(error) => return error.into(),
     };
-    // For one without a name the group of the file is all that is known.
+    // Of a user without a name, only the group of the file is known.
     let gid = user.as_ref().map_or(gid, |user| user.gid);
     let become_user = || -> nix::Result<()> {
         match &user {
@@ -85,7 +85,7 @@ pub fn begin_anew_as_owner_of(
     command.exec()
 }
 
-/// A path to this program that leads there whoever may not read the folders above it.
+/// A path to this program that works even for users who may not read the folders above it.
 fn own_program() -> PathBuf {
     let link = PathBuf::from("/proc/self/exe");
     if link.exists() { link } else { std::env::current_exe().unwrap_or(link) }
