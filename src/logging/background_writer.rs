@@ -1,7 +1,8 @@
-//! Things that are written by a thread of their own, so that a slow place (a stopped
-//! terminal, a pipe that nobody empties, a full disk) never holds up who has them.
+//! Entries that a thread of its own writes, so that a slow target (a stopped terminal, a pipe
+//! without a reader, a full disk) never delays the code that logs.
 //!
-//! What waits is bounded. What finds no room is counted, and the writer is told.
+//! The queue is bounded. An entry that does not fit is dropped and counted, and the count is
+//! reported to the writer.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 /// The most that waits.
 const CAPACITY: usize = 4096;
-/// How long the end waits for a place that takes nothing: a second, in so many looks.
+/// How long the end waits for a target that accepts nothing: one second, checked in this many
+/// steps.
 const LOOK_AT_END: Duration = Duration::from_millis(10);
 const LOOKS_AT_END: u32 = 100;
 
@@ -24,7 +26,7 @@ pub trait Sink<T>: Send + 'static {
     /// Nothing more waits for the moment.
     fn pause(&mut self) {}
 
-    /// So many found no room since the last time.
+    /// How many entries were dropped since the last report.
     fn lost(&mut self, count: u64);
 
     /// Nothing more will come.
@@ -33,7 +35,7 @@ pub trait Sink<T>: Send + 'static {
     }
 }
 
-/// Takes things to their writer. Dropped, it waits until all is written, unless the writer
+/// Passes entries to their writer. When dropped, it waits until all are written, unless the writer
 /// makes no progress.
 #[derive(Debug)]
 pub struct BackgroundWriter<T> {
@@ -41,7 +43,7 @@ pub struct BackgroundWriter<T> {
     ended: Receiver<()>,
 }
 
-/// Where things are handed in.
+/// Accepts entries.
 #[derive(Debug)]
 pub struct Intake<T> {
     queue: SyncSender<Option<T>>,
@@ -71,7 +73,7 @@ impl<T: Send + 'static> BackgroundWriter<T> {
         Ok(Self { intake, ended })
     }
 
-    /// Where things are handed in.
+    /// Accepts entries.
     #[must_use]
     pub fn intake(&self) -> &Intake<T> {
         &self.intake
@@ -88,9 +90,9 @@ fn write_all<T>(items: &Receiver<Option<T>>, lost: &AtomicU64, sink: &mut impl S
         sink.write(item);
         report_lost(lost, sink);
     }
-    // What came since found the end in its place.
+    // Entries that arrived since then found the queue closed.
     report_lost(lost, sink);
-    // A log tells of its own losses in itself.
+    // A log records its own losses.
     while let Ok(Some(item)) = items.try_recv() {
         sink.write(item);
     }
@@ -105,7 +107,7 @@ fn report_lost<T>(lost: &AtomicU64, sink: &mut impl Sink<T>) {
 }
 
 impl<T> Intake<T> {
-    /// Hands one in; one that finds no room is dropped and counted.
+    /// Queues an entry; one that does not fit is dropped and counted.
     pub fn put(&self, item: T) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Some(item)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -121,7 +123,7 @@ impl<T> Drop for BackgroundWriter<T> {
                     let _ = self.ended.recv_timeout(LOOK_AT_END * LOOKS_AT_END);
                     return;
                 }
-                // The place may take something yet.
+                // The target may still accept something.
                 Err(TrySendError::Full(_)) => _ = self.ended.recv_timeout(LOOK_AT_END),
                 Err(TrySendError::Disconnected(_)) => return,
             }
@@ -158,7 +160,7 @@ mod tests {
         let (go, begin) = channel();
         let (reports, received) = channel();
         let writer = BackgroundWriter::start("test", Held { begin, reports }).unwrap();
-        // The first is held by the writer once it was taken; it may still stand in the queue.
+        // The writer may have taken the first entry, or it may still be in the queue.
         let count = CAPACITY + 10;
         (0..count).for_each(|item| writer.intake().put(u32::try_from(item).unwrap()));
         go.send(()).unwrap();
@@ -171,7 +173,7 @@ mod tests {
         assert!(rest.is_sorted());
     }
 
-    /// Loses things and ends while it pauses, and tells of losses as a log does.
+    /// Drops entries and ends while the writer is paused, and reports the losses as a log does.
     struct Late {
         queue: SyncSender<Option<u32>>,
         lost: Arc<AtomicU64>,

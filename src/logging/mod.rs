@@ -1,7 +1,7 @@
 //! The log of the daemon on standard error: text for people at a terminal, JSON elsewhere.
 //!
-//! Lines go through a [spool](crate::logging::background_writer). A reader that does not read costs lines, which
-//! are counted and told, and never holds up the daemon.
+//! Lines go through a [background writer](crate::logging::background_writer). A reader that does
+//! not read loses lines, which are counted and reported; it never delays the daemon.
 
 pub mod background_writer;
 
@@ -13,8 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::base::json;
 use crate::logging::background_writer::{BackgroundWriter, Intake, Sink};
 
-/// The log, for as long as it lives. Dropped, it waits until all is written, unless nobody
-/// reads.
+/// The log, as long as it exists. When dropped, it waits until all is written, unless nothing reads
+/// it.
 #[derive(Debug)]
 pub struct Log {
     _spool: BackgroundWriter<Vec<u8>>,
@@ -24,7 +24,7 @@ struct Stderr;
 
 impl Sink<Vec<u8>> for Stderr {
     fn write(&mut self, line: Vec<u8>) {
-        // Who closed standard error does not want to know.
+        // Standard error may be closed; the failure is ignored.
         let _ = io::stderr().lock().write_all(&line);
     }
 
@@ -43,7 +43,7 @@ pub fn start(level: &str) -> io::Result<Log> {
         .with_max_level(level.parse().unwrap_or(LevelFilter::INFO))
         .with_target(false)
         .with_writer(Lines(writer.intake().clone()));
-    // A second one in this process, as tests may start, keeps the first.
+    // If a log exists in this process, as in tests, it stays the one in use.
     if io::stderr().is_terminal() {
         let _ = tracing::subscriber::set_global_default(builder.finish());
     } else {
@@ -57,7 +57,7 @@ pub fn start(level: &str) -> io::Result<Log> {
 struct Lines(Intake<Vec<u8>>);
 
 impl Write for Lines {
-    /// Takes a whole line, or counts it as lost.
+    /// Queues a whole line, or counts it as lost.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // JSON, or text with the colours of the formatter: the same escapes do for both.
         self.0.put(json::escaped(line.to_vec()));
