@@ -1,8 +1,8 @@
 //! Every metric of the daemon, declared once, in the text format of Prometheus
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! What grows with what clients or documents name is bounded: past the cap a workflow, a
-//! step or a method is counted as [`OTHER`].
+//! Labels whose values clients or documents choose are bounded: beyond the cap a workflow, a step
+//! or a method is counted as [`OTHER`].
 
 mod service_levels;
 mod total;
@@ -24,19 +24,19 @@ use crate::slo::monitor::Standings;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 use crate::workflow::report::{Observer, Report};
 
-/// Stands for every name beyond the cap.
+/// The label of every name beyond the cap.
 pub const OTHER: &str = "_other";
-/// The most pairs of a workflow and a step that are told apart.
+/// The maximum number of (workflow, step) pairs with series of their own.
 const STEPS_MAX: usize = 2_000;
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];
-/// Of requests: from a ping to what waits for a disk.
+/// Buckets of requests: from a ping to a request that waits for a disk.
 const REQUEST_SECONDS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-/// Of commits: from a fast disk to one that hardly answers.
+/// Buckets of commits: from a fast disk to one that hardly responds.
 const COMMIT_SECONDS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
 const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
@@ -85,10 +85,10 @@ struct StepMetrics {
     errors: IntCounter,
 }
 
-/// What is only known when it is asked for.
+/// Values that are read when metrics are collected.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Executions that run here, or have ended and are not stored.
+    /// Executions that run in this process, or have ended and are not stored.
     pub running: usize,
     /// Steps whose processes run.
     pub steps_running: usize,
@@ -100,7 +100,7 @@ pub struct Snapshot {
     pub unstored: usize,
     /// Executions that wait for the writer.
     pub queue_depth: usize,
-    /// How often one found no room there, since the start.
+    /// How often the queue was full, since the start.
     pub queue_refusals: u64,
     /// Whether the last commit succeeded.
     pub is_store_up: bool,
@@ -108,7 +108,7 @@ pub struct Snapshot {
     pub workflows_loaded: usize,
     /// Workflow files that are broken.
     pub workflows_broken: usize,
-    /// How the service levels stand.
+    /// The state of the service levels.
     pub service_levels: Standings,
 }
 
@@ -263,14 +263,14 @@ impl Metrics {
         self.recovered.inc();
     }
 
-    /// Who is told of the steps of an execution of a workflow.
+    /// The observer that counts the steps of a workflow's executions.
     #[must_use]
     pub fn observer(self: &Arc<Self>, workflow_id: &str) -> Arc<dyn Observer> {
         Arc::new(OfWorkflow { metrics: Arc::clone(self), workflow_id: workflow_id.to_owned() })
     }
 
     fn step(&self, workflow_id: &str, step: &str) -> StepMetrics {
-        // Whoever panicked had changed one map, wholly.
+        // A thread that panicked had completed its change of one map.
         let known = self.steps.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known.of.get(workflow_id).and_then(|steps| steps.get(step)) {
             return found.clone();
@@ -316,7 +316,7 @@ impl Observer for OfWorkflow {
         match *report {
             Report::ExecutionStarted { .. } => metrics.started.inc(),
             Report::StepEnded { step, status, duration, .. } => {
-                // What never began took no time.
+                // A step that never started has no duration.
                 let Some(duration) = duration else { return };
                 let of_step = metrics.step(&self.workflow_id, step);
                 of_step.duration.observe(duration.as_secs_f64());

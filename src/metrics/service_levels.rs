@@ -1,4 +1,4 @@
-//! What Prometheus is told of the service levels.
+//! The metrics of the service levels.
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Registry};
 
@@ -20,7 +20,7 @@ pub(super) struct ServiceLevels {
     failed_attempts: Total,
 }
 
-/// What is counted of one signal.
+/// The counters of one indicator.
 struct Totals {
     breaches: Total,
     suppressed: Total,
@@ -90,7 +90,7 @@ impl ServiceLevels {
             let label = &[indicator.alert_type()];
             match standing.value {
                 Some(value) => self.value.with_label_values(label).set(value),
-                // There may be none to be removed.
+                // The series may not exist.
                 None => _ = self.value.remove_label_values(label),
             }
             self.threshold.with_label_values(label).set(*threshold);

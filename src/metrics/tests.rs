@@ -68,7 +68,7 @@ fn steps_are_counted_by_workflow_and_name() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
-    // Asked again, what is counted elsewhere is not counted twice.
+    // A second collection does not count mirrored totals twice.
     assert!(metrics.encode(&now()).unwrap().contains("wfx_store_queue_refusals_total 7\n"));
 }
 
@@ -78,7 +78,7 @@ fn past_the_cap_names_are_others() {
     for number in 0..STEPS_MAX + 5 {
         metrics.observer(&format!("w{number}")).report(&ended("s", StepStatus::Failed));
     }
-    // One that is known stays known.
+    // A known series stays.
     metrics.observer("w0").report(&ended("s", StepStatus::Failed));
     let text = metrics.encode(&now()).unwrap();
     let errors = |workflow: &str, step: &str| {

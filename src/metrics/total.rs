@@ -1,4 +1,4 @@
-//! Counters of what is counted elsewhere.
+//! Counters that mirror a count held elsewhere.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ impl Total {
         Self { counter, reported: Mutex::default() }
     }
 
-    /// The count is so much now. Two that ask at once do not both add.
+    /// Sets the current count. Concurrent callers never add the same difference twice.
     pub(super) fn reach(&self, count: u64) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         self.counter.inc_by(count.saturating_sub(*reported));
