@@ -19,7 +19,7 @@ pub struct Setting {
     pub flag: Option<&'static str>,
     /// What it takes, in words.
     pub takes: &'static str,
-    /// Its value when nobody sets it; none: unset.
+    /// The default; none: unset.
     pub default: Option<&'static str>,
     /// How much of it may be shown.
     pub secrecy: Secrecy,
@@ -52,7 +52,7 @@ impl Setting {
         match self.secrecy {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
-            // Of what is no URL nobody knows where its host is.
+            // In text that is no URL, the host cannot be found.
             Secrecy::Url => match url(value.trim()) {
                 Some((scheme, host)) => format!("{scheme}://{host}/***"),
                 None => "***".to_owned(),
@@ -172,7 +172,7 @@ pub const SETTINGS: [Setting; 26] = [
     setting("PERF_JUNIT", Some("false"), TRUTH, is_truth).flag("--junit"),
 ];
 
-/// The setting called `name`, which the caller took from the table above.
+/// The setting called `name`, which must be in the table above.
 pub(super) fn find(name: &'static str) -> &'static Setting {
     SETTINGS.iter().find(|setting| setting.name == name).unwrap_or(&SETTINGS[0])
 }

@@ -1,5 +1,4 @@
-//! What was set: flag > variable > file > default, each checked when it is used, each
-//! with its origin.
+//! Settings: flag > variable > file > default, each checked when it is used, each with its origin.
 
 mod catalogue;
 mod file;
@@ -70,9 +69,9 @@ pub enum Origin {
         /// From 1.
         line: usize,
     },
-    /// The database, where a daemon left it for those to follow that set none.
+    /// The database, where a daemon stored it for commands that do not set it.
     Database,
-    /// Nobody set it.
+    /// The default.
     Default,
 }
 
@@ -119,7 +118,7 @@ impl SettingsError {
     }
 }
 
-/// One setting as it stands, for `wfx config`.
+/// One setting with its current value, for `wfx config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The name of its variable.
@@ -165,7 +164,7 @@ impl Settings {
         Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
     }
 
-    /// Whether anybody said how many are kept.
+    /// Whether the retention is set explicitly.
     ///
     /// # Errors
     /// As [`Self::retention`].
@@ -174,7 +173,7 @@ impl Settings {
         Ok(origin != Origin::Default)
     }
 
-    /// What a commit outlives.
+    /// What a commit survives: a crash of the process, or a power loss.
     ///
     /// # Errors
     /// Exit 2 when the value is none.
@@ -192,7 +191,7 @@ impl Settings {
         Ok((origin != Origin::Default).then(|| users::find(&value)).flatten())
     }
 
-    /// How long a failing database is borne with.
+    /// How long a failing database is tolerated.
     ///
     /// # Errors
     /// Exit 2 when the value is none.
@@ -284,20 +283,20 @@ impl Settings {
         self.truth("PERF_JUNIT")
     }
 
-    /// What a CI system tells by a variable.
+    /// The value of a variable that a CI system sets.
     #[must_use]
     pub fn of_ci(&self, name: &str) -> Option<&OsStr> {
         self.environment.get(name)
     }
 
-    /// Every setting as it stands.
+    /// Every setting with its current value.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
         SETTINGS.iter().map(|setting| self.show(setting)).collect()
     }
 
-    /// The configuration files that are looked for, the first that exists being used,
-    /// and whether that is so.
+    /// The candidate configuration files, of which the first existing one is used, and whether each
+    /// is the one in use.
     #[must_use]
     pub fn config_files(&self) -> Vec<(PathBuf, bool)> {
         let used = self.file().ok().flatten().map(|file| file.path.clone());
@@ -333,7 +332,7 @@ impl Settings {
                 },
             };
         }
-        // The variable is looked at even if the file is broken.
+        // The variable is checked even if the file is broken.
         let (value, origin, problem) = match self.find(setting) {
             Ok(Some((value, origin))) => {
                 let problem = setting.check(&value).err().map(|takes| format!("takes {takes}"));
@@ -375,8 +374,7 @@ impl Settings {
         value.parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
     }
 
-    /// The checked value of a setting that has a default, as it was checked: without what
-    /// spaces stand around it.
+    /// The checked value of a setting that has a default, trimmed as it was for the check.
     fn value_or_default(&self, name: &'static str) -> Result<(String, Origin), SettingsError> {
         let setting = catalogue::find(name);
         match self.find(setting)? {

@@ -1,13 +1,11 @@
-//! Where files are when nobody says: the XDG base directories
-//! (<https://specifications.freedesktop.org/basedir-spec/latest/>) and systemd's
-//! `STATE_DIRECTORY`.
+//! Default locations of files: the XDG base directories
+//! (<https://specifications.freedesktop.org/basedir-spec/latest/>) and systemd's `STATE_DIRECTORY`.
 
 use std::path::{Path, PathBuf};
 
 use super::{Environment, Flags, Origin, SettingsError};
 
-/// The configuration files that are looked for, and whether each was named: then it
-/// has to exist.
+/// The candidate configuration files, and whether each was named explicitly: then it must exist.
 pub(super) fn config_files(flags: &Flags, environment: &Environment) -> Vec<(PathBuf, bool)> {
     if let Some(path) = &flags.config {
         return vec![(path.clone(), true)];
@@ -47,7 +45,7 @@ pub(super) fn default_database(
     ))
 }
 
-/// A folder named by a variable; a relative one is to be ignored, says XDG.
+/// A folder named by a variable; XDG requires that a relative one is ignored.
 fn absolute(environment: &Environment, name: &str) -> Option<PathBuf> {
     environment.get(name).map(PathBuf::from).filter(|path| Path::is_absolute(path))
 }

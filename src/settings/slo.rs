@@ -1,4 +1,4 @@
-//! What service levels are set to.
+//! The settings of service levels.
 
 use super::{Origin, Settings, SettingsError, catalogue};
 use crate::base::period::Period;
@@ -8,7 +8,7 @@ const ERROR_RATE: &str = "SLO_ERROR_RATE_THRESHOLD";
 const ERROR_RATE_5XX: &str = "SLO_ERROR_RATE_5XX_THRESHOLD";
 
 impl Settings {
-    /// What is promised of the service.
+    /// The thresholds and windows of the service.
     ///
     /// # Errors
     /// Exit 2 for the first value that is none.
@@ -31,7 +31,7 @@ impl Settings {
         })
     }
 
-    /// Whether anybody said with how many requests a signal is judged.
+    /// Whether the minimum number of requests for judging an indicator is set explicitly.
     ///
     /// # Errors
     /// Exit 2 when the value is none.
@@ -40,7 +40,7 @@ impl Settings {
         Ok(origin != Origin::Default)
     }
 
-    /// Where alerts are sent, and that as it may be shown; `None`: nowhere.
+    /// Where alerts are sent, and the redacted form of that; `None`: nowhere.
     ///
     /// # Errors
     /// Exit 2 when the value is none.
@@ -51,7 +51,7 @@ impl Settings {
         Ok((!url.is_empty()).then_some((url, shown)))
     }
 
-    /// What signs alerts; `None`: nothing.
+    /// The secret that signs alerts; `None`: alerts are not signed.
     ///
     /// # Errors
     /// Exit 2 when the value is none.
