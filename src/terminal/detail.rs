@@ -24,7 +24,7 @@ impl Ui {
                 })
             }
             OutputFormat::Plain => self.plain_rows(&plain_rows(detail)),
-            // A terminal that is stopped shows no summary, and must not keep us.
+            // A stopped terminal gets no summary: writing it would block.
             OutputFormat::Table if self.stalled() && io::stdout().is_terminal() => Ok(()),
             OutputFormat::Table => self.text(&self.layout.summary(detail)),
         }

@@ -1,5 +1,5 @@
-//! Everything that is shown: tables, timelines, bars, colour, JSON. Nothing else
-//! writes to a terminal.
+//! The only room that writes to a terminal: what is written where, colour, width, progress bars.
+//! [`render`](crate::render) makes the text.
 //!
 //! Data goes to standard output, all else to standard error. What comes from
 //! documents and steps is shown with its control characters escaped, so that no
@@ -53,7 +53,7 @@ impl OutputFormat {
     }
 }
 
-/// The width when nothing tells it.
+/// The width if it is unknown.
 const WIDTH_DEFAULT: u16 = 100;
 /// The least width that is laid out for.
 const WIDTH_MIN: u16 = 30;
@@ -65,7 +65,7 @@ pub struct Ui {
     layout: Layout,
     live: bool,
     live_colour: bool,
-    /// Whether nobody reads standard error: whoever writes to it would wait for ever.
+    /// Whether standard error has no reader, so that a write would block for ever.
     stalled: Arc<AtomicBool>,
 }
 
@@ -180,7 +180,7 @@ impl Ui {
         stdout.flush()
     }
 
-    /// Writes a line of data; what cannot be seen in it is escaped.
+    /// Writes a line of data with invisible characters escaped.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -193,8 +193,8 @@ impl Ui {
         self.text(&format!("{line}\n"))
     }
 
-    /// Reports what went wrong and what can be done. Whatever the texts are made of, what cannot
-    /// be seen in them is escaped here, as in warnings and notes.
+    /// Reports an error and its remedy. Invisible characters in the texts are escaped here, as in
+    /// warnings and notes.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         let hint = hint
             .map(|hint| format!("\n  {BOLD}help:{BOLD:#} {}", visible_lines(hint)))
@@ -218,7 +218,7 @@ impl Ui {
             argument.to_str().is_some_and(|argument| visible(argument) == argument)
         };
         if arguments.iter().all(is_plain) {
-            // Its colours are those of clap. Who closed standard error does not want to know.
+            // clap chooses the colours. Standard error may be closed; the failure is ignored.
             let _ = error.print();
         } else {
             self.write_stderr(visible_lines(&error.render().to_string()).trim_end());
@@ -236,17 +236,17 @@ impl Ui {
         Bar(bar)
     }
 
-    /// Writes nothing more to standard error, which nobody reads.
+    /// Stops writing to standard error, which has no reader.
     fn give_up_on_stderr(&self) {
         self.stalled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether progress gave up on standard error, since nobody reads it.
+    /// Whether progress stopped writing to standard error, which has no reader.
     fn stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
     }
 
-    /// A sign that something goes on, on a terminal only.
+    /// A spinner, on a terminal only.
     #[must_use]
     pub fn spinner(&self, what: &str) -> Bar {
         let bar = if self.live {
@@ -262,7 +262,7 @@ impl Ui {
         if self.stalled() {
             return;
         }
-        // Who closed standard error does not want to know.
+        // Standard error may be closed; the failure is ignored.
         let _ = writeln!(anstream::stderr().lock(), "{message}");
     }
 
@@ -284,8 +284,8 @@ impl Ui {
     }
 }
 
-/// The lines of a text, each with what cannot be seen in it escaped. A line after the first is
-/// no command to GitHub Actions, which reads standard error.
+/// The lines of a text, each with invisible characters escaped. A later line that looks like a
+/// workflow command of GitHub Actions, which reads standard error, is escaped too.
 fn visible_lines(text: &str) -> String {
     let mut lines = text.split('\n').map(visible);
     let first = lines.next().unwrap_or_default();
@@ -307,17 +307,17 @@ fn visible_lines(text: &str) -> String {
 pub struct Bar(indicatif::ProgressBar);
 
 impl Bar {
-    /// So many more are done.
+    /// Advances the bar by `more`.
     pub fn add(&self, more: u64) {
         self.0.inc(more);
     }
 
-    /// Tells something above the bar.
+    /// Runs `print` with the bar hidden.
     pub fn say(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }
 
-    /// So many are done.
+    /// Sets the position of the bar.
     pub fn set(&self, done: u64) {
         self.0.set_position(done);
     }

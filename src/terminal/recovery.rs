@@ -1,5 +1,5 @@
-//! A recovery: a line for each execution that came to its end, a bar over all of them,
-//! and what became of them.
+//! Progress of a recovery: a line for each execution that ended, a bar over all of them, and the
+//! result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,35 +22,35 @@ use crate::workflow::record::ExecutionStatus;
 /// How long the end waits for a reader of standard error that takes nothing.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
-/// Shows how a recovery goes on, and keeps count. It is shown by a thread of its own: who
-/// does not read standard error holds up nothing.
+/// Shows the progress of a recovery and counts the results. A thread of its own writes, so that a
+/// reader that stalls delays nothing.
 pub struct Progress {
     ui: Ui,
     tally: Mutex<Tally>,
     lines: Mutex<Option<Sender<Shown>>>,
-    /// Hears of each line that was shown; ends with the thread.
+    /// Receives a notice for each line that was written; disconnected when the thread ends.
     shown: Mutex<Receiver<()>>,
     store_fails: Mutex<bool>,
     alive: u64,
 }
 
-/// What is to be shown.
+/// A line to write.
 struct Shown {
     text: String,
-    /// So many executions ended with it.
+    /// How many executions ended with it.
     ended: u64,
 }
 
-/// What became of the executions.
+/// The results of the executions.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     by_status: BTreeMap<ExecutionStatus, u64>,
     executions: Vec<Line>,
     ended_processes: usize,
-    /// Executions that are left alone, since processes work for them that cannot be ended.
+    /// Executions left alone because processes of theirs cannot be ended.
     held: BTreeSet<String>,
     not_stored: u64,
-    /// The first that could not be brought to its end, and why.
+    /// The first execution that could not be ended, and why.
     pub first_error: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl Progress {
             for Shown { text, ended } in to_show {
                 bar.say(|| screen.write_stderr(&text));
                 bar.add(ended);
-                // Who waits for the end may have given up.
+                // The receiver may have stopped waiting.
                 let _ = written.send(());
             }
         })?;
@@ -101,7 +101,7 @@ impl Progress {
         })
     }
 
-    /// Shows what became of all of them.
+    /// Shows the results.
     ///
     /// # Errors
     /// When standard output cannot be written.
@@ -265,7 +265,7 @@ impl Watcher for Progress {
     fn store_failing(&self, error: Option<&str>) {
         let fails = error.is_some();
         let mut known = self.store_fails.lock().unwrap_or_else(PoisonError::into_inner);
-        // Each execution tells it; once is enough.
+        // Each execution reports it; it is shown once.
         if std::mem::replace(&mut *known, fails) != fails {
             self.show(
                 match error {

@@ -1,5 +1,4 @@
-//! What is known while a target is measured: a bar on a terminal, elsewhere a line now
-//! and then.
+//! Progress of a measurement: a bar on a terminal, elsewhere a line every 10 seconds.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const RATE: u8 = 10;
 
 impl Ui {
-    /// Shows what goes on while `measure` runs, which tells of it.
+    /// Shows progress while `measure` runs and reports it.
     pub fn measuring<T>(&self, measure: impl FnOnce(&mut dyn FnMut(&Snapshot)) -> T) -> T {
         if !self.live {
             let mut next = LINE_EVERY;

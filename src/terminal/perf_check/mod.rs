@@ -40,7 +40,7 @@ impl Ui {
         Ok(())
     }
 
-    /// Tells GitHub Actions what is wrong, by a workflow command on standard error.
+    /// Reports a problem to GitHub Actions, by a workflow command on standard error.
     pub fn annotation(&self, title: &str, message: &str) {
         self.write_stderr(&perf_check::annotation(title, message));
     }

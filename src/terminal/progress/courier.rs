@@ -1,17 +1,17 @@
-//! Carries messages from the engine to a screen, over a queue and a thread.
+//! Passes messages from the engine to a screen, through a queue and a thread.
 //!
-//! The engine has one thread for timers, signals and pipes. Were it to write to standard
-//! error, a reader that stalls (a pager, a stopped terminal, a full pipe that nobody
-//! empties) would hold up every timeout and every signal. So the engine only queues.
+//! The engine has one thread for timers, signals and pipes. If it wrote to standard error, a reader
+//! that stalls (a pager, a stopped terminal, a full pipe) would delay every timeout and signal. So
+//! the engine only queues messages.
 //!
-//! What steps write has no end, so its part of the queue has one. When it is full, the
-//! engine waits, which slows the step down as a full pipe would, and loses nothing. But it
-//! bears with the reader for [`PATIENCE`] only: who takes longer loses lines, and is told
-//! how many. All other messages are few, and are never lost.
+//! Output of steps is unbounded, so its part of the queue is bounded. When it is full, the engine
+//! waits, which slows the step down as a full pipe would, and loses nothing. It waits for at most
+//! [`PATIENCE`]: a slower reader loses lines, and their number is reported. All other messages are
+//! few and never lost.
 //!
-//! A thread and its being woken cost a short execution more than its writes. So it comes
-//! with the first thing to show that may have to wait; what can be written at once before
-//! is written by the engine.
+//! Starting and waking a thread costs a short execution more than its writes do. So the thread
+//! starts with the first message whose write may block; until then the engine writes messages
+//! itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::mem;
@@ -36,12 +36,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How long the end waits for a reader that takes nothing at all.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
-/// The engine's end of the queue. Dropped, it waits until all is shown; when the reader
-/// takes nothing for [`PATIENCE_AT_END`], it leaves the thread behind and says so in
-/// `stalled`.
+/// The engine's end of the queue. When dropped, it waits until everything is shown; if the reader
+/// accepts nothing for [`PATIENCE_AT_END`], it leaves the thread running and sets `stalled`.
 pub(super) struct Courier {
     shared: Arc<Shared>,
-    /// Who shows, until that is the thread.
+    /// The writer, until the thread owns it.
     shower: Mutex<Option<Shower>>,
     words: Words,
     verbose: bool,
@@ -51,9 +50,9 @@ pub(super) struct Courier {
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something is to be shown, or nothing more will be.
+    /// Signals a new item, or that the queue is closed.
     arrived: Condvar,
-    /// Something was shown, and half of the queue is free or the end waits for it.
+    /// Signals that an item was shown and half of the queue is free, or that the end waits.
     went_on: Condvar,
 }
 
@@ -71,14 +70,14 @@ struct Queue {
     items: VecDeque<Item>,
     /// What the output among them costs.
     output_bytes: usize,
-    /// What is left of [`PATIENCE`], the write that is under way not counted.
+    /// What remains of [`PATIENCE`], not counting the write in progress.
     patience: Duration,
     /// When a write began that has not ended.
     writing: Option<Instant>,
-    /// Whole lines that were lost since this was last told, and whose.
+    /// The number of whole lines lost since the last report, and of which streams.
     missed: u64,
     missed_of: HashSet<(String, Stream)>,
-    /// Who is in the midst of a line whose beginning was lost.
+    /// Streams whose current line lost its beginning.
     cut: HashSet<(String, Stream)>,
     /// How many items were shown.
     shown: u64,
@@ -123,7 +122,7 @@ impl Shower {
         }
     }
 
-    /// Before there was any output, which would have brought the thread.
+    /// Only before the first output, which starts the thread.
     fn show_at_once(&mut self, item: &Item) -> bool {
         matches!(item, Item::Message(message) if self.screen.show_at_once(message))
     }
@@ -141,7 +140,7 @@ impl Courier {
         Self { shared: Arc::default(), shower: Mutex::new(Some(shower)), words, verbose, stalled }
     }
 
-    /// Shows it if there is no thread and no need for one.
+    /// Shows the item directly while no thread is running and none is needed.
     fn shows(&self, item: &Item) -> bool {
         let mut place = self.shower.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut shower) = place.take() else { return false };
@@ -151,7 +150,7 @@ impl Courier {
         }
         match self.shared.start(shower) {
             Ok(()) => false,
-            // A system that is out of threads: better slow than silent.
+            // If no thread can be started, write directly: slow, but nothing is lost.
             Err(mut shower) => {
                 shower.show(item);
                 *place = Some(shower);
@@ -258,7 +257,7 @@ impl Shared {
         }
     }
 
-    /// The thread: shows what comes until nothing more will.
+    /// The thread: shows items until the queue is closed.
     fn show_all(&self, mut shower: Shower) {
         while let Some(item) = self.take() {
             self.lock().writing = Some(clock::monotonic());
@@ -374,7 +373,7 @@ impl Queue {
         self.missed_of.insert(of);
     }
 
-    /// Puts in its place how many lines are missing, if any are.
+    /// Queues a message with the number of missing lines, if any.
     fn tell_missed(&mut self) {
         if !self.missed_of.is_empty() {
             // A part of one line is missing at least.
@@ -391,7 +390,7 @@ impl Queue {
     }
 }
 
-/// What counts for the bounded part of the queue.
+/// The item's size in the bounded part of the queue.
 fn cost(item: &Item) -> usize {
     match item {
         Item::Output { step, bytes, .. } => OVERHEAD_BYTES + step.len() + bytes.len(),

@@ -49,12 +49,12 @@ impl Lines {
 
 /// Writes in one piece, which lines of other processes cannot come into.
 fn write(text: &str) {
-    // Who closed standard error does not want to know.
+    // Standard error may be closed; the failure is ignored.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The same if nobody has to be waited for. That much fits into a pipe as a whole or not
-/// at all; terminals, and systems that cannot tell, are left to `write`.
+/// The same, if it does not block. A pipe accepts a write of this size as a whole or not at all;
+/// terminals, and systems where that is unknown, are left to `write`.
 #[cfg(target_os = "linux")]
 fn write_at_once(text: &str) -> bool {
     use rustix::io::{ReadWriteFlags, pwritev2};

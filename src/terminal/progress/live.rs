@@ -133,7 +133,7 @@ fn styled(style: ProgressStyle, template: &str, fallback: fn() -> ProgressStyle)
     style.template(template).unwrap_or_else(|_| fallback())
 }
 
-/// How long the bar may be beside all that is told around it; 0: there is no room for one.
+/// How wide the bar may be beside the text around it, in columns; 0: no bar.
 fn bar_cells(width: usize, name: &str, total_steps: u32) -> usize {
     let counts = 2 * total_steps.to_string().len() + " [] / steps 59m ".len();
     let most_running = match total_steps as usize {

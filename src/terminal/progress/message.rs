@@ -1,4 +1,4 @@
-//! What a screen is to show: reports in words, without anything borrowed.
+//! Messages for a screen: reports in words, without borrowed data.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ pub(super) enum Message {
     Started { execution_id: String, workflow_id: String, total_steps: u32, at: Timestamp },
     /// An attempt of a step begins.
     AttemptStarted { step: String, attempt: u32, at: Timestamp },
-    /// Here so many lines of output are missing, of these steps' streams.
+    /// Marks where this many lines of output are missing, from these steps' streams.
     Missed { lines: u64, of: HashSet<(String, Stream)>, at: Timestamp },
     /// An attempt failed and another will follow.
     Retry { step: String, text: String, at: Timestamp },
@@ -34,8 +34,9 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// Puts a report in words; output is none of these. Of an attempt only the lines that
-    /// are shown are kept: messages may have to wait, and all that it wrote would be much.
+    /// Turns a report into a message; output has its own type. Of an attempt it holds only the
+    /// lines that are shown: messages may wait in the queue, and the full output would take much
+    /// memory.
     pub(super) fn new(report: &Report<'_>, words: Words, verbose: bool) -> Option<Self> {
         Some(match *report {
             Report::ExecutionStarted { execution_id, workflow_id, total_steps, at } => {
@@ -81,12 +82,12 @@ impl Message {
     }
 }
 
-/// Whoever shows messages; it may block for as long as its reader wants.
+/// Shows messages; may block as long as its reader does not read.
 pub(super) trait Screen: Send {
     /// Shows one message.
     fn show(&mut self, message: &Message);
 
-    /// Shows one message if that takes no waiting, and tells whether it did.
+    /// Shows one message if that does not block, and returns whether it did.
     fn show_at_once(&mut self, _message: &Message) -> bool {
         false
     }

@@ -1,7 +1,6 @@
-//! An execution while it runs: on a terminal a line for each running step and a bar
-//! over all of them, elsewhere lines with the time. All of it on standard error, and what
-//! may have to wait by a thread of its own: the engine never waits for who reads it, or
-//! does not.
+//! Progress of an execution: on a terminal a line for each running step and a bar over all of them,
+//! elsewhere lines with the time. Everything goes to standard error. What may block is written by a
+//! separate thread, so that the engine never waits for a reader.
 
 mod courier;
 mod lines;
@@ -16,9 +15,9 @@ use self::message::Screen;
 use super::Ui;
 use crate::workflow::report::Observer;
 
-/// Whoever shows an execution on this terminal. With `verbose` what steps write is
-/// shown as it comes, without it the last lines of a failing one. Dropping it waits until
-/// all is shown, unless nobody reads.
+/// The observer that shows an execution on this terminal. With `verbose`, the output of steps is
+/// shown as it arrives; without it, the last lines of a failing step. Dropping it waits until
+/// everything is shown, unless nothing reads it.
 #[must_use]
 pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.layout.unicode, colour: ui.live_colour };

@@ -1,4 +1,4 @@
-//! What is said of an execution, on a terminal and elsewhere alike.
+//! The texts about an execution, the same on a terminal and elsewhere.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -97,8 +97,8 @@ impl Words {
         )
     }
 
-    /// Adds a line that a step wrote, its end included. There may be very many: there is
-    /// nothing in it that [`Words::styled`] would have to look for.
+    /// Appends a line of a step's output with its line end. There may be very many, so it contains
+    /// no styles that [`Words::styled`] would have to strip.
     pub(super) fn add_output(self, step: &str, line: &[u8], text: &mut String) {
         let dim = if self.colour { DIM } else { Style::new() };
         let line = String::from_utf8_lossy(line);
@@ -134,7 +134,7 @@ pub(super) struct LineCutter {
 }
 
 impl LineCutter {
-    /// Takes bytes and hands on each line that is complete, or too long to wait for.
+    /// Takes bytes and passes on each line that is complete, or too long to wait for.
     pub(super) fn take(
         &mut self,
         step: &str,
@@ -157,12 +157,12 @@ impl LineCutter {
         }
     }
 
-    /// Forgets what a step had begun to write, since the rest of the line is lost.
+    /// Drops the beginning of a line whose rest is lost.
     pub(super) fn forget(&mut self, of: &(String, Stream)) {
         self.pieces.remove(of);
     }
 
-    /// Hands on what a step that ended left without an end of line.
+    /// Passes on the last line of an ended step if it has no line end.
     pub(super) fn finish(&mut self, step: &str, mut line: impl FnMut(&[u8])) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             if let Some(piece) = self.pieces.remove(&(step.to_owned(), stream))

@@ -9,7 +9,7 @@ use crate::render::slo_sim::{self, json};
 use crate::slo::report::Report;
 
 impl Ui {
-    /// Shows what came of a rehearsal.
+    /// Shows the result of a simulation.
     ///
     /// # Errors
     /// When standard output cannot be written.

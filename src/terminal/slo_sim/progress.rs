@@ -1,4 +1,4 @@
-//! How far a rehearsal is: a bar on a terminal, elsewhere a line now and then.
+//! Progress of a simulation: a bar on a terminal, elsewhere a line every 10 seconds.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub enum Stage {
     Judging,
 }
 
-/// Shows how far something is, and is gone when it is dropped.
+/// Shows progress until it is dropped.
 #[derive(Debug)]
 pub struct Progress<'u> {
     ui: &'u Ui,
@@ -33,7 +33,7 @@ pub struct Progress<'u> {
 }
 
 impl Ui {
-    /// Begins to show how far something is, of `total` where that is known.
+    /// Starts to show progress, out of `total` if that is known.
     #[must_use]
     pub fn rehearsing(&self, stage: Stage, total: Option<u64>) -> Progress<'_> {
         let bar = self.live.then(|| {
@@ -58,7 +58,7 @@ impl Ui {
 }
 
 impl Progress<'_> {
-    /// So much is done.
+    /// Sets what is done.
     pub fn reach(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
