@@ -21,7 +21,7 @@ use crate::workflow::record::{
 
 /// How many lines of each stream are shown unless all of it is asked for.
 const LINES_SHOWN: usize = 10;
-/// So much of the name of a step is worth more than any column that can be left out.
+/// The width to which a step's name may be cut before columns are left out.
 const NAME_LEAST: usize = 16;
 /// Columns of a timeline beside names and bars: signs and gaps.
 const TIMELINE_MARGIN: usize = 4;
@@ -32,7 +32,7 @@ pub enum OutputShown {
     /// The last lines.
     #[default]
     Tail,
-    /// All that is kept.
+    /// All that is stored.
     All,
     /// Nothing.
     Nothing,

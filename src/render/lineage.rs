@@ -7,12 +7,12 @@ use super::layout::Layout;
 use super::style::{BOLD, DIM, of_execution};
 use crate::repository::{Lineage, LineageNode};
 
-/// What is told of each execution: less where lines would be too long.
+/// How much is shown of each execution; less where lines would be too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
     All,
     NoTime,
-    /// Its number stands for its id as well.
+    /// The number only, without the id.
     Number,
 }
 
@@ -35,7 +35,7 @@ impl Layout {
 
     fn branches(&self, root: &LineageNode, shown: &str, detail: Detail) -> String {
         let mut text = String::new();
-        // Replays of replays may be many: a stack of our own cannot overflow.
+        // Replays may be nested deeply; an explicit stack cannot overflow.
         let mut open = vec![(root, String::new(), String::new())];
         let (fork, last, line, none) = if self.unicode {
             ("├─ ", "└─ ", "│  ", "   ")
@@ -47,7 +47,7 @@ impl Layout {
             for (index, child) in node.children.iter().enumerate().rev() {
                 let is_last = index + 1 == node.children.len();
                 let (here, further) = if is_last { (last, none) } else { (fork, line) };
-                // A long chain is not indented out of the window.
+                // Indentation is limited, so that a long chain stays within the window.
                 let indent = if below.chars().count() < 30 { below.as_str() } else { &below[..0] };
                 open.push((child, format!("{indent}{here}"), format!("{indent}{further}")));
             }

@@ -10,11 +10,11 @@ use crate::base::units;
 use crate::base::visible::visible;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
 
-/// So many characters of an id tell when it was made to the millisecond.
+/// This many characters of an id give its creation time to the millisecond.
 const ID_CUT: usize = 13;
-/// So much of the name of a workflow is worth more than any column that can be left out.
+/// The width to which a workflow's name may be cut before columns are left out.
 const NAME_LEAST: usize = 24;
-/// So many characters of a time tell it to the minute.
+/// This many characters of a timestamp give it to the minute.
 const TO_THE_MINUTE: usize = 16;
 /// The longest status.
 const STATUS_LEAST: usize = 11;
@@ -25,7 +25,7 @@ impl Layout {
         let unfinished = items.iter().any(|item| item.owner_state.is_some());
         let mut columns = vec![
             Column::new("@"),
-            // The number says as much, in this database.
+            // The number identifies it as well, within this database.
             Column::new("execution").prefix(ID_CUT).rank(4),
             Column::new("workflow").cut(NAME_LEAST),
             Column::new("status").cut(STATUS_LEAST),

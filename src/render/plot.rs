@@ -10,21 +10,21 @@ use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
 
 use super::style::DIM;
 
-/// What is drawn. Without colour, lines are told apart from levels by what they are made of.
+/// What to draw. Without colour, lines and levels differ by their characters.
 pub(super) struct Plot<'a> {
     /// Lines, each through its points; a line without points is none.
     pub(super) lines: &'a [Vec<(f64, f64)>],
-    /// Lines of something else, of another colour, and of dots.
+    /// Further lines, in another colour and of dots.
     pub(super) others: &'a [Vec<(f64, f64)>],
-    /// A value that is marked over the whole width.
+    /// A value marked as a horizontal line over the whole width.
     pub(super) level: Option<f64>,
-    /// The first and the last place.
+    /// The first and the last x value.
     pub(super) x: (f64, f64),
     /// The greatest value; the least is 0.
     pub(super) top: f64,
     /// How many columns are left for the plot beside the labels and the line of the axis.
     pub(super) columns: usize,
-    /// What stands beside 0 and beside the greatest value, as wide as each other.
+    /// The labels of 0 and of the greatest value, of the same width.
     pub(super) labels: [String; 2],
 }
 

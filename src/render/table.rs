@@ -12,7 +12,7 @@ use crate::base::units;
 const COLUMN_MARGIN: usize = 3;
 const TABLE_MARGIN: usize = 1;
 
-/// A column, which is as wide as what is in it unless it says more.
+/// A column, as wide as its content unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     header: &'static str,
@@ -24,9 +24,9 @@ pub(crate) struct Column {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Narrow {
     Never,
-    /// Cut anywhere; below this width others are left out first.
+    /// Cut anywhere; other columns are left out before it is cut below this width.
     Cut(usize),
-    /// To so many characters, which say enough.
+    /// To this many characters.
     Prefix(usize),
 }
 
@@ -35,22 +35,22 @@ impl Column {
         Self { header, narrow: Narrow::Never, rank: None }
     }
 
-    /// It may be cut. That costs it less than `width` only when no column can be left out.
+    /// It may be cut, below `width` only when no column can be left out any more.
     pub(crate) fn cut(self, width: usize) -> Self {
         Self { narrow: Narrow::Cut(width), ..self }
     }
 
-    /// Where it does not fit whole, its first characters are enough.
+    /// If it does not fit, only its first characters are shown.
     pub(crate) fn prefix(self, characters: usize) -> Self {
         Self { narrow: Narrow::Prefix(characters), ..self }
     }
 
-    /// It is left out where there is no room, the greatest rank first.
+    /// It may be left out; the column with the greatest rank goes first.
     pub(crate) fn rank(self, rank: u8) -> Self {
         Self { rank: Some(rank), ..self }
     }
 
-    /// The width that it needs at least, of all that it would take.
+    /// The least width, given its natural width.
     fn least(&self, natural: usize) -> usize {
         match self.narrow {
             Narrow::Never => natural,
@@ -61,7 +61,7 @@ impl Column {
     }
 }
 
-/// What stands in one row and column.
+/// The content of one row and column.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
@@ -153,7 +153,7 @@ fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>
         };
         widths[last] = None;
     }
-    // Nothing more can be left out, or what is cut may be longer again.
+    // No more columns can be left out: distribute what is lacking or spare.
     let mut lacking = total(&widths).saturating_sub(width);
     let mut spare = width.saturating_sub(total(&widths));
     for cuts in [true, false] {

@@ -22,7 +22,7 @@ pub(super) struct Axis {
 impl Axis {
     /// An axis from `start` to `end` over `cells` columns.
     pub(super) fn new(start: Timestamp, end: Timestamp, cells: usize) -> Self {
-        // Nothing has no scale: a millisecond is the least that is shown.
+        // The axis shows at least a millisecond, so that it has a scale.
         let length = end.since(start).max(Duration::from_millis(1));
         Self { start, length, cells: cells.max(10) }
     }

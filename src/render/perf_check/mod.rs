@@ -17,7 +17,7 @@ use crate::perf::baseline::Changes;
 use crate::perf::judgement::{Judged, Metric};
 use crate::perf::report::Report;
 
-/// So much of an endpoint's name is worth more than any column that can be left out.
+/// The width to which the endpoint's name may be cut before columns are left out.
 const ENDPOINT_LEAST: usize = 20;
 
 impl Layout {
@@ -118,13 +118,13 @@ pub(crate) fn plain_rows(report: &Report<'_>) -> Vec<Vec<String>> {
     report.judgement.endpoints.iter().map(row).collect()
 }
 
-/// Tells GitHub Actions what is wrong, as a workflow command.
+/// A problem as a workflow command of GitHub Actions.
 pub(crate) fn annotation(title: &str, message: &str) -> String {
     let title = escaped(title).replace(':', "%3A").replace(',', "%2C");
     format!("::error title={title}::{}", escaped(message))
 }
 
-/// As workflow commands take text.
+/// Escapes text for workflow commands.
 fn escaped(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(visible).collect();
     lines.join("\n").replace('%', "%25").replace('\n', "%0A")

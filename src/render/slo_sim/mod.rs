@@ -17,9 +17,9 @@ use crate::slo::simulation::Breach;
 
 /// The most rows of a table; JSON has all.
 const ROWS_MAX: usize = 20;
-/// Rates of fewer requests jump by more than 5 % with each.
+/// A rate over fewer requests changes by more than 5 % with each.
 const FEW: u64 = 20;
-/// So much of a path is worth more than any column that can be left out.
+/// The width to which a path may be cut before columns are left out.
 const PATH_LEAST: usize = 16;
 
 impl Layout {
@@ -114,7 +114,7 @@ impl Layout {
         text + &more(report.alerts(), alerts.len())
     }
 
-    /// Alerts that hardly anything is behind, and the way out.
+    /// Notes alerts that are based on few requests, and the setting that suppresses them.
     fn hasty(&self, report: &Report) -> String {
         let hasty = report.found.alerts.iter().filter(|alert| alert.samples < FEW).count() as u64;
         if hasty == 0 {
@@ -126,7 +126,7 @@ impl Layout {
         ))
     }
 
-    /// What sent nothing, and why.
+    /// Evaluations that sent no alert, and why.
     fn suppressed(&self, report: &Report) -> String {
         let mut text = String::new();
         for indicator in Indicator::ALL {
