@@ -28,7 +28,7 @@ pub(crate) struct AttemptTask {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) stored: watch::Receiver<CommitStatus>,
     pub(crate) version: u64,
-    /// Cancelled when the execution goes on without being stored.
+    /// Cancelled when the execution proceeds unstored.
     pub(crate) unstored: CancellationToken,
     pub(crate) variables: Result<Variables, environment::Clash>,
     pub(crate) step: usize,
@@ -39,11 +39,11 @@ pub(crate) struct AttemptTask {
     pub(crate) permit: Option<Permit>,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 pub(crate) enum Attempted {
     /// It was stopped before its start was durable.
     NotBegun,
-    /// Files, processes or memory are used up: it has not begun, and keeps its place.
+    /// Files, processes or memory are exhausted: the attempt has not begun, and retains its permit.
     Postponed(io::Error, Option<Permit>),
     /// It was made.
     Ended(AttemptEnd),

@@ -37,8 +37,7 @@ impl Cancel {
         }
     }
 
-    /// Asks for an end in order, however often: who asks again over another way wants no
-    /// more than that.
+    /// Requests an orderly end. Further requests, over other ways too, do not make it more urgent.
     pub fn request_once(&self, reason: &str) {
         if self.reason.set(reason.to_owned()).is_ok() {
             self.gently.cancel();

@@ -13,7 +13,7 @@ use crate::repository::Writer;
 use crate::repository::ownership::Owner;
 use crate::workflow::environment::Variables;
 
-/// What becomes of a new execution that cannot be stored.
+/// What happens to a new execution that cannot be stored.
 #[derive(Debug, Clone)]
 pub enum Unstored {
     /// Nothing of it is started.
@@ -37,9 +37,9 @@ pub struct EngineContext {
     pub parallelism: Parallelism,
     /// What the engine calls now.
     pub clock: Clock,
-    /// How long a failing store is borne with.
+    /// How long a failing store is tolerated.
     pub store_timeout: Duration,
-    /// What becomes of those that cannot be stored at their start.
+    /// What happens to executions that cannot be stored at their start.
     pub unstored: Unstored,
     /// Ends what runs as a crash would: nothing of its end is recorded.
     pub abandon: CancellationToken,

@@ -35,11 +35,11 @@ use crate::workflow::report::{Observer, Report};
 
 /// How long after a full queue the next try is made.
 pub(crate) const QUEUE_RETRY: Duration = Duration::from_millis(5);
-/// How long one that is given up at the very end waits to learn whether it is stored: longer
-/// than the writer waits for the locks of others.
+/// How long an execution that is given up at shutdown waits to learn whether it is stored: longer
+/// than the writer waits for locks of other processes.
 const END_PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// What a task of an execution tells when it is done.
+/// The result of a task of an execution.
 enum Done {
     /// An attempt ended, or never began its work.
     Attempt(usize, Attempted),
@@ -49,9 +49,9 @@ enum Done {
     Wait(usize),
 }
 
-/// Runs `execution` to its end, stored. `begin` is [`Event::Begin`] for one that nobody has
-/// stored, [`Event::Resume`] for one that another process began. `launched` is told
-/// whether it is stored as soon as that is known. `entered` is dropped before its end is told.
+/// Runs `execution` until its end is stored. `begin` is [`Event::Begin`] for an execution that is
+/// not stored yet, [`Event::Resume`] for one that another process began. `launched` reports whether
+/// it is stored as soon as that is known. `entered` is dropped before its end is reported.
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it, or for a fault of wfx.
@@ -100,12 +100,12 @@ struct Driver {
     observer: Arc<dyn Observer>,
     pending: Arc<PendingWrite>,
     stored: watch::Receiver<CommitStatus>,
-    /// Whether it may go on, as far as the store is concerned.
+    /// Whether the execution may proceed, from what the store has acknowledged.
     durability: Durability,
     /// How to stop the attempt of each step that runs, and the version that holds its
     /// start: until that is durable it waits.
     stops: Vec<Option<(u64, CancellationToken)>>,
-    /// The places of steps that are about to start.
+    /// The permits of steps that are about to start.
     admitted: BTreeMap<usize, Permit>,
     /// Steps that could not begin, with the last wait for that.
     postponed: BTreeMap<usize, Duration>,
@@ -114,7 +114,7 @@ struct Driver {
     tasks: JoinSet<Done>,
     timeline: Timeline,
     launched: Option<StartAck>,
-    /// Cancelled when it goes on without being stored.
+    /// Cancelled when the execution proceeds unstored.
     unstored: CancellationToken,
     /// The queue did not take the slot; it is still dirty.
     queue_full: bool,
@@ -139,7 +139,8 @@ impl Driver {
         }
         outcome?;
         self.report_end();
-        // Whoever is answered may want its place at once.
+        // Release the capacity before the caller is answered, since it may start the next execution
+        // at once.
         drop(entered);
         let is_waited_for = self.launched.as_ref().is_some_and(StartAck::is_with_end);
         self.tell_stored();
@@ -258,7 +259,7 @@ impl Driver {
     }
 
     fn run_unstored(&mut self) {
-        // Whoever asked may be gone; a crash before it is stored would leave no other trace.
+        // The caller may be gone; without this line a crash before the commit would leave no trace.
         let spec = self.execution.spec();
         let (execution_id, workflow_id) = (&spec.execution_id, spec.workflow_id());
         tracing::warn!(execution_id, workflow_id, "runs without being stored");
@@ -279,7 +280,7 @@ impl Driver {
         if self.durability.commit().version == 0 {
             return;
         }
-        // One that is over is told of with its end.
+        // An execution that has ended is reported with its end.
         if !self.is_over() {
             self.tell_stored();
         }
@@ -449,8 +450,8 @@ impl Driver {
         }
     }
 
-    /// Sees to it that what is stored later, when the database works again, is true of an
-    /// execution that was given up; `false` when a commit under way succeeded after all.
+    /// Makes what is stored later, when the database works again, true for an execution that was
+    /// given up; `false` when a commit under way succeeded after all.
     async fn give_up(&mut self, loss: &Loss) -> Result<bool, IllegalTransition> {
         match loss {
             Loss::NotStored(_) => Ok(self.withdraw().await),
@@ -499,7 +500,7 @@ impl Driver {
         self.stops.iter().any(Option::is_some) && !self.tasks.is_empty()
     }
 
-    /// The next task that is done, when what comes of it is not to be decided any more.
+    /// The next task that is done, when its result no longer leads to a decision.
     async fn next_done(&mut self) -> Option<Done> {
         match self.tasks.join_next().await? {
             Ok(done) => {

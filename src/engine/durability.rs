@@ -16,7 +16,7 @@ pub(crate) const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_millis(500);
 /// What holds for one execution from its beginning to its end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// Nobody has stored it before.
+    /// The execution is new: it was never stored.
     pub(crate) is_new: bool,
     /// It may run without being stored.
     pub(crate) may_run_unstored: bool,
@@ -108,18 +108,19 @@ impl Durability {
         if let Some(failing) = &mut self.failing
             && !was_dirty
         {
-            // A store that failed while nothing waited for it has used up no patience.
+            // Time in which the store failed while nothing waited for it does not count towards the
+            // timeout.
             failing.since = now;
         }
         self.recorded = version;
     }
 
-    /// The writer has told how far the execution is stored.
+    /// The writer reported up to which version the execution is stored.
     pub(crate) fn acknowledge(&mut self, commit: CommitStatus) {
         self.commit = commit;
     }
 
-    /// The writer has told whether the store works.
+    /// The writer reported whether the store works.
     pub(crate) fn note_health(&mut self, health: Health, now: Duration) -> HealthChange {
         match (health, &mut self.failing) {
             (Health::Failing { error }, Some(failing)) => {
@@ -163,17 +164,17 @@ impl Durability {
         !self.rules.is_new || self.commit.version > 0
     }
 
-    /// It runs without being stored, from [`Next::RunUnstored`] until its first commit.
+    /// Whether it runs unstored, from [`Next::RunUnstored`] until its first commit.
     pub(crate) fn is_shown_from_memory(&self) -> bool {
         self.runs_unstored && self.commit.version == 0
     }
 
-    /// [`Next::RunUnstored`] was said.
+    /// Whether [`Next::RunUnstored`] was returned.
     pub(crate) fn runs_unstored(&self) -> bool {
         self.runs_unstored
     }
 
-    /// Whether an attempt whose start `version` holds is past waiting for that.
+    /// Whether an attempt whose start is in `version` no longer has to wait for that.
     pub(crate) fn may_begin(&self, version: u64) -> bool {
         may_begin(version, &self.commit, self.runs_unstored)
     }
@@ -195,7 +196,7 @@ impl Durability {
         Next::Proceed { until: [first_commit, patience].into_iter().flatten().filter(later).min() }
     }
 
-    /// Runs it without being stored from now on, if it may and nothing of it is stored.
+    /// Runs it unstored from now on, if that is allowed and nothing of it is stored.
     pub(crate) fn run_unstored(&mut self) -> bool {
         let may = self.may_leave_store();
         self.runs_unstored |= may;
@@ -219,7 +220,7 @@ impl Durability {
         self.recorded > self.commit.version
     }
 
-    /// Why it is to be given up, of one of which no attempt runs.
+    /// Why an execution without running attempts is to be given up.
     fn loss(&self, now: Duration, is_ended: bool) -> Option<Loss> {
         if let Some(error) = &self.commit.refused {
             return Some(Loss::Refused(Arc::clone(error)));

@@ -1,4 +1,4 @@
-//! The end of an execution that nobody can run any more.
+//! Ends an execution that cannot be run any more.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::repository::journal::pending_write::PendingWrite;
 use crate::repository::journal::writer::Health;
 use crate::workflow::record::{Change, ExecutionStatus};
 
-/// Stores the last change of an execution that nobody runs.
+/// Stores the last change of an execution that does not run.
 ///
 /// # Errors
 /// [`RunError`] when the store does not take it.

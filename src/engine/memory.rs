@@ -15,8 +15,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// How an execution stands that is not stored, its steps ending with the one whose text makes them longer than so many `bytes`
-    /// in all; whether there are further ones, which [`Self::steps`] gives.
+    /// The state of an execution that is not stored. The list of steps ends with the step whose
+    /// text makes it longer than `bytes` in all; [`Self::steps`] gives the rest, if there is more.
     #[must_use]
     pub fn get_within(&self, execution_id: &str, bytes: usize) -> Option<(ExecutionDetail, bool)> {
         let shown = self.lock();
@@ -40,7 +40,7 @@ impl Memory {
         Some((steps.to_vec(), is_cut))
     }
 
-    /// Where an execution stands that is not stored.
+    /// The state of an execution that is not stored.
     #[must_use]
     pub fn status(&self, execution_id: &str) -> Option<ExecutionStatus> {
         self.lock().get(execution_id).map(|detail| detail.execution.status)
@@ -58,7 +58,7 @@ impl Memory {
         self.lock().is_empty()
     }
 
-    /// Takes over how it stands; `ended` are the attempts that ended since the last time.
+    /// Updates the state; `ended` are the attempts that ended since the last update.
     pub(crate) fn show(&self, execution: &Execution, ended: &[Attempt]) {
         let detail = detail(execution);
         let mut shown = self.lock();

@@ -36,13 +36,13 @@ pub struct Recovered {
     pub outcome: Result<ExecutionStatus, RunError>,
 }
 
-/// What somebody who watches a recovery is told.
+/// What an observer of a recovery receives.
 pub trait Watcher: Send + Sync {
     /// Processes that were left were ended.
     fn ended_processes(&self, count: usize);
     /// An execution is left alone, since this process works for it and cannot be ended.
     fn held_by(&self, survivor: &Survivor);
-    /// An execution came to its end.
+    /// An execution ended.
     fn recovered(&self, recovered: &Recovered);
     /// The store fails, and why; `None` when it works again. Told by each execution.
     fn store_failing(&self, error: Option<&str>);
@@ -50,8 +50,8 @@ pub trait Watcher: Send + Sync {
     fn attempt_postponed(&self, step: &str, error: &str);
 }
 
-/// Watches one of many executions: reports only what concerns all of them, and gives up its seat
-/// when it rests.
+/// Observes one of many executions: forwards only what concerns all of them, and releases its
+/// permit while the execution rests.
 struct Seated {
     watcher: Arc<dyn Watcher>,
     seat: Mutex<Option<OwnedSemaphorePermit>>,
@@ -112,7 +112,7 @@ pub async fn recover(
             Some(ended) = running.join_next() => match ended {
                 Ok(false) => {}
                 Ok(true) => {
-                    // Its patience is over; the others would only begin it anew.
+                    // Its timeout has passed; for the others it would only begin again.
                     waiting.clear();
                     more = false;
                 }
@@ -137,7 +137,7 @@ pub async fn recover(
     }
 }
 
-/// Goes on with one of them; whether the store was given up on.
+/// Continues one execution; returns whether the store was given up on.
 fn go_on(
     taken: TakenOver,
     seat: OwnedSemaphorePermit,
@@ -171,10 +171,10 @@ fn report(ended: &Ended, watcher: &dyn Watcher) {
     }
 }
 
-/// Executions that were taken over, and what became of the processes that were left.
+/// Executions that were taken over, and the result of ending the processes that were left.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Those that can go on now.
+    /// Those that can continue now.
     pub executions: Vec<TakenOver>,
     /// Whom it was asked to end.
     pub ended: Ended,
@@ -220,7 +220,7 @@ pub async fn take(
     Ok(Taken { executions, ended, in_doubt })
 }
 
-/// What came of an attempt to go on with one execution.
+/// The result of an attempt to continue one execution.
 #[derive(Debug)]
 pub enum One {
     /// It is taken over, and this is how it ended.

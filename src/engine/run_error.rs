@@ -12,7 +12,7 @@ pub enum RunError {
     /// Nothing was started, since it could not be stored.
     #[error("nothing was started, since it could not be stored: {0}")]
     NotStored(Arc<StoreError>),
-    /// The store failed in the middle for longer than is borne with.
+    /// The store failed during the execution for longer than the timeout.
     #[error("the store failed while the execution ran: {0}")]
     StoreLost(Arc<StoreError>),
     /// The repository takes nothing of this execution.
@@ -24,7 +24,8 @@ pub enum RunError {
         /// A commit holds it; otherwise it is lost, unless the last one of the writer does.
         is_stored: bool,
     },
-    /// The process ends before it is stored. It never will be, and nobody was told that it began.
+    /// The process ends before the execution is stored. It never will be, and its start was not
+    /// acknowledged.
     #[error("the process was told to end before the execution was stored; nothing was started")]
     Withdrawn,
     /// A fault of wfx.

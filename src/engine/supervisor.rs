@@ -57,24 +57,24 @@ pub enum Full {
     /// There are as many as may be.
     #[error("{0} executions run or are not stored yet")]
     Executions(usize),
-    /// They take so much memory.
+    /// Running executions take this many bytes of memory.
     #[error("the executions that run or are not stored yet take {0} bytes of memory")]
     Memory(usize),
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    /// How those that run are ended.
+    /// The handles by which running executions are ended.
     cancels: HashMap<String, Cancel>,
-    /// About how much memory they take, and those that are taken over.
+    /// The approximate memory of running and taken-over executions, bytes.
     memory_bytes: usize,
     /// Take-overs under way.
     taking: usize,
-    /// How many these may bring.
+    /// The most executions that these may add.
     reserved: usize,
-    /// Taken over and not running yet, with about how much memory they take.
+    /// Executions taken over and not running yet, with their approximate memory in bytes.
     taken: HashMap<String, usize>,
-    /// Some of these, or of a take-over under way, that are to be ended.
+    /// Executions among these, or in a take-over under way, that are to be ended.
     requested: HashSet<String>,
 }
 
@@ -83,8 +83,8 @@ impl Running {
         self.cancels.len() + self.taken.len() + self.reserved
     }
 
-    /// How many executions more are admitted, the next of them with so much memory: the one
-    /// place that decides it, for what is started and what is taken over.
+    /// How many more executions are admitted, if the next one takes `memory_bytes`. This is the
+    /// only check of the bounds, for started and taken-over executions alike.
     fn room(&self, bounds: Bounds, memory_bytes: usize) -> Result<usize, Full> {
         let in_flight = self.in_flight();
         if in_flight >= bounds.executions {
@@ -97,7 +97,7 @@ impl Running {
         Ok(bounds.executions - in_flight)
     }
 
-    /// It runs now, or has ended without; `true` when it is to be ended.
+    /// Removes an execution that now runs, or ended before it ran; `true` when it is to be ended.
     fn leave_taken(&mut self, execution_id: &str) -> bool {
         self.memory_bytes -= self.taken.remove(execution_id).unwrap_or(0);
         self.requested.remove(execution_id)
@@ -109,7 +109,7 @@ impl Running {
 pub struct Submitted {
     /// Its id.
     pub execution_id: String,
-    /// What is told of its launch.
+    /// Reports whether its start is stored.
     pub start_ack: StartAckReceiver,
     /// Its end, stored.
     pub ended: JoinHandle<Result<ExecutionStatus, RunError>>,
@@ -153,7 +153,7 @@ impl Supervisor {
         self.drive(execution, Event::Begin, observer, &own, None).await
     }
 
-    /// Runs it on its own, if there is room for one more. `waited_for`: whoever asks waits for its
+    /// Starts a task for the execution, if it is admitted. `waited_for`: the caller waits for its
     /// end.
     ///
     /// # Errors
@@ -216,7 +216,7 @@ impl Supervisor {
         self.running().room(self.bounds, 1).is_ok()
     }
 
-    /// The places of steps.
+    /// How many steps may run, and how many do.
     #[must_use]
     pub fn step_places(&self) -> &Parallelism {
         &self.context.parallelism
@@ -294,7 +294,7 @@ impl Supervisor {
         }
         *taking -= 1;
         if *taking == 0 {
-            // The others have ended: nobody will ask for them.
+            // The others have ended and are not requested any more.
             requested.retain(|id| taken.contains_key(id));
         }
         outcome
@@ -421,7 +421,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Tells of one that did not come to its end, which nobody waits for.
+/// Logs that an execution did not reach its end, which nothing waits for.
 fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
     match outcome {
         Ok(_) => {}

@@ -1,4 +1,4 @@
-//! How steps with processes get their places.
+//! Acquires permits for steps that start processes.
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::workflow::execution::IllegalTransition;
 use crate::workflow::report::Report;
 
 impl Driver {
-    /// Starts steps at once for which there are places, so that their start shares the commit of
-    /// what led to it.
+    /// Starts steps at once while permits are available, so that their start shares the commit of
+    /// the change that led to it.
     pub(crate) fn admit(&mut self, effects: &mut [Effect]) -> Result<(), IllegalTransition> {
         for effect in effects {
             let Effect::Admit { step } = *effect else { continue };

@@ -9,7 +9,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 enum Input {
     Record,
-    /// So many of the versions that are not stored yet.
+    /// This many of the versions that are not stored yet.
     Commit(u8),
     Refuse,
     Fail {

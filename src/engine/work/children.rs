@@ -4,7 +4,7 @@
 //! of wfx, not of init. So nothing that a step started can hide, and where wfx is the first
 //! process of a container, what ends is reaped.
 //!
-//! Each orphan gets a [`Fate`] when it is first seen. It belongs to a step by evidence: its
+//! Each orphan gets a [`Claim`] when it is first seen. It belongs to a step by evidence: its
 //! session, its process group, its ancestors as they were seen before, its environment, or a
 //! pipe of the step that it writes to; or nobody else can have left it. Otherwise it is *held* by
 //! every step that ran when it started, and ended by the last of them. A step never fails because
@@ -48,9 +48,9 @@ struct Step {
     pipes: Vec<u64>,
 }
 
-/// What becomes of a process below wfx.
+/// To which step a process below wfx belongs, if to any.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
+enum Claim {
     /// No step ends it.
     Survives,
     /// There is evidence that it belongs to this step.
@@ -67,9 +67,9 @@ struct Known {
     /// Steps by the leaders that are not reaped.
     leaders: HashMap<i32, StepId>,
     /// The orphans, by pid: a pid stays taken until wfx reaps it.
-    orphans: HashMap<i32, Fate>,
+    orphans: HashMap<i32, Claim>,
     /// What is known of processes that were seen below others, for when they become orphans.
-    seen: HashMap<Identity, Fate>,
+    seen: HashMap<Identity, Claim>,
     /// Orphans may come from elsewhere than from the steps that run.
     has_foreign: bool,
     /// Process groups of which no step ends anything: those that were there before the first
@@ -89,8 +89,8 @@ fn known() -> MutexGuard<'static, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets orphans of steps come to this process. Without support of the system they go to init,
-/// and a step ends with its process group only.
+/// Makes this process adopt orphans of steps (subreaper). Where the system does not support that,
+/// init adopts them, and a step ends with its process group only.
 pub fn adopt_orphans() {
     let before = children();
     let mut known = known();
@@ -102,7 +102,7 @@ pub fn adopt_orphans() {
         let of_session = all.filter(|process| process.session == process_table::own().session);
         known.foreign_groups.extend(of_session.map(|process| process.group));
     }
-    known.orphans.extend(before.into_iter().map(|pid| (pid, Fate::Survives)));
+    known.orphans.extend(before.into_iter().map(|pid| (pid, Claim::Survives)));
     drop(known);
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -200,7 +200,7 @@ pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
     let is_known = |known: &Known| {
         children.iter().all(|pid| {
             known.leaders.contains_key(pid)
-                || known.orphans.get(pid).is_some_and(|fate| !is_for(fate, step))
+                || known.orphans.get(pid).is_some_and(|claim| !is_for(claim, step))
         })
     };
     {
@@ -219,7 +219,7 @@ pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
         if is_empty && orphans.is_empty() {
             known.end(step);
         }
-        (orphans, known.orphans.values().any(|fate| !matches!(fate, Fate::Of(_))))
+        (orphans, known.orphans.values().any(|claim| !matches!(claim, Claim::Of(_))))
     };
     if others {
         reap_from_now_on();
@@ -232,20 +232,21 @@ pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
     let mut known = known();
     let there: HashSet<Identity> = all.iter().map(Stat::identity).collect();
     known.seen.retain(|identity, _| there.contains(identity));
-    known.seen.extend(members.iter().map(|process| (process.identity(), Fate::Of(step))));
+    known.seen.extend(members.iter().map(|process| (process.identity(), Claim::Of(step))));
     let mut below: HashMap<i32, Vec<&Stat>> = HashMap::new();
     for process in all {
         below.entry(process.parent).or_default().push(process);
     }
-    let of_leaders = known.leaders.iter().map(|(&pid, &step)| (pid, Fate::Of(step)));
-    let of_given_up = known.given_up.iter().map(|child| (child.id().cast_signed(), Fate::Survives));
-    let of_orphans = known.orphans.iter().map(|(&pid, fate)| (pid, fate.clone()));
-    let roots: Vec<(i32, Fate)> = of_leaders.chain(of_given_up).chain(of_orphans).collect();
-    for (root, fate) in roots {
+    let of_leaders = known.leaders.iter().map(|(&pid, &step)| (pid, Claim::Of(step)));
+    let of_given_up =
+        known.given_up.iter().map(|child| (child.id().cast_signed(), Claim::Survives));
+    let of_orphans = known.orphans.iter().map(|(&pid, claim)| (pid, claim.clone()));
+    let roots: Vec<(i32, Claim)> = of_leaders.chain(of_given_up).chain(of_orphans).collect();
+    for (root, claim) in roots {
         let mut next = vec![root];
         while let Some(pid) = next.pop() {
             for process in below.remove(&pid).unwrap_or_default() {
-                known.seen.entry(process.identity()).or_insert_with(|| fate.clone());
+                known.seen.entry(process.identity()).or_insert_with(|| claim.clone());
                 next.push(process.pid);
             }
         }
@@ -259,9 +260,9 @@ pub fn leave(step: StepId, left: &[Stat]) {
     known.has_foreign |= !left.is_empty();
     for process in left {
         known.foreign_groups.insert(process.group);
-        known.seen.insert(process.identity(), Fate::Survives);
-        if let Some(fate) = known.orphans.get_mut(&process.pid) {
-            *fate = Fate::Survives;
+        known.seen.insert(process.identity(), Claim::Survives);
+        if let Some(claim) = known.orphans.get_mut(&process.pid) {
+            *claim = Claim::Survives;
         }
     }
     known.end(step);
@@ -272,12 +273,12 @@ pub fn leave(step: StepId, left: &[Stat]) {
     }
 }
 
-/// Whether `step` is the one that ends a process of this fate.
-fn is_for(fate: &Fate, step: StepId) -> bool {
-    match fate {
-        Fate::Survives => false,
-        Fate::Of(of) => *of == step,
-        Fate::HeldBy(steps) => matches!(steps.as_slice(), [only] if *only == step),
+/// Whether `step` is the one that ends a process with this claim.
+fn is_for(claim: &Claim, step: StepId) -> bool {
+    match claim {
+        Claim::Survives => false,
+        Claim::Of(of) => *of == step,
+        Claim::HeldBy(steps) => matches!(steps.as_slice(), [only] if *only == step),
     }
 }
 
@@ -285,12 +286,12 @@ impl Known {
     /// Takes leave of a step. What it alone has to end is left.
     fn end(&mut self, step: StepId) {
         self.steps.remove(&step);
-        for fate in self.orphans.values_mut().chain(self.seen.values_mut()) {
-            if let Fate::HeldBy(steps) = fate {
+        for claim in self.orphans.values_mut().chain(self.seen.values_mut()) {
+            if let Claim::HeldBy(steps) = claim {
                 steps.retain(|held| *held != step);
             }
-            if *fate == Fate::Of(step) || *fate == Fate::HeldBy(Vec::new()) {
-                *fate = Fate::Survives;
+            if *claim == Claim::Of(step) || *claim == Claim::HeldBy(Vec::new()) {
+                *claim = Claim::Survives;
             }
         }
     }
@@ -304,7 +305,7 @@ impl Known {
                 continue;
             }
             let before = self.orphans.get(&pid);
-            if before.is_some_and(|fate| !is_for(fate, step)) {
+            if before.is_some_and(|claim| !is_for(claim, step)) {
                 continue;
             }
             if reap_one(pid) {
@@ -313,17 +314,17 @@ impl Known {
             }
             let Ok(process) = process_table::stat(pid) else { continue };
             // It may have made a session since it was seen.
-            let fate = match before {
-                Some(fate) if self.is_within(&process) => fate.clone(),
-                _ => self.fate(&process),
+            let claim = match before {
+                Some(claim) if self.is_within(&process) => claim.clone(),
+                _ => self.claim(&process),
             };
-            if is_for(&fate, step) {
-                match fate {
-                    Fate::Of(_) => orphans.own.insert(pid),
+            if is_for(&claim, step) {
+                match claim {
+                    Claim::Of(_) => orphans.own.insert(pid),
                     _ => orphans.unsure.insert(pid),
                 };
             }
-            self.orphans.insert(pid, fate);
+            self.orphans.insert(pid, claim);
         }
         orphans
     }
@@ -336,50 +337,50 @@ impl Known {
         process.session == process_table::own().session
     }
 
-    /// What becomes of a process that has just become an orphan.
-    fn fate(&self, process: &Stat) -> Fate {
+    /// Decides to which step a new orphan belongs.
+    fn claim(&self, process: &Stat) -> Claim {
         let first = |is_it: &dyn Fn(&Step) -> bool| {
             // If the number of a leader was given out again, its present owner counts.
             let steps = self.steps.iter().filter(|(_, step)| is_it(step));
-            steps.max_by_key(|(id, step)| (!step.is_collected, **id)).map(|(id, _)| Fate::Of(*id))
+            steps.max_by_key(|(id, step)| (!step.is_collected, **id)).map(|(id, _)| Claim::Of(*id))
         };
         let in_session = |step: &Step| step.has_session && step.leader == process.session;
-        if let Some(fate) = first(&in_session) {
-            return fate;
+        if let Some(claim) = first(&in_session) {
+            return claim;
         }
         if detach::is_needed() || process.session != process_table::own().session {
-            return Fate::Survives;
+            return Claim::Survives;
         }
-        if let Some(fate) = first(&|step| step.leader == process.group) {
-            return fate;
+        if let Some(claim) = first(&|step| step.leader == process.group) {
+            return claim;
         }
-        if let Some(fate) = self.seen.get(&process.identity()) {
-            return fate.clone();
+        if let Some(claim) = self.seen.get(&process.identity()) {
+            return claim.clone();
         }
         let is_foreign = process.group == process_table::own().group
             || process.group == 0
             || self.foreign_groups.contains(&process.group);
         if is_foreign {
-            return Fate::Survives;
+            return Claim::Survives;
         }
         let key = process_table::environment(process.pid).ok();
         let key = key.and_then(|environment| Some(orphans::says(&environment)?.0));
         if let Some(key) = key
-            && let Some(fate) = first(&|step| step.key == key)
+            && let Some(claim) = first(&|step| step.key == key)
         {
-            return fate;
+            return claim;
         }
         let writes = process_table::output_pipes(process.pid);
-        if let Some(fate) = first(&|step| step.pipes.iter().any(|pipe| writes.contains(pipe))) {
-            return fate;
+        if let Some(claim) = first(&|step| step.pipes.iter().any(|pipe| writes.contains(pipe))) {
+            return claim;
         }
         let ran = self.steps.iter().filter(|(_, step)| step.began <= process.started_ticks);
         let mut holders: Vec<StepId> = ran.map(|(id, _)| *id).collect();
         holders.sort_unstable();
         match holders.as_slice() {
-            [] => Fate::Survives,
-            [only] if !self.has_foreign => Fate::Of(*only),
-            _ => Fate::HeldBy(holders),
+            [] => Claim::Survives,
+            [only] if !self.has_foreign => Claim::Of(*only),
+            _ => Claim::HeldBy(holders),
         }
     }
 }
@@ -405,7 +406,7 @@ pub(crate) fn reap_group(group: Group) {
     while matches!(waitid(WaitId::Pgid(Some(group.leader())), options), Ok(Some(_))) {}
 }
 
-/// Reaps a child if it has ended; `false` if it goes on.
+/// Reaps a child if it has ended; `false` if it is running.
 fn reap_one(pid: i32) -> bool {
     let Some(pid) = Pid::from_raw(pid) else { return true };
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
@@ -443,7 +444,7 @@ fn children() -> Vec<i32> {
     }
 }
 
-/// Reads the list from its beginning, which is written anew for each such read.
+/// Reads the list from its beginning; the system generates it for each such read.
 fn read(list: &File) -> io::Result<String> {
     let mut text = Vec::new();
     let mut buffer = [0; 4096];
@@ -456,7 +457,7 @@ fn read(list: &File) -> io::Result<String> {
     }
 }
 
-/// The same where the system keeps no such list.
+/// The same where the system has no such list.
 fn children_by_search() -> Vec<i32> {
     let own = std::process::id().cast_signed();
     let all = process_table::all().into_iter();
@@ -493,42 +494,42 @@ mod tests {
     #[test]
     fn an_orphan_belongs_to_the_step_whose_group_it_is_in() {
         let known = two_steps();
-        assert_eq!(known.fate(&process(101, 25)), Fate::Of(1));
-        assert_eq!(known.fate(&process(102, 25)), Fate::Of(2));
+        assert_eq!(known.claim(&process(101, 25)), Claim::Of(1));
+        assert_eq!(known.claim(&process(102, 25)), Claim::Of(2));
         let elsewhere = Stat { session: process_table::own().session + 1, ..process(101, 25) };
-        assert_eq!(known.fate(&elsewhere), Fate::Survives);
+        assert_eq!(known.claim(&elsewhere), Claim::Survives);
     }
 
     #[test]
     fn without_evidence_the_steps_that_ran_at_its_start_hold_it() {
         let mut known = two_steps();
-        assert_eq!(known.fate(&process(PID, 5)), Fate::Survives);
-        assert_eq!(known.fate(&process(PID, 15)), Fate::Of(1));
-        assert_eq!(known.fate(&process(PID, 25)), Fate::HeldBy(vec![1, 2]));
+        assert_eq!(known.claim(&process(PID, 5)), Claim::Survives);
+        assert_eq!(known.claim(&process(PID, 15)), Claim::Of(1));
+        assert_eq!(known.claim(&process(PID, 25)), Claim::HeldBy(vec![1, 2]));
         // Nothing proves that it comes from the only step.
         known.has_foreign = true;
-        assert_eq!(known.fate(&process(PID, 15)), Fate::HeldBy(vec![1]));
+        assert_eq!(known.claim(&process(PID, 15)), Claim::HeldBy(vec![1]));
     }
 
     #[test]
     fn the_last_step_that_holds_an_orphan_ends_it() {
         let mut known = two_steps();
-        known.orphans.insert(PID, Fate::HeldBy(vec![1, 2]));
+        known.orphans.insert(PID, Claim::HeldBy(vec![1, 2]));
         assert!(!is_for(&known.orphans[&PID], 1) && !is_for(&known.orphans[&PID], 2));
         known.end(1);
         assert!(is_for(&known.orphans[&PID], 2));
         known.end(2);
-        assert_eq!(known.orphans[&PID], Fate::Survives);
+        assert_eq!(known.orphans[&PID], Claim::Survives);
     }
 
     #[test]
     fn what_was_seen_below_others_counts_and_so_do_groups_of_others() {
         let mut known = two_steps();
-        known.seen.insert((PID, 25), Fate::Of(2));
-        assert_eq!(known.fate(&process(PID, 25)), Fate::Of(2));
+        known.seen.insert((PID, 25), Claim::Of(2));
+        assert_eq!(known.claim(&process(PID, 25)), Claim::Of(2));
         known.seen.clear();
         known.foreign_groups.insert(PID);
-        assert_eq!(known.fate(&process(PID, 25)), Fate::Survives);
-        assert_eq!(known.fate(&process(process_table::own().group, 25)), Fate::Survives);
+        assert_eq!(known.claim(&process(PID, 25)), Claim::Survives);
+        assert_eq!(known.claim(&process(process_table::own().group, 25)), Claim::Survives);
     }
 }

@@ -71,7 +71,7 @@ pub fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
     command
 }
 
-/// Starts a step in place of this process; returns only why that fails.
+/// Replaces this process with a step; returns only an error.
 pub fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
     let mut next = || arguments.next();
     let (Some(leads), Some(limit), Some(program), Some(name)) = (next(), next(), next(), next())

@@ -1,4 +1,4 @@
-//! What is said of a command that could not be started, or that failed.
+//! Messages about a command that could not be started, or that failed.
 
 use std::ffi::OsString;
 use std::io;
@@ -111,6 +111,6 @@ fn signal_name(signal: i32) -> String {
     }
 }
 
-/// `SIGRTMIN` of glibc on Linux, which keeps the two before it for itself; no other system numbers
-/// signals as far.
+/// `SIGRTMIN` of glibc on Linux, which reserves the two signals before it; no other system has
+/// signals with such numbers.
 const REALTIME_FIRST: i32 = 34;

@@ -22,7 +22,7 @@ impl Group {
     /// Asks all of it to end.
     pub fn terminate(self) {
         self.signal(Signal::TERM);
-        // A stopped process takes the request only when it goes on.
+        // A stopped process receives the request only when it is continued.
         self.signal(Signal::CONT);
     }
 
@@ -32,12 +32,11 @@ impl Group {
     }
 
     fn signal(self, signal: Signal) {
-        // Nobody left, or nobody we may signal: the tree looks at what remains.
+        // No process is left, or none that may be signalled: the tree checks what remains.
         let _ = rustix::process::kill_process_group(self.0, signal);
     }
 
-    /// Whether nobody is left. A process that ended and waits for its parent to
-    /// notice still counts.
+    /// Whether no process is left. A process that ended and is not reaped yet still counts.
     #[must_use]
     pub fn is_empty(self) -> bool {
         rustix::process::test_kill_process_group(self.0) == Err(rustix::io::Errno::SRCH)

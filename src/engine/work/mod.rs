@@ -18,7 +18,7 @@ pub mod tree;
 
 use tokio_util::sync::CancellationToken;
 
-/// How a running attempt is told to end.
+/// How a running attempt is asked to end.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     /// End in order: SIGTERM, a grace, SIGKILL.

@@ -56,7 +56,7 @@ pub struct Survivor {
     pub why: &'static str,
 }
 
-/// What came of ending processes.
+/// The result of ending processes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     /// How many were asked to end.
@@ -95,8 +95,8 @@ type Identity = (i32, u64);
 struct Found {
     stat: Stat,
     key: AttemptKey,
-    /// Who asks it to end is asked as well, and hands that on: a second request would mean to it:
-    /// at once.
+    /// A parent that is asked to end forwards the request; a second request would make it end at
+    /// once.
     handed_on: Option<HandedOn>,
 }
 
@@ -153,7 +153,7 @@ impl Ender {
                 let (since, refused) = self.asked.entry(identity).or_insert_with(|| {
                     ended.asked += 1;
                     let refused = signal(stat.pid, Signal::TERM);
-                    // A stopped process takes the request only when it goes on.
+                    // A stopped process receives the request only when it is continued.
                     let _ = signal(stat.pid, Signal::CONT);
                     (now, refused)
                 });

@@ -1,4 +1,4 @@
-//! Reads what a step hands on: `key=value` lines in the file `$WFX_OUTPUT`.
+//! Reads the outputs of a step: `key=value` lines in the file `$WFX_OUTPUT`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::workflow::record::Outputs;
 
-/// The most bytes that one step may hand on.
+/// The most bytes of outputs of one step.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Why the outputs of a step cannot be taken.
@@ -16,7 +16,7 @@ pub enum OutputsError {
     /// The file cannot be read.
     #[error("cannot read the outputs in $WFX_OUTPUT: {0}")]
     Unreadable(#[from] io::Error),
-    /// Something else is in its place.
+    /// The path is not the file that wfx created.
     #[error("$WFX_OUTPUT is no longer a regular file")]
     NotAFile,
     /// More than [`OUTPUT_BYTES_MAX`].
@@ -45,7 +45,7 @@ pub enum OutputsError {
 /// # Errors
 /// [`OutputsError`] with the line at fault.
 pub fn read(path: &Path) -> Result<Outputs, OutputsError> {
-    // O_NONBLOCK: a pipe put in its place must not stop us.
+    // O_NONBLOCK: opening a pipe at this path must not block.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
         Ok(file) => file,

@@ -1,8 +1,8 @@
 //! How many steps run at a time, over all executions of this process.
 //!
-//! A place is taken before the start of an attempt is recorded, so that what waits for one is
-//! pending: whoever resumes the execution finds that it has not begun. Places are given in the
-//! order in which they were asked for.
+//! A permit is acquired before the start of an attempt is recorded, so that a step that waits for
+//! one is pending: if the process dies, the resumed execution finds that the step has not begun.
+//! Permits are granted in the order of the requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::clock;
 
-/// Before an attempt is made again that could not begin.
+/// The wait before an attempt that could not begin is tried again.
 const WAIT_FIRST: Duration = Duration::from_millis(10);
 const WAIT_LAST: Duration = Duration::from_secs(1);
 /// Between two reports that attempts cannot begin.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// The places of a process.
+/// The permits of a process.
 #[derive(Debug)]
 pub struct Parallelism {
     max: usize,
@@ -28,14 +28,14 @@ pub struct Parallelism {
     reported: Mutex<Option<Instant>>,
 }
 
-/// A step that may run.
+/// The right of a step to run; returned when it is dropped.
 #[derive(Debug)]
 pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Parallelism {
-    /// So many, at least one.
+    /// `max` permits, at least one.
     #[must_use]
     pub fn new(max: usize) -> Self {
         let max = max.clamp(1, Semaphore::MAX_PERMITS);
@@ -48,21 +48,22 @@ impl Parallelism {
         }
     }
 
-    /// A place, if one is free that nobody waits for.
+    /// A permit, if one is free and no step waits for one.
     #[must_use]
     pub fn try_take(&self) -> Option<Permit> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         Some(Permit { _permit: permit })
     }
 
-    /// Waits for a place; `None` never comes, since places are not closed.
+    /// Waits for a permit. It never returns `None`, since the semaphore is never closed.
     pub async fn take(&self) -> Option<Permit> {
         let _waiting = Waiting::new(&self.waiting);
         let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
         Some(Permit { _permit: permit })
     }
 
-    /// An attempt could not begin; whether that is to be reported, which is so now and then.
+    /// Counts an attempt that could not begin, and returns whether to report it: at most once in 10
+    /// seconds.
     pub fn note_postponed(&self) -> bool {
         self.postponed.fetch_add(1, Ordering::Relaxed);
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,13 +81,13 @@ impl Parallelism {
         self.max - self.free.available_permits()
     }
 
-    /// How many steps wait for a place now.
+    /// How many steps wait for a permit now.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many attempts could not begin so far, and were put off.
+    /// How many attempts were postponed so far.
     #[must_use]
     pub fn postponed(&self) -> u64 {
         self.postponed.load(Ordering::Relaxed)
@@ -134,7 +135,7 @@ mod tests {
         }
         assert_eq!((parallelism.taken(), parallelism.waiting()), (1, 2));
         drop(held);
-        // Nobody who comes later is faster than who waits.
+        // A later request never overtakes a waiting one.
         assert!(parallelism.try_take().is_none());
         let held = first.await.unwrap();
         assert!(tokio::time::timeout(Duration::ZERO, &mut second).await.is_err());

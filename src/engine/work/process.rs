@@ -1,10 +1,10 @@
 //! A step that runs a command, in a process group of its own.
 //!
-//! Its [`super::tree`] of processes ends with the first of them, the leader: what is left
-//! gets SIGTERM, and SIGKILL after [`GRACE`]. A process that made a session of its own
-//! (`setsid`) goes on, but its output is no longer read. Spawning has no `pre_exec` closure, and the program's
-//! path is [searched](super::search) before: otherwise the standard library forks
-//! instead of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
+//! Its [`super::tree`] of processes ends with its first process, the leader: the remaining ones get
+//! SIGTERM, and SIGKILL after [`GRACE`]. A process that started a session of its own (`setsid`)
+//! keeps running, but its output is no longer read. Spawning uses no `pre_exec` closure, and the
+//! program's path is [searched](super::search) before: otherwise the standard library forks instead
+//! of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -55,7 +55,7 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// Who wants the output as it comes.
+/// The observer that wants output as it arrives.
 pub type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
 
 /// A process that was started, as it can be recognised later.
@@ -118,7 +118,7 @@ pub async fn run<T>(
     };
     let outputs = loop {
         match outputs::read(&job.output_file) {
-            // The work is done: what it hands on is not lost for want of a descriptor.
+            // The work is done: its outputs must not be lost for want of a descriptor.
             Err(OutputsError::Unreadable(error)) if is_scarce(&error) => {
                 time::sleep(LOOK_LAST).await;
             }
@@ -249,8 +249,8 @@ impl Tap {
         }
     }
 
-    /// Reads what the ended process has left in the pipe: at most what a pipe
-    /// holds, since a process that left the group may go on writing.
+    /// Reads what the ended process left in the pipe: at most a pipe's capacity, since a process
+    /// that left the group may still write.
     fn drain(&mut self, listener: Option<Listener<'_>>) {
         BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, listener));
     }

@@ -15,8 +15,8 @@ use rustix::io::Errno;
 /// What the name of each begins with.
 const PREFIX: &str = "wfx-";
 
-/// The folder, removed when this is dropped. It is locked as long, so that folders of
-/// processes that died can be recognized. One that a cleaner removed is made anew.
+/// The folder, removed when this is dropped. It is locked until then, so that folders of dead
+/// processes can be recognised. If a cleaner removed it, it is created again.
 #[derive(Debug)]
 pub struct Scratch {
     parent: PathBuf,
@@ -63,7 +63,7 @@ impl Held {
 }
 
 impl Scratch {
-    /// Makes a new folder (0700) below `parent`. `nonce` tells apart processes that had the
+    /// Creates a new folder (0700) below `parent`. `nonce` distinguishes processes that had the
     /// same pid.
     ///
     /// # Errors
@@ -87,7 +87,8 @@ impl Scratch {
     /// Removes the folders below `parent` of processes that died, of this user.
     pub fn sweep(parent: &Path) {
         for path in folders(parent) {
-            // Held while it goes: who has just made it and waits for the lock makes it anew.
+            // Locked while it is removed: a process that has just created it and waits for the lock
+            // creates it again.
             if let Some(folder) = own_folder(&path)
                 && folder.try_lock().is_ok()
             {
@@ -146,7 +147,7 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// Opens a folder and nothing else: a pipe in its place would be waited for.
+/// Opens a folder and nothing else: opening a pipe at this path would block.
 fn open_folder(path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(File::from(open(path, flags, Mode::empty())?))
@@ -235,7 +236,7 @@ fn folders(parent: &Path) -> Vec<PathBuf> {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left behind is empty or an output that nobody wants any more.
+        // What remains is empty or an output that is no longer needed.
         let held = self.held();
         let _ = remove(&held.path, &held.folder);
     }
@@ -272,7 +273,7 @@ mod tests {
         std::fs::remove_dir_all(first.parent().unwrap()).unwrap();
         let second = scratch.file().unwrap();
         assert!(second.is_file());
-        // Somebody else made one of the same name.
+        // Another process created a folder of the same name.
         std::fs::remove_dir_all(second.parent().unwrap()).unwrap();
         std::fs::create_dir(second.parent().unwrap()).unwrap();
         let third = scratch.file().unwrap();

@@ -22,7 +22,7 @@ impl Tail {
         self.bytes.extend_from_slice(chunk);
     }
 
-    /// What is kept, as text. A character cut in half at the front is left out.
+    /// The end of the stream as text. A character cut in half at the front is left out.
     #[must_use]
     pub fn finish(self) -> Captured {
         let mut start = self.bytes.len().saturating_sub(OUTPUT_KEPT_BYTES);

@@ -181,8 +181,8 @@ impl Tree {
         }
         let members = self.members_with(&orphans);
         if members.own.is_empty() && orphans.own.is_empty() {
-            // Somebody who left the step does not reap its group. What may belong to others and
-            // cannot be ended is not waited for.
+            // A process that left the step does not reap the group's members. Processes that may
+            // belong to other steps and cannot be ended are not waited for.
             if members.unsure.iter().all(is_not_permitted) {
                 self.leave(&members.unsure);
                 return Left::Nothing;
@@ -314,7 +314,7 @@ fn below(all: &[Stat], group: Option<i32>, session: i32, roots: &HashSet<i32>) -
 
 fn ask(entry: &Stat) {
     let _ = send(entry, Signal::TERM);
-    // A stopped process takes the request only when it goes on.
+    // A stopped process receives the request only when it is continued.
     let _ = send(entry, Signal::CONT);
 }
 
