@@ -1,8 +1,8 @@
 //! The baseline: what each endpoint took when it was last taken for good.
 //!
-//! The file is that of the predecessor, version 2:
-//! `{"version": 2, "endpoints": {"GET /x": {"median_ms": 40.0, "p95_ms": 85.0}}}`.
-//! wfx adds fields to an endpoint and keeps those that it does not know.
+//! The file has the predecessor's format, version 2: `{"version": 2, "endpoints": {"GET /x":
+//! {"median_ms": 40.0, "p95_ms": 85.0}}}`. wfx adds fields to an endpoint and preserves fields that
+//! it does not know.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,7 +25,7 @@ const ANEW: &str =
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Baseline {
     endpoints: BTreeMap<String, Entry>,
-    /// What else stands in the file.
+    /// The other members of the file.
     extra: Map<String, Value>,
 }
 
@@ -101,8 +101,8 @@ impl Baseline {
     /// Reads a file's text.
     ///
     /// # Errors
-    /// What is wrong with it and where: no JSON, another version, a value that is no
-    /// latency, a key that stands twice.
+    /// What is wrong with it and where: not JSON, another version, a value that is no latency, a
+    /// repeated key.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let text = text.trim_start_matches('\u{feff}');
         if text.trim().is_empty() {
@@ -141,7 +141,7 @@ impl Baseline {
         self.endpoints.get(endpoint)
     }
 
-    /// The same with only those endpoints whose key is to be kept.
+    /// The same with only those endpoints for whose key `keep` is true.
     #[must_use]
     pub fn only(mut self, is_kept: impl Fn(&str) -> bool) -> Self {
         self.endpoints.retain(|key, _| is_kept(key));
@@ -153,8 +153,7 @@ impl Baseline {
         self.endpoints.iter().map(|(key, entry)| (key.as_str(), entry))
     }
 
-    /// Takes new figures of endpoints, keeps the other endpoints, and says what that
-    /// changes.
+    /// Replaces the figures of measured endpoints, leaves the others, and returns the changes.
     pub fn update(&mut self, new: impl IntoIterator<Item = (String, Entry)>) -> Changes {
         let mut changes = Changes { kept: self.endpoints.len(), ..Changes::default() };
         for (key, mut entry) in new {
@@ -308,11 +307,11 @@ fn latency(endpoint: &str, field: &str, value: &Value) -> Result<Latency, Baseli
     })
 }
 
-/// The members of a JSON object in their order, also those whose key stands twice.
+/// The members of a JSON object in their order, repeated keys included.
 struct Members<T>(Vec<(String, T)>);
 
 impl<T> Members<T> {
-    /// The members, of `what`, once it is sure that no key stands twice.
+    /// The members of `what`, after a check that no key is repeated.
     fn unique(self, what: &str) -> Result<impl Iterator<Item = (String, T)>, BaselineError> {
         let mut seen = BTreeSet::new();
         if let Some((key, _)) = self.0.iter().find(|(key, _)| !seen.insert(key)) {

@@ -47,7 +47,7 @@ pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstanc
     found
 }
 
-/// What is said of tolerances that are larger than what they guard: one warning for each metric.
+/// Warnings about tolerances that are larger than the latency they guard: one for each metric.
 #[must_use]
 pub fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
     let of = |wanted: Metric| {

@@ -43,7 +43,7 @@ pub enum Incomparable {
         endpoint: String,
         /// Which.
         metric: Metric,
-        /// What stands there.
+        /// The value found.
         found: String,
     },
     /// A figure that is needed is not there.

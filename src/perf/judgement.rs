@@ -9,7 +9,7 @@ use super::paired::Change;
 use super::stats::Latency;
 use super::tolerance::{Tolerance, Tolerances};
 
-/// What a figure of two builds comes to, beside the figures themselves.
+/// The result of comparing a figure of two builds, beside the figures themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Paired {
     /// Slower, faster or neither.
@@ -18,7 +18,7 @@ pub struct Paired {
     pub ratio: f64,
     /// Between these the ratio lies with 99 % certainty, at one look.
     pub interval: (f64, f64),
-    /// How unlikely so much slower would be without a difference.
+    /// How unlikely this slowdown would be if the builds did not differ (p-value).
     pub p_slower: f64,
     /// Of how many pairs.
     pub pairs: u64,
@@ -28,7 +28,8 @@ pub struct Paired {
     pub withdrawn: bool,
 }
 
-/// The distributions of two builds: what so many percent are not slower than, milliseconds.
+/// The distributions of two builds: the latency that each percentage of requests does not exceed,
+/// milliseconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
     /// Percent of the requests.
@@ -111,7 +112,7 @@ pub struct Observed {
     pub p99: Option<Latency>,
     /// The greatest of them, likewise.
     pub max: Option<Latency>,
-    /// How many latencies the figures are of; none: not told.
+    /// How many latencies the figures are computed from; none: unknown.
     pub samples: Option<u64>,
     /// How many requests there were.
     pub requests: u64,
@@ -167,7 +168,7 @@ pub struct Policy {
     pub strict: bool,
     /// The largest share of requests that may fail.
     pub error_rate_max: f64,
-    /// Below so many samples of an own measurement nothing is said.
+    /// Below this many samples of an own measurement there is no verdict.
     pub samples_min: u64,
 }
 
@@ -202,7 +203,7 @@ impl std::fmt::Display for Metric {
     }
 }
 
-/// What a run comes to.
+/// The verdict on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -214,7 +215,7 @@ pub enum Verdict {
     Inconclusive,
 }
 
-/// What an endpoint comes to, the first that applies.
+/// The outcome of an endpoint, the first that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -258,8 +259,8 @@ pub struct Comparison {
     /// The smallest slowing that was certain to be found: the tolerance, and what
     /// rounding may have taken away.
     pub detectable: Latency,
-    /// Of two builds side by side: what is said of the difference; tolerance and sight mean
-    /// nothing then.
+    /// For two builds measured side by side: the result of their comparison. Tolerance and
+    /// detectable difference do not apply then.
     pub paired: Option<Paired>,
 }
 
@@ -292,7 +293,7 @@ impl Comparison {
 pub struct Judged {
     /// What was measured.
     pub observed: Observed,
-    /// What it comes to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// The median and p95; p95 is left out where neither side has it.
     pub comparisons: Vec<Comparison>,
@@ -302,7 +303,7 @@ pub struct Judged {
     pub curves: Option<Curves>,
 }
 
-/// What a run comes to, and why.
+/// The verdict on a run, and its reasons.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// All in all.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Where CI tells the commit.
+/// Variables in which CI systems name the commit.
 const COMMIT_VARIABLES: [&str; 3] = ["GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT"];
 const SHA_LEN: std::ops::RangeInclusive<usize> = 40..=64;
 

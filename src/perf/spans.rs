@@ -22,9 +22,9 @@ use super::steps::{RUNS_MIN, StepRuns};
 pub const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
      what the steps worked on; drift alone makes 4 of 10 such comparisons differ";
 
-/// A step is not slower by less than a millisecond, in which its durations are kept.
+/// A step counts as slower only from a millisecond on, the precision of stored durations.
 const FLOORS: Floors = Floors { median: 1.05, p95: 1.10, least_ms: 1.0 };
-/// Of more values so many, evenly spaced, stand for all: every pair of them is compared.
+/// With more values, this many evenly spaced ones represent all, since every pair is compared.
 const THINNED: usize = 1_000;
 const P: f64 = 0.95;
 
@@ -154,8 +154,8 @@ fn tail(before: &[u64], since: &[u64]) -> Estimate {
     }
 }
 
-/// How likely chance alone puts so many or more of the values beyond a limit into a group:
-/// `(beyond, all)` of the group, and of the other.
+/// The probability that chance alone puts at least this many of the values beyond a limit into a
+/// group: `(beyond, all)` of the group, and of the other.
 fn at_least((of_group, group): (f64, f64), (of_other, other): (f64, f64)) -> f64 {
     let both = of_group + of_other;
     let up_to = |end: f64| (0_u32..).map(f64::from).take_while(move |at| *at < end);

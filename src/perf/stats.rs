@@ -1,4 +1,4 @@
-//! Latencies, and what is said of many of them.
+//! Latencies, and statistics of many of them.
 //!
 //! A latency is a whole number of nanoseconds, so that "more than the tolerance" is
 //! decided exactly: 90.1 − 40.1 ms is 50 ms, which floats deny.
@@ -18,14 +18,14 @@ const MS_MAX: f64 = 1e9;
 pub struct Latency(u64);
 
 impl Latency {
-    /// So many nanoseconds.
+    /// A latency of `nanos` nanoseconds.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// So many milliseconds, rounded to a nanosecond; none for what is no length of
-    /// time: negative, infinite, NaN, or longer than 10⁹ ms.
+    /// A latency of `ms` milliseconds, rounded to a nanosecond; none for what is no length of time:
+    /// negative, infinite, NaN, or longer than 10⁹ ms.
     #[must_use]
     pub fn from_ms(ms: f64) -> Option<Self> {
         if !(0.0..=MS_MAX).contains(&ms) {
@@ -86,7 +86,7 @@ impl Serialize for Latency {
     }
 }
 
-/// What is said of the latencies of one endpoint.
+/// The statistics of one endpoint's latencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     /// How many there are, at least one.

@@ -115,7 +115,7 @@ pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result
     let (mut baseline, _) = read_to_update(&file)?;
     let changed = change(&mut baseline);
     let text = baseline.render().map_err(|error| cannot(error.into()))?;
-    // One name for whoever holds the lock: what a killed update left is overwritten.
+    // One fixed name, used only while the lock is held: what a killed update left is overwritten.
     let temporary = beside(&file, ".tmp").map_err(cannot)?;
     remove(&temporary).map_err(cannot)?;
     replace(&file, &temporary, &text).map_err(cannot)?;
@@ -152,8 +152,8 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Replaces a file as a whole: the text is written to `temporary`, which nobody has, made
-/// durable, and takes the file's name.
+/// Replaces a file atomically: the text is written to `temporary`, which no other process uses,
+/// made durable, and renamed to the file.
 ///
 /// # Errors
 /// When something cannot be written; the file is then as it was.
@@ -162,7 +162,7 @@ pub fn replace(file: &Path, temporary: &Path, text: &str) -> io::Result<()> {
     let new = File::create_new(temporary)?;
     let written = write_durably(new, temporary, file, text);
     if written.is_err() {
-        // It has its error to tell.
+        // Its error is reported.
         let _ = fs::remove_file(temporary);
     }
     written

@@ -8,7 +8,7 @@ use super::stats::Latency;
 /// How much slower a figure may be than its baseline.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tolerance {
-    /// By so much, whatever it was.
+    /// By an absolute amount.
     Absolute(Latency),
     /// By this share of what it was.
     Share(f64),

@@ -1,4 +1,4 @@
-//! The verdict: a run and a baseline give what each endpoint, and all of them, come to.
+//! The verdict: a run and a baseline give the outcome of each endpoint and of the run.
 //!
 //! A regression is `observed − baseline > tolerance`, on the median or on p95. What
 //! makes a comparison worthless is a [`Incomparable`] and no verdict: a gate that silently
@@ -97,7 +97,7 @@ pub fn check_judged(
     })
 }
 
-/// The entries that take the place of those in the baseline.
+/// The entries that replace those in the baseline.
 #[must_use]
 pub fn entries(judgement: &Judgement, circumstances: &Circumstances) -> Vec<(String, Entry)> {
     let entry = |judged: &Judged| {

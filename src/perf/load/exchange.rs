@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode};
 use super::samples::Tally;
 use super::target::{Route, Sender};
 
-/// What came back.
+/// The response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,

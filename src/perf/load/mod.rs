@@ -7,9 +7,8 @@
 //! over a new one; where `connections_max` forbids that, it waits, and its wait counts.
 //! Nothing is filled in afterwards: every sample is of a request that was made.
 //!
-//! Each thread is a runtime of its own with its own connections. One is enough for most
-//! rates, and is woken once for each request: the timer, the connections and what is kept
-//! belong to it.
+//! Each thread has its own runtime and connections. One is enough for most rates, and is woken once
+//! for each request: the timer, the connections and the samples belong to it.
 
 pub mod pairs;
 pub mod scenario;
@@ -44,22 +43,23 @@ use super::stats::Latency;
 use crate::base::clock;
 use crate::system::tls;
 
-/// One thread paces so many requests in a second with ease.
+/// The number of requests per second that one thread can easily pace.
 const RATE_OF_THREAD: f64 = 20_000.0;
 /// Connections are opened ahead for answers that take so long, in seconds.
 const AHEAD: f64 = 0.1;
 const AHEAD_MIN: usize = 2;
 /// From when all threads are ready until the first request is due.
 const LEAD: Duration = Duration::from_millis(20);
-/// How often is told what is known so far.
+/// How often progress is reported.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// How requests follow each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// So many in a second of an endpoint of weight 1.
+    /// Requests per second for an endpoint of weight 1.
     Rate(f64),
-    /// Over so many connections, each as soon as the answer to the last has come.
+    /// Over this many connections; each sends as soon as the answer to its last request has
+    /// arrived.
     Closed(usize),
 }
 
@@ -113,7 +113,7 @@ pub enum LoadError {
 /// Why a target cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Nobody answers.
+    /// The target does not answer.
     Server,
     /// Its name is not found.
     Name,
@@ -135,22 +135,22 @@ impl LoadError {
     }
 }
 
-/// What is known while it goes on.
+/// Running totals of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Snapshot {
     /// Since the beginning.
     pub elapsed: Duration,
     /// How long it takes, warm-up included.
     pub total: Duration,
-    /// Whether what comes back is not yet kept.
+    /// Whether answers are not recorded yet.
     pub warming_up: bool,
     /// Requests that were sent.
     pub sent: u64,
-    /// Answers that were kept.
+    /// Answers that were recorded.
     pub answered: u64,
     /// Requests that failed.
     pub errors: u64,
-    /// The median of what was kept, to 6 %.
+    /// The median of what was recorded, to 6 %.
     pub median: Latency,
     /// Its 95th percentile, to 6 %.
     pub p95: Latency,
@@ -206,7 +206,7 @@ pub fn measure(plan: &Plan, on_progress: &mut dyn FnMut(&Snapshot)) -> Result<Me
         let thread = thread::Builder::new().name("wfx-load".to_owned());
         threads.push(thread.spawn(move || {
             let samples = run_share(work, share, &ready, begin);
-            // Whoever waits for it waits for all.
+            // A thread that waits here waits for all of them.
             let _ = done.send(());
             samples
         })?);
@@ -214,7 +214,7 @@ pub fn measure(plan: &Plan, on_progress: &mut dyn FnMut(&Snapshot)) -> Result<Me
     drop(done);
     let openings: Vec<_> = readiness.iter().filter_map(|ready| ready.recv().ok()).collect();
     if openings.len() < threads.len() {
-        // One ended before it had anything to tell but its error: nobody begins.
+        // A thread ended with an error before the start: none begins.
         starts.clear();
     }
     if let Some(error) = openings.into_iter().find_map(Result::err) {
@@ -222,7 +222,7 @@ pub fn measure(plan: &Plan, on_progress: &mut dyn FnMut(&Snapshot)) -> Result<Me
     }
     let begin = clock::monotonic() + LEAD;
     for start in starts {
-        // One that is gone has its error to tell, below.
+        // The error of a thread that ended is reported below.
         let _ = start.send(begin);
     }
     while doing.recv_timeout(TELL_EVERY) != Err(RecvTimeoutError::Disconnected) {
@@ -301,7 +301,7 @@ fn run_share(
         if ready.send(opened).is_err() {
             return Ok(());
         }
-        // Nobody begins when another thread could not.
+        // No thread begins if another one could not.
         let Ok(begin) = begin.await else { return Ok(()) };
         match share.schedule {
             Some(schedule) => worker.pace(schedule, begin, share.own, share.all).await,

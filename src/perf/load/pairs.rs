@@ -30,9 +30,9 @@ use crate::perf::judgement::are_too_many;
 use crate::perf::paired::verdict::{Compared, Outcome, Unit};
 use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
 
-/// So many failures of one side, one after the other: it is gone.
+/// After this many consecutive failures, a side is considered gone.
 const GONE: u32 = 20;
-/// Of the pairs, one in so many may have two statuses.
+/// One in this many pairs may have two different statuses.
 const OTHER_STATUS: u64 = 100;
 /// Bodies of which the medians differ by more than a tenth are of other answers.
 const OTHER_SIZE: u64 = 10;
@@ -73,7 +73,7 @@ pub struct Reached {
     pub again: bool,
 }
 
-/// Measures; `on_progress` hears of it now and then.
+/// Measures; `on_progress` is called about once a second.
 ///
 /// # Errors
 /// [`LoadError`]: one of them cannot be reached, or both are one.
@@ -133,7 +133,7 @@ struct Series {
 /// A request that has come back, or not.
 type Ended = Result<(u64, Answer), String>;
 
-/// A pair on its way: what became of the reference's and the other's.
+/// A pair in flight: the results of the reference and of the target.
 #[derive(Default)]
 struct Halves([Option<Ended>; 2]);
 
@@ -251,7 +251,7 @@ impl Bench {
             if jobs.is_empty() {
                 return Ok(series);
             }
-            // A second or so at a time, so that it can be told.
+            // About a second at a time, so that progress can be reported.
             let chunk = self.chunk(plan, &jobs);
             let asked: Vec<usize> = chunk.iter().map(|at| which[*at]).collect();
             let ended = self.send(plan, &asked).await?;
@@ -357,8 +357,8 @@ impl Side {
     }
 }
 
-/// The endpoints, by their place, that need a pair for their next look, each as often as it
-/// does, taking turns.
+/// The indices of the endpoints that need a pair for their next look, each as often as it needs
+/// one, in turns.
 fn missing(series: &[Series]) -> Vec<usize> {
     let mut left: Vec<usize> = series
         .iter()
@@ -400,15 +400,15 @@ impl Series {
         self.errors[side].values().sum()
     }
 
-    /// Whether so much went wrong that more pairs would say nothing.
+    /// Whether there were so many failures that more pairs would say nothing.
     fn is_failing(&self, error_rate_max: f64) -> bool {
         let failed = self.errors(0).max(self.errors(1));
         failed >= u64::from(GONE) && are_too_many(failed, self.requests, error_rate_max)
     }
 }
 
-/// Why nothing can be said of endpoints, with their places: it is the reference that fails, or
-/// other answers are given.
+/// Why no result is possible, with the indices of the endpoints: the reference fails, or the
+/// answers differ.
 fn doubts(plan: &PairsPlan, which: &[usize], series: &[Series]) -> Vec<(usize, String)> {
     let mut doubts = Vec::new();
     for (at, one) in which.iter().zip(series) {
@@ -443,7 +443,7 @@ fn middle(sizes: &[u64]) -> u64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0)
 }
 
-/// What endpoints come to, all of them together.
+/// The results of all endpoints together.
 fn compared(plan: &PairsPlan, which: &[usize], series: Vec<Series>) -> Vec<Compared> {
     let known: Vec<[Estimate; 2]> = series.iter().filter_map(|one| one.watch.estimates()).collect();
     let mut changes = paired::decide(&known, &plan.floors).into_iter();

@@ -1,5 +1,5 @@
-//! What requests came to: every latency kept, errors counted, and what the whole may be
-//! relied on for.
+//! The samples of a measurement: every latency, counts of errors, and how far the whole can be
+//! trusted.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,21 +10,21 @@ use crate::perf::judgement::{Observed, Reading};
 
 /// Stretches of a distribution's shape.
 const SHAPE_BINS: usize = 16;
-/// So much of the asked rate has to be reached.
+/// The share of the requested rate that has to be reached.
 const RATE_SHARE_MIN: f64 = 0.98;
-/// The most kinds of errors that are told apart for an endpoint.
+/// The maximum number of kinds of errors counted separately for an endpoint.
 const KINDS_MAX: usize = 32;
-/// So many samples are moved at a time.
+/// How many samples are moved at a time.
 const CHUNK: usize = 32_768;
 
-/// What is kept of one endpoint: 8 bytes for each latency.
+/// The samples of one endpoint: 8 bytes for each latency.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Samples {
     latencies: Vec<u64>,
     errors: BTreeMap<String, u64>,
 }
 
-/// What one thread kept of all endpoints, and how late it sent: 4 bytes for each request.
+/// The samples of one thread for all endpoints, and how late it sent: 4 bytes for each request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ThreadSamples {
     pub(super) endpoints: Vec<Samples>,
@@ -58,7 +58,7 @@ impl ThreadSamples {
         *samples.errors.entry(kind).or_default() += 1;
     }
 
-    /// Takes what another thread kept.
+    /// Adds the samples of another thread.
     pub(super) fn merge(&mut self, other: Self) {
         append(&mut self.lateness, other.lateness);
         self.in_time += other.in_time;
@@ -176,7 +176,7 @@ const PARTS: u64 = 16;
 const PARTS_LOG: u32 = 4;
 const BUCKETS: usize = 61 << PARTS_LOG;
 
-/// What is known while it goes on: counts, and latencies to about 6 %.
+/// Running totals: counts, and latencies to about 6 %.
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) sent: AtomicU64,

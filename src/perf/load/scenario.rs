@@ -43,7 +43,7 @@ const ENDPOINT_KEYS: [&str; 8] = [
 /// What is to be measured, as far as a scenario says it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scenario {
-    /// `http://host:port`, and a path that stands before all others.
+    /// `http://host:port`, and a path that is put before all others.
     pub target: Option<String>,
     /// Requests in a second of an endpoint of weight 1.
     pub rate: Option<f64>,

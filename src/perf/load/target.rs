@@ -28,7 +28,7 @@ pub struct Target {
     url: String,
     /// As the header `Host` has it.
     pub(super) authority: String,
-    /// What stands before every path.
+    /// The prefix of every path.
     pub(super) prefix: String,
     host: String,
     port: u16,
@@ -161,7 +161,7 @@ impl Route {
         let tally = Arc::clone(tally);
         tally.connected();
         tokio::task::spawn_local(async move {
-            // Whoever waits for an answer is told what went wrong.
+            // The request that waits for an answer reports the error.
             let _ = connection.await;
             tally.disconnected();
         });

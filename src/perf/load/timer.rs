@@ -91,7 +91,7 @@ impl Timer {
         Ok(Self { precise: precise::Timer::new()?, burst: 0 })
     }
 
-    /// Waits until `due`; lets others run now and then when that is past.
+    /// Waits until `due`; yields from time to time when that is past.
     pub(super) async fn until(&mut self, due: Instant) -> io::Result<()> {
         let left = due.saturating_duration_since(clock::monotonic());
         if !left.is_zero() {

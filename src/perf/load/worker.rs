@@ -1,4 +1,4 @@
-//! One thread that sends: its connections, and what it keeps.
+//! One thread that sends: its connections and samples.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -48,7 +48,7 @@ struct Job {
     measured: bool,
 }
 
-/// One thread's connections, and what it keeps.
+/// One thread's connections and samples.
 pub(super) struct Worker {
     work: Arc<Work>,
     connections_max: usize,
@@ -92,7 +92,8 @@ impl Worker {
                     self.idle.borrow_mut().push_back(sender);
                     self.open.set(self.open.get() + 1);
                 }
-                // A target that takes no more of them tells so later, if they are needed.
+                // A target that refuses more connections causes an error later, when they are
+                // needed.
                 Err(_) if opened > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -165,7 +166,7 @@ impl Worker {
         }
     }
 
-    /// What was kept.
+    /// The samples.
     pub(super) fn into_samples(self: Rc<Self>) -> ThreadSamples {
         self.samples.take()
     }
@@ -197,7 +198,7 @@ impl Worker {
         }
     }
 
-    /// Performs a request, and then what waits.
+    /// Performs a request, then the waiting ones.
     async fn serve(&self, mut sender: Option<Sender>, mut job: Job) {
         loop {
             self.perform(&mut sender, job).await;
@@ -216,7 +217,7 @@ impl Worker {
         }
     }
 
-    /// Makes a request and keeps what it came to.
+    /// Makes a request and records the result.
     async fn perform(&self, sender: &mut Option<Sender>, job: Job) {
         self.work.tally.sent.fetch_add(1, Ordering::Relaxed);
         if self.paced && job.measured {
@@ -247,8 +248,9 @@ impl Worker {
         let late = || Err("timed out".to_owned());
         let limit = job.due + self.work.timeout;
         if clock::monotonic() >= limit {
-            // It waited for so long: a target that cannot keep up is not asked for nothing.
-            // Many more may have, which are not to keep the thread from sending.
+            // The request waited until it timed out: a target that cannot keep up gets no further
+            // requests for which there is no time. There may be many more of them, which must not
+            // keep the thread from sending.
             tokio::task::yield_now().await;
             return late();
         }

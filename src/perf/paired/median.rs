@@ -55,7 +55,7 @@ pub(super) const NOTHING: Estimate = Estimate {
     p_faster: 1.0,
 };
 
-/// A latency below what clocks tell apart counts as 1 ns.
+/// A latency below the resolution of clocks counts as 1 ns.
 fn difference((reference, judged): Pair) -> f64 {
     (judged.max(1) as f64).ln() - (reference.max(1) as f64).ln()
 }

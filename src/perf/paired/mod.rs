@@ -22,7 +22,7 @@
 //!
 //! **Many endpoints.** Each endpoint asks two questions. The step-down procedure of S. Holm ("A
 //! simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
-//! 1979) keeps the level for all questions together.
+//! 1979) holds the significance level for all questions together.
 //!
 //! **Floors.** What is certain may still be too small to matter: the ratio has to reach 1.05 for
 //! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`]; and the
@@ -37,7 +37,7 @@ pub mod median;
 pub mod tail;
 pub mod verdict;
 
-/// After so many pairs it is judged.
+/// The first look is after this many pairs.
 pub const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
 /// Pairs that follow each other and may have met the same.
 pub const BLOCK: usize = 25;
@@ -68,8 +68,7 @@ pub type Pair = (u64, u64);
 #[derive(Debug)]
 pub struct Sample<'p> {
     pairs: &'p [Pair],
-    /// All latencies, each with twice the place of its pair, and one more for what is judged;
-    /// sorted.
+    /// All latencies, each with twice the index of its pair, plus one for the target; sorted.
     ranked: Vec<(u64, usize)>,
     /// Those of the reference and of what is judged, sorted.
     sides: [Vec<f64>; 2],
@@ -93,7 +92,7 @@ impl<'p> Sample<'p> {
     }
 }
 
-/// What one question came to so far.
+/// The result of one question so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// What is judged ÷ the reference.
@@ -102,7 +101,7 @@ pub struct Estimate {
     pub interval: (f64, f64),
     /// What is judged − the reference, milliseconds.
     pub difference_ms: f64,
-    /// How unlikely so much slower would be without a difference, over all looks so far.
+    /// How unlikely this slowdown would be if the builds did not differ, over all looks so far.
     pub p_slower: f64,
     /// The same for faster.
     pub p_faster: f64,
@@ -121,7 +120,7 @@ pub struct Watch {
 /// Whether more pairs are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// More would not change what it comes to.
+    /// More pairs would not change the result.
     Enough,
     /// As many as the next look takes.
     More,
@@ -178,7 +177,7 @@ impl Watch {
     }
 }
 
-/// The share of the level that is spent after so many looks.
+/// The share of the significance level that is spent after this many looks.
 fn spent(looks: usize) -> f64 {
     let Some(last) = looks.checked_sub(1) else { return 0.0 };
     let most = LOOKS[LOOKS.len() - 1] as f64;
@@ -186,7 +185,7 @@ fn spent(looks: usize) -> f64 {
     (1.0 + (std::f64::consts::E - 1.0) * at).ln()
 }
 
-/// What the median or the tail of an endpoint comes to.
+/// The result for the median or the tail of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -198,7 +197,7 @@ pub enum Change {
     Same,
 }
 
-/// What all endpoints come to, by Holm's procedure over all their questions.
+/// The results of all endpoints, by Holm's procedure over all their questions.
 #[must_use]
 pub fn decide(endpoints: &[[Estimate; 2]], floors: &Floors) -> Vec<[Change; 2]> {
     let slower = rejected(endpoints, |estimate| estimate.p_slower);
@@ -287,7 +286,7 @@ pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
-/// 99 % of the standard normal distribution lie within so much of 0.
+/// 99 % of the standard normal distribution lie within this distance of 0.
 pub(in crate::perf) const Z99: f64 = 2.575_829_303_548_901;
 
 #[cfg(test)]

@@ -8,10 +8,10 @@
 //! the variance of the sum of their squares; of the squares of sums of neighbours where these
 //! are alike.
 //!
-//! The interval of the ratio is made of those of the two quantiles, each between the values
-//! whose ranks are so many standard deviations of a binomial count off (W. J. Conover,
-//! "Practical nonparametric statistics", 3.2), by the squares of their distances (G. Y. Zou and
-//! A. Donner, "Construction of confidence limits about effect measures: a general approach",
+//! The interval of the ratio is made of those of the two quantiles, each between the values whose
+//! ranks are a fixed number of standard deviations of a binomial count off (W. J. Conover,
+//! "Practical nonparametric statistics", 3.2), by the squares of their distances (G. Y. Zou and A.
+//! Donner, "Construction of confidence limits about effect measures: a general approach",
 //! Statistics in Medicine 27, 2008), over the logarithms.
 
 use super::median::NOTHING;

@@ -83,7 +83,7 @@ fn judged(seed: u64, builds: &[(f64, f64)]) -> Vec<[Change; 2]> {
     last
 }
 
-/// What it comes to when it is measured once, and in the end.
+/// The outcome after one measurement, and the final one.
 fn judged_twice(seed: u64, builds: &[(f64, f64)]) -> [Vec<[Change; 2]>; 2] {
     let decide = |seed| decide(&measured(seed, builds).0, &Floors::default());
     let first = decide(2 * seed);
@@ -98,7 +98,7 @@ fn judged_twice(seed: u64, builds: &[(f64, f64)]) -> [Vec<[Change; 2]>; 2] {
     [first, last]
 }
 
-/// Tries so many seeds, over all processors, and counts those of which each is true.
+/// Tries this many seeds on all processors, and counts for how many each condition holds.
 fn count<const N: usize>(runs: u64, found: impl Fn(u64) -> [bool; N] + Sync) -> [u64; N] {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let part = |own: u64| {

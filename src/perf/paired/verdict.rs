@@ -1,4 +1,4 @@
-//! What pairs of requests come to, as a judgement like any other.
+//! The result of pairs of requests as a judgement like any other.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub struct Compared {
     pub unit: Unit,
     /// Of the median and the tail; none: there were not enough pairs.
     pub estimates: Option<[Estimate; 2]>,
-    /// What they come to.
+    /// Their outcome.
     pub changes: [Change; 2],
     /// What was slower at first, and not when it was measured again.
     pub withdrawn: [bool; 2],
-    /// Something keeps anything from being said of it.
+    /// The measurement allows no conclusion.
     pub is_doubted: bool,
     /// Requests of the build that is judged, and those that failed, with what went wrong.
     pub requests: u64,
@@ -37,7 +37,7 @@ pub struct Compared {
     pub errors: BTreeMap<String, u64>,
 }
 
-/// What both came to.
+/// The results of both sides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// In the order of the plan.
@@ -57,7 +57,7 @@ pub enum Unit {
     Runs,
 }
 
-/// What both came to, as a judgement.
+/// The results of both sides as a judgement.
 #[must_use]
 pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
     let Outcome { mut endpoints, doubts, repeated } = outcome;
@@ -139,7 +139,7 @@ fn judged(compared: &Compared, floors: &Floors, error_rate_max: f64) -> Judged {
 /// A figure of sorted latencies, as everywhere else it is measured.
 type Figure = fn(&[u64]) -> Option<Latency>;
 
-/// One figure of both: which, where its estimate stands, how it is made, its floor.
+/// One figure of both sides: which one, its estimate, how it is computed, its floor.
 fn comparison(
     compared: &Compared,
     (metric, at, figure, floor): (Metric, usize, Figure, f64),
@@ -176,7 +176,7 @@ impl Curves {
     }
 }
 
-/// What is to be told of a figure.
+/// The reason to report about a figure.
 fn reason(comparison: &Comparison, compared: &Compared) -> Option<String> {
     let paired = comparison.paired?;
     let Paired { ratio, interval: (low, high), pairs, .. } = paired;

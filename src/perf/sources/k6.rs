@@ -73,7 +73,7 @@ fn observed(metrics: &Metrics, tags: &str, endpoint: String) -> Result<Observed,
     let empty = Map::new();
     let duration = values(metrics, &format!("{DURATION}{tags}")).unwrap_or(&empty);
     let reqs = values(metrics, &format!("http_reqs{tags}"));
-    // Where k6 does not tell an endpoint's failures, any endpoint may have had them.
+    // If k6 does not report an endpoint's failures, any endpoint may have had them.
     let failed = values(metrics, &format!("http_req_failed{tags}"))
         .or_else(|| values(metrics, "http_req_failed"));
     let failed = |key: &str| failed.map_or(Ok(None), |failed| count(failed, key));
@@ -168,7 +168,7 @@ fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// A name for each, as short as tells them apart.
+/// The shortest names that distinguish them.
 fn names(tagged: &[(&str, Tagged)]) -> Vec<String> {
     let alike = |of: &dyn Fn(&Tagged) -> &String, one: &Tagged| {
         tagged.iter().filter(|(_, other)| of(other) == of(one)).collect::<Vec<_>>()
@@ -197,7 +197,7 @@ pub(super) fn short_names(endpoints: &[Tagged]) -> Vec<String> {
 }
 
 impl Tagged {
-    /// What tells it from all others.
+    /// The tag that distinguishes it from all others.
     pub(super) fn whole(&self) -> &str {
         &self.whole
     }

@@ -1,8 +1,8 @@
 //! k6's samples one by one: `k6 run --out json=FILE`, a JSON object on each line.
 //!
-//! A latency is a point of `http_req_duration`; one of `http_req_failed` is 1 for a request
-//! that failed. Endpoints are told apart by the tags `name` (that is the URL where the script
-//! gives none) and `method`.
+//! A latency is a point of `http_req_duration`; one of `http_req_failed` is 1 for a request that
+//! failed. Endpoints are distinguished by the tags `name` (that is the URL where the script gives
+//! none) and `method`.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Locust's `…_stats.csv`, of every version since 0.8: columns are found by their
-//! header, wherever they stand.
+//! Locust's `…_stats.csv`, of every version since 0.8: columns are found by their header, in any
+//! order.
 //!
 //! | column | 0.x | since 1.0 |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | median | `Median response time` | `Median Response Time` |
 //! | percentiles | in `…_distribution.csv`, then `95%` | `95%` |
 //!
-//! Locust keeps latencies to the millisecond, from 100 ms on to two digits
-//! (`StatsEntry._log_response_time`), and its users wait for an answer before they send
-//! the next request.
+//! Locust records latencies to the millisecond, from 100 ms on to two digits
+//! (`StatsEntry._log_response_time`), and its users wait for an answer before they send the next
+//! request.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use csv::StringRecord;
 use super::{READ, SourceError, reading};
 use crate::perf::judgement::{Observed, Reading, Rounding, Run, Source};
 
-/// Which column stands where.
+/// The index of each column.
 #[derive(Debug)]
 struct Columns {
     names: Vec<String>,

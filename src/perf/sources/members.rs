@@ -6,7 +6,7 @@ use super::super::stats::Latency;
 use super::SourceError;
 use crate::perf::judgement::Reading;
 
-/// The member as a latency, in units of so many milliseconds.
+/// The member as a latency, given its unit in milliseconds.
 pub(super) fn latency(of: &Map<String, Value>, key: &str, unit_ms: f64) -> Reading {
     let Some(value) = of.get(key) else { return Reading::Absent };
     value

@@ -1,4 +1,4 @@
-//! What other load tools measured, told apart by header and shape.
+//! Results of other load tools, recognised by header and shape.
 //!
 //! Each file reads one tool's format. Figures are taken as the tool states them; what
 //! is to be known of them (how they are rounded, whether a stalled target hides) goes
