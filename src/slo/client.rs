@@ -1,4 +1,4 @@
-//! The HTTP client of webhooks: hyper-util's, which keeps a connection for the next alert and
+//! The HTTP client of webhooks: hyper-util's, which reuses a connection for the next alert and
 //! follows no redirect.
 
 use base64::Engine as _;
@@ -59,7 +59,7 @@ fn reason(error: &Error) -> String {
     cause.to_string()
 }
 
-/// The header that a user and a password in a URL stand for.
+/// The header for a user and a password in a URL.
 pub(super) fn basic(uri: &Uri) -> Option<HeaderValue> {
     let (user, _) = uri.authority()?.as_str().rsplit_once('@')?;
     let user: Vec<u8> = percent_decode_str(user).collect();

@@ -48,7 +48,7 @@ pub struct Alert {
     pub samples: u64,
 }
 
-/// How one signal stands.
+/// The state of one indicator, as it is shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
     /// A share, or seconds; nothing while the window is empty.
@@ -65,7 +65,7 @@ pub struct Standing {
     pub last_alert_us: Option<u64>,
 }
 
-/// What is kept of one signal.
+/// The internal state of one indicator.
 #[derive(Debug, Clone, Copy, Default)]
 struct IndicatorState {
     since_us: Option<u64>,
@@ -84,7 +84,7 @@ pub struct Engine {
     cooldown_us: u64,
     /// The slot of the last event.
     now: u64,
-    /// The latest time that was told, microseconds.
+    /// The latest time of an event, microseconds.
     latest_us: u64,
     /// All, 4xx, 5xx.
     errors: Window<3>,
@@ -113,8 +113,8 @@ impl Engine {
         }
     }
 
-    /// Lets the cooldown of a signal go on from its last alert, which an engine before this one
-    /// decided, microseconds of the clock of the events.
+    /// Continues the cooldown of an indicator from its last alert, which an earlier engine decided;
+    /// microseconds of the events' clock.
     pub fn resume_cooldown(&mut self, indicator: Indicator, last_alert_us: u64) {
         let slot_us = last_alert_us / SLOT_MICROS * SLOT_MICROS;
         self.indicators[indicator.index()].last_alert_us = Some(slot_us);
@@ -266,7 +266,7 @@ impl Engine {
         }
     }
 
-    /// How a signal stands.
+    /// The state of an indicator.
     #[must_use]
     pub fn standing(&mut self, indicator: Indicator) -> Standing {
         let (value, state) = (self.value(indicator), self.indicators[indicator.index()]);

@@ -99,7 +99,7 @@ impl Histogram {
     }
 }
 
-/// The place of the 95th percentile among `count` sorted values, from 0.
+/// The index of the 95th percentile among `count` sorted values, from 0.
 pub(super) fn rank_of_p95(count: u64) -> Option<u64> {
     let last = u128::from(count.checked_sub(1)?);
     u64::try_from(95 * last / 100).ok()

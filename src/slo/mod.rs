@@ -5,16 +5,16 @@
 //! the events.
 //!
 //! - [`policy`]: thresholds, windows, cooldown
-//! - [`window`]: how many events of a kind lie in a window, exactly
+//! - [`window`]: how many events of a kind are in a window, exactly
 //! - [`histogram`]: the p95 that is shown
 //! - [`engine`]: events in, breaches and alerts out
-//! - [`payload`], [`signature`]: an alert as it is told, and who tells it
+//! - [`payload`], [`signature`]: the body of an alert, and its signature
 //! - [`monitor`]: the engine beside a server that runs; [`wall`]: its dates
-//! - [`webhook`]: alerts on their way
-//! - [`simulation`], [`timeline`]: the engine over traffic that was, or is made up
+//! - [`webhook`]: delivery of alerts
+//! - [`simulation`], [`timeline`]: the engine over recorded or synthetic traffic
 //! - [`trace`]: request logs, in the order of their times
-//! - [`scenario`]: traffic that is made up
-//! - [`report`]: what came of it
+//! - [`scenario`]: synthetic traffic
+//! - [`report`]: its result
 
 mod client;
 pub mod engine;

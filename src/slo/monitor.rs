@@ -23,7 +23,7 @@ const RECENT_MAX: usize = 20;
 /// So often the clocks are read when something comes between.
 const READINGS_MAX: u32 = 3;
 
-/// Watches over the requests of a server.
+/// Judges the requests of a server.
 #[derive(Debug)]
 pub struct Monitor {
     /// The wall clock at the start. The engine's times are that and what the monotonic clock
@@ -60,8 +60,8 @@ pub struct Answered<'a> {
 }
 
 impl Monitor {
-    /// One that has seen nothing; alerts go to the webhook, if there is one. `last_alerts` were
-    /// sent before: their cooldowns go on.
+    /// A monitor without events; alerts go to the webhook, if there is one. `last_alerts` were sent
+    /// before: their cooldowns continue.
     #[must_use]
     pub fn start(
         policy: Policy,
@@ -74,8 +74,8 @@ impl Monitor {
         let wall = Wall::default();
         let started_us = wall.moment(started);
         for (indicator, at) in last_alerts {
-            // The clock was set back since, and nobody knows how long ago that was. Better one
-            // alert too many than one too few.
+            // The clock was set back since, so the age of the alert is unknown. One alert too many
+            // is better than one too few.
             if at.since(started) > cooldown {
                 continue;
             }
@@ -145,7 +145,7 @@ impl Monitor {
         }
     }
 
-    /// How the service levels stand.
+    /// The state of the service levels.
     #[must_use]
     pub fn status(&self) -> Status {
         let mut state = self.state();
@@ -180,7 +180,7 @@ impl Monitor {
         }
     }
 
-    /// How each signal stands now, and how many alerts came how far.
+    /// The state of each indicator now, and the number of alerts by delivery status.
     #[must_use]
     pub fn standings(&self) -> Standings {
         let mut state = self.state();
@@ -206,7 +206,7 @@ impl Monitor {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked left an engine that may have missed one request.
+        // A thread that panicked left an engine that may have missed one request.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,7 +239,7 @@ impl Monitor {
     }
 }
 
-/// How each signal stands.
+/// The state of each indicator.
 #[derive(Debug, Clone)]
 pub struct Standings {
     /// In their order.
@@ -248,7 +248,7 @@ pub struct Standings {
     pub deliveries: Deliveries,
 }
 
-/// How one signal stands.
+/// The state of one indicator.
 #[derive(Debug, Clone, Copy)]
 pub struct Stand {
     /// Which one.
@@ -298,7 +298,7 @@ pub struct Status {
     pub last_alerts: Vec<AlertStatus>,
 }
 
-/// How a signal stands, as it is answered.
+/// The state of an indicator, as the API returns it.
 #[derive(Debug, Serialize)]
 pub struct SignalStatus {
     #[serde(rename = "type")]
@@ -307,7 +307,7 @@ pub struct SignalStatus {
     value: Value,
     threshold: Value,
     window_seconds: Value,
-    /// So much of the window lies after the start of the daemon.
+    /// The part of the window after the start of the daemon.
     covered_seconds: Value,
     samples: u64,
     is_breached: bool,
@@ -349,7 +349,7 @@ pub struct WebhookStatus {
     deliveries: Deliveries,
 }
 
-/// An alert, as it is answered: what the webhook gets, and what became of it.
+/// An alert, as the API returns it: the body of the webhook, and its delivery status.
 #[derive(Debug, Serialize)]
 pub struct AlertStatus {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! An alert as it is told: the JSON that a webhook gets.
+//! The body of an alert: the JSON that a webhook receives.
 
 use serde_json::{Map, Number, Value};
 

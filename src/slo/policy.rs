@@ -11,8 +11,8 @@ use super::indicator::Indicator;
 /// bits for counts below 2^44.
 const DECIMALS_MAX: usize = 24;
 
-/// A share of requests as a decimal of 0 or more, kept exactly: no comparison with a rate
-/// is ever rounded.
+/// A share of requests as a decimal of 0 or more, stored exactly: no comparison with a rate is ever
+/// rounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     text: String,
@@ -86,7 +86,7 @@ impl PartialOrd for Share {
     }
 }
 
-/// What is promised of a service, and how its breaches are told.
+/// The objectives of a service, and when breaches are reported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// Of 4xx and 5xx together.

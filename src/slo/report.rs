@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::simulation::{Found, Sent};
 
-/// What was judged, and what came of it.
+/// What was judged, and the result.
 #[derive(Debug)]
 pub struct Report {
     /// The names of the files, or of the scenario.
     pub source: String,
-    /// What came of it; each alert with the path of its request, where that is known.
+    /// The result; each alert with the path of its request, if that is known.
     pub found: Found<()>,
     /// As long as the alerts of `found`.
     pub paths: Vec<Option<String>>,
@@ -20,7 +20,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The same, with the paths found by the places of the alerts.
+    /// A report with the path of each alert, looked up by `path`.
     pub fn new<P: Copy>(
         source: String,
         found: Found<P>,

@@ -10,7 +10,7 @@ use ring::hmac;
 
 const PREFIX: &str = "whsec_";
 
-/// What the sender and the receiver know, and nobody else.
+/// A secret shared by the sender and the receiver.
 #[derive(Clone)]
 pub struct Secret(hmac::Key);
 

@@ -1,5 +1,5 @@
-//! Traffic that was, or is made up, judged by the engine of `wfx serve`: which alerts it
-//! would have sent.
+//! Recorded or synthetic traffic, judged by the engine of `wfx serve`: which alerts it would have
+//! sent.
 
 use super::engine::{Engine, Event, Judged};
 use super::indicator::Indicator;
@@ -7,7 +7,7 @@ use super::policy::Policy;
 use super::timeline::Timeline;
 use super::window::empty_from_us;
 
-/// The most alerts, and the most breaches of each signal, that are kept; all are counted.
+/// The most alerts, and the most breaches of each indicator, that are stored; all are counted.
 pub const KEPT_MAX: usize = 100_000;
 
 /// An alert that would have been sent; `P` finds the path of its request.
@@ -188,7 +188,7 @@ impl<P: Copy> Simulation<P> {
         self.totals.requests
     }
 
-    /// What came of it.
+    /// The result.
     #[must_use]
     pub fn finish(mut self) -> Found<P> {
         for breach in self.open.into_iter().flatten() {
@@ -206,7 +206,7 @@ impl<P: Copy> Simulation<P> {
     }
 }
 
-/// What came of a trace.
+/// The result of a trace.
 #[derive(Debug)]
 pub struct Found<P> {
     /// What was promised.

@@ -1,10 +1,10 @@
 //! Request logs as events in order of time.
 //!
-//! A source is NDJSON, CSV with a header, or the access log of a server, plain or
-//! compressed by gzip; which one, its first bytes and lines tell. Memory is bounded,
-//! however long the log: what does not fit goes to a temporary file.
+//! A source is NDJSON, CSV with a header, or the access log of a server, plain or compressed by
+//! gzip; its first bytes and lines show which one. Memory is bounded for a log of any length: what
+//! does not fit goes to a temporary file.
 //!
-//! - [`LogFormat`]: formats of access logs, as nginx and Apache are told them
+//! - [`LogFormat`]: formats of access logs, in the configuration syntax of nginx and Apache
 //! - [`read`]: sources in, a [`Trace`] out
 //! - [`Trace::replay`]: its events, in order
 //!
@@ -157,8 +157,7 @@ struct Limits {
 /// much again for their index.
 const LIMITS: Limits = Limits { events: 1 << 21, path_bytes: 32 * 1024 * 1024 };
 
-/// Reads logs. `progress` is told, again and again, how many bytes of them were read,
-/// before these were decompressed.
+/// Reads logs. `progress` is called repeatedly with the number of bytes read, before decompression.
 ///
 /// # Errors
 /// When a source cannot be read, is in no known format, no line parses, a line does not and
@@ -206,9 +205,9 @@ impl Trace {
         self.span_us
     }
 
-    /// Hands out each event with the place of its path: by time, events at one instant in
-    /// the order of their lines; or as they were given, if that was asked for. It may be
-    /// called again.
+    /// Calls `each` with each event and the reference to its path: by time, events at one instant
+    /// in the order of their lines; or in the given order, if that was requested. May be called
+    /// repeatedly.
     ///
     /// # Errors
     /// When the temporary file cannot be read.

@@ -1,10 +1,10 @@
-//! Alerts on their way to a webhook: one task sends them, so that no request ever waits for a
-//! receiver. Each alert has its own attempts and waits: none holds back another.
+//! Delivery of alerts to a webhook: one task sends them, so that no request ever waits for a
+//! receiver. Each alert has its own attempts and waits, so that none delays another.
 //!
-//! The number of alerts on their way is bounded. An alert is sent again, after waits that double,
-//! until the receiver takes it with a 2xx or it is too old to be of use; a receiver that refuses
-//! it for good ends that at once. Then it is counted as given up. Headers and signature are those
-//! of Standard Webhooks (<https://www.standardwebhooks.com>).
+//! The number of pending alerts is bounded. An alert is sent again, with doubling waits, until the
+//! receiver accepts it with a 2xx or it is too old to be useful; a permanent refusal by the
+//! receiver ends that at once. It then counts as given up. Headers and signature are those of
+//! Standard Webhooks (<https://www.standardwebhooks.com>).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -32,11 +32,11 @@ use crate::base::clock;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
 
-/// The most alerts on their way.
+/// The most pending alerts.
 const PENDING_MAX: usize = 256;
 /// How long a receiver may take to answer.
 const ATTEMPT_TIME: Duration = Duration::from_secs(10);
-/// An alert is sent again for so long at least.
+/// The least time for which an alert is sent again.
 const PERSIST_MIN: Duration = Duration::from_secs(30);
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ pub struct WebhookOptions {
     pub cooldown: Duration,
 }
 
-/// What became of an alert.
+/// The delivery status of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
@@ -66,18 +66,18 @@ pub enum Delivery {
     Pending,
     /// The receiver took it.
     Sent,
-    /// Nobody took it in time, or the receiver refused it for good.
+    /// No receiver accepted it in time, or the receiver refused it permanently.
     GivenUp,
     /// There is no webhook.
     NotConfigured,
 }
 
-/// What becomes of an alert, for whoever shows it.
+/// The delivery status of an alert, shared with those that show it.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryStatus(Arc<AtomicU8>);
 
 impl DeliveryStatus {
-    /// As far as it is known now.
+    /// The current status.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         match self.0.load(Ordering::Relaxed) {
@@ -88,7 +88,7 @@ impl DeliveryStatus {
         }
     }
 
-    /// Of one that is sent nowhere.
+    /// The status of an alert without a webhook.
     pub(super) fn not_configured() -> Self {
         let status = Self::default();
         status.set(Delivery::NotConfigured);
@@ -100,16 +100,16 @@ impl DeliveryStatus {
     }
 }
 
-/// How many alerts came how far.
+/// The number of alerts by delivery status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Deliveries {
     /// They wait, or are being sent.
     pub pending: u64,
     /// A receiver took them.
     pub sent: u64,
-    /// Nobody took them in time, or they were refused for good.
+    /// No receiver accepted them in time, or the receiver refused them permanently.
     pub given_up: u64,
-    /// Of those given up, how many the receiver refused for good.
+    /// How many of those given up the receiver refused permanently.
     pub refused: u64,
     /// Requests that a receiver did not answer with a 2xx.
     pub failed_attempts: u64,
@@ -133,7 +133,7 @@ struct Message {
     decided_at: Timestamp,
     decided: Instant,
     status: DeliveryStatus,
-    /// Its place among those on their way.
+    /// Its permit among the pending alerts.
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -177,7 +177,7 @@ impl Webhook {
         Ok(Self { queue, room, counts, shown_url: options.shown_url, closing, task })
     }
 
-    /// Hands an alert over, never waiting: one that finds no room is given up.
+    /// Queues an alert without waiting; it is given up if the queue is full.
     pub fn send(&self, kind: &'static str, decided_at: Timestamp, body: Vec<u8>) -> DeliveryStatus {
         let status = DeliveryStatus::default();
         let room = Arc::clone(&self.room).try_acquire_owned().ok();
@@ -220,7 +220,7 @@ impl Webhook {
         &self.shown_url
     }
 
-    /// Tries what waits once more, for so long at most. What is not taken is given up.
+    /// Tries waiting alerts once more, for at most the given time. Those not accepted are given up.
     pub async fn close(&self, patience: Duration) {
         self.closing.cancel();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -269,7 +269,8 @@ struct Courier {
 
 impl Courier {
     async fn send_all(self, mut messages: mpsc::UnboundedReceiver<Message>) {
-        // All on this one task, which polls new ones in their order: first attempts keep it.
+        // All on this one task, which polls new deliveries in their order: first attempts stay in
+        // order.
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -279,7 +280,7 @@ impl Courier {
                     None => break,
                 },
                 Some(()) = under_way.next() => {}
-                // Nobody hands anything in any more.
+                // All senders are gone.
                 () = self.closing.cancelled() => break,
             }
         }

@@ -12,7 +12,7 @@ pub const SLOT_MICROS: u64 = 10_000;
 /// Events counted by kind, `K` counts for each: those that lie in the window.
 #[derive(Debug, Clone)]
 pub struct Window<const K: usize> {
-    /// The window has so many slots, the one of now included.
+    /// The number of slots of the window, including the current one.
     slots: u64,
     entries: VecDeque<Entry<K>>,
     counts: [u64; K],

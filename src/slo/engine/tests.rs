@@ -290,7 +290,7 @@ fn the_cooldown_is_of_each_type_and_exact() {
     assert_eq!(names(engine.record(event(60 * SECOND - 10_000, 500, SECOND)).due), ["latency_p95"]);
     let due = engine.record(event(60 * SECOND, 500, SECOND)).due;
     assert_eq!(names(due), ["error_rate", "error_rate_5xx"]);
-    // What was well in between is no reason to tell earlier.
+    // A good interval in between must not cause an earlier alert.
     assert!(engine.record(event(90 * SECOND, 200, 0)).breached.is_empty());
     assert!(engine.record(event(110 * SECOND, 500, 0)).due.is_empty());
     let mut always = Engine::new(Policy { cooldown: Duration::ZERO, ..policy() });
@@ -325,7 +325,7 @@ fn statuses_outside_of_the_errors_count_among_all_only() {
 fn the_p95_is_decided_at_its_index() {
     for count in 1..=200_u64 {
         let rank = 95 * (count - 1) / 100;
-        // So many slow ones that the last fast one stands right before the rank, or on it.
+        // Enough slow requests that the last fast one is right before the rank, or on it.
         for (slow, breaches) in [(count - rank, true), (count - rank - 1, false)] {
             let mut engine = Engine::new(policy());
             let mut judged = Judged::default();
@@ -373,13 +373,13 @@ fn a_breach_does_not_outlast_its_window() {
     let mut engine = Engine::new(policy());
     engine.record(event(0, 500, 0));
     assert!(engine.record(event(9 * SECOND, 500, 0)).lapsed.is_empty());
-    // The cooldown goes on; the breach is another one.
+    // The cooldown continues; the breach is a new one.
     let judged = engine.record(event(19 * SECOND, 500, 0));
     assert_eq!(names(judged.lapsed), ["error_rate", "error_rate_5xx"]);
     assert_eq!((names(judged.breached), names(judged.due)), (names(judged.lapsed), vec![]));
     let standing = engine.standing(Indicator::ErrorRate);
     assert_eq!((standing.breached_since_us, standing.breaches), (Some(19 * SECOND), 2));
-    // Whoever looks in between sees the same.
+    // A query in between gives the same.
     engine.advance(40 * SECOND);
     assert!(engine.record(event(41 * SECOND, 500, 0)).breached.contains(Indicator::ErrorRate));
     let standing = engine.standing(Indicator::ErrorRate);

@@ -74,9 +74,9 @@ pub(super) fn exponential(rng: &mut Rng) -> f64 {
     -(1.0 - rng.f64()).ln()
 }
 
-/// A standard normal number, by the polar method (G. Marsaglia and T. A. Bray, "A convenient
-/// method for generating normal variables", SIAM Review 6, 1964). The second number of each
-/// pair is not kept: a draw then depends on nothing before it.
+/// A standard normal number, by the polar method (G. Marsaglia and T. A. Bray, "A convenient method
+/// for generating normal variables", SIAM Review 6, 1964). The second number of each pair is
+/// discarded: a draw then depends on nothing before it.
 fn normal(rng: &mut Rng) -> f64 {
     loop {
         let (x, y) = (2.0 * rng.f64() - 1.0, 2.0 * rng.f64() - 1.0);

@@ -13,7 +13,7 @@ use crate::slo::engine::Event;
 /// The most requests that are in flight at once: some 400 MB of them.
 pub const IN_FLIGHT_MAX: usize = 10_000_000;
 
-/// A request that was made up.
+/// A synthetic request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generated<'s> {
     /// Its answer; the time is that of the answer, microseconds since the start.
@@ -23,9 +23,9 @@ pub struct Generated<'s> {
 }
 
 impl Scenario {
-    /// Requests in the order in which they are answered, the same for a seed. They arrive as a
-    /// Poisson process of the rate of the moment; those that are in flight are kept, so memory
-    /// grows with rate times latency.
+    /// Requests in the order of their answers, the same for a seed. They arrive as a Poisson
+    /// process of the current rate; those in flight are held in memory, which grows with rate times
+    /// latency.
     #[must_use]
     pub fn generate(&self, seed: u64) -> Traffic<'_> {
         self.generate_within(IN_FLIGHT_MAX, seed)
@@ -123,8 +123,8 @@ impl Rate {
         }
     }
 
-    /// So much of a factor that the rate stays within bounds: beyond them the time between two
-    /// requests is less than numbers hold.
+    /// Limits a factor so that the rate stays within bounds: beyond them the time between two
+    /// requests is below the resolution of numbers.
     fn bounded(self, factor: f64) -> f64 {
         match self.most() {
             0.0 => 1.0,

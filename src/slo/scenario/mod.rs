@@ -1,5 +1,5 @@
-//! Traffic that is made up: phases with a rate, a mix of statuses and a distribution of
-//! latencies, and incidents that are laid over them.
+//! Synthetic traffic: phases with a rate, a mix of statuses and a distribution of latencies, and
+//! incidents that are laid over them.
 //!
 //! - [`Scenario::read`]: a document in, a scenario or everything that is wrong out
 //! - [`Scenario::generate`]: a seed in, requests in the order in which they are answered out
@@ -90,7 +90,7 @@ enum Rate {
     },
 }
 
-/// What goes wrong for a while, once or again and again.
+/// A temporary change, once or repeatedly.
 #[derive(Debug, Clone, PartialEq)]
 struct Incident {
     at_us: u64,

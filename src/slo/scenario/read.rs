@@ -285,7 +285,7 @@ impl Reader {
                         self.0.add(at, format!("it needs `{key}`"));
                         None
                     }
-                    // One in another would be as deep as anybody likes.
+                    // Mixtures within mixtures could be nested without bound.
                     Some(of) if of.get("bimodal").is_some() => {
                         self.0.add(&format!("{at}/{key}"), "it cannot be bimodal itself");
                         None
@@ -295,7 +295,7 @@ impl Reader {
                 let (fast, slow) = (one("fast"), one("slow"));
                 Some(Latency::Bimodal { fast: fast?, slow: slow?, slow_share: slow_share? })
             }
-            // It was told already.
+            // It was reported already.
             _ => None,
         }
     }

@@ -83,7 +83,7 @@ fn ends_before_duration(pieces: &[Piece], index: usize) -> bool {
     }
 }
 
-/// How long a field is that stands between two literals.
+/// The length of a field between two literals.
 fn length(piece: &Piece, before: &str, text: &str, after: &str) -> Option<usize> {
     let is_quoted = before.ends_with('"') && after.starts_with('"');
     let mut from = begin(piece, is_quoted, text);
@@ -119,7 +119,7 @@ fn begin(piece: &Piece, is_quoted: bool, text: &str) -> usize {
 /// The length of `10/Oct/2000:13:55:36 `.
 const DATE_BYTES: usize = 21;
 
-/// Where a request that stands without quotes ends, by its version.
+/// The end of a request without quotes, found by its HTTP version.
 fn request_end(text: &str) -> Option<usize> {
     let at = text.find(" HTTP/")? + " HTTP/".len();
     let version = text.get(at..)?.bytes().take_while(|byte| b"0123456789.".contains(byte)).count();
@@ -153,8 +153,8 @@ fn is_list(piece: &Piece) -> bool {
     matches!(piece, Piece::SkippedList | Piece::Latency(Latency::Upstreams(_)))
 }
 
-/// Whether a list goes on after a space: after `,` and around `:` between the servers that
-/// were asked, after `,` in what a client sent.
+/// Whether a list continues after a space: after `,` and around `:` between the servers that were
+/// asked, after `,` in what a client sent.
 fn goes_on(piece: &Piece, text: &str, at: usize) -> bool {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     match piece {
@@ -167,8 +167,8 @@ fn goes_on(piece: &Piece, text: &str, at: usize) -> bool {
     }
 }
 
-/// Whether a field is as one between these literals most likely is: without blanks, unless
-/// something stands around it, it is the last, or it is a list.
+/// Whether a field looks as expected between these literals: without blanks, unless it is within
+/// delimiters, it is the last, or it is a list.
 fn is_plain(piece: &Piece, before: &str, value: &str, after: Option<&str>) -> bool {
     if !matches!(piece, Piece::Skipped) || !value.contains(' ') {
         return true;
@@ -193,7 +193,7 @@ struct Search<'f, 'a> {
     text: &'a str,
     is_plain: bool,
     tries: u32,
-    /// Fields that do not fit from a place on, by piece and place.
+    /// Fields that do not fit from a position on, by piece and position.
     failed: HashSet<(usize, usize)>,
     values: Vec<(usize, &'a str)>,
 }
@@ -449,7 +449,8 @@ fn of_server(uri: &str) -> &str {
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
 }
 
-/// `\x22`, `\"` and `\\` as what they stand for; as it is, when that is no text.
+/// Replaces the escapes `\x22`, `\"` and `\\`; returns the text unchanged if the result is not
+/// UTF-8.
 fn unescaped<'b>(path: &str) -> Cow<'b, str> {
     let mut plain = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();

@@ -1,4 +1,4 @@
-//! Formats of access logs, as nginx and Apache are told them.
+//! Formats of access logs, in the configuration syntax of nginx and Apache.
 //!
 //! nginx: `log_format` of ngx_http_log_module, with the variables of ngx_http_core_module
 //! and ngx_http_upstream_module. Apache: `LogFormat` of mod_log_config.
@@ -163,8 +163,8 @@ fn tokens_of(text: &str) -> Result<Vec<Token>, LogFormatError> {
     if variable(text).is_some() { nginx(text) } else { apache(text) }
 }
 
-/// The format of a directive as it stands in a configuration: `log_format timed '…' '…';`
-/// or `LogFormat "…" timed`, or only its quoted parts.
+/// The format in a directive of a configuration: `log_format timed '…' '…';` or `LogFormat "…"
+/// timed`, or only its quoted parts.
 fn pasted(text: &str) -> String {
     let directive = ["log_format", "LogFormat"].iter().find_map(|name| text.strip_prefix(name));
     let is_quote = |character: &char| matches!(character, '\'' | '"');
@@ -182,8 +182,8 @@ fn pasted(text: &str) -> String {
     unescaped(if directive.is_some() || is_only_quoted { &inside } else { text })
 }
 
-/// What is inside of quotes, what is outside, and how many quoted parts there are; nothing
-/// when a quote is not closed. An escaped quote is part of what it stands in.
+/// What is inside of quotes, what is outside, and how many quoted parts there are; nothing when a
+/// quote is not closed. An escaped quote is part of the text around it.
 fn quoted(text: &str, quote: char) -> Option<(String, String, usize)> {
     let (mut inside, mut outside, mut parts) = (String::new(), String::new(), 0);
     let (mut is_inside, mut is_escaped) = (false, false);
@@ -201,7 +201,7 @@ fn quoted(text: &str, quote: char) -> Option<(String, String, usize)> {
     (!is_inside).then_some((inside, outside, parts))
 }
 
-/// `\"`, `\'`, `\\` and `\t` as what they stand for.
+/// Replaces the escapes `\"`, `\'`, `\\` and `\t`.
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();

@@ -10,7 +10,7 @@ use super::Source;
 use super::foreign::{self, Foreign};
 use super::gzip::Members;
 
-/// The longest line that is kept, its end not counted.
+/// The longest line that is read, without its end.
 pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// A block holds such a line with its end.
 const BLOCK_BYTES: usize = LINE_BYTES_MAX + 1;
@@ -27,7 +27,7 @@ pub(super) enum Item {
     Source(String),
     /// Whole lines. The last one of a source may have no end.
     Lines(Block),
-    /// A line that is longer than any that is kept.
+    /// A line longer than the maximum.
     TooLong,
     /// The source is no text of lines.
     Foreign(Foreign),
@@ -82,7 +82,7 @@ impl Block {
         zeros > 0
     }
 
-    /// Reads on to the end of the line, and keeps what was read after it.
+    /// Skips to the end of the line, and retains what was read after it.
     fn skip_line(&mut self, reader: &mut dyn Read) -> io::Result<End> {
         loop {
             self.used = 0;
@@ -109,14 +109,14 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Starts to read. The thread is not waited for: one that stands before a terminal
-    /// ends with the process.
+    /// Starts to read. The thread is not joined: one that is blocked on a terminal ends with the
+    /// process.
     pub(super) fn start(sources: Vec<Source>) -> io::Result<Self> {
         let (hand_over, items) = sync_channel(WAITING);
         let (spare, used) = channel();
         let bytes = Arc::new(AtomicU64::new(0));
         let feed = Feed { items: hand_over, used, bytes: Arc::clone(&bytes) };
-        // When nobody listens any more, whoever did has their error already.
+        // If the receiver is gone, it has received the error already.
         thread::Builder::new().name("trace".to_owned()).spawn(move || _ = feed.all(sources))?;
         Ok(Self { items, spare, bytes })
     }
@@ -138,7 +138,7 @@ impl Input {
     }
 }
 
-/// Nobody takes items any more.
+/// The receiver is gone.
 struct Unheard;
 
 struct Feed {
@@ -223,7 +223,7 @@ enum End {
     NotYet,
 }
 
-/// The text of a source, compressed or not, as its first two bytes tell.
+/// The text of a source; its first two bytes show whether it is compressed.
 fn decompressed(mut reader: Counted) -> io::Result<(Box<dyn Read>, bool)> {
     let mut first = Vec::new();
     reader.by_ref().take(2).read_to_end(&mut first)?;

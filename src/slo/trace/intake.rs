@@ -1,4 +1,4 @@
-//! Lines in, events counted and kept.
+//! Lines in, events counted and stored.
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -14,11 +14,11 @@ use super::w3c::Directives;
 use super::{AHEAD_US, Ahead, Limits, Options, Tally, Trace, Unparsed};
 use crate::slo::engine::Event;
 
-/// After so many lines that do not tell the format, no more are looked at. One may: a log
-/// that was cut begins within a line.
+/// The number of lines after which detection stops. More than one is read: a log that was cut
+/// begins within a line.
 const UNDECIDED_MAX: u32 = 10;
 const EXAMPLES_MAX: usize = 5;
-/// So much of the first line that did not parse is looked at.
+/// How much of the first unparsed line is reported.
 const LOOKED_AT_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -202,7 +202,7 @@ impl<'o> Intake<'o> {
         }
     }
 
-    /// Looks for the format if it is not known yet, and says why the line does not tell.
+    /// Detects the format if it is not known yet, and says why the line does not show it.
     fn decide(&mut self, text: &str) -> Option<Why> {
         if self.source.reader.is_some() {
             return None;
@@ -279,7 +279,7 @@ impl<'o> Intake<'o> {
         Ok(())
     }
 
-    /// One more line that does not tell the format.
+    /// Counts a line that does not show the format.
     fn undecided(&mut self) -> Result<(), TraceError> {
         self.source.undecided += 1;
         if self.source.undecided < UNDECIDED_MAX {

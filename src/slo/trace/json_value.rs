@@ -27,6 +27,6 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 pub(super) fn json(error: &serde_json::Error) -> Why {
     let text = error.to_string();
-    // The line is told beside it, and is always the first of its document.
+    // The message names the line separately; here it is always the first.
     Why::Json(text.replace("at line 1 column", "at column"))
 }

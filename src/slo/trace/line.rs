@@ -70,7 +70,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// A value before it is known what it stands for.
+/// A value before it is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Raw<'a> {
     Text(Cow<'a, str>),
@@ -157,7 +157,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A time by a clock that nobody set: that of the order in which the requests were judged.
+/// A time with the steps of the wall clock removed, as it was when the request was judged.
 fn unstepped(t_us: u64, clock_step: &Raw<'_>) -> Result<u64, Why> {
     let bad = |problem| Why::Bad("clock_step", problem);
     let text = clock_step.text().map_err(|()| bad("is neither a number nor a text"))?;

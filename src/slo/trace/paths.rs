@@ -1,20 +1,20 @@
-//! The paths of events: each kept once, and beyond a size in a file.
+//! The paths of events: each is stored once in memory, and beyond a size in a file.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 
 use super::spill::Spill;
 
-/// Where the path of an event is kept.
+/// A reference to the path of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathRef(u64);
 
 impl PathRef {
-    /// Of an event without a path.
+    /// The reference of an event without a path.
     pub(super) const NONE: Self = Self((1 << Self::BITS) - 1);
     /// How many bits it needs.
     pub(super) const BITS: u32 = 48;
-    /// What is in the file has this one set.
+    /// Set in references to the file.
     const IN_FILE: u64 = 1 << (Self::BITS - 1);
 
     pub(super) fn bits(self) -> u64 {
@@ -26,15 +26,15 @@ impl PathRef {
     }
 }
 
-/// How much waits to be written at once.
+/// How many bytes are buffered before they are written.
 const PENDING_MAX: usize = 256 * 1024;
-/// For each text, when the index is as empty as it gets by growing.
+/// Index bytes for each text, at the lowest load factor that growing causes.
 const SLOT_BYTES_MAX: usize = 4 * size_of::<u64>();
-/// Bytes before each text that say how long it is.
+/// The length before each text, bytes.
 const LENGTH: usize = 4;
 
-/// Texts by their places. The first ones are kept in memory, each once; what finds no room
-/// there is appended to a file as often as it comes.
+/// Texts by reference. The first ones are held in memory, each once; a text that does not fit there
+/// is appended to a file each time it occurs.
 #[derive(Debug)]
 pub(super) struct Paths {
     memory: Vec<u8>,
@@ -46,7 +46,7 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Keeps so many bytes of text in memory, at most 2 GiB.
+    /// Holds at most `memory_max` bytes of text in memory, never more than 2 GiB.
     pub(super) fn new(memory_max: usize) -> Self {
         Self {
             memory: Vec::new(),
@@ -57,7 +57,7 @@ impl Paths {
         }
     }
 
-    /// Keeps a text; nothing when it is empty.
+    /// Stores a text; an empty one gets [`PathRef::NONE`].
     pub(super) fn insert(&mut self, text: &str) -> io::Result<PathRef> {
         if text.is_empty() {
             return Ok(PathRef::NONE);
@@ -77,7 +77,7 @@ impl Paths {
         Ok(PathRef(u64::from(at)))
     }
 
-    /// The text at a place.
+    /// The text of a reference.
     pub(super) fn get(&mut self, path_ref: PathRef) -> io::Result<Option<String>> {
         if path_ref == PathRef::NONE {
             return Ok(None);
@@ -91,7 +91,7 @@ impl Paths {
         Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
-    /// The index, too, gets no larger than the texts may: many of them may be short.
+    /// The index is bounded by the same size: there may be many short texts.
     fn has_room(&self, text: &str) -> bool {
         self.memory.len() + LENGTH + text.len() <= self.memory_max
             && self.index.used < self.memory_max / SLOT_BYTES_MAX
@@ -131,8 +131,8 @@ fn entry(bytes: &[u8], at: u32) -> Option<&[u8]> {
     rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)
 }
 
-/// Finds places by hash: open addressing, never more than half full. The hash is keyed:
-/// who writes the paths of a log cannot choose them to meet in it.
+/// Finds references by hash: open addressing, at most half full. The hash is keyed, so that the
+/// author of a log's paths cannot cause collisions.
 #[derive(Debug)]
 struct Index {
     hasher: RandomState,
@@ -147,7 +147,7 @@ impl Index {
     }
 
     fn hash(&self, text: &str) -> u32 {
-        // Any half of it is as good.
+        // Either half of the hash is equally good.
         u32::try_from(self.hasher.hash_one(text) >> 32).unwrap_or(0)
     }
 
@@ -217,7 +217,7 @@ mod tests {
         let long = "/x".repeat(PENDING_MAX);
         let texts: Vec<String> =
             (0..1_000).map(|number| format!("/é/{number}")).chain([long]).collect();
-        // Read in between: the file stands where the read ended, not at its end.
+        // Reads in between: the file position is where the read ended, not at the end.
         let mut path_refs = Vec::new();
         for text in texts.iter().chain(&texts) {
             path_refs.push(paths.insert(text).unwrap());

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::json_value::raw;
 use super::line::{self, Fields, Line, Why};
 
-/// What tells them apart, and what is read.
+/// What distinguishes them, and which fields are read.
 #[derive(Deserialize)]
 struct Document<'a> {
     // Caddy: https://caddyserver.com/docs/logging#structured-logs

@@ -22,13 +22,13 @@ pub(super) enum Order {
     AsGiven,
 }
 
-/// An event with the place of its path, as small as it gets.
+/// An event with the reference to its path, as compact as possible.
 #[derive(Debug, Clone, Copy)]
 struct Packed {
     t_us: u64,
     /// [`UNKNOWN`] when it is not known.
     latency_us: u64,
-    /// The place above the status.
+    /// The path reference in the bits above the status.
     rest: u64,
 }
 
@@ -43,7 +43,7 @@ const _: () = assert!(STATUS_BITS + PathRef::BITS <= u64::BITS && size_of::<Pack
 impl Packed {
     fn new(event: Event, path_ref: PathRef) -> Self {
         let rest = path_ref.bits() << STATUS_BITS | u64::from(event.status);
-        // One that lasts so long is no shorter.
+        // A longer latency is stored as the greatest known one.
         let latency_us = event.latency_us.map_or(UNKNOWN, |known| known.min(UNKNOWN - 1));
         Self { t_us: event.t_us, latency_us, rest }
     }

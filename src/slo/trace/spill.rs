@@ -10,7 +10,7 @@ pub(super) struct Spill {
     /// In the folder for temporary files, from the first byte on.
     file: SpooledTempFile,
     end: u64,
-    /// Where the file stands.
+    /// The position in the file.
     at: u64,
 }
 

@@ -29,7 +29,7 @@ const END_US: u64 = 253_402_300_800 * MICROS;
 /// that counts from its own beginning would have gone on for thirty years.
 const WALL_US: u64 = 1_000_000_000 * MICROS;
 const MICROS: u64 = 1_000_000;
-/// So many digits always fit into 64 bits.
+/// This many digits always fit into 64 bits.
 const SAFE_DIGITS: usize = 19;
 const MONTHS: [&[u8]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
