@@ -1,5 +1,5 @@
-//! A definition prepared for many executions, as a statement is for many rows: what they
-//! share is worked out once, where the definition is kept.
+//! A checked definition, compiled once for many executions as a statement is for many rows: it
+//! holds what they share.
 
 use std::sync::Arc;
 
@@ -95,8 +95,8 @@ pub struct Snapshot {
     pub source: Option<DefinitionSource>,
 }
 
-/// Where a definition came from: whoever may start what is in the catalogue need not be allowed to
-/// run anything else.
+/// Where a definition came from: a client that may start workflows of the catalogue need not be
+/// allowed to run anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DefinitionSource {

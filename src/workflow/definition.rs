@@ -41,7 +41,7 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
-    /// The `x-…` keys, kept as they were.
+    /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
 }
 
@@ -68,7 +68,7 @@ pub struct Step {
     pub continue_on_error: bool,
     /// Kept for the predecessor's users, otherwise ignored.
     pub agent_id: Option<serde_json::Value>,
-    /// The `x-…` keys, kept as they were.
+    /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
 }
 
@@ -99,8 +99,8 @@ impl Work {
     }
 }
 
-/// A parameter's value. Numbers keep the text they were written with, so that
-/// `1.10` reaches a step as `1.10`.
+/// A parameter's value. Numbers retain the text they were written with, so that `1.10` reaches a
+/// step as `1.10`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {

@@ -24,8 +24,8 @@ const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
 const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
 
-/// Names that tell of the process of wfx: of its folder, of how systemd talks with it. A step
-/// that believed them would work in the wrong folder, or report to systemd in the name of wfx.
+/// Names that describe the process of wfx: its folder, its connection to systemd. A step that
+/// inherited them would work in the wrong folder, or report to systemd in the name of wfx.
 const PROCESS_NAMES: [&str; 14] = [
     FOLDER,
     "OLDPWD",
@@ -44,7 +44,7 @@ const PROCESS_NAMES: [&str; 14] = [
 ];
 /// The folder in which a process began.
 pub const FOLDER: &str = "PWD";
-/// Says that wfx has been started anew in its process.
+/// Set when wfx has executed itself again in its process.
 pub const RESTARTED: &str = "WFX_RESTARTED";
 
 /// Variables of one process.

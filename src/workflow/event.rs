@@ -1,4 +1,4 @@
-//! What comes into the state machine of an execution and what goes out of it.
+//! Input and output of the state machine of an execution.
 
 use std::time::Duration;
 
@@ -23,19 +23,19 @@ pub enum Event {
     Begin,
     /// A process takes over what another left when it died.
     Resume {
-        /// Somebody wanted it ended meanwhile, and why.
+        /// An end was requested meanwhile, and why.
         cancelled: Option<String>,
     },
     /// An attempt that [`Effect::Start`] asked for is over.
     AttemptEnded(usize, AttemptEnd),
-    /// The place that [`Effect::Admit`] asked for is there.
+    /// The permit that [`Effect::Admit`] requested is available.
     Admitted(usize),
-    /// The attempt that [`Effect::Start`] asked for could not begin for want of files, processes or
-    /// memory. It is none: [`Effect::Admit`] asks again.
+    /// The attempt that [`Effect::Start`] requested is withdrawn before its work began. Only for a
+    /// driver that starts nothing more: an execution resumed later finds the step as it was before.
     Postponed(usize),
     /// The wait that [`Effect::Retry`] asked for is over.
     RetryDue(usize),
-    /// Somebody wants it ended, and why.
+    /// An end is requested, and why.
     Cancel(String),
     /// The `timeout` of the workflow is over.
     TimeUp,
@@ -50,7 +50,7 @@ pub enum Event {
 pub struct AttemptEnd {
     /// How it ended.
     pub outcome: Outcome,
-    /// What it hands on, whether it succeeded or not.
+    /// Its outputs, whether it succeeded or not.
     pub outputs: Outputs,
     /// When its work began.
     pub started_at: Timestamp,

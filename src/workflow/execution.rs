@@ -4,8 +4,8 @@
 //! what is to be done goes out as [`Effect`]s, what is to be stored is collected
 //! until [`Execution::take_change`]. [`crate::engine::driver`] is the driver.
 //!
-//! Steps are known by their index in the definition's list; rows are keyed by
-//! position, the place in `step_order`.
+//! Steps are known by their index in the definition's list; rows are keyed by position, the index
+//! in `step_order`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,20 +51,21 @@ pub struct Execution {
     unmet: Vec<usize>,
     /// Steps that could start, first in the list first.
     ready: BTreeSet<usize>,
-    /// Steps that were next, and wait until a process more may run; they have places.
+    /// Steps that are ready and wait for [`Event::Admitted`]; they count towards the
+    /// parallelism.
     admitting: BTreeSet<usize>,
-    /// Steps with a failed attempt behind and another ahead.
+    /// Steps that wait for their next attempt.
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
     /// Those of them whose attempt another process began and stored.
     resumed: BTreeSet<usize>,
-    /// When the last kept attempt of each step ended, as far as another process stored it.
+    /// When the last stored attempt of each step ended, if another process stored it.
     attempt_ended_at: Vec<Option<Timestamp>>,
     /// When each step's first attempt started.
     begun: Vec<Option<Begun>>,
     ending: Option<Ending>,
-    /// The end before its time kept a step from its end. Otherwise the last ones had ended, and
-    /// it was only not known yet.
+    /// The early end prevented a step from ending. Otherwise the last steps had ended, and the
+    /// execution did not know it yet.
     cut_short: bool,
     /// The first step that failed the execution.
     failed_by: Option<usize>,
@@ -447,7 +448,7 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         let spec = Arc::clone(&self.spec);
-        // By list order, so that the same failure always tells the same story.
+        // In list order, so that the same failure always gives the same message.
         let mut doomed: BTreeSet<(usize, usize)> =
             spec.graph().dependents[failed].iter().map(|&step| (step, failed)).collect();
         while let Some((step, because)) = doomed.pop_first() {

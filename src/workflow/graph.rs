@@ -13,12 +13,11 @@ use super::definition::Definition;
 pub struct Graph {
     /// What each step waits for.
     pub dependencies: Vec<Vec<usize>>,
-    /// What waits for each step, in the order of the list.
+    /// The dependents of each step, in the order of the list.
     pub dependents: Vec<Vec<usize>>,
-    /// The steps in `step_order`: again and again the ready one that stands first in
-    /// the list.
+    /// The steps in `step_order`: repeatedly the first step of the list that is ready.
     pub order: Vec<usize>,
-    /// The place of each step in [`Self::order`].
+    /// The index of each step in [`Self::order`].
     pub position: Vec<usize>,
 }
 

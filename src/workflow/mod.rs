@@ -1,8 +1,8 @@
 //! Workflows: what they are and how they run, decided without a clock, a process or a database.
 //!
-//! [`document`] (text → tree with places), [`check`] (tree → definition, all problems at once),
-//! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state machine)
-//! with its [`event`]s, [`record`], [`report`], [`retention`].
+//! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
+//! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
+//! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
 
 pub mod check;
 pub mod compiled;

@@ -1,9 +1,8 @@
-//! What is wrong with a document: each problem with its place and a remedy.
+//! The problems of a document, each with its span and a remedy.
 //!
-//! Reading collects [`Findings`], places as byte ranges; [`Problems`] are the same
-//! with lines, columns and snippets. What a document says is quoted with its
-//! control characters escaped and its length cut, so that no document can drive the
-//! terminal that shows what is wrong with it.
+//! Reading collects [`Findings`] with byte ranges; [`Problems`] are the same with lines, columns
+//! and snippets. Quotations of the document have their control characters escaped and their length
+//! cut, so that no document can drive the terminal that shows its problems.
 
 use std::fmt::{self, Write};
 
@@ -11,11 +10,11 @@ use serde::Serialize;
 
 use crate::base::visible::{quote, visible, write_visible};
 
-/// How many problems are written out; of the others the number is told.
+/// How many problems are written out; the others are only counted in the message.
 const SHOWN_MAX: usize = 50;
-/// How many problems are kept; the others are only counted.
+/// How many problems are stored; the others are only counted.
 const KEPT_MAX: usize = 1_000;
-/// After so many problems no mistyped name is looked up any more, which takes time.
+/// After this many problems, similar names are no longer looked up, since that takes time.
 const SUGGESTIONS_MAX: usize = 50;
 /// How many characters of a source line are shown before the problem, and from it on.
 const SNIPPET_BEFORE: usize = 60;
@@ -47,7 +46,7 @@ pub struct Problem {
     snippet: Option<Snippet>,
 }
 
-/// Every problem of one document, in the order of their places.
+/// Every problem of one document, in the order of their spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     name: String,
@@ -63,7 +62,7 @@ struct Snippet {
 }
 
 impl Problems {
-    /// The findings of what is called `name`, placed in `text`.
+    /// The findings in `text`, a document that messages call `name`.
     pub(super) fn new(name: &str, text: &str, findings: Findings) -> Self {
         let Findings { mut list, uncounted } = findings;
         list.sort_by(|a, b| (a.span, &a.pointer).cmp(&(b.span, &b.pointer)));
@@ -103,7 +102,7 @@ impl Problems {
         self.list.len() + self.uncounted
     }
 
-    /// The problems by place; of very many the first that were found.
+    /// The problems in the order of their spans; if there are very many, the first that were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
@@ -217,7 +216,7 @@ impl Position {
     }
 }
 
-/// The last place up to `at` where `text` can be cut.
+/// The last index up to `at` at which `text` can be cut.
 fn boundary(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -258,8 +257,8 @@ impl Findings {
         }
     }
 
-    /// Whether a remedy may still be looked for: who has made so many mistakes did not mistype
-    /// a name.
+    /// Whether to look for a remedy still: a document with very many problems has not just a
+    /// mistyped name.
     pub(super) fn may_suggest(&self) -> bool {
         self.list.len() < SUGGESTIONS_MAX
     }

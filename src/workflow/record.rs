@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::base::timestamp::Timestamp;
 
-/// Where an execution stands. A terminal state never changes.
+/// The status of an execution. A terminal one never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
@@ -30,11 +30,11 @@ pub enum ExecutionStatus {
     Interrupted,
 }
 
-/// Where a step stands. A terminal state never changes.
+/// The status of a step. A terminal one never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
-    /// Waits for its dependencies, for a place, or for its next attempt.
+    /// Waits for its dependencies, for a permit, or for its next attempt.
     Pending,
     /// An attempt is under way.
     Running,
@@ -159,7 +159,7 @@ impl FromStr for StepStatus {
 /// The outputs of a step, in the order they were written.
 pub type Outputs = IndexMap<String, String>;
 
-/// The most bytes kept of each of an attempt's two streams: its end.
+/// The most bytes stored of each of an attempt's two streams: its end.
 pub const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 
 /// The end of what an attempt wrote to one stream.
@@ -167,12 +167,12 @@ pub const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 pub struct Captured {
     /// The last [`OUTPUT_KEPT_BYTES`] as text; what is no UTF-8 is replaced.
     pub text: String,
-    /// How many bytes were written in all; more than were kept means truncated.
+    /// How many bytes were written in all; if more than are stored, the text is truncated.
     pub total_bytes: u64,
 }
 
 impl Captured {
-    /// Whether only the end was kept.
+    /// Whether only the end is stored.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.total_bytes > OUTPUT_KEPT_BYTES as u64
@@ -232,7 +232,7 @@ pub struct StepState {
     pub exit_code: Option<i32>,
     /// Why it did not succeed.
     pub error: Option<String>,
-    /// What it handed on.
+    /// Its outputs.
     pub outputs: Outputs,
 }
 
@@ -251,7 +251,7 @@ impl Default for StepState {
     }
 }
 
-/// One attempt of a step, kept when it is not the only one or wrote something.
+/// One attempt of a step, stored if it is not the only one or wrote something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The position of its step.
@@ -309,9 +309,9 @@ impl Change {
 pub enum OwnerState {
     /// It is.
     Alive,
-    /// It died; `wfx recover` goes on with the execution.
+    /// It is dead; `wfx recover` continues the execution.
     Dead,
-    /// Neither is proven; nobody goes on with the execution unless told to.
+    /// Neither is proven; the execution is not continued unless an operator asks for it.
     Unknown,
 }
 
@@ -414,7 +414,7 @@ pub struct StepRecord {
     pub completed_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub error: Option<String>,
-    /// Its place in `step_order`.
+    /// Its index in `step_order`.
     pub position: u32,
     /// From the first attempt's start to the end, milliseconds.
     pub duration_ms: Option<u64>,
@@ -430,7 +430,7 @@ pub struct StepRecord {
     pub stderr: String,
     /// How many bytes that attempt wrote there in all.
     pub stderr_bytes: u64,
-    /// What it handed on.
+    /// Its outputs.
     pub outputs: Outputs,
 }
 

@@ -1,4 +1,4 @@
-//! What the engine tells whoever watches an execution.
+//! Reports of the engine to the observer of an execution.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub enum Report<'a> {
     },
     /// Nothing of it works for now: what runs of it sleeps, or it waits for a retry.
     Resting,
-    /// A running step wrote something; only told when the watcher asks for it.
+    /// A running step wrote something; only reported if the observer asks for it.
     Output {
         /// Which step.
         step: &'a str,
@@ -114,8 +114,7 @@ pub enum Report<'a> {
     },
 }
 
-/// Whoever watches executions. Called from the engine's tasks: it must not block
-/// for long.
+/// An observer of executions. Called from the engine's tasks: it must not block for long.
 pub trait Observer: Send + Sync {
     /// Takes one report.
     fn report(&self, report: &Report<'_>);

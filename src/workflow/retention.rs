@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::record::ExecutionStatus;
 use crate::base::timestamp::Timestamp;
 
-/// A finished execution, as far as pruning looks at it.
+/// The fields of a finished execution that pruning uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// Its number in the database.
     pub seq: i64,
     /// Its id everywhere.
     pub execution_id: Box<str>,
-    /// The place in the order in which executions completed, which no clock changes.
+    /// Its position in the order of completion, which does not depend on any clock.
     pub completion: i64,
     /// How it ended.
     pub status: ExecutionStatus,
@@ -23,21 +23,21 @@ pub struct Finished {
     pub completed_at: Timestamp,
 }
 
-/// What may go. Every condition that is set must hold; with none of `keep`,
-/// `older_than` and `all`, nothing goes.
+/// Which executions may be pruned. Every condition that is set must hold; with none of `keep`,
+/// `older_than` and `all`, nothing is pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PrunePolicy {
-    /// This many of those in `status` that completed last stay; 0 prunes nothing.
+    /// How many of those in `status` that completed last are retained; 0 prunes nothing.
     pub keep: Option<u64>,
-    /// Only what completed longer ago than this goes.
+    /// Only executions that completed longer ago than this are pruned.
     pub older_than: Option<Duration>,
-    /// Only what is in this state goes, and only it counts for `keep`.
+    /// Only executions with this status are pruned, and only they count for `keep`.
     pub status: Option<ExecutionStatus>,
-    /// Nothing needs to stay: `keep` is ignored.
+    /// Prunes without regard to `keep`.
     pub all: bool,
 }
 
-/// An execution that goes. A database that was restored may have given its number out again.
+/// An execution to prune. A database that was restored may have assigned its number again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chosen {
     /// Its number in the database.
@@ -46,10 +46,10 @@ pub struct Chosen {
     pub execution_id: Box<str>,
 }
 
-/// What would go.
+/// The executions to prune, and a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PrunePlan {
-    /// The executions, the one that completed first first.
+    /// The executions in the order of their completion.
     pub chosen: Vec<Chosen>,
     /// The earliest time at which one of them completed.
     pub oldest: Option<Timestamp>,
@@ -57,19 +57,19 @@ pub struct PrunePlan {
     pub newest: Option<Timestamp>,
     /// How many of them are in each state.
     pub by_status: BTreeMap<ExecutionStatus, u64>,
-    /// How many finished executions stay.
+    /// How many finished executions remain.
     pub remaining: u64,
 }
 
 impl PrunePlan {
-    /// How many executions would go.
+    /// How many executions would be pruned.
     #[must_use]
     pub fn executions(&self) -> u64 {
         self.chosen.len() as u64
     }
 }
 
-/// Chooses what goes. What is not finished never does.
+/// Selects the executions to prune. Unfinished ones are never selected.
 #[must_use]
 pub fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> PrunePlan {
     let keep = match policy.keep {

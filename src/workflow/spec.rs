@@ -11,7 +11,7 @@ use crate::base::timestamp::Timestamp;
 /// What an execution takes while it runs, and each of its steps, without text.
 const EXECUTION_BYTES: usize = 4 * 1024;
 const STEP_BYTES: usize = 320;
-/// A checked definition and its JSON text take so many times the length of that text.
+/// The memory of a checked definition and its JSON text, as a multiple of the length of that text.
 const DEFINITION_FACTOR: usize = 4;
 
 /// What an execution runs, decided before it starts and never changed.
@@ -45,8 +45,8 @@ impl ExecutionSpec {
         &self.snapshot.definition().id
     }
 
-    /// The columns that never change. Made when they are stored and not kept: the text of the
-    /// snapshot is long.
+    /// The columns that never change. Made when they are stored and not held in memory: the text of
+    /// the snapshot is long.
     #[must_use]
     pub fn created(&self) -> Created {
         let compiled = &self.snapshot.compiled;
@@ -60,9 +60,9 @@ impl ExecutionSpec {
         }
     }
 
-    /// About how much memory an execution of it takes while it runs, bytes: its state, its
-    /// parameters as such and in the environment of a step, and a definition that nobody else holds.
-    /// One of the catalogue is shared by all of its executions.
+    /// The approximate memory of a running execution, bytes: its state, its parameters as such and
+    /// in the environment of a step, and a definition that is not shared. A definition of the
+    /// catalogue is shared by all of its executions.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let Snapshot { compiled, params, .. } = &self.snapshot;

@@ -248,9 +248,9 @@ impl Worker {
         let late = || Err("timed out".to_owned());
         let limit = job.due + self.work.timeout;
         if clock::monotonic() >= limit {
-            // The request waited until it timed out: a target that cannot keep up gets no further
-            // requests for which there is no time. There may be many more of them, which must not
-            // keep the thread from sending.
+            // The request timed out before it could be sent: the target cannot keep up, so it is
+            // not sent. Many more requests may have timed out; yielding lets the thread send others
+            // between them.
             tokio::task::yield_now().await;
             return late();
         }

@@ -1,4 +1,4 @@
-//! Reads the values of a map as what they should be, and tells what they are instead.
+//! Reads the values of a map as the expected types, and reports those of another type.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ use super::{Named, is_extra, nearest, scalar_of};
 use crate::base::period::Period;
 use crate::base::visible::{quote, quote_list};
 
-/// A map with a place.
+/// A map with its span.
 pub(super) struct Fields<'n> {
     entries: &'n [Entry],
     pub(super) at: Pointer<'n>,
@@ -77,7 +77,7 @@ impl<'n> Fields<'n> {
         field
     }
 
-    /// Refuses every key that is neither known nor kept as it is.
+    /// Refuses every key that is neither known nor an `x-…` key.
     pub(super) fn refuse_unknown(&self, known: &[&str], findings: &mut Findings) {
         for entry in self.entries {
             let key = entry.key.as_str();
@@ -97,7 +97,7 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// The keys that are kept as they are.
+    /// The `x-…` keys, which are stored unchanged.
     pub(super) fn extra(&self) -> Named<serde_json::Value> {
         self.entries
             .iter()
@@ -130,7 +130,7 @@ impl<'n> Field<'n> {
         findings.add(self.span(), self.at.to_string(), message, help);
     }
 
-    /// Tells that the value is of the wrong kind.
+    /// Reports that the value is of the wrong kind.
     fn refuse(&self, expected: &str, findings: &mut Findings) {
         let message = format!("{} takes {expected}, not {}", self.at.subject(), self.node.kind());
         let help = match &self.node.value {
@@ -250,7 +250,7 @@ impl<'n> Field<'n> {
         scalar
     }
 
-    /// A value that is handed to a process: text, or a number or truth as written.
+    /// A value that is passed to a process: text, or a number or boolean as written.
     pub(super) fn process_text(&self, findings: &mut Findings) -> Option<String> {
         let text = match (&self.node.written, scalar_of(self.node)) {
             (_, None | Some(Scalar::Null)) => {
@@ -264,7 +264,7 @@ impl<'n> Field<'n> {
         Some(text)
     }
 
-    /// Refuses what no process can be given; `more` bytes come with it.
+    /// Refuses values that cannot be passed to a process; `more` bytes come with it.
     pub(super) fn check_process_text(
         &self,
         text: &str,

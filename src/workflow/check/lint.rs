@@ -1,5 +1,5 @@
-//! What is allowed in a workflow and hardly meant: each with its place and what to write instead.
-//! None of it refuses a document.
+//! Probable mistakes: allowed in a workflow and hardly intended, each with its span and what to
+//! write instead. None of them makes a document invalid.
 
 use super::super::definition::environment_name;
 use super::super::document::{Node, Value};
@@ -79,7 +79,7 @@ fn list_of_lines(field: &Field<'_>, texts: &[&str], findings: &mut Findings) {
     }
 }
 
-/// `[find, $DIR]`: no shell comes between, so that the program gets `$DIR` as it stands.
+/// `[find, $DIR]`: no shell runs it, so the program gets `$DIR` unchanged.
 fn variable_in_list(field: &Field<'_>, before: &[&str], text: &str, findings: &mut Findings) {
     let Some(program) = before.first() else { return };
     let name = program.rsplit('/').next().unwrap_or_default();

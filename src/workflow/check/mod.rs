@@ -1,5 +1,5 @@
-//! Tree → [`Definition`]: every rule of a workflow document, all breaches at once,
-//! each with its place and a remedy.
+//! Tree → [`Definition`]: checks every rule of a workflow document, and reports all problems at
+//! once, each with its span and a remedy.
 
 mod field;
 mod lint;
@@ -29,7 +29,7 @@ use crate::base::visible::quote;
 /// A document and what it is called.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// What problems are told of: a path, or `-`.
+    /// The name of the document in messages: a path, or `-`.
     pub name: &'a str,
     /// The document.
     pub text: &'a str,
@@ -46,7 +46,7 @@ const WORKFLOW_KEYS: [&str; 8] =
 /// Where a tree comes from, and so which rules hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// Somebody wrote it.
+    /// A document as written.
     Document,
     /// It was stored. The predecessor took any name; its history can be replayed.
     Snapshot,
@@ -89,7 +89,7 @@ fn read_and<T>(
 /// Reads a document that is no workflow, as JSON or YAML are read everywhere.
 ///
 /// # Errors
-/// What is wrong with it before anyone knows what it is: its syntax, keys that stand twice.
+/// Problems that do not depend on the kind of document: its syntax, repeated keys.
 pub fn tree(source: &Source<'_>) -> Result<serde_json::Value, Problems> {
     let mut findings = Findings::default();
     let root = document::read(source.text, source.format, &mut findings);
@@ -125,7 +125,7 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
     let mut given = Vec::new();
     for entry in entries {
         match entry.field().scalar(findings) {
-            // It was told what is wrong with it.
+            // The problem was reported.
             None => {}
             Some(Scalar::Null) => {
                 let message = format!("the parameter {} has no value", quote(entry.name));
@@ -333,7 +333,7 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
     }
 }
 
-/// The `x-…` keys of a map, which are kept as they are.
+/// The `x-…` keys of a map, which are stored unchanged.
 fn is_extra(key: &str) -> bool {
     key.starts_with("x-")
 }

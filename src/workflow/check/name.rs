@@ -7,7 +7,7 @@ use super::super::problem::{Findings, Span};
 use super::field::Field;
 use crate::base::visible::quote;
 
-/// The id that no workflow may have: the API uses it in the place of one.
+/// The reserved id: the API uses it where an id would be.
 pub(super) const RESERVED_ID: &str = "executions";
 /// The alphabet of ids and step names, in words.
 pub(super) const ALPHABET: &str =
@@ -38,8 +38,7 @@ pub(super) fn check(field: &Field<'_>, name: &str, findings: &mut Findings) -> O
     None
 }
 
-/// Refuses names that stand twice, and with `environment` names that would become
-/// one name there.
+/// Refuses repeated names, and with `environment` names that would become one variable name.
 pub(super) fn refuse_clashes<'n>(
     names: impl Iterator<Item = (&'n str, Option<Span>, &'n str)>,
     what: &str,

@@ -10,7 +10,7 @@ use crate::base::visible::{quote, quote_list};
 
 const PREFIX: &str = "WFX_PARAM_";
 
-/// The parameter after so many is no mistyped one.
+/// A parameter beyond this number is no mistyped one.
 const MISTYPED_MAX: usize = 50;
 
 /// The `params` of a workflow.
@@ -51,7 +51,7 @@ pub enum GivenBy {
     Flags,
     /// The `params` in the body of a request for a workflow that is known.
     Request,
-    /// Nobody: the body of the request is the workflow itself.
+    /// Not given: the body of the request is the workflow itself.
     Nobody,
 }
 

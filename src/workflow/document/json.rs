@@ -1,5 +1,5 @@
-//! JSON text → tree. The whole grammar is left to `serde_json`: it hands out each
-//! value as the piece of text that it is, and where that piece lies is its place.
+//! JSON text → tree. `serde_json` parses the whole grammar: it returns each value as a slice of the
+//! text, and the position of that slice is the value's span.
 
 use std::fmt;
 
@@ -107,8 +107,7 @@ impl<'t> Reader<'t, '_> {
     }
 }
 
-/// Where an error is: its column counts bytes, from 1, and stands on what was read
-/// last.
+/// The offset of an error. Its column counts bytes, from 1, and is that of the last byte read.
 fn offset_of(json: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
     let line_start: usize = json.split_inclusive('\n').take(lines_before).map(str::len).sum();

@@ -1,10 +1,9 @@
-//! Text → tree: a JSON or YAML document as nodes that know their places.
+//! Text → tree: a JSON or YAML document as nodes with spans.
 //!
-//! JSON is strict JSON. YAML is YAML 1.2 with its core schema (so `yes` and `on` are
-//! text), anchors, aliases and merge keys, one document, no tags but those of the
-//! core schema. In both, a number keeps the text it was written with, and every key
-//! that stands twice in one map is a problem. Size, depth and what aliases expand to
-//! are bounded.
+//! JSON is strict JSON. YAML is YAML 1.2 with its core schema (so `yes` and `on` are text),
+//! anchors, aliases and merge keys, one document, no tags but those of the core schema. In both, a
+//! number retains the text it was written with, and a key repeated in one map is a problem. Size,
+//! depth and what aliases expand to are bounded.
 
 mod json;
 mod scalar;
@@ -52,10 +51,10 @@ impl Format {
     }
 }
 
-/// A value and where it stands.
+/// A value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    /// None when it was not read from text. Of lists and maps their beginning.
+    /// None when it was not read from text. For lists and maps the first character.
     pub(super) span: Option<Span>,
     pub(super) value: Value,
     /// A YAML scalar's text where it is another than that of its value, such as
@@ -77,13 +76,13 @@ pub(super) enum Value {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub(super) key: String,
-    /// Where the key stands.
+    /// The span of the key.
     pub(super) span: Option<Span>,
     pub(super) value: Node,
 }
 
-/// Reads a document. Without a syntax error there is a tree, and what else is wrong
-/// with it is in `findings`: keys that stand twice, of which the tree has the first.
+/// Reads a document. Without a syntax error it returns a tree, and adds other problems to
+/// `findings`: repeated keys, of which the tree has the first.
 pub(super) fn read(text: &str, format: Format, findings: &mut Findings) -> Option<Node> {
     let start = Some(Span { start: 0, end: 0 });
     if text.len() > DOCUMENT_BYTES_MAX {
@@ -158,7 +157,7 @@ impl Node {
         }
     }
 
-    /// What it is, in words.
+    /// Its kind, for messages.
     pub(super) fn kind(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_owned(),
@@ -183,7 +182,7 @@ impl Node {
             }
     }
 
-    /// How many lists and maps are within each other.
+    /// How deep lists and maps are nested.
     fn depth(&self) -> usize {
         match &self.value {
             Value::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),

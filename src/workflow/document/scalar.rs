@@ -13,9 +13,9 @@ pub(super) struct Refusal {
 
 /// The value of a scalar without quotes.
 ///
-/// A number that could be JSON keeps its text; other forms become their value:
-/// `0x1f` is 31, `.5` is 0.5. Digits after a leading zero, such as `0755`, are text,
-/// since readers of YAML disagree whether they are octal.
+/// A number that is valid JSON retains its text; other forms become their value: `0x1f` is 31, `.5`
+/// is 0.5. Digits after a leading zero, such as `0755`, are text, since readers of YAML disagree
+/// whether they are octal.
 pub(super) fn resolve(text: &str) -> Result<Value, Refusal> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),

@@ -40,7 +40,7 @@ pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node
     reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
 }
 
-/// What stands behind the key `run` in a line.
+/// The command after the key `run` in a line.
 fn command(line: &str) -> Option<&str> {
     line.match_indices("run:").find_map(|(at, key)| {
         let starts_key = line[..at].trim_end_matches(' ').is_empty()
@@ -56,7 +56,7 @@ fn is_block(command: &str) -> bool {
     rest.is_some_and(|rest| rest.chars().all(|c| matches!(c, '-' | '+' | '1'..='9')))
 }
 
-/// Whether a line goes on with the command of a `run` above it, or is an item of its list.
+/// Whether a line continues the command of a `run` above it, or is an item of its list.
 fn command_above(before: &str, line: &str) -> bool {
     let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_item = |line: &str| line.trim_start().starts_with("- ");
@@ -160,7 +160,7 @@ impl Reader<'_> {
     ) -> Result<(), Stop> {
         self.spend(NODE_BYTES + text.len(), span)?;
         let plain = style == ScalarStyle::Plain;
-        // The parser hands out `~` where nothing is written.
+        // The parser returns `~` for an absent value.
         let absent = plain && span.is_some_and(|span| span.start == span.end);
         let text = if absent { "" } else { text };
         if plain && tag.is_none() && text == "<<" && self.expects_key() {
@@ -352,7 +352,7 @@ impl Reader<'_> {
         self.findings.add(span, String::new(), message, help);
     }
 
-    /// What helps where the place is within a command without quotes.
+    /// The remedy if the position is within a command without quotes.
     fn command_help(&self, at: usize) -> Option<String> {
         let before = self.text.get(..at)?;
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);

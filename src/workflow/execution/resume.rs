@@ -1,4 +1,4 @@
-//! Takes over an execution whose process died: what is stored → an execution that goes on.
+//! Resumes an execution whose process died: what is stored → an execution that continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ pub struct Recorded {
 pub struct RecordedStep {
     /// Where it stands.
     pub state: StepState,
-    /// When the last of its attempts that are kept ended.
+    /// When the last of its stored attempts ended.
     pub attempt_ended_at: Option<Timestamp>,
 }
 
 impl Recorded {
-    /// What is to be stored when it cannot go on: what ran is interrupted, the rest is
+    /// The change to store if it cannot continue: running steps are interrupted, the rest are
     /// skipped.
     #[must_use]
     pub fn abandon(self, error: &str, now: Timestamp) -> Change {
@@ -61,8 +61,8 @@ impl Recorded {
 }
 
 impl Execution {
-    /// An execution as it was when its process died; [`Event::Resume`] makes it go on.
-    /// `owner` is the process that runs it now.
+    /// An execution as it was when its process died; [`Event::Resume`] continues it. `owner` is the
+    /// process that runs it now.
     ///
     /// [`Event::Resume`]: crate::workflow::event::Event::Resume
     #[must_use]

@@ -272,9 +272,9 @@ pub(super) fn graphs() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever the graph, the outcomes, their order and the interruptions: it
-    /// ends, never runs more than its places, never changes a terminal state, and
-    /// the merged changes are the state.
+    /// For any graph, outcomes, order and interruptions: the execution ends, never runs more steps
+    /// than its parallelism, never changes a terminal status, and the merged changes equal the
+    /// state.
     #[test]
     fn every_execution_ends(
         steps in graphs(),
