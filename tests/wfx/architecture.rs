@@ -469,6 +469,32 @@ fn the_map_has_what_is_there_and_nothing_else() {
     }
 }
 
+/// What is wrong with a row of the glossary.
+fn glossary_fault(row: &str, src: &Path) -> Option<String> {
+    let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+    let [term, meaning, place] = cells[..] else { return Some(format!("{row}: not 3 cells")) };
+    if term.is_empty() || meaning.is_empty() {
+        return Some(format!("{row}: an empty cell"));
+    }
+    let is_there = src.join(place.trim_matches('`')).exists();
+    (!is_there).then(|| format!("{term}: there is no {place}"))
+}
+
+#[test]
+fn the_glossary_names_files_that_are_there() {
+    let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let glossary = text.split("## Glossary").nth(1).unwrap();
+    let rows: Vec<&str> = glossary.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 40, "{}", rows.len());
+    assert!(rows.is_sorted(), "the glossary is not sorted");
+    let src = root().join("src");
+    let faults: Vec<String> = rows.iter().filter_map(|row| glossary_fault(row, &src)).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for row in ["| term | meaning | `engine/no.rs` |", "| term | | `engine/` |", "| term |"] {
+        assert!(glossary_fault(row, &src).is_some(), "{row}");
+    }
+}
+
 #[test]
 fn a_breach_is_found() {
     for (name, line) in [
