@@ -1,26 +1,17 @@
 //! wfx runs workflows on one machine, keeps every execution in SQLite, and
 //! replays any of them.
 //!
-//! The modules in reading order; ARCHITECTURE.md says how they may use each other:
+//! The modules, lower ones first; ARCHITECTURE.md says how they may use each other:
 //!
-//! - [`cli`]: what was typed; one file per subcommand
-//! - [`settings`]: what it means: flag, variable, file or default
-//! - [`workflow`]: documents, the state machine, the engine that drives it
+//! - [`base`]: time, durations, numbers for people, safe text; [`system`]: files, limits,
+//!   processes, users, TLS; [`logging`]: the log of the daemon
+//! - [`workflow`]: documents, compiled workflows, the state machine of an execution
 //! - [`repository`]: the database; nothing else speaks SQL
-//! - [`catalogue`]: the workflows of a folder, watched
-//! - [`http`]: the API of the daemon; [`log`], [`metrics`]: what it tells of itself;
-//!   [`spool`]: written by a thread of its own
-//! - [`slo`]: service levels: windows, breaches, alerts
-//! - [`perf`]: the performance gate of CI
-//! - [`tls`]: towards whom wfx asks
-//! - [`terminal`]: tables, bars, colour and JSON; nothing else writes to a terminal
-//! - [`diagnosis`]: what `wfx doctor` makes of what it finds
-//! - [`files`]: files that settings and arguments name
-//! - [`json`]: JSON without characters that drive a terminal
-//! - [`fields`]: documents that are read field by field
-//! - [`limits`]: open files and processes that wfx may use
-//! - [`process_table`], [`users`]: what the system says of processes and users
-//! - [`clock`], [`timestamp`], [`units`], [`exit`]: time, numbers for people, exit codes
+//! - [`engine`]: runs executions; [`operations`]: what the command line and the API share
+//! - [`slo`]: service levels: windows, breaches, alerts; [`perf`]: the performance gate of CI
+//! - [`metrics`]: the metrics of the daemon; [`settings`]: flag, variable, file or default
+//! - [`render`]: values as text; [`terminal`]: nothing else writes to a terminal
+//! - [`http`]: the API of the daemon; [`cli`]: one file per subcommand
 
 #[cfg(not(unix))]
 compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
