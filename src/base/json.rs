@@ -98,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_same_text_to_whoever_reads_it(
+        fn it_is_read_back_as_the_same_text(
             text in "([a-zé\\\\\"\u{7f}-\u{9f}\u{61c}\u{200e}\u{202e}\u{2066}\u{2028}‘]|.){0,600}",
         ) {
             let json = to_vec(&[&text]).unwrap();

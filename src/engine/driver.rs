@@ -143,7 +143,7 @@ impl Driver {
         // at once.
         drop(entered);
         let is_waited_for = self.launched.as_ref().is_some_and(StartAck::is_with_end);
-        self.tell_stored();
+        self.report_stored();
         if is_waited_for {
             // And is answered before this is cleared away.
             tokio::task::yield_now().await;
@@ -239,7 +239,7 @@ impl Driver {
             match time::timeout(END_PATIENCE, self.withdraw()).await {
                 Ok(true) => return Some(RunError::Withdrawn),
                 Ok(false) if self.is_over() => return None,
-                Ok(false) => self.tell_stored(),
+                Ok(false) => self.report_stored(),
                 Err(_) if self.durability.run_unstored() => self.run_unstored(),
                 Err(_) => {}
             }
@@ -282,7 +282,7 @@ impl Driver {
         }
         // An execution that has ended is reported with its end.
         if !self.is_over() {
-            self.tell_stored();
+            self.report_stored();
         }
         self.forget_unstored();
     }
@@ -296,7 +296,7 @@ impl Driver {
         }
     }
 
-    fn tell_stored(&mut self) {
+    fn report_stored(&mut self) {
         if let Some(start_ack) = self.launched.take() {
             start_ack.stored(self.durability.commit().seq, self.is_over());
         }
@@ -367,7 +367,7 @@ impl Driver {
         self.report_effects(&effects);
         for effect in effects {
             match effect {
-                Effect::Admit { step } => self.wait_for_place(step),
+                Effect::Admit { step } => self.wait_for_permit(step),
                 Effect::Start { step, attempt, elapsed } => self.start(step, attempt, elapsed),
                 Effect::Stop { step } => {
                     if let Some((_, stop)) = &self.stops[step] {

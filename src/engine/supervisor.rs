@@ -430,8 +430,8 @@ fn log(execution_id: &str, outcome: &Result<ExecutionStatus, RunError>) {
             tracing::info!(execution_id, "left for the next start");
         }
         Err(RunError::Abandoned { is_stored: false }) => {
-            let told = "it is not stored: lost, unless the database takes it at the very end";
-            tracing::error!(execution_id, "{told}");
+            let message = "it is not stored: lost, unless the database takes it at the very end";
+            tracing::error!(execution_id, "{message}");
         }
         Err(error) => tracing::error!(execution_id, %error, "an execution could not be ended"),
     }
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_ended_is_not_kept_to_be_cancelled() {
+    async fn an_ended_execution_cannot_be_cancelled_any_more() {
         let folder = tempfile::tempdir().unwrap();
         let supervisor = supervisor(folder.path());
         supervisor.cancel_own("has-ended");

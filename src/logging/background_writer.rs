@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_counted_and_the_rest_keeps_its_order() {
+    fn dropped_entries_are_counted_and_the_rest_stays_in_order() {
         let (go, begin) = channel();
         let (reports, received) = channel();
         let writer = BackgroundWriter::start("test", Held { begin, reports }).unwrap();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_at_the_end_is_told_as_well() {
+    fn entries_dropped_at_the_end_are_reported() {
         let (queue, items) = mpsc::sync_channel(CAPACITY);
         queue.send(Some(1)).unwrap();
         let lost = Arc::<AtomicU64>::default();

@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_is_sorted_and_keeps_what_it_does_not_know() {
+    fn an_update_is_sorted_and_preserves_unknown_fields() {
         let text = r#"{"note": "x", "version": 2, "endpoints": {
             "GET /b": {"median_ms": 1, "owner": "team b", "samples": 5, "rate": "much"},
             "GET /c": {"median_ms": 3, "p95_ms": 4.5, "x": {"y": null}}}}"#;

@@ -91,7 +91,7 @@ mod tests {
     use crate::perf::judgement::{Observed, Policy, Reading, Run, Source};
 
     #[test]
-    fn another_machine_tool_or_rate_is_told_once() {
+    fn another_machine_tool_or_rate_is_reported_once() {
         let latency = Latency::from_nanos(1);
         let circumstances = |machine: &str, rate: f64| Circumstances {
             machine: Some(machine.to_owned()),

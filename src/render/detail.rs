@@ -229,15 +229,15 @@ impl Layout {
     fn stream(
         &self,
         name: &str,
-        kept: &str,
+        stored: &str,
         total_bytes: u64,
         shown: OutputShown,
         text: &mut String,
     ) {
-        if kept.is_empty() {
+        if stored.is_empty() {
             return;
         }
-        let lines: Vec<&str> = kept.lines().collect();
+        let lines: Vec<&str> = stored.lines().collect();
         let skipped = match shown {
             OutputShown::All => 0,
             _ => lines.len().saturating_sub(LINES_SHOWN),

@@ -145,9 +145,9 @@ fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>
         widths.iter().flatten().map(|width| width + COLUMN_MARGIN).sum::<usize>() + TABLE_MARGIN
     };
     while total(&widths) > width {
-        let kept = (0..columns.len()).filter(|&at| widths[at].is_some());
+        let present = (0..columns.len()).filter(|&at| widths[at].is_some());
         let Some(last) =
-            kept.filter(|&at| columns[at].rank.is_some()).max_by_key(|&at| columns[at].rank)
+            present.filter(|&at| columns[at].rank.is_some()).max_by_key(|&at| columns[at].rank)
         else {
             break;
         };

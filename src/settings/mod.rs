@@ -160,8 +160,8 @@ impl Settings {
     /// # Errors
     /// Exit 2 when the value is none.
     pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
-        let kept: i64 = self.parsed(RETENTION)?;
-        Ok(u64::try_from(kept).ok().filter(|kept| *kept > 0))
+        let retained: i64 = self.parsed(RETENTION)?;
+        Ok(u64::try_from(retained).ok().filter(|retained| *retained > 0))
     }
 
     /// Whether the retention is set explicitly.

@@ -54,7 +54,7 @@ fn zero_and_less_turn_retention_off() {
 }
 
 #[test]
-fn a_bad_value_names_its_variable_its_place_and_what_it_takes() {
+fn a_bad_value_names_its_variable_its_position_and_what_it_takes() {
     let error =
         settings(&[("WFX_STORE_TIMEOUT", "soon")], Flags::default()).store_timeout().unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);

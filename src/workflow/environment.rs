@@ -164,8 +164,8 @@ mod tests {
             ["PATH", "WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "WFX_PARAM_X", "WFX_OUTPUT", "WFX_DB"];
         let given = given.into_iter().chain(PROCESS_NAMES);
         let given = given.map(|name| (OsString::from(name), OsString::from("v")));
-        let kept: Vec<OsString> = inherited(given).into_keys().collect();
-        assert_eq!(kept, ["PATH", "WFX_DB"]);
+        let inherited_names: Vec<OsString> = inherited(given).into_keys().collect();
+        assert_eq!(inherited_names, ["PATH", "WFX_DB"]);
     }
 
     #[test]

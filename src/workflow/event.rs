@@ -30,8 +30,8 @@ pub enum Event {
     AttemptEnded(usize, AttemptEnd),
     /// The permit that [`Effect::Admit`] requested is available.
     Admitted(usize),
-    /// The attempt that [`Effect::Start`] requested is withdrawn before its work began. Only for a
-    /// driver that starts nothing more: an execution resumed later finds the step as it was before.
+    /// The attempt that [`Effect::Start`] requested could not begin for want of files, processes or
+    /// memory. It does not count: [`Effect::Admit`] requests it again.
     Postponed(usize),
     /// The wait that [`Effect::Retry`] asked for is over.
     RetryDue(usize),
@@ -39,9 +39,8 @@ pub enum Event {
     Cancel(String),
     /// The `timeout` of the workflow is over.
     TimeUp,
-    /// The attempt that [`Effect::Start`] asked for is given up before its work began. Only
-    /// for a driver that starts nothing more: whoever resumes the execution finds the step
-    /// as it was before.
+    /// The attempt that [`Effect::Start`] requested is withdrawn before its work began. Only for a
+    /// driver that starts nothing more: an execution resumed later finds the step as it was before.
     Withdrawn(usize),
 }
 

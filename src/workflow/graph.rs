@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_separate_cycle_is_told_once() {
+    fn each_separate_cycle_is_reported_once() {
         let cycles = Graph::new(vec![vec![1], vec![0], vec![0], vec![3], vec![]]).unwrap_err();
         assert_eq!(cycles, [vec![0, 1], vec![3]]);
         let cycle = Cycle { steps: vec!["a".into(), "b".into()] };

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_shows_its_line_and_a_caret_under_its_place() {
+    fn a_problem_shows_its_line_and_a_caret_under_its_span() {
         assert_eq!(
             one("first\nkey: value\n", 11, 16).to_string(),
             "w.yaml:2:6: wrong\n 2 | key: value\n   |      ^^^^^\n   = help: right it"
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_place() {
+    fn a_long_line_is_cut_around_the_span() {
         let text = format!("{}X{}", "a".repeat(10_000), "b".repeat(10_000));
         let shown = one(&text, 10_000, 10_001).to_string();
         assert!(shown.len() < 400, "{}", shown.len());
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_outside_of_the_text_is_held_at_its_end() {
+    fn a_span_outside_of_the_text_is_clamped_to_its_end() {
         for (text, start) in [("", 9), ("é", 1), ("a\n", 2), ("a\r\n", 2)] {
             assert!(one(text, start, start).to_string().contains('^'), "{text:?}");
         }

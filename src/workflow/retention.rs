@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_those_that_completed_last_not_those_that_began_last() {
+    fn the_last_completed_are_retained_not_the_last_started() {
         use ExecutionStatus::{Failed, Success};
         let executions =
             [finished(1, Success, 900), finished(2, Failed, 100), finished(3, Success, 500)];
@@ -208,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_unfinished_and_the_kept_are_never_touched(
+        fn unfinished_and_retained_executions_are_never_pruned(
             executions in prop::collection::vec(any_execution(), 0..60),
             policy in any_policy(),
         ) {

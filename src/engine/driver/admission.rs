@@ -31,7 +31,7 @@ impl Driver {
         Ok(())
     }
 
-    pub(crate) fn wait_for_place(&mut self, step: usize) {
+    pub(crate) fn wait_for_permit(&mut self, step: usize) {
         let held = self.admitted.remove(&step);
         let wait = self.postponed.get(&step).copied().unwrap_or_default();
         let context = Arc::clone(&self.context);

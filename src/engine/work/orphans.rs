@@ -97,19 +97,19 @@ struct Found {
     key: AttemptKey,
     /// A parent that is asked to end forwards the request; a second request would make it end at
     /// once.
-    handed_on: Option<HandedOn>,
+    forwarded: Option<Forwarded>,
 }
 
 /// Who hands a request to end on.
 #[derive(Clone, Copy)]
-enum HandedOn {
+enum Forwarded {
     /// The first process of its group, as `timeout` does. See [`super::tree`].
     ByGroup,
     /// A wfx that runs within the step, and has a grace of its own.
     ByWfx,
 }
 
-impl HandedOn {
+impl Forwarded {
     /// How long it is trusted.
     fn patience(self) -> Duration {
         match self {
@@ -143,9 +143,9 @@ impl Ender {
             let found = self.find(&left).await;
             let now = clock::monotonic();
             let mut may_end = false;
-            for Found { stat, handed_on, .. } in &found {
-                let is_trusted = |by: HandedOn| now.duration_since(since) < by.patience();
-                if handed_on.is_some_and(is_trusted) {
+            for Found { stat, forwarded, .. } in &found {
+                let is_trusted = |by: Forwarded| now.duration_since(since) < by.patience();
+                if forwarded.is_some_and(is_trusted) {
                     may_end = true;
                     continue;
                 }
@@ -253,18 +253,18 @@ impl Finder {
             .filter(|(stat, _)| !stat.has_ended())
             .collect();
         living.sort_by_key(|(stat, _)| stat.pid);
-        let handed_on = self.handed_on(&living);
-        let found = living.into_iter().zip(handed_on);
+        let forwarded = self.forwarded(&living);
+        let found = living.into_iter().zip(forwarded);
         found
-            .map(|((stat, key), handed_on)| Found {
+            .map(|((stat, key), forwarded)| Found {
                 stat: stat.clone(),
                 key: key.clone(),
-                handed_on,
+                forwarded,
             })
             .collect()
     }
 
-    fn handed_on(&mut self, living: &[(&Stat, &AttemptKey)]) -> Vec<Option<HandedOn>> {
+    fn forwarded(&mut self, living: &[(&Stat, &AttemptKey)]) -> Vec<Option<Forwarded>> {
         let groups: HashMap<i32, i32> =
             living.iter().map(|(stat, _)| (stat.pid, stat.group)).collect();
         let group_of_parent = |stat: &Stat| groups.get(&stat.parent).copied();
@@ -276,11 +276,11 @@ impl Finder {
         let of_one = |(stat, key): &(&Stat, &AttemptKey)| {
             let parents = group_of_parent(stat)?;
             if self.jobs.contains(&stat.group) && parents == stat.group {
-                return Some(HandedOn::ByGroup);
+                return Some(Forwarded::ByGroup);
             }
             // Steps of a wfx that runs within the step name an execution of that one.
             let (own, _) = says(&process_table::environment(stat.pid).ok()?)?;
-            (own.execution_id != key.execution_id).then_some(HandedOn::ByWfx)
+            (own.execution_id != key.execution_id).then_some(Forwarded::ByWfx)
         };
         living.iter().map(of_one).collect()
     }

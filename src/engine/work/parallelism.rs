@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn places_are_given_in_the_order_in_which_they_were_asked_for() {
+    async fn permits_are_granted_in_the_order_of_requests() {
         let parallelism = Arc::new(Parallelism::new(1));
         let held = parallelism.try_take().unwrap();
         assert!(parallelism.try_take().is_none());

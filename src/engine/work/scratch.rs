@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_was_removed_or_replaced_is_made_anew() {
+    fn a_removed_or_replaced_folder_is_created_again() {
         let parent = tempfile::tempdir().unwrap();
         let temporary = parent.path().join("tmp");
         std::fs::create_dir(&temporary).unwrap();

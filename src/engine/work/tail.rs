@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_end_whatever_the_chunks() {
+    fn the_end_is_retained_for_any_chunks() {
         let all: Vec<u8> = (0..300_000_u32).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
         for size in [1, 7, 4_096, 65_536, 65_537, 200_000] {
             let mut tail = Tail::default();

@@ -264,7 +264,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn what_was_kept_is_summed_up() {
+    fn samples_are_summarised() {
         let mut samples = ThreadSamples::new(2);
         for millis in 1..=100 {
             samples.answered(0, Duration::from_millis(millis));
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_threads_kept_is_merged_whole_and_without_slack() {
+    fn samples_of_threads_are_merged_without_loss_or_slack() {
         const OWN: usize = 1_000;
         let all: Vec<u64> = (0..2 * CHUNK as u64 + 3).collect();
         let mut own = all[..OWN].to_vec();

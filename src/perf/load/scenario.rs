@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_with_its_place() {
+    fn all_problems_are_reported_with_their_pointers() {
         let error = Scenario::read(&json!({
             "rat": 5, "rate": 0, "duration": "soon", "target": "", "headers": {"a b": "c"},
             "endpoints": ["get /x", {"name": "y"}, {"endpoint": "GET x"}, "GET /z", "GET /z",

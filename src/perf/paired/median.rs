@@ -23,9 +23,9 @@ pub fn estimate(sample: &Sample<'_>) -> Estimate {
     // A fifth of what was measured, which is some thousands.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
     let cut = (n as f64 * SHARE) as usize;
-    let kept = &sorted[cut..n - cut];
-    let (Some(least), Some(most)) = (kept.first(), kept.last()) else { return NOTHING };
-    let centre = kept.iter().sum::<f64>() / kept.len() as f64;
+    let trimmed = &sorted[cut..n - cut];
+    let (Some(least), Some(most)) = (trimmed.first(), trimmed.last()) else { return NOTHING };
+    let centre = trimmed.iter().sum::<f64>() / trimmed.len() as f64;
     let winsorised: Vec<f64> = differences.iter().map(|d| d.clamp(*least, *most)).collect();
     let mean = winsorised.iter().sum::<f64>() / n as f64;
     let off: Vec<f64> = winsorised.iter().map(|difference| difference - mean).collect();

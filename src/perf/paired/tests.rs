@@ -165,7 +165,7 @@ fn what_got_slower_is_found() {
 }
 
 #[test]
-fn what_got_faster_is_told() {
+fn a_speedup_is_reported() {
     let faster = share(20, |seed| judged(seed, &[(1.0 / 1.15, 1.0)])[0][0] == Change::Faster);
     assert!(faster >= 0.95, "{faster}");
 }
@@ -300,7 +300,7 @@ fn what_meets_one_of_them_for_a_while_is_no_difference() {
 }
 
 #[test]
-fn what_keeps_one_endpoint_from_being_judged_keeps_no_other() {
+fn one_unjudgeable_endpoint_does_not_affect_others() {
     use super::verdict::{Compared, Outcome, Unit, judgement};
     use crate::perf::judgement::{Outcome as Word, Verdict};
 

@@ -81,7 +81,7 @@ fn every_part_of_a_file_is_refused_or_has_what_stands_in_it() {
 }
 
 #[test]
-fn what_is_no_number_is_kept_as_it_stands() {
+fn text_that_is_no_number_is_not_changed() {
     let text =
         "Type,Name,Request Count,Median Response Time,95%\nGET,/a,1,N/A,nan\nGET,/b,1,,inf\n";
     let run = taken(text, None);
@@ -164,7 +164,7 @@ fn the_median_of_nothing_is_none() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_or_counted_is_refused() {
+fn ambiguous_or_uncountable_results_are_refused() {
     let twice = r#"{"metrics": {
         "http_req_duration{name:GET /x}": {"med": 1, "p(95)": 2},
         "http_req_duration{name:/x,method:GET}": {"med": 3, "p(95)": 4}}}"#;

@@ -177,7 +177,7 @@ fn incidents_begin_so_often_at_most() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_with_its_place() {
+fn all_problems_are_reported_with_their_pointers() {
     let text = problems(&json!({
         "phasess": 1, "seed": -1, "paths": ["orders"],
         "phases": [

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_does_not_fit_is_told() {
+    fn a_line_that_does_not_fit_is_reported() {
         let mut columns = Columns::of_header("t,status,path").unwrap();
         for (line, expected) in [
             ("1,200", "it has fewer fields than the header"),

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_kept_once_while_there_is_room() {
+    fn a_text_is_stored_once_while_there_is_room() {
         let mut paths = Paths::new(1 << 20);
         let path_refs: Vec<PathRef> = (0..20_000)
             .map(|number| paths.insert(&format!("/item/{}", number % 5_000)).unwrap())
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_read_from_the_file() {
+    fn texts_beyond_the_memory_bound_are_read_from_the_file() {
         let mut paths = Paths::new(100);
         let long = "/x".repeat(PENDING_MAX);
         let texts: Vec<String> =
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_no_path() {
+    fn an_empty_text_is_no_path() {
         let mut paths = Paths::new(100);
         assert_eq!(paths.insert("").unwrap(), PathRef::NONE);
         assert_eq!(paths.get(PathRef::NONE).unwrap(), None);

@@ -96,7 +96,7 @@ fn lines_that_do_not_parse_are_counted_and_the_first_are_shown() {
 }
 
 #[test]
-fn no_more_than_five_examples_are_kept() {
+fn at_most_five_examples_are_stored() {
     let trace = trace(format!("t,status\n1,200\n{}", "x\n".repeat(50)));
     assert_eq!((trace.tally.unparsed, trace.tally.examples.len()), (50, 5));
     assert_eq!(trace.tally.examples[4].line, 7);
@@ -307,14 +307,14 @@ fn what_is_strange_about_events_is_counted() {
 fn a_line_that_is_too_long_is_skipped_wherever_it_stands() {
     let (first, last) = ("{\"t\":1,\"status\":200}\n", "{\"t\":2,\"status\":201}\n");
     let long = format!("{{\"path\":\"{}\"}}\n", "x".repeat(3 * LINE_BYTES_MAX));
-    for (text, line, kept) in [
+    for (text, line, statuses_read) in [
         (format!("{first}{long}{last}"), 2, &[200, 201][..]),
         (format!("{first}{long}{long}{last}"), 2, &[200, 201]),
         (format!("{first}{last}{}", long.trim_end()), 3, &[200, 201]),
         (format!("{long}{last}"), 1, &[201]),
     ] {
         let mut trace = trace(&text);
-        assert_eq!(statuses(&mut trace), kept);
+        assert_eq!(statuses(&mut trace), statuses_read);
         let example = &trace.tally.examples[0];
         assert_eq!((example.line, example.why.as_str()), (line, "it is longer than 1 MiB"));
         let lines = u64::try_from(text.lines().count()).unwrap();
@@ -326,7 +326,7 @@ fn a_line_that_is_too_long_is_skipped_wherever_it_stands() {
 }
 
 #[test]
-fn the_longest_line_that_is_kept_has_a_mebibyte() {
+fn the_longest_line_has_a_mebibyte() {
     let line = |length: usize| {
         let start = "{\"t\":1,\"status\":200,\"path\":\"";
         format!("{start}{}\"}}", "x".repeat(length - start.len() - 2))

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_told() {
+    fn a_value_that_is_no_number_is_reported() {
         for (text, fault) in [
             ("", Fault::Unknown),
             ("-", Fault::Unknown),

@@ -105,7 +105,7 @@ mod tests {
     use crate::perf::stats::Latency;
 
     #[test]
-    fn what_is_known_is_told() {
+    fn progress_is_shown() {
         let snapshot = Snapshot {
             elapsed: Duration::from_secs(4),
             total: Duration::from_secs(32),

@@ -142,10 +142,10 @@ impl Courier {
 
     /// Shows the item directly while no thread is running and none is needed.
     fn shows(&self, item: &Item) -> bool {
-        let mut place = self.shower.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut shower) = place.take() else { return false };
+        let mut slot = self.shower.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut shower) = slot.take() else { return false };
         if shower.show_at_once(item) {
-            *place = Some(shower);
+            *slot = Some(shower);
             return true;
         }
         match self.shared.start(shower) {
@@ -153,7 +153,7 @@ impl Courier {
             // If no thread can be started, write directly: slow, but nothing is lost.
             Err(mut shower) => {
                 shower.show(item);
-                *place = Some(shower);
+                *slot = Some(shower);
                 true
             }
         }
@@ -205,7 +205,7 @@ impl Shared {
         if let Message::AttemptStarted { step, .. } = &message {
             queue.cut.retain(|(cut, _)| cut != step);
         }
-        queue.tell_missed();
+        queue.report_missed();
         queue.items.push_back(Item::Message(message));
         self.arrived.notify_one();
     }
@@ -287,7 +287,7 @@ impl Shared {
         let mut queue = self.lock();
         loop {
             if queue.items.is_empty() {
-                queue.tell_missed();
+                queue.report_missed();
             }
             if let Some(item) = queue.items.pop_front() {
                 queue.output_bytes -= cost(&item);
@@ -340,7 +340,7 @@ impl Queue {
         if bytes.is_empty() {
             return;
         }
-        self.tell_missed();
+        self.report_missed();
         for bytes in bytes.chunks(MESSAGE_BYTES_MAX) {
             match self.items.back_mut() {
                 Some(Item::Output { step: last, stream: to, bytes: before })
@@ -374,7 +374,7 @@ impl Queue {
     }
 
     /// Queues a message with the number of missing lines, if any.
-    fn tell_missed(&mut self) {
+    fn report_missed(&mut self) {
         if !self.missed_of.is_empty() {
             // A part of one line is missing at least.
             let lines = mem::take(&mut self.missed).max(1);

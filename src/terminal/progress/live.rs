@@ -57,7 +57,7 @@ impl Live {
             bar
         });
         self.running.insert(step.to_owned(), bar);
-        self.tell_running();
+        self.show_running_count();
     }
 
     /// Takes a step's line away.
@@ -66,10 +66,10 @@ impl Live {
             bar.finish_and_clear();
             self.screen.remove(&bar);
         }
-        self.tell_running();
+        self.show_running_count();
     }
 
-    fn tell_running(&self) {
+    fn show_running_count(&self) {
         let hidden = self.running.values().filter(|bar| bar.is_none()).count();
         let message = match (self.running.len(), hidden) {
             (0, _) => String::new(),
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_leaves_room_for_what_is_told_beside_it() {
+    fn the_bar_leaves_room_for_the_text_beside_it() {
         assert_eq!(bar_cells(100, "nightly", 5), BAR_MOST);
         assert_eq!(bar_cells(80, "nightly", 5), BAR_MOST);
         assert_eq!(bar_cells(80, "nightly", 1000), 23);

@@ -28,7 +28,7 @@ fn a_left_out_depends_on_means_the_step_before() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_with_its_place() {
+fn all_problems_are_reported_with_their_spans() {
     let text = "\
 id: executions
 max_paralel: 3
@@ -244,14 +244,14 @@ fn a_snapshot_may_have_names_of_the_predecessor() {
 }
 
 #[test]
-fn a_parameter_that_is_none_is_told_once() {
-    for (params, told) in
+fn an_unknown_parameter_is_reported_once() {
+    for (params, message) in
         [(r#"{"who": ["x"]}"#, "text, a number"), (r#"{"who": null}"#, "has no value")]
     {
         let text = format!(r#"{{"params": {params}}}"#);
         let source = Source { name: "body", text: &text, format: Format::Json, default_id: None };
         let problems = given_parameters(&source).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems}");
-        assert!(problems.to_string().contains(told), "{problems}");
+        assert!(problems.to_string().contains(message), "{problems}");
     }
 }

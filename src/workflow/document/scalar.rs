@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_keeps_its_text_or_becomes_its_value() {
+    fn a_number_retains_its_text_or_becomes_its_value() {
         for same in ["0", "-0", "1.10", "1e+5", "123456789012345678901234567890", "-1.50e-7"] {
             assert_eq!(shown(same), same);
         }

@@ -37,7 +37,7 @@ fn slice(text: &str, span: Option<Span>) -> &str {
 }
 
 #[test]
-fn places_cover_keys_and_scalars_as_written() {
+fn spans_cover_keys_and_scalars_as_written() {
     for (text, format) in [
         ("\u{feff}né: 'v1'\nmap:\n  k: 1.10 # note\n", Format::Yaml),
         ("\u{feff}{\"né\": \"v1\",\n\t\"map\": {\"k\": 1.10}}", Format::Json),
@@ -82,7 +82,7 @@ fn json_is_strict() {
 }
 
 #[test]
-fn repeated_keys_are_all_told_with_their_places() {
+fn all_repeated_keys_are_reported_with_their_spans() {
     for (text, format) in [
         ("a: 1\nb: {c: 1, c: 2}\na: 2\na: 3\n", Format::Yaml),
         ("{\"a\": 1,\n\"b\": {\"c\": 1, \"c\": 2},\n\"a\": 2,\n\"a\": 3}", Format::Json),
@@ -113,7 +113,7 @@ fn anchors_aliases_and_merge_keys_are_expanded() {
 }
 
 #[test]
-fn a_problem_within_an_anchor_is_told_once() {
+fn a_problem_within_an_anchor_is_reported_once() {
     assert_eq!(refused("a: &a {k: 1, k: 2}\nb: *a\nc: *a\n", Format::Yaml).len(), 1);
 }
 

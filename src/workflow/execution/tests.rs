@@ -93,7 +93,7 @@ pub(super) fn statuses(execution: &Execution) -> Vec<StepStatus> {
 }
 
 #[test]
-fn ready_steps_start_in_list_order_up_to_the_places() {
+fn ready_steps_start_in_list_order_up_to_the_parallelism() {
     let mut e =
         execution(vec![step("c", &["a"]), step("a", &[]), step("b", &[]), step("d", &[])], 2);
     assert_eq!(starts(&apply(&mut e, Event::Begin, at(0)).unwrap()), [1, 2]);
@@ -131,7 +131,7 @@ fn a_tolerated_failure_lets_its_dependents_run() {
 }
 
 #[test]
-fn a_retry_waits_without_taking_a_place() {
+fn a_waiting_retry_holds_no_permit() {
     let mut a = step("a", &[]);
     a.retry = Retry { max_attempts: 2, ..Retry::default() };
     let mut e = execution(vec![a, step("b", &[])], 1);

@@ -158,7 +158,7 @@ fn haproxy_logs_the_arrival_and_milliseconds() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_takes_no_time() {
+fn ambiguous_fields_are_rejected_quickly() {
     let format = "$a $b $c $d $e $f $g $status $msec";
     let line = "x ".repeat(100_000);
     assert!(parse(&format.parse().unwrap(), &line).is_err());
@@ -267,7 +267,7 @@ fn the_path_is_what_was_asked_for() {
 }
 
 #[test]
-fn a_line_that_is_not_of_the_format_is_told() {
+fn a_line_of_another_format_is_reported() {
     let format = "$msec $status \"$uri\" $request_time";
     for (line, expected) in [
         ("1 200", "it is not of the log format: ` \"` does not follow where it should"),

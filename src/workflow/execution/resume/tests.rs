@@ -94,7 +94,7 @@ fn a_crash_is_a_failed_attempt_and_the_next_comes_at_once() {
 }
 
 #[test]
-fn a_sleep_keeps_its_due_time() {
+fn a_resumed_sleep_ends_at_its_original_time() {
     let mut nap = step("nap", &[]);
     nap.work = Work::Sleep(Period::new(Duration::from_secs(60)));
     let mut e = crashed(execution(vec![nap], 1), vec![(0, Event::Begin)]);
@@ -104,7 +104,7 @@ fn a_sleep_keeps_its_due_time() {
 }
 
 #[test]
-fn a_sleep_that_is_given_up_again_keeps_it_too() {
+fn a_sleep_that_is_interrupted_twice_ends_at_its_original_time() {
     let mut nap = step("nap", &[]);
     nap.work = Work::Sleep(Period::new(Duration::from_secs(60)));
     let mut e = crashed(execution(vec![nap], 1), vec![(0, Event::Begin)]);
@@ -143,7 +143,7 @@ fn a_cancel_that_came_meanwhile_ends_it_all() {
 }
 
 #[test]
-fn time_goes_on_while_nobody_runs_it() {
+fn time_passes_while_no_process_runs_it() {
     let steps = vec![step("a", &[]), step("b", &[])];
     let mut e = crashed(execution(steps, 1), vec![(0, Event::Begin)]);
     let effects = apply(&mut e, RESUME, at(6)).unwrap();
