@@ -1,4 +1,4 @@
-//! One attempt of a step, as a task of its own.
+//! One attempt of a step, as a separate task.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::workflow::record::AttemptKey;
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::spec::ExecutionSpec;
 
-/// One attempt on its own: it waits for its start to be durable, then does its work.
+/// Performs one attempt: waits until its start is durable, then does its work.
 pub(crate) struct AttemptTask {
     pub(crate) spec: Arc<ExecutionSpec>,
     pub(crate) context: Arc<EngineContext>,

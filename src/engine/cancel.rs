@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-/// Ends an execution: first in order, asked a second time at once.
+/// Ends an execution: orderly at the first request, at once at the second.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel {
     /// End it in order.
@@ -17,7 +17,7 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// One that is asked with this one, and can be asked alone.
+    /// A cancel handle that is requested together with this one, and can be requested alone.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {

@@ -18,7 +18,7 @@ use crate::workflow::environment::Variables;
 pub enum Unstored {
     /// Nothing of it is started.
     Refuse,
-    /// It runs all the same and is shown from here; it is stored when that works again.
+    /// It runs unstored and is shown from memory; it is stored when the store works again.
     Run(Arc<Memory>),
 }
 
@@ -27,11 +27,11 @@ pub enum Unstored {
 pub struct EngineContext {
     /// Where changes go.
     pub writer: Arc<Writer>,
-    /// This process, as others find it.
+    /// The identity of this process.
     pub owner: Arc<Owner>,
-    /// What steps inherit of the environment of wfx.
+    /// The variables that steps inherit from wfx.
     pub inherited: Variables,
-    /// Where steps leave their outputs.
+    /// The folder for the outputs of steps.
     pub scratch: Scratch,
     /// How many steps run at a time, over all executions.
     pub parallelism: Parallelism,

@@ -1,11 +1,10 @@
 //! Drives one execution: effects of the state machine → runner → events back into
 //! the state machine → what changed into the repository.
 //!
-//! Nothing starts before it is durable: the work of a step waits for the commit
-//! that holds its start. While the store does not work, running steps finish and
-//! no further one begins. Only where the caller wants it ([`Unstored::Run`]) does an
-//! execution that could not even be stored begin all the same; from its first commit on
-//! it is as the others.
+//! The work of a step waits for the commit that holds its start. While the store fails, running
+//! steps finish and no further step begins. Only if the caller asks for it ([`Unstored::Run`]), an
+//! execution that could not be stored at all begins unstored; from its first commit on it is
+//! treated like the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ enum Done {
 /// it is stored as soon as that is known. `entered` is dropped before its end is reported.
 ///
 /// # Errors
-/// [`RunError`] when the store does not take it, or for a fault of wfx.
+/// [`RunError`] when the store refuses it, or for a fault of wfx.
 pub async fn drive(
     execution: Execution,
     begin: Event,
@@ -107,7 +106,7 @@ struct Driver {
     stops: Vec<Option<(u64, CancellationToken)>>,
     /// The permits of steps that are about to start.
     admitted: BTreeMap<usize, Permit>,
-    /// Steps that could not begin, with the last wait for that.
+    /// Steps that could not begin, with their last wait.
     postponed: BTreeMap<usize, Duration>,
     was_resting: bool,
     kill: CancellationToken,
@@ -116,7 +115,7 @@ struct Driver {
     launched: Option<StartAck>,
     /// Cancelled when the execution proceeds unstored.
     unstored: CancellationToken,
-    /// The queue did not take the slot; it is still dirty.
+    /// The queue was full; the pending write is still dirty.
     queue_full: bool,
 }
 
@@ -131,7 +130,7 @@ impl Driver {
         let outcome = self.run_to_end(begin, cancel).await;
         self.forget_unstored();
         if let Err(RunError::Illegal(_)) = outcome {
-            // Nothing of it is known any more; what runs must not outlive that.
+            // The execution is not tracked any more; running attempts must not outlive it.
             self.kill.cancel();
             while self.has_attempts() {
                 self.next_done().await;
@@ -145,7 +144,7 @@ impl Driver {
         let is_waited_for = self.launched.as_ref().is_some_and(StartAck::is_with_end);
         self.report_stored();
         if is_waited_for {
-            // And is answered before this is cleared away.
+            // Lets the caller be answered before the cleanup.
             tokio::task::yield_now().await;
         }
         Ok(self.execution.head().status)
@@ -195,7 +194,7 @@ impl Driver {
                 }
             }
             let event = tokio::select! {
-                // In this order: what a second signal killed was cancelled by the first.
+                // In this order: an attempt killed by a second signal was cancelled by the first.
                 biased;
                 () = abandon.cancelled() => match self.abandon().await {
                     Some(error) => return Err(error),
@@ -232,7 +231,8 @@ impl Driver {
         }
     }
 
-    /// Ends what runs as a crash would, and says so; `None` when it had ended already.
+    /// Ends running attempts as a crash would, and returns the result; `None` if the execution had
+    /// ended already.
     async fn abandon(&mut self) -> Option<RunError> {
         self.end_attempts().await;
         if self.launched.is_some() && !self.durability.is_stored() {
@@ -311,7 +311,7 @@ impl Driver {
         }
     }
 
-    /// What is left of the time that the workflow may take.
+    /// The remaining time until the timeout of the workflow.
     fn time_left(&self) -> Option<Duration> {
         let limit = self.execution.spec().snapshot.definition().timeout?.duration();
         let started_at = self.execution.head().started_at;
@@ -385,7 +385,7 @@ impl Driver {
                 Effect::Ended => self.tasks.abort_all(),
             }
         }
-        // Of steps that are not to start any more.
+        // Permits of steps that will not start any more.
         self.admitted.clear();
         let is_resting = self.execution.is_resting();
         if is_resting && !self.was_resting {
@@ -419,7 +419,7 @@ impl Driver {
             version: self.durability.version(),
             unstored: self.unstored.clone(),
             variables: match spec.step(step).work {
-                // It has no process, and may last for days.
+                // A sleep has no process, and may last for days.
                 Work::Sleep(_) => Ok(Variables::new()),
                 _ => environment::of_step(&self.execution, step, attempt, &self.context.inherited),
             },
@@ -475,8 +475,8 @@ impl Driver {
         }
     }
 
-    /// Sees to it that one of which nothing is stored never will be; `false` when a commit under
-    /// way came first.
+    /// Withdraws an execution of which nothing is stored, so that it never will be; `false` when a
+    /// commit under way came first.
     async fn withdraw(&mut self) -> bool {
         self.pending.withdraw();
         let known = |stored: &CommitStatus| stored.version > 0 || stored.withdrawn;
@@ -516,7 +516,7 @@ impl Driver {
     }
 }
 
-/// After so long; far ahead where the clock does not reach that.
+/// The instant after `wait`; far in the future if the clock cannot represent it.
 fn deadline(wait: Duration) -> time::Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
     time::Instant::now() + wait.min(FAR)

@@ -1,9 +1,9 @@
 //! Whether an execution may proceed, decided from what the store has acknowledged. Pure: times
 //! are durations since the process began.
 //!
-//! Nothing begins before its start is durable. While the store fails, what runs may finish, and an
-//! execution of which nothing runs waits for as long as the store timeout. Where the caller allows
-//! it, a new execution that cannot be stored in time runs unstored instead, until its first commit.
+//! No attempt begins before its start is durable. While the store fails, running attempts may
+//! finish, and an execution without any waits for at most the store timeout. If the caller allows
+//! it, a new execution that cannot be stored in time runs unstored, until its first commit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::repository::{CommitStatus, Health, StoreError};
 /// How long a new execution that may run unstored waits for its first commit.
 pub(crate) const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What holds for one execution from its beginning to its end.
+/// The rules of one execution; they do not change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// The execution is new: it was never stored.
     pub(crate) is_new: bool,
-    /// It may run without being stored.
+    /// It may run unstored.
     pub(crate) may_run_unstored: bool,
-    /// For how long a failing store is waited for.
+    /// How long to wait for a failing store.
     pub(crate) store_timeout: Duration,
     /// When it began.
     pub(crate) began: Duration,
 }
 
-/// What the execution does, as far as it matters here.
+/// The activity of the execution that is relevant here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Activity {
-    /// Some attempt is past waiting for its start to be durable.
+    /// At least one attempt no longer waits for its start to be durable.
     pub(crate) attempts_running: bool,
     /// Its status is terminal, stored or not.
     pub(crate) is_ended: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Activity {
 /// What to do now.
 #[derive(Debug, Clone)]
 pub(crate) enum Next {
-    /// Wait for what happens, and ask again at `until` if nothing does.
+    /// Wait for events, and call again at `until` if there are none.
     Proceed {
         /// When time alone changes the answer.
         until: Option<Duration>,
@@ -52,7 +52,7 @@ pub(crate) enum Next {
 /// Why an execution is given up.
 #[derive(Debug, Clone)]
 pub(crate) enum Loss {
-    /// The store will never take it.
+    /// The store will never accept it.
     Refused(Arc<StoreError>),
     /// Nothing of it is stored, and nothing was started.
     NotStored(Arc<StoreError>),
@@ -60,7 +60,7 @@ pub(crate) enum Loss {
     StoreLost(Arc<StoreError>),
 }
 
-/// What the health of the store changed to.
+/// A change of the store's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HealthChange {
     /// It is as it was.
@@ -86,7 +86,7 @@ pub(crate) struct Durability {
 #[derive(Debug)]
 struct Failing {
     error: Arc<StoreError>,
-    /// Since when something waits for it.
+    /// Since when a change waits for it.
     since: Duration,
 }
 
@@ -234,14 +234,15 @@ impl Durability {
         if self.is_stored() {
             return (!is_patient).then(|| Loss::StoreLost(error()));
         }
-        // One that was cancelled before anything began has nothing to wait for.
+        // An execution cancelled before anything began has nothing to wait for.
         let is_pointless = !is_patient || !failing.error.may_pass() || is_ended;
         is_pointless.then(|| Loss::NotStored(error()))
     }
 }
 
-/// Whether an attempt may begin whose start `version` holds: a commit holds it, or the execution
-/// runs unstored and nothing of it is stored. Once something is, each start waits for its commit.
+/// Whether an attempt whose start is in `version` may begin: a commit holds it, or the execution
+/// runs unstored and nothing of it is stored. Once something is stored, each start waits for its
+/// commit.
 pub(crate) fn may_begin(version: u64, commit: &CommitStatus, runs_unstored: bool) -> bool {
     commit.version >= version || (runs_unstored && commit.version == 0)
 }

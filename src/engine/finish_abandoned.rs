@@ -13,7 +13,7 @@ use crate::workflow::record::{Change, ExecutionStatus};
 /// Stores the last change of an execution that does not run.
 ///
 /// # Errors
-/// [`RunError`] when the store does not take it.
+/// [`RunError`] when the store refuses it.
 pub(crate) async fn finish_abandoned(
     execution_id: &str,
     change: Change,

@@ -8,7 +8,7 @@ use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord, StepState,
 };
 
-/// What runs, or has ended, and is in no database.
+/// Executions that run or have ended, and are in no database.
 #[derive(Debug, Default)]
 pub struct Memory {
     shown: Mutex<HashMap<String, ExecutionDetail>>,
@@ -102,14 +102,14 @@ fn within(steps: &[StepRecord], bytes: usize) -> (&[StepRecord], bool) {
     (&steps[..count], count < steps.len())
 }
 
-/// It as its rows will be read back, but for its number, when no attempt wrote anything.
+/// The execution as it will be read back, except for its number, if no attempt wrote anything.
 pub(crate) fn foreseen(execution: &Execution) -> ExecutionDetail {
     let mut detail = detail(execution);
     detail.execution.persisted = true;
     detail
 }
 
-/// It as its rows would be read back, without what attempts wrote.
+/// The execution as it would be read back, without the output of attempts.
 fn detail(execution: &Execution) -> ExecutionDetail {
     let (spec, head) = (execution.spec(), execution.head());
     let created = spec.created();

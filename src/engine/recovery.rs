@@ -1,6 +1,6 @@
-//! Goes on with executions whose process died: takes them over, ends what is left of
-//! their processes, runs them side by side. Safe to be killed and run again, since each
-//! of them belongs to a process at every moment.
+//! Continues executions whose process died: takes them over, ends the remaining processes, runs
+//! them side by side. It can be killed and run again safely, since each execution belongs to a
+//! process at every moment.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 
-/// How many executions work side by side. One that rests, since all that runs of it sleeps, or it
-/// waits for a retry, is none of them any more.
+/// How many executions run side by side. A resting execution, whose steps all sleep or wait for a
+/// retry, does not count.
 pub const SIDE_BY_SIDE: usize = 32;
-/// How many are taken over at a time, at most: bounds memory, and spares looks at all processes.
+/// The most executions taken over at a time: bounds memory, and saves reads of all processes.
 pub const BATCH: usize = 256;
 
 /// How one execution came out.
@@ -44,7 +44,7 @@ pub trait Watcher: Send + Sync {
     fn held_by(&self, survivor: &Survivor);
     /// An execution ended.
     fn recovered(&self, recovered: &Recovered);
-    /// The store fails, and why; `None` when it works again. Told by each execution.
+    /// The store fails, and why; `None` when it works again. Reported by each execution.
     fn store_failing(&self, error: Option<&str>);
     /// A step waits, since the system lets wfx start no further process.
     fn attempt_postponed(&self, step: &str, error: &str);
@@ -73,11 +73,11 @@ impl Observer for Seated {
     }
 }
 
-/// Goes on with `which` executions, [`SIDE_BY_SIDE`], until none is left, or `cancel` is asked for: then
-/// those that run are cancelled, and the others stay for another time.
+/// Continues `which` executions, [`SIDE_BY_SIDE`], until none is left or `cancel` is requested:
+/// then running ones are cancelled, and the others remain for another time.
 ///
 /// # Errors
-/// When the database fails before all are taken over. Those that run are awaited first.
+/// When the database fails before all are taken over. Running executions are awaited first.
 pub async fn recover(
     supervisor: &Arc<Supervisor>,
     which: &Which,
@@ -95,7 +95,8 @@ pub async fn recover(
         if more && !stopping && waiting.is_empty() && supervisor.has_room() {
             match take(supervisor, &mut which, BATCH, &mut ender).await {
                 Ok(Taken { executions, ended, .. }) => {
-                    // What is held back is excepted from now on, so that others come.
+                    // Executions that are held back are skipped from now on, so that others are
+                    // taken over.
                     more = !executions.is_empty() || !ended.survivors.is_empty();
                     report(&ended, &**watcher);
                     waiting.extend(executions);
@@ -178,12 +179,12 @@ pub struct Taken {
     pub executions: Vec<TakenOver>,
     /// Whom it was asked to end.
     pub ended: Ended,
-    /// Owners of executions of which it is not proven whether they are alive, and why not.
+    /// Owners of executions whose liveness is unknown, and why.
     pub in_doubt: BTreeMap<String, Doubt>,
 }
 
-/// Ends what is left of the processes of at most `limit` of `which` executions, and then takes
-/// these over: but for those that a process still works for, which are excepted from now on.
+/// Ends the remaining processes of at most `limit` of `which` executions, and then takes these
+/// over, except those that a process still works for; these are skipped from now on.
 ///
 /// # Errors
 /// When the database fails.
@@ -223,7 +224,7 @@ pub async fn take(
 /// The result of an attempt to continue one execution.
 #[derive(Debug)]
 pub enum One {
-    /// It is taken over, and this is how it ended.
+    /// It was taken over, and ended like this.
     Ran(Result<ExecutionStatus, RunError>),
     /// Its owner is alive or in doubt, or it has ended.
     NotAbandoned,
@@ -253,7 +254,7 @@ pub async fn recover_one(
     }
 }
 
-/// What each dead process was doing.
+/// The attempts of each dead process.
 fn left_by(found: Abandonment) -> Vec<Left> {
     let mut by_owner: HashMap<Option<String>, Left> = HashMap::new();
     for execution in found.executions {

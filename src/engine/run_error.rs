@@ -9,13 +9,13 @@ use crate::workflow::execution::IllegalTransition;
 /// Why an execution could not be brought to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Nothing was started, since it could not be stored.
+    /// It could not be stored, so nothing was started.
     #[error("nothing was started, since it could not be stored: {0}")]
     NotStored(Arc<StoreError>),
     /// The store failed during the execution for longer than the timeout.
     #[error("the store failed while the execution ran: {0}")]
     StoreLost(Arc<StoreError>),
-    /// The repository takes nothing of this execution.
+    /// The repository refuses the changes of this execution.
     #[error("the repository refused the execution: {0}")]
     Refused(Arc<StoreError>),
     /// The process ends before it; what is stored of it stays as a crash would leave it.
@@ -34,7 +34,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// What the store said, if it is to blame.
+    /// The error of the store, if that is the cause.
     #[must_use]
     pub fn store_error(&self) -> Option<&StoreError> {
         match self {

@@ -37,12 +37,12 @@ pub struct Supervisor {
     tasks: TaskTracker,
 }
 
-/// How much may run at a time of what is started or taken over.
+/// Bounds on started and taken-over executions that run at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// How many executions.
     pub executions: usize,
-    /// About how much memory they take. One alone may take more.
+    /// The approximate memory of all of them, bytes. A single execution may take more.
     pub memory_bytes: usize,
 }
 
@@ -116,9 +116,9 @@ pub struct Submitted {
 }
 
 impl Supervisor {
-    /// A supervisor for this process. `parallelism` is how many
-    /// steps of one execution run at a time where the definition does not say. `bounds` hold for
-    /// what is submitted and taken over.
+    /// A supervisor for this process. `parallelism` is how many steps of one execution run at a
+    /// time if the definition does not set it. `bounds` apply to submitted and taken-over
+    /// executions.
     #[must_use]
     pub fn new(context: EngineContext, parallelism: usize, bounds: Bounds) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl Supervisor {
     /// Runs it to its end, stored.
     ///
     /// # Errors
-    /// [`RunError`] when the store does not take it, or for a fault of wfx.
+    /// [`RunError`] when the store refuses it, or for a fault of wfx.
     pub async fn run(
         &self,
         spec: ExecutionSpec,
@@ -182,7 +182,7 @@ impl Supervisor {
         Ok(Submitted { execution_id, start_ack: receiver, ended })
     }
 
-    /// Goes on with an execution that was taken over, on its own.
+    /// Starts a task that continues an execution that was taken over.
     pub fn go_on(self: &Arc<Self>, taken: TakenOver, observer: Arc<dyn Observer>) {
         let supervisor = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -192,13 +192,13 @@ impl Supervisor {
         });
     }
 
-    /// Whether steps find what they need of this process.
+    /// Whether this process can provide what steps need.
     #[must_use]
     pub fn can_run_commands(&self) -> bool {
         self.context.scratch.is_usable()
     }
 
-    /// How many run here, or have ended and are not stored, or are being taken over.
+    /// How many executions run here, have ended and are not stored, or are being taken over.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.running().in_flight()
@@ -222,7 +222,7 @@ impl Supervisor {
         &self.context.parallelism
     }
 
-    /// About how much memory these take.
+    /// The approximate memory of these, bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.running().memory_bytes
@@ -300,11 +300,11 @@ impl Supervisor {
         outcome
     }
 
-    /// Brings an execution that was taken over to its end, stored. One whose snapshot
-    /// cannot be run any more ends as interrupted.
+    /// Runs an execution that was taken over until its end is stored. One whose snapshot cannot be
+    /// run any more ends as interrupted.
     ///
     /// # Errors
-    /// [`RunError`] when the store does not take it, or for a fault of wfx.
+    /// [`RunError`] when the store refuses it, or for a fault of wfx.
     pub async fn resume(
         &self,
         taken: TakenOver,
@@ -356,7 +356,7 @@ impl Supervisor {
         cancel.is_some()
     }
 
-    /// Ends an execution that belongs to this process, if need be as soon as it begins.
+    /// Ends an execution of this process, if necessary as soon as it begins.
     pub fn cancel_own(&self, execution_id: &str) {
         let mut running = self.running();
         match running.cancels.get(execution_id) {
@@ -377,7 +377,7 @@ impl Supervisor {
     fn enter_in(running: &mut Running, execution: &Execution, above: &Cancel) -> Cancel {
         let own = above.child();
         let execution_id = execution.spec().execution_id.clone();
-        // Between its taking over and now.
+        // It was requested between the takeover and now.
         if running.leave_taken(&execution_id) {
             own.request_once(CANCELLED);
         }
@@ -505,7 +505,7 @@ mod tests {
         let supervisor = supervisor(folder.path());
         supervisor.cancel_own("has-ended");
         assert_eq!(supervisor.running().requested.len(), 0);
-        // What is being taken over may be meant.
+        // The request may concern an execution that is being taken over.
         supervisor.running().taking += 1;
         supervisor.cancel_own("may-be-taken");
         supervisor.running().taking -= 1;
@@ -531,7 +531,7 @@ mod tests {
         assert_eq!(full, Err(Full::Memory(600_000)));
         supervisor.running().taken.insert("b".to_owned(), 0);
         assert_eq!(room(), Err(Full::Executions(2)));
-        // What has left is not counted any more.
+        // Executions that left are not counted any more.
         assert!(!supervisor.running().leave_taken("a"));
         assert_eq!((room(), supervisor.running().memory_bytes), (Ok(1), 0));
     }

@@ -1,12 +1,12 @@
 //! The children of wfx: the leaders of steps, and orphans that it adopted.
 //!
-//! wfx is a *subreaper* (prctl(2)): a process below a step whose parent ends becomes a child
-//! of wfx, not of init. So nothing that a step started can hide, and where wfx is the first
-//! process of a container, what ends is reaped.
+//! wfx is a *subreaper* (prctl(2)): a process below a step whose parent ends becomes a child of
+//! wfx, not of init. So no process of a step can escape, and where wfx is the first process of a
+//! container, ended processes are reaped.
 //!
 //! Each orphan gets a [`Claim`] when it is first seen. It belongs to a step by evidence: its
-//! session, its process group, its ancestors as they were seen before, its environment, or a
-//! pipe of the step that it writes to; or nobody else can have left it. Otherwise it is *held* by
+//! session, its process group, its ancestors as they were seen before, its environment, or a pipe
+//! of the step that it writes to; or no other step can have left it. Otherwise it is *held* by
 //! every step that ran when it started, and ended by the last of them. A step never fails because
 //! of such an orphan.
 //!
@@ -29,8 +29,8 @@ use crate::base::clock;
 use crate::system::process_table::{self, Identity, Stat};
 use crate::workflow::record::AttemptKey;
 
-/// A step, from the start of its leader until nothing of it is left: unlike the number of its
-/// leader it is never given out again.
+/// A step, from the start of its leader until no process of it is left. Unlike the number of its
+/// leader, this id is never reused.
 pub type StepId = u64;
 
 /// A step whose processes have not all ended.
@@ -66,14 +66,14 @@ struct Known {
     last_step: StepId,
     /// Steps by the leaders that are not reaped.
     leaders: HashMap<i32, StepId>,
-    /// The orphans, by pid: a pid stays taken until wfx reaps it.
+    /// The orphans, by pid: a pid is not reused until wfx reaps it.
     orphans: HashMap<i32, Claim>,
-    /// What is known of processes that were seen below others, for when they become orphans.
+    /// The claims on processes that were seen below others, for when they become orphans.
     seen: HashMap<Identity, Claim>,
     /// Orphans may come from elsewhere than from the steps that run.
     has_foreign: bool,
-    /// Process groups of which no step ends anything: those that were there before the first
-    /// step, and those of processes that could not be ended.
+    /// Process groups that no step ends: those that existed before the first step, and those of
+    /// processes that could not be ended.
     foreign_groups: HashSet<i32>,
     /// Leaders that could not be ended, to be reaped when they end.
     given_up: Vec<Child>,
@@ -94,8 +94,8 @@ fn known() -> MutexGuard<'static, Known> {
 pub fn adopt_orphans() {
     let before = children();
     let mut known = known();
-    // The first process of a container gets every orphan. A shell that became wfx (`exec`) may
-    // have left it children of its own.
+    // The first process of a container adopts every orphan. A shell that became wfx (`exec`) may
+    // have left children.
     known.has_foreign = std::process::id() == 1 || !before.is_empty();
     if known.has_foreign {
         let all = process_table::all().into_iter();
@@ -108,8 +108,8 @@ pub fn adopt_orphans() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Reaps orphans as they end, if this is the first process of a container: it gets those of
-/// others as well. Otherwise [`reap`] is called where orphans can be.
+/// Reaps orphans as they end, if this is the first process of a container, which adopts those of
+/// others as well. Otherwise [`reap`] is called where orphans can occur.
 pub fn serve_as_init() {
     if std::process::id() == 1 {
         reap_from_now_on();
@@ -126,7 +126,7 @@ pub fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child> {
     let child = command.spawn()?;
     let leader = child.id().cast_signed();
     let mut known = known();
-    // A number that is free may be given out again, to a group of a step.
+    // A free number may be reused for a group of a step.
     known.foreign_groups.retain(|&group| {
         let group = Group::led_by(group.cast_unsigned());
         group.is_some_and(|group| !group.is_empty())
@@ -152,9 +152,9 @@ pub fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
 /// Reaps the leader of a step, which has ended.
 ///
 /// # Errors
-/// When the system does not say how it ended.
+/// When the system does not report how it ended.
 pub fn collect(child: &mut Child) -> io::Result<ExitStatus> {
-    // Held meanwhile: as soon as it is reaped, its number may be that of another leader.
+    // Locked meanwhile: as soon as it is reaped, its number may become that of another leader.
     let mut known = known();
     let status = child.wait();
     if let Some(step) = known.leaders.remove(&child.id().cast_signed())
@@ -180,7 +180,7 @@ pub fn give_up(child: Child) {
 pub struct Orphans {
     /// Those that belong to it.
     pub own: HashSet<i32>,
-    /// Those that may belong to it, and to no other step that is left.
+    /// Orphans that may belong to it, and to no other remaining step.
     pub unsure: HashSet<i32>,
 }
 
@@ -192,8 +192,8 @@ impl Orphans {
     }
 }
 
-/// The orphans that `step` has to end. If there are none and its process group
-/// `is_empty`, the step has ended, and what others hold with it is left to them.
+/// The orphans that `step` has to end. If there are none and its process group `is_empty`, the step
+/// has ended, and orphans that other steps hold too are left to them.
 #[must_use]
 pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
     let children = children();
@@ -253,8 +253,7 @@ pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
     }
 }
 
-/// Ends the account of a step of which `left` could not be ended: no step is asked for them, nor
-/// for what they leave.
+/// Removes a step of which `left` could not be ended: no step ends these, nor what they leave.
 pub fn leave(step: StepId, left: &[Stat]) {
     let mut known = known();
     known.has_foreign |= !left.is_empty();
@@ -313,7 +312,7 @@ impl Known {
                 continue;
             }
             let Ok(process) = process_table::stat(pid) else { continue };
-            // It may have made a session since it was seen.
+            // It may have started a session since it was seen.
             let claim = match before {
                 Some(claim) if self.is_within(&process) => claim.clone(),
                 _ => self.claim(&process),
@@ -340,7 +339,7 @@ impl Known {
     /// Decides to which step a new orphan belongs.
     fn claim(&self, process: &Stat) -> Claim {
         let first = |is_it: &dyn Fn(&Step) -> bool| {
-            // If the number of a leader was given out again, its present owner counts.
+            // If the number of a leader was reused, its present owner counts.
             let steps = self.steps.iter().filter(|(_, step)| is_it(step));
             steps.max_by_key(|(id, step)| (!step.is_collected, **id)).map(|(id, _)| Claim::Of(*id))
         };
@@ -506,7 +505,7 @@ mod tests {
         assert_eq!(known.claim(&process(PID, 5)), Claim::Survives);
         assert_eq!(known.claim(&process(PID, 15)), Claim::Of(1));
         assert_eq!(known.claim(&process(PID, 25)), Claim::HeldBy(vec![1, 2]));
-        // Nothing proves that it comes from the only step.
+        // There is no proof that it comes from the only step.
         known.has_foreign = true;
         assert_eq!(known.claim(&process(PID, 15)), Claim::HeldBy(vec![1]));
     }

@@ -1,12 +1,12 @@
 //! Starts steps by way of wfx itself, where they are to differ from it in what the standard
 //! library cannot set without a fork: the session, and limits.
 //!
-//! A step is no foreground job: a process of it that reads or sets the terminal (`ssh`, `sudo`,
-//! `stty`) would be stopped by the kernel for ever. In a session of its own it has no terminal,
-//! so that fails at once. This is done only where wfx has a terminal.
+//! A step is not a foreground job: the kernel would stop a process of it that reads or configures
+//! the terminal (`ssh`, `sudo`, `stty`) for ever. In a session of its own it has no terminal, so
+//! that fails at once. This is done only if wfx has a terminal.
 //!
-//! While the limit of open files is [raised](crate::system::limits), a step gets the one that wfx found:
-//! programs that use select(2) cannot use files beyond 1,023.
+//! While the limit of open files is [raised](crate::system::limits), a step gets the original one:
+//! programs that use select(2) cannot use descriptors above 1,023.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -45,12 +45,12 @@ pub(crate) fn spawn_error(job: &Job, error: &io::Error) -> String {
     }
 }
 
-/// What shells exit with when there is no such program: so they also call a script that is there and
-/// has no interpreter.
+/// The exit status of shells when there is no such program. They report a script without its
+/// interpreter in the same way.
 pub(crate) const NOT_FOUND: i32 = 127;
 
-/// Why a line failed with [`NOT_FOUND`], with what the script says that it begins with, if it
-/// begins with one.
+/// Why a line failed with [`NOT_FOUND`], with the interpreter that the script names, if it names
+/// one.
 pub(crate) fn not_found(job: &Job, why: String) -> String {
     let Work::Shell(line) = &job.work else { return why };
     let first = line.split_whitespace().next().unwrap_or_default();
@@ -61,11 +61,11 @@ pub(crate) fn not_found(job: &Job, why: String) -> String {
     }
 }
 
-/// What the list or the file of a program says about why it cannot be started.
+/// Why a program cannot be started, from its list or its file.
 fn explain(job: &Job, errno: Errno) -> Option<String> {
     let Work::Argv(argv) = &job.work else { return None };
     let program = argv.first()?;
-    // A name without a slash was looked for, and found nowhere.
+    // A name without a slash was searched in `PATH` and not found.
     let found = match search::find(program, &job.variables, &job.folder) {
         Ok(path) => search::explain(&path, &job.folder, errno),
         Err(_) => None,

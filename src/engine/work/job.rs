@@ -1,4 +1,4 @@
-//! What a step has its processes do.
+//! The command of a step and its surroundings.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Job {
     pub work: Work,
     /// Where it runs.
     pub folder: PathBuf,
-    /// Its whole environment but the output file.
+    /// Its whole environment, except the output file.
     pub variables: Variables,
     /// The empty file for its outputs.
     pub output_file: PathBuf,

@@ -1,5 +1,5 @@
-//! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits. What a
-//! wfx that died has left, [`leftover`] finds and ends.
+//! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits. [`orphans`] finds
+//! and ends what a dead wfx left.
 
 pub mod children;
 pub mod detach;

@@ -1,6 +1,6 @@
-//! Processes that a wfx which died has left, found in two ways: by the process groups that its
-//! lock file lists, and by what their environment says. A stored number alone is never believed,
-//! since the system gives numbers out again: the start time has to fit as well.
+//! Processes that a dead wfx left, found by the process groups that its lock file lists, and by
+//! their environment. A stored number alone proves nothing, since the system reuses numbers: the
+//! start time has to match too.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::system::process_table::{self, Stat};
 use crate::workflow::environment::OWNER;
 use crate::workflow::record::AttemptKey;
 
-/// Between looks at what is left, which cost a look at all processes each.
+/// The interval between checks for remaining processes; each reads all processes.
 const LOOK_FIRST: Duration = Duration::from_millis(20);
 const LOOK_LAST: Duration = Duration::from_millis(200);
-/// After SIGKILL, how long is waited for processes that cannot be killed.
+/// How long to wait after SIGKILL for processes that cannot be killed.
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(2);
 /// How long processes that always start further ones are followed.
 const FOLLOW_MAX: Duration = Duration::from_secs(30);
@@ -65,8 +65,8 @@ pub struct Ended {
     pub survivors: Vec<Survivor>,
 }
 
-/// All processes whose environment says that they work for steps, but for this one and those that
-/// it runs in. Only those whose environment may be read: of the same user, or all for root.
+/// All processes whose environment says that they work for steps, except this one and its
+/// ancestors. Only processes whose environment may be read: of the same user, or all for root.
 #[must_use]
 pub fn find() -> Vec<Process> {
     let own = process_table::own_ancestors();
@@ -80,8 +80,8 @@ pub fn find() -> Vec<Process> {
         .collect()
 }
 
-/// Processes that are alive and that dead processes list as working for their attempts, whatever
-/// their environment says.
+/// Living processes that dead processes list as working for their attempts, whatever their
+/// environment says.
 #[must_use]
 pub fn living(left: &[Left]) -> Vec<Process> {
     let found = Finder::default().find(left).into_iter();
@@ -100,7 +100,7 @@ struct Found {
     forwarded: Option<Forwarded>,
 }
 
-/// Who hands a request to end on.
+/// Which parent forwards a request to end.
 #[derive(Clone, Copy)]
 enum Forwarded {
     /// The first process of its group, as `timeout` does. See [`super::tree`].
@@ -119,8 +119,7 @@ impl Forwarded {
     }
 }
 
-/// Ends what dead processes left, and remembers whom it asked: a process gets SIGTERM once,
-/// however often it is met.
+/// Ends what dead processes left, and records which processes were asked: each gets SIGTERM once.
 #[derive(Debug, Default)]
 pub struct Ender {
     /// Whom, since when, and whether the signal was refused.
@@ -182,7 +181,7 @@ impl Ender {
         Survivor { process: Process { pid: stat.pid, name: stat.name, key }, why }
     }
 
-    /// Looks at all processes, which takes too long for the thread of timers and sockets.
+    /// Reads all processes, which takes too long for the thread of timers and sockets.
     async fn find(&mut self, left: &Arc<[Left]>) -> Vec<Found> {
         let (mut finder, left) = (std::mem::take(&mut self.finder), Arc::clone(left));
         let looking = tokio::task::spawn_blocking(move || {
@@ -204,14 +203,14 @@ impl Ender {
 /// Finds processes, and remembers what it found.
 #[derive(Debug, Default)]
 struct Finder {
-    /// What was found to belong to an attempt once does so when its parent is gone.
+    /// A process once found to belong to an attempt still does when its parent is gone.
     known: HashMap<Identity, AttemptKey>,
     /// Process groups that processes of steps made.
     jobs: HashSet<i32>,
 }
 
 impl Finder {
-    /// What is left now of these attempts.
+    /// The remaining processes of these attempts.
     fn find(&mut self, left: &[Left]) -> Vec<Found> {
         let own = process_table::own_ancestors();
         let all: HashMap<i32, Stat> = process_table::all()
@@ -230,7 +229,7 @@ impl Finder {
                 keys.insert(*pid, key);
             }
         }
-        // What they have started belongs to them, whatever its environment and group.
+        // Processes that they started belong to them, whatever their environment and group.
         loop {
             let further: Vec<(i32, AttemptKey)> = all
                 .values()
@@ -246,7 +245,7 @@ impl Finder {
             .iter()
             .filter_map(|(pid, key)| Some(((*pid, all.get(pid)?.started_ticks), key.clone())))
             .collect();
-        // One that has ended and waits for its parent to notice does nothing more.
+        // A process that has ended and is not reaped yet does nothing more.
         let mut living: Vec<(&Stat, &AttemptKey)> = keys
             .iter()
             .filter_map(|(pid, key)| Some((all.get(pid)?, key)))
@@ -288,7 +287,7 @@ impl Finder {
 
 /// Signals one process; `true` when that is not permitted.
 fn signal(pid: i32, signal: Signal) -> bool {
-    // One that is gone meanwhile is not found again.
+    // A process that ended meanwhile is not found.
     Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, signal) == Err(Errno::PERM))
 }
 
@@ -300,8 +299,8 @@ fn by_group(process: &Stat, all: &HashMap<i32, Stat>, left: &[Left]) -> Option<A
         .map(|listed| listed.key.clone())
 }
 
-/// Whether a process group of that number is still the one that was listed. While it has members
-/// no process gets its number.
+/// Whether the process group of this number is still the listed one. While it has members, no
+/// process gets its number.
 fn is_still(listed: &ListedAttempt, member: &Stat, all: &HashMap<i32, Stat>) -> bool {
     let (from, to) = listed.started_ticks;
     match all.get(&listed.group) {
@@ -397,7 +396,7 @@ mod tests {
         // The leader has gone, its child has not.
         assert!(found(&[line(43, 42, 7, 150)]));
         assert!(found(&[line(43, 42, 7, 150), line(42, 42, 7, 100)]));
-        // The number was given out again.
+        // The number was reused.
         assert!(!found(&[line(42, 42, 7, 102)]));
         assert!(!found(&[line(43, 42, 7, 150), line(42, 42, 7, 140)]));
         assert!(!found(&[line(43, 42, 8, 150)]));

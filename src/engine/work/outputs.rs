@@ -10,7 +10,7 @@ use crate::workflow::record::Outputs;
 /// The most bytes of outputs of one step.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
-/// Why the outputs of a step cannot be taken.
+/// Why the outputs of a step cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputsError {
     /// The file cannot be read.

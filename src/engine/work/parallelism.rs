@@ -15,7 +15,7 @@ use crate::base::clock;
 /// The wait before an attempt that could not begin is tried again.
 const WAIT_FIRST: Duration = Duration::from_millis(10);
 const WAIT_LAST: Duration = Duration::from_secs(1);
-/// Between two reports that attempts cannot begin.
+/// The interval between reports that attempts cannot begin.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The permits of a process.
@@ -110,12 +110,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// How long an attempt waits that could not begin, after so long a wait before. `jitter` is drawn
-/// from 0 to 1.
+/// How long an attempt that could not begin waits, after a last wait of `before`. `jitter` is from 0
+/// to 1.
 #[must_use]
 pub fn wait_after(before: Option<Duration>, jitter: f64) -> Duration {
     let full = before.map_or(WAIT_FIRST, |before| before * 2).min(WAIT_LAST);
-    // Those that failed together do not try again together.
+    // Attempts that failed together must not be tried again together.
     full.mul_f64(jitter.mul_add(0.5, 0.5)).max(WAIT_FIRST / 2)
 }
 

@@ -41,17 +41,19 @@ use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 
-/// After SIGKILL, how long is waited for processes that the kernel does not let go at once.
+/// How long to wait after SIGKILL for processes that the kernel does not end at once.
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
-/// Between looks at a tree whose leader has ended.
+/// The interval between checks of a tree whose leader has ended.
 const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_LAST: Duration = Duration::from_millis(200);
-/// How much longer than a look the time to the next one is: it occupies a thread that serves others.
+/// The interval as a multiple of the duration of a check: a check occupies a thread that serves
+/// others.
 const LOOK_SHARE: u32 = 4;
 const READ_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    /// What a read of any step goes through: one for each would be 64 KiB for each that runs.
+    /// The buffer for reads of all steps: a buffer for each would take 64 KiB for each running
+    /// step.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
@@ -64,7 +66,7 @@ pub struct Started {
     key: AttemptKey,
     /// Its number, and that of its process group.
     pid: u32,
-    /// It started between these times since the boot.
+    /// It started between these times since boot.
     between: (Duration, Duration),
 }
 
@@ -86,12 +88,11 @@ pub fn is_scarce(error: &io::Error) -> bool {
     matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
 }
 
-/// Runs the command to its end, that of its tree of processes. `began` is called when that begins,
-/// with the process or, where the program cannot be started, without; what it answers is dropped
-/// at the end.
+/// Runs the command until its tree of processes has ended. `began` is called when that begins, with
+/// the process or, if the program cannot be started, without; its result is dropped at the end.
 ///
 /// # Errors
-/// When it could not begin for what [is scarce](is_scarce); anything else is an end.
+/// When it could not begin because a resource [is scarce](is_scarce); anything else is an end.
 pub async fn run<T>(
     job: Job,
     stop: &Stop,
@@ -164,7 +165,7 @@ impl Ended {
 
 fn spawn(job: &Job) -> io::Result<Child> {
     match spawn_once(job) {
-        // What was not counted may be more than was thought.
+        // More descriptors than assumed may be uncounted.
         Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job),
         spawned => spawned,
     }
@@ -186,7 +187,7 @@ fn spawn_once(job: &Job) -> io::Result<Child> {
         }
         Work::Shell(line) => {
             let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
-            // A line that begins with `-` is no option.
+            // A line that begins with `-` must not be taken for an option.
             command.args(["-c", "--"]).arg(line);
             command
         }
@@ -205,7 +206,7 @@ fn spawn_once(job: &Job) -> io::Result<Child> {
     children::spawn(&mut command, &job.key)
 }
 
-/// The folder as `PWD` has it: absolute, and without `.` and `..`, which programs do not take.
+/// The folder in the form of `PWD`: absolute, and without `.` and `..`, which programs reject.
 fn logical(folder: &Path) -> Cow<'_, Path> {
     let is_parent = |component: Component<'_>| component == Component::ParentDir;
     if folder.components().any(is_parent) {
@@ -259,7 +260,7 @@ impl Tap {
         let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
         while left > 0 {
             let Some(pipe) = &self.pipe else { return };
-            // Not `try_read`: it may not know yet that something is there.
+            // Not `try_read`: readiness may not be registered yet.
             match rustix::io::read(pipe.as_fd(), &mut *buffer) {
                 Ok(0) | Err(_) => self.pipe = None,
                 Ok(count) => {
@@ -326,7 +327,7 @@ impl<'a> Running<'a> {
     async fn watch(mut self, job: &Job, stop: &Stop) -> Ended {
         let ending = self.until_exit(job, stop).await;
         let (status, unended) = if self.has_exited() {
-            // Before it is reaped: until then the number of the group is its own.
+            // Before it is reaped: until then the group's number cannot be reused.
             self.on_tree(Tree::leader_ended);
             let status = children::collect(&mut self.child);
             (Some(status), self.until_tree_is_gone(stop).await)
@@ -374,8 +375,8 @@ impl<'a> Running<'a> {
         tokio::pin!(timeout, kill, give_up, ask_rest, exited);
         loop {
             let end = tokio::select! {
-                // In this order: a process that ended by itself has not been ended, however
-                // late it is noticed.
+                // In this order: a process that ended by itself was not ended by wfx, however late
+                // that is noticed.
                 biased;
                 () = &mut exited => return ending,
                 () = &mut give_up, if killed => return ending,
@@ -432,13 +433,13 @@ impl<'a> Running<'a> {
             }
             let left = since.elapsed();
             let is_over = killed_at.is_some_and(|at| left >= at + GIVE_UP_AFTER_KILL);
-            // What may belong to other steps is no reason to wait longer.
+            // Processes that may belong to other steps are not waited for.
             if is_over || (killed_at.is_some() && found == Left::Unsure) {
                 return tree.give_up();
             }
             if killed_at.is_some() || left >= GRACE || stop.now.is_cancelled() {
                 let refused = tree.kill();
-                // What is not permitted now will not be permitted later.
+                // A signal that is not permitted now will not be permitted later.
                 if killed_at.is_some() && !refused.is_empty() && look == LOOK_LAST {
                     return tree.give_up();
                 }
@@ -481,8 +482,8 @@ fn failed(why: String, unended: Option<String>) -> Outcome {
     }
 }
 
-/// Until the first process of the group has ended; it is not waited for, so that
-/// its number stays taken.
+/// Waits until the first process of the group has ended, without reaping it, so that its number
+/// stays in use.
 async fn exited(group: Option<Group>) {
     let Some(group) = group else { return };
     #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-/// What the name of each begins with.
+/// The prefix of their names.
 const PREFIX: &str = "wfx-";
 
 /// The folder, removed when this is dropped. It is locked until then, so that folders of dead
@@ -43,7 +43,7 @@ impl Held {
             DirBuilder::new().mode(0o700).create(&path)?;
             let folder = open_folder(&path)?;
             folder.lock()?;
-            // Between the two, a sweep may have taken it for one of the dead.
+            // Between the two, a sweep may have considered it abandoned.
             if path.exists() {
                 let identity = identity(&folder.metadata()?);
                 return Ok(Self { path, nonce, folder, identity });
@@ -51,7 +51,7 @@ impl Held {
         }
     }
 
-    /// Makes a file in the folder, if that still is where steps look for it.
+    /// Creates a file in the folder, if the path still leads to it.
     fn file(&self, name: &str) -> io::Result<PathBuf> {
         if identity(&std::fs::symlink_metadata(&self.path)?) != self.identity {
             return Err(io::ErrorKind::NotFound.into());
@@ -77,14 +77,14 @@ impl Scratch {
         })
     }
 
-    /// Folders below `parent` of processes that died, of this user.
+    /// Folders of dead processes of this user below `parent`.
     #[must_use]
     pub fn abandoned(parent: &Path) -> Vec<PathBuf> {
         let free = |path: &PathBuf| own_folder(path).is_some_and(|f| f.try_lock_shared().is_ok());
         folders(parent).into_iter().filter(free).collect()
     }
 
-    /// Removes the folders below `parent` of processes that died, of this user.
+    /// Removes the folders of dead processes of this user below `parent`.
     pub fn sweep(parent: &Path) {
         for path in folders(parent) {
             // Locked while it is removed: a process that has just created it and waits for the lock
@@ -104,7 +104,7 @@ impl Scratch {
     pub fn file(&self) -> io::Result<PathBuf> {
         let name = self.files.fetch_add(1, Ordering::Relaxed).to_string();
         let made = self.file_named(&name);
-        // What is used up for a while says nothing of the folder.
+        // A temporarily exhausted resource says nothing about the folder.
         if !made.as_ref().is_err_and(super::process::is_scarce) {
             self.is_failing.store(made.is_err(), Ordering::Relaxed);
         }
@@ -119,7 +119,7 @@ impl Scratch {
                 let made = Held::create(&self.parent, nonce);
                 *held = match made {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        // With the folder for temporary files.
+                        // Uses the folder for temporary files.
                         DirBuilder::new().mode(0o700).create(&self.parent)?;
                         Held::create(&self.parent, nonce)?
                     }
@@ -153,8 +153,8 @@ fn open_folder(path: &Path) -> io::Result<File> {
     Ok(File::from(open(path, flags, Mode::empty())?))
 }
 
-/// Opens a folder of this user. The folder for temporary files is shared: what lies in those
-/// of others is their business.
+/// Opens a folder of this user. The folder for temporary files is shared: folders of other users
+/// are not touched.
 fn own_folder(path: &Path) -> Option<File> {
     let folder = open_folder(path).ok()?;
     let owner = folder.metadata().ok()?.uid();

@@ -39,11 +39,12 @@ pub fn find(program: &str, variables: &Variables, folder: &Path) -> io::Result<P
     Err(failure.into())
 }
 
-/// How much of a program is read to say why it cannot be started: as much as the kernel reads.
+/// How much of a program's file is read to explain why it cannot be started: as much as the kernel
+/// reads.
 const HEAD_BYTES: usize = 256;
 
-/// Why a program cannot be started that the system refused with `errno`, as far as its file says:
-/// of one that is there, `NOENT` means its interpreter. A relative path starts from `folder`.
+/// Why the system refused to start a program with `errno`, as far as its file shows: if the file
+/// exists, `NOENT` refers to its interpreter. A relative path starts from `folder`.
 #[must_use]
 pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Option<String> {
     use rustix::io::Errno;
@@ -81,7 +82,7 @@ pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Optio
     }
 }
 
-/// Of a program that a shell could not start, as far as its file is a script without interpreter.
+/// Why a shell could not start a program, if its file is a script without interpreter.
 #[must_use]
 pub fn explain_to_shell(program: &Path, folder: &Path) -> Option<String> {
     let path = folder.join(program);

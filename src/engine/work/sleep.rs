@@ -7,8 +7,7 @@ use crate::base::clock;
 use crate::base::period::Period;
 use crate::workflow::event::{AttemptEnd, Outcome};
 
-/// Waits `period`, at most `timeout`, of both of which `elapsed` went by in a process that
-/// died.
+/// Waits for `period`, at most `timeout`. `elapsed` of both passed in a process that died.
 pub async fn run(
     period: Period,
     timeout: Option<Period>,

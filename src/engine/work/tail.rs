@@ -1,4 +1,4 @@
-//! The end of a stream, in bounded memory whatever its length.
+//! The end of a stream of any length, in bounded memory.
 
 use crate::workflow::record::{Captured, OUTPUT_KEPT_BYTES};
 

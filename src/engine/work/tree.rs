@@ -1,16 +1,15 @@
 //! The processes of one step, and how they are ended.
 //!
-//! They are its process group, and what below its leader made process groups of its own
-//! (`timeout`, a shell's job control). A process that made a session of its own (`setsid`)
-//! has left the step.
+//! They are its process group, and process groups that processes below its leader created
+//! (`timeout`, a shell's job control). A process that started a session of its own (`setsid`) has
+//! left the step.
 //!
-//! Each process is asked to end (SIGTERM) once for each ending, since to many programs a second
-//! request means: at once, without cleaning up. The step's group is asked as a whole. Of
-//! another group those are asked first whose parent is not in it: `timeout` hands the request
-//! on. A shell does not: it waits for what it runs, and its trap with it. So what is left of
-//! the group is asked later: after [`ASK_REST_AFTER`] what has no handler for the request and
-//! hence cannot have got it, and shortly before the end of the grace the others. Processes of a
-//! wfx that runs below the step are asked by that one.
+//! Each process gets SIGTERM once for each ending, since many programs take a second one as: at
+//! once, without cleaning up. The step's group gets it as a whole. In another group, the processes
+//! whose parent is outside the group get it first: `timeout` forwards it. A shell does not: it
+//! waits for its child before it runs its trap. So the rest of the group get it later: after
+//! [`ASK_REST_AFTER`] those without a handler, which hence cannot have received it, and shortly
+//! before the end of the grace the others. A wfx that runs below the step asks its own processes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -28,10 +27,11 @@ use crate::base::clock;
 use crate::system::process_table::{self, Identity, Stat};
 use crate::workflow::record::AttemptKey;
 
-/// When what is left of a process group is asked whose first process was asked: those that have
-/// no handler for it.
+/// The delay after which the remaining processes of a group without a handler for SIGTERM get it,
+/// when their first process got it.
 pub const ASK_REST_AFTER: Duration = Duration::from_secs(2);
-/// The same for those that have one, which the first process may have asked.
+/// The same for processes with a handler, which may have received the signal from the first
+/// process.
 const ASK_ALL_AFTER: Duration = Duration::from_secs(4);
 
 /// The attempt that its environment names.
@@ -56,7 +56,7 @@ pub(crate) fn session_of(group: i32) -> i32 {
     if detach::is_needed() { group } else { process_table::own().session }
 }
 
-/// What is left of a step whose leader has ended.
+/// The remaining processes of a step whose leader has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// All has ended.
@@ -74,13 +74,13 @@ pub struct Tree {
     leader: i32,
     session: i32,
     key: AttemptKey,
-    /// Its name among the children; `None` when nothing of it is left, or it was left.
+    /// Its id among the children; `None` when no process of it is left, or the rest was given up.
     step: Option<StepId>,
     /// The group has been asked to end.
     group_asked: bool,
     /// Those that have been asked.
     asked: HashSet<Identity>,
-    /// Other process groups of which someone was asked, and when first.
+    /// Other process groups in which a process was asked to end, and when first.
     groups_asked: HashMap<i32, Instant>,
 }
 
@@ -107,8 +107,8 @@ impl Drop for Tree {
 }
 
 impl Tree {
-    /// What `leader` leads, in the session of this process or its own. Its output goes through
-    /// `pipes`, named by their inodes.
+    /// The tree of `leader`, in the session of this process or its own. Its output goes through
+    /// `pipes`, by inode.
     #[must_use]
     pub fn new(group: Group, key: AttemptKey, pipes: Vec<u64>) -> Self {
         let leader = group.leader().as_raw_nonzero().get();
@@ -140,7 +140,7 @@ impl Tree {
         self.ask_others(&before);
     }
 
-    /// Asks those whose first process has been asked some time ago.
+    /// Asks the processes of groups whose first process was asked some time ago.
     pub fn ask_rest(&mut self) {
         let members = self.members().all();
         self.ask_others(&members);
@@ -161,8 +161,8 @@ impl Tree {
         }
     }
 
-    /// What is left after the leader: nothing in the usual case, without a look at all
-    /// processes. What has not been asked to end is asked now.
+    /// What remains after the leader: usually nothing, and then not all processes have to be read.
+    /// Processes that were not asked to end are asked now.
     pub fn left(&mut self) -> Left {
         let Some(step) = self.step else { return Left::Nothing };
         if !process_table::is_available() {
@@ -172,7 +172,7 @@ impl Tree {
         let mut is_empty = self.group.is_empty();
         let mut orphans = children::orphans_of(step, is_empty);
         if orphans.is_empty() && !is_empty {
-            // What was reaped meanwhile was a member of the group.
+            // A process reaped meanwhile was a member of the group.
             is_empty = self.group.is_empty();
             orphans = children::orphans_of(step, is_empty);
         }
@@ -250,7 +250,7 @@ impl Tree {
         }
     }
 
-    /// Whether it is time to ask a process though another one of its group was asked.
+    /// Whether to ask a process now although another one of its group was asked.
     fn is_due(&self, entry: &Stat) -> bool {
         let Some(since) = self.groups_asked.get(&entry.group).map(Instant::elapsed) else {
             return false;
@@ -279,7 +279,7 @@ impl Tree {
     }
 }
 
-/// Those of `group`, of `roots`, and below them, in this session.
+/// The processes of `group`, of `roots`, and below them, in this session.
 fn below(all: &[Stat], group: Option<i32>, session: i32, roots: &HashSet<i32>) -> Vec<Stat> {
     if group.is_none() && roots.is_empty() {
         return Vec::new();
