@@ -1,4 +1,4 @@
-//! The baseline: what each endpoint took when it was last taken for good.
+//! The baseline: the recorded latencies of each endpoint.
 //!
 //! The file has the predecessor's format, version 2: `{"version": 2, "endpoints": {"GET /x":
 //! {"median_ms": 40.0, "p95_ms": 85.0}}}`. wfx adds fields to an endpoint and preserves fields that
@@ -55,7 +55,7 @@ pub struct Circumstances {
     /// The most connections that were open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// What measured, such as `wfx` or `locust`.
+    /// The tool that measured, such as `wfx` or `locust`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The machine on which wfx ran.
@@ -75,7 +75,7 @@ pub struct Circumstances {
 pub struct BaselineError {
     message: String,
     hint: String,
-    /// It is of a version that an update replaces.
+    /// Its version is one that an update replaces.
     outdated: bool,
 }
 
@@ -212,7 +212,8 @@ impl Entry {
         }
         let median =
             median.ok_or_else(|| BaselineError::new(format!("`{endpoint}` has no `median_ms`")))?;
-        // Fields of these names that someone else wrote otherwise are theirs.
+        // Fields of these names with values of another type belong to another tool and are left
+        // alone.
         let known = serde_json::from_value(Value::Object(fields.clone()));
         let circumstances: Circumstances = known.unwrap_or_default();
         if let Ok(Value::Object(written)) = serde_json::to_value(&circumstances) {
@@ -246,7 +247,7 @@ pub struct Changes {
     pub kept: usize,
 }
 
-/// What an update changes of one endpoint: what was there, and what is there now.
+/// The change of one endpoint by an update: old and new figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// The endpoint.

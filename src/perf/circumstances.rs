@@ -1,14 +1,14 @@
-//! Whether two runs were made alike: figures of another machine, rate or tool differ for
-//! reasons of their own.
+//! Whether two runs were made under equal conditions: figures of another machine, rate or tool
+//! differ for other reasons than the code.
 
 use super::baseline::{Baseline, Circumstances};
 use super::judgement::{Comparison, Judgement, Metric, Policy};
 use super::tolerance::Tolerance;
 
-/// Rates that differ by less are alike.
+/// Rates that differ by less count as equal.
 const RATE_SHARE: f64 = 0.05;
 
-/// What of the run is otherwise than when the baseline was recorded, in a sentence each.
+/// How the conditions of the run differ from those of the baseline, in a sentence each.
 #[must_use]
 pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstances) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// Substrings of endpoints of which one has to match; none of them: every endpoint is
-/// tracked.
+/// Substrings, one of which has to occur in an endpoint; if empty, every endpoint is tracked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter(Vec<String>);
 

@@ -16,15 +16,15 @@ pub struct Paired {
     pub change: Change,
     /// The build that is judged ÷ the reference.
     pub ratio: f64,
-    /// Between these the ratio lies with 99 % certainty, at one look.
+    /// The confidence interval of 99 % of the ratio, at one look.
     pub interval: (f64, f64),
     /// How unlikely this slowdown would be if the builds did not differ (p-value).
     pub p_slower: f64,
     /// Of how many pairs.
     pub pairs: u64,
-    /// From which ratio on it matters.
+    /// The least relevant ratio.
     pub floor: f64,
-    /// It was slower at first, and not when it was measured again.
+    /// It was slower in the first measurement, and not in the second.
     pub withdrawn: bool,
 }
 
@@ -40,7 +40,7 @@ pub struct Curves {
     pub judged: Vec<f64>,
 }
 
-/// What was measured, by whomever.
+/// A measurement by any tool.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Run {
     /// What measured.
@@ -49,11 +49,11 @@ pub struct Run {
     pub endpoints: Vec<Observed>,
     /// Why the run as a whole cannot be relied on; none: it can.
     pub doubts: Vec<String>,
-    /// Whether requests were sent so late that what was measured may look slower than it is.
+    /// Whether requests were sent so late that the target may look slower than it is.
     pub is_late: bool,
 }
 
-/// What measured, and what is to be known of its figures.
+/// The tool that measured, and the properties of its figures.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Source {
     /// Its name.
@@ -66,7 +66,7 @@ pub struct Source {
     pub coordinated_omission: bool,
     /// How it rounds.
     pub rounding: Rounding,
-    /// What else a reader of its figures should know.
+    /// Further notes on its figures.
     pub notes: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// By how much a figure may be off.
+    /// By how much rounding may change a figure.
     #[must_use]
     pub fn error(self, of: Latency) -> Latency {
         const MS: u64 = 1_000_000;
@@ -99,7 +99,7 @@ impl Rounding {
     }
 }
 
-/// What was measured of one endpoint.
+/// The figures of one endpoint.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
     /// `METHOD path`.
@@ -118,12 +118,12 @@ pub struct Observed {
     pub requests: u64,
     /// How many of them did not end as they should.
     pub errors: u64,
-    /// What went wrong, the most frequent first.
+    /// The kinds of errors with their counts, the most frequent first.
     pub error_kinds: Vec<(String, u64)>,
     /// Requests in a second.
     pub rate: Option<f64>,
-    /// How many samples lie in equal stretches of a logarithmic axis; empty where there
-    /// are no samples.
+    /// The number of samples in equal intervals of a logarithmic axis; empty if there are no
+    /// samples.
     pub shape: Vec<u64>,
 }
 
@@ -161,8 +161,8 @@ pub struct Policy {
     pub own_tolerances: BTreeMap<String, Tolerances>,
     /// Which endpoints are judged.
     pub filter: Filter,
-    /// The endpoints that were asked for, for which alone the run has to answer; none:
-    /// it has to have every tracked one of the baseline.
+    /// The requested endpoints, the only ones that the run must contain; none: it must contain
+    /// every tracked endpoint of the baseline.
     pub asked: Vec<String>,
     /// Whether an endpoint without a baseline fails.
     pub strict: bool,
@@ -207,7 +207,7 @@ impl std::fmt::Display for Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing that was judged is worse.
+    /// No judged figure is worse.
     Pass,
     /// A regression, too many errors, or what `--strict` does not let pass.
     Fail,
@@ -250,14 +250,14 @@ impl Outcome {
 pub struct Comparison {
     /// Which figure.
     pub metric: Metric,
-    /// What was measured; none: no request ended as it should.
+    /// The measured figure; none: no request succeeded.
     pub observed: Option<Latency>,
-    /// What it is compared with; none: it is not judged.
+    /// The figure it is compared with; none: it is not judged.
     pub baseline: Option<Latency>,
     /// How much slower it may be.
     pub tolerance: Latency,
-    /// The smallest slowing that was certain to be found: the tolerance, and what
-    /// rounding may have taken away.
+    /// The minimum detectable effect: the smallest slowdown that was certain to be found, which is
+    /// the tolerance plus the possible rounding.
     pub detectable: Latency,
     /// For two builds measured side by side: the result of their comparison. Tolerance and
     /// detectable difference do not apply then.
@@ -281,7 +281,7 @@ impl Comparison {
         self.delta().is_some_and(|delta| delta > tolerance)
     }
 
-    /// What it sees, in percent of the baseline.
+    /// The minimum detectable effect in percent of the baseline.
     #[must_use]
     pub fn detectable_percent(&self) -> Option<f64> {
         self.paired.is_none().then(|| self.detectable.percent_of(self.baseline?))?
@@ -299,7 +299,7 @@ pub struct Judged {
     pub comparisons: Vec<Comparison>,
     /// Why, in a sentence each.
     pub reasons: Vec<String>,
-    /// Of two builds side by side: the quantiles of both.
+    /// For two builds side by side: the quantiles of both.
     pub curves: Option<Curves>,
 }
 
@@ -314,7 +314,7 @@ pub struct Judgement {
     pub endpoints: Vec<Judged>,
     /// Why the run as a whole cannot be relied on.
     pub doubts: Vec<String>,
-    /// What the reader should look at, whatever the verdict.
+    /// Warnings, whatever the verdict.
     pub warnings: Vec<String>,
     /// How many endpoints were measured and are not tracked.
     pub untracked: usize,

@@ -1,4 +1,4 @@
-//! What is to be known of where and of what a run was made.
+//! The environment of a run: machine and commit.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ fn model(cpuinfo: &str) -> Option<&str> {
     Some(line.split_once(':')?.1.trim()).filter(|model| !model.is_empty())
 }
 
-/// The commit that is measured: what CI says, else what git says of this folder.
+/// The measured commit: from variables of CI, else from git in this folder.
 #[must_use]
 pub fn commit<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Option<String> {
     COMMIT_VARIABLES.into_iter().find_map(variable).map(str::to_owned).or_else(|| {

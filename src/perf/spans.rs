@@ -18,7 +18,7 @@ use super::paired::verdict::{Compared, Outcome, Unit, judgement};
 use super::paired::{self, Change, Estimate, Floors, Z99, quantile, upper_tail};
 use super::steps::{RUNS_MIN, StepRuns};
 
-/// What such a comparison cannot know.
+/// The limits of such a comparison.
 pub const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
      what the steps worked on; drift alone makes 4 of 10 such comparisons differ";
 
@@ -106,7 +106,7 @@ fn median(before: &[u64], since: &[u64]) -> Estimate {
     }
 }
 
-/// The middle of the ratios of all pairs, and those between which it lies with 99 % certainty.
+/// The median of the ratios of all pairs, and its confidence interval of 99 %.
 fn shift(before: &[u64], since: &[u64]) -> (f64, (f64, f64)) {
     let (before, since) = (thinned(before), thinned(since));
     let logarithm = |value: u64| (value.max(1) as f64).ln();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 const NANOS_PER_MS: f64 = 1_000_000.0;
-/// The longest latency that is taken, eleven days: below 2⁵¹ ns, what is read as milliseconds and
-/// written again stays the same.
+/// The longest valid latency, eleven days: below 2⁵¹ ns, a value read as milliseconds and written
+/// again stays the same.
 const MS_MAX: f64 = 1e9;
 
 /// How long something took, to the nanosecond. Serialised as milliseconds.
@@ -104,7 +104,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of samples in nanoseconds, which get sorted; none of none.
+    /// The median of samples in nanoseconds, which this sorts; none if there are none.
     #[must_use]
     pub fn of(samples: &mut [u64]) -> Option<Self> {
         samples.sort_unstable();
@@ -119,7 +119,7 @@ impl Summary {
     }
 }
 
-/// The mean of the middle two of sorted samples in nanoseconds; none of none.
+/// The mean of the middle two of sorted samples in nanoseconds; none if there are none.
 #[must_use]
 pub fn median(sorted: &[u64]) -> Option<Latency> {
     let upper = *sorted.get(sorted.len() / 2)?;
@@ -134,9 +134,9 @@ pub fn percentile(sorted: &[u64], percent: usize) -> Option<Latency> {
     sorted.get(percent.min(100) * last / 100).copied().map(Latency)
 }
 
-/// How many of the sorted samples lie in each of `bins` equally long stretches on a
-/// logarithmic axis from the least to the greatest: the shape of a distribution whose
-/// tail is many times its middle.
+/// How many of the sorted samples are in each of `bins` equally long intervals of a logarithmic
+/// axis from the least to the greatest. A logarithmic axis suits distributions whose tail is many
+/// times their median.
 #[must_use]
 pub fn shape(sorted: &[u64], bins: usize) -> Vec<u64> {
     let (Some(&first), Some(&last)) = (sorted.first(), sorted.last()) else { return Vec::new() };

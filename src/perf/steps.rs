@@ -4,13 +4,13 @@ use super::baseline::Baseline;
 use super::judgement::{Observed, Reading, Run, Source};
 use super::stats::{self, Latency, Summary};
 
-/// What the key of a step begins with.
+/// The prefix of a step's key.
 const PREFIX: &str = "STEP ";
 /// Stretches of a distribution's shape.
 const SHAPE_BINS: usize = 16;
 
-/// With fewer runs of a step nothing is said of it. Histories are short: a nightly workflow
-/// runs thirty times in a month.
+/// The fewest runs of a step for a verdict. Histories are short: a nightly workflow runs thirty
+/// times in a month.
 pub const RUNS_MIN: u64 = 20;
 
 /// A step that ran.
@@ -32,8 +32,8 @@ impl StepRuns {
     }
 }
 
-/// The keys of a baseline that a run has to answer for: those of steps, of one workflow where
-/// only that was asked for.
+/// The keys of the baseline that a run must contain: those of steps, of one workflow if only that
+/// was requested.
 #[must_use]
 pub fn of_steps(key: &str, workflow_id: Option<&str>) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|step| match workflow_id {
@@ -44,8 +44,8 @@ pub fn of_steps(key: &str, workflow_id: Option<&str>) -> bool {
     })
 }
 
-/// The baseline as it is for a run that measures requests, or that looks at steps: each knows
-/// nothing of what the other judges.
+/// The part of the baseline for a run that measures requests, or for one of steps: neither knows
+/// what the other judges.
 #[must_use]
 pub fn part(baseline: Baseline, is_of_steps: bool, workflow_id: Option<&str>) -> Baseline {
     baseline.only(|key| match is_of_steps {

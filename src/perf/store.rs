@@ -1,9 +1,9 @@
 //! The baseline file: read, and replaced as a whole.
 //!
-//! An update holds a lock on the file's folder from reading to replacing, so that of two
-//! at once neither loses the other's endpoints; the system frees the lock of a process
-//! that dies. The new text is made durable beside the file and takes its name: whenever
-//! an update is killed, the file is the old one or the new one.
+//! An update holds a lock on the file's folder from reading to replacing, so that concurrent
+//! updates never lose each other's endpoints; the system releases the lock of a dead process. The
+//! new text is made durable beside the file and renamed over it: whenever an update is killed, the
+//! file is the old one or the new one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -70,7 +70,7 @@ impl StoreError {
 /// Reads the baseline.
 ///
 /// # Errors
-/// When there is none, or what is there is no baseline.
+/// When the file does not exist or is no baseline.
 pub fn read(path: &Path) -> Result<Baseline, StoreError> {
     let text = read_text(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
@@ -158,7 +158,7 @@ fn remove(file: &Path) -> io::Result<()> {
 /// # Errors
 /// When something cannot be written; the file is then as it was.
 pub fn replace(file: &Path, temporary: &Path, text: &str) -> io::Result<()> {
-    // A link that someone put there is not followed.
+    // A symbolic link at this path is not followed.
     let new = File::create_new(temporary)?;
     let written = write_durably(new, temporary, file, text);
     if written.is_err() {

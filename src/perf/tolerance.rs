@@ -10,7 +10,7 @@ use super::stats::Latency;
 pub enum Tolerance {
     /// By an absolute amount.
     Absolute(Latency),
-    /// By this share of what it was.
+    /// By this share of the baseline.
     Share(f64),
 }
 

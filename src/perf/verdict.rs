@@ -77,7 +77,7 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
     })
 }
 
-/// Checks that something was judged, by `baseline` or for want of it.
+/// Checks that something was judged, with `baseline` or without one.
 ///
 /// # Errors
 /// [`Incomparable::NothingJudged`]: such a gate would let everything pass.

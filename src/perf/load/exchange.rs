@@ -1,4 +1,4 @@
-//! One request and its answer, over a connection that is there or is opened for it.
+//! One request and its answer, over an existing or a new connection.
 
 use std::io;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ pub(super) async fn exchange(
         let connection = match sender {
             Some(sender) => sender,
             None => {
-                // On the heap, since a handshake takes five times the room of a request, and few make one.
+                // On the heap: the future of a handshake is five times as large as that of a
+                // request, and few requests need one.
                 let opened = Box::pin(route.connect(tally)).await;
                 sender.insert(opened.map_err(|error| error.to_string())?)
             }
@@ -51,7 +52,7 @@ pub(super) async fn exchange(
             Err(error) if was_open && (error.is_canceled() || error.is_closed()) => {
                 *sender = None;
             }
-            // From then on there is more room for headers. What may change something is not
+            // Later requests have more room for headers. A request that may change state is not
             // sent twice.
             Err(error) if error.is_parse_too_large() && !is_wide && request.method().is_safe() => {
                 route.expect_long_heads();

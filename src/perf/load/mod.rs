@@ -1,11 +1,11 @@
-//! Measures a target itself: requests at a constant rate, whatever becomes of them, and
-//! each latency counted from when its request was due.
+//! Measures a target: sends requests at a constant rate, whatever their results, and counts each
+//! latency from the request's due time.
 //!
-//! A generator that waits for an answer before it sends the next request asks a stalled
-//! target less, and misses most of the stall (coordinated omission, Gil Tene, "How NOT to
-//! Measure Latency"). Here a request that is due is sent: over an idle connection, or
-//! over a new one; where `connections_max` forbids that, it waits, and its wait counts.
-//! Nothing is filled in afterwards: every sample is of a request that was made.
+//! A generator that waits for an answer before it sends the next request sends less to a stalled
+//! target, and misses most of the stall (coordinated omission, Gil Tene, "How NOT to Measure
+//! Latency"). Here each request is sent when it is due: over an idle connection, or over a new one;
+//! if `connections_max` forbids that, it waits, and its wait counts. No samples are added
+//! afterwards: every sample is of a request that was made.
 //!
 //! Each thread has its own runtime and connections. One is enough for most rates, and is woken once
 //! for each request: the timer, the connections and the samples belong to it.
@@ -45,10 +45,10 @@ use crate::system::tls;
 
 /// The number of requests per second that one thread can easily pace.
 const RATE_OF_THREAD: f64 = 20_000.0;
-/// Connections are opened ahead for answers that take so long, in seconds.
+/// Connections are opened in advance for answers that take this long, seconds.
 const AHEAD: f64 = 0.1;
 const AHEAD_MIN: usize = 2;
-/// From when all threads are ready until the first request is due.
+/// The time from when all threads are ready until the first request is due.
 const LEAD: Duration = Duration::from_millis(20);
 /// How often progress is reported.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ pub struct Plan {
     pub warmup: Duration,
     /// The most connections.
     pub connections_max: usize,
-    /// From when a request is due until it has failed.
+    /// The time from a request's due time to its failure.
     pub timeout: Duration,
     /// How late the 99th of a hundred requests may be sent.
     pub late_max: Latency,
@@ -273,7 +273,7 @@ impl Plan {
             }
             Pace::Closed(connections) => (cpus.min(connections), None, connections, connections),
         };
-        // What does not divide goes to the first ones.
+        // The remainder of the division goes to the first threads.
         let part = |of: usize, own: usize| of / all + usize::from(own < of % all);
         (0..all)
             .map(|own| Share {

@@ -1,9 +1,9 @@
 //! Measures two targets side by side: a pair of requests for each endpoint, one to each, in
 //! random order.
 //!
-//! The requests are due at even distances, the two of a pair one after the other, and are sent
-//! when they are due, whatever became of those before; a latency counts from then. What is
-//! judged is [`crate::perf::paired`]'s.
+//! Requests are due at equal intervals, the two of a pair one after the other, and are sent when
+//! due, whatever the results of earlier ones; latency counts from the due time.
+//! [`crate::perf::paired`] judges them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,7 +34,7 @@ use crate::perf::paired::{self, Change, Estimate, Floors, Next, Pair, Watch};
 const GONE: u32 = 20;
 /// One in this many pairs may have two different statuses.
 const OTHER_STATUS: u64 = 100;
-/// Bodies of which the medians differ by more than a tenth are of other answers.
+/// Answers count as different if the medians of their body sizes differ by more than a tenth.
 const OTHER_SIZE: u64 = 10;
 /// Bodies of a few bytes more or less are the same: a number has another digit.
 const SIZE_MIN: u64 = 32;
@@ -46,15 +46,15 @@ pub struct PairsPlan {
     pub target: Target,
     /// The build before.
     pub reference: Target,
-    /// What is asked for; at least one.
+    /// The endpoints; at least one.
     pub endpoints: Vec<Endpoint>,
     /// Pairs in a second of an endpoint of weight 1.
     pub rate: f64,
     /// How long pairs are made that do not count.
     pub warmup: Duration,
-    /// From when a request is due until it has failed.
+    /// The time from a request's due time to its failure.
     pub timeout: Duration,
-    /// What a difference has to reach to matter.
+    /// The least relevant difference.
     pub floors: Floors,
     /// The largest share of the requests of either side that may fail.
     pub error_rate_max: f64,
@@ -69,7 +69,7 @@ pub struct Reached {
     pub pairs: u64,
     /// Pairs that all endpoints need for their next look, together.
     pub wanted: u64,
-    /// Whether what is slower is measured again.
+    /// Whether slower endpoints are being measured again.
     pub again: bool,
 }
 
@@ -117,13 +117,13 @@ struct Side {
     failed_in_turn: Cell<u32>,
 }
 
-/// What one measurement of an endpoint has so far.
+/// One measurement of an endpoint so far.
 #[derive(Default)]
 struct Series {
     watch: Watch,
     pairs: Vec<Pair>,
     is_done: bool,
-    /// Of each side: requests, and what went wrong.
+    /// Requests and failures of each side.
     requests: u64,
     errors: [BTreeMap<String, u64>; 2],
     statuses: BTreeMap<[u16; 2], u64>,
@@ -193,7 +193,7 @@ impl Bench {
         let mut endpoints = compared(plan, &all, first);
         let slower: Vec<usize> =
             all.into_iter().filter(|at| endpoints[*at].changes.contains(&Change::Slower)).collect();
-        // Nothing is measured again then, so nothing is sure.
+        // Then there is no second measurement, so no result is certain.
         for endpoint in &mut endpoints {
             endpoint.is_doubted = !doubts.is_empty();
         }
@@ -330,7 +330,7 @@ impl Shared {
                 Err(format!("status {}", answer.status.as_u16()))
             }
         });
-        // What may still come over it would be taken for the next answer.
+        // A late answer over this connection would be taken for the next one.
         if ended.is_ok() {
             side.idle.borrow_mut().extend(sender);
         }
@@ -379,7 +379,7 @@ fn missing(series: &[Series]) -> Vec<usize> {
 
 impl Series {
     fn take(&mut self, Halves([reference, judged]): Halves) {
-        // One that was not begun any more.
+        // A pair that was not begun.
         let (Some(reference), Some(judged)) = (reference, judged) else { return };
         self.requests += 1;
         if let (Ok((before, one)), Ok((now, other))) = (&reference, &judged) {

@@ -87,8 +87,8 @@ impl ThreadSamples {
     }
 }
 
-/// Moves `from` to the end of `to`, in no order, chunk by chunk: `from` gives back what
-/// `to` takes, so that both together hardly ever need more than what they hold.
+/// Moves `from` to the end of `to`, in any order, chunk by chunk: `from` releases the memory that
+/// `to` needs, so that both together hardly need more than their content.
 fn append<T: Copy>(to: &mut Vec<T>, mut from: Vec<T>) {
     if to.is_empty() {
         *to = from;
@@ -104,7 +104,7 @@ fn append<T: Copy>(to: &mut Vec<T>, mut from: Vec<T>) {
 }
 
 impl Samples {
-    /// What is judged of it; `duration` is how long was measured.
+    /// The figures to judge; `duration` is the measured time.
     pub(super) fn observed(mut self, endpoint: String, duration: Duration) -> Observed {
         let summary = Summary::of(&mut self.latencies);
         let mut error_kinds: Vec<_> = self.errors.into_iter().collect();

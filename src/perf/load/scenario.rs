@@ -66,7 +66,7 @@ pub struct Endpoint {
     pub path: String,
     /// How often it is requested, against the others.
     pub weight: f64,
-    /// What is sent of headers: its own, and those of all that it does not have itself.
+    /// The headers to send: those of the endpoint, and the common ones that it does not set.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What is sent.
     pub body: Vec<u8>,
@@ -77,7 +77,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Of `METHOD path`, with nothing sent and any 2xx expected.
+    /// An endpoint for `METHOD path`, without a body and with any 2xx expected.
     ///
     /// # Errors
     /// Why the text is none.
@@ -126,7 +126,7 @@ pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name.parse().ok().zip(value.parse().ok());
     let (name, value) = parsed.ok_or_else(|| "it is no header of HTTP".to_owned())?;
-    // One that differs from the body would make other requests of it.
+    // A length that differs from the body would produce other requests.
     if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
         return Err(format!("wfx sends `{name}` itself, as the body needs it"));
     }

@@ -63,7 +63,7 @@ impl Iterator for Schedule {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        // By its number, so that no error of rounding adds up.
+        // Computed from its number, so that rounding errors do not accumulate.
         let due = Duration::try_from_secs_f64(self.next as f64 / self.rate).ok()?;
         if due >= self.end {
             return None;

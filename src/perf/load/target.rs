@@ -102,15 +102,15 @@ fn connector() -> Result<TlsConnector, String> {
 }
 
 impl Route {
-    /// Whether it leads to an address that another leads to as well, by whatever name.
+    /// Whether both targets resolve to a common address, under any name.
     pub(super) fn meets(&self, other: &Self) -> bool {
         let own: Vec<_> = other.addresses.iter().map(|address| comparable(*address)).collect();
         self.addresses.iter().any(|address| own.contains(&comparable(*address)))
     }
 }
 
-/// One of the addresses by which a server on this machine is met: it mostly listens to both
-/// families, and no address at all leads to it as well.
+/// The address for comparisons. Loopback and unspecified addresses count as one: a server on this
+/// machine mostly listens to both families, and the unspecified address leads to it as well.
 fn comparable(address: SocketAddr) -> (IpAddr, u16) {
     let ip = address.ip().to_canonical();
     let is_here = ip.is_unspecified() || ip == IpAddr::V6(Ipv6Addr::LOCALHOST);

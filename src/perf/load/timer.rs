@@ -1,8 +1,8 @@
 //! Waits that end when they should.
 //!
-//! tokio's timer counts milliseconds, so that a send would be up to 2 ms late. On Linux a
-//! timerfd is as precise as the kernel's high-resolution timers and free of timer slack,
-//! and it wakes the very thread that sends: no hand-over lies between.
+//! tokio's timer has a resolution of milliseconds, so a send would be up to 2 ms late. On Linux a
+//! timerfd has the precision of the kernel's high-resolution timers and no timer slack, and it
+//! wakes the sending thread directly.
 
 use std::io;
 use std::time::Instant;
@@ -76,7 +76,7 @@ mod precise {
     }
 }
 
-/// Sends that are due while others go out before the thread looks at answers again.
+/// Due sends in a row before the thread handles answers again.
 const BURST: u32 = 8;
 
 /// Waits of one thread.

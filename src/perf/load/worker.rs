@@ -22,7 +22,7 @@ use super::target::{Route, Sender};
 use super::timer::Timer;
 use crate::base::clock;
 
-/// After a connection failed, so that a target that is gone is not hammered.
+/// The wait after a failed connection, so that an unavailable target is not flooded.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What all threads share.
@@ -35,7 +35,7 @@ pub(super) struct Work {
     pub(super) timeout: Duration,
     pub(super) warmup: Duration,
     pub(super) duration: Duration,
-    /// So late a request may be sent.
+    /// How late a request may be sent.
     pub(super) grace: Duration,
 }
 
@@ -262,7 +262,7 @@ impl Worker {
             Err(_) => late(),
         };
         if ended.is_err() {
-            // What may still come over it would be taken for the next answer.
+            // A late answer over this connection would be taken for the next one.
             *sender = None;
         }
         ended

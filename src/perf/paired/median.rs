@@ -10,10 +10,10 @@
 
 use super::{Estimate, Pair, Sample, Z99, quantile, squares, upper_tail};
 
-/// Of the differences, at each end.
+/// The share of the differences at each end.
 const SHARE: f64 = 0.2;
 
-/// What the pairs say of the median.
+/// The estimate of the median's change from the pairs.
 #[must_use]
 pub fn estimate(sample: &Sample<'_>) -> Estimate {
     let differences: Vec<f64> = sample.pairs.iter().map(|pair| difference(*pair)).collect();
@@ -31,7 +31,7 @@ pub fn estimate(sample: &Sample<'_>) -> Estimate {
     let off: Vec<f64> = winsorised.iter().map(|difference| difference - mean).collect();
     let deviation = (squares(&off) / (n as f64 - 1.0).max(1.0)).sqrt();
     let error = deviation / ((1.0 - 2.0 * SHARE) * (n as f64).sqrt());
-    // Nothing varies: whatever differs is certain.
+    // Nothing varies, so any difference is certain.
     let z = match error > 0.0 {
         true => centre / error,
         false => centre.signum() * f64::from(u8::from(centre != 0.0)) * 99.0,

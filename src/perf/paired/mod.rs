@@ -1,4 +1,4 @@
-//! Two builds side by side: pairs of requests, one to each, and what their latencies say.
+//! Two builds side by side: pairs of requests, one to each, and the comparison of their latencies.
 //!
 //! Two runs one after the other differ by the drift of the machine, 5 to 20 %, before they
 //! differ by the code. The requests of a pair are made within milliseconds of each other, in
@@ -28,8 +28,8 @@
 //! a median and 1.10 for a 95th percentile, and the difference [`Floors::least_ms`]; and the
 //! interval of the ratio has to lie on its side of 1.
 //!
-//! What is slower is measured again, from the beginning; only what is slower again is a
-//! regression. [`verdict`] makes a judgement of all that.
+//! A slower endpoint is measured again, from the beginning; only if it is slower again, it is a
+//! regression. [`verdict`] turns that into a judgement.
 
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub const BLOCK: usize = 25;
 /// The level of all questions together, in each direction.
 pub const ALPHA: f64 = 0.01;
 
-/// What a difference has to reach to matter.
+/// The least relevant difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Floors {
     /// The ratio of medians.
@@ -70,12 +70,12 @@ pub struct Sample<'p> {
     pairs: &'p [Pair],
     /// All latencies, each with twice the index of its pair, plus one for the target; sorted.
     ranked: Vec<(u64, usize)>,
-    /// Those of the reference and of what is judged, sorted.
+    /// The latencies of the reference and of the target, sorted.
     sides: [Vec<f64>; 2],
 }
 
 impl<'p> Sample<'p> {
-    /// Of pairs in the order in which they were made.
+    /// From pairs in the order in which they were made.
     #[must_use]
     pub fn of(pairs: &'p [Pair]) -> Self {
         let mut ranked: Vec<(u64, usize)> = pairs
@@ -95,11 +95,11 @@ impl<'p> Sample<'p> {
 /// The result of one question so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// What is judged ÷ the reference.
+    /// Target ÷ reference.
     pub ratio: f64,
-    /// Between these the ratio lies with 99 % certainty, at one look.
+    /// The confidence interval of 99 % of the ratio, at one look.
     pub interval: (f64, f64),
-    /// What is judged − the reference, milliseconds.
+    /// Target − reference, milliseconds.
     pub difference_ms: f64,
     /// How unlikely this slowdown would be if the builds did not differ, over all looks so far.
     pub p_slower: f64,
@@ -122,7 +122,7 @@ pub struct Watch {
 pub enum Next {
     /// More pairs would not change the result.
     Enough,
-    /// As many as the next look takes.
+    /// Whether there are as many pairs as the next look takes.
     More,
 }
 
@@ -139,7 +139,7 @@ impl Watch {
         let sample = Sample::of(pairs);
         let mut estimates = [median::estimate(&sample), tail::estimate(&sample)];
         for (estimate, smallest) in estimates.iter_mut().zip(&mut self.smallest) {
-            // What is as unlikely as its share of the level is as unlikely as the level.
+            // A result as unlikely as its share of the level is as unlikely as the level.
             smallest[0] = smallest[0].min(estimate.p_slower / share).min(1.0);
             smallest[1] = smallest[1].min(estimate.p_faster / share).min(1.0);
             (estimate.p_slower, estimate.p_faster) = (smallest[0], smallest[1]);
@@ -151,7 +151,7 @@ impl Watch {
             let is_slower = estimate.p_slower <= level && estimate.ratio >= floor;
             is_slower && estimate.interval.0 > 1.0 || estimate.interval.1 < floor
         });
-        // One question that is answered with "slower" is enough to measure again.
+        // One question answered with "slower" is enough to measure again.
         let is_slower = estimates.iter().zip(least).any(|(estimate, floor)| {
             estimate.p_slower <= ALPHA / questions as f64 && estimate.interval.0 >= floor
         });
@@ -276,7 +276,7 @@ pub(in crate::perf) fn upper_tail(z: f64) -> f64 {
     0.5 - density * sum
 }
 
-/// The quantile between the two values that it lies between.
+/// The quantile, interpolated between the two values around it.
 pub(in crate::perf) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let position = p.clamp(0.0, 1.0) * last as f64;

@@ -20,7 +20,7 @@ use super::{Estimate, Sample, Z99, quantile, squares, upper_tail};
 /// Of the percentile.
 const P: f64 = 0.95;
 
-/// What the pairs say of the 95th percentile.
+/// The estimate of the 95th percentile's change from the pairs.
 #[must_use]
 pub fn estimate(sample: &Sample<'_>) -> Estimate {
     if sample.pairs.len() < 2 {

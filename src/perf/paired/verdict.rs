@@ -23,17 +23,17 @@ pub struct Compared {
     pub judged: Vec<u64>,
     /// What the latencies are of.
     pub unit: Unit,
-    /// Of the median and the tail; none: there were not enough pairs.
+    /// The results of the median and the tail; none: there were not enough pairs.
     pub estimates: Option<[Estimate; 2]>,
     /// Their outcome.
     pub changes: [Change; 2],
-    /// What was slower at first, and not when it was measured again.
+    /// What was slower in the first measurement, and not in the second.
     pub withdrawn: [bool; 2],
     /// The measurement allows no conclusion.
     pub is_doubted: bool,
     /// Requests of the build that is judged, and those that failed, with what went wrong.
     pub requests: u64,
-    /// What went wrong of these, and how often.
+    /// The kinds of failures of these, with their counts.
     pub errors: BTreeMap<String, u64>,
 }
 
@@ -61,7 +61,7 @@ pub enum Unit {
 #[must_use]
 pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
     let Outcome { mut endpoints, doubts, repeated } = outcome;
-    // Of other answers, or when the reference fails, what is slower says nothing.
+    // If the answers differ, or the reference fails, a slowdown has no meaning.
     for compared in endpoints.iter_mut().filter(|compared| compared.is_doubted) {
         compared.changes = [Change::Same; 2];
         compared.withdrawn = [false; 2];
@@ -164,7 +164,7 @@ fn comparison(
 }
 
 impl Curves {
-    /// Of latencies in nanoseconds, sorted; the slowest of a hundred are left out.
+    /// The quantiles of sorted latencies in nanoseconds; the slowest of a hundred are left out.
     fn of(compared: &Compared) -> Self {
         let percents: Vec<f64> = (0..=33).map(|n| f64::from(3 * n)).collect();
         let curve = |sorted: &[u64]| {

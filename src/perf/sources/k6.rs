@@ -1,5 +1,5 @@
-//! k6's summary: `--summary-export FILE`, or what `handleSummary` is given, where the
-//! figures lie one level deeper in `values`. Milliseconds.
+//! k6's summary: `--summary-export FILE`, or the argument of `handleSummary`, in which the figures
+//! are one level deeper in `values`. Milliseconds.
 //!
 //! k6 states an endpoint only where a threshold names it: the metric is then
 //! `http_req_duration{name:GET /x}`, of the tags `name` or `url`, and `method`. Without
@@ -104,7 +104,7 @@ fn values<'m>(metrics: &'m Metrics, name: &str) -> Option<&'m Metrics> {
     metric.get("values").and_then(Value::as_object).or(Some(metric))
 }
 
-/// What the tags of a metric say.
+/// The tags of a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tagged {
     /// Method and path, as far as they are there.

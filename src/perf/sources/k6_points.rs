@@ -27,7 +27,7 @@ struct Data {
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// What was seen of an endpoint.
+/// The points of an endpoint.
 struct Seen {
     tagged: Tagged,
     nanos: Vec<u64>,

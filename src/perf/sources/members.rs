@@ -15,7 +15,7 @@ pub(super) fn latency(of: &Map<String, Value>, key: &str, unit_ms: f64) -> Readi
         .map_or_else(|| Reading::Bad(value.to_string()), Reading::Value)
 }
 
-/// The member as a count; none where there is none.
+/// The member as a count; none if it is absent.
 ///
 /// # Errors
 /// When it is something else: what is not understood is not zero.

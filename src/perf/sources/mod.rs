@@ -1,8 +1,7 @@
 //! Results of other load tools, recognised by header and shape.
 //!
-//! Each file reads one tool's format. Figures are taken as the tool states them; what
-//! is to be known of them (how they are rounded, whether a stalled target hides) goes
-//! with them.
+//! Each file reads one tool's format. Figures are taken as the tool reports them, with their
+//! properties (how they are rounded, whether a stalled target hides).
 
 mod json;
 mod k6;
@@ -33,7 +32,7 @@ impl SourceError {
         Self { message: message.into(), hint: hint.into() }
     }
 
-    /// It ends too early, or was damaged.
+    /// It is truncated or damaged.
     fn damaged(message: impl Into<String>) -> Self {
         Self::new(message, "the file is damaged or was not written to its end: measure again")
     }
@@ -49,7 +48,7 @@ impl SourceError {
 /// not.
 ///
 /// # Errors
-/// When it is of no known tool, damaged, or says what cannot be relied on.
+/// When it is of no known tool, damaged, or contains what cannot be relied on.
 pub fn read(bytes: &[u8], endpoint: Option<&str>) -> Result<Run, SourceError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
