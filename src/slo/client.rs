@@ -23,7 +23,7 @@ pub(super) enum Client {
 }
 
 impl Client {
-    /// One for a URL: certificates are only looked for where they are needed.
+    /// A client for a URL: certificates are only loaded for https.
     pub(super) fn new(uri: &Uri) -> Result<Self, String> {
         let builder = legacy::Client::builder(TokioExecutor::new());
         if uri.scheme_str() != Some("https") {
@@ -50,7 +50,7 @@ impl Client {
     }
 }
 
-/// The last cause says what happened: `Connection refused`, no `client error (Connect)`.
+/// The innermost cause is the useful one: `Connection refused`, not `client error (Connect)`.
 fn reason(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

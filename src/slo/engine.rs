@@ -8,9 +8,9 @@ use super::window::{SLOT_MICROS, Window};
 /// A request that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
-    /// When, microseconds of any clock; one that goes back is held at its last value.
+    /// The time, microseconds of any clock; an earlier time than the last counts as the last.
     pub t_us: u64,
-    /// Of the answer. Outside of 400..=599 it counts as no error.
+    /// The status of the answer. Outside of 400..=599 it counts as no error.
     pub status: u16,
     /// How long it took, microseconds; nothing when that is not known. Such a request counts in
     /// the rates and in no percentile.
@@ -20,14 +20,13 @@ pub struct Event {
 /// What follows from one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Judged {
-    /// What breaches its threshold now.
+    /// The indicators above their threshold now.
     pub breached: Indicators,
-    /// Of these, those of which an alert is to be sent.
+    /// Those of these for which an alert is to be sent.
     pub due: Indicators,
-    /// What would breach, if there were enough events to judge it.
+    /// The indicators that would breach if there were enough events to judge them.
     pub suppressed: Indicators,
-    /// What breached until its window was empty, before the event: nothing breaches without
-    /// any.
+    /// The indicators whose breach ended before the event because their window became empty.
     pub lapsed: Indicators,
 }
 
@@ -148,7 +147,7 @@ impl Engine {
         self.pass_time(t_us);
     }
 
-    /// Ends the breaches of which the window became empty, and says which they are.
+    /// Ends the breaches whose window became empty, and returns which they are.
     fn pass_time(&mut self, t_us: u64) -> Indicators {
         self.latest_us = self.latest_us.max(t_us);
         self.now = self.latest_us / SLOT_MICROS;
@@ -270,7 +269,7 @@ impl Engine {
     #[must_use]
     pub fn standing(&mut self, indicator: Indicator) -> Standing {
         let (value, state) = (self.value(indicator), self.indicators[indicator.index()]);
-        // Since the last event others may have left its window.
+        // Events may have left its window since the last one.
         let is_breached = self.reaches(indicator) && self.is_judged(indicator);
         Standing {
             value,

@@ -24,8 +24,7 @@ pub struct Histogram {
     parts: VecDeque<Part>,
     sum: Vec<u64>,
     count: u64,
-    /// The bucket that the percentile was in when it was last asked for, and how many values
-    /// lie before it: the next one is near.
+    /// The last bucket of the percentile, and the number of values before it: the next one is near.
     cursor: usize,
     below: u64,
 }
@@ -37,7 +36,7 @@ struct Part {
 }
 
 impl Histogram {
-    /// An empty one that looks back so far.
+    /// An empty histogram over a window of this length.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         let slots = slots_of(window);
@@ -52,7 +51,7 @@ impl Histogram {
         }
     }
 
-    /// Forgets the parts of which nothing is inside when it is `now`, a slot.
+    /// Drops the parts that are outside the window at `now`, a slot.
     pub fn advance(&mut self, now: u64) {
         while let Some(part) = self.parts.front()
             && (part.number + 1) * self.slots_per_part - 1 + self.slots <= now
@@ -67,7 +66,7 @@ impl Histogram {
         }
     }
 
-    /// Adds a latency at `now`, which never goes back.
+    /// Adds a latency at `now`, which never decreases.
     pub fn add(&mut self, now: u64, latency_us: u64) {
         let (number, bucket) = (now / self.slots_per_part, bucket(latency_us));
         let is_full = |part: &Part| part.counts.get(bucket) == Some(&u32::MAX);
@@ -115,7 +114,7 @@ fn at<T: Default + Clone>(counts: &mut Vec<T>, bucket: usize) -> &mut T {
 /// Values below [`PER_OCTAVE`] each have a bucket; those of each octave above share as many.
 fn bucket(value: u64) -> usize {
     let octave = value.max(1).ilog2().saturating_sub(PER_OCTAVE_BITS);
-    // Of 64 octaves with 64 buckets.
+    // 64 octaves of 64 buckets.
     usize::try_from(u64::from(octave) * PER_OCTAVE + (value >> octave)).unwrap_or(usize::MAX)
 }
 

@@ -1,6 +1,6 @@
-//! What is watched of a service: its error rates and its latency.
+//! The indicators of a service: its error rates and its latency.
 
-/// What is judged, in the order in which it is.
+/// An indicator, in the order of judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Indicator {
     /// The share of 4xx and 5xx.

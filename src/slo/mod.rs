@@ -1,15 +1,14 @@
 //! Service levels: error rates and latency over a sliding window, breaches, alerts.
 //!
-//! One engine for two users: `wfx serve` records each of its requests, `wfx slo-sim` the
-//! requests of a log, and both get the same decisions. The engine is pure: times come with
-//! the events.
+//! One engine for two uses: `wfx serve` records each of its requests, `wfx slo-sim` the requests of
+//! a log, and both make the same decisions. The engine is pure: times are part of the events.
 //!
 //! - [`policy`]: thresholds, windows, cooldown
 //! - [`window`]: how many events of a kind are in a window, exactly
 //! - [`histogram`]: the p95 that is shown
 //! - [`engine`]: events in, breaches and alerts out
 //! - [`payload`], [`signature`]: the body of an alert, and its signature
-//! - [`monitor`]: the engine beside a server that runs; [`wall`]: its dates
+//! - [`monitor`]: the engine in a running server; [`wall`]: its dates
 //! - [`webhook`]: delivery of alerts
 //! - [`simulation`], [`timeline`]: the engine over recorded or synthetic traffic
 //! - [`trace`]: request logs, in the order of their times

@@ -20,7 +20,7 @@ use crate::base::timestamp::Timestamp;
 /// The most alerts that are shown.
 const RECENT_MAX: usize = 20;
 
-/// So often the clocks are read when something comes between.
+/// How often the clocks are read at most, if the thread is interrupted between the readings.
 const READINGS_MAX: u32 = 3;
 
 /// Judges the requests of a server.
@@ -94,10 +94,9 @@ impl Monitor {
         Self { started_us, epoch, state: Mutex::new(state), webhook }
     }
 
-    /// Takes a request at the moment at which it is answered; none for one that does not count.
-    /// Its answer was `known_at` a moment before.
-    /// `in_order` gets the time, in the order of the decisions: what it logs can be judged again,
-    /// with the same alerts.
+    /// Records a request at the moment of its answer; none for one that does not count. Its answer
+    /// was `known_at` a moment before. `in_order` receives the time, in the order of the decisions:
+    /// a log written there can be judged again, with the same alerts.
     pub fn pass(
         &self,
         answered: Option<Answered<'_>>,
@@ -261,8 +260,8 @@ pub struct Stand {
     pub samples: u64,
 }
 
-/// What `/api/v1/slo` answers. Rates are shares from 0 to 1, latencies seconds; a value is
-/// null while there is nothing in its window.
+/// The answer of `/api/v1/slo`. Rates are shares from 0 to 1, latencies seconds; a value is null
+/// while its window is empty.
 #[derive(Debug, Serialize)]
 pub struct Status {
     /// The start of the daemon: before it nothing is known.
@@ -285,9 +284,9 @@ pub struct Status {
     pub count_4xx: u64,
     /// Of these, 5xx.
     pub count_5xx: u64,
-    /// With fewer a signal is not judged.
+    /// With fewer requests an indicator is not judged.
     pub min_samples: u64,
-    /// Between two alerts of one type.
+    /// The least time between two alerts of one type.
     pub cooldown_seconds: Value,
     /// In the order in which they are judged.
     #[serde(rename = "signals")]
@@ -341,7 +340,7 @@ impl SignalStatus {
     }
 }
 
-/// Where alerts are sent, as it is answered.
+/// The webhook, as the API returns it.
 #[derive(Debug, Serialize)]
 pub struct WebhookStatus {
     url: String,

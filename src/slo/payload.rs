@@ -28,11 +28,11 @@ pub fn payload(alert: &Alert, at: Timestamp, path: &str) -> Map<String, Value> {
     ])
 }
 
-/// A number as JSON, a whole one without a point; one that is none (a threshold beyond all
-/// numbers) as null.
+/// A number as JSON, a whole one without a decimal point; null if it is not finite (a threshold
+/// beyond all numbers).
 #[must_use]
 pub fn number(value: f64) -> Value {
-    // As Display writes it: the shortest text that is read back as the same number.
+    // In the form of Display: the shortest text that is read back as the same number.
     match Number::from_f64(value) {
         Some(_) => value.to_string().parse().map_or(Value::Null, Value::Number),
         None => Value::Null,

@@ -1,4 +1,4 @@
-//! What is promised: thresholds, windows, how often an alert may be sent.
+//! The objectives: thresholds, windows, cooldown.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::indicator::Indicator;
 
-/// The most digits after the point of a share: with them, comparisons stay exact in 128
-/// bits for counts below 2^44.
+/// The most decimals of a share: with them, comparisons are exact in 128 bits for counts below
+/// 2^44.
 const DECIMALS_MAX: usize = 24;
 
 /// A share of requests as a decimal of 0 or more, stored exactly: no comparison with a rate is ever
@@ -16,7 +16,7 @@ const DECIMALS_MAX: usize = 24;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     text: String,
-    /// The value is this over `10^decimals`; above 1 it is only known to be so.
+    /// The value is this divided by `10^decimals`; above 1 it is only known to be above.
     numerator: u128,
     denominator: u128,
 }
@@ -62,7 +62,7 @@ impl FromStr for Share {
         let numerator = match whole {
             "" => fraction,
             "1" => denominator + fraction,
-            // No rate reaches it, however much more it is.
+            // No rate can reach it.
             _ => 2 * denominator,
         };
         Ok(Self { text: text.to_owned(), numerator, denominator })
@@ -99,11 +99,11 @@ pub struct Policy {
     pub error_window: Duration,
     /// Of the 95th percentile.
     pub latency_p95: Duration,
-    /// How far back the percentile looks.
+    /// The window of the percentile.
     pub latency_window: Duration,
-    /// With fewer events in its window a signal is not judged.
+    /// With fewer events in its window an indicator is not judged.
     pub min_samples: u64,
-    /// Between two alerts of one type.
+    /// The least time between two alerts of one type.
     pub cooldown: Duration,
 }
 

@@ -11,7 +11,7 @@ pub struct Report {
     pub source: String,
     /// The result; each alert with the path of its request, if that is known.
     pub found: Found<()>,
-    /// As long as the alerts of `found`.
+    /// The path of each alert of `found`.
     pub paths: Vec<Option<String>>,
     /// Whether times count from the Unix epoch.
     pub is_epoch: bool,
@@ -57,7 +57,7 @@ impl Report {
         self.found.outcomes.iter().map(|outcome| outcome.breaches).sum()
     }
 
-    /// The share of requests of which the latency is not known.
+    /// The share of requests with unknown latency.
     #[must_use]
     pub fn unknown_share(&self) -> f64 {
         let totals = &self.found.totals;

@@ -21,7 +21,7 @@ pub struct Sent<P> {
     pub value: f64,
     /// How many requests it was judged by.
     pub samples: u64,
-    /// Of the request that tipped it.
+    /// Refers to the request that caused it.
     pub origin: P,
 }
 
@@ -81,7 +81,7 @@ pub struct Totals {
     pub c4xx: u64,
     /// 5xx.
     pub c5xx: u64,
-    /// Those of which the latency is not known: they count in no percentile.
+    /// Requests of unknown latency: they count in no percentile.
     pub unknown_latency: u64,
     /// The time of the first, microseconds of the trace.
     pub from_us: u64,
@@ -104,7 +104,7 @@ impl<P: Copy> Simulation<P> {
         }
     }
 
-    /// Judges a request; a time that goes back is held at the latest.
+    /// Judges a request; a time before the latest one counts as the latest.
     pub fn record(&mut self, event: Event, origin: P) {
         self.count(event);
         let judged = self.engine.record(event);
@@ -215,7 +215,7 @@ pub struct Found<P> {
     pub alerts: Vec<Sent<P>>,
     /// By their beginning.
     pub breaches: Vec<Breach>,
-    /// Of each signal, in their order.
+    /// For each indicator, in their order.
     pub outcomes: [Outcome; 4],
     /// The signals over time.
     pub timeline: Timeline,

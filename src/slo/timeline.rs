@@ -1,5 +1,5 @@
-//! What the signals were over time, in at most [`CELLS_MAX`] cells whatever the length: when
-//! they are full, two become one.
+//! The values of the indicators over time, in at most [`CELLS_MAX`] cells for any length: when they
+//! are full, two are merged into one.
 
 use super::engine::Judged;
 use super::indicator::Indicators;
@@ -19,7 +19,7 @@ pub struct Cell {
     pub peaks: [f64; 4],
     /// What breached in it.
     pub breached: Indicators,
-    /// Of what an alert was sent in it.
+    /// Whether an alert was sent in it, for each indicator.
     pub alerts: Indicators,
 }
 
@@ -54,7 +54,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Adds what followed from an event at a time that never goes back.
+    /// Adds the result of an event at a time that never decreases.
     pub fn add(&mut self, t_us: u64, peaks: [f64; 4], judged: Judged) {
         if t_us >= self.end_us || self.cells.is_empty() {
             self.reach(t_us);

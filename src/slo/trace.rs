@@ -8,7 +8,7 @@
 //! - [`read`]: sources in, a [`Trace`] out
 //! - [`Trace::replay`]: its events, in order
 //!
-//! Times are exact to the microsecond; what is below it is cut.
+//! Times are exact to the microsecond; further digits are cut.
 
 mod access;
 mod csv;
@@ -74,29 +74,29 @@ pub struct Tally {
     pub lines: u64,
     /// Events to be judged.
     pub events: u64,
-    /// Events that say `"slo": false`.
+    /// Events with `"slo": false`.
     pub left_out: u64,
     /// Lines that did not parse.
     pub unparsed: u64,
     /// The first five of these.
     pub examples: Vec<Unparsed>,
-    /// What the first of these looks like, and what can be done.
+    /// A description of the first of these, and the remedy.
     pub foreign: Option<(String, String)>,
     /// Events that are earlier than one before them in their source.
     pub out_of_order: u64,
-    /// Events of which no latency is known.
+    /// Events without a known latency.
     pub without_latency: u64,
     /// Of these, those whose lines end before the duration.
     pub cut_off: u64,
     /// Events without a status (`000`, `-1`, `-`): no answer was sent.
     pub without_status: u64,
-    /// Events whose time has no zone; it is taken for UTC.
+    /// Events whose time has no zone; it is read as UTC.
     pub without_zone: u64,
     /// Events whose `$request_time` is a whole number, which nginx never writes.
     pub whole_durations: u64,
     /// The compressed sources that end early, each with how many lines of it were read.
     pub ended_early: Vec<(String, u64)>,
-    /// With [`Options::as_given`]: what is far ahead of later lines.
+    /// With [`Options::as_given`]: events far ahead of later lines.
     pub ahead: Option<Ahead>,
     /// Whether `t` counts from the Unix epoch: all times are dates, or numbers that are
     /// none from before September 2001.
@@ -116,7 +116,7 @@ pub struct Ahead {
     pub events: u64,
 }
 
-/// So far ahead a line may be when lines are taken as given, microseconds.
+/// How far ahead a line may be when lines are taken as given, microseconds.
 pub const AHEAD_US: u64 = 300_000_000;
 
 /// A line that did not parse.

@@ -3,10 +3,10 @@
 
 use crate::base::timestamp::Timestamp;
 
-/// A difference beyond this one is a clock that was set (or a machine that slept), not one that is
-/// read a moment later. Adjustments by slewing change both clocks alike.
+/// A difference above this is a clock that was set (or a machine that slept), not the delay between
+/// two readings. Adjustments by slewing change both clocks alike.
 const STEP_MIN_US: u64 = 250_000;
-/// A reading that took longer says too little about when the wall clock was read.
+/// A reading that took longer is too imprecise.
 const READING_MAX_US: u64 = 10_000;
 
 /// How far the wall clock is from where it was at the start, but for the time that passed.
@@ -21,7 +21,7 @@ pub struct Stamp {
     /// The wall clock, microseconds since the Unix epoch.
     pub wall_us: u64,
     /// By how many microseconds the wall clock was set since the start, all steps together. The
-    /// wall clock less this never goes back.
+    /// wall clock minus this never decreases.
     pub clock_step_us: i64,
 }
 
@@ -44,8 +44,8 @@ impl Reading {
 }
 
 impl Wall {
-    /// Returns by how many microseconds the clock was set since the last reading, if it was. One
-    /// that is not exact says nothing.
+    /// Returns by how many microseconds the clock was set since the last reading, if it was. An
+    /// imprecise reading is ignored.
     pub(super) fn observe(&mut self, reading: Reading) -> Option<i64> {
         if !reading.is_exact() {
             return None;

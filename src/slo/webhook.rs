@@ -245,7 +245,7 @@ struct Failure {
     why: String,
     /// How long the receiver wants to be left alone.
     wait: Option<Duration>,
-    /// The receiver would answer the same again.
+    /// The receiver would give the same answer again.
     is_final: bool,
 }
 
@@ -373,14 +373,14 @@ impl Courier {
 }
 
 impl Failure {
-    /// One that may be over at the next attempt.
+    /// A temporary failure.
     fn passing(why: String) -> Self {
         Self { why, wait: None, is_final: false }
     }
 }
 
-/// Whether the same request would be refused again: 4xx says so (RFC 9110, section 15.5), but for
-/// what is a matter of time.
+/// Whether the same request would be refused again: so for 4xx (RFC 9110, section 15.5), except
+/// those that depend on time.
 fn is_final(status: StatusCode) -> bool {
     const MATTERS_OF_TIME: [StatusCode; 3] =
         [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];

@@ -1,4 +1,4 @@
-//! How many events of each kind lie in a sliding window, exactly, in constant time for each.
+//! Counts events of each kind in a sliding window, exactly, in constant time for each.
 //!
 //! Times are slots of [`SLOT_MICROS`]. Events of one slot are counted together, so memory is
 //! bounded by the slots of the window, whatever the rate.
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The length of a slot: times of events are floored to it.
 pub const SLOT_MICROS: u64 = 10_000;
 
-/// Events counted by kind, `K` counts for each: those that lie in the window.
+/// Events in the window, with `K` counts by kind.
 #[derive(Debug, Clone)]
 pub struct Window<const K: usize> {
     /// The number of slots of the window, including the current one.
@@ -25,8 +25,7 @@ struct Entry<const K: usize> {
 }
 
 impl<const K: usize> Window<K> {
-    /// An empty window that looks back so far: an event at `t` is inside while
-    /// `t > now - length`.
+    /// An empty window of this length: an event at `t` is inside while `t > now - length`.
     #[must_use]
     pub fn new(length: Duration) -> Self {
         Self { slots: slots_of(length), entries: VecDeque::new(), counts: [0; K] }
@@ -44,7 +43,7 @@ impl<const K: usize> Window<K> {
         }
     }
 
-    /// Adds an event of the kinds that are `true` at `now`, which never goes back.
+    /// Adds an event of the kinds that are `true`, at `now`, which never decreases.
     pub fn add(&mut self, now: u64, kinds: [bool; K]) {
         let is_full = |entry: &Entry<K>| entry.counts.contains(&u32::MAX);
         match self.entries.back_mut() {

@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-/// No request takes longer than an hour: what is in flight has to fit into memory.
+/// The longest latency is an hour: requests in flight have to fit into memory.
 pub(super) const LATENCY_MAX_US: f64 = 3.6e9;
 /// The 95th percentile of the standard normal distribution.
 const Z95: f64 = 1.644_853_626_951_472_2;
@@ -68,9 +68,9 @@ impl Latency {
     }
 }
 
-/// Of mean 1, by the inverse of its distribution: `-ln U`.
+/// An exponential number of mean 1, by inversion: `-ln U`.
 pub(super) fn exponential(rng: &mut Rng) -> f64 {
-    // From (0, 1]: the logarithm of 0 is none.
+    // From (0, 1], since the logarithm of 0 is undefined.
     -(1.0 - rng.f64()).ln()
 }
 

@@ -16,7 +16,7 @@ pub const IN_FLIGHT_MAX: usize = 10_000_000;
 /// A synthetic request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generated<'s> {
-    /// Its answer; the time is that of the answer, microseconds since the start.
+    /// Its answer, at microseconds since the start.
     pub event: Event,
     /// What was asked for.
     pub path: &'s str,
@@ -133,7 +133,7 @@ impl Rate {
     }
 }
 
-/// A stretch of time in which nothing begins or ends.
+/// An interval in which nothing begins or ends.
 #[derive(Debug, Clone, Default)]
 struct Stretch {
     end_us: u64,
@@ -213,11 +213,12 @@ impl<'s> Traffic<'s> {
         loop {
             let phase = self.scenario.phases.get(self.phase)?;
             let most = phase.rate.most() * self.stretch.rate_factor / 1e6;
-            // Without a rate the wait is endless.
+            // With a rate of zero the wait is infinite.
             let t_us = self.now_us + exponential(&mut self.rng) / most;
             let end_us = self.stretch.end_us;
             if t_us.is_nan() || t_us >= end_us as f64 {
-                // Having waited so long says nothing of how long is waited from here on.
+                // The process is memoryless: the time waited so far does not change the
+                // distribution of the rest.
                 self.now_us = end_us as f64;
                 self.stretch = self.stretch_at(end_us);
                 continue;
@@ -263,7 +264,7 @@ impl<'s> Traffic<'s> {
         self.in_flight.push(Reverse(InFlight { t_us, number, latency_us, status, path }));
     }
 
-    /// The stretch that begins at a time, and its phase.
+    /// The interval that begins at a time, and its phase.
     fn stretch_at(&mut self, t_us: u64) -> Stretch {
         let (mut phase_us, mut end_us) = (0, 0);
         self.phase = self.scenario.phases.len();
@@ -299,7 +300,7 @@ impl<'s> Traffic<'s> {
     }
 }
 
-/// One of a few, by their weights.
+/// A weighted choice.
 fn pick<T: Copy + Default>(rng: &mut Rng, weighted: &[(T, f64)]) -> T {
     match weighted {
         [(only, _)] => *only,
@@ -332,7 +333,7 @@ fn times(factor: f64, other: f64) -> f64 {
     (factor * other).min(f64::MAX)
 }
 
-/// What is below the point is cut; nothing here is below 0.
+/// Fractions are cut; no value here is negative.
 fn whole(number: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
     let whole = number as u64;

@@ -99,7 +99,7 @@ struct Incident {
     rate_factor: f64,
     latency_factor: f64,
     latency_add_us: f64,
-    /// Statuses, and the share of requests that get each instead of their own.
+    /// Statuses, each with the share of requests that get it instead of their own.
     errors: Vec<(u16, f64)>,
 }
 

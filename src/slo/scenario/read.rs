@@ -15,16 +15,16 @@ const LATENCY_KINDS: [&str; 5] = ["constant", "lognormal", "exponential", "paret
 
 const PHASES_MAX: usize = 1_000;
 const PATHS_MAX: usize = 10_000;
-/// So often incidents begin at most, all together: each time is looked for.
+/// The most beginnings of incidents, all together: each is searched.
 const BEGINNINGS_MAX: u64 = 10_000_000;
 /// A scenario lasts so long at most.
 const LENGTH_MAX: Duration = Duration::from_secs(400 * 24 * 3_600);
 const LATENCY_MAX: Duration = Duration::from_secs(3_600);
 const FACTOR_MAX: f64 = 1e6;
-/// What is greater is no weight but a mistake.
+/// A greater weight is a mistake.
 const WEIGHT_MAX: f64 = 1e12;
 
-/// What a phase has that neither it nor one before it says.
+/// The defaults of fields that neither a phase nor an earlier one sets.
 fn first() -> Phase {
     Phase {
         duration_us: 0,
@@ -144,7 +144,7 @@ impl Reader {
         phases
     }
 
-    /// A phase; what it does not say is as in the one before.
+    /// A phase; omitted fields are those of the phase before.
     fn phase(&mut self, at: &str, item: &Value, before: Option<Phase>) -> Phase {
         let is_first = before.is_none();
         let mut phase = before.unwrap_or_else(first);
@@ -175,7 +175,7 @@ impl Reader {
         phase
     }
 
-    /// Of something that takes time, microseconds.
+    /// A length of time, microseconds.
     fn length(&mut self, at: &str, value: Option<&Value>) -> Option<u64> {
         let length = self.0.period(at, value)?;
         let micros = u64::try_from(length.as_micros()).ok().filter(|micros| *micros > 0);
@@ -228,7 +228,7 @@ impl Reader {
         self.latency_of(&format!("{at}/{key}"), map.get(key))
     }
 
-    /// More than nothing and at most an hour, microseconds.
+    /// A length above zero and at most an hour, microseconds.
     fn latency_of(&mut self, at: &str, value: Option<&Value>) -> Option<f64> {
         let latency = self.0.period(at, value)?;
         if latency.is_zero() || latency > LATENCY_MAX {

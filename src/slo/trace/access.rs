@@ -97,7 +97,7 @@ fn length(piece: &Piece, before: &str, text: &str, after: &str) -> Option<usize>
     }
 }
 
-/// Where a field may end at the earliest.
+/// The earliest end of a field.
 fn begin(piece: &Piece, is_quoted: bool, text: &str) -> usize {
     let padding = || text.len() - text.trim_start_matches(' ').len();
     match piece {
@@ -126,7 +126,7 @@ fn request_end(text: &str) -> Option<usize> {
     Some(at + version)
 }
 
-/// Where `after` comes next, from `from` on.
+/// The next index of `after`, from `from` on.
 fn next_end(text: &str, after: &str, mut from: usize) -> Option<usize> {
     let first = *after.as_bytes().first()?;
     loop {
@@ -185,8 +185,8 @@ const TRIES_MAX: u32 = 20_000;
 /// How many ends of one field are tried.
 const ENDS_MAX: usize = 512;
 
-/// All ways to part a line into the fields of a format, one after the other: those in which
-/// fields without quotes have no blanks come first.
+/// All ways to split a line into the fields of a format, in order: those in which fields without
+/// quotes have no blanks come first.
 struct Search<'f, 'a> {
     pieces: &'f [Piece],
     format: &'f LogFormat,
@@ -199,7 +199,7 @@ struct Search<'f, 'a> {
 }
 
 impl<'f, 'a> Search<'f, 'a> {
-    /// What was found in the first way that fits.
+    /// The values of the first way that fits.
     fn of(format: &'f LogFormat, text: &'a str) -> Option<Found<'a>> {
         [true, false].into_iter().find_map(|is_plain| {
             let mut search = Search {
@@ -351,7 +351,7 @@ impl<'a> Found<'a> {
         let mut at = self.at.ok_or(Why::Missing("time"))?;
         at.us += self.fraction_us.min(999_999);
         if format.is_arrival {
-            // What is judged is the answer.
+            // The answer is judged.
             at.us = time::later(at.us, self.latency_us.unwrap_or(0));
         }
         let marks = Marks { is_cut_off: self.is_cut_off, ..self.marks };
@@ -360,8 +360,8 @@ impl<'a> Found<'a> {
     }
 }
 
-/// A time by its format, microseconds since the epoch, and whether it has a zone: without one
-/// it is taken for UTC.
+/// A time in its format, microseconds since the epoch, and whether it has a zone; without one it is
+/// read as UTC.
 fn written_by(strftime: &str, text: &str) -> Result<(u64, bool), Why> {
     let unreadable = |_| Why::Bad("time", "is not as the log format says");
     let parsed = BrokenDownTime::parse(strftime, text).map_err(unreadable)?;
@@ -378,7 +378,7 @@ fn written_by(strftime: &str, text: &str) -> Result<(u64, bool), Why> {
     Ok((us, has_zone))
 }
 
-/// A time, and whether it has a zone: without one it is taken for UTC.
+/// A time, and whether it has a zone; without one it is read as UTC.
 fn point(format: Time, value: &str) -> Result<(Point, bool), Why> {
     let (point, unknown) = match format {
         Time::Local => (
@@ -409,7 +409,7 @@ fn duration(format: Latency, value: &str) -> Result<Option<u64>, Why> {
     }
 }
 
-/// All servers that were asked for one answer, one after the other.
+/// All upstream servers asked for one answer, one after the other.
 fn upstreams(value: &str, scale: u32) -> Result<Option<u64>, Why> {
     let mut sum: Option<u64> = None;
     for part in value.split([',', ':']) {
@@ -421,7 +421,7 @@ fn upstreams(value: &str, scale: u32) -> Result<Option<u64>, Why> {
     Ok(sum)
 }
 
-/// The path of what was asked for; nothing of what is no request at all.
+/// The path of a request line; nothing if it is no request.
 fn path(target: Target, value: &str) -> Option<Cow<'_, str>> {
     let uri = match target {
         Target::Uri => value,
@@ -440,7 +440,7 @@ fn path(target: Target, value: &str) -> Option<Cow<'_, str>> {
     Some(if path.contains('\\') { unescaped(&path) } else { path })
 }
 
-/// The part of a URL, as proxies are asked for it, that is after the server's name.
+/// The part of an absolute URL, as sent to proxies, after the server's name.
 fn of_server(uri: &str) -> &str {
     let Some((scheme, rest)) = uri.split_once("://") else { return uri };
     if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {

@@ -14,8 +14,8 @@ pub(super) struct Columns(Vec<Option<&'static str>>);
 const KNOWN: [&str; 6] = ["t", "status", "latency", "latency_ms", "path", "slo"];
 
 impl Columns {
-    /// The columns of a header: in any order, with others between them; nothing when the
-    /// line is none, since `t` or `status` is not there, or one is there twice.
+    /// The columns of a header, in any order and among others; nothing if the line is no header,
+    /// since `t` or `status` is missing or repeated.
     pub(super) fn of_header(line: &str) -> Option<Self> {
         let mut columns = Vec::new();
         for field in Splitter::new(line) {
@@ -30,7 +30,7 @@ impl Columns {
         (has("t") && has("status")).then_some(Self(columns))
     }
 
-    /// Reads a line. Files that were put together have headers in between.
+    /// Reads a line. Concatenated files have headers in between.
     pub(super) fn parse<'a>(&mut self, line: &'a str) -> Result<Line<'a>, Why> {
         let parsed = self.fields(line).and_then(|mut fields| fields.line());
         if parsed.is_err()
@@ -78,7 +78,7 @@ impl<'a> Splitter<'a> {
         Self { rest: Some(line) }
     }
 
-    /// A field that begins with a quote, of which `text` is what follows.
+    /// A field that begins with a quote; `text` is the rest.
     fn quoted(&mut self, text: &'a str) -> Result<Cow<'a, str>, Why> {
         let mut unquoted = Cow::Borrowed("");
         let mut rest = text;

@@ -72,7 +72,7 @@ impl TraceError {
         )
     }
 
-    /// There are no events in any source; `last` is the name of the last one.
+    /// No source contains an event; `last` is the name of the last one.
     pub(super) fn none_parses(last: &str, tally: &Tally) -> Self {
         let Some(first) = tally.examples.first() else {
             return Self::input(format!("there is no event in {last}"), FORMATS);

@@ -1,11 +1,11 @@
-//! What a file is that is no log of requests as wfx reads them, and what makes it one.
+//! Recognises files that are not logs of requests in a form that wfx reads.
 
 use serde_json::{Map, Value};
 
 use super::access;
 use super::format::LogFormat;
 
-/// What a file is, and what can be done.
+/// The kind of a file, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Foreign {
     /// After "is ".
@@ -31,7 +31,7 @@ impl Foreign {
     }
 }
 
-/// What the first bytes of a source say: compressed, an archive, or no text of bytes.
+/// The kind that the first bytes of a source show: compressed, an archive, or not text.
 pub(super) fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
     let compressed: [(&[u8], &str, &str); 9] = [
         (b"\x28\xb5\x2f\xfd", "compressed by zstd", "zstdcat"),
@@ -94,7 +94,7 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Option<Foreign> {
     })
 }
 
-/// What a line that was not read says.
+/// The kind that an unparsed line shows.
 pub(super) fn of_line(line: &str) -> Option<Foreign> {
     let line = line.trim();
     if line.starts_with('{') {
@@ -158,7 +158,7 @@ fn renamed(object: &Map<String, Value>) -> Option<Foreign> {
         "code",
         "response",
     ];
-    // With the factor that makes seconds.
+    // With the factor to seconds.
     const DURATIONS: [(&str, &str); 15] = [
         ("latency", ""),
         ("request_time", ""),

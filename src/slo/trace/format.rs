@@ -8,7 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::fmt::strtime::BrokenDownTime;
 
-/// What a line of an access log is made of.
+/// The parts of a line of an access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFormat {
     pub(super) pieces: Vec<Piece>,
@@ -20,7 +20,7 @@ pub struct LogFormat {
     pub(super) is_open: bool,
 }
 
-/// What parts a time of several fields, and no log has in it.
+/// The separator of a time from several fields; it occurs in no log.
 pub(super) const PART_END: char = '\u{1}';
 
 /// A part of a line.
@@ -30,7 +30,7 @@ pub(super) enum Piece {
     Literal(String),
     /// Text that is of no interest.
     Skipped,
-    /// Something of each server that was asked, of no interest: `a, b : c`.
+    /// A list with an item for each upstream server, ignored: `a, b : c`.
     SkippedList,
     Time(Time),
     Status,
@@ -45,22 +45,22 @@ pub(super) enum Time {
     Local,
     /// RFC 3339.
     Iso,
-    /// A decimal number of units since the epoch, of which `10^digits` make a second.
+    /// A decimal number of units since the epoch; `10^digits` units make a second.
     Epoch(u32),
-    /// What is to be added, in units of which `10^digits` make a second.
+    /// A fraction to add, in units; `10^digits` units make a second.
     Fraction(u32),
-    /// One of the fields that make a time together: [`LogFormat::strftime`].
+    /// One of several fields that form a time together: [`LogFormat::strftime`].
     Part,
 }
 
 /// How a duration is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Latency {
-    /// A decimal number of units, of which `10^digits` make a second.
+    /// A decimal number of units; `10^digits` units make a second.
     Unit(u32),
     /// Seconds as nginx writes them, with three decimals.
     Decimal,
-    /// Units of each server that was asked: `0.010, 0.020 : 0.030`.
+    /// Units for each upstream server: `0.010, 0.020 : 0.030`.
     Upstreams(u32),
 }
 
@@ -95,7 +95,7 @@ impl LogFormatError {
 
 const COMMON: &str = r#"%h %l %u %t "%r" %>s %b"#;
 const COMBINED: &str = r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i""#;
-/// What `option httplog` writes, after a prefix of syslog or none; its time is that of the
+/// The format of `option httplog`, after an optional syslog prefix; its time is that of the
 /// arrival.
 const HAPROXY: &str = "haproxy";
 /// Formats by the names that the configurations of nginx and Apache on Debian and others
@@ -118,13 +118,13 @@ const NAMED: [(&str, &str); 7] = [
 const EXAMPLE: &str = "give the format as the server has it, such as 'combined $request_time' \
      (nginx) or 'combined %D' (Apache)";
 
-/// A field as the format names it, and how good its source is: of two that say the same
-/// the better one is read.
+/// A field of the format, and the quality of its source: of two fields with the same meaning the
+/// better one is read.
 struct Named {
     name: String,
     piece: Piece,
     rank: u8,
-    /// What a [`Time::Part`] is written by.
+    /// The source text of a [`Time::Part`].
     strftime: Option<String>,
     /// Whether it is the time of the arrival.
     is_arrival: bool,
@@ -182,8 +182,8 @@ fn pasted(text: &str) -> String {
     unescaped(if directive.is_some() || is_only_quoted { &inside } else { text })
 }
 
-/// What is inside of quotes, what is outside, and how many quoted parts there are; nothing when a
-/// quote is not closed. An escaped quote is part of the text around it.
+/// The text inside quotes, the text outside, and the number of quoted parts; nothing if a quote is
+/// not closed. An escaped quote is part of the text around it.
 fn quoted(text: &str, quote: char) -> Option<(String, String, usize)> {
     let (mut inside, mut outside, mut parts) = (String::new(), String::new(), 0);
     let (mut is_inside, mut is_escaped) = (false, false);
@@ -216,7 +216,7 @@ fn unescaped(text: &str) -> String {
     plain
 }
 
-/// Where the first variable of nginx begins.
+/// The index of the first nginx variable.
 fn variable(text: &str) -> Option<usize> {
     text.match_indices('$').map(|(at, _)| at).find(|at| {
         let next = text[at + 1..].chars().next();
@@ -247,7 +247,7 @@ fn nginx(text: &str) -> Result<Vec<Token>, LogFormatError> {
     Ok(tokens)
 }
 
-/// The variables with a value for each server that was asked.
+/// The variables with a value for each upstream server.
 const OF_UPSTREAMS: [&str; 10] = [
     "upstream_addr",
     "upstream_status",
@@ -274,7 +274,7 @@ fn of_nginx(name: &str) -> Result<Named, LogFormatError> {
         "time_iso8601" => (Piece::Time(Time::Iso), 2),
         "time_local" => (Piece::Time(Time::Local), 1),
         "status" => (Piece::Status, 2),
-        // What the client waited for, before what the servers behind took.
+        // Prefers the time that the client waited to the time that upstream servers took.
         "request_time" => (Piece::Latency(unit.map_or(Latency::Decimal, Latency::Unit)), 2),
         "upstream_response_time" => (Piece::Latency(Latency::Upstreams(unit.unwrap_or(0))), 1),
         "request_uri" => (Piece::Path(Target::Uri), 3),
@@ -332,7 +332,7 @@ fn apache(text: &str) -> Result<Vec<Token>, LogFormatError> {
 }
 
 impl Named {
-    /// How its time is written; of what is none, as a number.
+    /// The form of its time; if it is none, a number.
     fn time(&self) -> Time {
         match self.piece {
             Piece::Time(time) => time,
@@ -404,7 +404,7 @@ fn of_apache(text: &str) -> Result<(usize, Named), LogFormatError> {
             }
             (piece, rank)
         }
-        // By itself `%s` is the original one: what was sent is better.
+        // A plain `%s` is the original status; the status that was sent is preferred.
         ("s", None) => (Piece::Status, if is_final { 2 } else { 1 }),
         ("D", None) => (Piece::Latency(Latency::Unit(6)), 3),
         ("T", None) => (Piece::Latency(Latency::Unit(0)), 1),
@@ -448,7 +448,7 @@ fn literal(tokens: &mut Vec<Token>, text: &str) {
     }
 }
 
-/// What two fields of a format have in common when only one of them is to be read.
+/// What two fields of a format have in common if only one of them is to be read.
 fn kind(piece: &Piece) -> Option<usize> {
     match piece {
         Piece::Literal(_) | Piece::Skipped | Piece::SkippedList | Piece::Time(Time::Part) => None,
@@ -491,7 +491,7 @@ fn compile(tokens: Vec<Token>) -> Result<LogFormat, LogFormatError> {
                 }
                 let is_part = named.piece == Piece::Time(Time::Part) && strftime.is_some();
                 let kind = kind(&named.piece);
-                // Of two that are as good the first is read.
+                // Of two equally good fields the first is read.
                 let is_read = is_part
                     || kind.is_some_and(|kind| {
                         let is_best = best[kind] == named.rank;
@@ -514,7 +514,7 @@ fn compile(tokens: Vec<Token>) -> Result<LogFormat, LogFormatError> {
     Ok(LogFormat { pieces: whole_times(pieces), strftime, is_arrival, is_open: false })
 }
 
-/// The formats of all parts of a time; nothing when there is none.
+/// The formats of all parts of a time; nothing if there are none.
 fn strftime(tokens: &[Token]) -> Result<Option<String>, LogFormatError> {
     let mut whole = String::new();
     for token in tokens {
@@ -555,7 +555,7 @@ fn require(rank: u8, what: &str, variables: &str) -> Result<(), LogFormatError> 
     ))
 }
 
-/// The fraction of a second counts only beside a time in whole seconds.
+/// A fraction of a second counts only together with a time in whole seconds.
 fn whole_times(mut pieces: Vec<Piece>) -> Vec<Piece> {
     let is_finer = |piece: &Piece| matches!(piece, Piece::Time(Time::Epoch(3 | 6)));
     if pieces.iter().any(is_finer) {

@@ -1,11 +1,11 @@
-//! What gzip compressed, member by member (RFC 1952), and what others put after the last one.
+//! Reads gzip files, member by member (RFC 1952), and data that was appended after the last member.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// The text of all members. Zeros behind one are padding; other bytes that begin no member are
-/// text that was appended without being compressed.
+/// The text of all members. Zeros after a member are padding; other bytes that begin no member are
+/// text that was appended uncompressed.
 #[derive(Debug)]
 pub(super) struct Members<R> {
     now: Option<Now<R>>,

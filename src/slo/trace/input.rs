@@ -16,14 +16,14 @@ pub(super) const LINE_BYTES_MAX: usize = 1024 * 1024;
 const BLOCK_BYTES: usize = LINE_BYTES_MAX + 1;
 /// How many blocks wait to be looked at.
 const WAITING: usize = 4;
-/// How much compressed data is asked for at once.
+/// How much compressed data is read at once.
 const COMPRESSED_BYTES: usize = 256 * 1024;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What is read, in order.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// What follows is of the source of this name.
+    /// The following items are from the source of this name.
     Source(String),
     /// Whole lines. The last one of a source may have no end.
     Lines(Block),
@@ -39,10 +39,10 @@ pub(super) enum Item {
     End,
 }
 
-/// A part of a source, in memory that is used again.
+/// A block of a source, in memory that is reused.
 #[derive(Debug, Default)]
 pub(super) struct Block {
-    /// As long as a block can be, once it was used.
+    /// Has the full length of a block, once it was used.
     bytes: Vec<u8>,
     used: usize,
 }
@@ -53,7 +53,7 @@ impl Block {
         self.bytes.get(..self.used).unwrap_or(&self.bytes)
     }
 
-    /// Begins again with these bytes, fewer than fit in.
+    /// Resets the block to these bytes, which are fewer than its length.
     fn begin(&mut self, bytes: &[u8]) {
         self.bytes.resize(BLOCK_BYTES, 0);
         self.used = bytes.len();
@@ -73,8 +73,8 @@ impl Block {
         Ok(End::NotYet)
     }
 
-    /// Drops the zeros that it begins with, and says whether there were any: a log that was
-    /// truncated while the server wrote on has as many as it had bytes.
+    /// Drops leading zeros, and returns whether there were any: a log that was truncated while the
+    /// server kept its offset begins with as many as it had bytes.
     fn skip_zeros(&mut self) -> bool {
         let zeros = self.bytes().iter().take_while(|byte| **byte == 0).count();
         self.bytes.copy_within(zeros..self.used, 0);
@@ -90,7 +90,7 @@ impl Block {
             if let Some(at) = self.bytes().iter().position(|byte| *byte == b'\n') {
                 self.bytes.copy_within(at + 1..self.used, 0);
                 self.used -= at + 1;
-                // What is left may be all there is: the next look finds the end.
+                // The rest may be complete: the next read finds the end.
                 return Ok(End::NotYet);
             }
             if let End::Reached = end {
@@ -126,7 +126,7 @@ impl Input {
         self.items.recv().ok()
     }
 
-    /// Gives a block back to be filled again.
+    /// Returns a block for reuse.
     pub(super) fn give_back(&self, block: Block) {
         // The thread may have ended.
         let _ = self.spare.send(block);

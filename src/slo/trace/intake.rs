@@ -116,7 +116,7 @@ impl<'o> Intake<'o> {
 
     fn end_source(&mut self) -> Result<(), TraceError> {
         let Current { name, reader, undecided, .. } = &self.source;
-        // With a format given, lines that are not of it are what is wrong, not the format.
+        // If a format was given, lines of another format are the problem, not the format.
         if reader.is_none() && *undecided > 0 && self.options.log_format.is_none() {
             return Err(self.unknown_format(name));
         }

@@ -1,11 +1,11 @@
-//! What a line says, whatever its format.
+//! The content of a line, independent of its format.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::time::{self, Fault, Point};
 
-/// The largest status that is taken: three digits.
+/// The largest valid status: three digits.
 const STATUS_MAX: u16 = 999;
 
 /// An event as its line has it.
@@ -20,12 +20,12 @@ pub(super) struct Parsed<'a> {
     pub(super) marks: Marks,
 }
 
-/// What is strange about an event.
+/// Peculiarities of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Marks {
-    /// Its time has no zone, and was taken for UTC.
+    /// Its time has no zone, and was read as UTC.
     pub(super) has_no_zone: bool,
-    /// Its duration is a whole number where nginx writes decimals.
+    /// Its duration is a whole number, while nginx writes decimals.
     pub(super) is_whole: bool,
     /// Its line ends before the duration.
     pub(super) is_cut_off: bool,
@@ -35,7 +35,7 @@ pub(super) struct Marks {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Event(Parsed<'a>),
-    /// An event that says of itself that it is not to be judged.
+    /// An event that is marked as not to be judged.
     LeftOut,
     /// Names of columns.
     Header,
@@ -46,13 +46,13 @@ pub(super) enum Line<'a> {
 pub(super) enum Why {
     /// Something that an event must have.
     Missing(&'static str),
-    /// What it has is of no use: field, problem.
+    /// A field is invalid: field, problem.
     Bad(&'static str, &'static str),
     /// The line as such.
     Shape(&'static str),
-    /// What was looked for and not found in a line of an access log.
+    /// The part that is missing in a line of an access log.
     NoLiteral(String),
-    /// It is no JSON object of fields; what the parser says.
+    /// It is no JSON object; the error of the parser.
     Json(String),
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Raw<'a> {
 }
 
 impl Raw<'_> {
-    /// As a number or a text has it; nothing for null and for the empty text.
+    /// The text of a number or text; nothing for null and for the empty text.
     pub(super) fn text(&self) -> Result<Option<&str>, ()> {
         match self {
             Self::Text(text) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
@@ -102,7 +102,7 @@ pub(super) struct Fields<'a> {
     pub(super) latency_ms: Raw<'a>,
     pub(super) path: Raw<'a>,
     pub(super) slo: Raw<'a>,
-    /// Of the access log of `wfx serve`: by how many seconds the wall clock was set since its
+    /// In the access log of `wfx serve`: by how many seconds the wall clock was set since the
     /// start.
     pub(super) clock_step: Raw<'a>,
 }
@@ -178,8 +178,8 @@ fn latency(name: &'static str, raw: &Raw<'_>, scale: u32) -> Result<Option<u64>,
     }
 }
 
-/// A duration in units of which `10^scale` microseconds make one; nothing when it is not
-/// known: empty, a word for none, or below zero, as HAProxy and AWS write it.
+/// A duration in units of `10^scale` microseconds; nothing when it is unknown: empty, a word for
+/// none, or below zero, as HAProxy and AWS write it.
 pub(super) fn duration(name: &'static str, text: &str, scale: u32) -> Result<Option<u64>, Why> {
     match time::decimal(text, scale) {
         Ok(us) => Ok(Some(us)),
@@ -198,8 +198,7 @@ fn is_unknown(text: &str) -> bool {
     UNKNOWN.iter().any(|unknown| word.eq_ignore_ascii_case(unknown))
 }
 
-/// A status of HTTP; 0 where there is none, since no answer was sent. Some tools write it as
-/// `200.0`.
+/// An HTTP status; 0 if there is none, since no answer was sent. Some tools write it as `200.0`.
 pub(super) fn status(text: &str) -> Result<u16, Why> {
     if matches!(text, "-" | "-1") {
         return Ok(0);

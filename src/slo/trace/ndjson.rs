@@ -1,8 +1,8 @@
 //! One JSON object on each line.
 //!
-//! Nearly all lines of nearly all logs are flat objects of plain values. Those are read in
-//! one pass without looking at anything twice; every other line is for `serde_json`, which
-//! also says what is wrong with it. The two agree: a test holds them against each other.
+//! Nearly all lines of nearly all logs are flat objects of plain values. Those are read in a single
+//! pass; every other line is parsed by `serde_json`, which also produces the error messages. A test
+//! checks that both agree.
 
 use std::borrow::Cow;
 
@@ -49,7 +49,7 @@ fn scan<'a>(mut scanner: Scanner<'a>, fields: &mut Fields<'a>) -> Option<()> {
         scanner.take(b':')?;
         let value = scanner.value()?;
         if let Some((bit, field)) = lookup(fields, name) {
-            // One that is there twice is wrong, which the other way says.
+            // A repeated field is an error, which `serde_json` reports.
             if seen & bit != 0 {
                 return None;
             }
@@ -66,7 +66,7 @@ fn scan<'a>(mut scanner: Scanner<'a>, fields: &mut Fields<'a>) -> Option<()> {
     (scanner.at == line.len()).then_some(())
 }
 
-/// Where the value of `name` goes, and the bit of the field.
+/// The destination of the value of `name`, and the bit of the field.
 fn lookup<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut Raw<'a>)> {
     match name {
         "t" => Some((1, &mut fields.t)),
@@ -159,7 +159,7 @@ impl<'a> Scanner<'a> {
         (found == rest.as_bytes()).then_some(value)
     }
 
-    /// A number of JSON, of which the first byte was taken: RFC 8259, section 6.
+    /// The rest of a JSON number after its first byte: RFC 8259, section 6.
     fn number(&mut self) -> Option<&'a str> {
         let start = self.at - 1;
         if self.bytes[start] == b'-' {
@@ -199,7 +199,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The fields as `serde_json` finds them.
+/// The fields as parsed by `serde_json`.
 #[derive(Deserialize)]
 struct Document<'a> {
     #[serde(borrow)]

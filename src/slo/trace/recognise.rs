@@ -16,8 +16,8 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// What reads `line`, and the lines after it. The format that was given comes first:
-    /// its lines may look like any other.
+    /// The parser for `line` and the lines after it. A given format is tried first: its lines may
+    /// resemble any other.
     pub(super) fn of(line: &str, given: Option<&LogFormat>) -> Result<Self, Why> {
         let foreign = match given.map(|format| access::parse(format, line)) {
             Some(Ok(_)) => return Ok(Self::Access),

@@ -57,7 +57,7 @@ pub(super) fn parse(line: &str) -> Option<Result<Line<'_>, Why>> {
     Some(caddy(&document))
 }
 
-/// It logs a request when it has answered it.
+/// It logs a request after its answer.
 fn caddy<'a>(document: &Document<'a>) -> Result<Line<'a>, Why> {
     let request =
         document.request.map(|request| serde_json::from_str::<Request<'a>>(request.get()));
@@ -72,7 +72,7 @@ fn caddy<'a>(document: &Document<'a>) -> Result<Line<'a>, Why> {
     .line()
 }
 
-/// Its start is the arrival, and more exact than its time of the answer.
+/// Its start is the arrival of the request, and more precise than its time of the answer.
 fn traefik<'a>(document: &Document<'a>) -> Result<Line<'a>, Why> {
     let mut line = Fields {
         t: raw(document.start)?,

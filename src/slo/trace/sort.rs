@@ -1,8 +1,8 @@
 //! Events in order of time, however many.
 //!
-//! What fits is sorted in memory. More is written to a file as sorted runs, which are
-//! merged as they are read: of events at one instant the one of the earlier run comes
-//! first, so that the order is that of a stable sort of all.
+//! Events are sorted in memory if they fit. Otherwise sorted runs are written to a file and merged
+//! as they are read: of events at one instant the one of the earlier run comes first, so that the
+//! order is that of a stable sort of all.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,7 +13,7 @@ use super::super::engine::Event;
 use super::paths::PathRef;
 use super::spill::Spill;
 
-/// In which order events are given back.
+/// The order in which events are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Stable, by time.
@@ -35,7 +35,7 @@ struct Packed {
 const UNKNOWN: u64 = u64::MAX;
 /// Of one event, in the file.
 const BYTES: usize = 24;
-/// For the merge, all runs together.
+/// The memory of a merge, for all runs together.
 const MERGE_BYTES: usize = 32 * 1024 * 1024;
 const STATUS_BITS: u32 = u16::BITS;
 const _: () = assert!(STATUS_BITS + PathRef::BITS <= u64::BITS && size_of::<Packed>() == BYTES);
@@ -120,7 +120,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Gives them back, as often as asked.
+    /// Calls `each` for all events; may be called repeatedly.
     pub(super) fn replay(&mut self, each: &mut dyn FnMut(Event, PathRef)) -> io::Result<()> {
         if self.runs.is_empty() {
             for packed in &self.held {

@@ -1,4 +1,4 @@
-//! What does not fit into memory, in a file without a name that ends with the process.
+//! Data that does not fit into memory, in an unnamed file that ends with the process.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -7,7 +7,7 @@ use tempfile::SpooledTempFile;
 /// Bytes that are appended and read back.
 #[derive(Debug)]
 pub(super) struct Spill {
-    /// In the folder for temporary files, from the first byte on.
+    /// Creates the file in the folder for temporary files, at the first byte.
     file: SpooledTempFile,
     end: u64,
     /// The position in the file.
@@ -15,7 +15,7 @@ pub(super) struct Spill {
 }
 
 impl Spill {
-    /// One without bytes, and as yet without a file.
+    /// Is empty, and has no file yet.
     pub(super) fn new() -> Self {
         Self { file: SpooledTempFile::new(0), end: 0, at: 0 }
     }
@@ -27,7 +27,7 @@ impl Spill {
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.seek(self.end)?;
-        // Where a write ended that failed is not known.
+        // After a failed write, the position is unknown.
         self.at = u64::MAX;
         self.file.write_all(bytes)?;
         self.end += u64::try_from(bytes.len()).unwrap_or(u64::MAX);

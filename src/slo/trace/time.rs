@@ -1,16 +1,16 @@
 //! Times and durations as logs write them, to whole microseconds.
 //!
-//! All is done in integers, so that what was written is what is judged. Digits below a
+//! All computations are in integers, so that times are judged exactly as written. Digits below a
 //! microsecond are cut, never rounded: an event is not moved past a later one.
 
-/// What is wrong with a time or a number.
+/// An error in a time or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Neither a decimal number nor a date.
     Unknown,
     /// Before the epoch, or below zero.
     Negative,
-    /// After the year 9999, or more than 64 bits hold.
+    /// After the year 9999, or beyond 64 bits.
     TooLarge,
 }
 
@@ -25,8 +25,8 @@ pub(super) struct Point {
 
 /// The first microsecond of the year 10000.
 const END_US: u64 = 253_402_300_800 * MICROS;
-/// From here on, in 2001, a number of seconds is taken for a time since the epoch: a trace
-/// that counts from its own beginning would have gone on for thirty years.
+/// From this value on, in 2001, a number of seconds is read as a time since the epoch: a trace that
+/// counts from its own beginning would be thirty years long.
 const WALL_US: u64 = 1_000_000_000 * MICROS;
 const MICROS: u64 = 1_000_000;
 /// This many digits always fit into 64 bits.
@@ -43,7 +43,7 @@ pub(super) fn point(text: &str) -> Result<Point, Fault> {
     from_micros(decimal(text, 6)?)
 }
 
-/// A number of units of which `10^digits` make a second, as a point in time.
+/// A number of units, `10^digits` of which make a second, as a point in time.
 pub(super) fn point_in(text: &str, digits: u32) -> Result<Point, Fault> {
     from_micros(decimal(text, 6 - digits.min(6))?)
 }
@@ -68,7 +68,7 @@ pub(super) fn decimal(text: &str, scale: u32) -> Result<u64, Fault> {
     }
 }
 
-/// Digits, with or without a point among them, few enough to fit: one look at each.
+/// Parses digits with or without a decimal point, few enough to fit, in one pass.
 fn plain(bytes: &[u8], scale: u32) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > SAFE_DIGITS {
         return None;
@@ -83,7 +83,7 @@ fn plain(bytes: &[u8], scale: u32) -> Option<u64> {
         }
     }
     let fraction = point.map_or(0, |point| bytes.len() - point);
-    // With digits to be cut, or more to come than fit, it is for the other way.
+    // Digits to be cut, or too many to fit: the general parser handles these.
     let missing = usize::try_from(scale).ok()?.checked_sub(fraction)?;
     let fits = bytes.len() + missing <= SAFE_DIGITS;
     fits.then(|| (0..missing).fold(value, |value, _| value * 10))
@@ -109,7 +109,7 @@ fn any(bytes: &[u8], scale: u32) -> Result<u64, Fault> {
     shifted(whole, fraction, exponent + i64::from(scale))
 }
 
-/// The digits that `bytes` begin with, and the rest.
+/// The leading digits of `bytes`, and the rest.
 fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
     let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     bytes.split_at(count)
@@ -126,7 +126,7 @@ fn exponent(bytes: &[u8]) -> Result<i64, Fault> {
     if digits.is_empty() {
         return Err(Fault::Unknown);
     }
-    // No line is so long that an exponent of nine digits would not decide alone.
+    // No line is so long that it could compensate an exponent of nine digits.
     let held = digits.iter().fold(0, |value: i64, digit| {
         value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(999_999_999)
     });
@@ -171,9 +171,9 @@ pub(super) fn rfc3339(text: &str) -> Result<u64, Fault> {
     since_epoch(day, seconds, offset, fraction)
 }
 
-/// `10/Oct/2000:13:55:36 -0700`, as nginx's `$time_local` and Apache's `%t` write it,
-/// microseconds since the epoch, and whether it has a zone. Some have a fraction, and HAProxy's
-/// `%t` has no zone: it is taken for UTC.
+/// `10/Oct/2000:13:55:36 -0700`, as nginx's `$time_local` and Apache's `%t` write it, microseconds
+/// since the epoch, and whether it has a zone. Some have a fraction, and HAProxy's `%t` has no
+/// zone: it is read as UTC.
 pub(super) fn common_log(text: &str) -> Result<(u64, bool), Fault> {
     let bytes = text.as_bytes();
     let [d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', rest @ ..] = bytes else {
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(point("9999-12-31T23:59:59.9999999Z"), second(END_US - 1, true));
         assert_eq!(point("253402300799.9999999"), second(END_US - 1, true));
         assert_eq!(point_in("1700000000123", 3), second(1_700_000_000_123_000, true));
-        // Milliseconds taken for seconds.
+        // Milliseconds read as seconds.
         assert_eq!(point("1700000000123"), Err(Fault::TooLarge));
         assert_eq!(point("9999-12-31T23:59:59-00:01"), Err(Fault::TooLarge));
         assert_eq!(point("1969-12-31T23:59:59Z"), Err(Fault::Negative));

@@ -1,12 +1,12 @@
-//! Extended log files of the W3C (<https://www.w3.org/TR/WD-logfile.html>), as IIS and
-//! CloudFront write them: lines that begin with `#` say what the others are made of.
+//! Extended log files of the W3C (<https://www.w3.org/TR/WD-logfile.html>), as IIS and CloudFront
+//! write them: lines that begin with `#` describe the columns of the others.
 
 use std::borrow::Cow;
 
 use super::line::{self, Line, Marks, Parsed, Why};
 use super::time;
 
-/// What the directives of a source said so far.
+/// The directives of a source read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Directives {
     /// IIS writes milliseconds, all others seconds.
@@ -34,7 +34,7 @@ const DIRECTIVES: [&str; 7] =
     ["version", "software", "date", "start-date", "end-date", "remark", "fields"];
 
 impl Directives {
-    /// Takes a directive: columns when it names them; nothing when the line is none.
+    /// Reads a directive: returns columns if it names them; nothing if the line is no directive.
     pub(super) fn take(&mut self, line: &str) -> Option<Option<Result<Columns, Why>>> {
         let (name, value) = line.strip_prefix('#')?.split_once(':')?;
         let name = name.trim_ascii().to_ascii_lowercase();
