@@ -74,13 +74,13 @@ impl CompiledWorkflow {
 }
 
 impl PartialEq for CompiledWorkflow {
-    /// All else follows from the definition.
+    /// Everything else is derived from the definition.
     fn eq(&self, other: &Self) -> bool {
         self.definition == other.definition
     }
 }
 
-/// What an execution runs and what a replay runs again: stored whole with it.
+/// The snapshot of an execution, which a replay runs again: stored whole with it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Snapshot {
     /// The definition as run.
@@ -90,7 +90,7 @@ pub struct Snapshot {
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
     pub workdir: String,
-    /// Where the definition came from; `None` where an earlier wfx stored it, which did not say.
+    /// The origin of the definition; `None` if an earlier wfx stored it without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<DefinitionSource>,
 }

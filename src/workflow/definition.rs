@@ -1,4 +1,4 @@
-//! A workflow definition: what is to be done, checked and complete.
+//! A workflow definition, checked and complete.
 //!
 //! [`Definition`] is the one meaning of a document, a stored snapshot and an API
 //! body. It serialises to a document that reads back as the same definition, with
@@ -66,7 +66,7 @@ pub struct Step {
     pub retry: Retry,
     /// Its failure neither fails the execution nor skips its dependents.
     pub continue_on_error: bool,
-    /// Kept for the predecessor's users, otherwise ignored.
+    /// Stored for users of the predecessor, otherwise ignored.
     pub agent_id: Option<serde_json::Value>,
     /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
@@ -104,7 +104,7 @@ impl Work {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Scalar {
-    /// Nothing: as a default, the parameter is required.
+    /// No value: as a default, it makes the parameter required.
     Null,
     /// `true` or `false`.
     Bool(bool),
@@ -128,7 +128,7 @@ impl Scalar {
 }
 
 impl fmt::Display for Scalar {
-    /// The text that a step finds in its environment; nothing for null.
+    /// The text in the environment of a step; nothing for null.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => Ok(()),

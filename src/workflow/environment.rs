@@ -1,5 +1,5 @@
-//! What a step finds in its environment: the only way in for values, so that no
-//! value is ever read as shell text.
+//! The environment of a step: the only way to pass values, so that no value is ever parsed as shell
+//! text.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -19,7 +19,7 @@ const OWN_NAMES: [&str; 6] =
     ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE, OWNER];
 /// Beginnings of names that wfx sets itself.
 const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
-/// Secrets of wfx itself, which no step gets to see.
+/// Secrets of wfx itself, which no step receives.
 const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
 const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
@@ -65,8 +65,8 @@ pub fn is_secret(name: &OsStr) -> bool {
     })
 }
 
-/// What steps inherit of the environment of wfx: all but its secrets, what concerns its own
-/// process, and the names that it sets itself.
+/// The variables that steps inherit from wfx: all except its secrets, variables about its own
+/// process, and names that it sets itself.
 #[must_use]
 pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
     variables.into_iter().filter(|(name, _)| !is_withheld(name)).collect()
@@ -77,7 +77,7 @@ fn is_withheld(name: &OsStr) -> bool {
         || name.to_str().is_some_and(|name| is_reserved(name) || PROCESS_NAMES.contains(&name))
 }
 
-/// Two outputs would reach a step under one name.
+/// Two outputs would have the same variable name in a step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "output `{first_key}` of step `{first_step}` and output `{second_key}` of step \

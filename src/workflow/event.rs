@@ -19,9 +19,9 @@ pub struct Moment {
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The process that will run it begins.
+    /// The process that will run it starts it.
     Begin,
-    /// A process takes over what another left when it died.
+    /// A process takes over the execution of a dead one.
     Resume {
         /// An end was requested meanwhile, and why.
         cancelled: Option<String>,

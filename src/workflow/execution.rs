@@ -1,8 +1,8 @@
 //! The state machine of one execution: state + event → state + effects.
 //!
-//! It decides and performs nothing: time and randomness come in with each event,
-//! what is to be done goes out as [`Effect`]s, what is to be stored is collected
-//! until [`Execution::take_change`]. [`crate::engine::driver`] is the driver.
+//! It decides and performs nothing: time and randomness come in with each event, [`Effect`]s go
+//! out, and changes to store are collected until [`Execution::take_change`].
+//! [`crate::engine::driver`] is the driver.
 //!
 //! Steps are known by their index in the definition's list; rows are keyed by position, the index
 //! in `step_order`.
@@ -57,7 +57,7 @@ pub struct Execution {
     /// Steps that wait for their next attempt.
     waiting: BTreeSet<usize>,
     running: BTreeSet<usize>,
-    /// Those of them whose attempt another process began and stored.
+    /// Running steps whose attempt another process began and stored.
     resumed: BTreeSet<usize>,
     /// When the last stored attempt of each step ended, if another process stored it.
     attempt_ended_at: Vec<Option<Timestamp>>,
@@ -82,15 +82,15 @@ pub struct Execution {
 /// When a step's first attempt started.
 #[derive(Debug, Clone, Copy)]
 struct Begun {
-    /// In this process, by the monotonic clock: then it started, or was taken over.
+    /// The time in this process, by the monotonic clock, at which it started or was taken over.
     monotonic: Duration,
     /// The time before it was taken over, by the wall clock.
     before: Duration,
 }
 
 impl Execution {
-    /// An execution that has not begun. `parallelism` is how many steps may run at a
-    /// time where the definition does not say; `owner` is the process that runs it.
+    /// An execution that has not begun. `parallelism` is how many steps may run at a time if the
+    /// definition does not set it; `owner` is the process that runs it.
     #[must_use]
     pub fn new(spec: Arc<ExecutionSpec>, parallelism: usize, owner: Option<String>) -> Self {
         let count = spec.snapshot.definition().steps.len();
@@ -153,7 +153,7 @@ impl Execution {
         self.just_ended.iter().find(|attempt| attempt.position == position)
     }
 
-    /// What is not stored yet; nothing of it is given twice.
+    /// The changes since the last call.
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
             .then(|| Arc::new(self.spec.created()));
@@ -169,8 +169,7 @@ impl Execution {
         }
     }
 
-    /// Takes an event and says what is to be done. An execution that has ended
-    /// takes every event and does nothing.
+    /// Applies an event and returns the effects. An execution that has ended ignores events.
     ///
     /// # Errors
     /// [`IllegalTransition`] when the event does not fit the state.
@@ -180,7 +179,7 @@ impl Execution {
         moment: Moment,
     ) -> Result<Vec<Effect>, IllegalTransition> {
         if let Event::Admitted(step) = event {
-            // It belongs to the event before, and ends nothing.
+            // It belongs to the previous attempt, and ends nothing.
             return self.admit(step, moment);
         }
         self.just_ended.clear();
@@ -339,7 +338,7 @@ impl Execution {
             self.go(step, StepStatus::Pending)?;
             self.steps[step].error = error;
             if lost {
-                // Nothing says that it would fail again at once.
+                // It would not necessarily fail again at once.
                 self.ready.insert(step);
                 return Ok(());
             }

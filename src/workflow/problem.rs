@@ -66,7 +66,7 @@ impl Problems {
     pub(super) fn new(name: &str, text: &str, findings: Findings) -> Self {
         let Findings { mut list, uncounted } = findings;
         list.sort_by(|a, b| (a.span, &a.pointer).cmp(&(b.span, &b.pointer)));
-        // What an anchor holds is found again at each of its aliases.
+        // Problems within an anchor are found again at each of its aliases.
         list.dedup_by(|a, b| a.span.is_some() && a.span == b.span && a.message == b.message);
         let mut position = Position::default();
         let list = list

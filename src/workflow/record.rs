@@ -1,5 +1,5 @@
-//! What is known of an execution at one moment, and how it changed: the values
-//! that pass between the state machine, the repository and those who show them.
+//! The state of an execution, and its changes: the values that pass between the state machine, the
+//! repository and the presentation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +42,7 @@ pub enum StepStatus {
     Success,
     /// Its last attempt failed.
     Failed,
-    /// Not tried, since something it depends on did not succeed.
+    /// Not tried, since a dependency did not succeed.
     Skipped,
     /// Ended by a person or a signal.
     Cancelled,
@@ -276,9 +276,8 @@ pub struct Attempt {
     pub stderr: Captured,
 }
 
-/// What is not stored yet of one execution: its newest head, the newest state of
-/// the steps that changed, and the attempts that ended. Changes merge, so that
-/// any number of them costs one write.
+/// The unsaved changes of one execution: its newest state, the newest state of changed steps, and
+/// the attempts that ended. Changes merge, so that any number of them costs one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The newest head.
@@ -315,7 +314,7 @@ pub enum OwnerState {
     Unknown,
 }
 
-/// One attempt of a step, as a process that works for it names it in its environment.
+/// The key of an attempt, as its processes have it in their environment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptKey {
     /// `WFX_EXECUTION_ID`.
@@ -355,7 +354,7 @@ impl PartialEq for JsonText {
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
-    /// Its number in this database, once it is there.
+    /// Its number in this database, once it is stored.
     pub seq: Option<i64>,
     /// Its id everywhere.
     pub execution_id: String,

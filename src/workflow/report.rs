@@ -37,7 +37,8 @@ pub enum Report<'a> {
         /// When.
         at: Timestamp,
     },
-    /// An attempt could not begin, since files, processes or memory are used up; it is made later.
+    /// An attempt could not begin, since files, processes or memory are exhausted; it is tried
+    /// later.
     AttemptPostponed {
         /// Which step.
         step: &'a str,
@@ -46,7 +47,7 @@ pub enum Report<'a> {
         /// When.
         at: Timestamp,
     },
-    /// Nothing of it works for now: what runs of it sleeps, or it waits for a retry.
+    /// The execution rests: all running steps sleep, or it waits for a retry.
     Resting,
     /// A running step wrote something; only reported if the observer asks for it.
     Output {
@@ -87,7 +88,7 @@ pub enum Report<'a> {
         /// When.
         at: Timestamp,
     },
-    /// The store does not take what happened: no further step starts until it does.
+    /// The store refuses changes: no further step starts until it works.
     StoreFailing {
         /// What the store says.
         error: &'a str,

@@ -1,4 +1,4 @@
-//! What an execution runs, laid out. Decided before it starts.
+//! The execution spec: what an execution runs. Decided before it starts.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::graph::Graph;
 use super::record::Created;
 use crate::base::timestamp::Timestamp;
 
-/// What an execution takes while it runs, and each of its steps, without text.
+/// The memory of a running execution, and of each of its steps, without text.
 const EXECUTION_BYTES: usize = 4 * 1024;
 const STEP_BYTES: usize = 320;
 /// The memory of a checked definition and its JSON text, as a multiple of the length of that text.

@@ -115,7 +115,7 @@ impl<'n> Field<'n> {
     /// Where a problem with the value is shown.
     pub(super) fn span(&self) -> Option<Span> {
         match self.node.value {
-            // Nothing has no extent of its own.
+            // An absent value has no extent of its own.
             Value::Null => self.key_place.or(self.node.span),
             _ => self.node.span.or(self.key_place),
         }

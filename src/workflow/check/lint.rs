@@ -7,7 +7,7 @@ use super::super::problem::{Findings, Pointer};
 use super::field::Field;
 use crate::base::visible::quote;
 
-/// What to write where a list of command lines was meant.
+/// The remedy where a list of command lines was intended.
 pub const LIST_IS_ONE_COMMAND: &str = "a list is one command and its arguments: write one step \
      for each command, or all lines as one text below `run: |`";
 
@@ -16,7 +16,7 @@ const READ_DOLLARS: [&str; 12] = [
     "awk", "gawk", "mawk", "perl", "ruby", "php", "envsubst", "jq", "ssh", "expect", "tclsh",
     "node",
 ];
-/// What languages of other workflow programs expand.
+/// Expressions that other workflow programs expand.
 const EXPANDED_ELSEWHERE: [&str; 14] = [
     "param",
     "params",
@@ -83,7 +83,7 @@ fn list_of_lines(field: &Field<'_>, texts: &[&str], findings: &mut Findings) {
 fn variable_in_list(field: &Field<'_>, before: &[&str], text: &str, findings: &mut Findings) {
     let Some(program) = before.first() else { return };
     let name = program.rsplit('/').next().unwrap_or_default();
-    // What follows `-c`, `-ec`, `-lc` is a line for a shell.
+    // The argument after `-c`, `-ec`, `-lc` is a shell command.
     let is_script =
         before.iter().any(|word| word.starts_with('-') && word.ends_with('c') && word.len() < 6);
     if is_script || READ_DOLLARS.contains(&name) {

@@ -43,7 +43,7 @@ pub struct Source<'a> {
 const WORKFLOW_KEYS: [&str; 8] =
     ["id", "name", "description", "params", "env", "max_parallel", "timeout", "steps"];
 
-/// Where a tree comes from, and so which rules hold.
+/// The origin of a tree, which decides which rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// A document as written.
@@ -60,7 +60,7 @@ pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
     read_and(source, |_| ()).map(|(definition, ())| definition)
 }
 
-/// The same, with what is allowed in it and hardly meant, if there is any.
+/// The same, with probable mistakes that are allowed, if there are any.
 ///
 /// # Errors
 /// As [`read`].
@@ -72,7 +72,7 @@ pub fn read_with_lints(source: &Source<'_>) -> Result<(Definition, Option<Proble
     })
 }
 
-/// Reads and checks a document, and takes another look at its tree.
+/// Reads and checks a document, and inspects its tree once more.
 fn read_and<T>(
     source: &Source<'_>,
     look: impl FnOnce(&Node) -> T,
@@ -276,8 +276,8 @@ fn steps(fields: &Fields<'_>, origin: Origin, findings: &mut Findings) -> Option
     read.into_iter().map(step::Read::finish).collect()
 }
 
-/// Turns the names that steps wait for into indices, finds unknown ones and cycles,
-/// and writes out what a missing `depends_on` means.
+/// Resolves dependencies to indices, finds unknown names and cycles, and fills in a missing
+/// `depends_on`.
 fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
     let mut index: HashMap<String, usize> = HashMap::new();
     for (at, step) in steps.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! The known name that a mistyped one probably means.
+//! The known name nearest to a mistyped one.
 
-/// What is longer was not mistyped, and of more names none is looked for: each comparison
-/// takes the product of two lengths.
+/// Longer names are not compared, nor further candidates: a comparison takes the product of two
+/// lengths.
 const MISTYPED_BYTES_MAX: usize = 256;
 
 const CANDIDATES_MAX: usize = 256;

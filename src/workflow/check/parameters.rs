@@ -44,7 +44,7 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
     declared
 }
 
-/// Who gives parameters, and so where a missing one is to be given.
+/// The source of parameters, and so where a missing one is to be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenBy {
     /// Flags of the command line.

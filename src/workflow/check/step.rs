@@ -36,7 +36,7 @@ pub(super) struct Read {
     /// `None`: left out, so that the step waits for the one listed before it.
     pub(super) depends_on: Option<Vec<Dependency>>,
     pub(super) depends_on_place: Option<Span>,
-    /// Complete but for what a finding says.
+    /// Complete, except where there is a finding.
     pub(super) definition: Step,
 }
 

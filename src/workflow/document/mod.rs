@@ -26,7 +26,7 @@ const NODE_BYTES: usize = 64;
 /// read back as something else.
 const RESERVED_PREFIX: &str = "$serde_json::private::";
 
-/// How a command is written that has characters in it which mean something in YAML.
+/// The remedy for commands with characters that have a meaning in YAML.
 pub(super) const COMMAND_AS_TEXT: &str = "YAML reads some of its characters as its own: write the \
      command on the line below `run: |`, indented, or put it in quotes";
 
@@ -40,7 +40,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// That of a file, by its extension.
+    /// The format of a file, by its extension.
     #[must_use]
     pub fn of(file: &Path) -> Option<Self> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -108,7 +108,7 @@ pub(super) fn read(text: &str, format: Format, findings: &mut Findings) -> Optio
     None
 }
 
-/// What a text without a file name is: JSON when it starts like a JSON object.
+/// The format of a text without a file name: JSON if it starts like a JSON object.
 #[must_use]
 pub fn sniff(text: &str) -> Format {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -169,7 +169,7 @@ impl Node {
         }
     }
 
-    /// What it and all below it take of [`TREE_BYTES_MAX`].
+    /// The share of [`TREE_BYTES_MAX`] that it and all nodes below it take.
     fn bytes(&self) -> usize {
         NODE_BYTES
             + match &self.value {

@@ -1,4 +1,4 @@
-//! What a YAML scalar means: the core schema of YAML 1.2, numbers with their text.
+//! The value of a YAML scalar: the core schema of YAML 1.2; numbers retain their text.
 
 use serde_json::Number;
 

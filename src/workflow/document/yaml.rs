@@ -36,7 +36,7 @@ pub(super) fn read<'f>(text: &'f str, findings: &'f mut Findings) -> Option<Node
             return None;
         }
     }
-    // A document of which only comments are left is a lone null.
+    // A document with only comments is a single null.
     reader.root.filter(|root| root.value != Value::Null || root.written.is_some())
 }
 
@@ -50,7 +50,7 @@ fn command(line: &str) -> Option<&str> {
     })
 }
 
-/// Whether a command begins as a block, in which everything is text.
+/// Whether a command begins a block scalar, in which everything is text.
 fn is_block(command: &str) -> bool {
     let rest = command.strip_prefix(['|', '>']);
     rest.is_some_and(|rest| rest.chars().all(|c| matches!(c, '-' | '+' | '1'..='9')))
@@ -65,7 +65,7 @@ fn command_above(before: &str, line: &str) -> bool {
         indent(above) < indent(line)
             || is_item(line) && !is_item(above) && indent(above) == indent(line)
     });
-    // A key behind `- ` begins further on: what begins there is the next key.
+    // A key after `- ` begins further right; the next key begins in the same column.
     let key_column = |line: &str| line.len() - line.trim_start_matches([' ', '-']).len();
     let parent = parent.filter(|above| {
         key_column(above) < indent(line) || is_item(line) && key_column(above) == indent(line)
@@ -296,8 +296,8 @@ impl Reader<'_> {
         self.push(node, 0)
     }
 
-    /// Adds what the merge keys of a map bring and the map does not say itself; of
-    /// several, the first that says it counts.
+    /// Adds the keys from the merge keys of a map that the map does not have itself; if several
+    /// have a key, the first counts.
     fn merge(&mut self, entries: &mut Vec<Entry>, merges: Vec<Merge>) {
         if merges.is_empty() {
             return;

@@ -12,7 +12,7 @@ use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
 use crate::workflow::record::{Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
 use crate::workflow::spec::ExecutionSpec;
 
-/// What is stored of an execution that has not ended.
+/// The stored state of an unfinished execution.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     /// Its head.
@@ -21,7 +21,7 @@ pub struct Recorded {
     pub steps: Vec<RecordedStep>,
 }
 
-/// What is stored of one of its steps.
+/// The stored state of one of its steps.
 #[derive(Debug, Clone)]
 pub struct RecordedStep {
     /// Where it stands.
@@ -136,7 +136,7 @@ impl Execution {
         let time_up = timeout.is_some_and(|limit| moment.now.since(started_at) >= limit.duration());
         self.find_ready(moment, effects);
         if let Some(reason) = cancelled {
-            // Before the lost attempts are judged: they are not tried again.
+            // Before the lost attempts are evaluated: they are not retried.
             let ending = Ending::Cancelled(reason);
             self.end_pending(&ending, moment, effects)?;
             self.ending = Some(ending);
@@ -172,7 +172,7 @@ impl Execution {
                 self.ready.insert(step);
                 continue;
             }
-            // It waited for its next attempt; what is left of the wait.
+            // It waited for its next attempt; the rest of the wait.
             let retry = self.spec.step(step).retry;
             let waited =
                 self.attempt_ended_at[step].map_or(Duration::MAX, |at| moment.now.since(at));
