@@ -13,7 +13,7 @@ pub enum Exit {
     Usage,
     /// 3: the environment failed: database, network, target.
     Environment,
-    /// 4: inconclusive: what was measured says nothing. Never a pass.
+    /// 4: inconclusive: the measurement allows no verdict. Never a pass.
     Inconclusive,
     /// 130: ended by SIGINT, after the state was written.
     Interrupted,

@@ -27,16 +27,16 @@ impl fmt::Display for FieldsError {
 }
 
 impl Fields {
-    /// Of a document that messages call `whole`.
+    /// For a document that messages call `whole`.
     #[must_use]
     pub fn of(whole: &'static str) -> Self {
         Self { problems: Vec::new(), whole }
     }
 
-    /// What was read, unless something is wrong.
+    /// The value, if there are no problems.
     ///
     /// # Errors
-    /// Everything that is.
+    /// All problems.
     pub fn finish<T>(self, read: T) -> Result<T, FieldsError> {
         if self.problems.is_empty() { Ok(read) } else { Err(FieldsError(self.problems)) }
     }

@@ -40,7 +40,8 @@ fn escaped_text(json: String) -> String {
 /// stays the same JSON.
 #[must_use]
 pub fn escaped(json: Vec<u8>) -> Vec<u8> {
-    // Most text is ASCII, and most other text has none of the bytes that one can begin with.
+    // Most text is ASCII, and most other text has none of the bytes with which such a character
+    // begins.
     if (json.is_ascii() && !json.contains(&0x7f)) || !json.chunks(256).any(may_have_some) {
         return json;
     }

@@ -18,8 +18,8 @@ pub struct Period(Duration);
 )]
 pub struct ParsePeriodError(String);
 
-/// The longest duration that is taken: a hundred years. A longer one is a mistake
-/// and would leave the range of the clocks.
+/// The longest valid duration: a hundred years. A longer one is a mistake and would exceed the
+/// range of the clocks.
 pub const PERIOD_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 impl Period {

@@ -32,7 +32,7 @@ impl Timestamp {
         )
     }
 
-    /// As headers of HTTP write it (RFC 9110, section 5.6.7), to the second.
+    /// In the form of HTTP headers (RFC 9110, section 5.6.7), to the second.
     #[must_use]
     pub fn to_http_date(self) -> String {
         let timestamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
@@ -40,7 +40,7 @@ impl Timestamp {
         printer.timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
     }
 
-    /// A date as headers of HTTP write it; nothing where it is none.
+    /// Parses a date of an HTTP header; nothing if it is none.
     #[must_use]
     pub fn parse_http_date(text: &str) -> Option<Self> {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new();
@@ -53,14 +53,14 @@ impl Timestamp {
         self.0
     }
 
-    /// This time plus `duration`, held at the last time that can be written.
+    /// This time plus `duration`, at most the last time that can be written.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         Self::from_micros(self.0.saturating_add(micros))
     }
 
-    /// This time minus `duration`, held at the first time that can be written.
+    /// This time minus `duration`, at least the first time that can be written.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);

@@ -259,7 +259,7 @@ impl Layout {
         for line in &lines[skipped..] {
             let line = match shown {
                 OutputShown::All => visible(line),
-                // One line of 64 KiB is no help.
+                // A line may have 64 KiB.
                 _ => units::fit(&visible(line), 2_000, self.unicode),
             };
             *text += &format!("  {}{line}\n", if self.unicode { "│ " } else { "| " });

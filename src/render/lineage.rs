@@ -1,4 +1,4 @@
-//! What was replayed from what, as a tree.
+//! The lineage of executions as a tree.
 
 use anstream::adapter::strip_str;
 use unicode_width::UnicodeWidthStr;

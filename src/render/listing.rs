@@ -81,7 +81,7 @@ pub(crate) fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
     ]
 }
 
-/// From its start to its end, or until now.
+/// The time from its start to its end, or until now.
 pub(super) fn took(item: &ExecutionRecord, now: Timestamp) -> Option<std::time::Duration> {
     let end = match item.completed_at {
         Some(end) => end,

@@ -22,7 +22,7 @@ pub(super) struct Plot<'a> {
     pub(super) x: (f64, f64),
     /// The greatest value; the least is 0.
     pub(super) top: f64,
-    /// How many columns are left for the plot beside the labels and the line of the axis.
+    /// The columns of the plot, without the labels and the line of the axis.
     pub(super) columns: usize,
     /// The labels of 0 and of the greatest value, of the same width.
     pub(super) labels: [String; 2],
@@ -80,7 +80,7 @@ impl Plot<'_> {
     }
 }
 
-/// One row of a buffer, with a style wherever that changes.
+/// One row of a buffer, with a style code at each change.
 fn line(buffer: &Buffer, row: u16, unicode: bool) -> String {
     let mut text = String::new();
     let mut last = Style::new();

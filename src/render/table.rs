@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::style::Look;
 use crate::base::units;
 
-/// What lines and gaps take beside each column, and once more.
+/// The width of lines and gaps beside each column, and of the last line.
 const COLUMN_MARGIN: usize = 3;
 const TABLE_MARGIN: usize = 1;
 

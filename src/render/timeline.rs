@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 
-/// One row of a timeline: stretches of time in which something ran.
+/// One row of a timeline: the intervals in which something ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) stretches: Vec<(Timestamp, Timestamp)>,
@@ -27,7 +27,7 @@ impl Axis {
         Self { start, length, cells: cells.max(10) }
     }
 
-    /// The labels of its beginning, middle and end, below each other's ticks.
+    /// The labels of its beginning, middle and end, each below its tick.
     pub(super) fn labels(&self) -> String {
         let end = units::duration(self.length);
         let middle = units::duration(self.length / 2);

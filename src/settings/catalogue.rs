@@ -1,4 +1,4 @@
-//! Every setting: its variable, its flag, what it takes and its default.
+//! Every setting: its variable, its flag, its valid values and its default.
 
 use std::time::Duration;
 
@@ -38,10 +38,10 @@ pub enum Secrecy {
 }
 
 impl Setting {
-    /// Checks a value; the error is what it takes instead.
+    /// Checks a value; the error describes the valid values.
     ///
     /// # Errors
-    /// What the setting takes.
+    /// The description of the valid values.
     pub fn check(&self, value: &str) -> Result<(), &'static str> {
         if (self.accepts)(value.trim()) { Ok(()) } else { Err(self.takes) }
     }

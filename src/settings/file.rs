@@ -59,7 +59,7 @@ impl ConfigFile {
             let span = value.span();
             let value = match value.into_inner() {
                 Value::String(text) => text,
-                // As it is written, so that 0.10 stays 0.10.
+                // In its written form, so that 0.10 stays 0.10.
                 Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
                     text.get(span).unwrap_or_default().to_owned()
                 }

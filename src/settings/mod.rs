@@ -150,7 +150,7 @@ impl Settings {
     /// The path of the database.
     ///
     /// # Errors
-    /// Exit 3 when nothing says where it is.
+    /// Exit 3 when no path is set and there is no default.
     pub fn database(&self) -> Result<PathBuf, SettingsError> {
         Ok(self.database_with_origin()?.0)
     }
@@ -158,7 +158,7 @@ impl Settings {
     /// How many finished executions are kept; `None`: all.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
         let retained: i64 = self.parsed(RETENTION)?;
         Ok(u64::try_from(retained).ok().filter(|retained| *retained > 0))
@@ -176,7 +176,7 @@ impl Settings {
     /// What a commit survives: a crash of the process, or a power loss.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn durability(&self) -> Result<Durability, SettingsError> {
         let (value, _) = self.value_or_default("WFX_DURABILITY")?;
         Ok(if value == "normal" { Durability::Normal } else { Durability::Full })
@@ -194,7 +194,7 @@ impl Settings {
     /// How long a failing database is tolerated.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn store_timeout(&self) -> Result<Duration, SettingsError> {
         Ok(self.parsed::<Period>("WFX_STORE_TIMEOUT")?.duration())
     }
@@ -203,7 +203,7 @@ impl Settings {
     /// limits of the system allow.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn max_steps(&self) -> Result<Option<usize>, SettingsError> {
         let (value, _) = self.value_or_default("WFX_MAX_STEPS")?;
         Ok(value.parse().ok())
@@ -212,7 +212,7 @@ impl Settings {
     /// Where `serve` listens.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn listen(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("WFX_LISTEN")?.0)
     }
@@ -220,7 +220,7 @@ impl Settings {
     /// The token that requests need; `None`: none is needed.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn token(&self) -> Result<Option<String>, SettingsError> {
         let (token, _) = self.value_or_default("WFX_TOKEN")?;
         Ok(Some(token).filter(|token| !token.is_empty()))
@@ -238,7 +238,7 @@ impl Settings {
     /// How much the daemon logs.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn log_level(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("WFX_LOG")?.0)
     }
@@ -246,7 +246,7 @@ impl Settings {
     /// How much slower a median may be.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn tolerance_median(&self) -> Result<Latency, SettingsError> {
         self.milliseconds("REG_TOL_MEDIAN_MS")
     }
@@ -254,7 +254,7 @@ impl Settings {
     /// How much slower a 95th percentile may be.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn tolerance_p95(&self) -> Result<Latency, SettingsError> {
         self.milliseconds("REG_TOL_P95_MS")
     }
@@ -262,7 +262,7 @@ impl Settings {
     /// Which endpoints are judged: substrings separated by commas; empty: all.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn track_endpoints(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("TRACK_ENDPOINTS")?.0)
     }
@@ -270,7 +270,7 @@ impl Settings {
     /// Whether the baseline is to be replaced.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn update_baseline(&self) -> Result<bool, SettingsError> {
         self.truth("UPDATE_BASELINE")
     }
@@ -278,7 +278,7 @@ impl Settings {
     /// Whether a JUnit report is to be written.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn perf_junit(&self) -> Result<bool, SettingsError> {
         self.truth("PERF_JUNIT")
     }

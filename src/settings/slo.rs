@@ -11,7 +11,7 @@ impl Settings {
     /// The thresholds and windows of the service.
     ///
     /// # Errors
-    /// Exit 2 for the first value that is none.
+    /// Exit 2 for the first invalid value.
     pub fn slo_policy(&self) -> Result<Policy, SettingsError> {
         let period = |name| Ok(self.parsed::<Period>(name)?.duration());
         let error_rate: Share = self.parsed(ERROR_RATE)?;
@@ -34,7 +34,7 @@ impl Settings {
     /// Whether the minimum number of requests for judging an indicator is set explicitly.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn is_slo_min_samples_set(&self) -> Result<bool, SettingsError> {
         let (_, origin) = self.value_or_default("SLO_MIN_SAMPLES")?;
         Ok(origin != Origin::Default)
@@ -43,7 +43,7 @@ impl Settings {
     /// Where alerts are sent, and the redacted form of that; `None`: nowhere.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn webhook_url(&self) -> Result<Option<(String, String)>, SettingsError> {
         let name = "SLO_ALERT_WEBHOOK_URL";
         let (url, _) = self.value_or_default(name)?;
@@ -54,7 +54,7 @@ impl Settings {
     /// The secret that signs alerts; `None`: alerts are not signed.
     ///
     /// # Errors
-    /// Exit 2 when the value is none.
+    /// Exit 2 when the value is invalid.
     pub fn webhook_secret(&self) -> Result<Option<Secret>, SettingsError> {
         let name = "SLO_ALERT_WEBHOOK_SECRET";
         match self.value_or_default(name)?.0.as_str() {

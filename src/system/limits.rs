@@ -1,4 +1,4 @@
-//! What the system lets this process use: open files and processes.
+//! The limits of this process: open files and processes.
 //!
 //! The soft limit of open files is raised to the hard one only when needed: steps must inherit the
 //! limit that wfx inherited, and the standard library cannot set limits for a child. While the
@@ -24,7 +24,7 @@ pub const FILES_OF_STEP: u64 = 4;
 const STEPS_MOST: u64 = 1_024;
 /// Processes that wfx and others of its user need beside the steps.
 const OTHER_PROCESSES: u64 = 16;
-/// A step is a shell, what that runs, and what runs beside that in a pipeline.
+/// The processes of one step: a shell, its command, and further processes of a pipeline.
 const PROCESSES_OF_STEP: u64 = 4;
 
 /// The soft limit of open files while it is raised: what it was.
@@ -143,7 +143,7 @@ pub fn open_files_max() -> Option<u64> {
     getrlimit(Resource::Nofile).maximum
 }
 
-/// What bounds the number of steps that can run at a time. `None`: nothing.
+/// The bounds on the number of steps that can run at a time. `None`: unbounded.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// Open files of this process.
@@ -198,7 +198,7 @@ fn pids_max() -> Option<u64> {
         .min()
 }
 
-/// Where the control group lies that bounds processes, by the lines of `/proc/self/cgroup`.
+/// The folder of the control group that bounds processes, from the lines of `/proc/self/cgroup`.
 fn group_folder(lines: &str) -> Option<PathBuf> {
     let groups = || lines.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
     let below = |root: &str, path: &str| Path::new(root).join(path.trim_start_matches('/'));

@@ -1,4 +1,4 @@
-//! What the operating system offers and says: files, limits, processes, users, trusted certificates.
+//! The operating system: files, limits, processes, users, trusted certificates.
 
 pub mod files;
 pub mod limits;

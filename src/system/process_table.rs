@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What is used of `/proc/PID/stat`.
+/// The fields of `/proc/PID/stat` that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
     /// Its number.
@@ -100,8 +100,8 @@ pub fn stat(pid: i32) -> io::Result<Stat> {
     Stat::parse(&String::from_utf8_lossy(&line)).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// This process, as `/proc` shows it when it is first asked for. Its session and group are 0 when
-/// they began outside of the container.
+/// This process, as `/proc` shows it at the first call. Its session and group are 0 if they began
+/// outside of the container.
 #[must_use]
 pub fn own() -> &'static Stat {
     static OWN: OnceLock<Stat> = OnceLock::new();
@@ -172,7 +172,7 @@ pub fn all() -> Vec<Stat> {
         .collect()
 }
 
-/// This process and those that it runs in.
+/// This process and its ancestors.
 #[must_use]
 pub fn own_ancestors() -> HashSet<i32> {
     let mut found = HashSet::new();
@@ -195,15 +195,15 @@ pub fn ticks(since_boot: Duration) -> u64 {
     u64::try_from(ticks / 1_000_000_000).unwrap_or(u64::MAX)
 }
 
-/// Where this process runs. Each part is a number made of what names it, `None` where the system
-/// does not say.
+/// The host of this process. Each part is a hash of an identifier, `None` if the system does not
+/// provide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Host {
     /// The machine, over its restarts: `/etc/machine-id`, machine-id(5).
     pub machine: Option<NonZeroU32>,
-    /// This run of it: `/proc/sys/kernel/random/boot_id`, random(4).
+    /// This boot of it: `/proc/sys/kernel/random/boot_id`, random(4).
     pub boot: Option<NonZeroU32>,
-    /// In which process numbers and start times mean something: pid_namespaces(7),
+    /// The namespaces in which process numbers and start times are valid: pid_namespaces(7),
     /// time_namespaces(7).
     pub pid_namespace: Option<NonZeroU32>,
 }

@@ -38,9 +38,9 @@ pub fn client() -> Result<ClientConfig, String> {
     Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
-/// Verifies as webpki does, and trusts a server that shows exactly a certificate that is
-/// trusted, as OpenSSL does: webpki takes none that may sign others, which self-signed ones
-/// mostly may, and knows no names but those of the extension.
+/// Verifies as webpki does, and in addition, as OpenSSL does, trusts a server whose certificate is
+/// itself trusted. webpki rejects server certificates that may sign others, which is true of most
+/// self-signed ones, and ignores names outside of the extension.
 #[derive(Debug)]
 struct Verifier {
     verifier: Arc<WebPkiServerVerifier>,
@@ -143,7 +143,7 @@ fn has_common_name(certificate: &[u8], server_name: &ServerName<'_>) -> bool {
     names.any(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// What a connection failed for.
+/// Why a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The certificate of the server is not trusted, is of another name, or is out of date.

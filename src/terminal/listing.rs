@@ -11,8 +11,8 @@ use crate::repository::Listing;
 use crate::workflow::record::ExecutionRecord;
 
 impl Ui {
-    /// Writes a page as JSON, a document or a line for each, as it is read: `next` gives the next
-    /// executions of it. `limit` and `offset` are those it was asked for with.
+    /// Writes a page as JSON, as a document or a line for each execution, while it is read: `next`
+    /// returns the next executions. `limit` and `offset` are those of the request.
     ///
     /// # Errors
     /// When standard output cannot be written, or that of `next`.
@@ -38,7 +38,7 @@ impl Ui {
         Ok(())
     }
 
-    /// Shows a page; `offset` is that it was asked for with.
+    /// Shows a page; `offset` is that of the request.
     ///
     /// # Errors
     /// When standard output cannot be written.

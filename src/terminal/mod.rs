@@ -58,7 +58,7 @@ const WIDTH_DEFAULT: u16 = 100;
 /// The least width that is laid out for.
 const WIDTH_MIN: u16 = 30;
 
-/// Where things are shown, decided once.
+/// The terminal: what is written where, decided once.
 #[derive(Debug, Clone)]
 pub struct Ui {
     format: OutputFormat,
@@ -108,7 +108,7 @@ impl Ui {
     /// # Errors
     /// When standard output cannot be written.
     pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        // As a value first: a JSON text in it is laid out as the rest.
+        // Converted to a value first, so that embedded JSON text is formatted like the rest.
         let value = serde_json::to_value(value)?;
         let text = match self.format {
             OutputFormat::Jsonl => json::to_string(&value)?,

@@ -19,7 +19,7 @@ use crate::engine::work::orphans::{Process, Survivor};
 use crate::render::style::{BOLD, WARNING, of_execution};
 use crate::workflow::record::ExecutionStatus;
 
-/// How long the end waits for a reader of standard error that takes nothing.
+/// How long the end waits for a reader of standard error that accepts nothing.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
 /// Shows the progress of a recovery and counts the results. A thread of its own writes, so that a
@@ -74,7 +74,8 @@ impl Tally {
 }
 
 impl Progress {
-    /// For a recovery of `total` executions, beside `alive` ones that other processes run.
+    /// Starts the progress of a recovery of `total` executions; `alive` further ones are run by
+    /// other processes.
     ///
     /// # Errors
     /// When no thread can be started.

@@ -1,4 +1,4 @@
-//! Two distributions side by side: how many requests are answered within how long.
+//! The cumulative distributions of latencies of two builds.
 
 use std::fmt::Write as _;
 

@@ -73,7 +73,7 @@ fn chart(endpoint: &str, curves: &Curves) -> String {
     )
 }
 
-/// Text as code in a table, whatever it holds.
+/// Text as code in a table cell, with special characters escaped.
 fn code(text: &str) -> String {
     let text = visible(text);
     if !text.is_empty() && text.trim() == text && !text.contains(['`', '\\']) {
@@ -99,7 +99,7 @@ fn plain(text: &str) -> String {
                 plain.push('\\');
                 plain.push(c);
             }
-            // A formula begins with it, escaped or not.
+            // It begins a formula even if it is escaped.
             '$' => plain += "&#36;",
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),

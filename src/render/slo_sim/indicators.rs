@@ -1,5 +1,5 @@
-//! The signals over time: one plot below the other, breaches and alerts marked under each,
-//! all over one axis of time.
+//! The indicators over time: one plot below the other, with breaches and alerts marked below each,
+//! over one time axis.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Layout {
         text
     }
 
-    /// Where the signal breached and alerts were sent; nothing where neither is.
+    /// Marks of breaches and alerts; nothing if there are none.
     fn marks(&self, indicator: Indicator, report: &Report, columns: usize) -> Option<String> {
         let (breach, alert) = if self.unicode { ('━', '▲') } else { ('=', '^') };
         let (start, length) = (report.found.timeline.start_us(), length_us(report).max(1));
@@ -121,7 +121,7 @@ fn headline(indicator: Indicator, report: &Report) -> String {
     format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(indicator), parts.join(", "))
 }
 
-/// What the plot goes up to: the peak, and the threshold unless it is far above.
+/// The top of the plot: the peak, or the threshold unless that is far above.
 fn top(indicator: Indicator, report: &Report) -> f64 {
     const FAR: f64 = 5.0;
     let peak = report.found.outcomes[indicator as usize].peak;
@@ -170,7 +170,7 @@ fn axis(report: &Report, columns: usize) -> String {
         let after = gap.saturating_sub(before + middle.width());
         format!("{first}{}{middle}{}{last}", " ".repeat(before), " ".repeat(after))
     } else {
-        // Where two times find no room, how long it lasts says as much.
+        // If two times do not fit, the duration is shown instead.
         let lasts = format!("+{}", units::duration(Duration::from_micros(length)));
         let room = columns.saturating_sub(first.width() + 1);
         let end = [last, lasts].into_iter().find(|end| end.width() <= room).unwrap_or_default();

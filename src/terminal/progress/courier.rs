@@ -27,13 +27,13 @@ use crate::workflow::report::{Observer, Report, Stream};
 
 /// The most bytes of output that wait.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
-/// What a message costs beside its bytes, so that many small ones are bounded too.
+/// The overhead counted for each message, so that many small ones are bounded too.
 const OVERHEAD_BYTES: usize = 128;
 /// The most bytes of output in one message: what is shown at a time.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// How long the reader may take for half of a full queue.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long the end waits for a reader that takes nothing at all.
+/// How long the end waits for a reader that accepts nothing.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
 /// The engine's end of the queue. When dropped, it waits until everything is shown; if the reader
@@ -41,7 +41,7 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 pub(super) struct Courier {
     shared: Arc<Shared>,
     /// The writer, until the thread owns it.
-    shower: Mutex<Option<Shower>>,
+    presenter: Mutex<Option<Presenter>>,
     words: Words,
     verbose: bool,
     stalled: Arc<AtomicBool>,
@@ -68,7 +68,7 @@ enum Item {
 
 struct Queue {
     items: VecDeque<Item>,
-    /// What the output among them costs.
+    /// The size of the output among them, with overhead.
     output_bytes: usize,
     /// What remains of [`PATIENCE`], not counting the write in progress.
     patience: Duration,
@@ -83,7 +83,7 @@ struct Queue {
     shown: u64,
     /// Nothing more will come.
     closed: bool,
-    /// All is shown, and the screen is gone.
+    /// Everything is shown, and the screen is dropped.
     done: bool,
 }
 
@@ -105,13 +105,13 @@ impl Default for Queue {
 }
 
 /// Shows on a screen what is in the queue.
-struct Shower {
+struct Presenter {
     screen: Box<dyn Screen>,
     words: Words,
     cutter: LineCutter,
 }
 
-impl Shower {
+impl Presenter {
     fn show(&mut self, item: &Item) {
         let lines = lines(item, self.words, &mut self.cutter);
         if !lines.is_empty() {
@@ -136,24 +136,30 @@ impl Courier {
         verbose: bool,
         stalled: Arc<AtomicBool>,
     ) -> Self {
-        let shower = Shower { screen, words, cutter: LineCutter::default() };
-        Self { shared: Arc::default(), shower: Mutex::new(Some(shower)), words, verbose, stalled }
+        let presenter = Presenter { screen, words, cutter: LineCutter::default() };
+        Self {
+            shared: Arc::default(),
+            presenter: Mutex::new(Some(presenter)),
+            words,
+            verbose,
+            stalled,
+        }
     }
 
     /// Shows the item directly while no thread is running and none is needed.
     fn shows(&self, item: &Item) -> bool {
-        let mut slot = self.shower.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut shower) = slot.take() else { return false };
-        if shower.show_at_once(item) {
-            *slot = Some(shower);
+        let mut slot = self.presenter.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut presenter) = slot.take() else { return false };
+        if presenter.show_at_once(item) {
+            *slot = Some(presenter);
             return true;
         }
-        match self.shared.start(shower) {
+        match self.shared.start(presenter) {
             Ok(()) => false,
             // If no thread can be started, write directly: slow, but nothing is lost.
-            Err(mut shower) => {
-                shower.show(item);
-                *slot = Some(shower);
+            Err(mut presenter) => {
+                presenter.show(item);
+                *slot = Some(presenter);
                 true
             }
         }
@@ -187,7 +193,7 @@ impl Observer for Courier {
 
 impl Drop for Courier {
     fn drop(&mut self) {
-        let is_threads = self.shower.get_mut().is_ok_and(|shower| shower.is_none());
+        let is_threads = self.presenter.get_mut().is_ok_and(|presenter| presenter.is_none());
         if is_threads && !self.shared.close() {
             self.stalled.store(true, Ordering::Relaxed);
         }
@@ -224,8 +230,8 @@ impl Shared {
         }
     }
 
-    /// Waits until half of the queue is taken, as long as patience lasts. Only the time in
-    /// which the reader takes nothing counts, not what the thread needs for itself.
+    /// Waits until half of the queue is free, at most until the patience is used up. Only time in
+    /// which the reader accepts nothing counts, not the work of the thread.
     fn wait_for_room<'q>(&'q self, mut queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
         while queue.is_behind() {
             let patience = queue.patience_left();
@@ -239,16 +245,16 @@ impl Shared {
     }
 
     /// Starts the thread; gives the shower back when the system has none.
-    fn start(self: &Arc<Self>, shower: Shower) -> Result<(), Shower> {
+    fn start(self: &Arc<Self>, presenter: Presenter) -> Result<(), Presenter> {
         let shared = Arc::clone(self);
-        let parcel = Arc::new(Mutex::new(Some(shower)));
+        let parcel = Arc::new(Mutex::new(Some(presenter)));
         let theirs = Arc::clone(&parcel);
-        let take = |parcel: &Mutex<Option<Shower>>| {
+        let take = |parcel: &Mutex<Option<Presenter>>| {
             parcel.lock().unwrap_or_else(PoisonError::into_inner).take()
         };
         let started = thread::Builder::new().name("wfx-progress".to_owned()).spawn(move || {
-            if let Some(shower) = take(&theirs) {
-                shared.show_all(shower);
+            if let Some(presenter) = take(&theirs) {
+                shared.show_all(presenter);
             }
         });
         match started {
@@ -258,14 +264,14 @@ impl Shared {
     }
 
     /// The thread: shows items until the queue is closed.
-    fn show_all(&self, mut shower: Shower) {
+    fn show_all(&self, mut presenter: Presenter) {
         while let Some(item) = self.take() {
             self.lock().writing = Some(clock::monotonic());
-            shower.show(&item);
+            presenter.show(&item);
             self.wrote();
         }
         // A screen that is dropped draws once more.
-        drop(shower);
+        drop(presenter);
         self.lock().done = true;
         self.went_on.notify_all();
     }
@@ -300,7 +306,7 @@ impl Shared {
         }
     }
 
-    /// Waits until all is shown. Gives `false` when the reader takes nothing.
+    /// Waits until everything is shown; returns `false` when the reader accepts nothing.
     fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
@@ -332,7 +338,7 @@ impl Queue {
 
     fn push_output(&mut self, step: &str, stream: Stream, mut bytes: &[u8]) {
         if !self.cut.is_empty() && self.cut.contains(&(step.to_owned(), stream)) {
-            // Its line has lost its beginning; what is left of it goes as well.
+            // The beginning of its line is lost, so the rest is dropped as well.
             let rest = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |n| n + 1);
             self.miss(step, stream, &bytes[..rest]);
             bytes = &bytes[rest..];

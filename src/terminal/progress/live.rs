@@ -15,7 +15,7 @@ use crate::render::style::{BOLD, DIM};
 /// Draws per second.
 const RATE: u8 = 10;
 const TICK: Duration = Duration::from_millis(100);
-/// The most steps with a line of their own: the bar says how many run in all.
+/// The most steps with a line of their own; the bar shows how many run in all.
 const STEPS_SHOWN: usize = 12;
 /// A bar is no longer than this, and no shorter: then it is left out.
 const BAR_MOST: usize = 24;
