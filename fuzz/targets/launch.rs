@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
-use wfx::http::body;
+use wfx::http::api::body;
 use wfx::workflow::check::{self, Format, Source};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
-use wfx::http::access::{Access, Asked};
-use wfx::http::query;
-use wfx::http::route::Route;
+use wfx::http::front::access::{Access, Asked};
+use wfx::http::api::query;
+use wfx::http::api::route::Route;
 
 const TOKEN: &str = "of-the-operator";
 const KNOWN: &[&str] = &["limit", "offset", "status", "workflow", "cursor", "wait"];

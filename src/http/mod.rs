@@ -1,19 +1,15 @@
 //! The front of `wfx serve`: everything that stands before the resources.
 //!
-//! A request passes, in this order: the limits of its connection ([`connection`]), the
-//! rules for hosts, tokens and origins ([`access`]), the table of routes ([`route`]), the
+//! A request passes, in this order: the limits of its connection ([`front::connection`]), the
+//! rules for hosts, tokens and origins ([`front::access`]), the table of routes ([`api::route`]), the
 //! rules for bodies, and then the resources, which are an [`Api`]. What they answer is a
 //! [`Reply`]; what they refuse is a [`Problem`]. Whatever happens to a request, the
 //! [`Api`] is told once that it is done.
 //!
-//! - [`server`]: accepts connections until told to stop, and waits for those in progress
-//! - `room`: places for connections, and who gives way where there are none
-//! - [`connection`]: one connection: hyper, watched over by one timer
-//! - `link`, `wire`: what a connection is doing just now; the bytes below hyper
-//! - `tape`: the head of a request as it was sent
-//! - `service`: one request from its head to its reply
-//! - [`access`], [`route`], [`query`], [`body`]: the rules, without a socket
-//! - [`reply`], [`problem`], `answer_body`: what goes back; [`access_log`]: what is kept of it
+//! - [`front`]: the connection, its limits and the rules for access
+//! - [`exchange`]: what the front and the resources exchange
+//! - [`api`]: the resources, and how requests name them
+//! - [`observe`]: what is recorded of each request
 //!
 //! Nothing here knows the command line or a terminal.
 
@@ -23,31 +19,19 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 
-pub mod access;
-pub mod access_log;
-mod answer_body;
-pub mod body;
-pub mod connection;
-mod link;
-pub mod problem;
-pub mod query;
-pub mod reply;
-pub mod resources;
-mod room;
-pub mod route;
-pub mod server;
-mod service;
-mod tape;
+pub mod api;
+pub mod exchange;
+pub mod front;
+pub mod observe;
 #[cfg(test)]
 mod tests;
-mod wire;
 
-pub use answer_body::Pieces;
-pub use link::Patience;
-pub use problem::Problem;
-pub use reply::Reply;
-pub use route::Route;
-pub use server::{FrontOptions, serve};
+pub use api::route::Route;
+pub use exchange::problem::Problem;
+pub use exchange::reply::Reply;
+pub use front::connection_state::Patience;
+pub use front::response_body::Pieces;
+pub use front::server::{FrontOptions, serve};
 
 /// What answers the requests that came through the front.
 pub trait Api: Send + Sync + 'static {
@@ -65,7 +49,7 @@ pub trait Api: Send + Sync + 'static {
 pub struct Call {
     /// What is asked for. Each route has one method, so it says what is to be done as well.
     pub route: Route,
-    /// The query string as sent, without `?`: [`query::pairs`] reads it.
+    /// The query string as sent, without `?`: [`api::query::pairs`] reads it.
     pub query: String,
     /// The whole body of a POST that has one.
     pub body: Option<Bytes>,
@@ -78,7 +62,7 @@ pub struct Call {
 /// A request that is answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// [`Route::label`], or [`route::OTHER`] where there is no such route.
+    /// [`Route::label`], or [`api::route::OTHER`] where there is no such route.
     pub route_label: &'static str,
     /// As sent; `-` where the head could not be read.
     pub method: &'a str,

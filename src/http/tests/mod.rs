@@ -29,9 +29,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::link::Limits;
-use super::server::{FrontOptions, serve_within};
-use super::{Api, Call, Reply, Route, Seen};
+use crate::http::front::connection_state::Limits;
+use crate::http::front::server::{FrontOptions, serve_within};
+use crate::http::{Api, Call, Reply, Route, Seen};
 use answer::Answer;
 
 /// No event is waited for longer: it is missing then.

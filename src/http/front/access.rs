@@ -12,7 +12,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
 use subtle::ConstantTimeEq;
 
-use super::problem::Problem;
+use crate::http::exchange::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

@@ -13,17 +13,17 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::access::{Access, Asked};
-use super::answer_body::{AnswerBody, Budget, Counted};
-use super::body::{BODY_BYTES_MAX, check_type};
-use super::link::{Limits, Link, Patience};
-use super::problem::Problem;
-use super::reply::{Reply, X_REQUEST_ID};
-use super::room::{Room, SMALL_BODY_BYTES};
-use super::route::{OTHER, Route};
-use super::tape::{Framing, Head};
-use super::{Api, Call, Seen};
 use crate::clock;
+use crate::http::api::body::{BODY_BYTES_MAX, check_type};
+use crate::http::api::route::{OTHER, Route};
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::{Reply, X_REQUEST_ID};
+use crate::http::front::access::{Access, Asked};
+use crate::http::front::connection_slots::{Room, SMALL_BODY_BYTES};
+use crate::http::front::connection_state::{Limits, Link, Patience};
+use crate::http::front::raw_head::{Framing, Head};
+use crate::http::front::response_body::{AnswerBody, Budget, Counted};
+use crate::http::{Api, Call, Seen};
 
 /// Seconds until there may be room.
 const RETRY_AFTER: u32 = 1;

@@ -1,11 +1,11 @@
 //! What the API answers: one file for each kind of resource.
 
 mod executions;
+mod health;
 mod launch;
-mod long;
-mod observe;
+mod long_answers;
+mod metrics;
 mod readers;
-mod ready;
 mod workflows;
 
 use std::borrow::Cow;
@@ -16,16 +16,16 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-use super::query;
-use super::{Api, Call, Problem, Reply, Route, Seen};
 use crate::catalogue::Catalogue;
+use crate::http::api::query;
+use crate::http::{Api, Call, Problem, Reply, Route, Seen};
 use crate::repository::StoreError;
 use crate::repository::writer::Writer;
 use crate::workflow::memory::Memory;
 use crate::workflow::period::Period;
 use crate::workflow::supervisor::Supervisor;
 
-pub use observe::Observed;
+pub use crate::http::observe::observer::Observed;
 pub use readers::Readers;
 
 /// Who may define what is run.
@@ -65,8 +65,8 @@ impl Api for Resources {
         let Call { route, query, body: given, patience, .. } = call;
         let (query, body) = (query.as_str(), given.as_deref());
         let outcome = match &route {
-            Route::Ping => Query::read(query, &[]).map(|_| ready::ping()),
-            Route::Healthz => Query::read(query, &[]).map(|_| ready::health()),
+            Route::Ping => Query::read(query, &[]).map(|_| health::ping()),
+            Route::Healthz => Query::read(query, &[]).map(|_| health::health()),
             Route::Readyz => Query::read(query, &[]).map(|_| self.ready()),
             Route::Metrics => self.metrics(query).await,
             Route::Slo => self.slo(query),

@@ -10,10 +10,10 @@ use hyper::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::link::{Link, Refused};
-use super::problem::{self, Problem};
-use super::service;
 use crate::clock;
+use crate::http::exchange::problem::{self, Problem};
+use crate::http::front::connection_state::{Link, Refused};
+use crate::http::front::service;
 
 /// What is thrown away of a peer that sends on after our last answer.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;

@@ -133,12 +133,12 @@ impl Problem {
         &self.errors
     }
 
-    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+    pub(in crate::http) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.headers
     }
 
     /// As it is sent.
-    pub(super) fn to_json(&self, request_id: Option<&str>) -> Vec<u8> {
+    pub(in crate::http) fn to_json(&self, request_id: Option<&str>) -> Vec<u8> {
         let document = Document {
             r#type: NO_TYPE,
             title: self.status.canonical_reason().unwrap_or("Error"),

@@ -19,12 +19,12 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
-use super::Api;
-use super::link::{Limits, Link, Verdict};
-use super::problem::Problem;
-use super::service::{Service, tell_refused};
-use super::wire::Wire;
 use crate::clock;
+use crate::http::Api;
+use crate::http::exchange::problem::Problem;
+use crate::http::front::connection_state::{Limits, Link, Verdict};
+use crate::http::front::service::{Service, tell_refused};
+use crate::http::front::transport::Wire;
 
 /// The longest head.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -4,7 +4,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use crate::http::exchange::problem::Problem;
 
 /// The longest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -63,7 +63,7 @@ fn place(body: &[u8], at: usize) -> (usize, usize) {
 ///
 /// # Errors
 /// 415 unless it is plain JSON.
-pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+pub(in crate::http) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |detail: String| {
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
             .with_hint("send JSON with `Content-Type: application/json`")

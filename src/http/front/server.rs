@@ -7,14 +7,14 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Api;
-use super::access::Access;
-use super::answer_body::Budget;
-use super::connection;
-use super::link::{Limits, Link};
-use super::room::Room;
-use super::service::Service;
 use crate::clock;
+use crate::http::Api;
+use crate::http::front::access::Access;
+use crate::http::front::connection;
+use crate::http::front::connection_slots::Room;
+use crate::http::front::connection_state::{Limits, Link};
+use crate::http::front::response_body::Budget;
+use crate::http::front::service::Service;
 use crate::limits::{self, OpenFiles};
 use crate::workflow::runner::process::is_scarce;
 
@@ -42,7 +42,7 @@ pub async fn serve<A: Api>(
     serve_within(listener, options, api, stop, Limits::default()).await;
 }
 
-pub(super) async fn serve_within<A: Api>(
+pub(in crate::http) async fn serve_within<A: Api>(
     listener: TcpListener,
     options: FrontOptions,
     api: Arc<A>,

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::problem::Problem;
-use super::route::decode;
+use crate::http::api::route::decode;
+use crate::http::exchange::problem::Problem;
 
 /// The keys and values of a query string, without its `?`, in the order they were sent. `+`
 /// is a space, as forms write it; a key without `=` has an empty value.

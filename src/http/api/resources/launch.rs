@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::{Definitions, Query, Resources, executions, workflows};
 use crate::clock;
-use crate::http::problem::PointedError;
-use crate::http::{Patience, Problem, Reply, body};
+use crate::http::api::body;
+use crate::http::exchange::problem::PointedError;
+use crate::http::{Patience, Problem, Reply};
 use crate::repository::{Health, StoreErrorKind};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::long::{self, AT_ONCE_BYTES, Asked, Page};
+use super::long_answers::{self, AT_ONCE_BYTES, Asked, Page};
 use super::readers::{Found, Key};
 use super::{Query, Resources};
-use crate::http::{Problem, Reply, body};
+use crate::http::api::body;
+use crate::http::{Problem, Reply};
 use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
@@ -53,7 +54,7 @@ impl Resources {
     /// An execution whose steps are read later.
     fn long_detail(&self, execution: ExecutionRecord) -> Reply {
         let (memory, readers) = (Arc::clone(&self.memory), Arc::clone(&self.readers));
-        long::detail(memory, readers, execution)
+        long_answers::detail(memory, readers, execution)
     }
 
     /// An execution without its steps, in memory or in the database.
@@ -103,7 +104,9 @@ impl Resources {
                 let listing = reader.list_within(&asked.filter, limit, offset, AT_ONCE_BYTES)?;
                 if listing.is_cut {
                     let readers = Arc::clone(&self.readers);
-                    return Ok(Some(Found::Long(Box::new(long::page(readers, &listing, &asked)))));
+                    return Ok(Some(Found::Long(Box::new(long_answers::page(
+                        readers, &listing, &asked,
+                    )))));
                 }
                 let page = Page::whole(listing, &asked);
                 Ok(Some(match page.items.iter().all(is_final) {

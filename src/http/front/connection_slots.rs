@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 
-use super::link::{Doing, Limits, Link, Standing};
 use crate::clock;
+use crate::http::front::connection_state::{Doing, Limits, Link, Standing};
 
 /// A body up to this length is read without asking for room.
 pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use super::problem::Problem;
+use crate::http::exchange::problem::Problem;
 
 /// The label of a path that is none of these.
 pub const OTHER: &str = "other";

@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-use super::Seen;
 use crate::clock;
 use crate::files;
+use crate::http::Seen;
 use crate::json;
 use crate::slo::wall::Stamp;
 use crate::spool::{Sink, Spool};
@@ -127,7 +127,7 @@ impl Entry {
 }
 
 /// What is longer is no path of ours, and must not fill the memory while it waits.
-pub(super) fn cut(path: &str) -> &str {
+pub(in crate::http) fn cut(path: &str) -> &str {
     match path.char_indices().find(|(at, _)| *at >= PATH_BYTES_MAX) {
         Some((end, _)) => &path[..end],
         None => path,

@@ -12,13 +12,13 @@ use hyper::header::{
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
-use super::answer_body::{AnswerBody, Budget, Pieces, Stream};
-use super::link::Link;
-use super::problem::{self, Problem};
+use crate::http::exchange::problem::{self, Problem};
+use crate::http::front::connection_state::Link;
+use crate::http::front::response_body::{AnswerBody, Budget, Pieces, Stream};
 use crate::json;
 
 /// The header under which requests are told apart in logs.
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(in crate::http) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Seconds until a long answer may find room.
 const RETRY_AFTER: u32 = 1;
@@ -90,12 +90,12 @@ impl Reply {
     }
 
     /// Whether more follows what is there.
-    pub(super) fn is_streamed(&self) -> bool {
+    pub(in crate::http) fn is_streamed(&self) -> bool {
         self.rest.is_some()
     }
 
     /// The same, its body counted in the budget of all answers; 503 where that has no room.
-    pub(super) fn within(self, budget: &Budget) -> Self {
+    pub(in crate::http) fn within(self, budget: &Budget) -> Self {
         match budget.admit(self.body.clone()) {
             Some(body) => Self { body, ..self },
             None => {
@@ -125,23 +125,23 @@ impl Reply {
         Self { counted_until: Some(moment), ..self }
     }
 
-    pub(super) fn latency_end(&self) -> Option<Instant> {
+    pub(in crate::http) fn latency_end(&self) -> Option<Instant> {
         self.counted_until
     }
 
     /// The entity tag of its body.
-    pub(super) fn body_tag(&self) -> [u8; 18] {
+    pub(in crate::http) fn body_tag(&self) -> [u8; 18] {
         hashed(&self.body)
     }
 
     /// The same, its entity tag known: for an answer that is given more than once.
     #[must_use]
-    pub(super) fn with_tag(self, tag: [u8; 18]) -> Self {
+    pub(in crate::http) fn with_tag(self, tag: [u8; 18]) -> Self {
         Self { tag: Some(tag), ..self }
     }
 
     /// Names the body by its hash; a client that has just this body gets 304 instead.
-    pub(super) fn tag(&mut self, asked: &HeaderMap) {
+    pub(in crate::http) fn tag(&mut self, asked: &HeaderMap) {
         if self.status != StatusCode::OK || self.is_streamed() {
             return;
         }
@@ -158,7 +158,7 @@ impl Reply {
     }
 
     /// As hyper sends it, with what every answer has.
-    pub(super) fn into_response(
+    pub(in crate::http) fn into_response(
         mut self,
         request_id: &HeaderValue,
         closes: bool,

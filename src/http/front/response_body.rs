@@ -14,8 +14,8 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::link::Link;
 use crate::clock;
+use crate::http::front::connection_state::Link;
 
 /// An answer up to this length is sent without asking the budget.
 const SMALL_BYTES_MAX: usize = 64 * 1024;
@@ -39,15 +39,15 @@ pub trait Pieces: Send + 'static {
 
 /// The bytes that all long answers of a server may hold.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(in crate::http) struct Budget {
     bytes: Arc<Semaphore>,
     makers: Arc<Semaphore>,
 }
 
 /// Bytes, and what they take of the budget for as long as anybody holds them.
-pub(super) struct Counted {
-    pub(super) bytes: Bytes,
-    pub(super) _share: OwnedSemaphorePermit,
+pub(in crate::http) struct Counted {
+    pub(in crate::http) bytes: Bytes,
+    pub(in crate::http) _share: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Counted {
@@ -59,7 +59,7 @@ impl AsRef<[u8]> for Counted {
 type Made = (Box<dyn Pieces>, Result<Option<Bytes>, String>);
 
 impl Budget {
-    pub(super) fn new() -> Self {
+    pub(in crate::http) fn new() -> Self {
         Self {
             bytes: Arc::new(Semaphore::new(BUDGET_BYTES / UNIT)),
             makers: Arc::new(Semaphore::new(MAKERS_MAX)),
@@ -67,7 +67,7 @@ impl Budget {
     }
 
     /// The bytes, counted if they are many; `None` when others hold too many.
-    pub(super) fn admit(&self, bytes: Bytes) -> Option<Bytes> {
+    pub(in crate::http) fn admit(&self, bytes: Bytes) -> Option<Bytes> {
         if bytes.len() <= SMALL_BYTES_MAX {
             return Some(bytes);
         }
@@ -105,7 +105,7 @@ fn units(bytes: usize) -> u32 {
 }
 
 /// An answer that is sent piece by piece.
-pub(super) struct Stream {
+pub(in crate::http) struct Stream {
     /// Made already.
     first: Option<Bytes>,
     next: Next,
@@ -120,7 +120,7 @@ enum Next {
 }
 
 impl Stream {
-    pub(super) fn new(
+    pub(in crate::http) fn new(
         first: Bytes,
         pieces: Box<dyn Pieces>,
         budget: Arc<Budget>,
@@ -181,11 +181,11 @@ impl Drop for Stream {
 /// The rest of an answer could not be had.
 #[derive(Debug, thiserror::Error)]
 #[error("the rest of the answer cannot be made: {0}")]
-pub(super) struct Broken(String);
+pub(in crate::http) struct Broken(String);
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) enum AnswerBody {
+pub(in crate::http) enum AnswerBody {
     /// All of it; `None` once it was handed over.
     Whole(Option<Bytes>),
     /// Piece by piece.
@@ -193,7 +193,7 @@ pub(super) enum AnswerBody {
 }
 
 impl AnswerBody {
-    pub(super) fn whole(bytes: Bytes) -> Self {
+    pub(in crate::http) fn whole(bytes: Bytes) -> Self {
         Self::Whole((!bytes.is_empty()).then_some(bytes))
     }
 }

@@ -1,0 +1,4 @@
+//! What the front and the resources exchange.
+
+pub mod problem;
+pub mod reply;
