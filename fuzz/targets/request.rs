@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
+use wfx::http::Endpoint;
 use wfx::http::front::access::{Access, Asked};
 use wfx::http::api::query;
 use wfx::http::api::route::Route;

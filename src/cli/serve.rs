@@ -11,7 +11,7 @@ use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given, handover};
 use crate::exit::Exit;
 use crate::files;
-use crate::http::api::resources::Definitions;
+use crate::http::api::resources::context::Definitions;
 use crate::http::front::access::Access;
 use crate::http::front::server::FrontOptions;
 use crate::settings::Settings;

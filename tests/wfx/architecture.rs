@@ -129,6 +129,22 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         "the API is told what it serves, not how that was typed",
     ),
     (
+        &["http/front/"],
+        &["http::api", "http::observe", "http::page"],
+        "the front hands requests to a Handler and knows nothing else of what is behind it",
+    ),
+    (
+        &["http/exchange/"],
+        &["http::front", "http::api", "http::observe", "http::page"],
+        "what the front and the handlers exchange names neither of them",
+    ),
+    (&["http/api/"], &["http::front"], "resources know of a request what the front hands over"),
+    (
+        &["http/observe/"],
+        &["http::front", "http::api"],
+        "requests are recorded alike, whichever handler answers them",
+    ),
+    (
         &["catalogue.rs", "log.rs", "metrics/", "spool.rs"],
         &["crate::cli", "crate::terminal", "crate::http", "crate::settings"],
         "what the daemon is made of knows nothing of who uses it",
@@ -144,6 +160,9 @@ const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
         "only src/terminal writes to a terminal; the logs of the daemon write themselves",
     ),
 ];
+
+/// Folders whose files do not import each other in a circle, of whatever length.
+const WITHOUT_CIRCLES: &[&str] = &["http/"];
 
 /// The longest file.
 const LINES_MAX: usize = 600;
@@ -234,16 +253,75 @@ fn named(name: &str, code: &str) -> Vec<(usize, String)> {
     named
 }
 
+/// The text of a file without its unit tests, which stand at the end and may use what they need.
+fn code_of(text: &str) -> &str {
+    text.find("#[cfg(test)]\nmod tests {").map_or(text, |end| &text[..end])
+}
+
+/// The files of `files` that each of them names, by their indices.
+fn imports(files: &[(&str, &str)]) -> Vec<Vec<usize>> {
+    let modules: Vec<String> = files.iter().map(|(name, _)| module(name).join("::")).collect();
+    let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let file_of = |path: &str| {
+        let is_in = |module: &str| {
+            let rest = path.strip_prefix(module);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        let found = modules.iter().enumerate().filter(|(_, module)| is_in(module));
+        found.max_by_key(|(_, module)| module.len()).map(|(index, _)| index)
+    };
+    let imports_of = |(index, (name, text)): (usize, &(&str, &str))| {
+        let mut found = Vec::new();
+        for (_, named) in named(name, code_of(text)) {
+            // Who may see an item is no import.
+            let named = match named.split_once("pub(in ") {
+                Some((_, rest)) => rest.split_once(')').map_or("", |(_, rest)| rest),
+                None => &named,
+            };
+            for path in named.split(|c| !is_path(c)).filter(|path| path.contains("::")) {
+                // As written, and as the name of a module below this one.
+                let below = format!("{}::{path}", modules[index]);
+                let below = file_of(&below).filter(|found| *found != index);
+                found.extend(file_of(path).or(below).filter(|found| *found != index));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    };
+    files.iter().enumerate().map(imports_of).collect()
+}
+
+/// A circle of imports among files, each with its text; empty where there is none.
+fn circle(files: &[(&str, &str)]) -> Vec<String> {
+    let imports = imports(files);
+    // What names nothing that is left can be in no circle.
+    let mut left: Vec<usize> = (0..files.len()).collect();
+    loop {
+        let names_others = |index: &usize| imports[*index].iter().any(|other| left.contains(other));
+        let next: Vec<usize> = left.iter().copied().filter(names_others).collect();
+        if next.len() == left.len() {
+            break;
+        }
+        left = next;
+    }
+    // From any that is left, follow the imports until one comes again.
+    let Some(first) = left.first() else { return Vec::new() };
+    let mut path = vec![*first];
+    loop {
+        let next = imports[path[path.len() - 1]].iter().find(|other| left.contains(other)).unwrap();
+        if let Some(start) = path.iter().position(|seen| seen == next) {
+            return path[start..].iter().map(|index| files[*index].0.to_owned()).collect();
+        }
+        path.push(*next);
+    }
+}
+
 /// What is wrong with a file, `name` being its path below src.
 fn breaches(name: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
     let is_test = name.contains("tests");
-    // Unit tests stand at the end and may use what they need.
-    let code = match text.find("#[cfg(test)]\nmod tests {") {
-        Some(end) => &text[..end],
-        None => text,
-    };
-    for (at, path) in named(name, if is_test { "" } else { code }) {
+    for (at, path) in named(name, if is_test { "" } else { code_of(text) }) {
         let is_among = |files: &[&str]| files.iter().any(|prefix| name.starts_with(prefix));
         let rules = RULES.iter().filter(|(files, _, _)| is_among(files));
         let rules = rules.chain(KEPT_TO.iter().filter(|(files, _, _)| !is_among(files)));
@@ -286,6 +364,60 @@ fn the_import_rules_hold() {
             assert!(is_there, "no file {prefix}");
         }
     }
+}
+
+#[test]
+fn files_do_not_import_each_other_in_circles() {
+    let src = root().join("src");
+    for folder in WITHOUT_CIRCLES {
+        let mut found = Vec::new();
+        sources(&src.join(folder), &mut found);
+        let read = |path: &PathBuf| {
+            let name = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        };
+        let texts: Vec<_> = found.iter().map(read).collect();
+        let files: Vec<_> = texts
+            .iter()
+            .filter(|(name, _)| !name.contains("tests"))
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
+        let imports: usize = imports(&files).iter().map(Vec::len).sum();
+        assert!(imports >= files.len(), "{folder}: {imports} imports are too few to be all");
+        let circle = circle(&files);
+        assert!(circle.is_empty(), "a circle of imports: {}", circle.join(" -> "));
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let two = [
+        ("http/a.rs", "use crate::http::b::B;"),
+        ("http/b.rs", "pub struct B;\nfn b() { super::a::a(); }"),
+        ("http/c.rs", "use super::a;"),
+    ];
+    assert_eq!(circle(&two), ["http/a.rs", "http/b.rs"]);
+    // By way of the module that declares both.
+    let declared = [
+        ("http/mod.rs", "mod a;\nmod b;\npub use b::B;"),
+        ("http/a.rs", "pub struct A;"),
+        ("http/b.rs", "use crate::http::{B, a::A};"),
+    ];
+    assert_eq!(circle(&declared), ["http/mod.rs", "http/b.rs"]);
+    let three = [
+        ("http/a/mod.rs", "use crate::http::b::{self, B};"),
+        ("http/b.rs", "use super::c::C;"),
+        ("http/c.rs", "use crate::http::a::A;"),
+    ];
+    assert_eq!(circle(&three).len(), 3);
+    let none = [
+        ("http/mod.rs", "pub use a::A;\npub use d::D;"),
+        ("http/a.rs", "// crate::http::b::B\nuse crate::http::c;"),
+        ("http/b.rs", "use super::{a::A, c};"),
+        ("http/d.rs", "pub(in crate::http) fn d() {}"),
+        ("http/c.rs", "#[cfg(test)]\nmod tests {\n    use crate::http::b::B;\n}"),
+    ];
+    assert!(circle(&none).is_empty());
 }
 
 /// Folders whose files the map does not name, since it tells what each of them is.

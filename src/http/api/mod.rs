@@ -1,6 +1,9 @@
-//! The resources of the API, and how requests name them.
+//! The API: how requests name its resources, and what these answer.
+//!
+//! - [`route`], [`query`], [`json_body`]: what is asked for
+//! - [`resources`]: what is answered
 
-pub mod body;
+pub mod json_body;
 pub mod query;
 pub mod resources;
 pub mod route;

@@ -1,9 +1,12 @@
 //! The query string: each key known, once, and readable.
 
 use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
 
 use crate::http::api::route::decode;
 use crate::http::exchange::problem::Problem;
+use crate::workflow::period::Period;
 
 /// The keys and values of a query string, without its `?`, in the order they were sent. `+`
 /// is a space, as forms write it; a key without `=` has an empty value.
@@ -51,6 +54,40 @@ fn unknown(key: &str, known: &[&str]) -> Problem {
         return problem.with_hint("no query is taken here");
     }
     problem.with_hint(format!("known here: {}", known.join(", ")))
+}
+
+/// The query of a request: known keys, each once.
+pub(super) struct Query<'q>(Vec<(&'static str, Cow<'q, str>)>);
+
+impl<'q> Query<'q> {
+    pub(super) fn read(query: &'q str, known: &[&'static str]) -> Result<Self, Problem> {
+        pairs(query, known).map(Self)
+    }
+
+    /// The value of a key as what it stands for; 400 when it does not, with what it `takes`.
+    pub(super) fn parsed<T: FromStr>(&self, key: &str, takes: &str) -> Result<Option<T>, Problem> {
+        let value = self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
+        let read = |value: &Cow<'_, str>| {
+            value.parse().map_err(|_| {
+                Problem::bad_request(format!("the query key `{key}` cannot be `{value}`"))
+                    .with_hint(format!("it takes {takes}"))
+            })
+        };
+        value.map(read).transpose()
+    }
+}
+
+/// How long a request waits for what it started, as a query tells: `30s`, at most 5m.
+pub(super) fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
+    const WAIT_MAX: Duration = Duration::from_secs(300);
+    let takes = "a duration of at most 5m such as 30s";
+    match query.parsed::<Period>("wait", takes)? {
+        Some(period) if period.duration() > WAIT_MAX => {
+            Err(Problem::bad_request("the query key `wait` is too long")
+                .with_hint(format!("it takes {takes}")))
+        }
+        period => Ok(period.map(Period::duration)),
+    }
 }
 
 #[cfg(test)]

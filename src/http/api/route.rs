@@ -2,13 +2,10 @@
 
 use std::borrow::Cow;
 
-use hyper::Method;
 use percent_encoding::percent_decode_str;
 
+use crate::http::exchange::handler::Endpoint;
 use crate::http::exchange::problem::Problem;
-
-/// The label of a path that is none of these.
-pub const OTHER: &str = "other";
 
 /// `executions` is no workflow's id: it stands for the executions of all.
 const RESERVED: &str = "executions";
@@ -63,12 +60,31 @@ pub enum Route {
 }
 
 impl Route {
-    /// Reads the path of a request, as sent; `None` where nothing is.
-    ///
-    /// # Errors
-    /// 400 for a path that cannot be meant: broken escapes, or segments that hold `/`,
-    /// control characters, or are `.` or `..`, once decoded.
-    pub fn parse(path: &str) -> Result<Option<Self>, Problem> {
+    fn of_api(segments: &[&str]) -> Option<Self> {
+        Some(match segments {
+            ["ping"] => Self::Ping,
+            ["slo"] => Self::Slo,
+            ["workflows"] => Self::Workflows,
+            ["workflows", RESERVED] => Self::Executions,
+            ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
+            ["workflows", RESERVED, id, "replay"] => {
+                Self::Replay { execution_id: (*id).to_owned() }
+            }
+            ["workflows", RESERVED, id, "cancel"] => {
+                Self::Cancel { execution_id: (*id).to_owned() }
+            }
+            ["workflows", id] => Self::Workflow { workflow_id: (*id).to_owned() },
+            ["workflows", id, "execute"] => Self::Execute { workflow_id: (*id).to_owned() },
+            ["workflows", id, "executions"] => {
+                Self::WorkflowExecutions { workflow_id: (*id).to_owned() }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Endpoint for Route {
+    fn parse(path: &str) -> Result<Option<Self>, Problem> {
         // Asked for all the time, and by others than people.
         match path {
             "/api/v1/ping" => return Ok(Some(Self::Ping)),
@@ -97,66 +113,19 @@ impl Route {
         })
     }
 
-    fn of_api(segments: &[&str]) -> Option<Self> {
-        Some(match segments {
-            ["ping"] => Self::Ping,
-            ["slo"] => Self::Slo,
-            ["workflows"] => Self::Workflows,
-            ["workflows", RESERVED] => Self::Executions,
-            ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
-            ["workflows", RESERVED, id, "replay"] => {
-                Self::Replay { execution_id: (*id).to_owned() }
-            }
-            ["workflows", RESERVED, id, "cancel"] => {
-                Self::Cancel { execution_id: (*id).to_owned() }
-            }
-            ["workflows", id] => Self::Workflow { workflow_id: (*id).to_owned() },
-            ["workflows", id, "execute"] => Self::Execute { workflow_id: (*id).to_owned() },
-            ["workflows", id, "executions"] => {
-                Self::WorkflowExecutions { workflow_id: (*id).to_owned() }
-            }
-            _ => return None,
-        })
-    }
-
-    /// Whether it is asked for with POST: it changes something, and may have a body.
-    #[must_use]
-    pub fn is_post(&self) -> bool {
+    fn is_post(&self) -> bool {
         matches!(self, Self::Execute { .. } | Self::Replay { .. } | Self::Cancel { .. })
     }
 
-    /// The methods it takes, as in the header `Allow`.
-    #[must_use]
-    pub fn allow(&self) -> &'static str {
-        if self.is_post() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
-    }
-
-    /// Whether it takes `method`.
-    #[must_use]
-    pub fn takes(&self, method: &Method) -> bool {
-        match *method {
-            Method::GET | Method::HEAD => !self.is_post(),
-            Method::POST => self.is_post(),
-            Method::OPTIONS => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it is asked by whoever watches that the daemon lives, however busy it is.
-    #[must_use]
-    pub fn is_probe(&self) -> bool {
+    fn is_probe(&self) -> bool {
         matches!(self, Self::Healthz | Self::Readyz)
     }
 
-    /// Whether it is of `/api/v1`, and no page for machines that watch.
-    #[must_use]
-    pub fn is_api(&self) -> bool {
-        !matches!(self, Self::Healthz | Self::Readyz | Self::Metrics)
+    fn is_tagged(&self) -> bool {
+        !self.is_post() && !matches!(self, Self::Healthz | Self::Readyz | Self::Metrics)
     }
 
-    /// The path with the names of its parts in place of ids: one label for all of a kind.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
+    fn label(&self) -> &'static str {
         match self {
             Self::Execute { .. } => "/api/v1/workflows/{workflow_id}/execute",
             Self::Execution { .. } => "/api/v1/workflows/executions/{execution_id}",
@@ -210,6 +179,8 @@ pub(super) fn decode(written: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Method;
+
     use super::*;
 
     fn parsed(path: &str) -> Option<Route> {
@@ -241,7 +212,7 @@ mod tests {
         ] {
             let route = parsed(path).unwrap();
             assert_eq!(route.label(), label, "{path}");
-            assert_eq!(route.is_api(), path.starts_with("/api/"), "{path}");
+            assert_eq!(route.is_tagged(), path.starts_with("/api/") && !route.is_post(), "{path}");
         }
     }
 

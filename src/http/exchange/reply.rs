@@ -2,23 +2,17 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Bytes;
-use hyper::header::{
-    CONNECTION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
-};
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::header::{ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use crate::http::exchange::byte_budget::ByteBudget;
+use crate::http::exchange::chunk_source::ChunkSource;
 use crate::http::exchange::problem::{self, Problem};
-use crate::http::front::connection_state::Link;
-use crate::http::front::response_body::{AnswerBody, Budget, Pieces, Stream};
 use crate::json;
-
-/// The header under which requests are told apart in logs.
-pub(in crate::http) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Seconds until a long answer may find room.
 const RETRY_AFTER: u32 = 1;
@@ -85,7 +79,7 @@ impl Reply {
     /// 200 with what is JSON once the pieces of `rest` have followed `begin`. It has no entity tag:
     /// that would need all of it at once.
     #[must_use]
-    pub fn json_pieces(begin: Vec<u8>, rest: impl Pieces) -> Self {
+    pub fn json_chunks(begin: Vec<u8>, rest: impl ChunkSource) -> Self {
         Self { rest: Some(Rest(Box::new(rest))), ..Self::json_text(begin) }
     }
 
@@ -95,7 +89,7 @@ impl Reply {
     }
 
     /// The same, its body counted in the budget of all answers; 503 where that has no room.
-    pub(in crate::http) fn within(self, budget: &Budget) -> Self {
+    pub(in crate::http) fn within(self, budget: &ByteBudget) -> Self {
         match budget.admit(self.body.clone()) {
             Some(body) => Self { body, ..self },
             None => {
@@ -157,42 +151,25 @@ impl Reply {
         }
     }
 
-    /// As hyper sends it, with what every answer has.
-    pub(in crate::http) fn into_response(
-        mut self,
-        request_id: &HeaderValue,
-        closes: bool,
-        (budget, link): (&Arc<Budget>, &Arc<Link>),
-    ) -> Response<AnswerBody> {
-        if let Some(problem) = self.problem {
-            self.body = problem.to_json(request_id.to_str().ok()).into();
-        }
-        let has_body = !self.body.is_empty();
-        let mut response = Response::new(match self.rest {
-            None => AnswerBody::whole(self.body),
-            Some(Rest(rest)) => {
-                let (budget, link) = (Arc::clone(budget), Arc::clone(link));
-                AnswerBody::Stream(Stream::new(self.body, rest, budget, link))
-            }
-        });
-        *response.status_mut() = self.status;
-        let mut headers = self.headers;
-        headers.reserve(4);
-        if has_body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        }
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(X_REQUEST_ID, request_id.clone());
-        if closes {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        *response.headers_mut() = headers;
-        response
+    /// Its parts, with the id of the request in the body of a problem.
+    pub(in crate::http) fn into_parts(self, request_id: Option<&str>) -> ReplyParts {
+        let Self { status, headers, content_type, body, rest, problem, .. } = self;
+        let body = problem.map_or(body, |problem| problem.to_json(request_id).into());
+        ReplyParts { status, headers, content_type, body, rest: rest.map(|Rest(source)| source) }
     }
 }
 
+/// What a response is made of.
+pub(in crate::http) struct ReplyParts {
+    pub(in crate::http) status: StatusCode,
+    pub(in crate::http) headers: HeaderMap,
+    pub(in crate::http) content_type: &'static str,
+    pub(in crate::http) body: Bytes,
+    pub(in crate::http) rest: Option<Box<dyn ChunkSource>>,
+}
+
 /// What follows the begin of a body.
-struct Rest(Box<dyn Pieces>);
+struct Rest(Box<dyn ChunkSource>);
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock;
-use crate::http::Api;
+use crate::http::exchange::handler::Handler;
 use crate::http::exchange::problem::Problem;
 use crate::http::front::connection_state::{Limits, Link, Verdict};
 use crate::http::front::service::{Service, tell_refused};
@@ -38,10 +38,10 @@ enum Ended {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits: Limits) {
+pub(super) async fn serve<H: Handler>(stream: TcpStream, service: Service<H>, limits: Limits) {
     let service = Arc::new(service);
     let link = Arc::clone(&service.link);
-    let (api, remote) = (Arc::clone(&service.api), service.remote);
+    let (handler, remote) = (Arc::clone(&service.handler), service.remote);
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
     let mut connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
@@ -90,7 +90,7 @@ pub(super) async fn serve<A: Api>(stream: TcpStream, service: Service<A>, limits
         })
         .await;
     }
-    tell_refused(&*api, &link, remote, clock::monotonic());
+    tell_refused(&*handler, &link, remote, clock::monotonic());
 }
 
 /// Sends what is left to be said, and closes.

@@ -2,7 +2,7 @@
 //! above it, to the task that watches the time, and to the server that may want it closed.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
+use crate::http::exchange::bounded_wait::WaitRegistry;
 use crate::http::front::raw_head::{Framing, Head, Tape};
 
 /// How long a peer may take.
@@ -77,7 +77,7 @@ enum Phase {
 
 /// What is to be done with a connection that the peer does not finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Verdict {
+pub(super) enum Verdict {
     /// Nothing before that time, or a wake-up.
     Wait(Option<Instant>),
     /// Close it.
@@ -90,7 +90,7 @@ pub(in crate::http) enum Verdict {
 
 /// What a connection is doing, for whoever needs its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Doing {
+pub(super) enum Doing {
     /// It waits for a request.
     Nothing { since: Instant },
     /// It waits for the rest of a head; the time is not known of one that has just begun.
@@ -109,41 +109,41 @@ pub(in crate::http) enum Doing {
 
 /// How a connection stands, for whoever needs its place.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Standing {
-    pub(in crate::http) peer: IpAddr,
-    pub(in crate::http) doing: Doing,
-    pub(in crate::http) has_place: bool,
-    pub(in crate::http) wants_place: bool,
-    pub(in crate::http) wants_body: bool,
-    pub(in crate::http) is_long_body: bool,
-    pub(in crate::http) is_spare: bool,
-    pub(in crate::http) is_dropped: bool,
+pub(super) struct Standing {
+    pub(super) peer: IpAddr,
+    pub(super) doing: Doing,
+    pub(super) has_place: bool,
+    pub(super) wants_place: bool,
+    pub(super) wants_body: bool,
+    pub(super) is_long_body: bool,
+    pub(super) is_spare: bool,
+    pub(super) is_dropped: bool,
 }
 
 /// An answer that was given without hyper's knowing of a request.
 #[derive(Debug)]
-pub(in crate::http) struct Refused {
-    pub(in crate::http) status: u16,
-    pub(in crate::http) request_id: HeaderValue,
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) request_id: HeaderValue,
 }
 
 /// What a connection is doing just now.
 #[derive(Debug)]
-pub(in crate::http) struct Link {
+pub(super) struct Link {
     peer: IpAddr,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
-pub(in crate::http) struct State {
+pub(super) struct State {
     phase: Phase,
     pub(super) tape: Tape,
     /// An answer is with hyper, and not yet with the system.
-    pub(in crate::http) is_unsent: bool,
+    pub(super) is_unsent: bool,
     /// Since when the system does not take all of our answer, and how much it has taken since.
     blocked: Option<(Instant, usize)>,
-    pub(in crate::http) body_timed_out: bool,
-    pub(in crate::http) refused: Option<Refused>,
+    pub(super) body_timed_out: bool,
+    pub(super) refused: Option<Refused>,
     /// The server ends: no request after this one.
     is_ending: bool,
     /// Another connection needs the place, unless what began then is over.
@@ -151,13 +151,13 @@ pub(in crate::http) struct State {
     /// Another connection needs the descriptor.
     is_dropped: bool,
     /// Its place among those that make requests.
-    pub(in crate::http) place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
     /// Its request waits for a place.
-    pub(in crate::http) wants_place: bool,
+    pub(super) wants_place: bool,
     /// Its body waits for room.
-    pub(in crate::http) wants_body: bool,
+    pub(super) wants_body: bool,
     /// Its body takes of the room for long ones.
-    pub(in crate::http) is_long_body: bool,
+    pub(super) is_long_body: bool,
     /// Its request waits for what it started, since when, and is answered early when that is
     /// cancelled.
     waiting: Option<(Instant, CancellationToken)>,
@@ -166,42 +166,22 @@ pub(in crate::http) struct State {
     waker: Option<Waker>,
 }
 
-/// How long a request may wait for what it started: less, where others need its place.
-#[derive(Debug, Clone)]
-pub struct Patience(Arc<Link>);
-
-impl Patience {
-    pub(in crate::http) fn of(link: &Arc<Link>) -> Self {
-        Self(Arc::clone(link))
+impl WaitRegistry for Link {
+    fn begin_wait(&self, since: Instant, hurry: CancellationToken) {
+        self.lock().waiting = Some((since, hurry));
     }
 
-    /// What `ended` gives; `None` when that takes longer than `limit`, or others need the place.
-    pub async fn wait_for<F: Future>(&self, limit: Duration, ended: F) -> Option<F::Output> {
-        let hurry = CancellationToken::new();
-        self.0.lock().waiting = Some((clock::monotonic(), hurry.clone()));
-        let _waiting = Waiting(&self.0);
-        tokio::select! {
-            biased;
-            ended = tokio::time::timeout(limit, ended) => ended.ok(),
-            () = hurry.cancelled() => {
-                self.0.lock().gave_way = true;
-                None
-            }
-        }
+    fn end_wait(&self) {
+        self.lock().waiting = None;
     }
-}
 
-/// Until it is dropped, a request waits.
-struct Waiting<'l>(&'l Link);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.lock().waiting = None;
+    fn note_answered_early(&self) {
+        self.lock().gave_way = true;
     }
 }
 
 impl Link {
-    pub(in crate::http) fn new(peer: IpAddr, now: Instant) -> Self {
+    pub(super) fn new(peer: IpAddr, now: Instant) -> Self {
         Self {
             peer,
             state: Mutex::new(State {
@@ -225,13 +205,13 @@ impl Link {
         }
     }
 
-    pub(in crate::http) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves nothing half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No request after the one in progress.
-    pub(in crate::http) fn end(&self) {
+    pub(super) fn end(&self) {
         let waker = {
             let mut state = self.lock();
             state.is_ending = true;
@@ -242,7 +222,7 @@ impl Link {
 
     /// Closes the connection if it is still idle, or waits for a head or a body, since that time;
     /// answers a request that has waited since then.
-    pub(in crate::http) fn make_room(&self, since: Instant) {
+    pub(super) fn make_room(&self, since: Instant) {
         let waker = {
             let mut state = self.lock();
             if let Some((_, hurry)) = state.waiting.as_ref().filter(|(began, _)| *began == since) {
@@ -256,7 +236,7 @@ impl Link {
     }
 
     /// Closes the connection as it stands.
-    pub(in crate::http) fn drop_now(&self) {
+    pub(super) fn drop_now(&self) {
         let waker = {
             let mut state = self.lock();
             state.is_dropped = true;
@@ -266,7 +246,7 @@ impl Link {
     }
 
     /// How it stands, for whoever needs its place.
-    pub(in crate::http) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         let state = self.lock();
         let doing = match state.phase {
             Phase::Lingering { since } => Doing::Lingering { since },
@@ -299,7 +279,7 @@ impl Link {
     }
 
     /// Follows what is to be done. `now` is read only if need be.
-    pub(in crate::http) fn judge(
+    pub(super) fn judge(
         &self,
         limits: &Limits,
         context: &Context<'_>,
@@ -352,7 +332,7 @@ impl Link {
     }
 
     /// What follows from a deadline that [`Self::judge`] gave and that has passed.
-    pub(in crate::http) fn time_out(&self) -> Verdict {
+    pub(super) fn time_out(&self) -> Verdict {
         let mut state = self.lock();
         match state.phase {
             _ if state.is_dropped || state.blocked.is_some() => Verdict::Close,
@@ -377,19 +357,19 @@ impl State {
     }
 
     /// Its body is waited for.
-    pub(in crate::http) fn await_body(&mut self, now: Instant) {
+    pub(super) fn await_body(&mut self, now: Instant) {
         self.phase = Phase::Body { since: now, bytes: 0, began: now };
     }
 
     /// Its body is there, or will not be waited for at the moment.
-    pub(in crate::http) fn stop_awaiting(&mut self) {
+    pub(super) fn stop_awaiting(&mut self) {
         self.is_long_body = false;
         self.phase = Phase::Busy;
     }
 
     /// Its answer goes to hyper. `is_clear`: where the request ends is certain, and it was
     /// read to there. `true` when the connection has to be closed after it.
-    pub(in crate::http) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
+    pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
         self.await_request(now);
         !is_clear || self.is_ending || self.gave_way
     }
@@ -405,12 +385,12 @@ impl State {
 
     /// The answer that was just handed over is the begin of one that comes piece by piece: what
     /// is written until [`Self::finish_answer`] is part of it, however long that takes.
-    pub(in crate::http) fn begin_stream(&mut self) {
+    pub(super) fn begin_stream(&mut self) {
         self.phase = Phase::Streaming;
     }
 
     /// All of such an answer is with hyper, or will never be.
-    pub(in crate::http) fn finish_answer(&mut self, now: Instant) {
+    pub(super) fn finish_answer(&mut self, now: Instant) {
         if self.phase == Phase::Streaming {
             self.await_request(now);
         }
@@ -418,18 +398,18 @@ impl State {
 
     /// Whether what is written now is no answer of the service: it is hyper's own then, to a
     /// head that it could not read.
-    pub(in crate::http) fn is_of_hyper(&self) -> bool {
+    pub(super) fn is_of_hyper(&self) -> bool {
         !self.is_unsent
             && !matches!(self.phase, Phase::Busy | Phase::Body { .. } | Phase::Streaming)
     }
 
     /// Whether a head that hyper could not read has no answer yet.
-    pub(in crate::http) fn is_unanswered(&self) -> bool {
+    pub(super) fn is_unanswered(&self) -> bool {
         self.refused.is_none() && self.is_of_hyper()
     }
 
     /// hyper has read these bytes.
-    pub(in crate::http) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
+    pub(super) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
         self.tape.record(bytes);
         match self.phase {
             Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
@@ -450,14 +430,14 @@ impl State {
     }
 
     /// The system takes nothing more of our answer at the moment.
-    pub(in crate::http) fn block(&mut self, now: impl Fn() -> Instant) {
+    pub(super) fn block(&mut self, now: impl Fn() -> Instant) {
         if self.blocked.is_none() {
             self.blocked = Some((now(), 0));
         }
     }
 
     /// The system has taken so many bytes of our answer. A few of many do not count as progress.
-    pub(in crate::http) fn wrote(&mut self, bytes: usize) {
+    pub(super) fn wrote(&mut self, bytes: usize) {
         self.blocked = self.blocked.and_then(|(since, before)| {
             let bytes = before.saturating_add(bytes);
             (bytes < RATE_BYTES).then_some((since, bytes))
@@ -465,13 +445,13 @@ impl State {
     }
 
     /// The system has taken all there was.
-    pub(in crate::http) fn flushed(&mut self) {
+    pub(super) fn flushed(&mut self) {
         self.is_unsent = false;
         self.blocked = None;
     }
 
     /// All is said; the peer's close is waited for.
-    pub(in crate::http) fn linger(&mut self, now: impl Fn() -> Instant) {
+    pub(super) fn linger(&mut self, now: impl Fn() -> Instant) {
         // It will make no further request.
         self.place = None;
         if !matches!(self.phase, Phase::Lingering { .. }) {

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
-use crate::http::Api;
+use crate::http::exchange::byte_budget::ByteBudget;
+use crate::http::exchange::handler::Handler;
 use crate::http::front::access::Access;
 use crate::http::front::connection;
 use crate::http::front::connection_slots::Room;
 use crate::http::front::connection_state::{Limits, Link};
-use crate::http::front::response_body::Budget;
 use crate::http::front::service::Service;
 use crate::limits::{self, OpenFiles};
 use crate::workflow::runner::process::is_scarce;
@@ -33,25 +33,25 @@ pub struct FrontOptions {
 
 /// Serves what comes to `listener` until `stop`, and then what is in progress. The caller
 /// bounds how long that may take.
-pub async fn serve<A: Api>(
+pub async fn serve<H: Handler>(
     listener: TcpListener,
     options: FrontOptions,
-    api: Arc<A>,
+    handler: Arc<H>,
     stop: CancellationToken,
 ) {
-    serve_within(listener, options, api, stop, Limits::default()).await;
+    serve_within(listener, options, handler, stop, Limits::default()).await;
 }
 
-pub(in crate::http) async fn serve_within<A: Api>(
+pub(in crate::http) async fn serve_within<H: Handler>(
     listener: TcpListener,
     options: FrontOptions,
-    api: Arc<A>,
+    handler: Arc<H>,
     stop: CancellationToken,
     limits: Limits,
 ) {
     let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
     let access = Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open));
-    let budget = Arc::new(Budget::new());
+    let budget = Arc::new(ByteBudget::new());
     let room = Arc::new(Room::new(max_connections));
     let tasks = TaskTracker::new();
     let accept = async {
@@ -78,11 +78,11 @@ pub(in crate::http) async fn serve_within<A: Api>(
             let _ = stream.set_nodelay(true);
             let link = Arc::new(Link::new(remote.ip(), clock::monotonic()));
             let number = room.insert(&link);
-            let (api, access) = (Arc::clone(&api), Arc::clone(&access));
+            let (handler, access) = (Arc::clone(&handler), Arc::clone(&access));
             let budget = Arc::clone(&budget);
             let room = Arc::clone(&room);
             let service = Service {
-                api,
+                handler,
                 access,
                 budget,
                 room: Arc::clone(&room),

@@ -11,35 +11,33 @@ use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use uuid::Uuid;
 
 use crate::clock;
-use crate::http::api::body::{BODY_BYTES_MAX, check_type};
-use crate::http::api::route::{OTHER, Route};
+use crate::http::exchange::bounded_wait::BoundedWait;
+use crate::http::exchange::byte_budget::{self, ByteBudget};
+use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, OTHER, RoutedRequest};
 use crate::http::exchange::problem::Problem;
-use crate::http::exchange::reply::{Reply, X_REQUEST_ID};
+use crate::http::exchange::reply::Reply;
 use crate::http::front::access::{Access, Asked};
 use crate::http::front::connection_slots::{Room, SMALL_BODY_BYTES};
-use crate::http::front::connection_state::{Limits, Link, Patience};
+use crate::http::front::connection_state::{Limits, Link};
 use crate::http::front::raw_head::{Framing, Head};
-use crate::http::front::response_body::{AnswerBody, Budget, Counted};
-use crate::http::{Api, Call, Seen};
+use crate::http::front::request_body::{BODY_BYTES_MAX, check_type};
+use crate::http::front::response_body::ResponseBody;
+use crate::http::front::{request_id, response};
 
 /// Seconds until there may be room.
 const RETRY_AFTER: u32 = 1;
-
-/// The longest `X-Request-Id` that is taken over.
-const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// The methods of the server as a whole: `OPTIONS *`.
 const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
 
 /// What answers the requests of one connection.
 #[derive(Debug)]
-pub(super) struct Service<A> {
-    pub(super) api: Arc<A>,
+pub(super) struct Service<H> {
+    pub(super) handler: Arc<H>,
     pub(super) access: Arc<Access>,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<ByteBudget>,
     pub(super) room: Arc<Room>,
     pub(super) limits: Limits,
     pub(super) link: Arc<Link>,
@@ -54,23 +52,23 @@ struct Progress {
     is_read: bool,
 }
 
-impl<A: Api> Service<A> {
+impl<H: Handler> Service<H> {
     /// Answers a request. Whatever becomes of it, the API hears of it once.
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Response<AnswerBody>, Infallible> {
+    ) -> Result<Response<ResponseBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
         let head = self.link.lock().begin(framing(&parts, &body));
-        let request_id = request_id(&parts.headers);
+        let request_id = request_id::of_request(&parts.headers);
         let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
         let reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
 
         let ended = clock::monotonic();
         let latency = reply.latency_end().unwrap_or(ended).saturating_duration_since(started);
-        self.api.done(&Seen {
+        self.handler.record(&AnsweredRequest {
             route_label: progress.label,
             method: parts.method.as_str(),
             path: parts.uri.path(),
@@ -91,7 +89,7 @@ impl<A: Api> Service<A> {
             }
             closes
         };
-        Ok(reply.into_response(&request_id, closes, (&self.budget, &self.link)))
+        Ok(response::of_reply(reply, &request_id, closes, &self.budget, &self.link))
     }
 
     async fn reply(
@@ -116,7 +114,7 @@ impl<A: Api> Service<A> {
         if path == "*" && parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(ALLOW_ALL)));
         }
-        let Some(route) = Route::parse(path)? else {
+        let Some(route) = H::Route::parse(path)? else {
             return Err(Problem::not_found(format!("there is nothing at `{path}`")));
         };
         progress.label = route.label();
@@ -136,11 +134,12 @@ impl<A: Api> Service<A> {
         } else {
             None
         };
-        let is_tagged = route.is_api() && !route.is_post();
+        let is_tagged = route.is_tagged();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
-        let patience = Patience::of(&self.link);
-        let mut reply = self.api.call(Call { route, query, body, request_id, patience }).await;
+        let bounded_wait = BoundedWait::new(Arc::clone(&self.link) as _);
+        let request = RoutedRequest { route, query, body, request_id, bounded_wait };
+        let mut reply = self.handler.handle(request).await;
         if is_tagged {
             reply.tag(&parts.headers);
         }
@@ -205,7 +204,7 @@ impl<A: Api> Service<A> {
         }
         let read = if all.is_empty() { first } else { all.into() };
         Ok(match share {
-            Some(share) => Bytes::from_owner(Counted { bytes: read, _share: share }),
+            Some(share) => byte_budget::counted(read, share),
             None => read,
         })
     }
@@ -249,33 +248,10 @@ fn framing(parts: &Parts, body: &Incoming) -> Framing {
     Framing::Length(body.size_hint().exact().unwrap_or(0))
 }
 
-/// The client's id for the request if it is usable, else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let mut given = headers.get_all(X_REQUEST_ID).iter();
-    if let (Some(id), None) = (given.next(), given.next())
-        && (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
-        && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    {
-        return id.clone();
-    }
-    new_request_id()
-}
-
-/// A UUIDv7: sorts by time, as the ids of executions do.
-pub(super) fn new_request_id() -> HeaderValue {
-    let millis = u64::try_from(clock::now().as_micros()).unwrap_or(0) / 1_000;
-    let random = fastrand::u128(..).to_ne_bytes();
-    let (random, _) = random.split_first_chunk().unwrap_or((&[0; 10], &[]));
-    let id = uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid();
-    let mut text = Uuid::encode_buffer();
-    let text = id.hyphenated().encode_lower(&mut text);
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
-}
-
 /// Tells of a request that no more is known of than its answer.
-pub(super) fn tell_refused(api: &impl Api, link: &Link, remote: SocketAddr, now: Instant) {
+pub(super) fn tell_refused(handler: &impl Handler, link: &Link, remote: SocketAddr, now: Instant) {
     let Some(refused) = link.lock().refused.take() else { return };
-    api.done(&Seen {
+    handler.record(&AnsweredRequest {
         route_label: OTHER,
         method: "-",
         path: "-",

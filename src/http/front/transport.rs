@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::clock;
 use crate::http::exchange::problem::{self, Problem};
 use crate::http::front::connection_state::{Link, Refused};
-use crate::http::front::service;
+use crate::http::front::request_id;
 
 /// What is thrown away of a peer that sends on after our last answer.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
@@ -50,7 +50,7 @@ impl Wire {
 
     /// Makes an answer to a head that no request came of.
     pub(super) fn refuse(&mut self, problem: &Problem) {
-        let request_id = service::new_request_id();
+        let request_id = request_id::generate();
         self.instead = Some((raw_answer(problem, &request_id), 0));
         self.link.lock().refused = Some(Refused { status: problem.status().as_u16(), request_id });
     }

@@ -23,7 +23,7 @@ use serde::{Serialize, Serializer};
 
 use crate::clock;
 use crate::files;
-use crate::http::Seen;
+use crate::http::exchange::handler::AnsweredRequest;
 use crate::json;
 use crate::slo::wall::Stamp;
 use crate::spool::{Sink, Spool};
@@ -104,7 +104,7 @@ impl AccessLog {
 impl Entry {
     /// A request whose time is not known yet. `counts`: for the service levels.
     #[must_use]
-    pub fn of(seen: &Seen<'_>, counts: bool) -> Self {
+    pub fn of(seen: &AnsweredRequest<'_>, counts: bool) -> Self {
         Self {
             t: 0,
             method: seen.method.to_owned(),

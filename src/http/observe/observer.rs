@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::http::Seen;
+use crate::http::exchange::handler::AnsweredRequest;
 use crate::http::observe::access_log::{self, AccessLog, Entry};
 use crate::metrics::Metrics;
 use crate::slo::monitor::{Answered, Monitor};
@@ -36,9 +36,9 @@ impl Observed {
         })
     }
 
-    pub(in crate::http) fn request(&self, seen: &Seen<'_>) {
+    pub(in crate::http) fn request(&self, seen: &AnsweredRequest<'_>) {
         if seen.status >= 500 {
-            let Seen { route_label: route, status, request_id, .. } = *seen;
+            let AnsweredRequest { route_label: route, status, request_id, .. } = *seen;
             tracing::warn!(request_id, route, status, "a request failed");
         }
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);

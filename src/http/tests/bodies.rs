@@ -1,7 +1,7 @@
 //! Bodies: how long, and of what type.
 
 use super::*;
-use crate::http::api::body::BODY_BYTES_MAX;
+use crate::http::front::request_body::BODY_BYTES_MAX;
 
 /// JSON of so many bytes.
 fn text(bytes: usize) -> String {

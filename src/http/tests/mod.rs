@@ -29,9 +29,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::http::api::route::Route;
+use crate::http::exchange::handler::{AnsweredRequest, Handler, RoutedRequest};
+use crate::http::exchange::reply::Reply;
 use crate::http::front::connection_state::Limits;
 use crate::http::front::server::{FrontOptions, serve_within};
-use crate::http::{Api, Call, Reply, Route, Seen};
 use answer::Answer;
 
 /// No event is waited for longer: it is missing then.
@@ -114,8 +116,10 @@ impl Echo {
     }
 }
 
-impl Api for Echo {
-    async fn call(&self, call: Call) -> Reply {
+impl Handler for Echo {
+    type Route = Route;
+
+    async fn handle(&self, call: RoutedRequest<Route>) -> Reply {
         if let Route::Workflow { workflow_id } = &call.route {
             match workflow_id.as_str() {
                 "big" => return Reply::new(StatusCode::OK, "text/plain", vec![b'x'; BIG_BYTES]),
@@ -134,7 +138,7 @@ impl Api for Echo {
         }))
     }
 
-    fn done(&self, seen: &Seen<'_>) {
+    fn record(&self, seen: &AnsweredRequest<'_>) {
         self.told.lock().unwrap().push(Told {
             label: seen.route_label,
             method: seen.method.to_owned(),

@@ -6,11 +6,14 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::long_answers::{self, AT_ONCE_BYTES, Asked, Page};
-use super::readers::{Found, Key};
-use super::{Query, Resources};
-use crate::http::api::body;
-use crate::http::{Problem, Reply};
+use crate::http::api::json_body;
+use crate::http::api::query::Query;
+use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::faults;
+use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Asked, Page};
+use crate::http::api::resources::readers::{Found, Key};
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
 use crate::workflow::cancel::Cancel;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
@@ -123,7 +126,7 @@ impl Resources {
         } else {
             find()
         }?;
-        found.ok_or_else(|| super::fault("a page is neither there nor missing"))
+        found.ok_or_else(|| faults::fault("a page is neither there nor missing"))
     }
 
     /// Asks whoever runs it to end it; ends it here when that process is dead.
@@ -147,11 +150,11 @@ impl Resources {
         let request =
             tokio::task::spawn_blocking(move || writer.request_cancel(&id, Duration::ZERO))
                 .await
-                .map_err(|fault| super::fault(&fault.to_string()))?;
+                .map_err(|fault| faults::fault(&fault.to_string()))?;
         match request {
             // What runs here needs no database to be ended.
             Err(_) if self.supervisor.cancel(execution_id) => Ok(done),
-            Err(error) => Err(super::unavailable(&error)),
+            Err(error) => Err(faults::unavailable(&error)),
             Ok(CancelRequest::Unknown) => Err(unknown(execution_id)),
             Ok(CancelRequest::Ended(status)) => Err(has_ended(execution_id, status)),
             Ok(CancelRequest::Stored { .. }) => {
@@ -203,7 +206,7 @@ fn is_final(execution: &ExecutionRecord) -> bool {
 /// Refuses a body where none is taken, but for an object with nothing in it.
 pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
     let Some(body) = body else { return Ok(()) };
-    match body::parse::<serde_json::Map<_, _>>(body)?.keys().next() {
+    match json_body::parse::<serde_json::Map<_, _>>(body)?.keys().next() {
         None => Ok(()),
         Some(key) => {
             Err(Problem::bad_request(format!("this takes no body, and `{key}` is not known"))

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::Resources;
-use crate::http::{Problem, Reply};
+use crate::http::api::resources::context::Resources;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::repository::Health;
 
 pub(super) fn ping() -> Reply {

@@ -7,11 +7,15 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::json;
 
-use super::{Definitions, Query, Resources, executions, workflows};
 use crate::clock;
-use crate::http::api::body;
+use crate::http::api::json_body;
+use crate::http::api::query::{self, Query};
+use crate::http::api::resources::context::{Definitions, Resources};
+use crate::http::api::resources::{executions, faults, workflows};
+use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::problem::PointedError;
-use crate::http::{Patience, Problem, Reply};
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::repository::{Health, StoreErrorKind};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
@@ -32,14 +36,14 @@ impl Resources {
         workflow_id: &str,
         query: &str,
         body: Option<Bytes>,
-        patience: &Patience,
+        bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait"])?;
-        let wait = super::wait(&query)?;
+        let wait = query::wait(&query)?;
         let snapshot = self.snapshot(workflow_id, body.as_deref())?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        self.launch(snapshot, None, wait, patience).await
+        self.launch(snapshot, None, wait, bounded_wait).await
     }
 
     /// What a request runs.
@@ -47,7 +51,7 @@ impl Resources {
         let text = match body {
             None | Some(b"") => "{}",
             Some(body) => {
-                let serde::de::IgnoredAny = body::parse(body)?;
+                let serde::de::IgnoredAny = json_body::parse(body)?;
                 std::str::from_utf8(body)
                     .map_err(|_| Problem::bad_request("the body is not UTF-8"))?
             }
@@ -68,10 +72,10 @@ impl Resources {
         execution_id: &str,
         query: &str,
         body: Option<&[u8]>,
-        patience: &Patience,
+        bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait"])?;
-        let wait = super::wait(&query)?;
+        let wait = query::wait(&query)?;
         executions::no_body(body)?;
         let original = self.record(execution_id)?;
         if !original.status.is_terminal() {
@@ -87,7 +91,7 @@ impl Resources {
             invalid("the snapshot of the execution cannot be run any more", &problems)
         })?;
         self.may_replay(&snapshot)?;
-        self.launch(snapshot, Some(execution_id.to_owned()), wait, patience).await
+        self.launch(snapshot, Some(execution_id.to_owned()), wait, bounded_wait).await
     }
 
     fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
@@ -178,7 +182,7 @@ impl Resources {
         if let Health::Failing { error } = &*self.writer.health().borrow()
             && error.kind() == StoreErrorKind::Unseen
         {
-            return Err(super::unavailable(error));
+            return Err(faults::unavailable(error));
         }
         self.supervisor.submit(plan, observer, waited_for).map_err(|full| {
             let detail = match full {
@@ -203,7 +207,7 @@ impl Resources {
         snapshot: Snapshot,
         replay_of: Option<String>,
         wait: Option<Duration>,
-        patience: &Patience,
+        bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
@@ -225,7 +229,7 @@ impl Resources {
                 Ok(Err(error)) => {
                     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
                 }
-                _ => super::fault("an execution ended before it was launched"),
+                _ => faults::fault("an execution ended before it was launched"),
             });
         };
         if let Some(wait) = wait {
@@ -233,7 +237,7 @@ impl Resources {
             if let (Some(seq), Some(foreseen)) = (launch.ended_as, foreseen) {
                 return Ok(Reply::json_text(foreseen.numbered(seq)).counted_until(launched));
             }
-            let _ = patience.wait_for(wait, submitted.ended).await;
+            let _ = bounded_wait.wait_for(wait, submitted.ended).await;
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
             if let Ok(shown) = self.shown(&execution_id) {

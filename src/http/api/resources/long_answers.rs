@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::readers::Readers;
-use crate::http::{Pieces, Reply};
+use crate::http::api::resources::readers::Readers;
+use crate::http::exchange::chunk_source::ChunkSource;
+use crate::http::exchange::reply::Reply;
 use crate::json;
 use crate::repository::pages::{ListPages, StepPages};
 use crate::repository::{ListFilter, Listing};
@@ -36,7 +37,7 @@ pub(super) fn detail(
     let Ok(mut begin) = json::to_vec(&first) else { return Reply::json(&first) };
     begin.truncate(begin.len() - STEPS_END.len());
     let rest = Steps { memory, readers, execution_id, pages, is_first: true };
-    Reply::json_pieces(begin, rest)
+    Reply::json_chunks(begin, rest)
 }
 
 /// The steps of an execution.
@@ -48,8 +49,8 @@ struct Steps {
     is_first: bool,
 }
 
-impl Pieces for Steps {
-    fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+impl ChunkSource for Steps {
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
         if self.pages.is_over() {
             return Ok(None);
         }
@@ -128,7 +129,7 @@ pub(super) fn page(readers: Arc<Readers>, first: &Listing, asked: &Asked) -> Rep
     begin.remove(Items::BEGIN.len());
     let Asked { filter, limit, offset } = asked;
     let pages = ListPages::of(filter.clone(), *limit, *offset, PAGE_BYTES).after(first);
-    Reply::json_pieces(
+    Reply::json_chunks(
         begin,
         Items { readers, pages, total, limit: *limit, offset: *offset, is_over: false },
     )
@@ -157,8 +158,8 @@ impl Items {
     }
 }
 
-impl Pieces for Items {
-    fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+impl ChunkSource for Items {
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
         if self.is_over {
             return Ok(None);
         }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use super::{Query, Resources, fault};
-use crate::http::{Problem, Reply};
+use crate::http::api::query::Query;
+use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::faults::fault;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::metrics::{self, Snapshot};
 
 impl Resources {

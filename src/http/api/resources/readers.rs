@@ -8,8 +8,9 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::unavailable;
-use crate::http::{Problem, Reply};
+use crate::http::api::resources::faults::unavailable;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::repository::{Reader, StoreError};
 use crate::workflow::record::ExecutionStatus;
 

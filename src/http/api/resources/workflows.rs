@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::{Query, Resources};
 use crate::catalogue::Entry;
-use crate::http::{Problem, Reply};
+use crate::http::api::query::Query;
+use crate::http::api::resources::context::Resources;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
 use crate::workflow::prepared::Prepared;
 
 impl Resources {

@@ -1,0 +1,44 @@
+//! What the resources answer from.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::Catalogue;
+use crate::http::api::resources::readers::Readers;
+use crate::http::observe::observer::Observed;
+use crate::repository::writer::Writer;
+use crate::workflow::memory::Memory;
+use crate::workflow::supervisor::Supervisor;
+
+/// Who may define what is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definitions {
+    /// Only the files of the folder of workflows.
+    Files,
+    /// Requests as well.
+    Api,
+}
+
+/// What the resources answer from.
+#[derive(Debug)]
+pub struct Resources {
+    /// Runs executions.
+    pub supervisor: Arc<Supervisor>,
+    /// Where they are stored.
+    pub writer: Arc<Writer>,
+    /// Those that are not stored yet.
+    pub memory: Arc<Memory>,
+    /// The workflows of files.
+    pub catalogue: Arc<Catalogue>,
+    /// Read-only connections that nobody uses at the moment.
+    pub readers: Arc<Readers>,
+    /// Who may define what is run.
+    pub definitions: Definitions,
+    /// Where steps run.
+    pub workdir: String,
+    /// Cancelled when nothing new is taken.
+    pub draining: CancellationToken,
+    /// Who is told of what happens.
+    pub observed: Observed,
+}

@@ -1,0 +1,44 @@
+//! Replies as hyper sends them.
+
+use std::sync::Arc;
+
+use hyper::Response;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+
+use crate::http::exchange::byte_budget::ByteBudget;
+use crate::http::exchange::reply::{Reply, ReplyParts};
+use crate::http::front::connection_state::Link;
+use crate::http::front::request_id::X_REQUEST_ID;
+use crate::http::front::response_body::{ChunkedBody, ResponseBody};
+
+/// The response with the headers that every response has.
+pub(super) fn of_reply(
+    reply: Reply,
+    request_id: &HeaderValue,
+    closes: bool,
+    budget: &Arc<ByteBudget>,
+    link: &Arc<Link>,
+) -> Response<ResponseBody> {
+    let ReplyParts { status, mut headers, content_type, body, rest } =
+        reply.into_parts(request_id.to_str().ok());
+    let has_body = !body.is_empty();
+    let mut response = Response::new(match rest {
+        None => ResponseBody::whole(body),
+        Some(source) => {
+            let (budget, link) = (Arc::clone(budget), Arc::clone(link));
+            ResponseBody::Chunked(ChunkedBody::new(body, source, budget, link))
+        }
+    });
+    *response.status_mut() = status;
+    headers.reserve(4);
+    if has_body {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_REQUEST_ID, request_id.clone());
+    if closes {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    *response.headers_mut() = headers;
+    response
+}
