@@ -1,7 +1,7 @@
-//! One connection: hyper, and one timer that watches over it.
+//! One connection: hyper, watched by one timer.
 //!
 //! There is one deadline at a time: for the next request, the rest of a head, more of a
-//! body, or a peer that takes our answer. The timer is set anew only where a deadline comes
+//! body, or a peer that takes a response. The timer is set anew only where a deadline comes
 //! closer; one that moved on is noticed when the timer goes off. So requests that follow
 //! each other quickly never touch it.
 
@@ -22,27 +22,31 @@ use tokio::time::{Sleep, sleep_until};
 use crate::clock;
 use crate::http::exchange::handler::Handler;
 use crate::http::exchange::problem::Problem;
-use crate::http::front::connection_state::{Limits, Link, Verdict};
-use crate::http::front::service::{Service, tell_refused};
-use crate::http::front::transport::Wire;
+use crate::http::front::connection_state::{ConnectionState, TimeLimits, TimerAction};
+use crate::http::front::service::{ConnectionService, record_refusal};
+use crate::http::front::transport::Transport;
 
 /// The longest head.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// How the watched part has ended.
+/// How hyper has ended.
 enum Ended {
     /// hyper is done, or the connection is to be closed as it stands.
     Closed,
-    /// There is no request, and hyper says nothing to that.
-    Refused(Problem),
+    /// The head is no request, and hyper does not answer it.
+    RefusedHead(Problem),
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve<H: Handler>(stream: TcpStream, service: Service<H>, limits: Limits) {
+pub(super) async fn serve<H: Handler>(
+    stream: TcpStream,
+    service: ConnectionService<H>,
+    limits: TimeLimits,
+) {
     let service = Arc::new(service);
-    let link = Arc::clone(&service.link);
+    let state = Arc::clone(&service.state);
     let (handler, remote) = (Arc::clone(&service.handler), service.remote);
-    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&link)));
+    let transport = TokioIo::new(Transport::new(stream, Arc::clone(&state)));
     let mut connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         // Exactly: the buffer may grow a little beyond its size.
@@ -51,7 +55,10 @@ pub(super) async fn serve<H: Handler>(stream: TcpStream, service: Service<H>, li
         // A client that closes its side after its request still wants the answer, and what
         // was begun for it is carried through.
         .half_close(true)
-        .serve_connection(wire, service_fn(move |request| Arc::clone(&service).answer(request)));
+        .serve_connection(
+            transport,
+            service_fn(move |request| Arc::clone(&service).answer(request)),
+        );
 
     let mut timer = Timer::new(clock::monotonic());
     let ended = poll_fn(|context| {
@@ -59,50 +66,50 @@ pub(super) async fn serve<H: Handler>(stream: TcpStream, service: Service<H>, li
             // An error is the peer's: it was answered where that could be done.
             if let Poll::Ready(served) = Pin::new(&mut connection).poll(context) {
                 let is_of_parser = served.is_err_and(|error| error.is_parse());
-                return Poll::Ready(if is_of_parser && link.lock().is_unanswered() {
-                    Ended::Refused(Problem::bad_request("only HTTP/1.1 is spoken here"))
+                return Poll::Ready(if is_of_parser && state.lock().awaits_refusal() {
+                    Ended::RefusedHead(Problem::bad_request("only HTTP/1.1 is spoken here"))
                 } else {
                     Ended::Closed
                 });
             }
-            ready!(timer.poll_expired(&link, &limits, context));
-            match link.time_out() {
-                Verdict::BodyTimedOut => {}
-                Verdict::HeadTimedOut => {
+            ready!(timer.poll_expired(&state, &limits, context));
+            match state.action_on_timeout() {
+                TimerAction::BodyTimedOut => {}
+                TimerAction::HeadTimedOut => {
                     let detail = "the rest of the head did not come in time";
                     let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
-                    return Poll::Ready(Ended::Refused(problem));
+                    return Poll::Ready(Ended::RefusedHead(problem));
                 }
-                Verdict::Close | Verdict::Wait(_) => return Poll::Ready(Ended::Closed),
+                TimerAction::Close | TimerAction::Wait(_) => return Poll::Ready(Ended::Closed),
             }
         }
     })
     .await;
 
-    if let Ended::Refused(problem) = ended {
-        let mut wire = connection.into_parts().io.into_inner();
-        wire.refuse(&problem);
+    if let Ended::RefusedHead(problem) = ended {
+        let mut transport = connection.into_parts().io.into_inner();
+        transport.prepare_refusal(&problem);
         poll_fn(|context| {
-            if poll_goodbye(&mut wire, context).is_ready() {
+            if poll_close(&mut transport, context).is_ready() {
                 return Poll::Ready(());
             }
-            timer.poll_expired(&link, &limits, context)
+            timer.poll_expired(&state, &limits, context)
         })
         .await;
     }
-    tell_refused(&*handler, &link, remote, clock::monotonic());
+    record_refusal(&*handler, &state, remote, clock::monotonic());
 }
 
-/// Sends what is left to be said, and closes.
-fn poll_goodbye(wire: &mut Wire, context: &mut Context<'_>) -> Poll<()> {
-    if ready!(wire.poll_refused(context)).is_ok() {
-        // Who is gone needs no goodbye.
-        let _ = ready!(Pin::new(wire).poll_shutdown(context));
+/// Sends the refusal, and closes.
+fn poll_close(transport: &mut Transport, context: &mut Context<'_>) -> Poll<()> {
+    if ready!(transport.poll_refusal(context)).is_ok() {
+        // An error says that the peer is gone.
+        let _ = ready!(Pin::new(transport).poll_shutdown(context));
     }
     Poll::Ready(())
 }
 
-/// Goes off when a deadline of the connection has passed.
+/// Expires when a deadline of the connection has passed.
 struct Timer {
     sleep: Pin<Box<Sleep>>,
 }
@@ -114,15 +121,15 @@ impl Timer {
 
     fn poll_expired(
         &mut self,
-        link: &Link,
-        limits: &Limits,
+        state: &ConnectionState,
+        limits: &TimeLimits,
         context: &mut Context<'_>,
     ) -> Poll<()> {
         loop {
-            let deadline = match link.judge(limits, context, clock::monotonic) {
-                Verdict::Wait(None) => return Poll::Pending,
-                Verdict::Wait(Some(deadline)) => deadline,
-                Verdict::Close | Verdict::HeadTimedOut | Verdict::BodyTimedOut => {
+            let deadline = match state.next_action(limits, context, clock::monotonic) {
+                TimerAction::Wait(None) => return Poll::Pending,
+                TimerAction::Wait(Some(deadline)) => deadline,
+                TimerAction::Close | TimerAction::HeadTimedOut | TimerAction::BodyTimedOut => {
                     return Poll::Ready(());
                 }
             };

@@ -1,13 +1,13 @@
-//! Room for connections: places for those that make requests, and some more for those that wait
-//! for one, so that a full server still accepts, and answers probes.
+//! Slots for the connections that make requests, and some more for those that wait for one, so
+//! that a full server still accepts, and answers probes.
 //!
-//! A connection gets a place when it is accepted, if one is free. One without a place is
-//! accepted all the same, as long as fewer than [`Room::waiting_max`] are; it may probe
-//! (`/healthz`, `/readyz`), and any other request of it waits until a place is free. While
-//! requests wait, connections that do nothing, or do not finish their head or body, give up
-//! their places: those of an address that has more than its share first, then those that are
-//! idle, then the oldest. After these, requests that wait for what they started (`?wait`) are
-//! answered with the state reached by then. The same holds for the bytes of long bodies.
+//! A connection gets a slot when it is accepted, if one is free. One without a slot is accepted
+//! all the same while fewer than [`ConnectionSlots::waiting_max`] are; it may probe (`/healthz`,
+//! `/readyz`), and any other request of it waits until a slot is free. While requests wait,
+//! connections are evicted that are idle, or do not finish their head or body: first those of an
+//! address that has more than its share, then idle ones, then the oldest. After these, requests
+//! that wait for what they started (`?wait`) are answered with the state reached by then. The same
+//! holds for the bytes of long request bodies.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,241 +18,259 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time;
 
 use crate::clock;
-use crate::http::front::connection_state::{Doing, Limits, Link, Standing};
+use crate::http::front::connection_state::{
+    Activity, ConnectionState, ConnectionStatus, TimeLimits,
+};
 
-/// A body up to this length is read without asking for room.
+/// A request body up to this length is read without reserving bytes for it.
 pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;
-/// What all longer bodies may hold at a time.
+/// What all longer request bodies may hold at a time.
 const BODIES_BYTES: usize = 48 * 1024 * 1024;
 /// Permits of the semaphore count kibibytes.
 const UNIT: usize = 1024;
-/// The least and the most connections without a place, and their part of those with one.
+/// How many connections may wait without a slot: a fourth of those with one, within these bounds.
 const WAITING_LEAST: usize = 8;
 const WAITING_MOST: usize = 256;
 const WAITING_PART: usize = 4;
-/// How many connections are dropped at a time where no more can be accepted.
-const DROPPED_AT_ONCE: usize = 32;
+/// How many connections are closed at a time when no more can be accepted.
+const CLOSED_AT_ONCE: usize = 32;
 
-/// The connections of a server, and what they share.
+/// The open connections of a server, and what they share.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct ConnectionSlots {
     max: usize,
-    places: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
-    open: Mutex<(u64, HashMap<u64, Arc<Link>>)>,
+    slots: Arc<Semaphore>,
+    body_bytes: Arc<Semaphore>,
+    open: Mutex<OpenConnections>,
     /// A connection has ended.
-    left: Notify,
-    /// A request waits for a place, or a body for room.
-    wanted: Notify,
+    ended: Notify,
+    /// A request waits for a slot, or a body for bytes.
+    awaited: Notify,
 }
 
-impl Room {
+#[derive(Debug, Default)]
+struct OpenConnections {
+    last_number: u64,
+    by_number: HashMap<u64, Arc<ConnectionState>>,
+}
+
+impl ConnectionSlots {
     pub(super) fn new(max_connections: usize) -> Self {
         let max = max_connections.min(Semaphore::MAX_PERMITS);
         Self {
             max,
-            places: Arc::new(Semaphore::new(max)),
-            bodies: Arc::new(Semaphore::new(BODIES_BYTES / UNIT)),
+            slots: Arc::new(Semaphore::new(max)),
+            body_bytes: Arc::new(Semaphore::new(BODIES_BYTES / UNIT)),
             open: Mutex::default(),
-            left: Notify::new(),
-            wanted: Notify::new(),
+            ended: Notify::new(),
+            awaited: Notify::new(),
         }
     }
 
-    /// How many connections are accepted beyond those that have a place.
+    /// How many connections are accepted beyond those that have a slot.
     fn waiting_max(&self) -> usize {
         (self.max / WAITING_PART).clamp(WAITING_LEAST, WAITING_MOST)
     }
 
-    /// Takes in a connection, with a place if one is free; gives what names it.
-    pub(super) fn insert(&self, link: &Arc<Link>) -> u64 {
-        link.lock().place = Arc::clone(&self.places).try_acquire_owned().ok();
+    /// Registers a connection, with a slot if one is free; returns its number.
+    pub(super) fn insert(&self, state: &Arc<ConnectionState>) -> u64 {
+        state.lock().slot = Arc::clone(&self.slots).try_acquire_owned().ok();
         let mut open = self.open();
-        open.0 += 1;
-        let number = open.0;
-        open.1.insert(number, Arc::clone(link));
+        open.last_number += 1;
+        let number = open.last_number;
+        open.by_number.insert(number, Arc::clone(state));
         number
     }
 
-    /// It has ended.
+    /// Removes a connection that has ended.
     pub(super) fn remove(&self, number: u64) {
-        let link = self.open().1.remove(&number);
-        if let Some(link) = link {
-            link.lock().place = None;
+        let state = self.open().by_number.remove(&number);
+        if let Some(state) = state {
+            state.lock().slot = None;
         }
-        self.left.notify_one();
+        self.ended.notify_one();
     }
 
-    pub(super) fn end(&self) {
-        self.open().1.values().for_each(|link| link.end());
+    /// Lets no connection make a request after the one in progress.
+    pub(super) fn drain(&self) {
+        self.open().by_number.values().for_each(|state| state.drain());
     }
 
-    fn open(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<Link>>)> {
+    fn open(&self) -> MutexGuard<'_, OpenConnections> {
         // Each change is one insertion or one removal.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until one more connection can be accepted, and sees to that.
-    pub(super) async fn await_vacancy(&self, limits: &Limits) {
+    /// Waits until one more connection can be accepted; closes others if need be.
+    pub(super) async fn wait_for_capacity(&self, limits: &TimeLimits) {
         let most = self.max.saturating_add(self.waiting_max());
         loop {
-            let left = self.left.notified();
-            if self.open().1.len() < most {
+            let ended = self.ended.notified();
+            if self.open().by_number.len() < most {
                 return;
             }
-            self.drop_some();
-            let _ = time::timeout(limits.pause, left).await;
+            self.close_some();
+            let _ = time::timeout(limits.retry_pause, ended).await;
         }
     }
 
-    /// Waits for the place that the request of a connection needs; `false` when none came free
-    /// in time.
-    pub(super) async fn await_place(&self, link: &Link, limits: &Limits) -> bool {
-        if link.lock().place.is_some() {
+    /// Waits for the slot that the request of a connection needs; `false` when none was free in
+    /// time.
+    pub(super) async fn acquire_slot(&self, state: &ConnectionState, limits: &TimeLimits) -> bool {
+        if state.lock().slot.is_some() {
             return true;
         }
-        link.lock().wants_place = true;
-        self.wanted.notify_one();
-        let place = Arc::clone(&self.places).acquire_owned();
-        let place = time::timeout(limits.place, place).await;
-        let mut state = link.lock();
-        state.wants_place = false;
-        state.place = place.ok().and_then(Result::ok);
-        state.place.is_some()
+        state.lock().awaits_slot = true;
+        self.awaited.notify_one();
+        let slot = Arc::clone(&self.slots).acquire_owned();
+        let slot = time::timeout(limits.slot_wait, slot).await;
+        let mut state = state.lock();
+        state.awaits_slot = false;
+        state.slot = slot.ok().and_then(Result::ok);
+        state.slot.is_some()
     }
 
-    /// Waits for the room that a long body takes; `None` when there was none in time.
-    pub(super) async fn await_body(
+    /// Waits for the bytes that a long request body takes; `None` when they were not free in time.
+    pub(super) async fn reserve_body_bytes(
         &self,
-        link: &Link,
+        state: &ConnectionState,
         bytes: usize,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.min(BODIES_BYTES).div_ceil(UNIT)).unwrap_or(u32::MAX);
-        if let Ok(share) = Arc::clone(&self.bodies).try_acquire_many_owned(units) {
+        if let Ok(share) = Arc::clone(&self.body_bytes).try_acquire_many_owned(units) {
             return Some(share);
         }
-        link.lock().wants_body = true;
-        self.wanted.notify_one();
-        let share = Arc::clone(&self.bodies).acquire_many_owned(units);
-        let share = time::timeout(limits.place, share).await;
-        link.lock().wants_body = false;
+        state.lock().awaits_body_bytes = true;
+        self.awaited.notify_one();
+        let share = Arc::clone(&self.body_bytes).acquire_many_owned(units);
+        let share = time::timeout(limits.slot_wait, share).await;
+        state.lock().awaits_body_bytes = false;
         share.ok()?.ok()
     }
 
-    /// Has connections make room for as long as requests wait. Never ends.
-    pub(super) async fn keep(&self, limits: &Limits) {
+    /// Evicts connections for as long as requests wait. Never returns.
+    pub(super) async fn run_evictions(&self, limits: &TimeLimits) {
         loop {
-            let wanted = self.wanted.notified();
-            if self.make_room(limits) {
-                time::sleep(limits.pause).await;
+            let awaited = self.awaited.notified();
+            if self.evict_for_waiting(limits) {
+                time::sleep(limits.retry_pause).await;
             } else {
-                wanted.await;
+                awaited.await;
             }
         }
     }
 
-    fn standings(&self) -> Vec<(Arc<Link>, Standing)> {
+    fn statuses(&self) -> Vec<(Arc<ConnectionState>, ConnectionStatus)> {
         let open = self.open();
-        open.1.values().map(|link| (Arc::clone(link), link.standing())).collect()
+        open.by_number.values().map(|state| (Arc::clone(state), state.status())).collect()
     }
 
-    /// Has as many connections make room as requests wait, where they may; whether any waits.
-    fn make_room(&self, limits: &Limits) -> bool {
-        let standings = self.standings();
-        let shares = Shares::of(&standings, self.max);
+    /// Asks as many connections for their slot as requests wait, where that is allowed. Returns
+    /// whether any waits.
+    fn evict_for_waiting(&self, limits: &TimeLimits) -> bool {
+        let statuses = self.statuses();
+        let shares = FairShares::of(&statuses, self.max);
         let now = clock::monotonic();
-        let waiting = |wants: fn(&Standing) -> bool| {
-            standings.iter().filter(move |(_, standing)| wants(standing))
+        let waiting = |waits: fn(&ConnectionStatus) -> bool| {
+            statuses.iter().filter(move |(_, status)| waits(status))
         };
-        // Those that were asked already will have made room in a moment.
-        let asked = |is_one: fn(&Standing) -> bool| {
-            standings.iter().filter(|(_, s)| s.is_spare && is_one(s)).count()
+        // Those that were asked before will be gone in a moment.
+        let asked = |is_candidate: fn(&ConnectionStatus) -> bool| {
+            let is_asked = |status: &ConnectionStatus| status.is_eviction_requested;
+            statuses.iter().filter(|(_, status)| is_asked(status) && is_candidate(status)).count()
         };
-        let choose = |is_one: fn(&Standing) -> bool, wanted: fn(&Standing) -> bool| {
-            // Others are not kept waiting by an address that has more than its share.
-            let modest = waiting(wanted).any(|(_, standing)| !shares.has_more(standing.peer));
-            let count = waiting(wanted).count().saturating_sub(asked(is_one));
-            let mut chosen: Vec<_> = standings
+        let evict = |is_candidate: fn(&ConnectionStatus) -> bool,
+                     waits: fn(&ConnectionStatus) -> bool| {
+            // An address with more than its share does not delay the others.
+            let is_fair = waiting(waits).any(|(_, status)| !shares.exceeds(status.peer));
+            let count = waiting(waits).count().saturating_sub(asked(is_candidate));
+            let mut chosen: Vec<_> = statuses
                 .iter()
-                .filter(|(_, standing)| is_one(standing) && !standing.is_spare)
-                .filter_map(|(link, standing)| {
-                    let (rank, since, min) = match standing.doing {
-                        Doing::Nothing { since } => (0, since, limits.idle_min),
-                        Doing::Head { since } => (1, since?, limits.body_min),
-                        Doing::Body { since } | Doing::Unread { since } => {
+                .filter(|(_, status)| is_candidate(status) && !status.is_eviction_requested)
+                .filter_map(|(state, status)| {
+                    let (rank, since, min) = match status.activity {
+                        Activity::Idle { since } => (0, since, limits.idle_min),
+                        Activity::ReadingHead { since } => (1, since?, limits.body_min),
+                        Activity::ReadingBody { since } | Activity::Unread { since } => {
                             (1, since, limits.body_min)
                         }
-                        Doing::Waiting { since } => (2, since, limits.body_min),
-                        Doing::Work | Doing::Lingering { .. } => return None,
+                        Activity::Waiting { since } => (2, since, limits.body_min),
+                        Activity::Answering | Activity::Lingering { .. } => return None,
                     };
-                    let has_more = shares.has_more(standing.peer);
+                    let exceeds = shares.exceeds(status.peer);
                     let is_old = now.saturating_duration_since(since) >= min;
-                    (is_old || has_more && modest)
-                        .then_some(((Reverse(has_more), rank, since), link))
+                    (is_old || exceeds && is_fair)
+                        .then_some(((Reverse(exceeds), rank, since), state))
                 })
                 .collect();
             chosen.sort_unstable_by_key(|(order, _)| *order);
-            chosen.into_iter().take(count).for_each(|((.., since), link)| link.make_room(since));
+            chosen
+                .into_iter()
+                .take(count)
+                .for_each(|((.., since), state)| state.request_eviction(since));
         };
-        choose(|standing| standing.has_place, |standing| standing.wants_place);
-        choose(
-            |standing| standing.is_long_body && matches!(standing.doing, Doing::Body { .. }),
-            |standing| standing.wants_body,
+        evict(|status| status.has_slot, |status| status.awaits_slot);
+        evict(
+            |status| {
+                status.holds_body_bytes && matches!(status.activity, Activity::ReadingBody { .. })
+            },
+            |status| status.awaits_body_bytes,
         );
-        standings.iter().any(|(_, standing)| standing.wants_place || standing.wants_body)
+        statuses.iter().any(|(_, status)| status.awaits_slot || status.awaits_body_bytes)
     }
 
-    /// Drops a few of those that are the least loss: who was answered, who has no place and made
-    /// no request, who waits for a place; of an address that has more than its share first.
-    fn drop_some(&self) {
-        let standings = self.standings();
-        if standings.iter().any(|(_, standing)| standing.is_dropped) {
-            // They are on their way.
+    /// Closes a few connections that are the least loss: those that have their last answer, then
+    /// those that have no slot and made no request, then those that wait for a slot; of each,
+    /// first those of an address that has more than its share.
+    fn close_some(&self) {
+        let statuses = self.statuses();
+        if statuses.iter().any(|(_, status)| status.is_close_requested) {
+            // These will be gone in a moment.
             return;
         }
-        let shares = Shares::of(&standings, self.max);
-        let mut chosen: Vec<_> = standings
+        let shares = FairShares::of(&statuses, self.max);
+        let mut chosen: Vec<_> = statuses
             .iter()
-            .filter_map(|(link, standing)| {
-                let (rank, since) = match standing.doing {
-                    Doing::Lingering { since } => (0, Some(since)),
-                    _ if standing.has_place => return None,
-                    Doing::Nothing { since } | Doing::Body { since } | Doing::Unread { since } => {
-                        (1, Some(since))
-                    }
-                    Doing::Head { since } => (1, since),
-                    Doing::Work if standing.wants_place => (2, None),
-                    Doing::Waiting { .. } | Doing::Work => return None,
+            .filter_map(|(state, status)| {
+                let (rank, since) = match status.activity {
+                    Activity::Lingering { since } => (0, Some(since)),
+                    _ if status.has_slot => return None,
+                    Activity::Idle { since }
+                    | Activity::ReadingBody { since }
+                    | Activity::Unread { since } => (1, Some(since)),
+                    Activity::ReadingHead { since } => (1, since),
+                    Activity::Answering if status.awaits_slot => (2, None),
+                    Activity::Waiting { .. } | Activity::Answering => return None,
                 };
-                let has_more = shares.has_more(standing.peer);
-                // One whose time nobody noted has just begun.
-                Some(((rank, Reverse(has_more), since.is_none(), since), link))
+                let exceeds = shares.exceeds(status.peer);
+                // One whose time was not noted yet has just begun.
+                Some(((rank, Reverse(exceeds), since.is_none(), since), state))
             })
             .collect();
         chosen.sort_unstable_by_key(|(order, _)| *order);
-        chosen.into_iter().take(DROPPED_AT_ONCE).for_each(|(_, link)| link.drop_now());
+        chosen.into_iter().take(CLOSED_AT_ONCE).for_each(|(_, state)| state.close_now());
     }
 }
 
 /// How many connections each address has.
-struct Shares {
+struct FairShares {
     counts: HashMap<IpAddr, usize>,
     share: usize,
 }
 
-impl Shares {
-    fn of(standings: &[(Arc<Link>, Standing)], max: usize) -> Self {
+impl FairShares {
+    fn of(statuses: &[(Arc<ConnectionState>, ConnectionStatus)], max: usize) -> Self {
         let mut counts = HashMap::new();
-        for (_, standing) in standings {
-            *counts.entry(standing.peer).or_default() += 1;
+        for (_, status) in statuses {
+            *counts.entry(status.peer).or_default() += 1;
         }
         let share = max / counts.len().max(1);
         Self { counts, share }
     }
 
-    /// Whether an address has more than its share, where there is any other.
-    fn has_more(&self, peer: IpAddr) -> bool {
+    /// Whether an address has more than its share, where there is another address.
+    fn exceeds(&self, peer: IpAddr) -> bool {
         self.counts.len() > 1 && self.counts.get(&peer).is_some_and(|count| *count > self.share)
     }
 }

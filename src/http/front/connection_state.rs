@@ -1,5 +1,5 @@
-//! What a connection is doing just now: known to the bytes below hyper, to the request
-//! above it, to the task that watches the time, and to the server that may want it closed.
+//! The state of one connection, shared by the transport below hyper, the service above it, the task
+//! that watches its time limits, and the server that may want it closed.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,33 +11,33 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::exchange::bounded_wait::WaitRegistry;
-use crate::http::front::raw_head::{Framing, Head, Tape};
+use crate::http::front::raw_head::{Framing, RawHead, RawHeadBuffer};
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Limits {
+pub(in crate::http) struct TimeLimits {
     /// Between requests.
     pub(in crate::http) idle: Duration,
     /// From the first byte of a head to its last.
     pub(in crate::http) head: Duration,
-    /// For each [`RATE_BYTES`] of a body.
+    /// For each [`RATE_BYTES`] of a request body.
     pub(in crate::http) body: Duration,
-    /// For each [`RATE_BYTES`] of ours that it takes, where it does not take all there is.
+    /// For each [`RATE_BYTES`] of a response, while there are bytes that the peer does not take.
     pub(in crate::http) write: Duration,
-    /// Until it closes its side, once we have closed ours; and for the rest of a head while
-    /// the server ends.
+    /// Until the peer closes its side after we have closed ours; also for the rest of a head while
+    /// the server drains.
     pub(in crate::http) linger: Duration,
-    /// A connection that is idle for less is not closed to make room.
+    /// A connection that is idle for less is not evicted.
     pub(in crate::http) idle_min: Duration,
-    /// A head or a body that is under way for less is not given up to make room.
+    /// A connection is not evicted for a head or a body that is under way for less.
     pub(in crate::http) body_min: Duration,
-    /// How long a request waits for a place, and a long body for room.
-    pub(in crate::http) place: Duration,
-    /// Before another try to accept, where that failed or there is no room.
-    pub(in crate::http) pause: Duration,
+    /// How long a request waits for a slot, and a long request body for bytes.
+    pub(in crate::http) slot_wait: Duration,
+    /// Before another try to accept after one failed or found no capacity.
+    pub(in crate::http) retry_pause: Duration,
 }
 
-impl Default for Limits {
+impl Default for TimeLimits {
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(75),
@@ -47,126 +47,126 @@ impl Default for Limits {
             linger: Duration::from_secs(2),
             idle_min: Duration::from_secs(1),
             body_min: Duration::from_secs(1),
-            place: Duration::from_secs(5),
-            pause: Duration::from_millis(100),
+            slot_wait: Duration::from_secs(5),
+            retry_pause: Duration::from_millis(100),
         }
     }
 }
 
-/// A peer that sends a body, or does not take all of our answer, has to do so many bytes in the
-/// time that its [`Limits`] give it: with their defaults, 1 KiB a second.
+/// A peer that sends a body, or does not take all of a response, has to move so many bytes in the
+/// time that its [`TimeLimits`] give it: with their defaults, 1 KiB a second.
 const RATE_BYTES: usize = 15 * 1024;
 
-/// What is waited for.
+/// What the connection waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// The first byte of a request.
     Idle { since: Instant },
-    /// The rest of its head. The time is filled in by the one that watches it, since a head
-    /// mostly comes whole and needs none.
+    /// The rest of its head. The timer fills in the time, since a head mostly comes whole and
+    /// needs none.
     Head { since: Option<Instant> },
     /// More of its body, which was first waited for at `began`; so many bytes came after `since`.
     Body { since: Instant, bytes: usize, began: Instant },
-    /// Our answer.
+    /// The response of the service.
     Busy,
-    /// The rest of our answer, which is being made and sent piece by piece.
+    /// The rest of a response, which is produced and sent chunk by chunk.
     Streaming,
     /// The peer's close; what it still sends is thrown away.
     Lingering { since: Instant },
 }
 
-/// What is to be done with a connection that the peer does not finish.
+/// What the timer of a connection has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Nothing before that time, or a wake-up.
+pub(super) enum TimerAction {
+    /// Wait until that time, or for a wake-up.
     Wait(Option<Instant>),
-    /// Close it.
+    /// Close the connection.
     Close,
-    /// Answer 408 to its half of a head, and close it.
+    /// Answer 408 to an incomplete head, and close the connection.
     HeadTimedOut,
-    /// Let the body fail.
+    /// Let reading the body fail.
     BodyTimedOut,
 }
 
-/// What a connection is doing, for whoever needs its place.
+/// What a connection is doing, for the eviction of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum Activity {
     /// It waits for a request.
-    Nothing { since: Instant },
-    /// It waits for the rest of a head; the time is not known of one that has just begun.
-    Head { since: Option<Instant> },
-    /// It waits for the rest of a body, which began then.
-    Body { since: Instant },
-    /// Its peer does not take our answer, or little of it, since then.
+    Idle { since: Instant },
+    /// It waits for the rest of a head; `None` while that has just begun.
+    ReadingHead { since: Option<Instant> },
+    /// It waits for the rest of a body since then.
+    ReadingBody { since: Instant },
+    /// Its peer takes nothing or little of a response since then.
     Unread { since: Instant },
-    /// Its request waits for what it started, which it need not.
+    /// Its request waits for what it started (`?wait`), and can be answered early.
     Waiting { since: Instant },
     /// A request is being answered.
-    Work,
-    /// All is answered; the peer's close is waited for.
+    Answering,
+    /// Everything is answered; it waits for the peer to close.
     Lingering { since: Instant },
 }
 
-/// How a connection stands, for whoever needs its place.
+/// The status of a connection, for the eviction of connections.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct ConnectionStatus {
     pub(super) peer: IpAddr,
-    pub(super) doing: Doing,
-    pub(super) has_place: bool,
-    pub(super) wants_place: bool,
-    pub(super) wants_body: bool,
-    pub(super) is_long_body: bool,
-    pub(super) is_spare: bool,
-    pub(super) is_dropped: bool,
+    pub(super) activity: Activity,
+    pub(super) has_slot: bool,
+    pub(super) awaits_slot: bool,
+    pub(super) awaits_body_bytes: bool,
+    pub(super) holds_body_bytes: bool,
+    pub(super) is_eviction_requested: bool,
+    pub(super) is_close_requested: bool,
 }
 
-/// An answer that was given without hyper's knowing of a request.
+/// A response to a head of which hyper made no request.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RefusedHead {
     pub(super) status: u16,
     pub(super) request_id: HeaderValue,
 }
 
-/// What a connection is doing just now.
+/// The state of one connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ConnectionState {
     peer: IpAddr,
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct Inner {
     phase: Phase,
-    pub(super) tape: Tape,
-    /// An answer is with hyper, and not yet with the system.
+    pub(super) raw_heads: RawHeadBuffer,
+    /// hyper has bytes of a response that the system has not taken.
     pub(super) is_unsent: bool,
-    /// Since when the system does not take all of our answer, and how much it has taken since.
-    blocked: Option<(Instant, usize)>,
+    /// Since when the system does not take all of a response, and how much it took since then.
+    write_blocked: Option<(Instant, usize)>,
     pub(super) body_timed_out: bool,
-    pub(super) refused: Option<Refused>,
-    /// The server ends: no request after this one.
-    is_ending: bool,
-    /// Another connection needs the place, unless what began then is over.
-    spare: Option<Instant>,
-    /// Another connection needs the descriptor.
-    is_dropped: bool,
-    /// Its place among those that make requests.
-    pub(super) place: Option<OwnedSemaphorePermit>,
-    /// Its request waits for a place.
-    pub(super) wants_place: bool,
-    /// Its body waits for room.
-    pub(super) wants_body: bool,
-    /// Its body takes of the room for long ones.
-    pub(super) is_long_body: bool,
+    pub(super) refused: Option<RefusedHead>,
+    /// The server drains: no request after this one.
+    is_draining: bool,
+    /// Another connection needs the slot: this one is evicted if what it did since then goes on.
+    evicted_since: Option<Instant>,
+    /// Another connection needs the file descriptor.
+    is_close_requested: bool,
+    /// The slot that lets it make requests.
+    pub(super) slot: Option<OwnedSemaphorePermit>,
+    /// Its request waits for a slot.
+    pub(super) awaits_slot: bool,
+    /// Its request body waits for bytes of the bound that long ones share.
+    pub(super) awaits_body_bytes: bool,
+    /// Its request body holds such bytes.
+    pub(super) holds_body_bytes: bool,
     /// Its request waits for what it started, since when, and is answered early when that is
     /// cancelled.
     waiting: Option<(Instant, CancellationToken)>,
-    /// It was answered early, so that others get the place.
-    gave_way: bool,
+    /// Its request was answered early, so that others get the slot.
+    answered_early: bool,
     waker: Option<Waker>,
 }
 
-impl WaitRegistry for Link {
+impl WaitRegistry for ConnectionState {
     fn begin_wait(&self, since: Instant, hurry: CancellationToken) {
         self.lock().waiting = Some((since, hurry));
     }
@@ -176,243 +176,249 @@ impl WaitRegistry for Link {
     }
 
     fn note_answered_early(&self) {
-        self.lock().gave_way = true;
+        self.lock().answered_early = true;
     }
 }
 
-impl Link {
+impl ConnectionState {
     pub(super) fn new(peer: IpAddr, now: Instant) -> Self {
         Self {
             peer,
-            state: Mutex::new(State {
+            inner: Mutex::new(Inner {
                 phase: Phase::Idle { since: now },
-                tape: Tape::new(),
+                raw_heads: RawHeadBuffer::new(),
                 is_unsent: false,
-                blocked: None,
+                write_blocked: None,
                 body_timed_out: false,
                 refused: None,
-                is_ending: false,
-                spare: None,
-                is_dropped: false,
-                place: None,
-                wants_place: false,
-                wants_body: false,
-                is_long_body: false,
+                is_draining: false,
+                evicted_since: None,
+                is_close_requested: false,
+                slot: None,
+                awaits_slot: false,
+                awaits_body_bytes: false,
+                holds_body_bytes: false,
                 waiting: None,
-                gave_way: false,
+                answered_early: false,
                 waker: None,
             }),
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere leaves nothing half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// No request after the one in progress.
-    pub(super) fn end(&self) {
+    pub(super) fn drain(&self) {
         let waker = {
             let mut state = self.lock();
-            state.is_ending = true;
+            state.is_draining = true;
             state.waker.take()
         };
         waker.inspect(Waker::wake_by_ref);
     }
 
-    /// Closes the connection if it is still idle, or waits for a head or a body, since that time;
-    /// answers a request that has waited since then.
-    pub(super) fn make_room(&self, since: Instant) {
+    /// Closes the connection if what it did since that time goes on: being idle, or waiting for a
+    /// head, a body or a reader. A request that waits since then is answered early.
+    pub(super) fn request_eviction(&self, since: Instant) {
         let waker = {
             let mut state = self.lock();
             if let Some((_, hurry)) = state.waiting.as_ref().filter(|(began, _)| *began == since) {
                 hurry.cancel();
                 return;
             }
-            state.spare = Some(since);
+            state.evicted_since = Some(since);
             state.waker.take()
         };
         waker.inspect(Waker::wake_by_ref);
     }
 
     /// Closes the connection as it stands.
-    pub(super) fn drop_now(&self) {
+    pub(super) fn close_now(&self) {
         let waker = {
             let mut state = self.lock();
-            state.is_dropped = true;
+            state.is_close_requested = true;
             state.waker.take()
         };
         waker.inspect(Waker::wake_by_ref);
     }
 
-    /// How it stands, for whoever needs its place.
-    pub(super) fn standing(&self) -> Standing {
+    /// The status, for the eviction of connections.
+    pub(super) fn status(&self) -> ConnectionStatus {
         let state = self.lock();
-        let doing = match state.phase {
-            Phase::Lingering { since } => Doing::Lingering { since },
-            _ if state.is_unsent => Doing::Work,
-            Phase::Idle { since } => Doing::Nothing { since },
-            Phase::Head { since } => Doing::Head { since },
-            Phase::Body { began, .. } => Doing::Body { since: began },
+        let activity = match state.phase {
+            Phase::Lingering { since } => Activity::Lingering { since },
+            _ if state.is_unsent => Activity::Answering,
+            Phase::Idle { since } => Activity::Idle { since },
+            Phase::Head { since } => Activity::ReadingHead { since },
+            Phase::Body { began, .. } => Activity::ReadingBody { since: began },
             Phase::Busy | Phase::Streaming => match &state.waiting {
-                Some((since, _)) => Doing::Waiting { since: *since },
-                None => Doing::Work,
+                Some((since, _)) => Activity::Waiting { since: *since },
+                None => Activity::Answering,
             },
         };
         let is_hurried = state.waiting.as_ref().is_some_and(|(_, hurry)| hurry.is_cancelled());
-        let doing = match state.blocked {
-            Some((since, _)) if !matches!(doing, Doing::Lingering { .. }) => {
-                Doing::Unread { since }
+        let activity = match state.write_blocked {
+            Some((since, _)) if !matches!(activity, Activity::Lingering { .. }) => {
+                Activity::Unread { since }
             }
-            _ => doing,
+            _ => activity,
         };
-        Standing {
+        ConnectionStatus {
             peer: self.peer,
-            doing,
-            has_place: state.place.is_some(),
-            wants_place: state.wants_place,
-            wants_body: state.wants_body,
-            is_long_body: state.is_long_body,
-            is_spare: state.spare.is_some() || is_hurried || state.gave_way,
-            is_dropped: state.is_dropped,
+            activity,
+            has_slot: state.slot.is_some(),
+            awaits_slot: state.awaits_slot,
+            awaits_body_bytes: state.awaits_body_bytes,
+            holds_body_bytes: state.holds_body_bytes,
+            is_eviction_requested: state.evicted_since.is_some()
+                || is_hurried
+                || state.answered_early,
+            is_close_requested: state.is_close_requested,
         }
     }
 
-    /// Follows what is to be done. `now` is read only if need be.
-    pub(super) fn judge(
+    /// What the timer has to do next. `now` is called only if need be.
+    pub(super) fn next_action(
         &self,
-        limits: &Limits,
+        limits: &TimeLimits,
         context: &Context<'_>,
         now: impl Fn() -> Instant,
-    ) -> Verdict {
+    ) -> TimerAction {
         let mut state = self.lock();
         let state = &mut *state;
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             state.waker = Some(context.waker().clone());
         }
-        if state.is_dropped {
-            return Verdict::Close;
+        if state.is_close_requested {
+            return TimerAction::Close;
         }
-        if let Some((since, _)) = state.blocked
-            && state.spare == Some(since)
+        if let Some((since, _)) = state.write_blocked
+            && state.evicted_since == Some(since)
         {
-            return Verdict::Close;
+            return TimerAction::Close;
         }
-        let is_ending = state.is_ending;
+        let is_draining = state.is_draining;
         let deadline = match &mut state.phase {
-            Phase::Idle { .. } if (is_ending || state.spare.is_some()) && !state.is_unsent => {
-                return Verdict::Close;
+            Phase::Idle { .. }
+                if (is_draining || state.evicted_since.is_some()) && !state.is_unsent =>
+            {
+                return TimerAction::Close;
             }
             Phase::Idle { since } => Some(*since + limits.idle),
-            // What was marked while it did something else is not blamed for what has begun since.
-            Phase::Head { since: Some(began) } if state.spare == Some(*began) => {
-                state.place = None;
-                return Verdict::HeadTimedOut;
+            // A request to evict it that was meant for what it did earlier does not count.
+            Phase::Head { since: Some(began) } if state.evicted_since == Some(*began) => {
+                state.slot = None;
+                return TimerAction::HeadTimedOut;
             }
-            Phase::Body { began, .. } if state.spare == Some(*began) => {
-                state.place = None;
-                return Verdict::BodyTimedOut;
+            Phase::Body { began, .. } if state.evicted_since == Some(*began) => {
+                state.slot = None;
+                return TimerAction::BodyTimedOut;
             }
             Phase::Head { since } => {
-                let limit = if is_ending { limits.head.min(limits.linger) } else { limits.head };
+                let limit = if is_draining { limits.head.min(limits.linger) } else { limits.head };
                 Some(*since.get_or_insert_with(now) + limit)
             }
             Phase::Body { since, .. } => Some(*since + limits.body),
             Phase::Busy | Phase::Streaming => None,
             Phase::Lingering { since } => Some(*since + limits.linger),
         };
-        // What came while there was no place or no time for more is forgotten.
-        state.spare = None;
-        let blocked = state.blocked.map(|(since, _)| since + limits.write);
-        Verdict::Wait(match (deadline, blocked) {
-            // A peer that takes nothing is waited for because of that only.
-            (_, Some(blocked)) => Some(blocked),
+        // The eviction was meant for what is over.
+        state.evicted_since = None;
+        let write_blocked = state.write_blocked.map(|(since, _)| since + limits.write);
+        TimerAction::Wait(match (deadline, write_blocked) {
+            // While the peer takes nothing, only that limit counts.
+            (_, Some(write_blocked)) => Some(write_blocked),
             (deadline, None) => deadline,
         })
     }
 
-    /// What follows from a deadline that [`Self::judge`] gave and that has passed.
-    pub(super) fn time_out(&self) -> Verdict {
+    /// What to do about a deadline that [`Self::judge`] gave and that has passed.
+    pub(super) fn action_on_timeout(&self) -> TimerAction {
         let mut state = self.lock();
         match state.phase {
-            _ if state.is_dropped || state.blocked.is_some() => Verdict::Close,
-            Phase::Head { .. } => Verdict::HeadTimedOut,
+            _ if state.is_close_requested || state.write_blocked.is_some() => TimerAction::Close,
+            Phase::Head { .. } => TimerAction::HeadTimedOut,
             Phase::Body { .. } => {
                 state.phase = Phase::Busy;
                 state.body_timed_out = true;
-                Verdict::BodyTimedOut
+                TimerAction::BodyTimedOut
             }
             Phase::Idle { .. } | Phase::Lingering { .. } | Phase::Busy | Phase::Streaming => {
-                Verdict::Close
+                TimerAction::Close
             }
         }
     }
 }
 
-impl State {
-    /// A request was handed out, its head complete; what was seen of that in the bytes.
-    pub(super) fn begin(&mut self, framing: Framing) -> Option<Head> {
+impl Inner {
+    /// hyper handed out a request; returns what was seen in the bytes of its head.
+    pub(super) fn begin_request(&mut self, framing: Framing) -> Option<RawHead> {
         self.phase = Phase::Busy;
-        self.tape.take(framing)
+        self.raw_heads.take_head(framing)
     }
 
-    /// Its body is waited for.
-    pub(super) fn await_body(&mut self, now: Instant) {
+    /// The service waits for the body of the request.
+    pub(super) fn begin_body(&mut self, now: Instant) {
         self.phase = Phase::Body { since: now, bytes: 0, began: now };
     }
 
-    /// Its body is there, or will not be waited for at the moment.
-    pub(super) fn stop_awaiting(&mut self) {
-        self.is_long_body = false;
+    /// The body is complete, or the service does not wait for it at the moment.
+    pub(super) fn end_body(&mut self) {
+        self.holds_body_bytes = false;
         self.phase = Phase::Busy;
     }
 
-    /// Its answer goes to hyper. `is_clear`: where the request ends is certain, and it was
-    /// read to there. `true` when the connection has to be closed after it.
-    pub(super) fn answer(&mut self, is_clear: bool, now: Instant) -> bool {
+    /// The response goes to hyper. `stays`: the connection may be kept. Returns whether it has to be
+    /// closed after this response.
+    pub(super) fn answer(&mut self, stays: bool, now: Instant) -> bool {
         self.await_request(now);
-        !is_clear || self.is_ending || self.gave_way
+        !stays || self.is_draining || self.answered_early
     }
 
     fn await_request(&mut self, now: Instant) {
         self.is_unsent = true;
-        self.phase = if self.tape.has_more() {
+        self.phase = if self.raw_heads.has_more() {
             Phase::Head { since: Some(now) }
         } else {
             Phase::Idle { since: now }
         };
     }
 
-    /// The answer that was just handed over is the begin of one that comes piece by piece: what
-    /// is written until [`Self::finish_answer`] is part of it, however long that takes.
+    /// The response that was just handed over is sent chunk by chunk: what is written until
+    /// [`Self::finish_answer`] is part of it, however long that takes.
     pub(super) fn begin_stream(&mut self) {
         self.phase = Phase::Streaming;
     }
 
-    /// All of such an answer is with hyper, or will never be.
+    /// All of such a response is with hyper, or it was given up.
     pub(super) fn finish_answer(&mut self, now: Instant) {
         if self.phase == Phase::Streaming {
             self.await_request(now);
         }
     }
 
-    /// Whether what is written now is no answer of the service: it is hyper's own then, to a
-    /// head that it could not read.
-    pub(super) fn is_of_hyper(&self) -> bool {
+    /// Whether what is written now is no response of the service, but one of hyper to a head that
+    /// it could not read.
+    pub(super) fn is_hyper_answer(&self) -> bool {
         !self.is_unsent
             && !matches!(self.phase, Phase::Busy | Phase::Body { .. } | Phase::Streaming)
     }
 
     /// Whether a head that hyper could not read has no answer yet.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.refused.is_none() && self.is_of_hyper()
+    pub(super) fn awaits_refusal(&self) -> bool {
+        self.refused.is_none() && self.is_hyper_answer()
     }
 
     /// hyper has read these bytes.
     pub(super) fn received(&mut self, bytes: &[u8], now: impl Fn() -> Instant) {
-        self.tape.record(bytes);
+        self.raw_heads.record(bytes);
         match self.phase {
-            Phase::Idle { .. } if self.tape.has_more() => self.phase = Phase::Head { since: None },
+            Phase::Idle { .. } if self.raw_heads.has_more() => {
+                self.phase = Phase::Head { since: None }
+            }
             Phase::Body { since, bytes: before, began } => {
                 let bytes = before.saturating_add(bytes.len());
                 self.phase = if bytes >= RATE_BYTES {
@@ -429,31 +435,31 @@ impl State {
         }
     }
 
-    /// The system takes nothing more of our answer at the moment.
-    pub(super) fn block(&mut self, now: impl Fn() -> Instant) {
-        if self.blocked.is_none() {
-            self.blocked = Some((now(), 0));
+    /// The system takes no more of a response at the moment.
+    pub(super) fn block_write(&mut self, now: impl Fn() -> Instant) {
+        if self.write_blocked.is_none() {
+            self.write_blocked = Some((now(), 0));
         }
     }
 
-    /// The system has taken so many bytes of our answer. A few of many do not count as progress.
+    /// The system has taken so many bytes of a response. Fewer than [`RATE_BYTES`] are no progress.
     pub(super) fn wrote(&mut self, bytes: usize) {
-        self.blocked = self.blocked.and_then(|(since, before)| {
+        self.write_blocked = self.write_blocked.and_then(|(since, before)| {
             let bytes = before.saturating_add(bytes);
             (bytes < RATE_BYTES).then_some((since, bytes))
         });
     }
 
-    /// The system has taken all there was.
+    /// The system has taken all that hyper had.
     pub(super) fn flushed(&mut self) {
         self.is_unsent = false;
-        self.blocked = None;
+        self.write_blocked = None;
     }
 
-    /// All is said; the peer's close is waited for.
+    /// We have closed our side; the peer is to close its own.
     pub(super) fn linger(&mut self, now: impl Fn() -> Instant) {
         // It will make no further request.
-        self.place = None;
+        self.slot = None;
         if !matches!(self.phase, Phase::Lingering { .. }) {
             self.phase = Phase::Lingering { since: now() };
         }

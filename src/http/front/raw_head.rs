@@ -3,7 +3,7 @@
 //! hyper drops a `Content-Length` that stands beside a `Transfer-Encoding`, and takes a
 //! bare line feed for the end of a line: two ways to make a proxy and a server disagree
 //! about where a request ends. It drops a fragment too, so that they disagree about what is
-//! asked for. None of that can be told from what hyper hands out, so the bytes that it reads
+//! asked for. None of that can be seen in what hyper hands out, so the bytes that it reads
 //! are kept until the request that they belong to is known.
 
 /// How a request's body is delimited, as hyper understood it.
@@ -17,7 +17,7 @@ pub(super) enum Framing {
 
 /// What was seen in a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Head {
+pub(super) struct RawHead {
     /// A line has the name `Content-Length`. Looked for beside chunks only.
     pub(super) has_length: bool,
     /// A line ends without a carriage return.
@@ -26,8 +26,8 @@ pub(super) struct Head {
     pub(super) has_fragment: bool,
 }
 
-impl Head {
-    /// Whether nobody can see its end at another place.
+impl RawHead {
+    /// Whether every reader sees its end at the same place.
     pub(super) fn is_clear(self) -> bool {
         !self.has_length && !self.has_bare_line_feed
     }
@@ -36,27 +36,27 @@ impl Head {
 /// The capacity that is kept from one request to the next.
 const KEPT_BYTES_MAX: usize = 8 * 1024;
 
-/// What hyper has read and not yet handed out.
+/// The bytes that hyper has read and not yet handed out as a request.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(super) struct RawHeadBuffer {
     kept: Vec<u8>,
     /// Where in `kept` the next head begins.
     start: usize,
-    rest: Rest,
+    rest: BodyRest,
 }
 
-/// What is left of the body of the request that was taken last.
+/// What is still to come of the body of the request whose head was taken last.
 #[derive(Debug)]
-enum Rest {
+enum BodyRest {
     Length(u64),
-    Chunks(Chunks),
+    ChunkScanner(ChunkScanner),
     /// Its end was not found: nothing is known of what follows.
     Lost,
 }
 
-impl Tape {
+impl RawHeadBuffer {
     pub(super) fn new() -> Self {
-        Self { kept: Vec::new(), start: 0, rest: Rest::Length(0) }
+        Self { kept: Vec::new(), start: 0, rest: BodyRest::Length(0) }
     }
 
     /// Notes what hyper has read.
@@ -75,18 +75,18 @@ impl Tape {
 
     /// Takes off the head of the request that hyper hands out, `framing` being how its body
     /// ends. `None` when it is not there: then nothing is known of this connection.
-    pub(super) fn take(&mut self, framing: Framing) -> Option<Head> {
-        if matches!(self.rest, Rest::Lost) {
+    pub(super) fn take_head(&mut self, framing: Framing) -> Option<RawHead> {
+        if matches!(self.rest, BodyRest::Lost) {
             return None;
         }
         let Some((head, length)) = scan(&self.kept[self.start..], framing) else {
-            *self = Self { rest: Rest::Lost, ..Self::new() };
+            *self = Self { rest: BodyRest::Lost, ..Self::new() };
             return None;
         };
         self.start += length;
         self.rest = match framing {
-            Framing::Length(length) => Rest::Length(length),
-            Framing::Chunked => Rest::Chunks(Chunks::new()),
+            Framing::Length(length) => BodyRest::Length(length),
+            Framing::Chunked => BodyRest::ChunkScanner(ChunkScanner::new()),
         };
         let kept = std::mem::take(&mut self.kept);
         self.start += self.skip(&kept[self.start..]);
@@ -106,7 +106,7 @@ impl Tape {
 
     /// Whether the body of the request that was taken has ended here as well.
     pub(super) fn is_at_end(&self) -> bool {
-        matches!(self.rest, Rest::Length(0))
+        matches!(self.rest, BodyRest::Length(0))
     }
 
     /// How many of the bytes come before the next head: the rest of a body, and blank lines
@@ -121,32 +121,32 @@ impl Tape {
 
     fn skip_body(&mut self, bytes: &[u8]) -> usize {
         match &mut self.rest {
-            Rest::Length(0) => 0,
-            Rest::Length(left) => {
+            BodyRest::Length(0) => 0,
+            BodyRest::Length(left) => {
                 let used = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= used as u64;
                 used
             }
-            Rest::Chunks(chunks) => match chunks.skip(bytes) {
-                Skipped::All => bytes.len(),
-                Skipped::Ended { used } => {
-                    self.rest = Rest::Length(0);
+            BodyRest::ChunkScanner(chunks) => match chunks.skip(bytes) {
+                SkipOutcome::All => bytes.len(),
+                SkipOutcome::Ended { used } => {
+                    self.rest = BodyRest::Length(0);
                     used
                 }
-                Skipped::Broken => {
-                    self.rest = Rest::Lost;
+                SkipOutcome::Broken => {
+                    self.rest = BodyRest::Lost;
                     bytes.len()
                 }
             },
-            Rest::Lost => bytes.len(),
+            BodyRest::Lost => bytes.len(),
         }
     }
 }
 
 /// The head that `bytes` begin with, and its length; `None` where none ends in it.
 /// hyper has parsed it already, so its lines are well-formed.
-fn scan(bytes: &[u8], framing: Framing) -> Option<(Head, usize)> {
-    let mut head = Head::default();
+fn scan(bytes: &[u8], framing: Framing) -> Option<(RawHead, usize)> {
+    let mut head = RawHead::default();
     let mut start = 0;
     loop {
         let end = start + bytes[start..].iter().position(|&byte| byte == b'\n')?;
@@ -174,13 +174,13 @@ fn is_length(line: &[u8]) -> bool {
 
 /// Finds the end of a body in chunks: RFC 9112, section 7.1.
 #[derive(Debug)]
-struct Chunks {
-    at: At,
+struct ChunkScanner {
+    state: ChunkState,
     size: u64,
 }
 
 #[derive(Debug)]
-enum At {
+enum ChunkState {
     Size,
     Extension,
     SizeLineFeed,
@@ -192,50 +192,52 @@ enum At {
     LastLineFeed,
 }
 
-enum Skipped {
+enum SkipOutcome {
     All,
     Ended { used: usize },
     Broken,
 }
 
-impl Chunks {
+impl ChunkScanner {
     fn new() -> Self {
-        Self { at: At::Size, size: 0 }
+        Self { state: ChunkState::Size, size: 0 }
     }
 
-    fn skip(&mut self, bytes: &[u8]) -> Skipped {
+    fn skip(&mut self, bytes: &[u8]) -> SkipOutcome {
         let mut next = 0;
         while let Some(&byte) = bytes.get(next) {
             next += 1;
-            self.at = match (&self.at, byte) {
-                (At::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            self.state = match (&self.state, byte) {
+                (ChunkState::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                     let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                    let Some(size) = self.size.checked_mul(16) else { return Skipped::Broken };
+                    let Some(size) = self.size.checked_mul(16) else { return SkipOutcome::Broken };
                     self.size = size + digit;
-                    At::Size
+                    ChunkState::Size
                 }
-                (At::Size, b';' | b' ' | b'\t') => At::Extension,
-                (At::Size | At::Extension, b'\r') => At::SizeLineFeed,
-                (At::Extension, other) if other != b'\n' => At::Extension,
-                (At::SizeLineFeed, b'\n') if self.size == 0 => At::TrailerStart,
-                (At::SizeLineFeed, b'\n') => At::Data,
-                (At::Data, _) => {
+                (ChunkState::Size, b';' | b' ' | b'\t') => ChunkState::Extension,
+                (ChunkState::Size | ChunkState::Extension, b'\r') => ChunkState::SizeLineFeed,
+                (ChunkState::Extension, other) if other != b'\n' => ChunkState::Extension,
+                (ChunkState::SizeLineFeed, b'\n') if self.size == 0 => ChunkState::TrailerStart,
+                (ChunkState::SizeLineFeed, b'\n') => ChunkState::Data,
+                (ChunkState::Data, _) => {
                     let here = bytes.len() - (next - 1);
                     let used = usize::try_from(self.size).map_or(here, |size| size.min(here));
                     next += used - 1;
                     self.size -= used as u64;
-                    if self.size == 0 { At::DataReturn } else { At::Data }
+                    if self.size == 0 { ChunkState::DataReturn } else { ChunkState::Data }
                 }
-                (At::DataReturn, b'\r') => At::DataLineFeed,
-                (At::DataLineFeed, b'\n') => At::Size,
-                (At::TrailerStart, b'\r') => At::LastLineFeed,
-                (At::Trailer, b'\n') => At::TrailerStart,
-                (At::TrailerStart | At::Trailer, other) if other != b'\n' => At::Trailer,
-                (At::LastLineFeed, b'\n') => return Skipped::Ended { used: next },
-                _ => return Skipped::Broken,
+                (ChunkState::DataReturn, b'\r') => ChunkState::DataLineFeed,
+                (ChunkState::DataLineFeed, b'\n') => ChunkState::Size,
+                (ChunkState::TrailerStart, b'\r') => ChunkState::LastLineFeed,
+                (ChunkState::Trailer, b'\n') => ChunkState::TrailerStart,
+                (ChunkState::TrailerStart | ChunkState::Trailer, other) if other != b'\n' => {
+                    ChunkState::Trailer
+                }
+                (ChunkState::LastLineFeed, b'\n') => return SkipOutcome::Ended { used: next },
+                _ => return SkipOutcome::Broken,
             };
         }
-        Skipped::All
+        SkipOutcome::All
     }
 }
 
@@ -243,37 +245,39 @@ impl Chunks {
 mod tests {
     use super::*;
 
-    const PLAIN: Head = Head { has_length: false, has_bare_line_feed: false, has_fragment: false };
+    const PLAIN: RawHead =
+        RawHead { has_length: false, has_bare_line_feed: false, has_fragment: false };
 
-    fn tape(pieces: &[&str]) -> Tape {
-        let mut tape = Tape::new();
+    fn buffer_with(pieces: &[&str]) -> RawHeadBuffer {
+        let mut buffer = RawHeadBuffer::new();
         for piece in pieces {
-            tape.record(piece.as_bytes());
+            buffer.record(piece.as_bytes());
         }
-        tape
+        buffer
     }
 
     #[test]
     fn heads_come_off_one_after_the_other() {
-        let mut tape = tape(&["GET / HT", "TP/1.1\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\nGE"]);
-        assert_eq!(tape.take(Framing::Length(0)), Some(PLAIN));
-        assert_eq!(tape.take(Framing::Length(0)), Some(PLAIN));
-        assert!(tape.has_more());
-        tape.record(b"T / HTTP/1.1\r\n\r\n");
-        assert_eq!(tape.take(Framing::Length(0)), Some(PLAIN));
-        assert!(!tape.has_more());
+        let mut buffer =
+            buffer_with(&["GET / HT", "TP/1.1\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\nGE"]);
+        assert_eq!(buffer.take_head(Framing::Length(0)), Some(PLAIN));
+        assert_eq!(buffer.take_head(Framing::Length(0)), Some(PLAIN));
+        assert!(buffer.has_more());
+        buffer.record(b"T / HTTP/1.1\r\n\r\n");
+        assert_eq!(buffer.take_head(Framing::Length(0)), Some(PLAIN));
+        assert!(!buffer.has_more());
     }
 
     #[test]
     fn bodies_are_no_heads() {
-        let mut tape = tape(&["POST / HTTP/1.1\r\n\r\nGE", "T\n\n", "\r\n\r\n"]);
-        assert_eq!(tape.take(Framing::Length(11)), Some(PLAIN));
-        assert!(!tape.is_at_end());
-        tape.record(b"ab\r\n\nX / HTTP/1.1\n\n");
-        assert!(tape.is_at_end() && tape.has_more());
-        let bare = Head { has_bare_line_feed: true, ..PLAIN };
-        assert_eq!(tape.take(Framing::Length(0)), Some(bare));
-        assert!(!tape.has_more());
+        let mut buffer = buffer_with(&["POST / HTTP/1.1\r\n\r\nGE", "T\n\n", "\r\n\r\n"]);
+        assert_eq!(buffer.take_head(Framing::Length(11)), Some(PLAIN));
+        assert!(!buffer.is_at_end());
+        buffer.record(b"ab\r\n\nX / HTTP/1.1\n\n");
+        assert!(buffer.is_at_end() && buffer.has_more());
+        let bare = RawHead { has_bare_line_feed: true, ..PLAIN };
+        assert_eq!(buffer.take_head(Framing::Length(0)), Some(bare));
+        assert!(!buffer.has_more());
     }
 
     #[test]
@@ -283,17 +287,17 @@ mod tests {
                 format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{line}\r\n\r\n"),
                 format!("\r\nPOST / HTTP/1.1\r\n{line}\r\nTransfer-Encoding: chunked\r\n\r\n"),
             ] {
-                let seen = tape(&[&head]).take(Framing::Chunked).unwrap();
+                let seen = buffer_with(&[&head]).take_head(Framing::Chunked).unwrap();
                 assert!(seen.has_length, "{head}");
             }
         }
         let other = "POST / HTTP/1.1\r\nX: Content-Length: 5\r\nX-Content-Length: 5\r\n\r\n";
-        assert_eq!(tape(&[other]).take(Framing::Chunked), Some(PLAIN));
+        assert_eq!(buffer_with(&[other]).take_head(Framing::Chunked), Some(PLAIN));
     }
 
     #[test]
     fn a_fragment_is_seen_in_the_target_only() {
-        let seen = |head| tape(&[head]).take(Framing::Length(0)).unwrap().has_fragment;
+        let seen = |head| buffer_with(&[head]).take_head(Framing::Length(0)).unwrap().has_fragment;
         assert!(seen("GET /# HTTP/1.1\r\nHost: x\r\n\r\n"));
         assert!(seen("\r\nGET /?a#b HTTP/1.1\r\n\r\n"));
         assert!(!seen("GET /%23 HTTP/1.1\r\nX: #\r\n\r\n"));
@@ -305,29 +309,29 @@ mod tests {
         let all = format!("POST / HTTP/1.1\r\n\r\n{body}GET / HTTP/1.1\r\n\r\n");
         for at in 0..all.len() {
             let (first, second) = all.split_at(at);
-            let mut tape = tape(&[first]);
+            let mut buffer = buffer_with(&[first]);
             let head = "POST / HTTP/1.1\r\n\r\n".len();
             if at < head {
-                tape.record(second.as_bytes());
+                buffer.record(second.as_bytes());
             }
-            assert_eq!(tape.take(Framing::Chunked), Some(PLAIN));
+            assert_eq!(buffer.take_head(Framing::Chunked), Some(PLAIN));
             if at >= head {
-                tape.record(second.as_bytes());
+                buffer.record(second.as_bytes());
             }
-            assert!(tape.is_at_end(), "{at}");
-            assert_eq!(tape.take(Framing::Length(0)), Some(PLAIN), "{at}");
-            assert!(!tape.has_more());
+            assert!(buffer.is_at_end(), "{at}");
+            assert_eq!(buffer.take_head(Framing::Length(0)), Some(PLAIN), "{at}");
+            assert!(!buffer.has_more());
         }
     }
 
     #[test]
     fn what_is_not_understood_is_lost() {
         for body in ["x\r\n", "1\nx", "1\r\nxx", "0\r\n\n", "fffffffffffffffff\r\n", "1;\n"] {
-            let mut tape = tape(&["POST / HTTP/1.1\r\n\r\n", body]);
-            tape.take(Framing::Chunked).unwrap();
-            assert!(!tape.is_at_end(), "{body:?}");
-            assert_eq!(tape.take(Framing::Length(0)), None);
+            let mut buffer = buffer_with(&["POST / HTTP/1.1\r\n\r\n", body]);
+            buffer.take_head(Framing::Chunked).unwrap();
+            assert!(!buffer.is_at_end(), "{body:?}");
+            assert_eq!(buffer.take_head(Framing::Length(0)), None);
         }
-        assert_eq!(tape(&["GET / HTTP/1.1\r\n"]).take(Framing::Length(0)), None);
+        assert_eq!(buffer_with(&["GET / HTTP/1.1\r\n"]).take_head(Framing::Length(0)), None);
     }
 }

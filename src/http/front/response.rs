@@ -7,7 +7,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTION
 
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::reply::{Reply, ReplyParts};
-use crate::http::front::connection_state::Link;
+use crate::http::front::connection_state::ConnectionState;
 use crate::http::front::request_id::X_REQUEST_ID;
 use crate::http::front::response_body::{ChunkedBody, ResponseBody};
 
@@ -17,7 +17,7 @@ pub(super) fn of_reply(
     request_id: &HeaderValue,
     closes: bool,
     budget: &Arc<ByteBudget>,
-    link: &Arc<Link>,
+    state: &Arc<ConnectionState>,
 ) -> Response<ResponseBody> {
     let ReplyParts { status, mut headers, content_type, body, rest } =
         reply.into_parts(request_id.to_str().ok());
@@ -25,8 +25,8 @@ pub(super) fn of_reply(
     let mut response = Response::new(match rest {
         None => ResponseBody::whole(body),
         Some(source) => {
-            let (budget, link) = (Arc::clone(budget), Arc::clone(link));
-            ResponseBody::Chunked(ChunkedBody::new(body, source, budget, link))
+            let (budget, state) = (Arc::clone(budget), Arc::clone(state));
+            ResponseBody::Chunked(ChunkedBody::new(body, source, budget, state))
         }
     });
     *response.status_mut() = status;

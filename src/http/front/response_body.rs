@@ -14,7 +14,7 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use crate::clock;
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::chunk_source::ChunkSource;
-use crate::http::front::connection_state::Link;
+use crate::http::front::connection_state::ConnectionState;
 
 /// What is reserved before a chunk is produced: the most that one step or one page of executions
 /// needs as JSON.
@@ -44,7 +44,7 @@ pub(super) struct ChunkedBody {
     first: Option<Bytes>,
     rest: Rest,
     budget: Arc<ByteBudget>,
-    link: Arc<Link>,
+    state: Arc<ConnectionState>,
 }
 
 enum Rest {
@@ -58,9 +58,9 @@ impl ChunkedBody {
         first: Bytes,
         source: Box<dyn ChunkSource>,
         budget: Arc<ByteBudget>,
-        link: Arc<Link>,
+        state: Arc<ConnectionState>,
     ) -> Self {
-        Self { first: Some(first), rest: Rest::Source(source), budget, link }
+        Self { first: Some(first), rest: Rest::Source(source), budget, state }
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CutOff>>> {
@@ -88,7 +88,7 @@ impl ChunkedBody {
                     Some(Ok(chunk))
                 }
                 Ok((_, Ok(None))) => {
-                    self.link.lock().finish_answer(clock::monotonic());
+                    self.state.lock().finish_answer(clock::monotonic());
                     None
                 }
                 Ok((_, Err(why))) | Err(why) => {
@@ -109,7 +109,7 @@ impl fmt::Debug for ChunkedBody {
 impl Drop for ChunkedBody {
     /// However it ends, what is written afterwards is no part of it.
     fn drop(&mut self) {
-        self.link.lock().finish_answer(clock::monotonic());
+        self.state.lock().finish_answer(clock::monotonic());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Accepts connections until told to stop, and waits for those in progress.
+//! Accepts connections until it is stopped, and drains those in progress.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::handler::Handler;
 use crate::http::front::access::Access;
 use crate::http::front::connection;
-use crate::http::front::connection_slots::Room;
-use crate::http::front::connection_state::{Limits, Link};
-use crate::http::front::service::Service;
+use crate::http::front::connection_slots::ConnectionSlots;
+use crate::http::front::connection_state::{ConnectionState, TimeLimits};
+use crate::http::front::service::ConnectionService;
 use crate::limits::{self, OpenFiles};
 use crate::workflow::runner::process::is_scarce;
 
@@ -23,7 +23,7 @@ use crate::workflow::runner::process::is_scarce;
 pub struct FrontOptions {
     /// Names under which this server is reached, beside its own.
     pub allowed_hosts: Vec<String>,
-    /// What requests need to know; `None`: nothing.
+    /// The token that requests need; `None`: none.
     pub token: Option<String>,
     /// Whether `/metrics` is read without it.
     pub metrics_open: bool,
@@ -39,7 +39,7 @@ pub async fn serve<H: Handler>(
     handler: Arc<H>,
     stop: CancellationToken,
 ) {
-    serve_within(listener, options, handler, stop, Limits::default()).await;
+    serve_within(listener, options, handler, stop, TimeLimits::default()).await;
 }
 
 pub(in crate::http) async fn serve_within<H: Handler>(
@@ -47,16 +47,16 @@ pub(in crate::http) async fn serve_within<H: Handler>(
     options: FrontOptions,
     handler: Arc<H>,
     stop: CancellationToken,
-    limits: Limits,
+    limits: TimeLimits,
 ) {
     let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
     let access = Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open));
     let budget = Arc::new(ByteBudget::new());
-    let room = Arc::new(Room::new(max_connections));
+    let slots = Arc::new(ConnectionSlots::new(max_connections));
     let tasks = TaskTracker::new();
     let accept = async {
         loop {
-            room.await_vacancy(&limits).await;
+            slots.wait_for_capacity(&limits).await;
             let (stream, remote, local) = match listener.accept().await {
                 Ok((stream, remote)) => match stream.local_addr() {
                     Ok(local) => (stream, remote, local),
@@ -64,30 +64,30 @@ pub(in crate::http) async fn serve_within<H: Handler>(
                     Err(_) => continue,
                 },
                 Err(error) => {
-                    // What was not counted may be more than was thought.
+                    // More files may be open than were counted.
                     if is_scarce(&error) && limits::raise() {
                         continue;
                     }
                     // Out of descriptors, mostly: some come back.
                     tracing::warn!(%error, "cannot accept a connection");
-                    time::sleep(limits.pause).await;
+                    time::sleep(limits.retry_pause).await;
                     continue;
                 }
             };
             // Answers are written whole; waiting for more would only delay them.
             let _ = stream.set_nodelay(true);
-            let link = Arc::new(Link::new(remote.ip(), clock::monotonic()));
-            let number = room.insert(&link);
+            let state = Arc::new(ConnectionState::new(remote.ip(), clock::monotonic()));
+            let number = slots.insert(&state);
             let (handler, access) = (Arc::clone(&handler), Arc::clone(&access));
             let budget = Arc::clone(&budget);
-            let room = Arc::clone(&room);
-            let service = Service {
+            let slots = Arc::clone(&slots);
+            let service = ConnectionService {
                 handler,
                 access,
                 budget,
-                room: Arc::clone(&room),
+                slots: Arc::clone(&slots),
                 limits,
-                link,
+                state,
                 local,
                 remote,
             };
@@ -95,21 +95,21 @@ pub(in crate::http) async fn serve_within<H: Handler>(
             tasks.spawn(async move {
                 let _files = files;
                 connection::serve(stream, service, limits).await;
-                room.remove(number);
+                slots.remove(number);
             });
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = accept => {}
-        () = room.keep(&limits) => {}
+        () = slots.run_evictions(&limits) => {}
     }
     drop(listener);
-    room.end();
+    slots.drain();
     tasks.close();
-    // Those that wait for a place are served as well.
+    // Requests that wait for a slot are served as well.
     tokio::select! {
         () = tasks.wait() => {}
-        () = room.keep(&limits) => {}
+        () = slots.run_evictions(&limits) => {}
     }
 }

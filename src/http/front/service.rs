@@ -1,4 +1,4 @@
-//! One request from its head to its reply.
+//! One request from its head to its response.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,14 +19,14 @@ use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, OTHER, 
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::http::front::access::{Access, Asked};
-use crate::http::front::connection_slots::{Room, SMALL_BODY_BYTES};
-use crate::http::front::connection_state::{Limits, Link};
-use crate::http::front::raw_head::{Framing, Head};
+use crate::http::front::connection_slots::{ConnectionSlots, SMALL_BODY_BYTES};
+use crate::http::front::connection_state::{ConnectionState, TimeLimits};
+use crate::http::front::raw_head::{Framing, RawHead};
 use crate::http::front::request_body::{BODY_BYTES_MAX, check_type};
 use crate::http::front::response_body::ResponseBody;
 use crate::http::front::{request_id, response};
 
-/// Seconds until there may be room.
+/// Seconds until there may be capacity.
 const RETRY_AFTER: u32 = 1;
 
 /// The methods of the server as a whole: `OPTIONS *`.
@@ -34,33 +34,33 @@ const ALLOW_ALL: &str = "GET, HEAD, POST, OPTIONS";
 
 /// What answers the requests of one connection.
 #[derive(Debug)]
-pub(super) struct Service<H> {
+pub(super) struct ConnectionService<H> {
     pub(super) handler: Arc<H>,
     pub(super) access: Arc<Access>,
     pub(super) budget: Arc<ByteBudget>,
-    pub(super) room: Arc<Room>,
-    pub(super) limits: Limits,
-    pub(super) link: Arc<Link>,
+    pub(super) slots: Arc<ConnectionSlots>,
+    pub(super) limits: TimeLimits,
+    pub(super) state: Arc<ConnectionState>,
     pub(super) local: SocketAddr,
     pub(super) remote: SocketAddr,
 }
 
-/// A request on its way, and what is known of it when it is done.
+/// What is known of a request while it is answered.
 struct Progress {
     label: &'static str,
     /// Its body was read to the end, or it has none.
     is_read: bool,
 }
 
-impl<H: Handler> Service<H> {
-    /// Answers a request. Whatever becomes of it, the API hears of it once.
+impl<H: Handler> ConnectionService<H> {
+    /// Answers a request. Whatever becomes of it, the handler records it once.
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<ResponseBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
-        let head = self.link.lock().begin(framing(&parts, &body));
+        let head = self.state.lock().begin_request(framing(&parts, &body));
         let request_id = request_id::of_request(&parts.headers);
         let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
@@ -78,24 +78,24 @@ impl<H: Handler> Service<H> {
             remote: Some(self.remote),
             started,
         });
-        let is_clear = progress.is_read && head.is_some_and(Head::is_clear);
+        let is_clear = progress.is_read && head.is_some_and(RawHead::is_clear);
         let closes = {
-            let mut link = self.link.lock();
-            // Who has no place may not stay.
-            let stays = is_clear && link.place.is_some();
-            let closes = link.answer(stays, ended);
+            let mut state = self.state.lock();
+            // A connection without a slot is closed.
+            let stays = is_clear && state.slot.is_some();
+            let closes = state.answer(stays, ended);
             if reply.is_streamed() {
-                link.begin_stream();
+                state.begin_stream();
             }
             closes
         };
-        Ok(response::of_reply(reply, &request_id, closes, &self.budget, &self.link))
+        Ok(response::of_reply(reply, &request_id, closes, &self.budget, &self.state))
     }
 
     async fn reply(
         &self,
         parts: &Parts,
-        head: Option<Head>,
+        head: Option<RawHead>,
         body: Incoming,
         request_id: &HeaderValue,
         progress: &mut Progress,
@@ -125,7 +125,7 @@ impl<H: Handler> Service<H> {
         if parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
-        if !route.is_probe() && !self.room.await_place(&self.link, &self.limits).await {
+        if !route.is_probe() && !self.slots.acquire_slot(&self.state, &self.limits).await {
             return Err(full());
         }
         let body = if route.is_post() && !progress.is_read {
@@ -137,7 +137,7 @@ impl<H: Handler> Service<H> {
         let is_tagged = route.is_tagged();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
-        let bounded_wait = BoundedWait::new(Arc::clone(&self.link) as _);
+        let bounded_wait = BoundedWait::new(Arc::clone(&self.state) as _);
         let request = RoutedRequest { route, query, body, request_id, bounded_wait };
         let mut reply = self.handler.handle(request).await;
         if is_tagged {
@@ -161,13 +161,13 @@ impl<H: Handler> Service<H> {
             }
             checked.clone()?;
         }
-        self.link.lock().await_body(clock::monotonic());
+        self.state.lock().begin_body(clock::monotonic());
         let length = body.size_hint().exact().map(usize::try_from);
         let length = length.and_then(Result::ok).unwrap_or(BODY_BYTES_MAX);
         let read = self.collect(&mut body, length).await;
-        self.link.lock().stop_awaiting();
+        self.state.lock().end_body();
         let read = read?;
-        if !self.link.lock().tape.is_at_end() {
+        if !self.state.lock().raw_heads.is_at_end() {
             return Err(Problem::bad_request("the chunks of the body are malformed"));
         }
         progress.is_read = true;
@@ -178,7 +178,7 @@ impl<H: Handler> Service<H> {
         Ok(read)
     }
 
-    /// Reads a body of at most so many bytes. What is more than a little needs room for all.
+    /// Reads a body of at most so many bytes. More than a little is read only once bytes are reserved for all.
     async fn collect(&self, body: &mut Incoming, length: usize) -> Result<Bytes, Problem> {
         let mut share = None;
         let mut first = Bytes::new();
@@ -190,7 +190,7 @@ impl<H: Handler> Service<H> {
                 return Err(too_large());
             }
             if first.len().max(all.len()) + data.len() > SMALL_BODY_BYTES && share.is_none() {
-                share = Some(self.room_for_body(length).await?);
+                share = Some(self.reserve_body_bytes(length).await?);
             }
             // Most bodies come in one piece.
             if first.is_empty() && all.is_empty() {
@@ -209,12 +209,12 @@ impl<H: Handler> Service<H> {
         })
     }
 
-    async fn room_for_body(&self, length: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        self.link.lock().stop_awaiting();
-        let share = self.room.await_body(&self.link, length, &self.limits).await;
-        let mut link = self.link.lock();
-        link.await_body(clock::monotonic());
-        link.is_long_body = true;
+    async fn reserve_body_bytes(&self, length: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        self.state.lock().end_body();
+        let share = self.slots.reserve_body_bytes(&self.state, length, &self.limits).await;
+        let mut state = self.state.lock();
+        state.begin_body(clock::monotonic());
+        state.holds_body_bytes = true;
         share.ok_or_else(|| {
             let detail = "too many long bodies are being read at the moment";
             Problem::unavailable(detail, RETRY_AFTER)
@@ -222,7 +222,7 @@ impl<H: Handler> Service<H> {
     }
 
     fn unreadable(&self, error: &hyper::Error) -> Problem {
-        if self.link.lock().body_timed_out {
+        if self.state.lock().body_timed_out {
             let detail = "the rest of the body did not come in time";
             return Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
         }
@@ -248,9 +248,14 @@ fn framing(parts: &Parts, body: &Incoming) -> Framing {
     Framing::Length(body.size_hint().exact().unwrap_or(0))
 }
 
-/// Tells of a request that no more is known of than its answer.
-pub(super) fn tell_refused(handler: &impl Handler, link: &Link, remote: SocketAddr, now: Instant) {
-    let Some(refused) = link.lock().refused.take() else { return };
+/// Records a head of which hyper made no request, and of which only the answer is known.
+pub(super) fn record_refusal(
+    handler: &impl Handler,
+    state: &ConnectionState,
+    remote: SocketAddr,
+    now: Instant,
+) {
+    let Some(refused) = state.lock().refused.take() else { return };
     handler.record(&AnsweredRequest {
         route_label: OTHER,
         method: "-",

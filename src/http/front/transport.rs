@@ -1,4 +1,4 @@
-//! The bytes below hyper: what it reads is noted, what it writes watched.
+//! The transport below hyper: notes what hyper reads and watches what it writes.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,30 +12,30 @@ use tokio::net::TcpStream;
 
 use crate::clock;
 use crate::http::exchange::problem::{self, Problem};
-use crate::http::front::connection_state::{Link, Refused};
+use crate::http::front::connection_state::{ConnectionState, RefusedHead};
 use crate::http::front::request_id;
 
-/// What is thrown away of a peer that sends on after our last answer.
+/// How much is discarded of what a peer sends after our last response.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
 
-/// A socket that tells its [`Link`] what happens.
+/// A socket that reports what happens to its [`ConnectionState`] what happens.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Transport {
     stream: TcpStream,
-    link: Arc<Link>,
-    /// What is sent in place of hyper's own answer, and how much of it was.
-    instead: Option<(Vec<u8>, usize)>,
+    state: Arc<ConnectionState>,
+    /// What is sent in place of a response of hyper, and how much of it was.
+    replacement: Option<(Vec<u8>, usize)>,
     is_shut: bool,
     discarded: usize,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
-        Self { stream, link, instead: None, is_shut: false, discarded: 0 }
+impl Transport {
+    pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
+        Self { stream, state, replacement: None, is_shut: false, discarded: 0 }
     }
 
-    /// Makes what is to be sent on behalf of hyper, in place of `answer`.
-    fn substitute(&mut self, answer: &[u8]) {
+    /// Prepares what is sent in place of `answer`, which is one of hyper.
+    fn replace_hyper_answer(&mut self, answer: &[u8]) {
         let status = answer.get(9..12).and_then(|digits| StatusCode::from_bytes(digits).ok());
         let status = status.unwrap_or(StatusCode::BAD_REQUEST);
         let detail = match status {
@@ -45,22 +45,23 @@ impl Wire {
             }
             _ => "the head of the request is malformed",
         };
-        self.refuse(&Problem::new(status, detail));
+        self.prepare_refusal(&Problem::new(status, detail));
     }
 
-    /// Makes an answer to a head that no request came of.
-    pub(super) fn refuse(&mut self, problem: &Problem) {
+    /// Prepares the response to a head of which hyper made no request.
+    pub(super) fn prepare_refusal(&mut self, problem: &Problem) {
         let request_id = request_id::generate();
-        self.instead = Some((raw_answer(problem, &request_id), 0));
-        self.link.lock().refused = Some(Refused { status: problem.status().as_u16(), request_id });
+        self.replacement = Some((raw_answer(problem, &request_id), 0));
+        self.state.lock().refused =
+            Some(RefusedHead { status: problem.status().as_u16(), request_id });
     }
 
-    /// Sends what [`Self::refuse`] has made.
-    pub(super) fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some((bytes, sent)) = &mut self.instead else { return Poll::Ready(Ok(())) };
+    /// Sends what [`Self::prepare_refusal`] prepared.
+    pub(super) fn poll_refusal(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some((bytes, sent)) = &mut self.replacement else { return Poll::Ready(Ok(())) };
         while *sent < bytes.len() {
             let written = Pin::new(&mut self.stream).poll_write(context, &bytes[*sent..]);
-            note_write(&self.link, &written);
+            note_write(&self.state, &written);
             match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 more => *sent += more,
@@ -71,26 +72,26 @@ impl Wire {
 
     /// Whether hyper is writing an answer of its own, which is then replaced.
     fn is_replaced(&mut self, first: &[u8]) -> bool {
-        if self.instead.is_some() {
+        if self.replacement.is_some() {
             return true;
         }
-        let is_of_hyper = self.link.lock().is_of_hyper();
-        if is_of_hyper {
-            self.substitute(first);
+        let is_hyper_answer = self.state.lock().is_hyper_answer();
+        if is_hyper_answer {
+            self.replace_hyper_answer(first);
         }
-        is_of_hyper
+        is_hyper_answer
     }
 }
 
-fn note_write(link: &Link, written: &Poll<io::Result<usize>>) {
+fn note_write(state: &ConnectionState, written: &Poll<io::Result<usize>>) {
     match written {
-        Poll::Pending => link.lock().block(clock::monotonic),
-        Poll::Ready(Ok(bytes)) => link.lock().wrote(*bytes),
+        Poll::Pending => state.lock().block_write(clock::monotonic),
+        Poll::Ready(Ok(bytes)) => state.lock().wrote(*bytes),
         Poll::Ready(Err(_)) => {}
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Transport {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -102,11 +103,11 @@ impl AsyncRead for Wire {
             Poll::Ready(Ok(())) => {
                 let bytes = &buffer.filled()[before..];
                 if !bytes.is_empty() {
-                    this.link.lock().received(bytes, clock::monotonic);
+                    this.state.lock().received(bytes, clock::monotonic);
                 }
                 Poll::Ready(Ok(()))
             }
-            Poll::Pending if this.link.lock().body_timed_out => {
+            Poll::Pending if this.state.lock().body_timed_out => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             other => other,
@@ -114,7 +115,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Transport {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -122,11 +123,11 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.is_replaced(bytes) {
-            ready!(this.poll_refused(context))?;
+            ready!(this.poll_refusal(context))?;
             return Poll::Ready(Ok(bytes.len()));
         }
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
-        note_write(&this.link, &written);
+        note_write(&this.state, &written);
         written
     }
 
@@ -137,11 +138,11 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.is_replaced(slices.first().map_or(&[], |slice| slice)) {
-            ready!(this.poll_refused(context))?;
+            ready!(this.poll_refusal(context))?;
             return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        note_write(&this.link, &written);
+        note_write(&this.state, &written);
         written
     }
 
@@ -152,7 +153,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // hyper flushes when it has written all that it had.
-        this.link.lock().flushed();
+        this.state.lock().flushed();
         Pin::new(&mut this.stream).poll_flush(context)
     }
 
@@ -165,7 +166,7 @@ impl AsyncWrite for Wire {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
             this.is_shut = true;
         }
-        this.link.lock().linger(clock::monotonic);
+        this.state.lock().linger(clock::monotonic);
         let mut scratch = [0; 4096];
         while this.discarded < DISCARDED_BYTES_MAX {
             let mut buffer = ReadBuf::new(&mut scratch);

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::http::api::route::Route;
 use crate::http::exchange::handler::{AnsweredRequest, Handler, RoutedRequest};
 use crate::http::exchange::reply::Reply;
-use crate::http::front::connection_state::Limits;
+use crate::http::front::connection_state::TimeLimits;
 use crate::http::front::server::{FrontOptions, serve_within};
 use answer::Answer;
 
@@ -154,7 +154,7 @@ impl Handler for Echo {
 /// How a [`Front`] is set up.
 struct Setup {
     options: FrontOptions,
-    limits: Limits,
+    limits: TimeLimits,
 }
 
 impl Setup {
@@ -167,7 +167,7 @@ impl Setup {
                 metrics_open: false,
                 max_connections: 64,
             },
-            limits: Limits {
+            limits: TimeLimits {
                 idle: NEVER,
                 head: NEVER,
                 body: NEVER,
@@ -176,8 +176,8 @@ impl Setup {
                 linger: Duration::from_secs(5),
                 idle_min: NEVER,
                 body_min: NEVER,
-                place: NEVER,
-                pause: Duration::from_millis(5),
+                slot_wait: NEVER,
+                retry_pause: Duration::from_millis(5),
             },
         }
     }

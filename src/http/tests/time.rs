@@ -1,10 +1,10 @@
-//! Clients that take their time. Limits that must be reached are short, all others long.
+//! Clients that take their time. TimeLimits that must be reached are short, all others long.
 
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-async fn limited(limit: impl FnOnce(&mut Limits)) -> Front {
+async fn limited(limit: impl FnOnce(&mut TimeLimits)) -> Front {
     let mut setup = Setup::new();
     limit(&mut setup.limits);
     setup.start().await
@@ -265,7 +265,7 @@ async fn a_body_that_comes_byte_by_byte_makes_room() {
 }
 
 /// Clients that take every place and do not finish, and a front that is full then.
-async fn filled(begun: &str, limit: impl FnOnce(&mut Limits)) -> (Front, Vec<Client>) {
+async fn filled(begun: &str, limit: impl FnOnce(&mut TimeLimits)) -> (Front, Vec<Client>) {
     let mut setup = Setup::new();
     setup.options.max_connections = 3;
     limit(&mut setup.limits);
@@ -318,7 +318,7 @@ async fn a_head_that_does_not_end_makes_room() {
 
 #[tokio::test]
 async fn a_request_that_gets_no_place_in_time_is_refused() {
-    let (front, clients) = filled("GET / HTTP/1.1\r\n", |limits| limits.place = SHORT).await;
+    let (front, clients) = filled("GET / HTTP/1.1\r\n", |limits| limits.slot_wait = SHORT).await;
     let answer = front.refuses(PING, 503).await;
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert!(answer.detail().contains("--max-connections"), "{}", answer.detail());
