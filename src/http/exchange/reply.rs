@@ -8,9 +8,11 @@ use hyper::body::Bytes;
 use hyper::header::{ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::chunk_source::ChunkSource;
+use crate::http::exchange::live_stream::{LiveReceiver, LiveSender, live_stream};
 use crate::http::exchange::problem::{self, Problem};
 use crate::json;
 
@@ -80,12 +82,33 @@ impl Reply {
     /// that would need all of it at once.
     #[must_use]
     pub fn json_chunks(begin: Vec<u8>, rest: impl ChunkSource) -> Self {
-        Self { rest: Some(Rest(Box::new(rest))), ..Self::json_text(begin) }
+        Self { rest: Some(Rest::Chunks(Box::new(rest))), ..Self::json_text(begin) }
+    }
+
+    /// 200 with a body that is sent while it is produced, and its producer's side. For the output
+    /// of running steps and for server-sent events; such a reply has no entity tag, and its latency
+    /// is counted until its head.
+    ///
+    /// The stream holds the slot of its connection until it ends, and half of all slots at most are
+    /// for streams: beyond, the client gets 503. A client that closes its sending side has left.
+    #[must_use]
+    pub fn live(content_type: &'static str) -> (Self, LiveSender) {
+        let (sender, receiver) = live_stream();
+        let reply = Self::new(StatusCode::OK, content_type, Bytes::new());
+        (Self { rest: Some(Rest::Live(receiver)), ..reply }, sender)
     }
 
     /// Whether more follows what is there.
     pub(in crate::http) fn is_streamed(&self) -> bool {
         self.rest.is_some()
+    }
+
+    /// What ends the stream that follows, if the reply is [`Self::live`].
+    pub(in crate::http) fn live_end_token(&self) -> Option<CancellationToken> {
+        match &self.rest {
+            Some(Rest::Live(receiver)) => Some(receiver.end_token()),
+            None | Some(Rest::Chunks(_)) => None,
+        }
     }
 
     /// The same, its body counted in the budget of all answers; 503 where that has no room.
@@ -155,7 +178,7 @@ impl Reply {
     pub(in crate::http) fn into_parts(self, request_id: Option<&str>) -> ReplyParts {
         let Self { status, headers, content_type, body, rest, problem, .. } = self;
         let body = problem.map_or(body, |problem| problem.to_json(request_id).into());
-        ReplyParts { status, headers, content_type, body, rest: rest.map(|Rest(source)| source) }
+        ReplyParts { status, headers, content_type, body, rest }
     }
 }
 
@@ -165,11 +188,16 @@ pub(in crate::http) struct ReplyParts {
     pub(in crate::http) headers: HeaderMap,
     pub(in crate::http) content_type: &'static str,
     pub(in crate::http) body: Bytes,
-    pub(in crate::http) rest: Option<Box<dyn ChunkSource>>,
+    pub(in crate::http) rest: Option<Rest>,
 }
 
 /// What follows the begin of a body.
-struct Rest(Box<dyn ChunkSource>);
+pub(in crate::http) enum Rest {
+    /// Chunks that are produced when the connection asks for them.
+    Chunks(Box<dyn ChunkSource>),
+    /// Chunks that come when their producer has them.
+    Live(LiveReceiver),
+}
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

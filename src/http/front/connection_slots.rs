@@ -8,6 +8,13 @@
 //! address that has more than its share, then idle ones, then the oldest. After these, requests
 //! that wait for what they started (`?wait`) are answered with the state reached by then. The same
 //! holds for the bytes of long request bodies.
+//!
+//! A live stream keeps the slot of its connection for as long as it lasts, be it silent or not. So
+//! that streams leave slots for requests, they get half of them at most, which needs two slots. So
+//! that none keeps its place for ever, perhaps for a client that is gone without a word, the
+//! oldest that has run for [`TimeLimits::stream_min`] is ended when another stream needs its place,
+//! first one of an address that has more than its share. Where there is none, the new one is
+//! refused.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -32,6 +39,8 @@ const UNIT: usize = 1024;
 const WAITING_LEAST: usize = 8;
 const WAITING_MOST: usize = 256;
 const WAITING_PART: usize = 4;
+/// The part of the slots that may be held by live streams.
+const STREAMS_PART: usize = 2;
 /// How many connections are closed at a time when no more can be accepted.
 const CLOSED_AT_ONCE: usize = 32;
 
@@ -41,6 +50,9 @@ pub(super) struct ConnectionSlots {
     max: usize,
     slots: Arc<Semaphore>,
     body_bytes: Arc<Semaphore>,
+    /// Places for live streams.
+    streams: Arc<Semaphore>,
+    streams_max: usize,
     open: Mutex<OpenConnections>,
     /// A connection has ended.
     ended: Notify,
@@ -57,8 +69,11 @@ struct OpenConnections {
 impl ConnectionSlots {
     pub(super) fn new(max_connections: usize) -> Self {
         let max = max_connections.min(Semaphore::MAX_PERMITS);
+        let streams_max = max / STREAMS_PART;
         Self {
             max,
+            streams: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             slots: Arc::new(Semaphore::new(max)),
             body_bytes: Arc::new(Semaphore::new(BODIES_BYTES / UNIT)),
             open: Mutex::default(),
@@ -147,6 +162,38 @@ impl ConnectionSlots {
         let share = time::timeout(limits.slot_wait, share).await;
         state.lock().awaits_body_bytes = false;
         share.ok()?.ok()
+    }
+
+    /// Waits for the place of a live stream; `None` when none was free, or could be made free in
+    /// time.
+    pub(super) async fn acquire_stream(&self, limits: &TimeLimits) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.streams).try_acquire_owned() {
+            return Some(permit);
+        }
+        if !self.end_a_stream(limits) {
+            return None;
+        }
+        let permit = Arc::clone(&self.streams).acquire_owned();
+        time::timeout(limits.slot_wait, permit).await.ok()?.ok()
+    }
+
+    /// Ends the live stream that is the least loss; `false` when none may be ended.
+    fn end_a_stream(&self, limits: &TimeLimits) -> bool {
+        let mut statuses = self.statuses();
+        statuses.retain(|(_, status)| status.streams_since.is_some());
+        let shares = FairShares::of(&statuses, self.streams_max);
+        let now = clock::monotonic();
+        let oldest = statuses
+            .iter()
+            .filter_map(|(state, status)| {
+                let since = status.streams_since?;
+                let is_old = now.saturating_duration_since(since) >= limits.stream_min;
+                is_old.then_some(((Reverse(shares.exceeds(status.peer)), since), state))
+            })
+            .min_by_key(|(order, _)| *order);
+        let Some(((_, since), state)) = oldest else { return false };
+        state.end_stream(since);
+        true
     }
 
     /// Evicts connections for as long as requests wait. Never returns.

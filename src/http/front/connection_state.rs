@@ -31,6 +31,8 @@ pub(in crate::http) struct TimeLimits {
     pub(in crate::http) idle_min: Duration,
     /// A connection is not evicted for a head or a body that is under way for less.
     pub(in crate::http) body_min: Duration,
+    /// A live stream that runs for less is not ended to make room for another one.
+    pub(in crate::http) stream_min: Duration,
     /// How long a request waits for a slot, and a long request body for bytes.
     pub(in crate::http) slot_wait: Duration,
     /// Before another try to accept after one failed or found no capacity.
@@ -47,6 +49,7 @@ impl Default for TimeLimits {
             linger: Duration::from_secs(2),
             idle_min: Duration::from_secs(1),
             body_min: Duration::from_secs(1),
+            stream_min: Duration::from_secs(60),
             slot_wait: Duration::from_secs(5),
             retry_pause: Duration::from_millis(100),
         }
@@ -69,7 +72,8 @@ enum Phase {
     Body { since: Instant, bytes: usize, began: Instant },
     /// The response of the service.
     Busy,
-    /// The rest of a response, which is produced and sent chunk by chunk.
+    /// The rest of a response, which is produced and sent chunk by chunk. That may take as long as
+    /// its producer needs: the peer is waited for only while there are bytes that it does not take.
     Streaming,
     /// The peer's close; what it still sends is thrown away.
     Lingering { since: Instant },
@@ -118,6 +122,8 @@ pub(super) struct ConnectionStatus {
     pub(super) holds_body_bytes: bool,
     pub(super) is_eviction_requested: bool,
     pub(super) is_close_requested: bool,
+    /// Since when it has a live stream, unless that is being ended.
+    pub(super) streams_since: Option<Instant>,
 }
 
 /// A response to a head of which hyper made no request.
@@ -163,7 +169,31 @@ pub(super) struct Inner {
     waiting: Option<(Instant, CancellationToken)>,
     /// Its request was answered early, so that others get the slot.
     answered_early: bool,
+    /// The live stream that is the rest of its response.
+    live: Option<LiveStream>,
     waker: Option<Waker>,
+}
+
+/// A live stream of a connection.
+#[derive(Debug)]
+struct LiveStream {
+    since: Instant,
+    /// Ends it.
+    ended: CancellationToken,
+    /// It is cut off once the system has taken all of it.
+    is_cut_off_deferred: bool,
+    /// Its place among the live streams of the server.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What the transport has to do after a flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFlush {
+    Nothing,
+    /// Watch whether the peer leaves, which hyper does not do during a response.
+    WatchPeer,
+    /// Poll the body again, which waited for the flush.
+    PollBody,
 }
 
 impl WaitRegistry for ConnectionState {
@@ -200,6 +230,7 @@ impl ConnectionState {
                 holds_body_bytes: false,
                 waiting: None,
                 answered_early: false,
+                live: None,
                 waker: None,
             }),
         }
@@ -210,13 +241,26 @@ impl ConnectionState {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No request after the one in progress.
+    /// No request after the one in progress, which is ended if it is a live stream.
     pub(super) fn drain(&self) {
-        let waker = {
+        let (waker, stream) = {
             let mut state = self.lock();
             state.is_draining = true;
-            state.waker.take()
+            (state.waker.take(), state.live.as_ref().map(|live| live.ended.clone()))
         };
+        stream.inspect(CancellationToken::cancel);
+        waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// Ends the live stream that the connection has since then.
+    pub(super) fn end_stream(&self, since: Instant) {
+        let (waker, stream) = {
+            let mut state = self.lock();
+            let stream = state.live.as_ref().filter(|live| live.since == since);
+            let Some(stream) = stream.map(|live| live.ended.clone()) else { return };
+            (state.waker.take(), stream)
+        };
+        stream.cancel();
         waker.inspect(Waker::wake_by_ref);
     }
 
@@ -277,6 +321,11 @@ impl ConnectionState {
                 || is_hurried
                 || state.answered_early,
             is_close_requested: state.is_close_requested,
+            streams_since: state
+                .live
+                .as_ref()
+                .filter(|live| !live.ended.is_cancelled())
+                .map(|live| live.since),
         }
     }
 
@@ -393,8 +442,33 @@ impl Inner {
         self.phase = Phase::Streaming;
     }
 
+    /// The same for a live stream, which `ended` ends and which holds `permit`.
+    pub(super) fn begin_live_stream(
+        &mut self,
+        now: Instant,
+        ended: CancellationToken,
+        permit: OwnedSemaphorePermit,
+    ) {
+        self.begin_stream();
+        if self.is_draining {
+            ended.cancel();
+        }
+        let is_cut_off_deferred = false;
+        self.live = Some(LiveStream { since: now, ended, is_cut_off_deferred, _permit: permit });
+    }
+
+    /// Whether a live stream cannot be cut off yet, since the system has not taken all of it. Its
+    /// body is polled again when that has happened.
+    pub(super) fn defers_cut_off(&mut self) -> bool {
+        if let Some(live) = &mut self.live {
+            live.is_cut_off_deferred = self.is_unsent;
+        }
+        self.is_unsent
+    }
+
     /// All of such a response is with hyper, or it was given up.
     pub(super) fn finish_answer(&mut self, now: Instant) {
+        self.live = None;
         if self.phase == Phase::Streaming {
             self.await_request(now);
         }
@@ -451,9 +525,14 @@ impl Inner {
     }
 
     /// The system has taken all that hyper had.
-    pub(super) fn flushed(&mut self) {
+    pub(super) fn flushed(&mut self) -> AfterFlush {
         self.is_unsent = false;
         self.write_blocked = None;
+        let Some(live) = &mut self.live else { return AfterFlush::Nothing };
+        match std::mem::take(&mut live.is_cut_off_deferred) {
+            true => AfterFlush::PollBody,
+            false => AfterFlush::WatchPeer,
+        }
     }
 
     /// We have closed our side; the peer is to close its own.

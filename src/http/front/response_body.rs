@@ -1,7 +1,8 @@
 //! The bodies of responses: whole ones, and long ones that are produced and sent chunk by chunk.
 //!
 //! A long body is produced on threads for blocking work, and the next chunk is produced when the
-//! connection has taken the one before. Its bytes are counted in the [`ByteBudget`].
+//! connection has taken the one before. Its bytes are counted in the [`ByteBudget`]. A live stream
+//! is produced elsewhere, and its chunks come through a channel.
 
 use std::fmt;
 use std::future::Future;
@@ -14,6 +15,8 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use crate::clock;
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::chunk_source::ChunkSource;
+use crate::http::exchange::live_stream::{LiveReceiver, Next};
+use crate::http::exchange::reply;
 use crate::http::front::connection_state::ConnectionState;
 
 /// What is reserved before a chunk is produced: the most that one step or one page of executions
@@ -50,17 +53,26 @@ pub(super) struct ChunkedBody {
 enum Rest {
     Source(Box<dyn ChunkSource>),
     Producing(Pin<Box<dyn Future<Output = Result<Produced, String>> + Send>>),
+    Live(LiveReceiver),
     Nothing,
 }
 
 impl ChunkedBody {
     pub(super) fn new(
         first: Bytes,
-        source: Box<dyn ChunkSource>,
+        rest: reply::Rest,
         budget: Arc<ByteBudget>,
         state: Arc<ConnectionState>,
     ) -> Self {
-        Self { first: Some(first), rest: Rest::Source(source), budget, state }
+        let first = (!first.is_empty()).then_some(first);
+        let rest = match rest {
+            reply::Rest::Chunks(source) => Rest::Source(source),
+            reply::Rest::Live(mut receiver) => {
+                receiver.open(&budget);
+                Rest::Live(receiver)
+            }
+        };
+        Self { first, rest, budget, state }
     }
 
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, CutOff>>> {
@@ -70,6 +82,10 @@ impl ChunkedBody {
         loop {
             let produced = match &mut self.rest {
                 Rest::Nothing => return Poll::Ready(None),
+                Rest::Live(receiver) => {
+                    let next = ready!(receiver.poll_next(context));
+                    return self.take_live(next).map(|chunk| chunk.transpose());
+                }
                 Rest::Producing(producing) => ready!(producing.as_mut().poll(context)),
                 Rest::Source(_) => {
                     let Rest::Source(source) = std::mem::replace(&mut self.rest, Rest::Nothing)
@@ -97,6 +113,31 @@ impl ChunkedBody {
                 }
             });
         }
+    }
+}
+
+impl ChunkedBody {
+    /// What hyper gets of a live stream.
+    fn take_live(&mut self, next: Next) -> Poll<Result<Option<Bytes>, CutOff>> {
+        let mut state = self.state.lock();
+        Poll::Ready(match next {
+            Next::Chunk(chunk) => {
+                // It is not cut off before the system has taken this.
+                state.is_unsent = true;
+                Ok(Some(chunk))
+            }
+            Next::Complete => {
+                state.finish_answer(clock::monotonic());
+                self.rest = Rest::Nothing;
+                Ok(None)
+            }
+            // hyper drops what it has not written when a body fails.
+            Next::CutOff(_) if state.defers_cut_off() => return Poll::Pending,
+            Next::CutOff(why) => {
+                self.rest = Rest::Nothing;
+                Err(CutOff(why.to_owned()))
+            }
+        })
     }
 }
 

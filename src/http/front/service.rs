@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock;
@@ -64,7 +64,14 @@ impl<H: Handler> ConnectionService<H> {
         let request_id = request_id::of_request(&parts.headers);
         let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
-        let reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
+        let mut reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
+        let mut stream = None;
+        if let Some(token) = reply.live_end_token() {
+            stream = self.slots.acquire_stream(&self.limits).await.map(|permit| (token, permit));
+            if stream.is_none() {
+                reply = streams_full().into();
+            }
+        }
 
         let ended = clock::monotonic();
         let latency = reply.latency_end().unwrap_or(ended).saturating_duration_since(started);
@@ -82,14 +89,24 @@ impl<H: Handler> ConnectionService<H> {
         let closes = {
             let mut state = self.state.lock();
             // A connection without a slot is closed.
-            let stays = is_clear && state.slot.is_some();
+            // The end of a body without a length is the end of the connection for old clients.
+            let is_delimited = parts.version != Version::HTTP_10 || !reply.is_streamed();
+            let stays = is_clear && is_delimited && state.slot.is_some();
             let closes = state.answer(stays, ended);
-            if reply.is_streamed() {
+            if let Some((token, permit)) = stream {
+                state.begin_live_stream(ended, token, permit);
+            } else if reply.is_streamed() {
                 state.begin_stream();
             }
             closes
         };
-        Ok(response::of_reply(reply, &request_id, closes, &self.budget, &self.state))
+        Ok(response::of_reply(
+            reply,
+            &request_id,
+            (parts.version, closes),
+            &self.budget,
+            &self.state,
+        ))
     }
 
     async fn reply(
@@ -232,6 +249,11 @@ impl<H: Handler> ConnectionService<H> {
 
 fn full() -> Problem {
     let detail = "all connections that the server takes (--max-connections) are in use";
+    Problem::unavailable(detail, RETRY_AFTER)
+}
+
+fn streams_full() -> Problem {
+    let detail = "all streams that the server takes (half of --max-connections) are in use";
     Problem::unavailable(detail, RETRY_AFTER)
 }
 

@@ -12,11 +12,15 @@ use tokio::net::TcpStream;
 
 use crate::clock;
 use crate::http::exchange::problem::{self, Problem};
-use crate::http::front::connection_state::{ConnectionState, RefusedHead};
+use crate::http::front::connection_state::{AfterFlush, ConnectionState, RefusedHead};
 use crate::http::front::request_id;
 
 /// How much is discarded of what a peer sends after our last response.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
+
+/// How much of further requests is read while a live stream is sent. Of a peer that sends more, it
+/// is noticed only at the next chunk that it has left.
+const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// A socket that reports what happens to its [`ConnectionState`] what happens.
 #[derive(Debug)]
@@ -27,11 +31,20 @@ pub(super) struct Transport {
     replacement: Option<(Vec<u8>, usize)>,
     is_shut: bool,
     discarded: usize,
+    /// Read while a live stream was sent, and not yet given to hyper. Empty otherwise.
+    read_ahead: Vec<u8>,
 }
 
 impl Transport {
     pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
-        Self { stream, state, replacement: None, is_shut: false, discarded: 0 }
+        Self {
+            stream,
+            state,
+            replacement: None,
+            is_shut: false,
+            discarded: 0,
+            read_ahead: Vec::new(),
+        }
     }
 
     /// Prepares what is sent in place of `answer`, which is one of hyper.
@@ -70,6 +83,26 @@ impl Transport {
         Poll::Ready(Ok(()))
     }
 
+    /// Notices that the peer of a live stream leaves. hyper reads nothing during a response, and
+    /// without that, a stream whose producer is silent would go on for nobody. A peer that closes
+    /// its sending side only has left as well: the two cannot be told apart, and a stream of
+    /// unbounded length is read by nobody who does that. What else the peer sends is kept.
+    fn watch_peer(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let mut scratch = [0; 4096];
+        while self.read_ahead.len() < READ_AHEAD_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                Poll::Ready(Ok(())) => self.read_ahead.extend_from_slice(buffer.filled()),
+            }
+        }
+        Ok(())
+    }
+
     /// Whether hyper is writing an answer of its own, which is then replaced.
     fn is_replaced(&mut self, first: &[u8]) -> bool {
         if self.replacement.is_some() {
@@ -98,6 +131,17 @@ impl AsyncRead for Transport {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.read_ahead.is_empty() {
+            let length = this.read_ahead.len().min(buffer.remaining());
+            let bytes = &this.read_ahead[..length];
+            buffer.put_slice(bytes);
+            this.state.lock().received(bytes, clock::monotonic);
+            this.read_ahead.drain(..length);
+            if this.read_ahead.is_empty() {
+                this.read_ahead = Vec::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(Ok(())) => {
@@ -153,7 +197,12 @@ impl AsyncWrite for Transport {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         // hyper flushes when it has written all that it had.
-        this.state.lock().flushed();
+        let after = this.state.lock().flushed();
+        match after {
+            AfterFlush::Nothing => {}
+            AfterFlush::WatchPeer => this.watch_peer(context)?,
+            AfterFlush::PollBody => context.waker().wake_by_ref(),
+        }
         Pin::new(&mut this.stream).poll_flush(context)
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod bodies;
 mod framing;
 mod heads;
+mod live;
 mod ordinary;
 mod random;
 mod stop;
@@ -24,13 +25,15 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::api::route::Route;
+use crate::http::exchange::chunk_source::ChunkSource;
 use crate::http::exchange::handler::{AnsweredRequest, Handler, RoutedRequest};
+use crate::http::exchange::live_stream::LiveSender;
 use crate::http::exchange::reply::Reply;
 use crate::http::front::connection_state::TimeLimits;
 use crate::http::front::server::{FrontOptions, serve_within};
@@ -93,7 +96,8 @@ struct Told {
 /// An API that answers with what it was asked, and remembers what it was told.
 ///
 /// The workflow `big` has an answer of [`BIG_BYTES`]. Asked for the workflow `held`, it
-/// answers when it is let go.
+/// answers when it is let go. The workflow `live` has a live stream as its answer, which the test
+/// produces; that of the workflow `chunks` is sent chunk by chunk.
 #[derive(Debug)]
 struct Echo {
     told: Mutex<Vec<Told>>,
@@ -103,16 +107,31 @@ struct Echo {
     held: Semaphore,
     /// Those that may be answered.
     let_go: Semaphore,
+    /// The producers' sides of the answers for `live`.
+    live: mpsc::UnboundedSender<LiveSender>,
+    lives: tokio::sync::Mutex<mpsc::UnboundedReceiver<LiveSender>>,
 }
 
 impl Echo {
     fn new() -> Self {
+        let (live, lives) = mpsc::unbounded_channel();
         Self {
+            live,
+            lives: tokio::sync::Mutex::new(lives),
             told: Mutex::new(Vec::new()),
             heard: Notify::new(),
             held: Semaphore::new(0),
             let_go: Semaphore::new(0),
         }
+    }
+}
+
+/// Chunks, the last one first.
+struct Chunks(Vec<&'static str>);
+
+impl ChunkSource for Chunks {
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.pop().map(|chunk| chunk.as_bytes().to_vec()))
     }
 }
 
@@ -123,6 +142,14 @@ impl Handler for Echo {
         if let Route::Workflow { workflow_id } = &call.route {
             match workflow_id.as_str() {
                 "big" => return Reply::new(StatusCode::OK, "text/plain", vec![b'x'; BIG_BYTES]),
+                "live" => {
+                    let (reply, sender) = Reply::live("text/event-stream");
+                    self.live.send(sender).unwrap();
+                    return reply;
+                }
+                "chunks" => {
+                    return Reply::json_chunks(b"[\"one\"".to_vec(), Chunks(vec!["]", ",\"two\""]));
+                }
                 "held" => {
                     self.held.add_permits(1);
                     self.let_go.acquire().await.unwrap().forget();
@@ -176,6 +203,7 @@ impl Setup {
                 linger: Duration::from_secs(5),
                 idle_min: NEVER,
                 body_min: NEVER,
+                stream_min: NEVER,
                 slot_wait: NEVER,
                 retry_pause: Duration::from_millis(5),
             },

@@ -265,6 +265,18 @@ async fn a_body_is_asked_for_only_if_it_is_wanted() {
 }
 
 #[tokio::test]
+async fn an_old_client_that_wants_to_stay_is_told_that_it_may_not() {
+    let front = Front::start().await;
+    // What is refused with its body unread is the last answer.
+    let lines = "Connection: keep-alive\r\nContent-Length: 2000000\r\n\
+                 Content-Type: application/json\r\n";
+    let request = post_with(lines, "").replacen("HTTP/1.1", "HTTP/1.0", 1);
+    let answer = front.refuses(request, 413).await;
+    assert_eq!(answer.header("connection"), Some("close"));
+    front.end().await;
+}
+
+#[tokio::test]
 async fn a_client_that_has_said_all_is_still_answered() {
     let front = Front::start().await;
     let mut client = front.connect().await;
