@@ -84,7 +84,7 @@ impl ChunkedBody {
                 Rest::Nothing => return Poll::Ready(None),
                 Rest::Live(receiver) => {
                     let next = ready!(receiver.poll_next(context));
-                    return self.take_live(next).map(|chunk| chunk.transpose());
+                    return self.take_live(next).map(Result::transpose);
                 }
                 Rest::Producing(producing) => ready!(producing.as_mut().poll(context)),
                 Rest::Source(_) => {
