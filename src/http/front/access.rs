@@ -1,10 +1,10 @@
-//! Who may ask: the one function that stands in front of every route.
+//! Who has access: the one function that every request passes.
 //!
 //! A daemon that runs commands is reachable by every program and every web page of its
-//! machine. Pages are kept out by the name they call it by (`Host`: a foreign name that was
-//! made to resolve to this machine) and by what browsers say of them (`Origin`,
-//! `Sec-Fetch-Site`); programs by a token, where there is one. Requests whose end two
-//! readers may see at different places are refused before any of that.
+//! machine. Pages are refused by the name in `Host` (a foreign name that was made to resolve to
+//! this machine: DNS rebinding) and by what browsers say of them (`Origin`, `Sec-Fetch-Site`);
+//! programs by a token, where there is one. Requests whose end two readers may see at different
+//! places (request smuggling) are refused before any of that.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -16,13 +16,13 @@ use crate::http::exchange::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The paths that need no token: they tell whether the daemon lives.
+/// The paths that need no token: they say whether the daemon lives.
 const EXEMPT: &[&str] = &["/healthz", "/readyz"];
 
 /// The path that needs none where the operator says so.
 const METRICS: &str = "/metrics";
 
-/// Who may ask, as the operator has set it.
+/// Who has access, as the operator has set it.
 #[derive(Debug)]
 pub struct Access {
     /// Names beside those of this machine, in lower case, without port.
@@ -40,9 +40,9 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// What is to be judged of a request.
+/// What decides whether a request has access.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct AccessRequest<'a> {
     /// Its method.
     pub method: &'a Method,
     /// Its target.
@@ -63,7 +63,7 @@ pub struct Asked<'a> {
 
 impl Access {
     /// Rules with these names beside those of this machine, this token if any, and
-    /// `/metrics` open to all or not. A name that is no [`Self::is_host`] lets nobody in.
+    /// `/metrics` open to all or not. A name that is no [`Self::is_host`] gives nobody access.
     #[must_use]
     pub fn new(allowed_hosts: &[String], token: Option<&str>, metrics_open: bool) -> Self {
         let name = |host: &String| Some(Authority::parse(host)?.host.to_string());
@@ -91,18 +91,21 @@ impl Access {
     /// 400 for heads that can be read in two ways and for a missing, repeated or malformed
     /// `Host`, 421 for a foreign one, 401 without the token, 403 for what a foreign web page
     /// asks to change.
-    pub fn check(&self, asked: &Asked<'_>) -> Result<(), Problem> {
-        check_framing(asked)?;
-        let host = self.check_host(asked)?;
-        self.check_target(asked)?;
-        self.check_token(asked)?;
-        self.check_origin(asked, host.as_ref())
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        check_framing(request)?;
+        let host = self.check_host(request)?;
+        self.check_target(request)?;
+        self.check_token(request)?;
+        self.check_origin(request, host.as_ref())
     }
 
-    fn check_host<'a>(&self, asked: &Asked<'a>) -> Result<Option<Authority<'a>>, Problem> {
-        let mut hosts = asked.headers.get_all(HOST).iter();
+    fn check_host<'a>(
+        &self,
+        request: &AccessRequest<'a>,
+    ) -> Result<Option<Authority<'a>>, Problem> {
+        let mut hosts = request.headers.get_all(HOST).iter();
         let Some(host) = hosts.next() else {
-            if asked.version == Version::HTTP_10 {
+            if request.version == Version::HTTP_10 {
                 return Ok(None);
             }
             return Err(Problem::bad_request("the request has no Host"));
@@ -114,22 +117,22 @@ impl Access {
         let Some(authority) = written.and_then(Authority::parse) else {
             return Err(Problem::bad_request(format!("the Host {host:?} is malformed")));
         };
-        self.check_authority(&authority, asked)?;
+        self.check_authority(&authority, request)?;
         Ok(Some(authority))
     }
 
-    fn check_target(&self, asked: &Asked<'_>) -> Result<(), Problem> {
-        if asked.has_fragment {
+    fn check_target(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        if request.has_fragment {
             return Err(Problem::bad_request("the target has a fragment")
                 .with_hint("send a `#` that is meant as %23"));
         }
-        if let Some(written) = asked.uri.authority() {
+        if let Some(written) = request.uri.authority() {
             let Some(authority) = Authority::parse(written.as_str()) else {
                 return Err(Problem::bad_request("the host in the target is malformed"));
             };
-            self.check_authority(&authority, asked)?;
+            self.check_authority(&authority, request)?;
         }
-        match asked.uri.scheme_str() {
+        match request.uri.scheme_str() {
             None | Some("http" | "https") => Ok(()),
             Some(scheme) => {
                 Err(Problem::bad_request(format!("the scheme `{scheme}` is not served here")))
@@ -137,8 +140,12 @@ impl Access {
         }
     }
 
-    fn check_authority(&self, authority: &Authority<'_>, asked: &Asked<'_>) -> Result<(), Problem> {
-        if is_local(&authority.host, asked.local) || self.is_allowed(&authority.host) {
+    fn check_authority(
+        &self,
+        authority: &Authority<'_>,
+        request: &AccessRequest<'_>,
+    ) -> Result<(), Problem> {
+        if is_local(&authority.host, request.local) || self.is_allowed(&authority.host) {
             return Ok(());
         }
         let detail = format!("`{}` is not served here", authority.host);
@@ -150,13 +157,13 @@ impl Access {
         !self.allowed_hosts.is_empty() && self.allowed_hosts.contains(&host.to_string())
     }
 
-    fn check_token(&self, asked: &Asked<'_>) -> Result<(), Problem> {
+    fn check_token(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
         let Some(Token(token)) = &self.token else { return Ok(()) };
-        let path = asked.uri.path();
+        let path = request.uri.path();
         if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
             return Ok(());
         }
-        let mut given = asked.headers.get_all(AUTHORIZATION).iter();
+        let mut given = request.headers.get_all(AUTHORIZATION).iter();
         match (given.next(), given.next()) {
             (None, _) => Err(Problem::unauthorized("a token is needed")
                 .with_hint("send it as `Authorization: Bearer TOKEN`")),
@@ -171,19 +178,23 @@ impl Access {
     }
 
     /// A page may have its reader's browser send a request anywhere; the browser says so.
-    fn check_origin(&self, asked: &Asked<'_>, host: Option<&Authority<'_>>) -> Result<(), Problem> {
-        if matches!(*asked.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    fn check_origin(
+        &self,
+        request: &AccessRequest<'_>,
+        host: Option<&Authority<'_>>,
+    ) -> Result<(), Problem> {
+        if matches!(*request.method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
         let forbidden = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
-        for site in asked.headers.get_all(SEC_FETCH_SITE) {
+        for site in request.headers.get_all(SEC_FETCH_SITE) {
             if site.as_bytes().eq_ignore_ascii_case(b"cross-site") {
                 return forbidden("a page of another site may not change anything here".to_owned());
             }
         }
-        for origin in asked.headers.get_all(ORIGIN) {
+        for origin in request.headers.get_all(ORIGIN) {
             let is_own =
-                origin.to_str().is_ok_and(|origin| self.is_own_origin(origin, asked, host));
+                origin.to_str().is_ok_and(|origin| self.is_own_origin(origin, request, host));
             if !is_own {
                 return forbidden(format!("a page of {origin:?} may not change anything here"));
             }
@@ -194,7 +205,12 @@ impl Access {
     /// Whether an origin is this server: the port must be its own as well, since other
     /// programs of this machine serve pages too. Names that the operator has given may be
     /// those of a proxy, with whatever port.
-    fn is_own_origin(&self, origin: &str, asked: &Asked<'_>, host: Option<&Authority<'_>>) -> bool {
+    fn is_own_origin(
+        &self,
+        origin: &str,
+        request: &AccessRequest<'_>,
+        host: Option<&Authority<'_>>,
+    ) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let default_port = match scheme.to_ascii_lowercase().as_str() {
             "http" => 80,
@@ -203,23 +219,23 @@ impl Access {
         };
         let Some(authority) = Authority::parse(authority) else { return false };
         let port = authority.port.unwrap_or(default_port);
-        let is_own_port = port == asked.local.port()
+        let is_own_port = port == request.local.port()
             || host.is_some_and(|host| host.port.unwrap_or(default_port) == port);
-        self.is_allowed(&authority.host) || is_own_port && is_local(&authority.host, asked.local)
+        self.is_allowed(&authority.host) || is_own_port && is_local(&authority.host, request.local)
     }
 }
 
 /// Refuses what two readers may understand in two ways.
-fn check_framing(asked: &Asked<'_>) -> Result<(), Problem> {
-    if asked.has_bare_line_feed {
+fn check_framing(request: &AccessRequest<'_>) -> Result<(), Problem> {
+    if request.has_bare_line_feed {
         return Err(Problem::bad_request("a line of the head ends without a carriage return"));
     }
-    if asked.has_two_lengths {
+    if request.has_two_lengths {
         return Err(Problem::bad_request(
             "the request has both a Content-Length and a Transfer-Encoding",
         ));
     }
-    let mut encodings = asked.headers.get_all(TRANSFER_ENCODING).iter();
+    let mut encodings = request.headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else { return Ok(()) };
     if encoding != "chunked" || encodings.next().is_some() {
         return Err(Problem::bad_request("the only Transfer-Encoding taken is `chunked`"));
@@ -234,7 +250,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"Bearer") && spaces > 0).then(|| &rest[spaces..])
 }
 
-/// Whether this machine goes by that name, and nobody else's can.
+/// Whether it is a name of this machine that no other machine can have.
 fn is_local(host: &Host<'_>, local: SocketAddr) -> bool {
     match host {
         Host::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
@@ -315,7 +331,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let asked = Asked {
+        let request = AccessRequest {
             method,
             uri: &target.parse().unwrap(),
             version,
@@ -325,7 +341,7 @@ mod tests {
             has_fragment: false,
             local: "10.0.0.5:8080".parse().unwrap(),
         };
-        access.check(&asked).map_or_else(|problem| problem.status().as_u16(), |()| 200)
+        access.check(&request).map_or_else(|problem| problem.status().as_u16(), |()| 200)
     }
 
     fn open() -> Access {
@@ -411,13 +427,13 @@ mod tests {
     #[test]
     fn a_token_is_needed_and_is_the_right_one() {
         let access = Access::new(&[], Some("s3cret"), false);
-        let asked = |path: &str, given: &[&str]| {
+        let request = |path: &str, given: &[&str]| {
             let mut fields = vec![("host", "localhost")];
             fields.extend(given.iter().map(|value| ("authorization", *value)));
             judged(&access, &Method::GET, path, &fields)
         };
         for given in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret"] {
-            assert_eq!(asked("/api/v1/ping", &[given]), 200, "{given}");
+            assert_eq!(request("/api/v1/ping", &[given]), 200, "{given}");
         }
         for given in [
             &[][..],
@@ -436,14 +452,14 @@ mod tests {
             &["Bearer s3cret", "Bearer s3cret"],
             &["Bearer s3cret", "Bearer x"],
         ] {
-            assert_eq!(asked("/api/v1/ping", given), 401, "{given:?}");
-            assert_eq!(asked("/nowhere", given), 401, "{given:?}");
-            assert_eq!(asked("/metrics", given), 401, "{given:?}");
-            assert_eq!(asked("/healthz", given), 200, "{given:?}");
-            assert_eq!(asked("/readyz?x", given), 200, "{given:?}");
+            assert_eq!(request("/api/v1/ping", given), 401, "{given:?}");
+            assert_eq!(request("/nowhere", given), 401, "{given:?}");
+            assert_eq!(request("/metrics", given), 401, "{given:?}");
+            assert_eq!(request("/healthz", given), 200, "{given:?}");
+            assert_eq!(request("/readyz?x", given), 200, "{given:?}");
         }
         for path in ["/api/v1/ping?token=s3cret", "/healthz/", "//healthz", "/%68ealthz", "/"] {
-            assert_eq!(asked(path, &[]), 401, "{path}");
+            assert_eq!(request(path, &[]), 401, "{path}");
         }
         let open = Access::new(&[], Some("s3cret"), true);
         assert_eq!(judged(&open, &Method::GET, "/metrics", &[("host", "localhost")]), 200);

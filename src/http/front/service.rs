@@ -18,7 +18,7 @@ use crate::http::exchange::byte_budget::{self, ByteBudget};
 use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, OTHER, RoutedRequest};
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::http::front::access::{Access, Asked};
+use crate::http::front::access::{Access, AccessRequest};
 use crate::http::front::connection_slots::{ConnectionSlots, SMALL_BODY_BYTES};
 use crate::http::front::connection_state::{ConnectionState, TimeLimits};
 use crate::http::front::raw_head::{Framing, RawHead};
@@ -117,7 +117,7 @@ impl<H: Handler> ConnectionService<H> {
         request_id: &HeaderValue,
         progress: &mut Progress,
     ) -> Result<Reply, Problem> {
-        self.access.check(&Asked {
+        self.access.check(&AccessRequest {
             method: &parts.method,
             uri: &parts.uri,
             version: parts.version,

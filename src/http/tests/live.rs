@@ -11,11 +11,11 @@ fn live() -> String {
     get("/api/v1/workflows/live", "")
 }
 
-impl Front {
+impl TestServer {
     /// The producer's side of the next stream that was asked for.
     async fn producer(&self) -> LiveSender {
         let next = async { self.api.lives.lock().await.recv().await };
-        soon("a request for a stream", next).await.unwrap()
+        in_time("a request for a stream", next).await.unwrap()
     }
 
     /// A client that has the head of a stream, and the stream's producer.
@@ -55,23 +55,23 @@ impl Client {
                 assert!(matches!(read, Ok(1..)), "no chunk ({read:?}): {:?}", self.unread);
             }
         };
-        soon("a chunk", read).await
+        in_time("a chunk", read).await
     }
 }
 
 async fn send(producer: &mut LiveSender, text: &str) {
-    soon("room for a chunk", producer.send(text.to_owned())).await.unwrap();
+    in_time("room for a chunk", producer.send(text.to_owned())).await.unwrap();
 }
 
 async fn expect_ended(producer: &mut LiveSender) {
-    soon("the end of a stream", producer.ended()).await;
+    in_time("the end of a stream", producer.ended()).await;
     assert_eq!(producer.send("x").await, Err(StreamEnded));
 }
 
 #[tokio::test]
 async fn each_chunk_arrives_when_it_is_sent_and_the_connection_is_kept() {
-    let front = Front::start().await;
-    let (mut client, mut producer) = front.stream().await;
+    let server = TestServer::start().await;
+    let (mut client, mut producer) = server.stream().await;
     for text in ["one", "two", "three"] {
         send(&mut producer, text).await;
         assert_eq!(client.chunk().await, text);
@@ -80,12 +80,12 @@ async fn each_chunk_arrives_when_it_is_sent_and_the_connection_is_kept() {
     assert_eq!(client.chunk().await, "");
     client.expect_kept().await;
     // Another one, with nothing in it.
-    let (mut client, producer) = front.stream_to(client).await;
+    let (mut client, producer) = server.stream_to(client).await;
     producer.finish();
     assert_eq!(client.chunk().await, "");
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
@@ -95,30 +95,30 @@ async fn a_producer_that_is_silent_for_long_is_waited_for() {
     setup.limits.head = SHORT;
     setup.limits.body = SHORT;
     setup.limits.write = SHORT;
-    let front = setup.start().await;
-    let (mut client, mut producer) = front.stream().await;
+    let server = setup.start().await;
+    let (mut client, mut producer) = server.stream().await;
     for text in ["one", "two"] {
         // Others run into their limit, which began later.
-        front.connect().await.expect_closed().await;
+        server.connect().await.expect_closed().await;
         send(&mut producer, text).await;
         assert_eq!(client.chunk().await, text);
     }
-    front.connect().await.expect_closed().await;
+    server.connect().await.expect_closed().await;
     producer.finish();
     assert_eq!(client.chunk().await, "");
     // From here on it is idle like any other.
     client.expect_closed().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_ends_its_stream() {
     let mut setup = Setup::new();
     setup.limits.write = SHORT;
-    let front = setup.start().await;
-    let client = front.connect_narrow().await;
-    let (mut client, mut producer) = front.stream_to(client).await;
+    let server = setup.start().await;
+    let client = server.connect_narrow().await;
+    let (mut client, mut producer) = server.stream_to(client).await;
     let producing = async {
         let mut bytes = 0;
         while producer.send(vec![b'x'; 64 * 1024]).await.is_ok() {
@@ -126,24 +126,24 @@ async fn a_client_that_reads_nothing_ends_its_stream() {
         }
         bytes
     };
-    let bytes = soon("the end of the stream", producing).await;
+    let bytes = in_time("the end of the stream", producing).await;
     assert!(bytes < BIG_BYTES, "{bytes} bytes were taken for a client that reads none");
     expect_ended(&mut producer).await;
     assert!(client.rest().await.len() < BIG_BYTES);
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_producer_waits_for_its_client() {
-    let front = Front::start().await;
-    let client = front.connect_narrow().await;
-    let (mut client, mut producer) = front.stream_to(client).await;
+    let server = TestServer::start().await;
+    let client = server.connect_narrow().await;
+    let (mut client, mut producer) = server.stream_to(client).await;
     let producing = task::spawn(async move {
         producer.send(vec![b'x'; BIG_BYTES]).await.unwrap();
         producer.finish();
     });
-    front.expect_served().await;
+    server.expect_served().await;
     assert!(!producing.is_finished());
     let mut bytes = 0;
     loop {
@@ -153,18 +153,18 @@ async fn a_producer_waits_for_its_client() {
         }
     }
     assert_eq!(bytes, BIG_BYTES);
-    soon("the producer", producing).await.unwrap();
+    in_time("the producer", producing).await.unwrap();
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn the_producer_is_notified_when_its_client_leaves() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for has_more in [false, true] {
         for is_aborted in [false, true] {
-            let (mut client, mut producer) = front.stream().await;
+            let (mut client, mut producer) = server.stream().await;
             send(&mut producer, "one").await;
             assert_eq!(client.chunk().await, "one");
             if has_more {
@@ -179,16 +179,16 @@ async fn the_producer_is_notified_when_its_client_leaves() {
             expect_ended(&mut producer).await;
         }
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_stream_ends_when_the_server_does() {
-    let front = Front::start().await;
-    let (mut silent, mut silent_producer) = front.stream().await;
-    let (mut client, mut producer) = front.stream().await;
+    let server = TestServer::start().await;
+    let (mut silent, mut silent_producer) = server.stream().await;
+    let (mut client, mut producer) = server.stream().await;
     send(&mut producer, "one").await;
-    front.stop.cancel();
+    server.stop.cancel();
     for producer in [&mut silent_producer, &mut producer] {
         expect_ended(producer).await;
     }
@@ -196,43 +196,43 @@ async fn a_stream_ends_when_the_server_does() {
     assert_eq!(String::from_utf8(client.rest().await).unwrap(), "3\r\none\r\n");
     assert!(silent.rest().await.is_empty());
     drop((silent, client));
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_stream_ends_when_the_server_does_though_its_client_does_not_read() {
     let mut setup = Setup::new();
     setup.limits.write = SHORT;
-    let front = setup.start().await;
-    let client = front.connect_narrow().await;
-    let (client, mut producer) = front.stream_to(client).await;
+    let server = setup.start().await;
+    let client = server.connect_narrow().await;
+    let (client, mut producer) = server.stream_to(client).await;
     let producing =
         task::spawn(async move { while producer.send(vec![b'x'; 64 * 1024]).await.is_ok() {} });
-    front.expect_served().await;
-    front.stop.cancel();
-    soon("the producer", producing).await.unwrap();
-    front.end().await;
+    server.expect_served().await;
+    server.stop.cancel();
+    in_time("the producer", producing).await.unwrap();
+    server.end().await;
     drop(client);
 }
 
 #[tokio::test]
 async fn a_producer_that_does_not_finish_cuts_its_stream_off() {
-    let front = Front::start().await;
-    let (mut client, mut producer) = front.stream().await;
+    let server = TestServer::start().await;
+    let (mut client, mut producer) = server.stream().await;
     send(&mut producer, "one").await;
     drop(producer);
     assert_eq!(String::from_utf8(client.rest().await).unwrap(), "3\r\none\r\n");
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn requests_behind_a_stream_are_answered_after_it() {
-    let front = Front::start().await;
-    let mut client = front.connect().await;
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
     // Two come with it, two while it is sent, the last one in halves.
     client.send(live() + PING + &get("/api/v1/slo", "")).await;
-    let mut producer = front.producer().await;
+    let mut producer = server.producer().await;
     assert_eq!(client.bodiless_answer().await.status, 200);
     client.send(post("[]") + &PING[..10]).await;
     send(&mut producer, "one").await;
@@ -247,7 +247,7 @@ async fn requests_behind_a_stream_are_answered_after_it() {
     }
     client.expect_kept().await;
     // More of them than are read ahead.
-    let (mut client, producer) = front.stream_to(client).await;
+    let (mut client, producer) = server.stream_to(client).await;
     let count = 1_000;
     client.send(PING.repeat(count)).await;
     producer.finish();
@@ -257,25 +257,25 @@ async fn requests_behind_a_stream_are_answered_after_it() {
     }
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn head_has_no_stream() {
-    let front = Front::start().await;
-    let mut client = front.connect().await;
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
     client.send(live().replacen("GET", "HEAD", 1)).await;
     assert_eq!(client.bodiless_answer().await.status, 200);
-    expect_ended(&mut front.producer().await).await;
+    expect_ended(&mut server.producer().await).await;
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_long_answer_is_sent_in_chunks_and_the_connection_is_kept() {
-    let front = Front::start().await;
-    let mut client = front.connect().await;
+    let server = TestServer::start().await;
+    let mut client = server.connect().await;
     client.send(get("/api/v1/workflows/chunks", "") + PING).await;
     let head = client.bodiless_answer().await;
     assert_eq!(head.header("transfer-encoding"), Some("chunked"));
@@ -285,16 +285,16 @@ async fn a_long_answer_is_sent_in_chunks_and_the_connection_is_kept() {
     assert_eq!(client.answer().await.json()["route"], "Ping");
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn old_clients_get_no_chunks_and_the_connection_is_closed() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for line in ["", "Connection: keep-alive\r\n"] {
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         client.send(get("/api/v1/workflows/live", line).replacen("HTTP/1.1", "HTTP/1.0", 1)).await;
-        let mut producer = front.producer().await;
+        let mut producer = server.producer().await;
         let head = client.bodiless_answer().await;
         assert_eq!(head.header("transfer-encoding"), None);
         assert_eq!(head.header("content-length"), None);
@@ -305,13 +305,13 @@ async fn old_clients_get_no_chunks_and_the_connection_is_closed() {
         producer.finish();
         assert_eq!(client.rest().await, b"onetwo");
         // A long answer is sent in the same way.
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         let request = get("/api/v1/workflows/chunks", line);
         client.send(request.replacen("HTTP/1.1", "HTTP/1.0", 1)).await;
         assert_eq!(client.bodiless_answer().await.header("connection"), Some("close"));
         assert_eq!(client.rest().await, br#"["one","two"]"#);
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
@@ -320,18 +320,18 @@ async fn streams_leave_half_of_the_connections_to_others_and_make_them_no_room()
     setup.options.max_connections = 4;
     setup.limits.idle_min = Duration::ZERO;
     setup.limits.body_min = Duration::ZERO;
-    let front = setup.start().await;
-    let (first, second) = (front.stream().await, front.stream().await);
+    let server = setup.start().await;
+    let (first, second) = (server.stream().await, server.stream().await);
     // There is no place for a third.
-    let mut client = front.connect().await;
+    let mut client = server.connect().await;
     let answer = client.exchange(live()).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert!(answer.detail().contains("streams"), "{}", answer.detail());
-    expect_ended(&mut front.producer().await).await;
+    expect_ended(&mut server.producer().await).await;
     // Requests take the slots of those that are idle, and none of a stream that is silent.
     let mut idle = vec![client];
     for _ in 0..8 {
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         client.expect_kept().await;
         idle.push(client);
     }
@@ -342,14 +342,14 @@ async fn streams_leave_half_of_the_connections_to_others_and_make_them_no_room()
         producer.finish();
         assert_eq!(client.chunk().await, "");
         // Its place is free again, though its connection stays.
-        let (mut client, producer) = front.stream_to(client).await;
+        let (mut client, producer) = server.stream_to(client).await;
         producer.finish();
         assert_eq!(client.chunk().await, "");
         client.expect_kept().await;
         idle.push(client);
     }
     drop(idle);
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
@@ -357,10 +357,10 @@ async fn the_oldest_stream_makes_room_for_another() {
     let mut setup = Setup::new();
     setup.options.max_connections = 4;
     setup.limits.stream_min = Duration::ZERO;
-    let front = setup.start().await;
-    let (mut first, mut first_producer) = front.stream().await;
-    let (mut second, mut second_producer) = front.stream().await;
-    let (mut third, mut third_producer) = front.stream().await;
+    let server = setup.start().await;
+    let (mut first, mut first_producer) = server.stream().await;
+    let (mut second, mut second_producer) = server.stream().await;
+    let (mut third, mut third_producer) = server.stream().await;
     expect_ended(&mut first_producer).await;
     // It is not complete.
     assert!(first.rest().await.is_empty());
@@ -374,17 +374,17 @@ async fn the_oldest_stream_makes_room_for_another() {
     assert!(second.rest().await.is_empty());
     assert!(third.rest().await.is_empty());
     drop((first, second, third));
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_server_with_one_connection_has_no_streams() {
     let mut setup = Setup::new();
     setup.options.max_connections = 1;
-    let front = setup.start().await;
-    let mut client = front.connect().await;
+    let server = setup.start().await;
+    let mut client = server.connect().await;
     assert_eq!(client.exchange(live()).await.status, 503);
     client.expect_kept().await;
     drop(client);
-    front.end().await;
+    server.end().await;
 }

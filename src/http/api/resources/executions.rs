@@ -10,8 +10,8 @@ use crate::http::api::json_body;
 use crate::http::api::query::Query;
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::faults;
-use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Asked, Page};
-use crate::http::api::resources::readers::{Found, Key};
+use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Page, PageRequest};
+use crate::http::api::resources::readers::{Key, QueryAnswer};
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
@@ -44,11 +44,11 @@ impl Resources {
                 return Ok(None);
             };
             Ok(Some(if is_cut {
-                Found::Long(Box::new(self.long_detail(detail.execution)))
+                QueryAnswer::Long(Box::new(self.long_detail(detail.execution)))
             } else if is_final(&detail.execution) {
-                Found::Lasting(detail)
+                QueryAnswer::Final(detail)
             } else {
-                Found::Passing(detail)
+                QueryAnswer::Current(detail)
             }))
         })?;
         answer.ok_or_else(|| unknown(execution_id))
@@ -94,7 +94,7 @@ impl Resources {
         let filter =
             ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
         let offset = offset.unwrap_or(0);
-        let asked = Asked { filter, limit, offset };
+        let request = PageRequest { filter, limit, offset };
         let key = Key::List {
             workflow_id: workflow_id.map(str::to_owned),
             status,
@@ -104,17 +104,17 @@ impl Resources {
         };
         let find = || {
             self.readers.answer(key, |reader| {
-                let listing = reader.list_within(&asked.filter, limit, offset, AT_ONCE_BYTES)?;
+                let listing = reader.list_within(&request.filter, limit, offset, AT_ONCE_BYTES)?;
                 if listing.is_cut {
                     let readers = Arc::clone(&self.readers);
-                    return Ok(Some(Found::Long(Box::new(long_answers::page(
-                        readers, &listing, &asked,
+                    return Ok(Some(QueryAnswer::Long(Box::new(long_answers::page(
+                        readers, &listing, &request,
                     )))));
                 }
-                let page = Page::whole(listing, &asked);
+                let page = Page::whole(listing, &request);
                 Ok(Some(match page.items.iter().all(is_final) {
-                    true => Found::Lasting(page),
-                    false => Found::Passing(page),
+                    true => QueryAnswer::Final(page),
+                    false => QueryAnswer::Current(page),
                 }))
             })
         };
@@ -159,7 +159,7 @@ impl Resources {
             Ok(CancelRequest::Ended(status)) => Err(has_ended(execution_id, status)),
             Ok(CancelRequest::Stored { .. }) => {
                 if !self.supervisor.cancel(execution_id) {
-                    self.settle(execution_id);
+                    self.end_abandoned(execution_id);
                 }
                 Ok(done)
             }
@@ -167,7 +167,7 @@ impl Resources {
     }
 
     /// Ends an execution whose process is dead; one that has an owner is left to it.
-    fn settle(&self, execution_id: &str) {
+    fn end_abandoned(&self, execution_id: &str) {
         let (supervisor, id) = (self.supervisor.clone(), execution_id.to_owned());
         let metrics = Arc::clone(&self.observed.metrics);
         tokio::spawn(async move {

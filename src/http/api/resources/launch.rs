@@ -217,7 +217,7 @@ impl Resources {
         let submitted = self.submit(plan, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
         let foreseen = match submitted.launch.foreseen {
-            Some(foreseen) => foreseen.await.ok().as_deref().and_then(Unnumbered::write),
+            Some(foreseen) => foreseen.await.ok().as_deref().and_then(UnnumberedAnswer::write),
             None => None,
         };
         // An end without a launch is told below.
@@ -258,9 +258,9 @@ impl Resources {
 
 /// The answer to whoever waits for an execution that ends as it begins, written while that is
 /// being stored: its number is all that is missing.
-struct Unnumbered(Vec<u8>);
+struct UnnumberedAnswer(Vec<u8>);
 
-impl Unnumbered {
+impl UnnumberedAnswer {
     const START: &[u8] = br#"{"execution":{"seq":"#;
     const NO_NUMBER: &[u8] = b"null";
 
@@ -327,9 +327,9 @@ mod tests {
             persisted: true,
         };
         let mut detail = ExecutionDetail { execution: record, steps: Vec::new() };
-        let before = Unnumbered::write(&detail).unwrap().numbered(7);
+        let before = UnnumberedAnswer::write(&detail).unwrap().numbered(7);
         detail.execution.seq = Some(7);
         assert_eq!(before, serde_json::to_vec(&detail).unwrap());
-        assert!(Unnumbered::write(&detail).is_none());
+        assert!(UnnumberedAnswer::write(&detail).is_none());
     }
 }

@@ -83,7 +83,7 @@ impl ChunkSource for Steps {
 
 /// Which page is asked for.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct PageRequest {
     pub(super) filter: ListFilter,
     pub(super) limit: u32,
     pub(super) offset: u64,
@@ -101,11 +101,11 @@ pub(super) struct Page {
 
 impl Page {
     /// A page that was read at once.
-    pub(super) fn whole(listing: Listing, asked: &Asked) -> Self {
+    pub(super) fn whole(listing: Listing, request: &PageRequest) -> Self {
         let Listing { items, total, is_cut } = listing;
-        let has_more = is_cut || items.len() as u64 == u64::from(asked.limit);
+        let has_more = is_cut || items.len() as u64 == u64::from(request.limit);
         let next_cursor = items.last().filter(|_| has_more).and_then(cursor);
-        let (limit, offset) = (asked.limit, asked.offset);
+        let (limit, offset) = (request.limit, request.offset);
         Self { items, total, limit, offset, next_cursor }
     }
 }
@@ -116,7 +116,7 @@ fn cursor(last: &ExecutionRecord) -> Option<String> {
 }
 
 /// A page of which only the first executions are read.
-pub(super) fn page(readers: Arc<Readers>, first: &Listing, asked: &Asked) -> Reply {
+pub(super) fn page(readers: Arc<Readers>, first: &Listing, request: &PageRequest) -> Reply {
     let Listing { items, total, .. } = first;
     let mut begin = Items::BEGIN.to_vec();
     let total = *total;
@@ -127,7 +127,7 @@ pub(super) fn page(readers: Arc<Readers>, first: &Listing, asked: &Asked) -> Rep
     }
     // The first has none before it.
     begin.remove(Items::BEGIN.len());
-    let Asked { filter, limit, offset } = asked;
+    let PageRequest { filter, limit, offset } = request;
     let pages = ListPages::of(filter.clone(), *limit, *offset, PAGE_BYTES).after(first);
     Reply::json_chunks(
         begin,

@@ -1,4 +1,4 @@
-//! Connections for reading, and what was answered over them while nothing has changed.
+//! Database connections for reading, each with a cache of the answers that are still valid.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -26,14 +26,14 @@ const SLOW_MAX: usize = 4;
 #[derive(Debug)]
 pub struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Kept>>,
-    /// Turns for reads that take long, each of which has a thread for itself.
+    idle: Mutex<Vec<CachingReader>>,
+    /// Turns for reads that take long, each of which occupies a thread.
     slow: Semaphore,
 }
 
-/// A connection, and the answers that are still true if the database is as it was.
+/// A connection, and the answers that are valid while the database does not change.
 #[derive(Debug)]
-struct Kept {
+struct CachingReader {
     reader: Reader,
     version: i64,
     answers: HashMap<Key, Answer>,
@@ -53,7 +53,7 @@ impl From<Answer> for Reply {
     }
 }
 
-impl Kept {
+impl CachingReader {
     fn open(path: &std::path::Path) -> Result<Self, StoreError> {
         let reader = Reader::open(path)?;
         Ok(Self { reader, version: 0, answers: HashMap::new(), bytes: 0 })
@@ -100,13 +100,13 @@ pub(super) enum Key {
     },
 }
 
-/// What a query gives to be answered.
-pub(super) enum Found<T> {
-    /// It is the same until the database changes.
-    Lasting(T),
-    /// It is true now.
-    Passing(T),
-    /// It is too long to be read at once.
+/// What a query answers.
+pub(super) enum QueryAnswer<T> {
+    /// The same until the database changes.
+    Final(T),
+    /// True at the moment only.
+    Current(T),
+    /// Too long to be read at once.
     Long(Box<Reply>),
 }
 
@@ -142,7 +142,7 @@ impl Readers {
     pub(super) fn answer<T: Serialize>(
         &self,
         key: Key,
-        query: impl FnOnce(&Reader) -> Result<Option<Found<T>>, StoreError>,
+        query: impl FnOnce(&Reader) -> Result<Option<QueryAnswer<T>>, StoreError>,
     ) -> Result<Option<Reply>, Problem> {
         self.with(|kept| {
             if let Some(answer) = kept.answer(&key)? {
@@ -150,9 +150,9 @@ impl Readers {
             }
             Ok(Some(match query(&kept.reader)? {
                 None => return Ok(None),
-                Some(Found::Long(reply)) => *reply,
-                Some(Found::Passing(value)) => Reply::json(&value),
-                Some(Found::Lasting(value)) => {
+                Some(QueryAnswer::Long(reply)) => *reply,
+                Some(QueryAnswer::Current(value)) => Reply::json(&value),
+                Some(QueryAnswer::Final(value)) => {
                     let reply = Reply::json(&value);
                     let (tag, body) = (reply.body_tag(), reply.body.clone());
                     kept.keep(key, &Answer { body, tag });
@@ -162,12 +162,15 @@ impl Readers {
         })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Kept) -> Result<T, StoreError>) -> Result<T, Problem> {
-        // One whose file was taken away still reads it, which nobody wants to see.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut CachingReader) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
+        // A connection still reads a file that was deleted or replaced.
         let idle = self.idle().pop().filter(|kept| kept.reader.is_in_place());
         let outcome = match idle {
             Some(kept) => Ok(kept),
-            None => Kept::open(&self.path),
+            None => CachingReader::open(&self.path),
         }
         .and_then(|mut kept| Ok((work(&mut kept)?, kept)));
         match outcome {
@@ -183,7 +186,7 @@ impl Readers {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<CachingReader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
