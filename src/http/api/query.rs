@@ -77,7 +77,7 @@ impl<'q> Query<'q> {
     }
 }
 
-/// How long a request waits for what it started, as a query tells: `30s`, at most 5m.
+/// How long a request waits for what it started, from the query: `30s`, at most 5m.
 pub(super) fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
     const WAIT_MAX: Duration = Duration::from_secs(300);
     let takes = "a duration of at most 5m such as 30s";

@@ -35,7 +35,7 @@ pub struct Reply {
     pub body: Bytes,
     /// The rest of the body.
     rest: Option<Rest>,
-    /// What the body tells, if that is a problem: it is written again with the request's id.
+    /// The problem in the body, if it is one: it is written again with the id of the request.
     problem: Option<Box<Problem>>,
     /// Its entity tag, if that is known already.
     tag: Option<[u8; 18]>,
@@ -78,7 +78,7 @@ impl Reply {
         Self::new(StatusCode::OK, JSON, text)
     }
 
-    /// 200 with what is JSON once the pieces of `rest` have followed `begin`. It has no entity tag:
+    /// 200 with what is JSON once the chunks of `rest` have followed `begin`. It has no entity tag:
     /// that would need all of it at once.
     #[must_use]
     pub fn json_chunks(begin: Vec<u8>, rest: impl ChunkSource) -> Self {

@@ -81,7 +81,7 @@ impl Access {
     /// Whether it is a name that a `Host` can have.
     #[must_use]
     pub fn is_host(name: &str) -> bool {
-        // Allowed in a name, and never part of one: whoever writes it wants more than that.
+        // Allowed in a name, and never part of one: a `*` is meant as a wildcard.
         Authority::parse(name).is_some() && !name.contains('*')
     }
 

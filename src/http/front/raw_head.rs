@@ -49,7 +49,7 @@ pub(super) struct RawHeadBuffer {
 #[derive(Debug)]
 enum BodyRest {
     Length(u64),
-    ChunkScanner(ChunkScanner),
+    Chunks(ChunkScanner),
     /// Its end was not found: nothing is known of what follows.
     Lost,
 }
@@ -86,7 +86,7 @@ impl RawHeadBuffer {
         self.start += length;
         self.rest = match framing {
             Framing::Length(length) => BodyRest::Length(length),
-            Framing::Chunked => BodyRest::ChunkScanner(ChunkScanner::new()),
+            Framing::Chunked => BodyRest::Chunks(ChunkScanner::new()),
         };
         let kept = std::mem::take(&mut self.kept);
         self.start += self.skip(&kept[self.start..]);
@@ -127,7 +127,7 @@ impl RawHeadBuffer {
                 *left -= used as u64;
                 used
             }
-            BodyRest::ChunkScanner(chunks) => match chunks.skip(bytes) {
+            BodyRest::Chunks(chunks) => match chunks.skip(bytes) {
                 SkipOutcome::All => bytes.len(),
                 SkipOutcome::Ended { used } => {
                     self.rest = BodyRest::Length(0);

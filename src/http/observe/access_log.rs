@@ -33,7 +33,7 @@ const PATH_BYTES_MAX: usize = 2048;
 /// How often it is looked whether the file is still in its place.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Writes a line for each request, in the order in which it is told of them.
+/// Writes a line for each request, in the order in which they are logged.
 #[derive(Debug)]
 pub struct AccessLog {
     spool: Mutex<Spool<Entry>>,
@@ -149,7 +149,7 @@ struct LogFile {
     file: BufWriter<File>,
     looked_at: Instant,
     is_failing: bool,
-    /// Lines that the file did not take, and nobody was told of.
+    /// Lines that the file did not take, and that are not reported yet.
     missing: u64,
 }
 

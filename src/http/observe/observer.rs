@@ -10,7 +10,7 @@ use crate::slo::monitor::{Answered, Monitor};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 
-/// Who is told of each request.
+/// What each request is reported to.
 #[derive(Debug)]
 pub struct Observed {
     /// What is counted.
@@ -26,7 +26,7 @@ pub struct Observed {
 const NOT_SERVED: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
 impl Observed {
-    /// Who is told of an execution of a workflow.
+    /// The observer of an execution of a workflow.
     #[must_use]
     pub fn of_execution(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer> {
         Arc::new(OfExecution {

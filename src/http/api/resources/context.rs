@@ -39,6 +39,6 @@ pub struct Resources {
     pub workdir: String,
     /// Cancelled when nothing new is taken.
     pub draining: CancellationToken,
-    /// Who is told of what happens.
+    /// What requests and executions are reported to.
     pub observed: Observed,
 }

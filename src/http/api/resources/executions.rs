@@ -129,7 +129,7 @@ impl Resources {
         found.ok_or_else(|| faults::fault("a page is neither there nor missing"))
     }
 
-    /// Asks whoever runs it to end it; ends it here when that process is dead.
+    /// Asks the process that runs it to end it; ends it here when that process is dead.
     pub(super) async fn cancel(
         &self,
         execution_id: &str,

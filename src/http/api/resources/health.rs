@@ -22,7 +22,7 @@ impl Resources {
             return Problem::unavailable("wfx is being stopped", 5).into();
         }
         if !self.is_store_up() {
-            // Asked without a token: the log tells what it is.
+            // Asked without a token: the log says what it is.
             return Problem::unavailable("the database does not take commits", 2).into();
         }
         if !self.supervisor.can_run_commands() {

@@ -220,7 +220,7 @@ impl Resources {
             Some(foreseen) => foreseen.await.ok().as_deref().and_then(UnnumberedAnswer::write),
             None => None,
         };
-        // An end without a launch is told below.
+        // An end without a launch is answered below.
         let Ok(launch) = submitted.launch.launched.await else {
             return Err(match submitted.ended.await {
                 Ok(Err(RunError::Withdrawn)) => {

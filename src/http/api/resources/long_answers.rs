@@ -16,7 +16,7 @@ use crate::repository::{ListFilter, Listing};
 use crate::workflow::memory::Memory;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
-/// So much stored text is read on the way of a request; what is longer comes in pieces.
+/// So much stored text is read on the way of a request; what is longer comes in chunks.
 pub(super) const AT_ONCE_BYTES: usize = 128 * 1024;
 /// A page ends with the execution whose stored JSON makes it longer than this.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -66,18 +66,18 @@ impl ChunkSource for Steps {
         let Some(steps) = steps else {
             return Err(format!("execution {} was deleted while it was sent", self.execution_id));
         };
-        let mut piece = Vec::new();
+        let mut chunk = Vec::new();
         for step in &steps {
-            append(&mut piece, step)?;
+            append(&mut chunk, step)?;
         }
         if std::mem::replace(&mut self.is_first, false) {
             // It has none before it.
-            piece.remove(0);
+            chunk.remove(0);
         }
         if self.pages.is_over() {
-            piece.extend_from_slice(STEPS_END);
+            chunk.extend_from_slice(STEPS_END);
         }
-        Ok(Some(piece))
+        Ok(Some(chunk))
     }
 }
 
@@ -169,15 +169,15 @@ impl ChunkSource for Items {
                 .read(|reader| reader.list_within(filter, limit, offset, bytes))
                 .map_err(|problem| problem.detail().to_owned())
         })?;
-        let mut piece = Vec::new();
+        let mut chunk = Vec::new();
         for item in items.iter().flatten() {
-            append(&mut piece, item)?;
+            append(&mut chunk, item)?;
         }
         if self.pages.is_over() {
             self.is_over = true;
-            piece.extend_from_slice(&self.end()?);
+            chunk.extend_from_slice(&self.end()?);
         }
-        Ok(Some(piece))
+        Ok(Some(chunk))
     }
 }
 
