@@ -384,7 +384,7 @@ impl ConnectionState {
         })
     }
 
-    /// What to do about a deadline that [`Self::judge`] gave and that has passed.
+    /// What to do about a deadline that [`Self::next_action`] gave and that has passed.
     pub(super) fn action_on_timeout(&self) -> TimerAction {
         let mut state = self.lock();
         match state.phase {
