@@ -16,6 +16,27 @@ fn main() {
         None => version,
     };
     println!("cargo::rustc-env=WFX_VERSION={version}");
+    link_unwinder();
+}
+
+/// Links the unwinder of GCC into the program, where there is one to link: it is needed for
+/// backtraces only, and a shared library less makes each start faster.
+fn link_unwinder() {
+    let of = |name: &str| env::var(name).unwrap_or_default();
+    let is_native = of("TARGET") == of("HOST");
+    if !is_native || of("CARGO_CFG_TARGET_OS") != "linux" || of("CARGO_CFG_TARGET_ENV") != "gnu" {
+        return;
+    }
+    let output = Command::new("cc").arg("-print-file-name=libgcc_eh.a").output();
+    let Ok(path) = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()) else {
+        return;
+    };
+    // The name alone: there is none.
+    let path = Path::new(path.trim());
+    if let Some(folder) = path.parent().filter(|_| path.is_absolute() && path.exists()) {
+        println!("cargo::rustc-link-search=native={}", folder.display());
+        println!("cargo::rustc-link-lib=static=gcc_eh");
+    }
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -155,28 +155,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__cancel)
-            opts="-h --no-wait --retention --durability --max-steps --store-timeout --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --retention)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --durability)
-                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
-                    return 0
-                    ;;
-                --max-steps)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -191,6 +175,22 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -291,12 +291,28 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -h --param --verbose --retention --durability --max-steps --store-timeout --db --config --as-owner --trust-owner --format --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --param --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 --param)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -319,22 +335,6 @@ _wfx() {
                     ;;
                 --store-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -597,12 +597,28 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__list)
-            opts="-h --workflow --status --limit --offset --since --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --workflow --status --limit --offset --since --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 --workflow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -623,22 +639,6 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -647,16 +647,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__man)
-            opts="-h --dir --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -671,6 +667,10 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -681,12 +681,28 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__perf__subcmd__check)
-            opts="-h --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 --stats)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -795,22 +811,6 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -819,20 +819,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__purge)
-            opts="-h --older-than --status --all --dry-run --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --older-than --status --all --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --older-than)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --status)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -847,6 +839,14 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --status)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -857,28 +857,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --assume-dead --verbose --retention --durability --max-steps --store-timeout --db --config --as-owner --trust-owner --format --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --retention)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --durability)
-                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
-                    return 0
-                    ;;
-                --max-steps)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -893,6 +877,22 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -903,28 +903,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__replay)
-            opts="-v -h --verbose --retention --durability --max-steps --store-timeout --db --config --as-owner --trust-owner --format --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --retention)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --durability)
-                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
-                    return 0
-                    ;;
-                --max-steps)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -939,6 +923,22 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -979,12 +979,28 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --listen --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --max-connections --max-in-flight --drain-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --listen --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --max-connections --max-in-flight --drain-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1081,22 +1097,6 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1105,16 +1105,12 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__show)
-            opts="-h --output --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --output)
-                    COMPREPLY=($(compgen -W "tail all none" -- "${cur}"))
-                    return 0
-                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1129,6 +1125,10 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "tail all none" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1139,12 +1139,28 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__slo__subcmd__sim)
-            opts="-h --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 --trace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1195,22 +1211,6 @@ _wfx() {
                     ;;
                 --slo-alert-cooldown-seconds)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
                 *)

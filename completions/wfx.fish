@@ -51,12 +51,6 @@ complete -c wfx -n "__fish_wfx_needs_command" -f -a "doctor" -d 'Look for what i
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "man" -d 'Print the manual page, or write all of them'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -s p -l param -d 'A parameter; repeat for more' -r
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
-normal\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -64,14 +58,15 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s p -l param -d 'A parameter; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -79,9 +74,21 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l format -d 'How result
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen; anything but a loopback address needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [default: the current one]' -r -F
@@ -108,21 +115,9 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
-json\t'One JSON document'
-jsonl\t'JSON, one object per line'
-plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
-normal\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -130,15 +125,15 @@ complete -c wfx -n "__fish_wfx_using_subcommand recover" -l format -d 'How resul
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l assume-dead -d 'Also those of which it cannot be proven that their process is dead: of a database that was copied, of another machine or container. Only if you are sure that nobody runs them'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'With an ID, show what the steps write as they write it'
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
-normal\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -146,14 +141,14 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l format -d 'How result
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -161,11 +156,13 @@ complete -c wfx -n "__fish_wfx_using_subcommand list" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps' -r -f -a "tail\t'The last 10 lines of each stream'
-all\t'All that is kept: the last 64 KiB of each stream'
-none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -173,10 +170,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps' -r -f -a "tail\t'The last 10 lines of each stream'
+all\t'All that is kept: the last 64 KiB of each stream'
+none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand purge" -l older-than -d 'Only executions that completed longer ago than this' -r
-complete -c wfx -n "__fish_wfx_using_subcommand purge" -l status -d 'Only executions in this state: success, failed, cancelled, interrupted' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -184,9 +182,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand purge" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l older-than -d 'Only executions that completed longer ago than this' -r
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l status -d 'Only executions in this state: success, failed, cancelled, interrupted' -r
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l all -d 'Every finished execution that the other options let through'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l dry-run -d 'Show what would be deleted and delete nothing'
-complete -c wfx -n "__fish_wfx_using_subcommand purge" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -197,6 +197,13 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l stats -d 'What a load tool measured: Locust\'s `…_stats.csv`, oha\'s JSON, k6\'s summary [default: perf/locust_stats.csv]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l target -d 'Measure this server: http://127.0.0.1:8080, https://…' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l scenario -d 'What to measure: JSON, YAML or TOML; `wfx schema perf-scenario` describes it' -r -F
@@ -224,18 +231,18 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l max-error-rate -d
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
-json\t'One JSON document'
-jsonl\t'JSON, one object per line'
-plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l steps -d 'Judge how long steps of workflows took, as the database has them'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trace -d 'Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs with a line `#Fields:` (IIS, CloudFront); gzip too' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l scenario -d 'Made up traffic: a file, or a name that --list shows' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l log-format -d 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`' -r
@@ -249,18 +256,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-p95-thre
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-window -d 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
-json\t'One JSON document'
-jsonl\t'JSON, one object per line'
-plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l list -d 'Lists the scenarios that have a name'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-given -d 'Takes requests in the order of the files instead of that of their times'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l strict -d 'Stops at the first line that cannot be read'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l fail-on-breach -d 'Exits with 1 when there is a breach'
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -298,7 +298,6 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -306,6 +305,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand man" -l format -d 'How results a
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'

@@ -40,8 +40,8 @@ fn escaped_text(json: String) -> String {
 /// JSON stays the same JSON.
 #[must_use]
 pub fn escaped(json: Vec<u8>) -> Vec<u8> {
-    // Most text has none of the bytes that one can begin with.
-    if !json.chunks(256).any(may_have_some) {
+    // Most text is ASCII, and most other text has none of the bytes that one can begin with.
+    if (json.is_ascii() && !json.contains(&0x7f)) || !json.chunks(256).any(may_have_some) {
         return json;
     }
     let mut written = Vec::with_capacity(json.len() + json.len() / 8);

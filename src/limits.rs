@@ -13,6 +13,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::process_table;
+
 /// What is open beside what is counted: the database and its readers, logs, the runtime.
 pub const UNCOUNTED_FILES: u64 = 192;
 /// Two pipes and a descriptor of the process, and now and then more: while it is spawned the other
@@ -185,7 +187,7 @@ impl Limits {
 /// The least limit of the control groups that this process is in: `pids.max` of cgroups(7), of
 /// version 2 or 1.
 fn pids_max() -> Option<u64> {
-    let of_process = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let of_process = String::from_utf8(process_table::contents("/proc/self/cgroup").ok()?).ok()?;
     let folder = group_folder(&of_process)?;
     let root = Path::new("/sys/fs/cgroup");
     folder

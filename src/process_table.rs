@@ -2,12 +2,12 @@
 //! nothing is known, and nobody is taken for dead by it.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Read};
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -96,8 +96,31 @@ fn check_available() -> io::Result<()> {
 /// [available](is_available).
 pub fn stat(pid: i32) -> io::Result<Stat> {
     check_available()?;
-    let line = fs::read(folder(pid).join("stat"))?;
+    let line = contents(folder(pid).join("stat"))?;
     Stat::parse(&String::from_utf8_lossy(&line)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// This process, as `/proc` shows it when it is first asked for. Its session and group are 0 when
+/// they began outside of the container.
+#[must_use]
+pub fn own() -> &'static Stat {
+    static OWN: OnceLock<Stat> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let pid = std::process::id().cast_signed();
+        stat(pid).unwrap_or_else(|_| Stat::unknown(pid))
+    })
+}
+
+/// What a file of the system holds. It has no length that could be asked for, and each read of it
+/// is made anew, so all is read at once where that is little.
+///
+/// # Errors
+/// That of the system.
+pub fn contents(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    const MOSTLY: usize = 4096;
+    let mut text = Vec::with_capacity(MOSTLY);
+    File::open(path)?.take(u64::MAX).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The environment of a process, `NAME=value` ended by NUL each.
@@ -106,7 +129,7 @@ pub fn stat(pid: i32) -> io::Result<Stat> {
 /// `PermissionDenied` for the process of another user.
 pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
     check_available()?;
-    fs::read(folder(pid).join("environ"))
+    contents(folder(pid).join("environ"))
 }
 
 /// The pipes that a process has as standard output and standard error, by inode: none for the
@@ -127,7 +150,8 @@ pub fn output_pipes(pid: i32) -> Vec<u64> {
 #[must_use]
 pub fn catches_sigterm(pid: i32) -> Option<bool> {
     check_available().ok()?;
-    let status = fs::read_to_string(folder(pid).join("status")).ok()?;
+    let status = contents(folder(pid).join("status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
     let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
     Some(caught >> (SIGTERM - 1) & 1 == 1)
@@ -200,7 +224,7 @@ fn namespace(kind: &str) -> Option<u64> {
 }
 
 fn text(path: &str) -> Option<NonZeroU32> {
-    let text = fs::read_to_string(path).ok()?;
+    let text = String::from_utf8(contents(path).ok()?).ok()?;
     Some(text.trim()).filter(|text| !text.is_empty()).and_then(number)
 }
 

@@ -36,7 +36,7 @@ impl Handler for Front {
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
         if let Some(monitor) = &self.monitor {
             let AnsweredRequest { status, latency, path, .. } = *seen;
-            monitor.pass(Some(Answered { status, latency, path }), |_| {});
+            monitor.pass(Some(Answered { status, latency, path }), seen.ended, |_| {});
         }
     }
 }

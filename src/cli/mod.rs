@@ -21,6 +21,7 @@ pub mod validate;
 
 mod foreground;
 mod handover;
+mod lazily;
 mod lookup;
 mod session;
 mod source;
@@ -35,6 +36,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use self::lazily::Lazily;
 use crate::exit::Exit;
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
@@ -147,37 +149,37 @@ fn given<const N: usize>(
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a workflow in the foreground
-    Exec(exec::Args),
+    Exec(Lazily<exec::Args>),
     /// Run a stored execution again: its definition and parameters of then
-    Replay(replay::Args),
+    Replay(Lazily<replay::Args>),
     /// Serve the HTTP API
-    Serve(serve::Args),
+    Serve(Lazily<serve::Args>),
     /// Go on with executions whose process died
-    Recover(recover::Args),
+    Recover(Lazily<recover::Args>),
     /// End an execution that runs, in whichever process
-    Cancel(cancel::Args),
+    Cancel(Lazily<cancel::Args>),
     /// List executions, newest first
-    List(list::Args),
+    List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
-    Show(show::Args),
+    Show(Lazily<show::Args>),
     /// Delete finished executions
-    Purge(purge::Args),
+    Purge(Lazily<purge::Args>),
     /// Check workflow documents without running them
-    Validate(validate::Args),
+    Validate(Lazily<validate::Args>),
     /// Check that nothing got slower: latencies against a baseline, for CI
-    PerfCheck(perf_check::Args),
+    PerfCheck(Lazily<perf_check::Args>),
     /// Rehearse alert rules: which alerts a request log, or made up traffic, would have sent
-    SloSim(slo_sim::Args),
+    SloSim(Lazily<slo_sim::Args>),
     /// Print the JSON Schema of workflow documents
-    Schema(schema::Args),
+    Schema(Lazily<schema::Args>),
     /// Show every setting, its value and where it comes from
-    Config(config::Args),
+    Config(Lazily<config::Args>),
     /// Look for what is wrong with the database, its surroundings and what was left
-    Doctor(doctor::Args),
+    Doctor(Lazily<doctor::Args>),
     /// Print a completion script for a shell
-    Completions(completions::Args),
+    Completions(Lazily<completions::Args>),
     /// Print the manual page, or write all of them
-    Man(man::Args),
+    Man(Lazily<man::Args>),
 }
 
 /// What every command is given.

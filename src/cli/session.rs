@@ -14,6 +14,7 @@ use crate::clock;
 use crate::exit::Exit;
 use crate::files;
 use crate::limits::Limits;
+use crate::process_table;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::reader::Reader;
 use crate::repository::writer::{Writer, WriterOptions};
@@ -228,7 +229,8 @@ pub(super) fn unless_ignored(ignored: u64, kind: SignalKind) -> std::io::Result<
 pub(super) fn ignored_signals() -> u64 {
     static IGNORED: OnceLock<u64> = OnceLock::new();
     *IGNORED.get_or_init(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = process_table::contents("/proc/self/status").unwrap_or_default();
+        let status = String::from_utf8_lossy(&status);
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
     })

@@ -94,11 +94,17 @@ impl Monitor {
     }
 
     /// Takes a request at the moment at which it is answered; none for one that does not count.
+    /// Its answer was `known_at` a moment before.
     /// `in_order` gets the time, in the order of the decisions: what it logs can be judged again,
     /// with the same alerts.
-    pub fn pass(&self, answered: Option<Answered<'_>>, in_order: impl FnOnce(Stamp)) {
+    pub fn pass(
+        &self,
+        answered: Option<Answered<'_>>,
+        known_at: Instant,
+        in_order: impl FnOnce(Stamp),
+    ) {
         let mut state = self.state();
-        let t_us = self.now_us(&mut state.wall);
+        let t_us = self.now_us(&mut state.wall, known_at);
         in_order(state.wall.stamp(t_us));
         let Some(answered) = answered else { return };
         state.requests += 1;
@@ -142,7 +148,7 @@ impl Monitor {
     #[must_use]
     pub fn status(&self) -> Status {
         let mut state = self.state();
-        let now_us = self.now_us(&mut state.wall);
+        let now_us = self.now_us(&mut state.wall, clock::monotonic());
         let State { engine, wall, requests, recent } = &mut *state;
         engine.advance(now_us);
         let up = self.epoch.elapsed();
@@ -176,7 +182,7 @@ impl Monitor {
     #[must_use]
     pub fn standings(&self) -> Standings {
         let mut state = self.state();
-        let now_us = self.now_us(&mut state.wall);
+        let now_us = self.now_us(&mut state.wall, clock::monotonic());
         state.engine.advance(now_us);
         let engine = &mut state.engine;
         Standings {
@@ -202,14 +208,14 @@ impl Monitor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The engine's time. Looks whether the wall clock was set.
-    fn now_us(&self, wall: &mut Wall) -> u64 {
-        let mut reading = self.reading();
+    /// The engine's time. Looks whether the wall clock was set; `before` is a moment ago.
+    fn now_us(&self, wall: &mut Wall, before: Instant) -> u64 {
+        let mut reading = self.reading(before);
         for _ in 1..READINGS_MAX {
             if reading.is_exact() {
                 break;
             }
-            reading = self.reading();
+            reading = self.reading(clock::monotonic());
         }
         if let Some(change_us) = wall.observe(reading) {
             let by_seconds = change_us as f64 / 1e6;
@@ -218,15 +224,16 @@ impl Monitor {
         reading.after_us
     }
 
-    fn reading(&self) -> Reading {
-        let before_us = self.engine_us();
+    fn reading(&self, before: Instant) -> Reading {
         let wall = clock::now();
-        Reading { before_us, wall, after_us: self.engine_us() }
+        let after_us = self.engine_us(clock::monotonic());
+        Reading { before_us: self.engine_us(before), wall, after_us }
     }
 
-    fn engine_us(&self) -> u64 {
-        let since = u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.started_us.saturating_add(since)
+    fn engine_us(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch);
+        let since_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        self.started_us.saturating_add(since_us)
     }
 }
 

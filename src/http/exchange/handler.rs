@@ -99,4 +99,6 @@ pub struct AnsweredRequest<'a> {
     pub remote: Option<SocketAddr>,
     /// When the head was complete, on the monotonic clock.
     pub started: Instant,
+    /// When the answer was known, on the same clock.
+    pub ended: Instant,
 }

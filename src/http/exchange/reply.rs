@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
+use std::mem;
 use std::time::Instant;
 
 use hyper::body::Bytes;
@@ -112,9 +113,12 @@ impl Reply {
     }
 
     /// The same, its body counted in the budget of all answers; 503 where that has no room.
-    pub(in crate::http) fn within(self, budget: &ByteBudget) -> Self {
-        match budget.admit(self.body.clone()) {
-            Some(body) => Self { body, ..self },
+    pub(in crate::http) fn within(mut self, budget: &ByteBudget) -> Self {
+        match budget.admit(mem::take(&mut self.body)) {
+            Some(body) => {
+                self.body = body;
+                self
+            }
             None => {
                 let detail = "too many long answers are being sent at the moment";
                 Problem::unavailable(detail, RETRY_AFTER).into()

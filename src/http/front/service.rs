@@ -50,6 +50,8 @@ struct Progress {
     label: &'static str,
     /// Its body was read to the end, or it has none.
     is_read: bool,
+    /// Its connection has had a slot since it began.
+    has_slot: bool,
 }
 
 impl<H: Handler> ConnectionService<H> {
@@ -60,9 +62,12 @@ impl<H: Handler> ConnectionService<H> {
     ) -> Result<Response<ResponseBody>, Infallible> {
         let started = clock::monotonic();
         let (parts, body) = request.into_parts();
-        let head = self.state.lock().begin_request(framing(&parts, &body));
+        let (head, has_slot) = {
+            let mut state = self.state.lock();
+            (state.begin_request(framing(&parts, &body)), state.slot.is_some())
+        };
         let request_id = request_id::of_request(&parts.headers);
-        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream() };
+        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream(), has_slot };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
         let mut reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
         let mut stream = None;
@@ -84,6 +89,7 @@ impl<H: Handler> ConnectionService<H> {
             request_id: request_id.to_str().unwrap_or_default(),
             remote: Some(self.remote),
             started,
+            ended,
         });
         let is_clear = progress.is_read && head.is_some_and(RawHead::is_clear);
         let closes = {
@@ -142,7 +148,10 @@ impl<H: Handler> ConnectionService<H> {
         if parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(route.allow())));
         }
-        if !route.is_probe() && !self.slots.acquire_slot(&self.state, &self.limits).await {
+        if !progress.has_slot
+            && !route.is_probe()
+            && !self.slots.acquire_slot(&self.state, &self.limits).await
+        {
             return Err(full());
         }
         let body = if route.is_post() && !progress.is_read {
@@ -287,5 +296,6 @@ pub(super) fn record_refusal(
         request_id: refused.request_id.to_str().unwrap_or_default(),
         remote: Some(remote),
         started: now,
+        ended: now,
     });
 }

@@ -49,7 +49,7 @@ impl Observed {
             path: access_log::cut(seen.path),
         });
         let entry = self.access_log.as_ref().map(|log| (log, Entry::of(seen, counts)));
-        self.monitor.pass(answered, |stamp| {
+        self.monitor.pass(answered, seen.ended, |stamp| {
             if let Some((log, entry)) = entry {
                 log.log(entry.at(stamp));
             }

@@ -38,9 +38,8 @@ impl Owner {
         nonce: u32,
     ) -> io::Result<Arc<Self>> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
-        let stat = process_table::stat(pid).ok();
         let proof = Proof {
-            started_ticks: stat.as_ref().map_or(0, |stat| stat.started_ticks),
+            started_ticks: process_table::own().started_ticks,
             host: process_table::host(),
             database: identity,
         };
@@ -257,7 +256,7 @@ pub(in crate::repository) fn other_owner(database: &Path, judge: &Judge) -> Opti
 /// Whether an owner id is of this process, whose number others have in other namespaces.
 fn is_this_process(owner: &str) -> bool {
     let own = std::process::id().cast_signed();
-    let started = process_table::stat(own).map_or(0, |stat| stat.started_ticks);
+    let started = process_table::own().started_ticks;
     OwnerId::parse(owner).is_some_and(|id| {
         let same =
             |proof: Proof| proof.started_ticks == started && proof.host == process_table::host();

@@ -99,7 +99,7 @@ pub fn adopt_orphans() {
     known.has_foreign = std::process::id() == 1 || !before.is_empty();
     if known.has_foreign {
         let all = process_table::all().into_iter();
-        let of_session = all.filter(|process| process.session == own().session);
+        let of_session = all.filter(|process| process.session == process_table::own().session);
         known.foreign_groups.extend(of_session.map(|process| process.group));
     }
     known.orphans.extend(before.into_iter().map(|pid| (pid, Fate::Survives)));
@@ -333,7 +333,7 @@ impl Known {
         if detach::is_needed() {
             return self.steps.values().any(|step| step.leader == process.session);
         }
-        process.session == own().session
+        process.session == process_table::own().session
     }
 
     /// What becomes of a process that has just become an orphan.
@@ -347,7 +347,7 @@ impl Known {
         if let Some(fate) = first(&in_session) {
             return fate;
         }
-        if detach::is_needed() || process.session != own().session {
+        if detach::is_needed() || process.session != process_table::own().session {
             return Fate::Survives;
         }
         if let Some(fate) = first(&|step| step.leader == process.group) {
@@ -356,7 +356,7 @@ impl Known {
         if let Some(fate) = self.seen.get(&process.identity()) {
             return fate.clone();
         }
-        let is_foreign = process.group == own().group
+        let is_foreign = process.group == process_table::own().group
             || process.group == 0
             || self.foreign_groups.contains(&process.group);
         if is_foreign {
@@ -382,16 +382,6 @@ impl Known {
             _ => Fate::HeldBy(holders),
         }
     }
-}
-
-/// This process, as `/proc` shows it. Its session and group are 0 when they began outside of the
-/// container.
-pub(super) fn own() -> &'static Stat {
-    static OWN: OnceLock<Stat> = OnceLock::new();
-    OWN.get_or_init(|| {
-        let pid = std::process::id().cast_signed();
-        process_table::stat(pid).unwrap_or_else(|_| Stat::unknown(pid))
-    })
 }
 
 /// Reaps the orphans that have ended.
@@ -497,7 +487,7 @@ mod tests {
     }
 
     fn process(group: i32, started_ticks: u64) -> Stat {
-        Stat { group, session: own().session, started_ticks, ..Stat::unknown(PID) }
+        Stat { group, session: process_table::own().session, started_ticks, ..Stat::unknown(PID) }
     }
 
     #[test]
@@ -505,7 +495,7 @@ mod tests {
         let known = two_steps();
         assert_eq!(known.fate(&process(101, 25)), Fate::Of(1));
         assert_eq!(known.fate(&process(102, 25)), Fate::Of(2));
-        let elsewhere = Stat { session: own().session + 1, ..process(101, 25) };
+        let elsewhere = Stat { session: process_table::own().session + 1, ..process(101, 25) };
         assert_eq!(known.fate(&elsewhere), Fate::Survives);
     }
 
@@ -539,6 +529,6 @@ mod tests {
         known.seen.clear();
         known.foreign_groups.insert(PID);
         assert_eq!(known.fate(&process(PID, 25)), Fate::Survives);
-        assert_eq!(known.fate(&process(own().group, 25)), Fate::Survives);
+        assert_eq!(known.fate(&process(process_table::own().group, 25)), Fate::Survives);
     }
 }

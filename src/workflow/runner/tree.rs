@@ -53,7 +53,7 @@ fn send(process: &Stat, signal: Signal) -> Result<(), Errno> {
 
 /// The session of a step whose process group is this.
 pub(super) fn session_of(group: i32) -> i32 {
-    if detach::is_needed() { group } else { children::own().session }
+    if detach::is_needed() { group } else { process_table::own().session }
 }
 
 /// What is left of a step whose leader has ended.
