@@ -139,6 +139,17 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         "which database it is, only the repository knows",
     ),
     (
+        &["cli/", "http/"],
+        &[
+            "request_cancel(",
+            "recover_one(",
+            "check::snapshot(",
+            "CompiledWorkflow::of(",
+            "retention::plan(",
+        ],
+        "what both edges decide is an operation",
+    ),
+    (
         &["http/front/"],
         &["http::api", "http::observe", "http::page"],
         "the front hands requests to a Handler and knows nothing else of what is behind it",

@@ -9,16 +9,8 @@ use crate::engine::supervisor::Supervisor;
 use crate::http::api::resources::readers::Readers;
 use crate::http::observe::observer::Observed;
 use crate::operations::catalogue::Catalogue;
+use crate::operations::start::Definitions;
 use crate::repository::journal::writer::Writer;
-
-/// Who may define what is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Definitions {
-    /// Only the files of the folder of workflows.
-    Files,
-    /// Requests as well.
-    Api,
-}
 
 /// What the resources answer from.
 #[derive(Debug)]

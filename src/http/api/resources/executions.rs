@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use serde_json::json;
 
 use crate::engine::cancel::Cancel;
-use crate::engine::recovery::{self, One};
+use crate::engine::recovery::One;
 use crate::engine::work::orphans::{Process, Survivor};
 use crate::http::api::json_body;
 use crate::http::api::query::Query;
@@ -17,7 +17,9 @@ use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Page, PageR
 use crate::http::api::resources::readers::{Key, QueryAnswer};
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
+use crate::operations::cancel::{self, NotCancelled, Requested};
+use crate::operations::query;
+use crate::repository::{ListFilter, TakenOver};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -62,8 +64,8 @@ impl Resources {
 
     /// An execution without its steps, in memory or in the database.
     pub(super) fn record(&self, execution_id: &str) -> Result<ExecutionRecord, Problem> {
-        if let Some((unstored, _)) = self.memory.get_within(execution_id, 0) {
-            return Ok(unstored.execution);
+        if let Some(unstored) = query::unstored(&self.memory, execution_id) {
+            return Ok(unstored);
         }
         self.readers
             .read(|reader| reader.execution(execution_id))?
@@ -138,32 +140,19 @@ impl Resources {
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         no_body(body)?;
-        let done = Reply::json(&json!({"execution_id": execution_id, "status": "cancelling"}));
-        if let Some(status) = self.memory.status(execution_id) {
-            if status.is_terminal() {
-                return Err(has_ended(execution_id, status));
-            }
-            self.supervisor.cancel(execution_id);
-            return Ok(done);
+        let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
+        let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
+        let requested = tokio::task::spawn_blocking(move || {
+            cancel::request(&supervisor, &writer, Some(&memory), &id, Duration::ZERO)
+        });
+        match requested.await.map_err(|fault| faults::fault(&fault.to_string()))? {
+            Ok(Requested::Here) => {}
+            Ok(Requested::Stored { .. }) => self.end_abandoned(execution_id),
+            Err(NotCancelled::Unknown) => return Err(unknown(execution_id)),
+            Err(NotCancelled::Ended(status)) => return Err(has_ended(execution_id, status)),
+            Err(NotCancelled::Store(error)) => return Err(faults::unavailable(&error)),
         }
-        let (writer, id) = (self.writer.clone(), execution_id.to_owned());
-        let request =
-            tokio::task::spawn_blocking(move || writer.request_cancel(&id, Duration::ZERO))
-                .await
-                .map_err(|fault| faults::fault(&fault.to_string()))?;
-        match request {
-            // What runs here needs no database to be ended.
-            Err(_) if self.supervisor.cancel(execution_id) => Ok(done),
-            Err(error) => Err(faults::unavailable(&error)),
-            Ok(CancelRequest::Unknown) => Err(unknown(execution_id)),
-            Ok(CancelRequest::Ended(status)) => Err(has_ended(execution_id, status)),
-            Ok(CancelRequest::Stored { .. }) => {
-                if !self.supervisor.cancel(execution_id) {
-                    self.end_abandoned(execution_id);
-                }
-                Ok(done)
-            }
-        }
+        Ok(Reply::json(&json!({"execution_id": execution_id, "status": "cancelling"})))
     }
 
     /// Ends an execution whose process is dead; one that has an owner is left to it.
@@ -172,8 +161,8 @@ impl Resources {
         let metrics = Arc::clone(&self.observed.metrics);
         tokio::spawn(async move {
             let counted = |taken: &TakenOver| metrics.observer(&taken.execution.workflow_id);
-            let which = Which::one(&id);
-            match recovery::recover_one(&supervisor, which, counted, &Cancel::default()).await {
+            let cancel = Cancel::default();
+            match cancel::finish_abandoned(&supervisor, &id, counted, &cancel).await {
                 Ok(One::Ran(Ok(_)) | One::NotAbandoned) => {}
                 Ok(One::Ran(Err(error))) => {
                     tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");

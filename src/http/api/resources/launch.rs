@@ -12,16 +12,16 @@ use crate::engine::driver::RunError;
 use crate::engine::supervisor::{Full, Submitted};
 use crate::http::api::json_body;
 use crate::http::api::query::{self, Query};
-use crate::http::api::resources::context::{Definitions, Resources};
+use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::{executions, faults, workflows};
 use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::problem::PointedError;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::repository::{Health, StoreErrorKind};
-use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
-use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
-use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
+use crate::operations::replay::{self, NotReplayable};
+use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
+use crate::workflow::check::{Format, Problems, Source};
+use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::report::Observer;
 use crate::workflow::spec::ExecutionSpec;
@@ -58,12 +58,9 @@ impl Resources {
         };
         let source =
             Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
-        let given = check::given_parameters(&source)
-            .map_err(|problems| invalid("the body gives no valid parameters", &problems))?;
-        match given {
-            Some(given) => self.known(workflow_id, &given),
-            None => self.ad_hoc(&source, workflow_id),
-        }
+        let workdir = self.workdir.clone();
+        start::of_request(workflow_id, &source, &self.catalogue, self.definitions, workdir)
+            .map_err(|why| invalid_start(why, workflow_id))
     }
 
     /// Runs the snapshot of an execution again.
@@ -78,97 +75,17 @@ impl Resources {
         let wait = query::wait(&query)?;
         executions::no_body(body)?;
         let original = self.record(execution_id)?;
-        if !original.status.is_terminal() {
+        let snapshot =
+            replay::of_execution(&original).map_err(|why| not_replayable(why, execution_id))?;
+        if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {
             return Err(Problem::new(
-                StatusCode::CONFLICT,
-                format!(
-                    "execution {execution_id} is {}; it can be replayed when it has ended",
-                    original.status
-                ),
-            ));
-        }
-        let snapshot = check::snapshot(&original.input_snapshot.value()).map_err(|problems| {
-            invalid("the snapshot of the execution cannot be run any more", &problems)
-        })?;
-        self.may_replay(&snapshot)?;
-        self.launch(snapshot, Some(execution_id.to_owned()), wait, bounded_wait).await
-    }
-
-    fn known(&self, workflow_id: &str, given: &[(String, Scalar)]) -> Result<Snapshot, Problem> {
-        let compiled =
-            self.catalogue.get(workflow_id).ok_or_else(|| workflows::unknown(workflow_id))?;
-        let params = parameters(compiled.definition(), given, GivenBy::Request)?;
-        Ok(Snapshot {
-            compiled,
-            params,
-            workdir: self.workdir.clone(),
-            source: Some(DefinitionSource::Catalogue),
-        })
-    }
-
-    fn ad_hoc(&self, source: &Source<'_>, workflow_id: &str) -> Result<Snapshot, Problem> {
-        self.may_define()?;
-        let definition = check::read(source)
-            .map_err(|problems| invalid("the body is no valid workflow", &problems))?;
-        if definition.id != workflow_id {
-            let detail = format!(
-                "the workflow of the body is `{}`, that of the path `{workflow_id}`",
-                definition.id
-            );
-            let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
-            return Err(
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(vec![fault])
-            );
-        }
-        let params = parameters(&definition, &[], GivenBy::Nobody)?;
-        let compiled = CompiledWorkflow::of(definition).map_err(|cycle| {
-            let detail = format!("the steps wait for each other: {cycle}");
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        })?;
-        let workdir = self.workdir.clone();
-        Ok(Snapshot {
-            compiled: Arc::new(compiled),
-            params,
-            workdir,
-            source: Some(DefinitionSource::Request),
-        })
-    }
-
-    /// Whoever may not define work may still replay what came from the catalogue, whatever that
-    /// holds today, and what was migrated from the predecessor.
-    fn may_replay(&self, snapshot: &Snapshot) -> Result<(), Problem> {
-        let may = match snapshot.source {
-            Some(DefinitionSource::Catalogue | DefinitionSource::Predecessor) => true,
-            Some(DefinitionSource::File | DefinitionSource::Request) => false,
-            // An earlier wfx stored it, which did not say where it came from.
-            None => {
-                let definition = snapshot.definition();
-                let is_idle = |step: &Step| step.work == Work::Nothing;
-                let held = self.catalogue.get(&definition.id);
-                definition.steps.iter().all(is_idle)
-                    || held.is_some_and(|held| held == snapshot.compiled)
-            }
-        };
-        if may || self.definitions == Definitions::Api {
-            return Ok(());
-        }
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "only what came from the folder of --workflows is replayed here, and this execution's \
-             definition came from a file or a request",
-        )
-        .with_hint("use `wfx replay`, or start `wfx serve` with --definitions api"))
-    }
-
-    fn may_define(&self) -> Result<(), Problem> {
-        match self.definitions {
-            Definitions::Api => Ok(()),
-            Definitions::Files => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "definitions are taken from the folder of --workflows only",
+                "only what came from the folder of --workflows is replayed here, and this \
+                 execution's definition came from a file or a request",
             )
-            .with_hint("put the workflow there, or start `wfx serve` with --definitions api")),
+            .with_hint("use `wfx replay`, or start `wfx serve` with --definitions api"));
         }
+        self.launch(snapshot, Some(execution_id.to_owned()), wait, bounded_wait).await
     }
 
     /// Runs it on its own, if there is room for one more.
@@ -178,13 +95,12 @@ impl Resources {
         observer: Arc<dyn Observer>,
         waited_for: bool,
     ) -> Result<Submitted, Problem> {
-        // What others take for dead is run a second time.
-        if let Health::Failing { error } = &*self.writer.health().borrow()
-            && error.kind() == StoreErrorKind::Unseen
-        {
-            return Err(faults::unavailable(error));
-        }
-        self.supervisor.submit(spec, observer, waited_for).map_err(|full| {
+        let submitted = start::submit(&self.supervisor, &self.writer, spec, observer, waited_for);
+        submitted.map_err(|why| {
+            let full = match why {
+                NotStarted::Unseen(error) => return faults::unavailable(&error),
+                NotStarted::Full(full) => full,
+            };
             let detail = match full {
                 Full::Executions(_) => format!(
                     "{} executions run or are not stored yet, which is as many as \
@@ -276,13 +192,42 @@ impl UnnumberedAnswer {
     }
 }
 
-fn parameters(
-    definition: &Definition,
-    given: &[(String, Scalar)],
-    by: GivenBy,
-) -> Result<Parameters, Problem> {
-    check::parameters(definition, given, by)
-        .map_err(|problems| invalid("the parameters do not fit the workflow", &problems))
+fn invalid_start(why: InvalidStart, workflow_id: &str) -> Problem {
+    let unprocessable = |detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    match why {
+        InvalidStart::UnknownWorkflow => workflows::unknown(workflow_id),
+        InvalidStart::DefinitionRefused => Problem::new(
+            StatusCode::FORBIDDEN,
+            "definitions are taken from the folder of --workflows only",
+        )
+        .with_hint("put the workflow there, or start `wfx serve` with --definitions api"),
+        InvalidStart::Given(problems) => invalid("the body gives no valid parameters", &problems),
+        InvalidStart::Document(problems) => invalid("the body is no valid workflow", &problems),
+        InvalidStart::OtherId(id) => {
+            let detail =
+                format!("the workflow of the body is `{id}`, that of the path `{workflow_id}`");
+            let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
+            unprocessable(detail).with_errors(vec![fault])
+        }
+        InvalidStart::Unfit(Unfit::Parameters(problems)) => {
+            invalid("the parameters do not fit the workflow", &problems)
+        }
+        InvalidStart::Unfit(Unfit::Cycle(cycle)) => {
+            unprocessable(format!("the steps wait for each other: {cycle}"))
+        }
+    }
+}
+
+fn not_replayable(why: NotReplayable, execution_id: &str) -> Problem {
+    match why {
+        NotReplayable::Unfinished(status) => Problem::new(
+            StatusCode::CONFLICT,
+            format!("execution {execution_id} is {status}; it can be replayed when it has ended"),
+        ),
+        NotReplayable::Snapshot(problems) => {
+            invalid("the snapshot of the execution cannot be run any more", &problems)
+        }
+    }
 }
 
 fn invalid(detail: &str, problems: &Problems) -> Problem {
