@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::recover;
 use crate::engine::cancel::Cancel;
 use crate::engine::memory::Memory;
-use crate::engine::recovery::{self, One};
+use crate::engine::recovery::One;
 use crate::engine::supervisor::Supervisor;
-use crate::repository::{CancelRequest, StoreError, TakenOver, Which, Writer};
+use crate::repository::{CancelRequest, StoreError, TakenOver, Writer};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::Observer;
 
@@ -75,5 +76,5 @@ pub async fn finish_abandoned(
     observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,
     cancel: &Cancel,
 ) -> Result<One, StoreError> {
-    recovery::recover_one(supervisor, Which::one(execution_id), observer, cancel).await
+    recover::one(supervisor, execution_id, false, observer, cancel).await
 }

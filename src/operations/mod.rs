@@ -6,5 +6,6 @@ pub mod catalogue;
 pub mod diagnosis;
 pub mod purge;
 pub mod query;
+pub mod recover;
 pub mod replay;
 pub mod start;

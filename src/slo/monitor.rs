@@ -154,7 +154,7 @@ impl Monitor {
         engine.advance(now_us);
         let up = self.epoch.elapsed();
         let indicators =
-            Indicator::ALL.map(|indicator| SignalStatus::of(engine, *wall, indicator, up));
+            Indicator::ALL.map(|indicator| IndicatorStatus::of(engine, *wall, indicator, up));
         let [_, c4xx, c5xx] = engine.error_counts();
         let [error_rate, error_rate_5xx, error_rate_4xx, latency_p95] =
             Indicator::ALL.map(|indicator| engine.value(indicator).map_or(Value::Null, number));
@@ -290,7 +290,8 @@ pub struct Status {
     /// Between two alerts of one type.
     pub cooldown_seconds: Value,
     /// In the order in which they are judged.
-    pub indicators: [SignalStatus; 4],
+    #[serde(rename = "signals")]
+    pub indicators: [IndicatorStatus; 4],
     /// Where alerts are sent; null: nowhere.
     pub webhook: Option<WebhookStatus>,
     /// The last alerts, the newest first.
@@ -299,7 +300,7 @@ pub struct Status {
 
 /// How a signal stands, as it is answered.
 #[derive(Debug, Serialize)]
-pub struct SignalStatus {
+pub struct IndicatorStatus {
     #[serde(rename = "type")]
     kind: &'static str,
     field: &'static str,
@@ -312,12 +313,13 @@ pub struct SignalStatus {
     is_breached: bool,
     breached_since: Option<Timestamp>,
     breaches: u64,
+    #[serde(rename = "held_back")]
     suppressed: u64,
     alerts: u64,
     last_alert_at: Option<Timestamp>,
 }
 
-impl SignalStatus {
+impl IndicatorStatus {
     fn of(engine: &mut Engine, wall: Wall, indicator: Indicator, up: Duration) -> Self {
         let standing = engine.standing(indicator);
         let window = engine.policy().window_seconds(indicator);
