@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
-use wfx::http::access::{Access, Asked};
-use wfx::http::query;
-use wfx::http::route::Route;
+use wfx::http::Endpoint;
+use wfx::http::front::access::{Access, AccessRequest};
+use wfx::http::api::query;
+use wfx::http::api::route::Route;
 
 const TOKEN: &str = "of-the-operator";
 const KNOWN: &[&str] = &["limit", "offset", "status", "workflow", "cursor", "wait"];
@@ -52,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
 
     let access = Access::new(&["wfx.example:8080".to_owned()], Some(TOKEN), false);
     for method in [Method::GET, Method::POST] {
-        let asked = Asked {
+        let request = AccessRequest {
             method: &method,
             uri: &uri,
             version: Version::HTTP_11,
@@ -62,7 +63,7 @@ fuzz_target!(|bytes: &[u8]| {
             has_fragment: false,
             local: SocketAddr::from(([127, 0, 0, 1], 8080)),
         };
-        if access.check(&asked).is_ok() {
+        if access.check(&request).is_ok() {
             let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
             let is_open = matches!(uri.path(), "/healthz" | "/readyz");
             assert!(is_open || given.trim_ascii_end().ends_with(TOKEN.as_bytes()));

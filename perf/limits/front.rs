@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wfx::http::{Api, Call, FrontOptions, Reply, Seen};
+use wfx::http::{AnsweredRequest, FrontOptions, Handler, Reply, Route, RoutedRequest};
 use wfx::metrics::Metrics;
 use wfx::slo::Policy;
 use wfx::slo::monitor::{Answered, Monitor};
@@ -21,8 +21,10 @@ struct Front {
     monitor: Option<Monitor>,
 }
 
-impl Api for Front {
-    async fn call(&self, _: Call) -> Reply {
+impl Handler for Front {
+    type Route = Route;
+
+    async fn handle(&self, _: RoutedRequest<Route>) -> Reply {
         let begin = wfx::base::clock::monotonic();
         while begin.elapsed() < self.busy {
             std::hint::spin_loop();
@@ -30,10 +32,10 @@ impl Api for Front {
         Reply::new(StatusCode::OK, "application/json", r#"{"status":"ok"}"#)
     }
 
-    fn done(&self, seen: &Seen<'_>) {
+    fn record(&self, seen: &AnsweredRequest<'_>) {
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
         if let Some(monitor) = &self.monitor {
-            let Seen { status, latency, path, .. } = *seen;
+            let AnsweredRequest { status, latency, path, .. } = *seen;
             monitor.pass(Some(Answered { status, latency, path }), seen.ended, |_| {});
         }
     }

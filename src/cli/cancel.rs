@@ -6,10 +6,10 @@ use super::session::{self, Session};
 use super::{CliError, Context, ForegroundArgs, foreground, lookup, recover};
 use crate::base::clock;
 use crate::base::exit::Exit;
-use crate::engine::recovery::{self, One};
+use crate::engine::recovery::One;
+use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::repository::Reader;
 use crate::repository::ownership::{Doubt, Liveness, id};
-use crate::repository::{CancelRequest, Which};
 use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
 
@@ -37,15 +37,19 @@ pub struct Args {
 /// Exit 2 for an unknown execution or one that has ended, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
-    let execution_id = lookup::detail(&reader, &args.id)?.execution.execution_id;
+    let execution_id = lookup::record(&reader, &args.id)?.execution_id;
     let judge = reader.judge()?;
     let session = Session::open(context)?;
-    let owner =
-        match session.writer.request_cancel(&execution_id, context.settings.store_timeout()?)? {
-            CancelRequest::Stored { owner } => owner,
-            CancelRequest::Ended(status) => return Err(ended(&execution_id, status)),
-            CancelRequest::Unknown => return Err(lookup::unknown(&args.id)),
-        };
+    let (supervisor, writer) = (&session.supervisor, &session.writer);
+    let patience = context.settings.store_timeout()?;
+    let owner = match cancel::request(supervisor, writer, None, &execution_id, patience) {
+        Ok(Requested::Stored { owner }) => owner,
+        // This process runs nothing yet.
+        Ok(Requested::Here) => None,
+        Err(NotCancelled::Ended(status)) => return Err(ended(&execution_id, status)),
+        Err(NotCancelled::Unknown) => return Err(lookup::unknown(&args.id)),
+        Err(NotCancelled::Store(error)) => return Err(error.into()),
+    };
     let liveness = || owner.as_deref().map_or(Liveness::Dead, |owner| judge.look(owner));
     match liveness() {
         Liveness::Alive => {
@@ -62,7 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         Liveness::Unknown(doubt) => return Err(in_doubt(&execution_id, doubt)),
         Liveness::Dead => {}
     }
-    settle(&session, &execution_id, context)?;
+    finish_abandoned(&session, &execution_id, context)?;
     let Some(detail) = reader.detail(&execution_id)? else {
         return Err(lookup::unknown(&args.id));
     };
@@ -112,10 +116,14 @@ fn wait(
 }
 
 /// Ends an execution whose process has died, unless another process takes it over.
-fn settle(session: &Session, execution_id: &str, context: &Context) -> Result<(), CliError> {
+fn finish_abandoned(
+    session: &Session,
+    execution_id: &str,
+    context: &Context,
+) -> Result<(), CliError> {
     let observer = terminal::progress::observer(&context.ui, false);
-    let (result, _) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, Which::one(execution_id), |_| observer, cancel).await
+    let (result, _) = session.block_on(async |supervisor, stop| {
+        cancel::finish_abandoned(supervisor, execution_id, |_| observer, stop).await
     })?;
     match result? {
         One::Ran(Err(error)) => Err(foreground::gave_up(&error, execution_id)),

@@ -1,14 +1,14 @@
 //! `wfx exec`: runs a workflow in the foreground.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::foreground::{self, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
 use crate::base::exit::Exit;
-use crate::workflow::check::{self, GivenBy};
-use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
+use crate::operations::start::{self, Unfit};
+use crate::workflow::check::GivenBy;
+use crate::workflow::compiled::DefinitionSource;
 use crate::workflow::definition::Scalar;
 
 /// What was typed after `wfx exec`.
@@ -40,7 +40,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         .iter()
         .map(|(name, value)| (name.clone(), Scalar::String(value.clone())))
         .collect();
-    let params = check::parameters(&definition, &given, GivenBy::Flags)?;
     let workdir = std::env::current_dir()
         .map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))
@@ -55,12 +54,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
         })?;
-    let compiled = CompiledWorkflow::of(definition).map_err(|cycle| {
-        CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
-    })?;
-    let source = Some(DefinitionSource::File);
-    let snapshot = Snapshot { compiled: Arc::new(compiled), params, workdir, source };
+    let by = GivenBy::Flags;
+    let snapshot = start::of_definition(definition, &given, by, workdir, DefinitionSource::File);
+    let snapshot = snapshot.map_err(unfit)?;
     foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
+}
+
+fn unfit(why: Unfit) -> CliError {
+    match why {
+        Unfit::Parameters(problems) => problems.into(),
+        Unfit::Cycle(cycle) => {
+            CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
+        }
+    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {

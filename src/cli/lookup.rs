@@ -2,6 +2,7 @@
 
 use super::CliError;
 use crate::base::exit::Exit;
+use crate::operations::query;
 use crate::repository::Reader;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
@@ -10,8 +11,7 @@ use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 /// # Errors
 /// Exit 2 when there is none or more than one, 3 when the database fails.
 pub(super) fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail, CliError> {
-    let found = reader.resolve(reference)?.ok_or_else(|| unknown(reference))?;
-    reader.detail(&found.execution_id)?.ok_or_else(|| unknown(reference))
+    query::detail(reader, reference)?.ok_or_else(|| unknown(reference))
 }
 
 /// The same without its steps.
@@ -19,8 +19,7 @@ pub(super) fn detail(reader: &Reader, reference: &str) -> Result<ExecutionDetail
 /// # Errors
 /// As [`detail`].
 pub(super) fn record(reader: &Reader, reference: &str) -> Result<ExecutionRecord, CliError> {
-    let found = reader.resolve(reference)?.ok_or_else(|| unknown(reference))?;
-    reader.execution(&found.execution_id)?.ok_or_else(|| unknown(reference))
+    query::record(reader, reference)?.ok_or_else(|| unknown(reference))
 }
 
 /// There is no execution that `reference` means.

@@ -4,9 +4,10 @@ use super::{CliError, Context, session};
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
+use crate::operations::purge;
 use crate::repository::{Reader, Retention, StoreError, WriterOptions};
 use crate::workflow::record::ExecutionStatus;
-use crate::workflow::retention::{self, PrunePolicy};
+use crate::workflow::retention::PrunePolicy;
 
 /// What was typed after `wfx purge`.
 #[derive(Debug, clap::Args)]
@@ -39,14 +40,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let follows = args.retention.is_none()
         && policy.keep.is_some()
         && !context.settings.is_retention_set()?;
-    let plan = |reader: &Reader| -> Result<_, CliError> {
-        let mut policy = policy;
-        // What the daemon of this database keeps is not for a default to delete.
-        if let (true, Some(keep)) = (follows, reader.retention()?) {
-            policy.keep = keep.or(Some(0));
-        }
-        Ok(retention::plan(&policy, &reader.finished()?, clock::now()))
-    };
+    let plan = |reader: &Reader| purge::plan(reader, policy, follows, clock::now());
     if args.dry_run {
         let plan = plan(&Reader::open(&database)?)?;
         context.ui.purge(&plan, None)?;

@@ -1,6 +1,5 @@
 //! `wfx recover`: goes on with executions whose process died.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::{self, Session};
@@ -9,8 +8,9 @@ use crate::base::exit::Exit;
 use crate::base::units;
 use crate::engine::recovery::{self, One, Watcher};
 use crate::engine::work::orphans::{Process, Survivor};
-use crate::repository::ownership::{Doubt, Liveness, OwnerKind, id};
-use crate::repository::{OwnerCount, Reader, Which};
+use crate::operations::recover::{self, NotRecovered, Survey};
+use crate::repository::ownership::{Doubt, OwnerKind, id};
+use crate::repository::{Reader, TakenOver, Which};
 use crate::terminal;
 use crate::workflow::record::ExecutionRecord;
 
@@ -47,32 +47,21 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
     let reader = session::reader(context)?;
     let execution = lookup::detail(&reader, reference)?.execution;
     let execution_id = &execution.execution_id;
-    if execution.status.is_terminal() {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("execution {execution_id} has ended as {}", execution.status),
-        )
-        .with_hint(format!("`wfx replay {execution_id}` runs it again")));
-    }
-    if let Some(owner) = execution.owner.as_deref() {
-        match reader.judge()?.look(owner) {
-            Liveness::Alive => return Err(has_owner(&execution)),
-            Liveness::Unknown(doubt) if !args.assume_dead => {
-                return Err(in_doubt(&execution, doubt));
-            }
-            Liveness::Dead if OwnerKind::of(owner) != Some(OwnerKind::Serve) => {}
-            Liveness::Unknown(_) | Liveness::Dead => context.ui.note(&format!(
-                "taking execution {execution_id} over from {}, which died",
-                id::shown(owner)
-            )),
-        }
+    let judge = reader.judge()?;
+    let from = recover::may_take(&execution, |owner| judge.look(owner), args.assume_dead)
+        .map_err(|why| not_recovered(&execution, &why))?;
+    if let Some(owner) = from {
+        context.ui.note(&format!(
+            "taking execution {execution_id} over from {}, which died",
+            id::shown(owner)
+        ));
     }
     drop(reader);
     let session = Session::open(context)?;
     let observer = terminal::progress::observer(&context.ui, args.verbose);
-    let which = Which { assume_dead: args.assume_dead, ..Which::one(execution_id) };
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        recovery::recover_one(supervisor, which, |_| Arc::clone(&observer), cancel).await
+        let observed = |_: &TakenOver| Arc::clone(&observer);
+        recover::one(supervisor, execution_id, args.assume_dead, observed, cancel).await
     })?;
     drop(observer);
     match result? {
@@ -80,6 +69,18 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
         // Another process was faster.
         One::NotAbandoned => Err(has_owner(&execution)),
         One::Held(survivors) => Err(held(execution_id, &survivors)),
+    }
+}
+
+fn not_recovered(execution: &ExecutionRecord, why: &NotRecovered) -> CliError {
+    let execution_id = &execution.execution_id;
+    match why {
+        NotRecovered::Ended(status) => {
+            CliError::new(Exit::Usage, format!("execution {execution_id} has ended as {status}"))
+                .with_hint(format!("`wfx replay {execution_id}` runs it again"))
+        }
+        NotRecovered::Alive => has_owner(execution),
+        NotRecovered::InDoubt(doubt) => in_doubt(execution, *doubt),
     }
 }
 
@@ -120,39 +121,21 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
         Err(error) => return Err(error),
     };
     let owners = reader.as_ref().map(Reader::owners).transpose()?.unwrap_or_default();
-    let of_kind = |kind| {
-        let dead = owners.iter().filter(|owner| owner.liveness == Liveness::Dead);
-        let of_kind = dead.filter(move |owner| owner.kind() == Some(kind));
-        of_kind.map(|owner: &OwnerCount| owner.executions).sum::<u64>()
-    };
-    let of_serve = of_kind(OwnerKind::Serve);
-    if of_serve > 0 {
+    let survey = Survey::of(&owners, args.assume_dead);
+    if survey.of_daemons > 0 {
         context.ui.note(&format!(
-            "{of_serve} of a dead `wfx serve` stay for the next one; `wfx recover ID` takes one"
+            "{} of a dead `wfx serve` stay for the next one; `wfx recover ID` takes one",
+            survey.of_daemons
         ));
     }
-    let mut in_doubt: BTreeMap<String, u64> = BTreeMap::new();
-    for owner in &owners {
-        if let Liveness::Unknown(doubt) = owner.liveness {
-            *in_doubt.entry(doubt.to_string()).or_default() += owner.executions;
-        }
-    }
-    for (doubt, executions) in in_doubt.iter().filter(|_| !args.assume_dead) {
+    for (doubt, executions) in survey.in_doubt.iter().filter(|_| !args.assume_dead) {
         context.ui.warning(&format!(
             "{} left alone: {doubt} (if you are sure that nobody runs it: `wfx recover \
              --assume-dead`)",
             units::count(*executions, "execution")
         ));
     }
-    let alive: u64 = owners
-        .iter()
-        .filter(|owner| owner.liveness == Liveness::Alive)
-        .map(|owner| owner.executions)
-        .sum();
-    let nobodys: u64 =
-        owners.iter().filter(|owner| owner.owner.is_none()).map(|owner| owner.executions).sum();
-    let assumed = if args.assume_dead { in_doubt.values().sum() } else { 0 };
-    let total = of_kind(OwnerKind::Exec) + nobodys + assumed;
+    let (total, alive) = (survey.recoverable, survey.alive);
     let progress = Arc::new(
         terminal::recovery::Progress::start(&context.ui, total, alive).map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))

@@ -3,7 +3,7 @@
 use super::foreground::{self, Run};
 use super::{CliError, Context, ForegroundArgs, lookup, session};
 use crate::base::exit::Exit;
-use crate::workflow::check;
+use crate::operations::replay::{self, NotReplayable};
 
 /// What was typed after `wfx replay`.
 #[derive(Debug, clap::Args)]
@@ -23,25 +23,23 @@ pub struct Args {
 /// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
 pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
-    let detail = lookup::detail(&reader, &args.id)?;
+    let execution = lookup::record(&reader, &args.id)?;
     drop(reader);
-    let execution = detail.execution;
-    if !execution.status.is_terminal() {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("execution {} is {}", execution.execution_id, execution.status),
-        )
-        .with_hint("it can be replayed when it has finished"));
-    }
-    let snapshot = check::snapshot(&execution.input_snapshot.value()).map_err(|problems| {
-        CliError::new(
-            Exit::Usage,
-            format!(
-                "the snapshot of execution {} cannot be run:\n{problems}",
-                execution.execution_id
-            ),
-        )
-    })?;
+    let snapshot = replay::of_execution(&execution)
+        .map_err(|why| not_replayable(why, &execution.execution_id))?;
     let run = Run { snapshot, replay_of: Some(execution.execution_id), verbose: args.verbose };
     foreground::run(run, context)
+}
+
+fn not_replayable(why: NotReplayable, execution_id: &str) -> CliError {
+    match why {
+        NotReplayable::Unfinished(status) => {
+            CliError::new(Exit::Usage, format!("execution {execution_id} is {status}"))
+                .with_hint("it can be replayed when it has finished")
+        }
+        NotReplayable::Snapshot(problems) => CliError::new(
+            Exit::Usage,
+            format!("the snapshot of execution {execution_id} cannot be run:\n{problems}"),
+        ),
+    }
 }

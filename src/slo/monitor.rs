@@ -153,7 +153,7 @@ impl Monitor {
         engine.advance(now_us);
         let up = self.epoch.elapsed();
         let indicators =
-            Indicator::ALL.map(|indicator| SignalStatus::of(engine, *wall, indicator, up));
+            Indicator::ALL.map(|indicator| IndicatorStatus::of(engine, *wall, indicator, up));
         let [_, c4xx, c5xx] = engine.error_counts();
         let [error_rate, error_rate_5xx, error_rate_4xx, latency_p95] =
             Indicator::ALL.map(|indicator| engine.value(indicator).map_or(Value::Null, number));
@@ -290,7 +290,7 @@ pub struct Status {
     pub cooldown_seconds: Value,
     /// In the order in which they are judged.
     #[serde(rename = "signals")]
-    pub indicators: [SignalStatus; 4],
+    pub indicators: [IndicatorStatus; 4],
     /// Where alerts are sent; null: nowhere.
     pub webhook: Option<WebhookStatus>,
     /// The last alerts, the newest first.
@@ -299,7 +299,7 @@ pub struct Status {
 
 /// The state of an indicator, as the API returns it.
 #[derive(Debug, Serialize)]
-pub struct SignalStatus {
+pub struct IndicatorStatus {
     #[serde(rename = "type")]
     kind: &'static str,
     field: &'static str,
@@ -318,7 +318,7 @@ pub struct SignalStatus {
     last_alert_at: Option<Timestamp>,
 }
 
-impl SignalStatus {
+impl IndicatorStatus {
     fn of(engine: &mut Engine, wall: Wall, indicator: Indicator, up: Duration) -> Self {
         let standing = engine.standing(indicator);
         let window = engine.policy().window_seconds(indicator);

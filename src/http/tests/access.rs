@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn guarded(metrics_open: bool) -> Front {
+async fn guarded(metrics_open: bool) -> TestServer {
     let mut setup = Setup::new();
     setup.options.token = Some(TOKEN.to_owned());
     setup.options.metrics_open = metrics_open;
@@ -13,8 +13,8 @@ async fn guarded(metrics_open: bool) -> Front {
 async fn only_names_of_this_server_are_answered() {
     let mut setup = Setup::new();
     setup.options.allowed_hosts = vec!["Wfx.Example".to_owned(), "dots.example.".to_owned()];
-    let front = setup.start().await;
-    let own = front.address.to_string();
+    let server = setup.start().await;
+    let own = server.address.to_string();
     for (host, status) in [
         (own.as_str(), 200),
         ("127.0.0.1", 200),
@@ -47,39 +47,39 @@ async fn only_names_of_this_server_are_answered() {
         ("::1", 400),
         ("l\u{f6}calhost", 400),
     ] {
-        let answer = front.ask_kept(PING.replace("localhost", host)).await;
+        let answer = server.ask_kept(PING.replace("localhost", host)).await;
         assert_eq!(answer.status, status, "{host:?}");
-        assert_eq!(front.told(&answer).await.status, status);
+        assert_eq!(server.recorded(&answer).await.status, status);
     }
     for (head, status, then) in [
-        ("GET /api/v1/ping HTTP/1.1\r\n\r\n", 400, Then::Kept),
-        ("GET /healthz HTTP/1.1\r\n\r\n", 400, Then::Kept),
+        ("GET /api/v1/ping HTTP/1.1\r\n\r\n", 400, Afterwards::Kept),
+        ("GET /healthz HTTP/1.1\r\n\r\n", 400, Afterwards::Kept),
         (
             "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
             400,
-            Then::Kept,
+            Afterwards::Kept,
         ),
         (
             "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n",
             400,
-            Then::Kept,
+            Afterwards::Kept,
         ),
-        ("GET /api/v1/ping HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421, Then::Closed),
-        ("GET /healthz HTTP/1.0\r\n\r\n", 200, Then::Closed),
+        ("GET /api/v1/ping HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421, Afterwards::Closed),
+        ("GET /healthz HTTP/1.0\r\n\r\n", 200, Afterwards::Closed),
     ] {
-        assert_eq!(front.ask(head, then).await.status, status, "{head}");
+        assert_eq!(server.ask(head, then).await.status, status, "{head}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_page_of_another_origin_changes_nothing() {
-    let front = Front::start().await;
-    let own = format!("http://{}", front.address);
+    let server = TestServer::start().await;
+    let own = format!("http://{}", server.address);
     for (lines, status) in [
         (String::new(), 200),
         (format!("Origin: {own}\r\n"), 200),
-        (format!("Origin: http://localhost:{}\r\n", front.address.port()), 200),
+        (format!("Origin: http://localhost:{}\r\n", server.address.port()), 200),
         ("Origin: http://localhost\r\n".to_owned(), 200),
         ("Origin: null\r\n".to_owned(), 403),
         ("Origin: \r\n".to_owned(), 403),
@@ -95,17 +95,17 @@ async fn a_page_of_another_origin_changes_nothing() {
         ("Sec-Fetch-Site: none\r\n".to_owned(), 200),
         ("Sec-Fetch-Site: same-origin\r\n".to_owned(), 200),
     ] {
-        let answer = front.ask_kept(post_with(&lines, "")).await;
+        let answer = server.ask_kept(post_with(&lines, "")).await;
         assert_eq!(answer.status, status, "{lines}");
         // Who only reads gets what the browser then keeps from a foreign page.
-        assert_eq!(front.ask_kept(get("/api/v1/ping", &lines)).await.status, 200, "{lines}");
+        assert_eq!(server.ask_kept(get("/api/v1/ping", &lines)).await.status, 200, "{lines}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
-async fn without_the_token_nothing_is_told() {
-    let front = guarded(false).await;
+async fn nothing_is_answered_without_the_token() {
+    let server = guarded(false).await;
     let longer = format!("Bearer {TOKEN}x");
     let repeated = format!("Bearer {TOKEN}\r\nAuthorization: Bearer {TOKEN}");
     let long = format!("Bearer {}", "x".repeat(60_000));
@@ -129,11 +129,11 @@ async fn without_the_token_nothing_is_told() {
         &repeated,
     ] {
         for path in ["/api/v1/ping", "/metrics", "/nowhere", "/%zz", "/healthz/", "//readyz"] {
-            let answer = front.ask_kept(get(path, &format!("Authorization: {value}\r\n"))).await;
+            let answer = server.ask_kept(get(path, &format!("Authorization: {value}\r\n"))).await;
             assert_eq!(answer.status, 401, "{path} {value:?}");
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
             assert!(!answer.detail().contains(TOKEN));
-            assert_eq!(front.told(&answer).await.label, "other");
+            assert_eq!(server.recorded(&answer).await.label, "other");
         }
     }
     for request in [
@@ -146,31 +146,37 @@ async fn without_the_token_nothing_is_told() {
         "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
         "DELETE /healthzz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
     ] {
-        assert_eq!(front.ask_kept(&request).await.status, 401, "{request}");
+        assert_eq!(server.ask_kept(&request).await.status, 401, "{request}");
     }
     let given = get(&format!("http://x:{TOKEN}@localhost/api/v1/ping"), "");
-    assert_eq!(front.ask_kept(given).await.status, 400);
-    front.api.told.lock().unwrap().iter().for_each(|told| assert!(!told.path.contains(TOKEN)));
-    front.end().await;
+    assert_eq!(server.ask_kept(given).await.status, 400);
+    server
+        .api
+        .recorded
+        .lock()
+        .unwrap()
+        .iter()
+        .for_each(|recorded| assert!(!recorded.path.contains(TOKEN)));
+    server.end().await;
 }
 
 #[tokio::test]
-async fn the_token_opens() {
-    let front = guarded(false).await;
+async fn the_token_gives_access() {
+    let server = guarded(false).await;
     for value in ["Bearer s3cret-token", "bearer s3cret-token", "BEARER   s3cret-token  "] {
         for (path, status) in [("/api/v1/ping", 200), ("/metrics", 200), ("/nowhere", 404)] {
             let lines = format!("Authorization: {value}\r\nConnection: close\r\n");
-            let answer = front.ask(get(path, &lines), Then::Closed).await;
+            let answer = server.ask(get(path, &lines), Afterwards::Closed).await;
             assert_eq!(answer.status, status, "{path} {value}");
         }
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
-async fn what_tells_of_life_needs_no_token() {
+async fn probes_need_no_token() {
     for metrics_open in [false, true] {
-        let front = guarded(metrics_open).await;
+        let server = guarded(metrics_open).await;
         let of_metrics = if metrics_open { 200 } else { 401 };
         for (path, status) in [
             ("/healthz", 200),
@@ -181,19 +187,19 @@ async fn what_tells_of_life_needs_no_token() {
             ("/%68ealthz", 401),
             ("/healthz/../api/v1/ping", 401),
         ] {
-            let answer = front.ask(get(path, "Connection: close\r\n"), Then::Closed).await;
+            let answer = server.ask(get(path, "Connection: close\r\n"), Afterwards::Closed).await;
             assert_eq!(answer.status, status, "{path} {metrics_open}");
         }
         // Other rules hold for them as well.
         let foreign = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
-        assert_eq!(front.ask(foreign, Then::Closed).await.status, 421);
-        front.end().await;
+        assert_eq!(server.ask(foreign, Afterwards::Closed).await.status, 421);
+        server.end().await;
     }
 }
 
 #[tokio::test]
-async fn who_is_refused_is_not_listened_to() {
-    let front = guarded(false).await;
+async fn a_refused_body_is_not_read() {
+    let server = guarded(false).await;
     // The body never comes, and is not waited for.
     for lines in [
         "Content-Type: application/json\r\nContent-Length: 1048576\r\n",
@@ -201,8 +207,8 @@ async fn who_is_refused_is_not_listened_to() {
         "Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n",
         "Content-Length: 99999999999\r\n",
     ] {
-        front.refuses(post_with(lines, ""), 401).await;
-        front.refuses(post_with(lines, "").replace("localhost", "evil.example"), 421).await;
+        server.refuses(post_with(lines, ""), 401).await;
+        server.refuses(post_with(lines, "").replace("localhost", "evil.example"), 421).await;
     }
-    front.end().await;
+    server.end().await;
 }

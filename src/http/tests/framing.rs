@@ -18,7 +18,7 @@ fn smuggling(lines: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn both_lengths_are_refused() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     let chunks = "Transfer-Encoding: chunked\r\n";
     for length in [
         "Content-Length: 5\r\n",
@@ -31,21 +31,21 @@ async fn both_lengths_are_refused() {
             format!("{chunks}{length}"),
             format!("{length}{chunks}{length}"),
         ] {
-            let answer = front.refuses(smuggling(&lines, "0\r\n\r\n"), 400).await;
-            assert_eq!(front.told(&answer).await.status, 400);
+            let answer = server.refuses(smuggling(&lines, "0\r\n\r\n"), 400).await;
+            assert_eq!(server.recorded(&answer).await.status, 400);
         }
     }
     // On a path that takes no body as well, and on one that is not there.
     for path in ["/api/v1/ping", "/nowhere", "/healthz"] {
         let lines = format!("{chunks}Content-Length: 4\r\n");
-        front.refuses(get(path, &lines) + "0\r\n\r\n" + SMUGGLED, 400).await;
+        server.refuses(get(path, &lines) + "0\r\n\r\n" + SMUGGLED, 400).await;
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_length_is_a_number_and_there_is_one() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for lines in [
         "Content-Length: 5\r\nContent-Length: 6\r\n",
         "Content-Length: 6\r\nContent-Length: 5\r\n",
@@ -65,23 +65,23 @@ async fn a_length_is_a_number_and_there_is_one() {
         "Content-Length\r\n",
     ] {
         let request = smuggling(lines, "[1,2]");
-        let answer = front.ask(&request, Then::Closed).await;
+        let answer = server.ask(&request, Afterwards::Closed).await;
         assert_eq!(answer.status, 400, "{lines}");
     }
     // Twice the same says one thing: RFC 9110, section 8.6.
     for lines in ["Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 005\r\n"] {
-        let answer = front.ask_kept(post_with(&format!("{JSON}{lines}"), "[1,2]")).await;
+        let answer = server.ask_kept(post_with(&format!("{JSON}{lines}"), "[1,2]")).await;
         assert_eq!(answer.json()["body"], "[1,2]", "{lines}");
     }
-    front.refuses(smuggling("Content-Length: 18446744073709551613\r\n", ""), 413).await;
+    server.refuses(smuggling("Content-Length: 18446744073709551613\r\n", ""), 413).await;
     // What hyper counts with has no room for these.
-    front.refuses(smuggling("Content-Length: 18446744073709551615\r\n", ""), 431).await;
-    front.end().await;
+    server.refuses(smuggling("Content-Length: 18446744073709551615\r\n", ""), 431).await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn the_only_transfer_coding_is_chunked() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for coding in [
         "chunked, chunked",
         "chunked,chunked",
@@ -106,7 +106,7 @@ async fn the_only_transfer_coding_is_chunked() {
     ] {
         for length in ["", "Content-Length: 5\r\n"] {
             let lines = format!("Transfer-Encoding: {coding}\r\n{length}");
-            let answer = front.ask(smuggling(&lines, "0\r\n\r\n"), Then::Closed).await;
+            let answer = server.ask(smuggling(&lines, "0\r\n\r\n"), Afterwards::Closed).await;
             assert_eq!(answer.status, 400, "{coding:?} {length}");
         }
     }
@@ -121,32 +121,32 @@ async fn the_only_transfer_coding_is_chunked() {
         "X: y\r\n Transfer-Encoding: chunked\r\n",
         "X: y\nTransfer-Encoding: chunked\r\n",
     ] {
-        let answer = front.ask(smuggling(lines, "0\r\n\r\n"), Then::Closed).await;
+        let answer = server.ask(smuggling(lines, "0\r\n\r\n"), Afterwards::Closed).await;
         assert_eq!(answer.status, 400, "{lines:?}");
     }
     // White space around the value is none of it.
     for coding in ["chunked", "  chunked", "chunked  ", "\tchunked\t"] {
         let lines = format!("{JSON}Transfer-Encoding:{coding}\r\n");
-        let answer = front.ask_kept(post_with(&lines, "2\r\n[]\r\n0\r\n\r\n")).await;
+        let answer = server.ask_kept(post_with(&lines, "2\r\n[]\r\n0\r\n\r\n")).await;
         assert_eq!(answer.json()["body"], "[]", "{coding:?}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn an_old_client_sends_no_chunks() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for lines in ["", "Connection: keep-alive\r\n", "Content-Length: 5\r\n"] {
         let lines = format!("Transfer-Encoding: chunked\r\n{lines}");
         let request = smuggling(&lines, "0\r\n\r\n").replacen("HTTP/1.1", "HTTP/1.0", 1);
-        assert_eq!(front.ask(request, Then::Closed).await.status, 400);
+        assert_eq!(server.ask(request, Afterwards::Closed).await.status, 400);
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn chunks_are_well_formed() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for chunks in [
         "",
         "x\r\n",
@@ -171,19 +171,19 @@ async fn chunks_are_well_formed() {
     ] {
         // The smuggled request may be understood as the rest of the chunks, and its client
         // then be waited for, so it says that there is no more.
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         client.send(chunked(chunks) + SMUGGLED).await;
         client.finish().await;
         let answer = client.answer().await;
         assert!(answer.status == 400 && answer.id() != "smuggled", "{chunks:?}: {answer:?}");
         client.expect_closed().await;
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn what_belongs_to_chunks_is_read_over() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     let (long, trailers) = ("x".repeat(2_000), "Trailer: x\r\n".repeat(50));
     for chunks in [
         "2\r\n[]\r\n0\r\n\r\n",
@@ -195,15 +195,15 @@ async fn what_belongs_to_chunks_is_read_over() {
         &format!("2;{long}\r\n[]\r\n0\r\n\r\n"),
         &format!("2\r\n[]\r\n0\r\n{trailers}\r\n"),
     ] {
-        let answer = front.ask_kept(chunked(chunks)).await;
+        let answer = server.ask_kept(chunked(chunks)).await;
         assert_eq!(answer.json()["body"], "[]", "{chunks:?}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn what_surrounds_chunks_is_bounded() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     let (long, many) = ("x".repeat(1_000_000), "Trailer: x\r\n".repeat(1_000));
     for chunks in [
         format!("2;{long}\r\n[]\r\n0\r\n\r\n"),
@@ -211,15 +211,15 @@ async fn what_surrounds_chunks_is_bounded() {
         format!("2\r\n[]\r\n0\r\nTrailer: {long}\r\n\r\n"),
         format!("2\r\n[]\r\n0\r\n{many}\r\n"),
     ] {
-        let answer = front.ask(chunked(&chunks) + SMUGGLED, Then::Closed).await;
+        let answer = server.ask(chunked(&chunks) + SMUGGLED, Afterwards::Closed).await;
         assert_eq!(answer.status, 400, "{}", &chunks[..40]);
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_body_that_nobody_reads_is_no_request() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     let length = SMUGGLED.len();
     for (request, status) in [
         (get("/api/v1/ping", &format!("Content-Length: {length}\r\n")), 200),
@@ -228,8 +228,8 @@ async fn a_body_that_nobody_reads_is_no_request() {
         (get("/healthz", "Content-Length: 3\r\n"), 200),
         (post_with(&format!("Content-Length: {length}\r\n"), ""), 415),
     ] {
-        let answer = front.ask(request.clone() + SMUGGLED, Then::Closed).await;
+        let answer = server.ask(request.clone() + SMUGGLED, Afterwards::Closed).await;
         assert_eq!(answer.status, status, "{request}");
     }
-    front.end().await;
+    server.end().await;
 }

@@ -1,13 +1,14 @@
-//! The front over real sockets, spoken to in raw bytes, so that hostile ones can be sent.
+//! The front over real sockets. Clients send raw bytes, so that hostile ones can be sent.
 //!
 //! Every answer that a [`Client`] reads is checked for what all answers have, and a
-//! [`Front`] that ends checks that the API was told of each answer once, and of no other.
+//! [`TestServer`] that ends checks that the handler recorded each answer once, and no other.
 
 mod access;
 mod answer;
 mod bodies;
 mod framing;
 mod heads;
+mod live;
 mod ordinary;
 mod random;
 mod stop;
@@ -24,18 +25,22 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::link::Limits;
-use super::server::{FrontOptions, serve_within};
-use super::{Api, Call, Reply, Route, Seen};
+use crate::http::api::route::Route;
+use crate::http::exchange::chunk_source::ChunkSource;
+use crate::http::exchange::handler::{AnsweredRequest, Handler, RoutedRequest};
+use crate::http::exchange::live_stream::LiveSender;
+use crate::http::exchange::reply::Reply;
+use crate::http::front::connection_state::TimeLimits;
+use crate::http::front::server::{FrontOptions, serve_within};
 use answer::Answer;
 
 /// No event is waited for longer: it is missing then.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A limit that must not be reached in a test.
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -48,9 +53,9 @@ const TOKEN: &str = "s3cret-token";
 
 const PING: &str = "GET /api/v1/ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// How it is done, within [`PATIENCE`].
-async fn soon<T>(what: &str, done: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, done).await {
+/// How it is done, within [`TIMEOUT`].
+async fn in_time<T>(what: &str, done: impl Future<Output = T>) -> T {
+    match timeout(TIMEOUT, done).await {
         Ok(done) => done,
         Err(_) => panic!("{what} did not come"),
     }
@@ -77,9 +82,9 @@ fn chunked(chunks: &str) -> String {
     post_with("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", chunks)
 }
 
-/// What the API was told of a request.
+/// What the handler recorded of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
+struct Recorded {
     label: &'static str,
     method: String,
     path: String,
@@ -88,40 +93,66 @@ struct Told {
     remote: Option<SocketAddr>,
 }
 
-/// An API that answers with what it was asked, and remembers what it was told.
+/// Answers with what it was asked, and keeps what it recorded.
 ///
 /// The workflow `big` has an answer of [`BIG_BYTES`]. Asked for the workflow `held`, it
-/// answers when it is let go.
+/// answers when it is let go. The workflow `live` has a live stream as its answer, which the test
+/// produces; that of the workflow `chunks` is sent chunk by chunk.
 #[derive(Debug)]
-struct Echo {
-    told: Mutex<Vec<Told>>,
-    /// Some request was told of.
-    heard: Notify,
+struct EchoHandler {
+    recorded: Mutex<Vec<Recorded>>,
+    /// A request was recorded.
+    recorded_one: Notify,
     /// Requests for `held` that have come.
     held: Semaphore,
     /// Those that may be answered.
-    let_go: Semaphore,
+    release: Semaphore,
+    /// The producers' sides of the answers for `live`.
+    live: mpsc::UnboundedSender<LiveSender>,
+    lives: tokio::sync::Mutex<mpsc::UnboundedReceiver<LiveSender>>,
 }
 
-impl Echo {
+impl EchoHandler {
     fn new() -> Self {
+        let (live, lives) = mpsc::unbounded_channel();
         Self {
-            told: Mutex::new(Vec::new()),
-            heard: Notify::new(),
+            live,
+            lives: tokio::sync::Mutex::new(lives),
+            recorded: Mutex::new(Vec::new()),
+            recorded_one: Notify::new(),
             held: Semaphore::new(0),
-            let_go: Semaphore::new(0),
+            release: Semaphore::new(0),
         }
     }
 }
 
-impl Api for Echo {
-    async fn call(&self, call: Call) -> Reply {
+/// Chunks, the last one first.
+struct Chunks(Vec<&'static str>);
+
+impl ChunkSource for Chunks {
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.pop().map(|chunk| chunk.as_bytes().to_vec()))
+    }
+}
+
+impl Handler for EchoHandler {
+    type Route = Route;
+
+    async fn handle(&self, call: RoutedRequest<Route>) -> Reply {
         if let Route::Workflow { workflow_id } = &call.route {
             match workflow_id.as_str() {
                 "big" => return Reply::new(StatusCode::OK, "text/plain", vec![b'x'; BIG_BYTES]),
+                "live" => {
+                    let (reply, sender) = Reply::live("text/event-stream");
+                    self.live.send(sender).unwrap();
+                    return reply;
+                }
+                "chunks" => {
+                    return Reply::json_chunks(b"[\"one\"".to_vec(), Chunks(vec!["]", ",\"two\""]));
+                }
                 "held" => {
                     self.held.add_permits(1);
-                    self.let_go.acquire().await.unwrap().forget();
+                    self.release.acquire().await.unwrap().forget();
                 }
                 _ => {}
             }
@@ -134,8 +165,8 @@ impl Api for Echo {
         }))
     }
 
-    fn done(&self, seen: &Seen<'_>) {
-        self.told.lock().unwrap().push(Told {
+    fn record(&self, seen: &AnsweredRequest<'_>) {
+        self.recorded.lock().unwrap().push(Recorded {
             label: seen.route_label,
             method: seen.method.to_owned(),
             path: seen.path.to_owned(),
@@ -143,14 +174,14 @@ impl Api for Echo {
             request_id: seen.request_id.to_owned(),
             remote: seen.remote,
         });
-        self.heard.notify_one();
+        self.recorded_one.notify_one();
     }
 }
 
-/// How a [`Front`] is set up.
+/// How a [`TestServer`] is set up.
 struct Setup {
     options: FrontOptions,
-    limits: Limits,
+    limits: TimeLimits,
 }
 
 impl Setup {
@@ -163,7 +194,7 @@ impl Setup {
                 metrics_open: false,
                 max_connections: 64,
             },
-            limits: Limits {
+            limits: TimeLimits {
                 idle: NEVER,
                 head: NEVER,
                 body: NEVER,
@@ -172,34 +203,35 @@ impl Setup {
                 linger: Duration::from_secs(5),
                 idle_min: NEVER,
                 body_min: NEVER,
-                place: NEVER,
-                pause: Duration::from_millis(5),
+                stream_min: NEVER,
+                slot_wait: NEVER,
+                retry_pause: Duration::from_millis(5),
             },
         }
     }
 
-    async fn start(self) -> Front {
+    async fn start(self) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (api, stop) = (Arc::new(Echo::new()), CancellationToken::new());
+        let (api, stop) = (Arc::new(EchoHandler::new()), CancellationToken::new());
         let served =
             serve_within(listener, self.options, Arc::clone(&api), stop.clone(), self.limits);
         let task = tokio::spawn(served);
-        Front { address, api, stop, task, answered: Arc::default() }
+        TestServer { address, api, stop, task, answered: Arc::default() }
     }
 }
 
 /// A front that serves.
-struct Front {
+struct TestServer {
     address: SocketAddr,
-    api: Arc<Echo>,
+    api: Arc<EchoHandler>,
     stop: CancellationToken,
     task: JoinHandle<()>,
     /// Ids and states of the answers that clients have read.
     answered: Arc<Mutex<Vec<(String, u16)>>>,
 }
 
-impl Front {
+impl TestServer {
     async fn start() -> Self {
         Setup::new().start().await
     }
@@ -216,24 +248,24 @@ impl Front {
     }
 
     /// The one answer to these bytes, after which the connection must be closed or kept.
-    async fn ask(&self, bytes: impl AsRef<[u8]>, then: Then) -> Answer {
+    async fn ask(&self, bytes: impl AsRef<[u8]>, then: Afterwards) -> Answer {
         let mut client = self.connect().await;
         let answer = client.exchange(bytes).await;
         match then {
-            Then::Closed => client.expect_closed().await,
-            Then::Kept => client.expect_kept().await,
+            Afterwards::Closed => client.expect_closed().await,
+            Afterwards::Kept => client.expect_kept().await,
         }
         answer
     }
 
     /// The answer to a request after which the connection is kept.
     async fn ask_kept(&self, bytes: impl AsRef<[u8]>) -> Answer {
-        self.ask(bytes, Then::Kept).await
+        self.ask(bytes, Afterwards::Kept).await
     }
 
     /// Sends bytes that must be refused with `status`, and nothing after them served.
     async fn refuses(&self, bytes: impl AsRef<[u8]>, status: u16) -> Answer {
-        let answer = self.ask(&bytes, Then::Closed).await;
+        let answer = self.ask(&bytes, Afterwards::Closed).await;
         let sent = String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(200)]);
         assert_eq!(answer.status, status, "{sent:?}: {answer:?}");
         assert_eq!(answer.header("connection"), Some("close"), "{sent:?}");
@@ -245,42 +277,50 @@ impl Front {
         self.connect().await.expect_kept().await;
     }
 
-    /// Waits until it was told of an answer.
-    async fn told(&self, answer: &Answer) -> Told {
-        self.told_where(|told| told.request_id == answer.id()).await
+    /// Waits until an answer is recorded.
+    async fn recorded(&self, answer: &Answer) -> Recorded {
+        self.recorded_where(|recorded| recorded.request_id == answer.id()).await
     }
 
-    async fn told_where(&self, is_it: impl Fn(&Told) -> bool) -> Told {
+    async fn recorded_where(&self, is_it: impl Fn(&Recorded) -> bool) -> Recorded {
         let found = async {
             loop {
-                let found = self.api.told.lock().unwrap().iter().find(|told| is_it(told)).cloned();
+                let found = self
+                    .api
+                    .recorded
+                    .lock()
+                    .unwrap()
+                    .iter()
+                    .find(|recorded| is_it(recorded))
+                    .cloned();
                 match found {
-                    Some(told) => return told,
-                    None => self.api.heard.notified().await,
+                    Some(recorded) => return recorded,
+                    None => self.api.recorded_one.notified().await,
                 }
             }
         };
-        soon("word of a request", found).await
+        in_time("the record of a request", found).await
     }
 
-    /// Stops it, and asserts that it was told of each answer that was read, and of those in
-    /// `unread`, and that there was no other.
+    /// Stops it, and asserts that each answer that was read is recorded, and those in `unread`,
+    /// and no other.
     async fn end_with(self, unread: &[(&str, u16)]) {
         self.stop.cancel();
-        soon("the end of the front", self.task).await.unwrap();
-        let mut told = self.api.told.lock().unwrap().clone();
+        in_time("the end of the server", self.task).await.unwrap();
+        let mut recorded = self.api.recorded.lock().unwrap().clone();
         for answered in self.answered.lock().unwrap().drain(..) {
-            let at = told.iter().position(|told| {
-                (told.request_id.as_str(), told.status) == (&answered.0, answered.1)
+            let at = recorded.iter().position(|recorded| {
+                (recorded.request_id.as_str(), recorded.status) == (&answered.0, answered.1)
             });
-            let at = at.unwrap_or_else(|| panic!("nothing was told of {answered:?}: {told:?}"));
-            told.remove(at);
+            let at = at.unwrap_or_else(|| panic!("{answered:?} is not recorded: {recorded:?}"));
+            recorded.remove(at);
         }
-        let mut told: Vec<_> = told.iter().map(|told| (told.label, told.status)).collect();
+        let mut recorded: Vec<_> =
+            recorded.iter().map(|recorded| (recorded.label, recorded.status)).collect();
         let mut unread = unread.to_vec();
-        told.sort_unstable();
+        recorded.sort_unstable();
         unread.sort_unstable();
-        assert_eq!(told, unread, "told, but never read");
+        assert_eq!(recorded, unread, "recorded, but never read");
     }
 
     async fn end(self) {
@@ -290,7 +330,7 @@ impl Front {
 
 /// What becomes of a connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+enum Afterwards {
     Closed,
     Kept,
 }
@@ -305,15 +345,15 @@ struct Client {
 }
 
 impl Client {
-    fn new(stream: TcpStream, front: &Front) -> Self {
+    fn new(stream: TcpStream, server: &TestServer) -> Self {
         stream.set_nodelay(true).unwrap();
         let (reader, writer) = stream.into_split();
-        Self { reader, writer, unread: Vec::new(), answered: Arc::clone(&front.answered) }
+        Self { reader, writer, unread: Vec::new(), answered: Arc::clone(&server.answered) }
     }
 
     /// Sends bytes. Whether the server still takes them is seen by what it answers.
     async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = soon("room for bytes", self.writer.write_all(bytes.as_ref())).await;
+        let _ = in_time("room for bytes", self.writer.write_all(bytes.as_ref())).await;
     }
 
     /// Says that nothing more will be sent.
@@ -339,7 +379,7 @@ impl Client {
                     _ = sent => receive.await,
                 }
             };
-            soon("an answer", both).await
+            in_time("an answer", both).await
         };
         self.note(answer)
     }
@@ -356,7 +396,7 @@ impl Client {
 
     async fn read(&mut self, has_body: bool) -> Answer {
         let answer = read_answer(&mut self.reader, &mut self.unread, has_body);
-        let answer = soon("an answer", answer).await;
+        let answer = in_time("an answer", answer).await;
         self.note(answer)
     }
 
@@ -373,7 +413,7 @@ impl Client {
     async fn rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.unread);
         // A reset is an end as well.
-        let _ = soon("the end of the connection", self.reader.read_to_end(&mut rest)).await;
+        let _ = in_time("the end of the connection", self.reader.read_to_end(&mut rest)).await;
         rest
     }
 

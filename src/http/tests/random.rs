@@ -116,8 +116,8 @@ fn answers_max(bytes: &[u8]) -> usize {
 }
 
 /// Reads all that comes, and checks it answer by answer.
-async fn check(front: &Front, bytes: &[u8]) {
-    let mut client = front.connect().await;
+async fn check(server: &TestServer, bytes: &[u8]) {
+    let mut client = server.connect().await;
     client.send(bytes).await;
     client.finish().await;
     let mut rest = client.rest().await;
@@ -127,7 +127,7 @@ async fn check(front: &Front, bytes: &[u8]) {
         let Some((head, _)) = Answer::parse(&rest, false) else {
             panic!("half a head: {}", String::from_utf8_lossy(&rest));
         };
-        let has_body = head.is_interim() || front.told(&head).await.method != "HEAD";
+        let has_body = head.is_interim() || server.recorded(&head).await.method != "HEAD";
         let Some((answer, length)) = Answer::parse(&rest, has_body) else {
             panic!("half an answer: {}", String::from_utf8_lossy(&rest));
         };
@@ -138,20 +138,20 @@ async fn check(front: &Front, bytes: &[u8]) {
     }
     assert!(answers <= answers_max(bytes), "{answers} answers");
     drop(client);
-    front.expect_served().await;
+    server.expect_served().await;
 }
 
 #[test]
 fn whatever_comes_is_answered_well_or_not_at_all() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let front = runtime.block_on(Front::start());
+    let server = runtime.block_on(TestServer::start());
     let config = Config { failure_persistence: None, ..Config::default() };
     let tried = TestRunner::new(config).run(&requests(), |bytes| {
-        runtime.block_on(check(&front, &bytes));
+        runtime.block_on(check(&server, &bytes));
         Ok(())
     });
     if let Err(error) = tried {
         panic!("{error}");
     }
-    runtime.block_on(front.end());
+    runtime.block_on(server.end());
 }

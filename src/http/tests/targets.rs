@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn a_whole_target_is_judged_as_the_host_is() {
-    let front = Front::start().await;
-    let own = format!("http://{}/api/v1/ping", front.address);
+    let server = TestServer::start().await;
+    let own = format!("http://{}/api/v1/ping", server.address);
     for (target, status) in [
         ("http://localhost/api/v1/ping", 200),
         ("HTTP://LOCALHOST:1/api/v1/ping?x", 200),
@@ -29,21 +29,21 @@ async fn a_whole_target_is_judged_as_the_host_is() {
         ("localhost", 400),
         ("localhost:80", 400),
     ] {
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         let answer = client.exchange(get(target, "")).await;
         assert_eq!(answer.status, status, "{target}");
     }
     // The target does not make good what the Host has wrong.
     let foreign = "GET http://localhost/api/v1/ping HTTP/1.1\r\nHost: evil.example\r\n\r\n";
-    assert_eq!(front.ask_kept(foreign).await.status, 421);
+    assert_eq!(server.ask_kept(foreign).await.status, 421);
     let without = "GET http://localhost/api/v1/ping HTTP/1.1\r\n\r\n";
-    assert_eq!(front.ask_kept(without).await.status, 400);
-    front.end().await;
+    assert_eq!(server.ask_kept(without).await.status, 400);
+    server.end().await;
 }
 
 #[tokio::test]
 async fn nothing_is_relayed() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for (target, status) in [
         ("localhost:80", 400),
         ("evil.example:443", 421),
@@ -52,16 +52,16 @@ async fn nothing_is_relayed() {
         ("x@localhost:1", 400),
     ] {
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        let mut client = front.connect().await;
+        let mut client = server.connect().await;
         let answer = client.exchange(request).await;
         assert_eq!(answer.status, status, "{target}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
 async fn a_path_means_one_thing() {
-    let front = Front::start().await;
+    let server = TestServer::start().await;
     for (path, status) in [
         ("/", 404),
         ("//", 404),
@@ -103,22 +103,22 @@ async fn a_path_means_one_thing() {
         ("/api/v1/workflows/a%252fb", 200),
         ("/api/v1/workflows/a\\b", 200),
     ] {
-        let answer = front.ask_kept(get(path, "")).await;
+        let answer = server.ask_kept(get(path, "")).await;
         assert_eq!(answer.status, status, "{path}");
-        assert_eq!(front.told(&answer).await.label == "other", status != 200, "{path}");
+        assert_eq!(server.recorded(&answer).await.label == "other", status != 200, "{path}");
     }
-    front.end().await;
+    server.end().await;
 }
 
 #[tokio::test]
-async fn what_was_sent_is_told_back_harmlessly() {
-    let front = Front::start().await;
+async fn what_was_sent_is_escaped_in_the_answer() {
+    let server = TestServer::start().await;
     for (request, part) in [
         (get("/nowhere/'{\"a\":\"b\"}", ""), "'{\"a\":\"b\"}"),
         (PING.replace("localhost", "a b"), "a b"),
     ] {
-        let answer = front.ask_kept(request).await;
+        let answer = server.ask_kept(request).await;
         assert!(answer.status >= 400 && answer.detail().contains(part), "{answer:?}");
     }
-    front.end().await;
+    server.end().await;
 }

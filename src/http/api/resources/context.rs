@@ -1,0 +1,36 @@
+//! What the resources answer from.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::memory::Memory;
+use crate::engine::supervisor::Supervisor;
+use crate::http::api::resources::readers::Readers;
+use crate::http::observe::observer::Observed;
+use crate::operations::catalogue::Catalogue;
+use crate::operations::start::Definitions;
+use crate::repository::journal::writer::Writer;
+
+/// What the resources answer from.
+#[derive(Debug)]
+pub struct Resources {
+    /// Runs executions.
+    pub supervisor: Arc<Supervisor>,
+    /// Where they are stored.
+    pub writer: Arc<Writer>,
+    /// Those that are not stored yet.
+    pub memory: Arc<Memory>,
+    /// The workflows of files.
+    pub catalogue: Arc<Catalogue>,
+    /// Read-only connections that nobody uses at the moment.
+    pub readers: Arc<Readers>,
+    /// Who may define what is run.
+    pub definitions: Definitions,
+    /// Where steps run.
+    pub workdir: String,
+    /// Cancelled when nothing new is taken.
+    pub draining: CancellationToken,
+    /// What requests and executions are reported to.
+    pub observed: Observed,
+}

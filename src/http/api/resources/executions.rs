@@ -1,0 +1,213 @@
+//! Executions: shown, listed, ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use crate::engine::cancel::Cancel;
+use crate::engine::recovery::One;
+use crate::engine::work::orphans::{Process, Survivor};
+use crate::http::api::json_body;
+use crate::http::api::query::Query;
+use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::faults;
+use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Page, PageRequest};
+use crate::http::api::resources::readers::{Key, QueryAnswer};
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
+use crate::operations::cancel::{self, NotCancelled, Requested};
+use crate::operations::query;
+use crate::repository::{ListFilter, TakenOver};
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+
+const LIMIT_DEFAULT: u32 = 50;
+const LIMIT_MAX: u32 = 500;
+
+impl Resources {
+    /// One execution with its steps.
+    pub(super) fn execution(&self, execution_id: &str, query: &str) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        self.shown(execution_id)
+    }
+
+    /// How an execution stands, in memory or in the database.
+    pub(super) fn shown(&self, execution_id: &str) -> Result<Reply, Problem> {
+        if let Some((unstored, is_cut)) = self.memory.get_within(execution_id, AT_ONCE_BYTES) {
+            return Ok(match is_cut {
+                false => Reply::json(&unstored),
+                true => self.long_detail(unstored.execution),
+            });
+        }
+        let key = Key::Execution(execution_id.to_owned());
+        let answer = self.readers.answer(key, |reader| {
+            let Some((detail, is_cut)) = reader.detail_within(execution_id, AT_ONCE_BYTES)? else {
+                return Ok(None);
+            };
+            Ok(Some(if is_cut {
+                QueryAnswer::Long(Box::new(self.long_detail(detail.execution)))
+            } else if is_final(&detail.execution) {
+                QueryAnswer::Final(detail)
+            } else {
+                QueryAnswer::Current(detail)
+            }))
+        })?;
+        answer.ok_or_else(|| unknown(execution_id))
+    }
+
+    /// An execution whose steps are read later.
+    fn long_detail(&self, execution: ExecutionRecord) -> Reply {
+        let (memory, readers) = (Arc::clone(&self.memory), Arc::clone(&self.readers));
+        long_answers::detail(memory, readers, execution)
+    }
+
+    /// An execution without its steps, in memory or in the database.
+    pub(super) fn record(&self, execution_id: &str) -> Result<ExecutionRecord, Problem> {
+        if let Some(unstored) = query::unstored(&self.memory, execution_id) {
+            return Ok(unstored);
+        }
+        self.readers
+            .read(|reader| reader.execution(execution_id))?
+            .ok_or_else(|| unknown(execution_id))
+    }
+
+    /// A page of executions, newest first.
+    pub(super) async fn list(
+        &self,
+        workflow_id: Option<&str>,
+        query: &str,
+    ) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["limit", "offset", "status", "cursor"])?;
+        let limit = query.parsed::<u32>("limit", "a number from 1 to 500")?;
+        let limit = limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(Problem::bad_request("the query key `limit` is out of its range")
+                .with_hint("it takes a number from 1 to 500"));
+        }
+        let offset = query.parsed::<u64>("offset", "a number of 0 or more")?;
+        let before = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
+        if before.is_some() && offset.is_some() {
+            return Err(Problem::bad_request("the query has both `cursor` and `offset`")
+                .with_hint("give one of them"));
+        }
+        let takes = "pending, running, success, failed, cancelled or interrupted";
+        let status = query.parsed::<ExecutionStatus>("status", takes)?;
+        let filter =
+            ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
+        let offset = offset.unwrap_or(0);
+        let request = PageRequest { filter, limit, offset };
+        let key = Key::List {
+            workflow_id: workflow_id.map(str::to_owned),
+            status,
+            before,
+            limit,
+            offset,
+        };
+        let find = || {
+            self.readers.answer(key, |reader| {
+                let listing = reader.list_within(&request.filter, limit, offset, AT_ONCE_BYTES)?;
+                if listing.is_cut {
+                    let readers = Arc::clone(&self.readers);
+                    return Ok(Some(QueryAnswer::Long(Box::new(long_answers::page(
+                        readers, &listing, &request,
+                    )))));
+                }
+                let page = Page::whole(listing, &request);
+                Ok(Some(match page.items.iter().all(is_final) {
+                    true => QueryAnswer::Final(page),
+                    false => QueryAnswer::Current(page),
+                }))
+            })
+        };
+        // Skipping takes about a millisecond for each 50,000, and of a state that few are in
+        // all may have to be looked at.
+        let found = if offset > 1_000 || status.is_some() {
+            let _turn = self.readers.slow_turn().await;
+            tokio::task::block_in_place(find)
+        } else {
+            find()
+        }?;
+        found.ok_or_else(|| faults::fault("a page is neither there nor missing"))
+    }
+
+    /// Asks the process that runs it to end it; ends it here when that process is dead.
+    pub(super) async fn cancel(
+        &self,
+        execution_id: &str,
+        query: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        no_body(body)?;
+        let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
+        let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
+        let requested = tokio::task::spawn_blocking(move || {
+            cancel::request(&supervisor, &writer, Some(&memory), &id, Duration::ZERO)
+        });
+        match requested.await.map_err(|fault| faults::fault(&fault.to_string()))? {
+            Ok(Requested::Here) => {}
+            Ok(Requested::Stored { .. }) => self.end_abandoned(execution_id),
+            Err(NotCancelled::Unknown) => return Err(unknown(execution_id)),
+            Err(NotCancelled::Ended(status)) => return Err(has_ended(execution_id, status)),
+            Err(NotCancelled::Store(error)) => return Err(faults::unavailable(&error)),
+        }
+        Ok(Reply::json(&json!({"execution_id": execution_id, "status": "cancelling"})))
+    }
+
+    /// Ends an execution whose process is dead; one that has an owner is left to it.
+    fn end_abandoned(&self, execution_id: &str) {
+        let (supervisor, id) = (self.supervisor.clone(), execution_id.to_owned());
+        let metrics = Arc::clone(&self.observed.metrics);
+        tokio::spawn(async move {
+            let counted = |taken: &TakenOver| metrics.observer(&taken.execution.workflow_id);
+            let cancel = Cancel::default();
+            match cancel::finish_abandoned(&supervisor, &id, counted, &cancel).await {
+                Ok(One::Ran(Ok(_)) | One::NotAbandoned) => {}
+                Ok(One::Ran(Err(error))) => {
+                    tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+                }
+                Ok(One::Held(survivors)) => {
+                    for Survivor { process: Process { pid, name, .. }, why } in survivors {
+                        tracing::warn!(
+                            execution_id = id,
+                            pid,
+                            name,
+                            why,
+                            "cannot end a dead execution: a process that works for it is left"
+                        );
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(execution_id = id, %error, "cannot end a dead execution yet");
+                }
+            }
+        });
+    }
+}
+
+/// Whether it will be shown the same until it is deleted: of one that runs, the life of its
+/// process is shown as well, which no database knows.
+fn is_final(execution: &ExecutionRecord) -> bool {
+    execution.status.is_terminal()
+}
+
+/// Refuses a body where none is taken, but for an object with nothing in it.
+pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
+    let Some(body) = body else { return Ok(()) };
+    match json_body::parse::<serde_json::Map<_, _>>(body)?.keys().next() {
+        None => Ok(()),
+        Some(key) => {
+            Err(Problem::bad_request(format!("this takes no body, and `{key}` is not known"))
+                .with_hint("send none, or `{}`"))
+        }
+    }
+}
+
+pub(super) fn unknown(execution_id: &str) -> Problem {
+    Problem::not_found(format!("no execution `{execution_id}` is kept"))
+}
+
+fn has_ended(execution_id: &str, status: ExecutionStatus) -> Problem {
+    Problem::new(StatusCode::CONFLICT, format!("execution {execution_id} has ended as {status}"))
+}

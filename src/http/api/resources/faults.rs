@@ -1,0 +1,21 @@
+//! Problems that are not the fault of the client.
+
+use hyper::StatusCode;
+
+use crate::http::exchange::problem::Problem;
+use crate::repository::StoreError;
+
+/// What is wrong is wfx.
+pub(super) fn fault(detail: &str) -> Problem {
+    tracing::error!(detail, "a fault of wfx");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("a fault of wfx: {detail}"))
+}
+
+pub(super) fn unavailable(error: &StoreError) -> Problem {
+    const RETRY_AFTER: u32 = 2;
+    let problem = Problem::unavailable(error.to_string(), RETRY_AFTER);
+    match error.hint() {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
+    }
+}

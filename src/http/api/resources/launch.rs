@@ -1,0 +1,280 @@
+//! Executions that are started: of a known workflow, of a definition in the request, again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use serde_json::json;
+
+use crate::base::clock;
+use crate::engine::driver::RunError;
+use crate::engine::supervisor::{Full, Submitted};
+use crate::http::api::json_body;
+use crate::http::api::query::{self, Query};
+use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::{executions, faults, workflows};
+use crate::http::exchange::bounded_wait::BoundedWait;
+use crate::http::exchange::problem::PointedError;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
+use crate::operations::replay::{self, NotReplayable};
+use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
+use crate::workflow::check::{Format, Problems, Source};
+use crate::workflow::compiled::Snapshot;
+use crate::workflow::record::ExecutionDetail;
+use crate::workflow::report::Observer;
+use crate::workflow::spec::ExecutionSpec;
+
+/// Beyond the answer that is promised within a second.
+const RETRY_AFTER: u32 = 1;
+
+impl Resources {
+    /// Runs a workflow: a known one, or what the body defines.
+    pub(super) async fn execute(
+        &self,
+        workflow_id: &str,
+        query: &str,
+        body: Option<Bytes>,
+        bounded_wait: &BoundedWait,
+    ) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["wait"])?;
+        let wait = query::wait(&query)?;
+        let snapshot = self.snapshot(workflow_id, body.as_deref())?;
+        // It is not kept for as long as the execution is waited for.
+        drop(body);
+        self.launch(snapshot, None, wait, bounded_wait).await
+    }
+
+    /// What a request runs.
+    fn snapshot(&self, workflow_id: &str, body: Option<&[u8]>) -> Result<Snapshot, Problem> {
+        let text = match body {
+            None | Some(b"") => "{}",
+            Some(body) => {
+                let serde::de::IgnoredAny = json_body::parse(body)?;
+                std::str::from_utf8(body)
+                    .map_err(|_| Problem::bad_request("the body is not UTF-8"))?
+            }
+        };
+        let source =
+            Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
+        let workdir = self.workdir.clone();
+        start::of_request(workflow_id, &source, &self.catalogue, self.definitions, workdir)
+            .map_err(|why| invalid_start(why, workflow_id))
+    }
+
+    /// Runs the snapshot of an execution again.
+    pub(super) async fn replay(
+        &self,
+        execution_id: &str,
+        query: &str,
+        body: Option<&[u8]>,
+        bounded_wait: &BoundedWait,
+    ) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["wait"])?;
+        let wait = query::wait(&query)?;
+        executions::no_body(body)?;
+        let original = self.record(execution_id)?;
+        let snapshot =
+            replay::of_execution(&original).map_err(|why| not_replayable(why, execution_id))?;
+        if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "only what came from the folder of --workflows is replayed here, and this \
+                 execution's definition came from a file or a request",
+            )
+            .with_hint("use `wfx replay`, or start `wfx serve` with --definitions api"));
+        }
+        self.launch(snapshot, Some(execution_id.to_owned()), wait, bounded_wait).await
+    }
+
+    /// Runs it on its own, if there is room for one more.
+    fn submit(
+        &self,
+        spec: ExecutionSpec,
+        observer: Arc<dyn Observer>,
+        waited_for: bool,
+    ) -> Result<Submitted, Problem> {
+        let submitted = start::submit(&self.supervisor, &self.writer, spec, observer, waited_for);
+        submitted.map_err(|why| {
+            let full = match why {
+                NotStarted::Unseen(error) => return faults::unavailable(&error),
+                NotStarted::Full(full) => full,
+            };
+            let detail = match full {
+                Full::Executions(_) => format!(
+                    "{} executions run or are not stored yet, which is as many as \
+                     --max-in-flight allows",
+                    self.supervisor.bounds().executions
+                ),
+                Full::Memory(taken) => format!(
+                    "the executions that run or are not stored yet take {} MiB of memory, and \
+                     with this one more than {} MiB",
+                    taken >> 20,
+                    self.supervisor.bounds().memory_bytes >> 20
+                ),
+            };
+            Problem::unavailable(detail, RETRY_AFTER)
+        })
+    }
+
+    async fn launch(
+        &self,
+        snapshot: Snapshot,
+        replay_of: Option<String>,
+        wait: Option<Duration>,
+        bounded_wait: &BoundedWait,
+    ) -> Result<Reply, Problem> {
+        if self.draining.is_cancelled() {
+            return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
+        }
+        let spec = self.supervisor.plan(snapshot, replay_of.clone());
+        let observer = self.observed.of_execution(&spec.execution_id, spec.workflow_id());
+        let submitted = self.submit(spec, observer, wait.is_some())?;
+        let execution_id = submitted.execution_id;
+        let foreseen = match submitted.start_ack.foreseen {
+            Some(foreseen) => foreseen.await.ok().as_deref().and_then(UnnumberedAnswer::write),
+            None => None,
+        };
+        // An end without a launch is answered below.
+        let Ok(launch) = submitted.start_ack.launched.await else {
+            return Err(match submitted.ended.await {
+                Ok(Err(RunError::Withdrawn)) => {
+                    Problem::unavailable("wfx is being stopped", RETRY_AFTER)
+                }
+                Ok(Err(error)) => {
+                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+                }
+                _ => faults::fault("an execution ended before it was launched"),
+            });
+        };
+        if let Some(wait) = wait {
+            let launched = clock::monotonic();
+            if let (Some(seq), Some(foreseen)) = (launch.ended_as, foreseen) {
+                return Ok(Reply::json_text(foreseen.numbered(seq)).counted_until(launched));
+            }
+            let _ = bounded_wait.wait_for(wait, submitted.ended).await;
+            // It was accepted; that it cannot be read, or was deleted again, changes nothing of
+            // that.
+            if let Ok(shown) = self.shown(&execution_id) {
+                return Ok(shown.counted_until(launched));
+            }
+        }
+        let mut answer = json!({
+            "execution_id": execution_id,
+            "status": "started",
+            "persisted": launch.persisted,
+        });
+        if let Some(replay_of) = replay_of {
+            answer["replay_of"] = json!(replay_of);
+        }
+        Ok(Reply::json(&answer))
+    }
+}
+
+/// The answer to whoever waits for an execution that ends as it begins, written while that is
+/// being stored: its number is all that is missing.
+struct UnnumberedAnswer(Vec<u8>);
+
+impl UnnumberedAnswer {
+    const START: &[u8] = br#"{"execution":{"seq":"#;
+    const NO_NUMBER: &[u8] = b"null";
+
+    /// `None` where the number does not stand where it is expected.
+    fn write(detail: &ExecutionDetail) -> Option<Self> {
+        let text = crate::base::json::to_vec(detail).ok()?;
+        let rest = text.strip_prefix(Self::START)?.strip_prefix(Self::NO_NUMBER)?;
+        Some(Self(rest.to_vec()))
+    }
+
+    fn numbered(self, seq: i64) -> Vec<u8> {
+        [Self::START, seq.to_string().as_bytes(), &self.0].concat()
+    }
+}
+
+fn invalid_start(why: InvalidStart, workflow_id: &str) -> Problem {
+    let unprocessable = |detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    match why {
+        InvalidStart::UnknownWorkflow => workflows::unknown(workflow_id),
+        InvalidStart::DefinitionRefused => Problem::new(
+            StatusCode::FORBIDDEN,
+            "definitions are taken from the folder of --workflows only",
+        )
+        .with_hint("put the workflow there, or start `wfx serve` with --definitions api"),
+        InvalidStart::Given(problems) => invalid("the body gives no valid parameters", &problems),
+        InvalidStart::Document(problems) => invalid("the body is no valid workflow", &problems),
+        InvalidStart::OtherId(id) => {
+            let detail =
+                format!("the workflow of the body is `{id}`, that of the path `{workflow_id}`");
+            let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
+            unprocessable(detail).with_errors(vec![fault])
+        }
+        InvalidStart::Unfit(Unfit::Parameters(problems)) => {
+            invalid("the parameters do not fit the workflow", &problems)
+        }
+        InvalidStart::Unfit(Unfit::Cycle(cycle)) => {
+            unprocessable(format!("the steps wait for each other: {cycle}"))
+        }
+    }
+}
+
+fn not_replayable(why: NotReplayable, execution_id: &str) -> Problem {
+    match why {
+        NotReplayable::Unfinished(status) => Problem::new(
+            StatusCode::CONFLICT,
+            format!("execution {execution_id} is {status}; it can be replayed when it has ended"),
+        ),
+        NotReplayable::Snapshot(problems) => {
+            invalid("the snapshot of the execution cannot be run any more", &problems)
+        }
+    }
+}
+
+fn invalid(detail: &str, problems: &Problems) -> Problem {
+    let errors = problems
+        .iter()
+        .map(|problem| {
+            let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            PointedError {
+                pointer: problem.pointer.clone(),
+                detail: format!("{}{help}", problem.message),
+            }
+        })
+        .collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::timestamp::Timestamp;
+    use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+
+    #[test]
+    fn an_answer_written_before_its_number_is_known_is_that_written_after() {
+        let record = ExecutionRecord {
+            seq: None,
+            execution_id: "e".to_owned(),
+            workflow_id: "w".to_owned(),
+            status: ExecutionStatus::Success,
+            created_at: Some(Timestamp::from_micros(0)),
+            started_at: None,
+            completed_at: None,
+            updated_at: None,
+            steps_completed: 0,
+            total_steps: 0,
+            step_order: Vec::new(),
+            replay_of: None,
+            input_snapshot: Default::default(),
+            error: None,
+            owner: None,
+            owner_state: None,
+            persisted: true,
+        };
+        let mut detail = ExecutionDetail { execution: record, steps: Vec::new() };
+        let before = UnnumberedAnswer::write(&detail).unwrap().numbered(7);
+        detail.execution.seq = Some(7);
+        assert_eq!(before, serde_json::to_vec(&detail).unwrap());
+        assert!(UnnumberedAnswer::write(&detail).is_none());
+    }
+}

@@ -1,0 +1,104 @@
+//! The hand-over from the front to what answers requests.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hyper::Method;
+use hyper::body::Bytes;
+
+use crate::http::exchange::bounded_wait::BoundedWait;
+use crate::http::exchange::problem::Problem;
+use crate::http::exchange::reply::Reply;
+
+/// The label of a path that is no endpoint.
+pub const OTHER: &str = "other";
+
+/// Answers the requests that passed the front, and records every request.
+pub trait Handler: Send + Sync + 'static {
+    /// What requests can ask for.
+    type Route: Endpoint;
+
+    /// Answers one request. The call is dropped where it waits when the client leaves, so work
+    /// that has to be completed runs in a task of its own.
+    fn handle(&self, request: RoutedRequest<Self::Route>) -> impl Future<Output = Reply> + Send;
+
+    /// Is called once for each request when its answer is known, also for those that the front
+    /// refused. The answer is sent after this call, so it must not wait.
+    fn record(&self, request: &AnsweredRequest<'_>);
+}
+
+/// One thing that can be asked for.
+pub trait Endpoint: Send + Sized {
+    /// Reads the path of a request, as sent; `None` where nothing is.
+    ///
+    /// # Errors
+    /// 400 for a path that cannot be meant.
+    fn parse(path: &str) -> Result<Option<Self>, Problem>;
+
+    /// How metrics name it: the path with the names of its variables.
+    fn label(&self) -> &'static str;
+
+    /// Whether it is asked for with POST: it changes something, and may have a body.
+    fn is_post(&self) -> bool;
+
+    /// Whether it says that the daemon lives. Such a request needs no connection slot.
+    fn is_probe(&self) -> bool;
+
+    /// Whether its answer gets an entity tag.
+    fn is_tagged(&self) -> bool;
+
+    /// The methods it takes, as in the header `Allow`.
+    fn allow(&self) -> &'static str {
+        if self.is_post() { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" }
+    }
+
+    /// Whether it takes `method`.
+    fn takes(&self, method: &Method) -> bool {
+        match *method {
+            Method::GET | Method::HEAD => !self.is_post(),
+            Method::POST => self.is_post(),
+            Method::OPTIONS => true,
+            _ => false,
+        }
+    }
+}
+
+/// A request that passed the front.
+#[derive(Debug, Clone)]
+pub struct RoutedRequest<R> {
+    /// What is asked for. Each route has one method, so it also says what is to be done.
+    pub route: R,
+    /// The query string as sent, without `?`.
+    pub query: String,
+    /// The whole body of a POST that has one.
+    pub body: Option<Bytes>,
+    /// The id under which this request is logged.
+    pub request_id: String,
+    /// How long it may wait for what it starts.
+    pub bounded_wait: BoundedWait,
+}
+
+/// A request whose answer is known.
+#[derive(Debug, Clone, Copy)]
+pub struct AnsweredRequest<'a> {
+    /// [`Endpoint::label`], or [`OTHER`] where there is no such endpoint.
+    pub route_label: &'static str,
+    /// As sent; `-` where the head could not be read.
+    pub method: &'a str,
+    /// As sent, without the query; `-` where the head could not be read.
+    pub path: &'a str,
+    /// Of the answer.
+    pub status: u16,
+    /// From the head to the answer, or to the moment given to [`Reply::counted_until`].
+    pub latency: Duration,
+    /// As in the answer's `X-Request-Id`.
+    pub request_id: &'a str,
+    /// The address of the client.
+    pub remote: Option<SocketAddr>,
+    /// When the head was complete, on the monotonic clock.
+    pub started: Instant,
+    /// When the answer was known, on the same clock.
+    pub ended: Instant,
+}

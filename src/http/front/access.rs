@@ -1,0 +1,535 @@
+//! Who has access: the one function that every request passes.
+//!
+//! A daemon that runs commands is reachable by every program and every web page of its
+//! machine. Pages are refused by the name in `Host` (a foreign name that was made to resolve to
+//! this machine: DNS rebinding) and by what browsers say of them (`Origin`, `Sec-Fetch-Site`);
+//! programs by a token, where there is one. Requests whose end two readers may see at different
+//! places (request smuggling) are refused before any of that.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
+use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
+use subtle::ConstantTimeEq;
+
+use crate::http::exchange::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The paths that need no token: they say whether the daemon lives.
+const EXEMPT: &[&str] = &["/healthz", "/readyz"];
+
+/// The path that needs none where the operator says so.
+const METRICS: &str = "/metrics";
+
+/// Who has access, as the operator has set it.
+#[derive(Debug)]
+pub struct Access {
+    /// Names beside those of this machine, in lower case, without port.
+    allowed_hosts: Vec<String>,
+    token: Option<Token>,
+    metrics_open: bool,
+}
+
+/// A secret, kept out of logs.
+struct Token(Vec<u8>);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// What decides whether a request has access.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its target.
+    pub uri: &'a Uri,
+    /// Its version.
+    pub version: Version,
+    /// Its headers, as hyper has them.
+    pub headers: &'a HeaderMap,
+    /// A `Content-Length` stood beside a `Transfer-Encoding`.
+    pub has_two_lengths: bool,
+    /// A line of its head ended without a carriage return.
+    pub has_bare_line_feed: bool,
+    /// A `#` stood in its target.
+    pub has_fragment: bool,
+    /// The address that the client connected to.
+    pub local: SocketAddr,
+}
+
+impl Access {
+    /// Rules with these names beside those of this machine, this token if any, and
+    /// `/metrics` open to all or not. A name that is no [`Self::is_host`] gives nobody access.
+    #[must_use]
+    pub fn new(allowed_hosts: &[String], token: Option<&str>, metrics_open: bool) -> Self {
+        let name = |host: &String| Some(Authority::parse(host)?.host.to_string());
+        Self {
+            allowed_hosts: allowed_hosts
+                .iter()
+                .filter(|host| Self::is_host(host))
+                .filter_map(name)
+                .collect(),
+            token: token.map(|token| Token(token.as_bytes().to_vec())),
+            metrics_open,
+        }
+    }
+
+    /// Whether it is a name that a `Host` can have.
+    #[must_use]
+    pub fn is_host(name: &str) -> bool {
+        // Allowed in a name, and never part of one: a `*` is meant as a wildcard.
+        Authority::parse(name).is_some() && !name.contains('*')
+    }
+
+    /// Lets a request pass, or says why not.
+    ///
+    /// # Errors
+    /// 400 for heads that can be read in two ways and for a missing, repeated or malformed
+    /// `Host`, 421 for a foreign one, 401 without the token, 403 for what a foreign web page
+    /// asks to change.
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        check_framing(request)?;
+        let host = self.check_host(request)?;
+        self.check_target(request)?;
+        self.check_token(request)?;
+        self.check_origin(request, host.as_ref())
+    }
+
+    fn check_host<'a>(
+        &self,
+        request: &AccessRequest<'a>,
+    ) -> Result<Option<Authority<'a>>, Problem> {
+        let mut hosts = request.headers.get_all(HOST).iter();
+        let Some(host) = hosts.next() else {
+            if request.version == Version::HTTP_10 {
+                return Ok(None);
+            }
+            return Err(Problem::bad_request("the request has no Host"));
+        };
+        if hosts.next().is_some() {
+            return Err(Problem::bad_request("the request has more than one Host"));
+        }
+        let written = host.to_str().ok();
+        let Some(authority) = written.and_then(Authority::parse) else {
+            return Err(Problem::bad_request(format!("the Host {host:?} is malformed")));
+        };
+        self.check_authority(&authority, request)?;
+        Ok(Some(authority))
+    }
+
+    fn check_target(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        if request.has_fragment {
+            return Err(Problem::bad_request("the target has a fragment")
+                .with_hint("send a `#` that is meant as %23"));
+        }
+        if let Some(written) = request.uri.authority() {
+            let Some(authority) = Authority::parse(written.as_str()) else {
+                return Err(Problem::bad_request("the host in the target is malformed"));
+            };
+            self.check_authority(&authority, request)?;
+        }
+        match request.uri.scheme_str() {
+            None | Some("http" | "https") => Ok(()),
+            Some(scheme) => {
+                Err(Problem::bad_request(format!("the scheme `{scheme}` is not served here")))
+            }
+        }
+    }
+
+    fn check_authority(
+        &self,
+        authority: &Authority<'_>,
+        request: &AccessRequest<'_>,
+    ) -> Result<(), Problem> {
+        if is_local(&authority.host, request.local) || self.is_allowed(&authority.host) {
+            return Ok(());
+        }
+        let detail = format!("`{}` is not served here", authority.host);
+        let hint = "an operator can add names with --allowed-hosts";
+        Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).with_hint(hint))
+    }
+
+    fn is_allowed(&self, host: &Host<'_>) -> bool {
+        !self.allowed_hosts.is_empty() && self.allowed_hosts.contains(&host.to_string())
+    }
+
+    fn check_token(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        let Some(Token(token)) = &self.token else { return Ok(()) };
+        let path = request.uri.path();
+        if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
+            return Ok(());
+        }
+        let mut given = request.headers.get_all(AUTHORIZATION).iter();
+        match (given.next(), given.next()) {
+            (None, _) => Err(Problem::unauthorized("a token is needed")
+                .with_hint("send it as `Authorization: Bearer TOKEN`")),
+            (Some(value), None)
+                if bearer(value.as_bytes()).is_some_and(|given| given.ct_eq(token).into()) =>
+            {
+                Ok(())
+            }
+            _ => Err(Problem::unauthorized("the token is wrong")
+                .with_hint("send it once, as `Authorization: Bearer TOKEN`")),
+        }
+    }
+
+    /// A page may have its reader's browser send a request anywhere; the browser says so.
+    fn check_origin(
+        &self,
+        request: &AccessRequest<'_>,
+        host: Option<&Authority<'_>>,
+    ) -> Result<(), Problem> {
+        if matches!(*request.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            return Ok(());
+        }
+        let forbidden = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        for site in request.headers.get_all(SEC_FETCH_SITE) {
+            if site.as_bytes().eq_ignore_ascii_case(b"cross-site") {
+                return forbidden("a page of another site may not change anything here".to_owned());
+            }
+        }
+        for origin in request.headers.get_all(ORIGIN) {
+            let is_own =
+                origin.to_str().is_ok_and(|origin| self.is_own_origin(origin, request, host));
+            if !is_own {
+                return forbidden(format!("a page of {origin:?} may not change anything here"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an origin is this server: the port must be its own as well, since other
+    /// programs of this machine serve pages too. Names that the operator has given may be
+    /// those of a proxy, with whatever port.
+    fn is_own_origin(
+        &self,
+        origin: &str,
+        request: &AccessRequest<'_>,
+        host: Option<&Authority<'_>>,
+    ) -> bool {
+        let Some((scheme, authority)) = origin.split_once("://") else { return false };
+        let default_port = match scheme.to_ascii_lowercase().as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return false,
+        };
+        let Some(authority) = Authority::parse(authority) else { return false };
+        let port = authority.port.unwrap_or(default_port);
+        let is_own_port = port == request.local.port()
+            || host.is_some_and(|host| host.port.unwrap_or(default_port) == port);
+        self.is_allowed(&authority.host) || is_own_port && is_local(&authority.host, request.local)
+    }
+}
+
+/// Refuses what two readers may understand in two ways.
+fn check_framing(request: &AccessRequest<'_>) -> Result<(), Problem> {
+    if request.has_bare_line_feed {
+        return Err(Problem::bad_request("a line of the head ends without a carriage return"));
+    }
+    if request.has_two_lengths {
+        return Err(Problem::bad_request(
+            "the request has both a Content-Length and a Transfer-Encoding",
+        ));
+    }
+    let mut encodings = request.headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(encoding) = encodings.next() else { return Ok(()) };
+    if encoding != "chunked" || encodings.next().is_some() {
+        return Err(Problem::bad_request("the only Transfer-Encoding taken is `chunked`"));
+    }
+    Ok(())
+}
+
+/// The token of `Bearer TOKEN`.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(b"Bearer".len())?;
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    (scheme.eq_ignore_ascii_case(b"Bearer") && spaces > 0).then(|| &rest[spaces..])
+}
+
+/// Whether it is a name of this machine that no other machine can have.
+fn is_local(host: &Host<'_>, local: SocketAddr) -> bool {
+    match host {
+        Host::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
+        Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// `host[:port]`: RFC 3986, section 3.2, without a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Authority<'a> {
+    host: Host<'a>,
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host<'a> {
+    Address(IpAddr),
+    Name(&'a str),
+}
+
+impl std::fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => f.write_str(&name.to_ascii_lowercase()),
+        }
+    }
+}
+
+impl<'a> Authority<'a> {
+    fn parse(written: &'a str) -> Option<Self> {
+        let (host, port) = if let Some(rest) = written.strip_prefix('[') {
+            let (address, rest) = rest.split_once(']')?;
+            let address = address.parse::<Ipv6Addr>().ok()?;
+            let port = if rest.is_empty() { "" } else { rest.strip_prefix(':')? };
+            (Host::Address(IpAddr::V6(address).to_canonical()), port)
+        } else {
+            let (host, port) = written.split_once(':').unwrap_or((written, ""));
+            let is_name = !host.is_empty() && host.bytes().all(is_of_name);
+            let address = host.parse::<IpAddr>().ok();
+            (address.map_or(is_name.then_some(Host::Name(host)), |a| Some(Host::Address(a)))?, port)
+        };
+        let port = match port {
+            "" => None,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self { host, port })
+    }
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    /// A request to 10.0.0.5:8080, judged by `access`; 200 where it may pass.
+    fn judged(access: &Access, method: &Method, target: &str, headers: &[(&str, &str)]) -> u16 {
+        judged_as(access, Version::HTTP_11, method, target, headers)
+    }
+
+    fn judged_as(
+        access: &Access,
+        version: Version,
+        method: &Method,
+        target: &str,
+        fields: &[(&str, &str)],
+    ) -> u16 {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        let request = AccessRequest {
+            method,
+            uri: &target.parse().unwrap(),
+            version,
+            headers: &headers,
+            has_two_lengths: false,
+            has_bare_line_feed: false,
+            has_fragment: false,
+            local: "10.0.0.5:8080".parse().unwrap(),
+        };
+        access.check(&request).map_or_else(|problem| problem.status().as_u16(), |()| 200)
+    }
+
+    fn open() -> Access {
+        Access::new(&["Wfx.Example.com".to_owned(), "b.example:8443".to_owned()], None, false)
+    }
+
+    #[test]
+    fn only_names_of_this_server_are_answered() {
+        for (host, status) in [
+            ("10.0.0.5:8080", 200),
+            ("10.0.0.5", 200),
+            ("10.0.0.5:1", 200),
+            ("[::ffff:10.0.0.5]:8080", 200),
+            ("localhost", 200),
+            ("LocalHost:99", 200),
+            ("localhost:", 200),
+            ("127.0.0.1:8080", 200),
+            ("127.9.9.9", 200),
+            ("[::1]", 200),
+            ("[::1]:8080", 200),
+            ("wfx.example.com", 200),
+            ("WFX.example.com:443", 200),
+            ("b.example", 200),
+            ("10.0.0.6", 421),
+            ("8.8.8.8:8080", 421),
+            ("[2001:db8::1]", 421),
+            ("evil.example", 421),
+            ("localhost.evil.example", 421),
+            ("wfx.example.com.evil.example", 421),
+            ("xwfx.example.com", 421),
+            ("127.1", 421),
+            ("2130706433", 421),
+            ("0.0.0.0", 421),
+            ("", 400),
+            (":8080", 400),
+            ("localhost:x", 400),
+            ("localhost:+80", 400),
+            ("localhost:65536", 400),
+            ("localhost:80:80", 400),
+            ("user@localhost", 400),
+            ("localhost/x", 400),
+            ("local host", 400),
+            ("localhost, evil.example", 400),
+            ("::1", 400),
+            ("[::1", 400),
+            ("[::1]x", 400),
+            ("[localhost]", 400),
+            ("[127.0.0.1]", 400),
+        ] {
+            let seen = judged(&open(), &Method::GET, "/", &[("host", host)]);
+            assert_eq!(seen, status, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_sent_once_and_only_old_clients_omit_it() {
+        let twice = [("host", "localhost"), ("host", "localhost")];
+        assert_eq!(judged(&open(), &Method::GET, "/", &twice), 400);
+        assert_eq!(judged(&open(), &Method::GET, "/", &[]), 400);
+        let old = |fields| judged_as(&open(), Version::HTTP_10, &Method::GET, "/", fields);
+        assert_eq!(old(&[]), 200);
+        assert_eq!(old(&[("host", "evil.example")]), 421);
+        assert_eq!(old(&twice), 400);
+    }
+
+    #[test]
+    fn the_target_is_judged_as_the_host_is() {
+        for (target, status) in [
+            ("http://localhost/healthz", 200),
+            ("https://wfx.example.com:9/healthz", 200),
+            ("http://evil.example/healthz", 421),
+            ("http://localhost@evil.example/", 400),
+            ("http://user@localhost/", 400),
+            ("ftp://localhost/", 400),
+        ] {
+            let seen = judged(&open(), &Method::GET, target, &[("host", "localhost")]);
+            assert_eq!(seen, status, "{target}");
+        }
+        let own_target = [("host", "evil.example")];
+        assert_eq!(judged(&open(), &Method::GET, "http://localhost/", &own_target), 421);
+    }
+
+    #[test]
+    fn a_token_is_needed_and_is_the_right_one() {
+        let access = Access::new(&[], Some("s3cret"), false);
+        let request = |path: &str, given: &[&str]| {
+            let mut fields = vec![("host", "localhost")];
+            fields.extend(given.iter().map(|value| ("authorization", *value)));
+            judged(&access, &Method::GET, path, &fields)
+        };
+        for given in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret"] {
+            assert_eq!(request("/api/v1/ping", &[given]), 200, "{given}");
+        }
+        for given in [
+            &[][..],
+            &[""],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer s3cre"],
+            &["Bearer s3cretx"],
+            &["Bearer S3CRET"],
+            &["Bearer s3cret s3cret"],
+            &["Bearer s3cret,"],
+            &["Bearers3cret"],
+            &["Bearer\ts3cret"],
+            &["Basic s3cret"],
+            &["s3cret"],
+            &["Bearer s3cret", "Bearer s3cret"],
+            &["Bearer s3cret", "Bearer x"],
+        ] {
+            assert_eq!(request("/api/v1/ping", given), 401, "{given:?}");
+            assert_eq!(request("/nowhere", given), 401, "{given:?}");
+            assert_eq!(request("/metrics", given), 401, "{given:?}");
+            assert_eq!(request("/healthz", given), 200, "{given:?}");
+            assert_eq!(request("/readyz?x", given), 200, "{given:?}");
+        }
+        for path in ["/api/v1/ping?token=s3cret", "/healthz/", "//healthz", "/%68ealthz", "/"] {
+            assert_eq!(request(path, &[]), 401, "{path}");
+        }
+        let open = Access::new(&[], Some("s3cret"), true);
+        assert_eq!(judged(&open, &Method::GET, "/metrics", &[("host", "localhost")]), 200);
+        assert_eq!(judged(&open, &Method::GET, "/metrics/x", &[("host", "localhost")]), 401);
+        assert!(!format!("{open:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn foreign_pages_change_nothing() {
+        for (origin, status) in [
+            ("http://localhost:8080", 200),
+            ("http://127.0.0.1:8080", 200),
+            ("http://10.0.0.5:8080", 200),
+            ("HTTP://LOCALHOST:8080", 200),
+            // What the client calls it by, through a tunnel.
+            ("http://localhost:9000", 200),
+            ("https://wfx.example.com", 200),
+            ("https://wfx.example.com:8443", 200),
+            ("http://localhost:3000", 403),
+            ("http://localhost", 403),
+            ("https://evil.example", 403),
+            ("https://evil.example:8080", 403),
+            ("null", 403),
+            ("", 403),
+            ("localhost:8080", 403),
+            ("file://", 403),
+            ("moz-extension://localhost:8080", 403),
+            ("http://localhost:8080/", 403),
+        ] {
+            let fields = [("host", "localhost:9000"), ("origin", origin)];
+            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{origin}");
+            assert_eq!(judged(&open(), &Method::DELETE, "/x", &fields), status, "{origin}");
+            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{origin}");
+        }
+        let two = [
+            ("host", "localhost"),
+            ("origin", "http://localhost:8080"),
+            ("origin", "https://evil.example"),
+        ];
+        assert_eq!(judged(&open(), &Method::POST, "/x", &two), 403);
+        for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
+            let fields = [("host", "localhost"), ("sec-fetch-site", site)];
+            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{site}");
+            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{site}");
+        }
+        // Behind a proxy that keeps the default port to itself.
+        let proxied = [("host", "localhost"), ("origin", "https://localhost")];
+        assert_eq!(judged(&open(), &Method::POST, "/x", &proxied), 200);
+    }
+
+    #[test]
+    fn only_chunks_are_taken() {
+        let fields = |encodings: &[&'static str]| {
+            let mut fields = vec![("host", "localhost")];
+            fields.extend(encodings.iter().map(|encoding| ("transfer-encoding", *encoding)));
+            fields
+        };
+        for (encodings, status) in [
+            (&["chunked"][..], 200),
+            (&["Chunked"], 400),
+            (&["gzip, chunked"], 400),
+            (&["chunked, chunked"], 400),
+            (&["chunked;x"], 400),
+            (&["identity"], 400),
+            (&[""], 400),
+            (&["chunked", "chunked"], 400),
+            (&["chunked", "identity"], 400),
+        ] {
+            let seen = judged(&open(), &Method::POST, "/x", &fields(encodings));
+            assert_eq!(seen, status, "{encodings:?}");
+        }
+    }
+}
