@@ -37,4 +37,4 @@ pub use sqlite::takeover::{
 };
 
 #[cfg(test)]
-mod tests;
+mod conformance;

@@ -257,16 +257,20 @@ fn forbidden_room<'p>(name: &str, path: &'p str) -> Option<&'p str> {
     })
 }
 
+/// Whether a whole file is test code.
+fn is_test(name: &str) -> bool {
+    name.contains("tests") || name.starts_with("repository/conformance")
+}
+
 /// What is wrong with a file, `name` being its path below src.
 fn breaches(name: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
-    let is_test = name.contains("tests");
     // Unit tests stand at the end and may use what they need.
     let code = match text.find("#[cfg(test)]\nmod tests {") {
         Some(end) => &text[..end],
         None => text,
     };
-    for (at, path) in named(name, if is_test { "" } else { code }) {
+    for (at, path) in named(name, if is_test(name) { "" } else { code }) {
         let is_among = |files: &[&str]| files.iter().any(|prefix| name.starts_with(prefix));
         let rules = RULES.iter().filter(|(files, _, _)| is_among(files));
         let rules = rules.chain(KEPT_TO.iter().filter(|(files, _, _)| !is_among(files)));
@@ -350,7 +354,7 @@ fn no_files_use_each_other_in_a_circle() {
             .find_map(|length| modules.get(&segments[..length].join("::")).copied())
     };
     let mut uses: HashMap<&str, HashSet<&str>> = HashMap::new();
-    for name in names.iter().filter(|name| !name.contains("tests")) {
+    for name in names.iter().filter(|name| !is_test(name)) {
         let text = fs::read_to_string(src.join(name)).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         for (_, path) in named(name, code) {
@@ -421,7 +425,7 @@ fn the_map_has_what_is_there_and_nothing_else() {
             let name = Path::new(folder).file_name().unwrap().to_str().unwrap();
             let is_named = |word: &&str| word.split(['/', '.']).any(|part| part == name);
             assert!(words.iter().any(is_named), "the map lacks {folder}");
-        } else if !file.ends_with("mod.rs") && !path.contains("tests") {
+        } else if !file.ends_with("mod.rs") && !is_test(path) {
             assert!(words.iter().any(|word| file.ends_with(word)), "the map lacks {path}");
         }
     }

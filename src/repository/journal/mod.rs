@@ -12,3 +12,6 @@ pub(crate) mod task;
 pub(crate) mod worker;
 
 use super::error::StoreError;
+
+#[cfg(test)]
+mod tests;

@@ -20,3 +20,6 @@ pub(crate) mod prune;
 pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod takeover;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::{Place, open, options};
+use super::{Place, open};
+use crate::repository::conformance::options;
 use crate::repository::{ListFilter, Reader, StoreError, StoreErrorKind, Writer};
 
 fn kind_of_writing(place: &Place) -> StoreErrorKind {
