@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
-use crate::repository::ownership::{Owner, OwnerKind};
+use crate::repository::ownership::OwnerKind;
 use crate::repository::{Durability, PendingWrite, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::workflow::record::{
@@ -37,9 +37,6 @@ pub(crate) trait Store: Sync + Sized {
 
     /// Keeps writers from committing, as another process does that writes for long.
     fn hold(&self) -> Self::Hold;
-
-    /// This process as an owner of executions.
-    fn claim(&self, writer: &Writer, kind: OwnerKind, nonce: u32) -> Arc<Owner>;
 
     /// The id of a process of this kind that is proven dead.
     fn dead_owner(&self, writer: &Writer, kind: OwnerKind, nonce: u32) -> String;

@@ -86,6 +86,9 @@ const PURE: &[&str] = &[
     "perf/verdict.rs",
     "repository/ownership/id.rs",
     "repository/ownership/verdict.rs",
+    "repository/read/lineage.rs",
+    "repository/read/pages.rs",
+    "repository/read/reference.rs",
     "slo/engine.rs",
     "slo/histogram.rs",
     "slo/indicator.rs",
@@ -136,18 +139,32 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["cli/", "http/", "operations/", "engine/", "terminal/", "metrics/", "settings/"],
-        &["repository::sqlite"],
+        &["repository::sqlite", "repository::journal"],
         "which database it is, only the repository knows",
+    ),
+    (
+        &[
+            "repository/journal/",
+            "repository/ownership/",
+            "repository/read/durations.rs",
+            "repository/read/inspection.rs",
+            "repository/read/lineage.rs",
+            "repository/read/listing.rs",
+            "repository/read/pages.rs",
+            "repository/read/reference.rs",
+            "repository/alerts.rs",
+            "repository/error.rs",
+            "repository/options.rs",
+            "repository/patience.rs",
+        ],
+        &["rusqlite", "sqlite", "postgres"],
+        "only the handles of the repository know which databases there are",
     ),
 ];
 
 /// `(the only files that may, what others must not name, why)`.
 const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
-    (
-        &["repository/sqlite/", "repository/journal/worker", "repository/error.rs"],
-        &["rusqlite"],
-        "only the repository speaks SQL",
-    ),
+    (&["repository/sqlite/"], &["rusqlite"], "only the backends of the repository speak SQL"),
     (
         &["terminal/", "http/access_log.rs", "logging/mod.rs"],
         &["io::stdout", "io::stderr", "print!", "println!", "comfy_table", "indicatif", "anstream"],
@@ -333,7 +350,7 @@ fn the_import_rules_hold() {
 }
 
 /// Folders whose files still use each other in circles.
-const CIRCULAR: &[&str] = &["http/", "repository/"];
+const CIRCULAR: &[&str] = &["http/"];
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {
@@ -448,6 +465,10 @@ fn a_breach_is_found() {
         ("perf/load/mod.rs", "    crate::repository::Reader::open()"),
         ("http/mod.rs", "use crate::repository::sqlite::rows;"),
         ("cli/list.rs", "use rusqlite::Connection;"),
+        ("repository/open.rs", "use rusqlite::Connection;"),
+        ("repository/journal/writer.rs", "use crate::repository::sqlite::open;"),
+        ("repository/patience.rs", "use super::sqlite::rows;"),
+        ("http/mod.rs", "use crate::repository::journal::queue;"),
         ("cli/list.rs", "use crate::http::Api;"),
         ("cli/list.rs", "    println!(\"x\");"),
         ("main.rs", "    eprint!(\"x\");"),

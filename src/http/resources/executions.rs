@@ -13,7 +13,7 @@ use crate::engine::cancel::Cancel;
 use crate::engine::recovery::{self, One};
 use crate::engine::work::orphans::{Process, Survivor};
 use crate::http::{Problem, Reply, body};
-use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
+use crate::repository::{CancelRequest, ListFilter, Position, TakenOver, Which};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -80,24 +80,20 @@ impl Resources {
                 .with_hint("it takes a number from 1 to 500"));
         }
         let offset = query.parsed::<u64>("offset", "a number of 0 or more")?;
-        let before = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
-        if before.is_some() && offset.is_some() {
+        let after = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
+        if after.is_some() && offset.is_some() {
             return Err(Problem::bad_request("the query has both `cursor` and `offset`")
                 .with_hint("give one of them"));
         }
         let takes = "pending, running, success, failed, cancelled or interrupted";
         let status = query.parsed::<ExecutionStatus>("status", takes)?;
+        let after = after.map(Position::new);
         let filter =
-            ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
+            ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, after };
         let offset = offset.unwrap_or(0);
         let asked = Asked { filter, limit, offset };
-        let key = Key::List {
-            workflow_id: workflow_id.map(str::to_owned),
-            status,
-            before,
-            limit,
-            offset,
-        };
+        let key =
+            Key::List { workflow_id: workflow_id.map(str::to_owned), status, after, limit, offset };
         let find = || {
             self.readers.answer(key, |reader| {
                 let listing = reader.list_within(&asked.filter, limit, offset, AT_ONCE_BYTES)?;

@@ -1,7 +1,7 @@
 //! Answers that are too long to be read and written at once: their begin is read on the way of
 //! the request, the rest in [pages] while the client takes it.
 //!
-//! [pages]: crate::repository::sqlite::pages
+//! [pages]: crate::repository::ListPages
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use super::readers::Readers;
 use crate::base::json;
 use crate::engine::memory::Memory;
 use crate::http::{Pieces, Reply};
-use crate::repository::{ListFilter, Listing};
-use crate::repository::{ListPages, StepPages};
+use crate::repository::{ListFilter, ListPages, Listing, Position, StepPages};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in pieces.
@@ -101,17 +100,17 @@ pub(super) struct Page {
 impl Page {
     /// A page that was read at once.
     pub(super) fn whole(listing: Listing, asked: &Asked) -> Self {
-        let Listing { items, total, is_cut } = listing;
+        let Listing { items, total, is_cut, end } = listing;
         let has_more = is_cut || items.len() as u64 == u64::from(asked.limit);
-        let next_cursor = items.last().filter(|_| has_more).and_then(cursor);
+        let next_cursor = end.filter(|_| has_more).map(cursor);
         let (limit, offset) = (asked.limit, asked.offset);
         Self { items, total, limit, offset, next_cursor }
     }
 }
 
-/// Where the page after one goes on that ends with this execution.
-fn cursor(last: &ExecutionRecord) -> Option<String> {
-    last.seq.map(|seq| seq.to_string())
+/// Where the page after one goes on that ends there.
+fn cursor(end: Position) -> String {
+    end.number().to_string()
 }
 
 /// A page of which only the first executions are read.
@@ -149,7 +148,7 @@ impl Items {
 
     /// What follows the last execution.
     fn end(&self) -> Result<Vec<u8>, String> {
-        let next_cursor = self.pages.goes_on_before().map(|before| before.to_string());
+        let next_cursor = self.pages.goes_on_after().map(cursor);
         let Self { total, limit, offset, .. } = *self;
         let page = Page { items: Vec::new(), total, limit, offset, next_cursor };
         let page = json::to_vec(&page).map_err(|error| error.to_string())?;

@@ -23,7 +23,7 @@ use crate::engine::memory::Memory;
 use crate::engine::supervisor::Supervisor;
 use crate::operations::catalogue::Catalogue;
 use crate::repository::StoreError;
-use crate::repository::journal::writer::Writer;
+use crate::repository::Writer;
 
 pub use observe::Observed;
 pub use readers::Readers;

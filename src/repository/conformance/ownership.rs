@@ -29,7 +29,7 @@ fn owner_of<S: Store>(place: &S, id: &str) -> Option<String> {
 pub(crate) fn a_take_over_moves_what_dead_processes_left_and_nothing_else<S: Store>() {
     let place = S::new();
     let writer = place.open();
-    let alive = place.claim(&writer, OwnerKind::Exec, 1);
+    let alive = writer.claim_owner(OwnerKind::Exec, 1).unwrap();
     let dead = place.dead_owner(&writer, OwnerKind::Exec, 2);
     let served = place.dead_owner(&writer, OwnerKind::Serve, 3);
     for (id, status, owner) in [
@@ -101,7 +101,7 @@ pub(crate) fn two_that_take_over_never_get_the_same_execution<S: Store>() {
             let place = &place;
             scope.spawn(move || {
                 let writer = place.open();
-                let owner = place.claim(&writer, OwnerKind::Exec, nonce);
+                let owner = writer.claim_owner(OwnerKind::Exec, nonce).unwrap();
                 let mut taken = Vec::new();
                 loop {
                     let which = Which::kind(OwnerKind::Exec);
@@ -184,7 +184,7 @@ pub(crate) fn a_write_by_another_owner_is_refused<S: Store>() {
 pub(crate) fn owners_are_counted<S: Store>() {
     let place = S::new();
     let writer = place.open();
-    let alive = place.claim(&writer, OwnerKind::Serve, 1);
+    let alive = writer.claim_owner(OwnerKind::Serve, 1).unwrap();
     let dead = place.dead_owner(&writer, OwnerKind::Exec, 2);
     store_of(&writer, "a", ExecutionStatus::Running, Some(&dead));
     store_of(&writer, "b", ExecutionStatus::Pending, Some(&dead));

@@ -1,7 +1,8 @@
 //! The attempts that a process runs, listed in its lock file: for whoever ends what it left.
 //!
 //! One record of fixed length for each place, overwritten when the place is used again, so that
-//! the file never grows beyond what runs at a time. Nothing is synced: the list has to outlive
+//! the file never grows beyond what runs at a time: six numbers, an execution id, a step name of
+//! at most 128 bytes. Nothing is synced: the list has to outlive
 //! the process, not the machine. What it misses is still found by the environment of processes.
 
 use std::fs::File;
@@ -10,12 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::lock;
+use super::files::{self, RECORD_BYTES};
 use crate::workflow::record::AttemptKey;
 
-/// One record with its line feed, bytes: six numbers, an execution id, a step name of at most 128.
-/// The first one says which file it is, see [`lock`].
-pub(crate) const RECORD_BYTES: usize = 288;
 /// As much of a file is read: more places than any wfx has.
 const FILE_BYTES_MAX: u64 = (RECORD_BYTES as u64) << 16;
 
@@ -142,14 +140,21 @@ impl Drop for AttemptMark {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn listed(database: &Path, owner: &str) -> io::Result<Vec<ListedAttempt>> {
+pub(crate) fn listed(database: &Path, owner: &str) -> io::Result<Vec<ListedAttempt>> {
     let mut bytes = Vec::new();
-    match lock::open(&lock::folder_of(database).join(owner)) {
+    match files::open(&files::folder_of(database).join(owner)) {
         Ok(file) => file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     Ok(String::from_utf8_lossy(&bytes).lines().filter_map(ListedAttempt::parse).collect())
+}
+
+/// Forgets the attempts that a dead process has listed: its processes are gone.
+pub(crate) fn forget_attempts(database: &Path, owner: &str) {
+    let opened = files::open_for_writing(&files::folder_of(database).join(owner));
+    // What stays listed is looked for again, and not found.
+    let _ = opened.and_then(|file| file.set_len(RECORD_BYTES as u64));
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use rusqlite::backup::Backup;
 
 use super::file;
 use crate::repository::error::StoreError;
+use crate::repository::ownership::files::hand_over;
+use crate::repository::sqlite::error::explain;
 
 /// Pages copied at a time.
 const PAGES_PER_STEP: i32 = 4096;
@@ -41,9 +43,9 @@ pub(crate) fn keep(
         .mode(0o600)
         .open(&partial)
         .map_err(|error| failed(&error))?;
-    file::hand_over(&partial, path).map_err(|error| failed(&error))?;
+    hand_over(&partial, path).map_err(|error| failed(&error))?;
     let place = copy(connection, &partial)
-        .map_err(|error| StoreError::sqlite("write", &partial, &error))
+        .map_err(|error| explain("write", &partial, &error))
         .and_then(|()| publish(path, suffix, &partial).map_err(|error| failed(&error)));
     if place.is_err() {
         // It is worth nothing, and the disk may be full.

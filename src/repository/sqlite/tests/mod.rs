@@ -6,13 +6,12 @@ mod opening;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::repository::conformance::{Store, conformance, options};
-use crate::repository::ownership::{Owner, OwnerId, OwnerKind};
+use crate::repository::ownership::{OwnerId, OwnerKind};
 use crate::repository::{Reader, StoreError, Writer, WriterOptions};
 
 conformance!(Place);
@@ -73,12 +72,8 @@ impl Store for Place {
         holder
     }
 
-    fn claim(&self, writer: &Writer, kind: OwnerKind, nonce: u32) -> Arc<Owner> {
-        Owner::claim(&self.path, Some(writer.identity()), kind, nonce).unwrap()
-    }
-
     fn dead_owner(&self, writer: &Writer, kind: OwnerKind, nonce: u32) -> String {
-        let owner = self.claim(writer, kind, nonce);
+        let owner = writer.claim_owner(kind, nonce).unwrap();
         let mut id = OwnerId::parse(owner.id()).unwrap();
         // A process that started at another time had the same number.
         if let Some(proof) = &mut id.proof {
