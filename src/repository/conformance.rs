@@ -68,6 +68,7 @@ macro_rules! conformance {
             ownership::a_request_to_cancel_is_reported_once,
             reading::each_filter_lists_what_it_names_newest_first,
             reading::a_page_ends_with_its_limit_or_its_bytes,
+            reading::a_list_goes_on_where_it_ended_while_executions_come_and_go,
             reading::references_find_one_execution,
             reading::steps_are_read_piece_by_piece,
             reading::lineage_leads_from_the_first_execution_to_its_replays,

@@ -28,6 +28,7 @@ pub use options::{CommitObserver, Durability, Retention, WriterOptions};
 pub use ownership::takeover::{
     Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
+pub use read::cursor;
 pub use read::durations::StepDurations;
 pub use read::inspection::Inspection;
 pub use read::lineage::{Lineage, LineageNode};

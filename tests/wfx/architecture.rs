@@ -86,6 +86,7 @@ const PURE: &[&str] = &[
     "perf/verdict.rs",
     "repository/ownership/id.rs",
     "repository/ownership/verdict.rs",
+    "repository/read/cursor.rs",
     "repository/read/lineage.rs",
     "repository/read/pages.rs",
     "repository/read/reference.rs",
@@ -146,6 +147,7 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         &[
             "repository/journal/",
             "repository/ownership/",
+            "repository/read/cursor.rs",
             "repository/read/durations.rs",
             "repository/read/inspection.rs",
             "repository/read/lineage.rs",

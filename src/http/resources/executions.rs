@@ -13,7 +13,8 @@ use crate::engine::cancel::Cancel;
 use crate::engine::recovery::{self, One};
 use crate::engine::work::orphans::{Process, Survivor};
 use crate::http::{Problem, Reply, body};
-use crate::repository::{CancelRequest, ListFilter, Position, TakenOver, Which};
+use crate::repository::cursor::{self, CursorError};
+use crate::repository::{CancelRequest, ListFilter, TakenOver, Which};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -80,16 +81,21 @@ impl Resources {
                 .with_hint("it takes a number from 1 to 500"));
         }
         let offset = query.parsed::<u64>("offset", "a number of 0 or more")?;
-        let after = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
-        if after.is_some() && offset.is_some() {
+        let token = query.parsed::<String>("cursor", "a `next_cursor` of an earlier answer")?;
+        if token.is_some() && offset.is_some() {
             return Err(Problem::bad_request("the query has both `cursor` and `offset`")
                 .with_hint("give one of them"));
         }
         let takes = "pending, running, success, failed, cancelled or interrupted";
         let status = query.parsed::<ExecutionStatus>("status", takes)?;
-        let after = after.map(Position::new);
-        let filter =
-            ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, after };
+        let workflow = workflow_id.map(str::to_owned);
+        let mut filter = ListFilter { workflow_id: workflow, status, ..ListFilter::default() };
+        if let Some(token) = token {
+            let after =
+                cursor::parse(&filter, &token).map_err(|error| unreadable(&token, error))?;
+            filter.after = Some(after);
+        }
+        let after = filter.after;
         let offset = offset.unwrap_or(0);
         let asked = Asked { filter, limit, offset };
         let key =
@@ -203,6 +209,14 @@ pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
                 .with_hint("send none, or `{}`"))
         }
     }
+}
+
+/// What cannot be continued.
+fn unreadable(token: &str, error: CursorError) -> Problem {
+    Problem::bad_request(format!("the query key `cursor` cannot be `{token}`: {error}")).with_hint(
+        "it takes the `next_cursor` of the page before, as it is, with the same filters; begin \
+         again without it",
+    )
 }
 
 pub(super) fn unknown(execution_id: &str) -> Problem {

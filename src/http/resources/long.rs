@@ -11,7 +11,7 @@ use super::readers::Readers;
 use crate::base::json;
 use crate::engine::memory::Memory;
 use crate::http::{Pieces, Reply};
-use crate::repository::{ListFilter, ListPages, Listing, Position, StepPages};
+use crate::repository::{ListFilter, ListPages, Listing, StepPages, cursor};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in pieces.
@@ -102,15 +102,10 @@ impl Page {
     pub(super) fn whole(listing: Listing, asked: &Asked) -> Self {
         let Listing { items, total, is_cut, end } = listing;
         let has_more = is_cut || items.len() as u64 == u64::from(asked.limit);
-        let next_cursor = end.filter(|_| has_more).map(cursor);
+        let next_cursor = end.filter(|_| has_more).map(|end| cursor::token(&asked.filter, end));
         let (limit, offset) = (asked.limit, asked.offset);
         Self { items, total, limit, offset, next_cursor }
     }
-}
-
-/// Where the page after one goes on that ends there.
-fn cursor(end: Position) -> String {
-    end.number().to_string()
 }
 
 /// A page of which only the first executions are read.
@@ -148,7 +143,8 @@ impl Items {
 
     /// What follows the last execution.
     fn end(&self) -> Result<Vec<u8>, String> {
-        let next_cursor = self.pages.goes_on_after().map(cursor);
+        let filter = self.pages.filter();
+        let next_cursor = self.pages.goes_on_after().map(|end| cursor::token(filter, end));
         let Self { total, limit, offset, .. } = *self;
         let page = Page { items: Vec::new(), total, limit, offset, next_cursor };
         let page = json::to_vec(&page).map_err(|error| error.to_string())?;

@@ -1,13 +1,15 @@
 //! What readers find.
 
+use std::sync::Arc;
+
 use super::{
     Store, at, attempt, change, created, creation, ended, head, pending, store, store_change, until,
 };
-use crate::repository::{Found, LineageNode, ListFilter, StepPages, StoreErrorKind};
+use crate::repository::{Found, LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
 use crate::workflow::record::{
     Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
-use std::sync::Arc;
+use crate::workflow::retention::{Chosen, Finished, PrunePlan};
 
 /// The ids that a filter lists, all on one page, and the total.
 fn listed<S: Store>(place: &S, filter: &ListFilter) -> (Vec<String>, u64) {
@@ -86,6 +88,58 @@ pub(crate) fn a_page_ends_with_its_limit_or_its_bytes<S: Store>() {
     assert_eq!(page(3, 7, usize::MAX), (String::new(), false));
     assert_eq!(page(3, 0, 1), ("e6".to_owned(), true));
     assert_eq!(page(1, 0, 1), ("e6".to_owned(), false));
+    writer.close().unwrap();
+}
+
+pub(crate) fn a_list_goes_on_where_it_ended_while_executions_come_and_go<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let count: usize = 30;
+    for index in 0..count {
+        let created = Created { workflow_id: format!("w{}", index % 2), ..created(1) };
+        let head = head(ExecutionStatus::Failed, 1);
+        let change = Change { created: Some(Arc::new(created)), ..change(head) };
+        store_change(&writer, &format!("e{index:02}"), change);
+    }
+    let reader = place.reader();
+    let filters = [
+        ListFilter::default(),
+        ListFilter { workflow_id: Some("w1".to_owned()), ..ListFilter::default() },
+        ListFilter { status: Some(ExecutionStatus::Failed), ..ListFilter::default() },
+    ];
+    let mut deleted = Vec::new();
+    for (round, filter) in filters.iter().enumerate() {
+        let before = listed(&place, filter).0;
+        let (mut seen, mut filter, mut page) = (Vec::new(), filter.clone(), 0);
+        loop {
+            let listing = reader.list(&filter, 4, 0).unwrap();
+            assert_eq!(listing.end.is_none(), listing.items.is_empty());
+            let Some(end) = listing.end else { break };
+            // As clients keep it.
+            let token = cursor::token(&filter, end);
+            filter.after = Some(cursor::parse(&filter, &token).unwrap());
+            seen.extend(listing.items.into_iter().map(|item| item.execution_id));
+            // One comes; the last that was seen goes, and one that was not seen yet.
+            store(&writer, &format!("new-{round}-{page}"), ExecutionStatus::Failed, 2);
+            let later = before.iter().find(|id| !seen.contains(id) && !deleted.contains(*id));
+            let going: Vec<String> = seen.last().into_iter().chain(later).cloned().collect();
+            let finished = reader.finished().unwrap().into_iter();
+            let chosen = finished
+                .filter(|one| going.iter().any(|id| **id == *one.execution_id))
+                .map(|Finished { seq, execution_id, .. }| Chosen { seq, execution_id });
+            let plan = PrunePlan { chosen: chosen.collect(), ..PrunePlan::default() };
+            writer.purge(&plan, &mut |_| {}).unwrap();
+            deleted.extend(going);
+            page += 1;
+        }
+        assert!(page > 1);
+        let stayed = |id: &&String| !deleted.contains(*id);
+        let expected: Vec<&String> = before.iter().filter(stayed).collect();
+        assert_eq!(seen.iter().filter(stayed).collect::<Vec<_>>(), expected);
+        assert!(seen.iter().all(|id| before.contains(id)), "{seen:?}");
+        // The total is that of the whole list, wherever the page begins.
+        assert_eq!(reader.list(&filter, 1, 0).unwrap().total, listed(&place, &filters[round]).1);
+    }
     writer.close().unwrap();
 }
 
