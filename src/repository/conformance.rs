@@ -77,7 +77,7 @@ macro_rules! conformance {
             reading::a_reader_notices_what_others_store,
             retention::retention_keeps_those_that_completed_last_and_all_unfinished,
             retention::purging_deletes_what_was_chosen_and_nothing_unfinished,
-            retention::what_a_daemon_was_told_to_keep_is_stored_and_followed,
+            retention::what_a_daemon_was_set_to_keep_is_stored_and_followed,
             retention::alerts_that_were_sent_are_stored_and_hold_nothing_up,
             writing::many_pending_writes_are_stored_in_the_order_they_came,
             writing::what_waits_together_is_committed_together,

@@ -18,7 +18,7 @@ pub struct WriterOptions {
     /// How long other processes may hold the database while it is opened or purged. A
     /// commit that waits longer than a moment is a failure already, and is tried again.
     pub busy_timeout: Duration,
-    /// Who is told of each commit.
+    /// Notified of each commit.
     pub commits: Option<Arc<dyn CommitObserver>>,
 }
 
@@ -43,9 +43,9 @@ pub enum Durability {
 pub enum Retention {
     /// So many.
     Given(Option<u64>),
-    /// As many as a daemon was told to; so many if none was.
+    /// As many as a daemon was set to keep; so many if none was.
     Followed {
-        /// Where no daemon was told.
+        /// Where no daemon was set to keep any number.
         otherwise: Option<u64>,
     },
     /// So many, and this is stored: those that follow keep as many.

@@ -55,10 +55,13 @@ pub(crate) fn purging_deletes_what_was_chosen_and_nothing_unfinished<S: Store>()
     let running = place.reader().resolve("running").unwrap().unwrap();
     let Found { seq, execution_id } = running;
     all.chosen.push(Chosen { seq, execution_id: execution_id.into() });
-    let mut told = Vec::new();
-    let purged = writer.purge(&all, &mut |deleted| told.push(deleted)).unwrap();
+    let mut progress = Vec::new();
+    let purged = writer.purge(&all, &mut |deleted| progress.push(deleted)).unwrap();
     assert_eq!(purged.executions, 1200);
-    assert!(told.is_sorted() && told.last() == Some(&1200) && told.len() > 1, "{told:?}");
+    assert!(
+        progress.is_sorted() && progress.last() == Some(&1200) && progress.len() > 1,
+        "{progress:?}"
+    );
     assert_eq!(place.ids(), ["running"]);
     for pending in &pending {
         assert!(place.reader().attempts(pending.execution_id()).unwrap().is_empty());
@@ -92,7 +95,7 @@ pub(crate) fn alerts_that_were_sent_are_stored_and_hold_nothing_up<S: Store>() {
     writer.close().unwrap();
 }
 
-pub(crate) fn what_a_daemon_was_told_to_keep_is_stored_and_followed<S: Store>() {
+pub(crate) fn what_a_daemon_was_set_to_keep_is_stored_and_followed<S: Store>() {
     let place = S::new();
     let open = |retention| {
         let writer = place.open_with(WriterOptions { retention, ..options() }).unwrap();

@@ -220,7 +220,7 @@ impl<B: Backend> Worker<B> {
     }
 
     /// Stores which alerts were sent, if others let it. Otherwise it is tried again at the next
-    /// look, and a failure says nothing: what matters more fails as well, and tells.
+    /// look, and a failure says nothing: what matters more fails as well, and reports.
     fn store_sent_alerts(&mut self) {
         if self.sent_alerts.is_empty() || self.begin(Duration::ZERO).is_err() {
             return;
@@ -289,7 +289,7 @@ impl<B: Backend> Worker<B> {
 
     fn fails(&self, error: StoreError) {
         // What was stored before is not to look as if it could not be.
-        self.delivery.tell();
+        self.delivery.notify();
         self.health.send_replace(Health::Failing { error: Arc::new(error) });
     }
 

@@ -1,4 +1,4 @@
-//! The one that writes: a thread that stores what the slots in its queue hold, many
+//! The one that writes: a thread that stores what the pending writes in its queue hold, many
 //! executions in one transaction, and answers each after the commit.
 
 use std::convert::Infallible;
@@ -79,8 +79,8 @@ impl Writer {
     }
 
     /// Asks for what `pending` holds to be stored. `false` when the queue is full: the
-    /// slot stays dirty and is to be enqueued again later. A slot that waits already
-    /// needs no second place.
+    /// pending write stays dirty and is to be enqueued again later. One that waits already
+    /// takes no more room.
     #[must_use]
     pub fn enqueue(&self, pending: &Arc<PendingWrite>) -> bool {
         self.queue.push(pending)
@@ -104,12 +104,12 @@ impl Writer {
         self.health.clone()
     }
 
-    /// Has those who wait for commits told from the runtime that polls this, which takes less
-    /// than to be told by the writer's thread. Ends with an error only.
+    /// Notifies those who wait for commits from the runtime that polls this, which takes less
+    /// than notifications by the writer's thread. Ends with an error only.
     ///
     /// # Errors
     /// When the pipe fails that wakes it, as when no descriptor is left; then the writer's thread
-    /// goes on telling.
+    /// goes on to notify them.
     ///
     /// # Panics
     /// Polled outside of a runtime of tokio that drives I/O.
@@ -118,13 +118,13 @@ impl Writer {
     }
 
     /// Whether the database takes longer over something than it ever does while it works, as
-    /// on a disk that hangs. [`Health`] tells of what has failed only.
+    /// on a disk that hangs. [`Health`] reports only what has failed.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
         self.at_work.is_stalled()
     }
 
-    /// Has the lock file of this process watched, as the files of the database are: while it cannot
+    /// Watches the lock file of this process, as the files of the database are: while it cannot
     /// be kept, nothing is stored, and so nothing is begun.
     pub fn watch_owner(&self, owner: Arc<Owner>) {
         // A closed writer begins nothing any more.
@@ -311,7 +311,7 @@ impl Writer {
     /// Stores what can be stored, deletes what retention asks for, ends the thread.
     ///
     /// # Errors
-    /// When something enqueued could not be stored (its slots stay dirty), or retention
+    /// When something enqueued could not be stored (it stays dirty), or retention
     /// could not delete.
     pub fn close(&self) -> Result<(), StoreError> {
         self.queue.close();

@@ -67,7 +67,7 @@ impl Owner {
     ///
     /// # Errors
     /// When it cannot be: then others cannot see that this process is alive.
-    pub fn keep(&self) -> io::Result<()> {
+    pub(crate) fn restore(&self) -> io::Result<()> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match fs::symlink_metadata(&self.path) {
             Ok(there) if is_same(&there, &lock.metadata()?) => return Ok(()),
@@ -91,7 +91,7 @@ impl Owner {
     /// # Errors
     /// Of kind `Unseen`.
     pub(crate) fn check_seen(&self) -> Result<(), StoreError> {
-        self.keep().map_err(|error| {
+        self.restore().map_err(|error| {
             let path = self.database.display();
             let message =
                 format!("cannot keep the lock file of this process beside {path}: {error}");
@@ -213,24 +213,24 @@ mod tests {
         let owner = claim(&database);
         let is_held = || look_at(&owner.path);
         assert!(is_held());
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         fs::remove_file(&owner.path).unwrap();
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         fs::remove_dir_all(folder_of(&database)).unwrap();
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         // Moved away and copied back.
         let copy = fs::read(&owner.path).unwrap();
         fs::remove_file(&owner.path).unwrap();
         fs::write(&owner.path, copy).unwrap();
         assert!(!is_held());
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         // Nobody can hold this.
         fs::remove_file(&owner.path).unwrap();
         std::os::unix::fs::symlink("elsewhere", &owner.path).unwrap();
-        owner.keep().unwrap_err();
+        owner.restore().unwrap_err();
     }
 
     fn look_at(path: &Path) -> bool {

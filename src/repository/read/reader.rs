@@ -236,7 +236,7 @@ impl Reader {
         Ok(())
     }
 
-    /// How many finished executions a daemon was told to keep, if one was; the inner `None`
+    /// How many finished executions a daemon was set to keep, if one was; the inner `None`
     /// is all.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ pub(crate) fn bring_up(connection: Connection, path: &Path) -> Result<(), StoreE
         if !predecessor::is_readable(&connection).map_err(failed)? {
             return Err(file::not_a_database(path, "its tables are not those of wfx"));
         }
-        backup::keep(&connection, path, ".v0.bak")?;
+        backup::make(&connection, path, ".v0.bak")?;
         rebuild(&connection).map_err(failed)?;
     }
     rewrite(&connection).map_err(failed)

@@ -25,7 +25,7 @@ pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Res
     }
 }
 
-/// As many as a daemon was told to keep, if one was.
+/// As many as a daemon was set to keep, if one was.
 pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<u64>>> {
     let text: Option<String> = connection
         .prepare_cached("SELECT value FROM workflow_settings WHERE name = 'retention'")?
