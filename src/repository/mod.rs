@@ -1,11 +1,11 @@
 //! The store: the one module that speaks SQL.
 //!
-//! - [`journal`]: from a change to a commit, whichever the database: pending writes, a bounded
+//! - `journal`: from a change to a commit, whichever the database: pending writes, a bounded
 //!   queue, group commit on one thread, acknowledgement, health
-//! - [`read`]: the handle for reading and what it answers with
-//! - [`sqlite`]: the database: files, migrations, rows; implements what the other two need
-//! - [`ownership`]: which process runs what, whether it is alive, what may change hands
-//! - [`mod@open`]: picks the database; [`options`], [`patience`], [`alerts`], [`error`]: what these share
+//! - `read`: the handle for reading and what it answers with
+//! - `sqlite`: the database: files, migrations, rows; implements what the other two need
+//! - `ownership`: which process runs what, whether it is alive, what may change hands
+//! - `open`: picks the database; `options`, `patience`, `alerts`, `error`: what these share
 
 pub mod ownership;
 

@@ -1,12 +1,12 @@
 //! Which process runs an execution, and whether it is alive.
 //!
-//! Each process that runs executions has an owner [`id`], which it writes into the executions
-//! it runs, and a lock file ([`lock`]) of that name in the folder `<database>-owners`. The id says
-//! which process it is: number, start time, boot, machine, database. The [`verdict`] that
+//! Each process that runs executions has an owner `id`, which it writes into the executions
+//! it runs, and a lock file (`lock`) of that name in the folder `<database>-owners`. The id says
+//! which process it is: number, start time, boot, machine, database. The `verdict` that
 //! a process is dead needs a proof from these: a lock file that is missing proves nothing, since
 //! cleaners, restores and copies remove files and bring them back. The lock file also lists the
-//! [`attempts`] that run, for whoever has to end what a dead process left. Whether an execution may
-//! change hands is decided in [`takeover`].
+//! `attempts` that run, for whoever has to end what a dead process left. Whether an execution may
+//! change hands is decided in `takeover`.
 
 pub mod id;
 
