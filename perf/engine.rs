@@ -12,7 +12,7 @@ use wfx::engine::context::EngineContext;
 use wfx::engine::supervisor::{Bounds, Supervisor};
 use wfx::engine::work::parallelism::Parallelism;
 use wfx::engine::work::scratch::Scratch;
-use wfx::repository::ownership::{Owner, OwnerKind};
+use wfx::repository::ownership::OwnerKind;
 use wfx::repository::{Durability, Writer, WriterOptions};
 use wfx::workflow::check::{self, Format, Source};
 use wfx::workflow::compiled::{CompiledWorkflow, Snapshot};
@@ -61,12 +61,7 @@ pub(crate) fn engine_context(
 ) -> Result<EngineContext, Failure> {
     Ok(EngineContext {
         writer: Arc::clone(writer),
-        owner: Owner::claim(
-            writer.database(),
-            Some(writer.identity()),
-            OwnerKind::Exec,
-            fastrand::u32(..),
-        )?,
+        owner: writer.claim_owner(OwnerKind::Exec, fastrand::u32(..))?,
         inherited: environment::inherited(std::env::vars_os()),
         parallelism: Parallelism::new(1_024),
         scratch: Scratch::create(folder, 0)?,

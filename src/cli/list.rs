@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         workflow_id: args.workflow.clone(),
         status: args.status,
         since: args.since.map(|since| since.before(now)),
-        before: None,
+        after: None,
     };
     let reader = Reader::open(&context.settings.database()?)?;
     let mut pages = ListPages::of(filter, args.limit, args.offset, usize::MAX);
@@ -85,7 +85,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         items.extend(more.into_iter().map(without));
         piece = next(&mut pages)?;
     }
-    context.ui.list(&Listing { items, total, is_cut: false }, args.offset, now)?;
+    context.ui.list(&Listing { items, total, ..Listing::default() }, args.offset, now)?;
     Ok(Exit::Success)
 }
 

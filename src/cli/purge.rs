@@ -67,7 +67,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let progress = context.ui.progress_bar(plan.executions());
     let mut waits =
         |error: &StoreError| progress.say(|| session::report_wait(context, error, patience));
-    let purged = writer.purge_telling(&plan, &mut |deleted| progress.set(deleted), &mut waits)?;
+    let purged = writer.purge_reporting(&plan, &mut |deleted| progress.set(deleted), &mut waits)?;
     drop(progress);
     writer.close()?;
     context.ui.purge(&plan, Some(&purged))?;

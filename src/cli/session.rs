@@ -21,9 +21,9 @@ use crate::engine::work::detach;
 use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
 use crate::repository::Reader;
-use crate::repository::journal::writer::{Writer, WriterOptions};
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Retention, StoreError, StoreErrorKind};
+use crate::repository::{Writer, WriterOptions};
 use crate::system::files;
 use crate::system::limits::Limits;
 use crate::system::process_table;
@@ -155,7 +155,7 @@ pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer
     let database = context.settings.database()?;
     let patience = Period::new(options.busy_timeout);
     let mut waits = |error: &StoreError| report_wait(context, error, patience);
-    Ok(Writer::open_telling(&database, options, &mut waits)?)
+    Ok(Writer::open_reporting(&database, options, &mut waits)?)
 }
 
 /// Reports that the command waits for others who use the database.
@@ -252,15 +252,14 @@ pub(super) fn claim(
     writer: &Writer,
     kind: OwnerKind,
 ) -> Result<Arc<Owner>, CliError> {
-    let identity = Some(writer.identity());
-    let owner = Owner::claim(database, identity, kind, fastrand::u32(..)).map_err(|error| {
+    let owner = writer.claim_owner(kind, fastrand::u32(..)).map_err(|error| {
         CliError::new(
             Exit::Environment,
             format!("cannot make a lock file beside {}: {error}", database.display()),
         )
         .with_hint("make its folder writable, or choose another database with --db")
     })?;
-    writer.keep_owner(Arc::clone(&owner));
+    writer.watch_owner(Arc::clone(&owner));
     Ok(owner)
 }
 

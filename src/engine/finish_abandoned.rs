@@ -6,8 +6,7 @@ use tokio::time;
 
 use super::context::EngineContext;
 use super::driver::{QUEUE_RETRY, RunError};
-use crate::repository::journal::pending_write::PendingWrite;
-use crate::repository::journal::writer::Health;
+use crate::repository::{Health, PendingWrite};
 use crate::workflow::record::{Change, ExecutionStatus};
 
 /// Stores the last change of an execution that does not run.

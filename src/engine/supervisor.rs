@@ -469,9 +469,9 @@ mod tests {
     use super::*;
     use crate::engine::context::Unstored;
     use crate::engine::work::scratch::Scratch;
-    use crate::repository::journal::writer::{Writer, WriterOptions};
-    use crate::repository::ownership::{Owner, OwnerKind};
+    use crate::repository::ownership::OwnerKind;
     use crate::repository::{Durability, Retention};
+    use crate::repository::{Writer, WriterOptions};
     use crate::workflow::environment;
 
     fn supervisor(folder: &Path) -> Supervisor {
@@ -486,7 +486,7 @@ mod tests {
         let database = folder.join("wfx.db");
         let writer = Arc::new(Writer::open(&database, options).unwrap());
         let context = EngineContext {
-            owner: Owner::claim(&database, Some(writer.identity()), OwnerKind::Serve, 1).unwrap(),
+            owner: writer.claim_owner(OwnerKind::Serve, 1).unwrap(),
             writer,
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),

@@ -28,11 +28,11 @@ pub enum NotRecovered {
 ///
 /// # Errors
 /// [`NotRecovered`].
-pub fn may_take<'e>(
-    execution: &'e ExecutionRecord,
+pub fn may_take(
+    execution: &ExecutionRecord,
     look: impl FnOnce(&str) -> Liveness,
     assume_dead: bool,
-) -> Result<Option<&'e str>, NotRecovered> {
+) -> Result<Option<&str>, NotRecovered> {
     if execution.status.is_terminal() {
         return Err(NotRecovered::Ended(execution.status));
     }

@@ -1,11 +1,5 @@
 //! Why the database did not do what was asked, in words for an operator.
 
-use std::path::Path;
-
-use rusqlite::ErrorCode;
-
-use super::sqlite::file;
-
 /// What went wrong, for those who decide by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
@@ -75,44 +69,6 @@ impl StoreError {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// An error of SQLite while `doing` something (a verb) with the database.
-    pub(crate) fn sqlite(doing: &str, path: &Path, error: &rusqlite::Error) -> Self {
-        let kind = kind_of(error);
-        // SQLite reports what the disk cannot read as damage; the system says which it is.
-        if kind == StoreErrorKind::Damaged
-            && error.sqlite_error_code().is_some()
-            && let Some(unreadable) = file::unreadable(path)
-        {
-            let message = format!("cannot {doing} the database {}: {unreadable}", path.display());
-            return Self::new(StoreErrorKind::Io, message)
-                .with_hint("look at its disk, and restore a backup if it stays so");
-        }
-        let message = format!("cannot {doing} the database {}: {error}", path.display());
-        let hint = match kind {
-            StoreErrorKind::Locked => Some(format!(
-                "another process is using it: `fuser {}` tells which; try again when it is done",
-                path.display()
-            )),
-            StoreErrorKind::Full => {
-                Some("free space on its file system, or name another place with --db".to_owned())
-            }
-            StoreErrorKind::Damaged => Some(format!(
-                "restore a backup, or save what is readable: `sqlite3 {} .recover`",
-                path.display()
-            )),
-            StoreErrorKind::ReadOnly => Some(
-                "make the file and its folder writable, or name another place with --db".to_owned(),
-            ),
-            _ if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Some(
-                "look at its disk, and at how large files may grow (`ulimit -f`), or name another \
-                 place with --db"
-                    .to_owned(),
-            ),
-            _ => None,
-        };
-        Self { kind, message, hint }
-    }
-
     /// An error of the file system while `doing` something, which names the place.
     pub(crate) fn io(doing: &str, error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
@@ -129,36 +85,5 @@ impl StoreError {
             }
             _ => Self::new(StoreErrorKind::Io, message).with_hint("name another place with --db"),
         }
-    }
-}
-
-/// Sorts SQLite's errors.
-fn kind_of(error: &rusqlite::Error) -> StoreErrorKind {
-    let rusqlite::Error::SqliteFailure(failure, _) = error else {
-        return match error {
-            // A value that wfx did not write.
-            rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::Utf8Error(..) => StoreErrorKind::Damaged,
-            _ => StoreErrorKind::Io,
-        };
-    };
-    // The index of the log found no room
-    // (<https://www.sqlite.org/rescode.html#ioerr_shmsize>).
-    if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
-        return StoreErrorKind::Full;
-    }
-    match failure.code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreErrorKind::Locked,
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Damaged,
-        ErrorCode::DiskFull => StoreErrorKind::Full,
-        ErrorCode::ReadOnly
-        | ErrorCode::PermissionDenied
-        | ErrorCode::AuthorizationForStatementDenied => StoreErrorKind::ReadOnly,
-        ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch => {
-            StoreErrorKind::Refused
-        }
-        _ => StoreErrorKind::Io,
     }
 }

@@ -1,40 +1,41 @@
-//! The database: the one module that speaks SQL.
+//! The store: the one module that speaks SQL.
 //!
-//! - [`writer`]: the handle on one thread, the [`worker`]: a bounded [`queue`] of [`pending`]s,
-//!   group commit, a look whether the files are still in their [`place`]; [`task`]: what else it
-//!   is asked for; [`stall`]: whether it hangs; [`delivery`]: how those who wait hear of it;
-//!   [`change`] writes one execution's change, [`prune`] deletes executions that [`keep`] does
-//!   not keep
-//! - [`reader`]: read-only connections; [`lineage`]: what was replayed from what
-//! - [`rows`]: what a column holds and what it means
-//! - [`migrate`], [`predecessor`], `schema/*.sql`: how a database becomes current
-//! - [`takeover`]: executions whose process died; [`cancel`]: requests to end executions of other processes
-//! - [`inspect`]: a look at all of it; [`alerts`]: when the last ones were sent
-//! - [`backup`]: the copy that is kept of an older one
-//! - [`connection`], [`mod@file`], [`error`]: how it is opened and what can go wrong
-//! - [`ownership`]: which process runs what, and whether it is alive; [`identity`]: which database
-//!   a file is, that it may be a copy of
+//! - `journal`: from a change to a commit, whichever the database: pending writes, a bounded
+//!   queue, group commit on one thread, acknowledgement, health
+//! - `read`: the handle for reading and what it answers with
+//! - `sqlite`: the database: files, migrations, rows; implements what the other two need
+//! - `ownership`: which process runs what, whether it is alive, what may change hands
+//! - `open`: picks the database; `options`, `patience`, `alerts`, `error`: what these share
 
-pub mod journal;
 pub mod ownership;
-pub mod sqlite;
 
+mod alerts;
 mod error;
+mod journal;
+mod open;
+mod options;
+mod patience;
+mod read;
+mod sqlite;
 
+pub use alerts::SentAlerts;
 pub use error::{StoreError, StoreErrorKind};
+pub use journal::health::Health;
 pub use journal::pending_write::{CommitStatus, PendingWrite};
-pub use journal::writer::{CommitObserver, Health, Writer, WriterOptions};
-pub use sqlite::connection::Durability;
-pub use sqlite::durations::StepDurations;
-pub use sqlite::inspect::Inspection;
-pub use sqlite::lineage::{Lineage, LineageNode};
-pub use sqlite::pages::{ListPages, StepPages};
-pub use sqlite::prune::Purged;
-pub use sqlite::reader::{Found, ListFilter, Listing, Reader};
-pub use sqlite::retention::Retention;
-pub use sqlite::takeover::{
+pub use journal::purge::Purged;
+pub use journal::writer::Writer;
+pub use options::{CommitObserver, Durability, Retention, WriterOptions};
+pub use ownership::takeover::{
     Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
+pub use read::cursor;
+pub use read::durations::StepDurations;
+pub use read::inspection::Inspection;
+pub use read::lineage::{Lineage, LineageNode};
+pub use read::listing::{ListFilter, Listing, Position};
+pub use read::pages::{ListPages, StepPages};
+pub use read::reader::Reader;
+pub use read::reference::Found;
 
 #[cfg(test)]
-mod tests;
+mod conformance;

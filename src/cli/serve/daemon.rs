@@ -31,9 +31,9 @@ use crate::http::observe::observer::Observed;
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::operations::catalogue::{Catalogue, Event, What};
-use crate::repository::journal::writer::{Writer, WriterOptions};
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
 use crate::repository::{Health, Reader, Retention, StoreError, Which};
+use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
@@ -174,7 +174,7 @@ impl Daemon {
         let mut waits = |error: &StoreError| {
             tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
         };
-        let writer = Arc::new(Writer::open_telling(&database, store, &mut waits)?);
+        let writer = Arc::new(Writer::open_reporting(&database, store, &mut waits)?);
         let webhook = options.webhook.take();
         let last_alerts = if webhook.is_some() { last_alerts(&database) } else { Vec::new() };
         let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;

@@ -1,9 +1,9 @@
-//! How those who wait hear what became of it: of commits and of refusals.
+//! How waiters are notified of commits and of refusals.
 //!
-//! Who wakes a task of a runtime of several threads from outside may wake two of them: one that
-//! runs it, and by it another one to look for more. So the writer leaves what it has to tell to a
-//! task of the runtime, and wakes that by a pipe which the runtime watches with its sockets.
-//! Where there is no such task, the writer tells by itself.
+//! A thread that wakes a task of a runtime of several threads from outside may wake two threads: one
+//! that runs the task, and by it another one to look for more. So the writer leaves its
+//! notifications to a task of the runtime, and wakes that by a pipe which the runtime watches with
+//! its sockets. Where there is no such task, the writer notifies the waiters itself.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ use tokio::net::unix::pipe::Receiver;
 use super::pending_write::PendingWrite;
 use crate::repository::error::StoreError;
 
-/// What became of what the writer took from a slot, not told yet.
+/// What became of what the writer took from a pending write, not reported yet.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pending: Arc<PendingWrite>,
@@ -39,7 +39,7 @@ impl Outcome {
         Self { pending, stored: Err(error) }
     }
 
-    fn tell(self) {
+    fn notify(self) {
         match self.stored {
             Ok((version, seq)) => self.pending.acknowledge(version, seq),
             Err(error) => self.pending.refused(Arc::new(error)),
@@ -47,49 +47,49 @@ impl Outcome {
     }
 }
 
-/// Between the writer's thread and the task that tells.
+/// Between the writer's thread and the task that notifies.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
     state: Mutex<State>,
-    /// Held by whoever tells, so that all is told in its order.
-    telling: Mutex<()>,
+    /// Held by whoever notifies, so that all is reported in its order.
+    notifying: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Not told yet.
+    /// Not reported yet.
     outcomes: Vec<Outcome>,
     /// What wakes the task, while there is one.
     signal: Option<Arc<OwnedFd>>,
 }
 
 impl Delivery {
-    /// Tells what became of a batch, or has it told.
+    /// Notifies the waiters of a batch, or has the task do it.
     pub(crate) fn hand_over(&self, mut outcomes: Vec<Outcome>) {
         let mut state = self.lock();
         let is_woken = !state.outcomes.is_empty();
         state.outcomes.append(&mut outcomes);
         let signal = state.signal.clone();
         drop(state);
-        let Some(signal) = signal else { return self.tell() };
+        let Some(signal) = signal else { return self.notify() };
         if is_woken {
             return;
         }
         match rustix::io::write(&*signal, &[0]) {
             // Full: it is woken already.
             Ok(_) | Err(Errno::AGAIN) => {}
-            Err(_) => self.tell(),
+            Err(_) => self.notify(),
         }
     }
 
-    /// Tells everything that was handed over, before it returns.
-    pub(crate) fn tell(&self) {
-        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reports everything that was handed over, before it returns.
+    pub(crate) fn notify(&self) {
+        let _notifying = self.notifying.lock().unwrap_or_else(PoisonError::into_inner);
         let outcomes = mem::take(&mut self.lock().outcomes);
-        outcomes.into_iter().for_each(Outcome::tell);
+        outcomes.into_iter().for_each(Outcome::notify);
     }
 
-    /// Tells what is handed over, for as long as it is polled and nobody else begins with it.
+    /// Reports what is handed over, for as long as it is polled and nobody else begins with it.
     ///
     /// # Errors
     /// When its pipe fails, as when no descriptor is left.
@@ -101,13 +101,13 @@ impl Delivery {
         let signal = Arc::new(signal);
         self.lock().signal = Some(Arc::clone(&signal));
         let serving = Serving { delivery: self, signal };
-        // What another one was woken for would wake nobody.
-        serving.delivery.tell();
+        // What another task was woken for would wake nobody.
+        serving.delivery.notify();
         loop {
             woken.readable().await.map_err(failed)?;
             // Before the look: what comes after it wakes again.
             match woken.try_read(&mut [0; 64]) {
-                Ok(_) => serving.delivery.tell(),
+                Ok(_) => serving.delivery.notify(),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -134,6 +134,6 @@ impl Drop for Serving {
             state.signal = None;
         }
         drop(state);
-        self.delivery.tell();
+        self.delivery.notify();
     }
 }

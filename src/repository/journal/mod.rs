@@ -1,9 +1,13 @@
 //! What is written, on its way to the database, whichever that is: pending writes, a bounded queue,
 //! group commit on one thread, acknowledgement, health.
 
-pub mod pending_write;
-pub mod writer;
+pub(crate) mod health;
+pub(crate) mod pending_write;
+pub(crate) mod purge;
+pub(crate) mod writer;
 
+pub(crate) mod backend;
+pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod queue;
 pub(crate) mod stall;
@@ -12,3 +16,6 @@ pub(crate) mod task;
 pub(crate) mod worker;
 
 use super::error::StoreError;
+
+#[cfg(test)]
+mod tests;

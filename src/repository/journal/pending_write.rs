@@ -15,7 +15,7 @@ use crate::workflow::record::Change;
 /// How far an execution is stored.
 #[derive(Debug, Clone, Default)]
 pub struct CommitStatus {
-    /// The last version that a commit holds, as far as that is told; 0: nothing.
+    /// The last version that a commit holds, as far as that was reported; 0: nothing.
     pub version: u64,
     /// The number that it has in the database.
     pub seq: Option<i64>,
@@ -87,7 +87,7 @@ impl PendingWrite {
         state.version
     }
 
-    /// Whether something is recorded of which no commit is told yet.
+    /// Whether something is recorded of which no commit was reported yet.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.lock().version > self.stored.borrow().version

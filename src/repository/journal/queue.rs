@@ -1,4 +1,4 @@
-//! What waits for the writer: dirty slots, bounded, and purges.
+//! What waits for the writer: pending writes, bounded, and other requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::pending_write::PendingWrite;
 use super::sync::{Condvar, Mutex, MutexGuard};
 
-/// The most slots that one transaction stores.
+/// The most pending writes that one transaction stores.
 pub(crate) const BATCH_MAX: usize = 512;
 
 /// Between those who record changes and the writer's thread.
@@ -15,14 +15,14 @@ pub(crate) const BATCH_MAX: usize = 512;
 pub(crate) struct Queue<T> {
     capacity: usize,
     state: Mutex<State<T>>,
-    /// Told when the writer sleeps and something waits.
+    /// Notified when the writer sleeps and something waits.
     wake: Condvar,
 }
 
 #[derive(Debug)]
 struct State<T> {
     pending: VecDeque<Arc<PendingWrite>>,
-    /// How often a slot found no room.
+    /// How often a pending write found no room.
     refusals: u64,
     tasks: VecDeque<T>,
     closed: bool,
@@ -51,7 +51,7 @@ impl<T> Queue<T> {
         Self { capacity, state: Mutex::new(state), wake: Condvar::new() }
     }
 
-    /// Adds a slot; `false` when there is no place for it or the queue is closed.
+    /// Adds a pending write; `false` when there is no room for it or the queue is closed.
     pub(crate) fn push(&self, pending: &Arc<PendingWrite>) -> bool {
         let mut state = self.lock();
         if state.closed {
@@ -72,7 +72,7 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Puts slots back to the front, in their order, whatever the capacity.
+    /// Puts pending writes back to the front, in their order, whatever the capacity.
     pub(crate) fn put_back(&self, pending: impl DoubleEndedIterator<Item = Arc<PendingWrite>>) {
         let mut state = self.lock();
         for pending in pending.rev() {
@@ -113,7 +113,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Waits until the queue is closed, `timeout` at most; tells whether it is.
+    /// Waits until the queue is closed, `timeout` at most; whether it is.
     pub(crate) fn pause(&self, timeout: Duration) -> bool {
         let state = self.lock();
         let outcome = self.wake.wait_timeout_while(state, timeout, |state| !state.closed);
@@ -131,12 +131,12 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
-    /// How many slots wait.
+    /// How many pending writes wait.
     pub(crate) fn len(&self) -> usize {
         self.lock().pending.len()
     }
 
-    /// How often a slot found no room.
+    /// How often a pending write found no room.
     pub(crate) fn refusals(&self) -> u64 {
         self.lock().refusals
     }

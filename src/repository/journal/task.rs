@@ -4,11 +4,11 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::{mpsc as asynchronous, oneshot};
 
-use super::worker::Purge;
+use super::purge::Purge;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
-use crate::repository::sqlite::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::workflow::record::ExecutionDetail;
 
 /// What the thread is asked for beside storing.
@@ -55,7 +55,7 @@ pub(crate) enum Task {
         decided_at: Timestamp,
     },
     /// Watch over the lock file of this process.
-    KeepOwner(Arc<Owner>),
+    WatchOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
     RequestCancel {
         /// Which.

@@ -1,10 +1,9 @@
-//! The one that writes: a thread that stores what the slots in its queue hold, many
+//! The one that writes: a thread that stores what the pending writes in its queue hold, many
 //! executions in one transaction, and answers each after the commit.
 
 use std::convert::Infallible;
 use std::fmt;
-use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -12,60 +11,23 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
+use super::backend::{Backend, Opened};
 use super::delivery::Delivery;
+use super::health::Health;
 use super::pending_write::PendingWrite;
+use super::purge::{Purge, PurgeProgress, Purged};
 use super::queue::Queue;
 use super::stall::AtWork;
 use super::task::Task;
-use super::worker::{Purge, PurgeProgress, Worker};
+use super::worker::Worker;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::ownership::{Owner, lock};
-use crate::repository::sqlite::connection::{self, Durability, Patience};
-use crate::repository::sqlite::identity;
-use crate::repository::sqlite::prune::Purged;
-use crate::repository::sqlite::retention::{self, Retention};
-use crate::repository::sqlite::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::options::WriterOptions;
+use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::{Owner, OwnerKind, Registry};
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
-
-/// How a writer works.
-#[derive(Debug, Clone)]
-pub struct WriterOptions {
-    /// What a commit outlives.
-    pub durability: Durability,
-    /// Another user whose database may be used as if it were this one's.
-    pub trusted_owner: Option<u32>,
-    /// How many finished executions are kept.
-    pub retention: Retention,
-    /// The most executions that wait to be stored.
-    pub queue_capacity: usize,
-    /// How long other processes may hold the database while it is opened or purged. A
-    /// commit that waits longer than a moment is a failure already, and is tried again.
-    pub busy_timeout: Duration,
-    /// Who is told of each commit.
-    pub commits: Option<Arc<dyn CommitObserver>>,
-}
-
-/// Whoever wants to know of commits. Called from the writer's thread, which waits.
-pub trait CommitObserver: fmt::Debug + Send + Sync {
-    /// A transaction with changes of so many executions is durable, and what that took.
-    fn committed(&self, executions: usize, took: Duration);
-}
-
-/// Whether the database takes what is recorded.
-#[derive(Debug, Clone, Default)]
-pub enum Health {
-    /// The last transaction was committed.
-    #[default]
-    Working,
-    /// The last one failed; what it held is kept and tried again.
-    Failing {
-        /// Why.
-        error: Arc<StoreError>,
-    },
-}
 
 /// A handle on the writing thread. Dropped, it stores what it can, as [`Self::close`].
 pub struct Writer {
@@ -75,8 +37,7 @@ pub struct Writer {
     delivery: Arc<Delivery>,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     busy_timeout: Duration,
-    identity: NonZeroU32,
-    path: PathBuf,
+    registry: Registry,
 }
 
 /// So long at least a request waits for its turn.
@@ -91,47 +52,16 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Opens the database at `path` and starts the thread. A missing database is
-    /// made, readable by its owner only; one of the predecessor or of an older wfx is
-    /// brought up.
-    ///
-    /// # Errors
-    /// Of any kind but `Missing`, `Refused` and `Ambiguous`; nothing is written to a
-    /// file that is refused.
-    pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
-        Self::open_telling(path, options, &mut |_| {})
-    }
-
-    /// The same; `waits` is told once, with the reason, when it has to wait long for others.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn open_telling(
-        path: &Path,
+    /// Starts the thread.
+    pub(crate) fn start<B: Backend>(
+        opened: Opened<B>,
         options: WriterOptions,
-        waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
-        let mut patience = Patience::new(options.busy_timeout, waits);
-        let connection = connection::open_writable(
-            path,
-            options.durability,
-            options.trusted_owner,
-            &mut patience,
-        )?;
-        let retention = patience.until(|| {
-            retention::resolve(&connection, options.retention)
-                .map_err(|error| StoreError::sqlite("write to", path, &error))
-        })?;
-        let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
-        let identity = patience.until(|| {
-            identity::establish(&connection, path, fresh)
-                .map_err(|error| StoreError::sqlite("write to", path, &error))
-        })?;
+        let Opened { backend, keep, registry } = opened;
         let queue = Arc::new(Queue::new(options.queue_capacity));
         let busy_timeout = options.busy_timeout;
         let (health_sender, health) = watch::channel(Health::Working);
-        let mut worker =
-            Worker::new(path, connection, retention, options, Arc::clone(&queue), health_sender)?;
+        let mut worker = Worker::new(backend, keep, options, Arc::clone(&queue), health_sender);
         let (at_work, delivery) = (worker.at_work(), worker.delivery());
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
@@ -144,14 +74,13 @@ impl Writer {
             delivery,
             thread: Mutex::new(Some(thread)),
             busy_timeout,
-            identity,
-            path: path.to_owned(),
+            registry,
         })
     }
 
     /// Asks for what `pending` holds to be stored. `false` when the queue is full: the
-    /// slot stays dirty and is to be enqueued again later. A slot that waits already
-    /// needs no second place.
+    /// pending write stays dirty and is to be enqueued again later. One that waits already
+    /// takes no more room.
     #[must_use]
     pub fn enqueue(&self, pending: &Arc<PendingWrite>) -> bool {
         self.queue.push(pending)
@@ -175,12 +104,12 @@ impl Writer {
         self.health.clone()
     }
 
-    /// Has those who wait for commits told from the runtime that polls this, which takes less
-    /// than to be told by the writer's thread. Ends with an error only.
+    /// Notifies those who wait for commits from the runtime that polls this, which takes less
+    /// than notifications by the writer's thread. Ends with an error only.
     ///
     /// # Errors
     /// When the pipe fails that wakes it, as when no descriptor is left; then the writer's thread
-    /// goes on telling.
+    /// goes on to notify them.
     ///
     /// # Panics
     /// Polled outside of a runtime of tokio that drives I/O.
@@ -189,17 +118,17 @@ impl Writer {
     }
 
     /// Whether the database takes longer over something than it ever does while it works, as
-    /// on a disk that hangs. [`Health`] tells of what has failed only.
+    /// on a disk that hangs. [`Health`] reports only what has failed.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
         self.at_work.is_stalled()
     }
 
-    /// Has the lock file of this process watched, as the files of the database are: while it cannot
+    /// Watches the lock file of this process, as the files of the database are: while it cannot
     /// be kept, nothing is stored, and so nothing is begun.
-    pub fn keep_owner(&self, owner: Arc<Owner>) {
+    pub fn watch_owner(&self, owner: Arc<Owner>) {
         // A closed writer begins nothing any more.
-        let _ = self.queue.push_task(Task::KeepOwner(owner));
+        let _ = self.queue.push_task(Task::WatchOwner(owner));
     }
 
     /// Stores that an alert was sent, and when it was decided. Done by and by, as far as the
@@ -209,16 +138,13 @@ impl Writer {
         let _ = self.queue.push_task(Task::AlertSent { kind, decided_at });
     }
 
-    /// Where it lies.
-    #[must_use]
-    pub fn database(&self) -> &Path {
-        &self.path
-    }
-
-    /// Which database this is.
-    #[must_use]
-    pub fn identity(&self) -> NonZeroU32 {
-        self.identity
+    /// This process as an owner of executions, until the answer is dropped. `nonce` tells apart
+    /// processes that had the same number.
+    ///
+    /// # Errors
+    /// When others could not see that it is alive: its lock file cannot be made.
+    pub fn claim_owner(&self, kind: OwnerKind, nonce: u32) -> io::Result<Arc<Owner>> {
+        self.registry.claim(kind, nonce)
     }
 
     /// The executions that [`Self::take_over`] would take over, and what their processes left.
@@ -242,7 +168,7 @@ impl Writer {
 
     /// Forgets the attempts that a dead process has listed: nothing is left of them.
     pub fn forget_attempts(&self, owner: &str) {
-        lock::forget_attempts(&self.path, owner);
+        self.registry.forget_attempts(owner);
     }
 
     /// Removes the lock files of dead processes that nobody needs any more. Done by and by.
@@ -333,31 +259,31 @@ impl Writer {
     /// not finished is never deleted.
     ///
     /// # Errors
-    /// When the database fails; what was told as progress is deleted.
+    /// When the database fails; what was reported as progress is deleted.
     pub fn purge(
         &self,
         plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Purged, StoreError> {
-        self.purge_telling(plan, progress, &mut |_| {})
+        self.purge_reporting(plan, progress, &mut |_| {})
     }
 
-    /// The same; `waits` is told, with the reason, each time it has to wait long for others.
+    /// The same; `waits` is called, with the reason, each time it has to wait long for others.
     ///
     /// # Errors
     /// As [`Self::purge`].
-    pub fn purge_telling(
+    pub fn purge_reporting(
         &self,
         plan: &PrunePlan,
         progress: &mut dyn FnMut(u64),
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
-        let (told, telling) = mpsc::channel();
+        let (sender, messages) = mpsc::channel();
         self.queue
-            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), told)))
+            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), sender)))
             .map_err(|_| closed())?;
-        for message in telling {
+        for message in messages {
             match message {
                 PurgeProgress::Deleted(deleted) => progress(deleted),
                 PurgeProgress::Waits(error) => waits(&error),
@@ -385,7 +311,7 @@ impl Writer {
     /// Stores what can be stored, deletes what retention asks for, ends the thread.
     ///
     /// # Errors
-    /// When something enqueued could not be stored (its slots stay dirty), or retention
+    /// When something enqueued could not be stored (it stays dirty), or retention
     /// could not delete.
     pub fn close(&self) -> Result<(), StoreError> {
         self.queue.close();

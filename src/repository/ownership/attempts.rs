@@ -1,8 +1,9 @@
 //! The attempts that a process runs, listed in its lock file: for whoever ends what it left.
 //!
-//! One record of fixed length for each place, overwritten when the place is used again, so that
-//! the file never grows beyond what runs at a time. Nothing is synced: the list has to outlive
-//! the process, not the machine. What it misses is still found by the environment of processes.
+//! One record of fixed length for each attempt that runs (numbers, an execution id, a step name of
+//! at most 128 bytes), overwritten by another attempt after its end, so that the file never grows
+//! beyond what runs at a time. Nothing is synced: the list has to outlive the process, not the
+//! machine. What it misses is still found by the environment of processes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,13 +11,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::lock;
+use super::files::{self, RECORD_BYTES};
 use crate::workflow::record::AttemptKey;
 
-/// One record with its line feed, bytes: six numbers, an execution id, a step name of at most 128.
-/// The first one says which file it is, see [`lock`].
-pub(crate) const RECORD_BYTES: usize = 288;
-/// As much of a file is read: more places than any wfx has.
+/// As much of a file is read: more records than any wfx has.
 const FILE_BYTES_MAX: u64 = (RECORD_BYTES as u64) << 16;
 
 /// An attempt that a process began and did not see the end of.
@@ -64,7 +62,7 @@ pub(crate) struct Attempts(Mutex<List>);
 #[derive(Debug, Default)]
 struct List {
     file: Option<Arc<File>>,
-    places: Vec<Option<ListedAttempt>>,
+    records: Vec<Option<ListedAttempt>>,
     free: Vec<usize>,
 }
 
@@ -73,30 +71,30 @@ impl Attempts {
     pub(crate) fn write_to(&self, file: Arc<File>) {
         let mut list = self.lock();
         list.file = Some(file);
-        for place in 0..list.places.len() {
-            list.write(place);
+        for index in 0..list.records.len() {
+            list.write(index);
         }
     }
 
     fn begin(&self, recorded: ListedAttempt) -> usize {
         let mut list = self.lock();
-        let place = match list.free.pop() {
-            Some(place) => place,
+        let index = match list.free.pop() {
+            Some(index) => index,
             None => {
-                list.places.push(None);
-                list.places.len() - 1
+                list.records.push(None);
+                list.records.len() - 1
             }
         };
-        list.places[place] = Some(recorded);
-        list.write(place);
-        place
+        list.records[index] = Some(recorded);
+        list.write(index);
+        index
     }
 
-    fn end(&self, place: usize) {
+    fn end(&self, index: usize) {
         let mut list = self.lock();
-        list.places[place] = None;
-        list.write(place);
-        list.free.push(place);
+        list.records[index] = None;
+        list.write(index);
+        list.free.push(index);
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -106,15 +104,16 @@ impl Attempts {
 }
 
 impl List {
-    fn write(&self, place: usize) {
+    fn write(&self, index: usize) {
         let Some(file) = &self.file else { return };
-        let line = self.places[place].as_ref().and_then(ListedAttempt::line).unwrap_or_else(|| {
-            let mut blank = vec![b' '; RECORD_BYTES - 1];
-            blank.push(b'\n');
-            blank
-        });
+        let line =
+            self.records[index].as_ref().and_then(ListedAttempt::line).unwrap_or_else(|| {
+                let mut blank = vec![b' '; RECORD_BYTES - 1];
+                blank.push(b'\n');
+                blank
+            });
         // A disk that is full takes no record; then the search by environment is what is left.
-        let _ = file.write_all_at(&line, ((place + 1) * RECORD_BYTES) as u64);
+        let _ = file.write_all_at(&line, ((index + 1) * RECORD_BYTES) as u64);
     }
 }
 
@@ -122,19 +121,19 @@ impl List {
 #[derive(Debug)]
 pub struct AttemptMark {
     attempts: Arc<Attempts>,
-    place: usize,
+    index: usize,
 }
 
 impl AttemptMark {
     pub(crate) fn new(attempts: &Arc<Attempts>, recorded: ListedAttempt) -> Self {
-        let place = attempts.begin(recorded);
-        Self { attempts: Arc::clone(attempts), place }
+        let index = attempts.begin(recorded);
+        Self { attempts: Arc::clone(attempts), index }
     }
 }
 
 impl Drop for AttemptMark {
     fn drop(&mut self) {
-        self.attempts.end(self.place);
+        self.attempts.end(self.index);
     }
 }
 
@@ -142,14 +141,21 @@ impl Drop for AttemptMark {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn listed(database: &Path, owner: &str) -> io::Result<Vec<ListedAttempt>> {
+pub(crate) fn listed(database: &Path, owner: &str) -> io::Result<Vec<ListedAttempt>> {
     let mut bytes = Vec::new();
-    match lock::open(&lock::folder_of(database).join(owner)) {
+    match files::open(&files::folder_of(database).join(owner)) {
         Ok(file) => file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     Ok(String::from_utf8_lossy(&bytes).lines().filter_map(ListedAttempt::parse).collect())
+}
+
+/// Forgets the attempts that a dead process has listed: its processes are gone.
+pub(crate) fn forget_attempts(database: &Path, owner: &str) {
+    let opened = files::open_for_writing(&files::folder_of(database).join(owner));
+    // What stays listed is looked for again, and not found.
+    let _ = opened.and_then(|file| file.set_len(RECORD_BYTES as u64));
 }
 
 #[cfg(test)]

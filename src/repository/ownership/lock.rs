@@ -1,17 +1,16 @@
 //! The lock files: one for each process that runs executions, in `<database>-owners`.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attempts::{AttemptMark, Attempts, ListedAttempt, RECORD_BYTES, listed};
+use super::attempts::{AttemptMark, Attempts, ListedAttempt};
+use super::files::{flags, folder_of, hand_over, open_for_writing, sign};
 use super::id::{OwnerId, OwnerKind, Proof};
-use super::{Judge, Liveness};
-use crate::repository::sqlite::file::hand_over;
+use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::system::{process_table, users};
 
 /// This process as an owner of executions, for as long as this value lives.
@@ -31,7 +30,7 @@ impl Owner {
     /// # Errors
     /// When the folder or the file cannot be made, when the folder is no folder of the database's
     /// owner, or when locks are not supported.
-    pub fn claim(
+    pub(crate) fn claim(
         database: &Path,
         identity: Option<NonZeroU32>,
         kind: OwnerKind,
@@ -68,7 +67,7 @@ impl Owner {
     ///
     /// # Errors
     /// When it cannot be: then others cannot see that this process is alive.
-    pub fn keep(&self) -> io::Result<()> {
+    pub(crate) fn restore(&self) -> io::Result<()> {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match fs::symlink_metadata(&self.path) {
             Ok(there) if is_same(&there, &lock.metadata()?) => return Ok(()),
@@ -85,6 +84,21 @@ impl Owner {
         *lock = Arc::new(file);
         self.attempts.write_to(Arc::clone(&lock));
         Ok(())
+    }
+
+    /// The same, in words for an operator.
+    ///
+    /// # Errors
+    /// Of kind `Unseen`.
+    pub(crate) fn check_seen(&self) -> Result<(), StoreError> {
+        self.restore().map_err(|error| {
+            let path = self.database.display();
+            let message =
+                format!("cannot keep the lock file of this process beside {path}: {error}");
+            StoreError::new(StoreErrorKind::Unseen, message).with_hint(format!(
+                "make {path}-owners a folder that this user may write to; nothing is begun until then"
+            ))
+        })
     }
 
     /// Lists an attempt, until the answer is dropped, for whoever has to end what this process
@@ -106,53 +120,9 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Neither through links nor waiting for the other end of a pipe.
-fn flags() -> i32 {
-    use rustix::fs::OFlags;
-    i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default()
-}
-
-/// Opens a lock file to look at it.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    regular(File::options().read(true).custom_flags(flags()).open(path)?)
-}
-
-fn open_for_writing(path: &Path) -> io::Result<File> {
-    regular(File::options().read(true).write(true).custom_flags(flags()).open(path)?)
-}
-
-fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
-}
-
 fn held_by_another(path: &Path) -> io::Error {
     let path = path.display();
     io::Error::other(format!("another process holds {path}: end it, or move the file away"))
-}
-
-/// Writes into a lock file which file it is: a copy of it, which nobody ever locked, says that of
-/// another one.
-fn sign(file: &File) -> io::Result<()> {
-    let mut line = signature(&file.metadata()?).into_bytes();
-    line.resize(RECORD_BYTES - 1, b' ');
-    line.push(b'\n');
-    file.write_all_at(&line, 0)
-}
-
-fn signature(metadata: &Metadata) -> String {
-    format!("lock {} {}", metadata.dev(), metadata.ino())
-}
-
-/// Whether a lock file is the one that its owner made.
-pub(crate) fn is_original(file: &File) -> bool {
-    let mut line = [0; RECORD_BYTES];
-    file.read_exact_at(&mut line, 0).is_ok()
-        && file.metadata().is_ok_and(|metadata| {
-            std::str::from_utf8(&line).is_ok_and(|line| line.trim_end() == signature(&metadata))
-        })
 }
 
 /// Makes a lock file and its folder, and takes the lock.
@@ -204,77 +174,14 @@ fn check_folder(folder: &Path, database: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("{} {what}: move it away", folder.display())))
 }
 
-/// The ids that have lock files beside `database`.
-fn owners(database: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder_of(database)) else { return Vec::new() };
-    let mut owners: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|owner| OwnerId::parse(owner).is_some())
-        .collect();
-    owners.sort();
-    owners
-}
-
-/// Ids that have lock files, of processes that are proven dead.
-#[must_use]
-pub fn dead_owners(database: &Path, judge: &Judge) -> Vec<String> {
-    let mut dead = owners(database);
-    dead.retain(|owner| judge.look(owner).is_dead());
-    dead
-}
-
-/// Removes the lock files of processes that died, unless executions are still `named` as theirs
-/// or attempts are listed, whose processes may have to be ended.
-pub fn sweep(database: &Path, judge: &Judge, named: &HashSet<String>) {
-    for owner in dead_owners(database, judge) {
-        let is_needed = named.contains(&owner)
-            || listed(database, &owner).is_ok_and(|listed| !listed.is_empty());
-        let path = folder_of(database).join(&owner);
-        // Held while it goes: who has just made it and waits for the lock makes it anew.
-        if !is_needed
-            && let Ok(file) = open(&path)
-            && file.try_lock().is_ok()
-        {
-            let _ = fs::remove_file(&path);
-        }
-    }
-}
-
-/// Forgets the attempts that a dead process has listed: its processes are gone.
-pub fn forget_attempts(database: &Path, owner: &str) {
-    let opened = open_for_writing(&folder_of(database).join(owner));
-    // What stays listed is looked for again, and not found.
-    let _ = opened.and_then(|file| file.set_len(RECORD_BYTES as u64));
-}
-
-/// A process other than this one that runs executions of `database` now.
-pub(crate) fn other_owner(database: &Path, judge: &Judge) -> Option<String> {
-    let mut owners = owners(database).into_iter();
-    owners.find(|owner| !is_this_process(owner) && judge.look(owner) == Liveness::Alive)
-}
-
-/// Whether an owner id is of this process, whose number others have in other namespaces.
-fn is_this_process(owner: &str) -> bool {
-    let own = std::process::id().cast_signed();
-    let started = process_table::own().started_ticks;
-    OwnerId::parse(owner).is_some_and(|id| {
-        let same =
-            |proof: Proof| proof.started_ticks == started && proof.host == process_table::host();
-        id.pid == own && id.proof.is_none_or(same)
-    })
-}
-
-/// The folder of lock files: one, whatever links lead to the database.
-pub(crate) fn folder_of(database: &Path) -> PathBuf {
-    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    let mut folder = database.into_os_string();
-    folder.push("-owners");
-    PathBuf::from(folder)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::repository::ownership::attempts::forget_attempts;
+    use crate::repository::ownership::files::{RECORD_BYTES, is_original, open, owners};
+    use crate::repository::ownership::{Judge, Liveness};
 
     fn claim(database: &Path) -> Arc<Owner> {
         Owner::claim(database, NonZeroU32::new(5), OwnerKind::Exec, 7).unwrap()
@@ -306,24 +213,24 @@ mod tests {
         let owner = claim(&database);
         let is_held = || look_at(&owner.path);
         assert!(is_held());
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         fs::remove_file(&owner.path).unwrap();
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         fs::remove_dir_all(folder_of(&database)).unwrap();
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         // Moved away and copied back.
         let copy = fs::read(&owner.path).unwrap();
         fs::remove_file(&owner.path).unwrap();
         fs::write(&owner.path, copy).unwrap();
         assert!(!is_held());
-        owner.keep().unwrap();
+        owner.restore().unwrap();
         assert!(is_held());
         // Nobody can hold this.
         fs::remove_file(&owner.path).unwrap();
         std::os::unix::fs::symlink("elsewhere", &owner.path).unwrap();
-        owner.keep().unwrap_err();
+        owner.restore().unwrap_err();
     }
 
     fn look_at(path: &Path) -> bool {
@@ -373,13 +280,13 @@ mod tests {
         let line = format!("{:1$}\n42 7 100 101 1 e a\n", "", RECORD_BYTES - 1);
         fs::write(place(listing), line).unwrap();
         let named_ones = HashSet::from([named.to_owned()]);
-        sweep(&database, &judge(&database), &named_ones);
+        judge(&database).sweep(&named_ones);
         let mut kept = [alive.id(), named, listing].map(str::to_owned);
         // The number of this process may sort before or after those.
         kept.sort();
         assert_eq!(owners(&database), kept);
         forget_attempts(&database, listing);
-        sweep(&database, &judge(&database), &HashSet::new());
+        judge(&database).sweep(&HashSet::new());
         assert_eq!(owners(&database), [alive.id()]);
     }
 }

@@ -6,19 +6,19 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use super::files;
 use super::id::OwnerId;
-use super::lock;
 use super::verdict::{Lock, Process};
 use crate::system::process_table::{self, Host};
 
 /// Looks at the lock file of `owner` beside `database`.
 pub(crate) fn lock(database: &Path, owner: &OwnerId) -> Lock {
-    match lock::open(&lock::folder_of(database).join(owner.to_string())) {
+    match files::open(&files::folder_of(database).join(owner.to_string())) {
         // Shared, so that two who look at once do not take each other for the owner.
         Ok(file) if file.try_lock_shared().is_err() => Lock::Held,
         // A copy was never locked by anybody. Before version 4 of the schema files did not say
         // which they are.
-        Ok(file) if owner.proof.is_some() && !lock::is_original(&file) => Lock::Missing,
+        Ok(file) if owner.proof.is_some() && !files::is_original(&file) => Lock::Missing,
         Ok(_) => Lock::Free,
         Err(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => Lock::Missing,

@@ -1,17 +1,12 @@
 //! When the last alert of each type was sent, so that a daemon that starts again keeps to the
 //! cooldown. Stored after the fact and as far as possible: an alert never waits for it.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
 
-use crate::base::timestamp::Timestamp;
+use crate::repository::alerts::SentAlerts;
 
 /// What the names of these settings begin with; the type of the alert follows.
 const PREFIX: &str = "alert_sent_at:";
-
-/// Alerts that were sent, by their type, and when they were decided.
-pub(crate) type SentAlerts = BTreeMap<String, Timestamp>;
 
 /// Writes these over what is stored of their types.
 pub(crate) fn store(connection: &Connection, alerts: &SentAlerts) -> rusqlite::Result<()> {

@@ -11,15 +11,17 @@ use rusqlite::backup::Backup;
 
 use super::file;
 use crate::repository::error::StoreError;
+use crate::repository::ownership::files::hand_over;
+use crate::repository::sqlite::error::explain;
 
 /// Pages copied at a time.
 const PAGES_PER_STEP: i32 = 4096;
 
 /// Copies the database, its log included, to `<path><suffix>`, readable by its owner
-/// only, and returns that place once the copy is durable. A copy that is there already
+/// only, and returns the path of the copy once the copy is durable. A copy that is there already
 /// is kept: if it is another one, the new one is numbered. Nobody else may write to
 /// the database or make a copy meanwhile.
-pub(crate) fn keep(
+pub(crate) fn make(
     connection: &Connection,
     path: &Path,
     suffix: &str,
@@ -41,15 +43,15 @@ pub(crate) fn keep(
         .mode(0o600)
         .open(&partial)
         .map_err(|error| failed(&error))?;
-    file::hand_over(&partial, path).map_err(|error| failed(&error))?;
-    let place = copy(connection, &partial)
-        .map_err(|error| StoreError::sqlite("write", &partial, &error))
+    hand_over(&partial, path).map_err(|error| failed(&error))?;
+    let copied = copy(connection, &partial)
+        .map_err(|error| explain("write", &partial, &error))
         .and_then(|()| publish(path, suffix, &partial).map_err(|error| failed(&error)));
-    if place.is_err() {
+    if copied.is_err() {
         // It is worth nothing, and the disk may be full.
         let _ = fs::remove_file(&partial);
     }
-    place
+    copied
 }
 
 fn copy(connection: &Connection, partial: &Path) -> rusqlite::Result<()> {
@@ -67,21 +69,21 @@ fn copy(connection: &Connection, partial: &Path) -> rusqlite::Result<()> {
 /// Gives the finished copy its name.
 fn publish(path: &Path, suffix: &str, partial: &Path) -> io::Result<PathBuf> {
     File::open(partial)?.sync_all()?;
-    let mut place = file::beside(path, suffix);
+    let mut to = file::beside(path, suffix);
     let mut number = 1_u32;
-    while fs::symlink_metadata(&place).is_ok() {
-        if is_same(&place, partial) {
+    while fs::symlink_metadata(&to).is_ok() {
+        if is_same(&to, partial) {
             fs::remove_file(partial)?;
-            return Ok(place);
+            return Ok(to);
         }
         number += 1;
-        place = file::beside(path, &format!("{suffix}.{number}"));
+        to = file::beside(path, &format!("{suffix}.{number}"));
     }
-    fs::rename(partial, &place)?;
-    if let Some(folder) = place.parent() {
+    fs::rename(partial, &to)?;
+    if let Some(folder) = to.parent() {
         file::sync_folder(folder);
     }
-    Ok(place)
+    Ok(to)
 }
 
 /// Whether both files have the same bytes.

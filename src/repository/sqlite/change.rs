@@ -6,18 +6,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::journal::backend::{self, Written};
 use crate::workflow::record::{
     Attempt, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
 
-/// Why a change was not written.
-#[derive(Debug)]
-pub(crate) enum NotWritten {
-    /// It contradicts what is stored; trying again is useless.
-    Refused(StoreError),
-    /// The database does not work now.
-    Failed(rusqlite::Error),
-}
+type NotWritten = backend::NotWritten<rusqlite::Error>;
 
 impl From<rusqlite::Error> for NotWritten {
     fn from(error: rusqlite::Error) -> Self {
@@ -47,14 +41,6 @@ impl Unfinished {
             self.0.remove(execution_id);
         }
     }
-}
-
-/// What a written change did.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Written {
-    pub(crate) seq: i64,
-    /// The execution has ended.
-    pub(crate) finished: bool,
 }
 
 /// What the changes of one transaction share: the statements that make the rows of new

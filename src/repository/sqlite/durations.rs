@@ -1,13 +1,9 @@
 //! How long steps took.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, params};
 
 use crate::base::timestamp::Timestamp;
-
-/// Milliseconds of each run, by workflow and step.
-pub type StepDurations = BTreeMap<(String, String), Vec<u64>>;
+use crate::repository::read::durations::StepDurations;
 
 /// Of the steps that worked and succeeded, of executions that were created at `since` or later
 /// and before `until`.

@@ -185,20 +185,6 @@ pub(crate) fn check_owner(path: &Path, trusted: Option<u32>) -> Result<(), Store
     }))
 }
 
-/// Gives what root made beside the database to the database's owner, who could not use it
-/// otherwise.
-pub(crate) fn hand_over(made: &Path, database: &Path) -> io::Result<()> {
-    if users::own() != 0 {
-        return Ok(());
-    }
-    // A database that is away is reported by whoever uses it.
-    let Ok(metadata) = fs::metadata(database) else { return Ok(()) };
-    if metadata.uid() == 0 {
-        return Ok(());
-    }
-    std::os::unix::fs::lchown(made, Some(metadata.uid()), Some(metadata.gid()))
-}
-
 /// Refuses a file that this process may not write, which SQLite would silently open
 /// read-only.
 pub(crate) fn check_writable(path: &Path) -> Result<(), StoreError> {

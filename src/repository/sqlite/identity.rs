@@ -144,7 +144,7 @@ pub(crate) fn establish(
     }
     let path = canonical(path);
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let settled = (|| {
+    let established = (|| {
         let before = stored(connection)?;
         let number = match &before {
             Some(stored) => match stored.relation(&path, here, number_at) {
@@ -167,8 +167,8 @@ pub(crate) fn establish(
         )?;
         Ok(number)
     })();
-    connection.execute_batch(if settled.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    settled
+    connection.execute_batch(if established.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    established
 }
 
 fn stored(connection: &Connection) -> rusqlite::Result<Option<Stored>> {

@@ -7,52 +7,21 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::file_guard::FileGuard;
-use super::takeover::{self, OwnerCount};
-use super::{file, identity, prune, rows};
-use crate::repository::error::StoreError;
-use crate::repository::ownership::{Judge, lock};
+use super::{file, identity, prune, rows, takeover};
+use crate::repository::ownership::Registry;
+use crate::repository::read::inspection::Inspection;
 
-/// The most damages that are told.
+/// The most damages that are reported.
 const DAMAGES_SHOWN: u32 = 20;
-
-/// What there is to know of a database.
-#[derive(Debug, Clone)]
-pub struct Inspection {
-    /// The version of its schema.
-    pub schema: i64,
-    /// The size of its file.
-    pub size_bytes: u64,
-    /// How much of that is free pages.
-    pub free_bytes: u64,
-    /// The size of its write-ahead log.
-    pub log_bytes: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// How many executions it keeps.
-    pub executions: u64,
-    /// What `quick_check` (<https://www.sqlite.org/pragma.html#pragma_quick_check>) says
-    /// beside ok.
-    pub damages: Vec<String>,
-    /// Why its files are not those that they should be.
-    pub misplaced: Option<StoreError>,
-    /// Why it cannot be written.
-    pub unwritable: Option<StoreError>,
-    /// Who has unfinished executions.
-    pub owners: Vec<OwnerCount>,
-    /// Lock files that dead processes left.
-    pub dead_locks: usize,
-}
 
 pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<Inspection> {
     let metadata = fs::metadata(path).ok();
     let page_bytes = prune::page_bytes(connection)?;
-    let mut judge = Judge::new(path, identity::read(connection, path)?);
+    let mut judge = Registry::new(path, identity::read(connection, path)?).judge();
     let owners = takeover::owners(connection, &mut judge)?;
     let unfinished: Vec<&str> = owners.iter().filter_map(|owner| owner.owner.as_deref()).collect();
-    let dead_locks = lock::dead_owners(path, &judge)
-        .iter()
-        .filter(|owner| !unfinished.contains(&owner.as_str()))
-        .count();
+    let dead_locks =
+        judge.dead_owners().iter().filter(|owner| !unfinished.contains(&owner.as_str())).count();
     Ok(Inspection {
         schema: connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
         size_bytes: metadata.as_ref().map_or(0, fs::Metadata::len),

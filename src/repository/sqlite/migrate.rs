@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::connection::{self, opening_failed};
 use super::{backup, file, predecessor};
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::ownership::{Judge, lock};
+use crate::repository::ownership::Registry;
+use crate::repository::sqlite::error::explain;
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
 pub(crate) const STEPS: [&str; 4] = [
@@ -90,7 +91,7 @@ fn version_in_transaction(connection: &Connection, path: &Path) -> Result<Versio
 
 /// Makes the tables in an empty database. Another process may be doing the same.
 pub(crate) fn initialise(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let failed = |error: rusqlite::Error| StoreError::sqlite("initialise", path, &error);
+    let failed = |error: rusqlite::Error| explain("initialise", path, &error);
     // Both only take effect before the first table.
     connection
         .execute_batch(
@@ -123,13 +124,13 @@ pub(crate) fn bring_up(connection: Connection, path: &Path) -> Result<(), StoreE
     // Its own lock would stand in the way.
     drop(connection);
     let doing = "bring up";
-    let failed = |error: rusqlite::Error| StoreError::sqlite(doing, path, &error);
+    let failed = |error: rusqlite::Error| explain(doing, path, &error);
     let connection = exclusive(path, doing)?;
     if version(&connection, path)? == Version::Predecessor {
         if !predecessor::is_readable(&connection).map_err(failed)? {
             return Err(file::not_a_database(path, "its tables are not those of wfx"));
         }
-        backup::keep(&connection, path, ".v0.bak")?;
+        backup::make(&connection, path, ".v0.bak")?;
         rebuild(&connection).map_err(failed)?;
     }
     rewrite(&connection).map_err(failed)
@@ -146,7 +147,7 @@ pub(crate) fn upgrade(connection: Connection, path: &Path) -> Result<(), StoreEr
         apply(&transaction, from)?;
         transaction.commit()
     };
-    upgrade().map_err(|error| StoreError::sqlite(doing, path, &error))
+    upgrade().map_err(|error| explain(doing, path, &error))
 }
 
 fn rebuild(connection: &Connection) -> rusqlite::Result<()> {
@@ -169,7 +170,7 @@ pub(crate) fn compact(connection: Connection, path: &Path) -> Result<(), StoreEr
     drop(connection);
     let doing = "rewrite";
     let connection = exclusive(path, doing)?;
-    rewrite(&connection).map_err(|error| StoreError::sqlite(doing, path, &error))
+    rewrite(&connection).map_err(|error| explain(doing, path, &error))
 }
 
 fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
@@ -183,14 +184,14 @@ fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens the database so that nobody else can read or write it until it is closed.
 fn exclusive(path: &Path, doing: &str) -> Result<Connection, StoreError> {
-    if let Some(owner) = lock::other_owner(path, &Judge::new(path, None)) {
+    if let Some(owner) = Registry::new(path, None).judge().other_owner() {
         return Err(StoreError::new(
             StoreErrorKind::Locked,
             format!("cannot {doing} the database {}: another wfx ({owner}) has it", path.display()),
         )
         .with_hint("try again when it has ended"));
     }
-    let failed = |error: rusqlite::Error| StoreError::sqlite(doing, path, &error);
+    let failed = |error: rusqlite::Error| explain(doing, path, &error);
     let connection =
         connection::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
     // The lock is kept after this transaction. Other connections with a log keep a

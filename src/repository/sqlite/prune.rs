@@ -7,22 +7,10 @@ use crate::workflow::retention::Chosen;
 /// The most executions deleted in one transaction, so that commits of others wait a
 /// few milliseconds at most.
 pub(crate) const DELETED_PER_TRANSACTION: usize = 1024;
-/// So many that completed are worth a deletion while others complete. Less than what
-/// one transaction may delete: what came with them goes with them.
-pub(crate) const WORTH_DELETING: usize = 512;
 /// Free pages (1 MiB) that are worth moving others for.
 const FREE_PAGES_WORTH: i64 = 256;
 /// Pages given back in one transaction.
 const PAGES_PER_TRANSACTION: u32 = 1024;
-
-/// What a purge did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Purged {
-    /// Executions deleted, with their steps and output.
-    pub executions: u64,
-    /// Bytes that the database became smaller by.
-    pub freed_bytes: u64,
-}
 
 /// What one transaction of retention did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

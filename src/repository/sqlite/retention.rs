@@ -4,20 +4,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows;
-
-/// How many finished executions are kept. `None` and 0: all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retention {
-    /// So many.
-    Given(Option<u64>),
-    /// As many as a daemon was told to; so many if none was.
-    Followed {
-        /// Where no daemon was told.
-        otherwise: Option<u64>,
-    },
-    /// So many, and this is stored: those that follow keep as many.
-    Led(Option<u64>),
-}
+use crate::repository::options::Retention;
 
 /// How many are kept, stored or read as the rule says.
 pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
@@ -38,7 +25,7 @@ pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Res
     }
 }
 
-/// As many as a daemon was told to keep, if one was.
+/// As many as a daemon was set to keep, if one was.
 pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<u64>>> {
     let text: Option<String> = connection
         .prepare_cached("SELECT value FROM workflow_settings WHERE name = 'retention'")?

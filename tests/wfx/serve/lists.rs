@@ -37,6 +37,58 @@ fn pages_and_cursors_go_over_all_exactly_once() {
     daemon.stop();
 }
 
+#[test]
+fn a_cursor_is_a_token_that_continues_its_own_list() {
+    let place = place();
+    place.write("workflows/fails.yaml", "id: fails\nsteps: [{name: s, fail: true}]");
+    let daemon = serve(&place, &[]);
+    let fails = "/api/v1/workflows/fails/executions";
+    for _ in 0..3 {
+        daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
+        daemon.post("/api/v1/workflows/fails/execute?wait=30s", "").expect(200);
+    }
+    let ids = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(id_of_item).collect()
+    };
+    for list in [
+        format!("{EXECUTIONS}?limit=2"),
+        format!("{EXECUTIONS}?limit=2&status=failed"),
+        format!("{fails}?limit=2"),
+        format!("{fails}?limit=2&status=failed"),
+    ] {
+        let all = ids(&daemon.get(&list.replace("limit=2", "limit=500")).expect(200));
+        let first = daemon.get(&list).expect(200);
+        let token = first["next_cursor"].as_str().unwrap();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        assert!(token.chars().all(is_plain) && token.parse::<i64>().is_err(), "{token}");
+        let next = |cursor: &str| daemon.get(&format!("{list}&cursor={cursor}"));
+        let second = next(token).expect(200);
+        assert_eq!(ids(&second), all[2..all.len().min(4)]);
+        // As it was before: the number of the last execution, in any list.
+        let number = first["items"][1]["seq"].as_i64().unwrap().to_string();
+        assert_eq!(next(&number).expect(200), second);
+        let refused = |answer: crate::daemon::Answer, why: &str| {
+            assert_eq!(answer.status, 400, "{answer:?}");
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(why) && detail.contains("begin again"), "{detail}");
+        };
+        // Of the whole list, of another workflow, of another status.
+        for other in [
+            format!("{EXECUTIONS}?limit=2&status=success"),
+            format!("{fails}?limit=2&status=success"),
+            "/api/v1/workflows/other/executions?limit=2".to_owned(),
+        ] {
+            refused(daemon.get(&format!("{other}&cursor={token}")), "another list");
+        }
+        let last = if token.ends_with('A') { "Q" } else { "A" };
+        let changed = format!("{}{last}", &token[..token.len() - 1]);
+        for damaged in [&changed, &token[1..], "x", "", "1.5", "99999999999999999999"] {
+            refused(next(damaged), "damaged");
+        }
+    }
+    daemon.stop();
+}
+
 fn id_of_item(item: &Value) -> String {
     item["execution_id"].as_str().unwrap().to_owned()
 }

@@ -10,7 +10,7 @@ use crate::http::api::resources::readers::Readers;
 use crate::http::observe::observer::Observed;
 use crate::operations::catalogue::Catalogue;
 use crate::operations::start::Definitions;
-use crate::repository::journal::writer::Writer;
+use crate::repository::Writer;
 
 /// What the resources answer from.
 #[derive(Debug)]

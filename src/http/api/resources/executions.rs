@@ -19,6 +19,7 @@ use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::operations::query;
+use crate::repository::cursor::{self, CursorError};
 use crate::repository::{ListFilter, TakenOver};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
@@ -86,24 +87,25 @@ impl Resources {
                 .with_hint("it takes a number from 1 to 500"));
         }
         let offset = query.parsed::<u64>("offset", "a number of 0 or more")?;
-        let before = query.parsed::<i64>("cursor", "a `next_cursor` of an earlier answer")?;
-        if before.is_some() && offset.is_some() {
+        let token = query.parsed::<String>("cursor", "a `next_cursor` of an earlier answer")?;
+        if token.is_some() && offset.is_some() {
             return Err(Problem::bad_request("the query has both `cursor` and `offset`")
                 .with_hint("give one of them"));
         }
         let takes = "pending, running, success, failed, cancelled or interrupted";
         let status = query.parsed::<ExecutionStatus>("status", takes)?;
-        let filter =
-            ListFilter { workflow_id: workflow_id.map(str::to_owned), status, since: None, before };
+        let workflow = workflow_id.map(str::to_owned);
+        let mut filter = ListFilter { workflow_id: workflow, status, ..ListFilter::default() };
+        if let Some(token) = token {
+            let after =
+                cursor::parse(&filter, &token).map_err(|error| unreadable(&token, error))?;
+            filter.after = Some(after);
+        }
+        let after = filter.after;
         let offset = offset.unwrap_or(0);
         let request = PageRequest { filter, limit, offset };
-        let key = Key::List {
-            workflow_id: workflow_id.map(str::to_owned),
-            status,
-            before,
-            limit,
-            offset,
-        };
+        let key =
+            Key::List { workflow_id: workflow_id.map(str::to_owned), status, after, limit, offset };
         let find = || {
             self.readers.answer(key, |reader| {
                 let listing = reader.list_within(&request.filter, limit, offset, AT_ONCE_BYTES)?;
@@ -202,6 +204,14 @@ pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
                 .with_hint("send none, or `{}`"))
         }
     }
+}
+
+/// What cannot be continued.
+fn unreadable(token: &str, error: CursorError) -> Problem {
+    Problem::bad_request(format!("the query key `cursor` cannot be `{token}`: {error}")).with_hint(
+        "it takes the `next_cursor` of the page before, as it is, with the same filters; begin \
+         again without it",
+    )
 }
 
 pub(super) fn unknown(execution_id: &str) -> Problem {

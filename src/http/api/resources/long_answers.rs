@@ -1,7 +1,7 @@
 //! Answers that are too long to be read and written at once: their begin is read on the way of
 //! the request, the rest in [pages] while the client takes it.
 //!
-//! [pages]: crate::repository::pages
+//! [pages]: crate::repository::ListPages
 
 use std::sync::Arc;
 
@@ -12,8 +12,7 @@ use crate::engine::memory::Memory;
 use crate::http::api::resources::readers::Readers;
 use crate::http::exchange::chunk_source::ChunkSource;
 use crate::http::exchange::reply::Reply;
-use crate::repository::{ListFilter, Listing};
-use crate::repository::{ListPages, StepPages};
+use crate::repository::{ListFilter, ListPages, Listing, StepPages, cursor};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in chunks.
@@ -102,17 +101,12 @@ pub(super) struct Page {
 impl Page {
     /// A page that was read at once.
     pub(super) fn whole(listing: Listing, request: &PageRequest) -> Self {
-        let Listing { items, total, is_cut } = listing;
+        let Listing { items, total, is_cut, end } = listing;
         let has_more = is_cut || items.len() as u64 == u64::from(request.limit);
-        let next_cursor = items.last().filter(|_| has_more).and_then(cursor);
+        let next_cursor = end.filter(|_| has_more).map(|end| cursor::token(&request.filter, end));
         let (limit, offset) = (request.limit, request.offset);
         Self { items, total, limit, offset, next_cursor }
     }
-}
-
-/// Where the page after one goes on that ends with this execution.
-fn cursor(last: &ExecutionRecord) -> Option<String> {
-    last.seq.map(|seq| seq.to_string())
 }
 
 /// A page of which only the first executions are read.
@@ -150,7 +144,8 @@ impl Items {
 
     /// What follows the last execution.
     fn end(&self) -> Result<Vec<u8>, String> {
-        let next_cursor = self.pages.goes_on_before().map(|before| before.to_string());
+        let filter = self.pages.filter();
+        let next_cursor = self.pages.goes_on_after().map(|end| cursor::token(filter, end));
         let Self { total, limit, offset, .. } = *self;
         let page = Page { items: Vec::new(), total, limit, offset, next_cursor };
         let page = json::to_vec(&page).map_err(|error| error.to_string())?;

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::http::api::resources::faults::unavailable;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::repository::{Reader, StoreError};
+use crate::repository::{Position, Reader, StoreError};
 use crate::workflow::record::ExecutionStatus;
 
 /// The most answers that are kept with a connection, and their bytes in all.
@@ -35,7 +35,7 @@ pub struct Readers {
 #[derive(Debug)]
 struct CachingReader {
     reader: Reader,
-    version: i64,
+    version: Option<i64>,
     answers: HashMap<Key, Answer>,
     bytes: usize,
 }
@@ -56,13 +56,14 @@ impl From<Answer> for Reply {
 impl CachingReader {
     fn open(path: &std::path::Path) -> Result<Self, StoreError> {
         let reader = Reader::open(path)?;
-        Ok(Self { reader, version: 0, answers: HashMap::new(), bytes: 0 })
+        Ok(Self { reader, version: None, answers: HashMap::new(), bytes: 0 })
     }
 
     /// The earlier answer, if nothing was stored since by anybody.
     fn answer(&mut self, key: &Key) -> Result<Option<Answer>, StoreError> {
         let version = self.reader.version()?;
-        if version != self.version {
+        // Where no changes are counted, nothing is known to be still true.
+        if version.is_none() || version != self.version {
             self.forget();
             self.version = version;
         }
@@ -94,7 +95,7 @@ pub(super) enum Key {
     List {
         workflow_id: Option<String>,
         status: Option<ExecutionStatus>,
-        before: Option<i64>,
+        after: Option<Position>,
         limit: u32,
         offset: u64,
     },

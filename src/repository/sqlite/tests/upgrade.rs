@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::{Place, open, store};
+use super::{Place, open};
+use crate::repository::conformance::store;
 use crate::repository::sqlite::migrate::{APPLICATION_ID, STEPS};
 use crate::repository::{ListFilter, Reader};
 use crate::workflow::record::ExecutionStatus;

@@ -5,11 +5,11 @@
 //! what was read. What has ended is the same in all of them; of what runs, later steps are read
 //! later.
 
-use super::reader::{ListFilter, Listing};
+use super::listing::{ListFilter, Listing, Position};
 use crate::workflow::record::{ExecutionRecord, StepRecord};
 
 /// A piece ends with the step or execution that makes its stored text longer than this.
-pub const PIECE_TEXT_BYTES: usize = 64 * 1024;
+const PIECE_TEXT_BYTES: usize = 64 * 1024;
 
 /// The steps of an execution, from the first on.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl StepPages {
 /// Executions, newest first.
 #[derive(Debug)]
 pub struct ListPages {
-    /// `before` moves on with what was read.
+    /// `after` moves on with what was read.
     filter: ListFilter,
     left: u32,
     offset: u64,
@@ -99,11 +99,17 @@ impl ListPages {
         self.total
     }
 
-    /// The number of the last one that was read, if there may be more: then they ended for
-    /// their number or their length.
+    /// Where the list goes on, if there may be more: then they ended for their number or their
+    /// length.
     #[must_use]
-    pub fn goes_on_before(&self) -> Option<i64> {
-        self.filter.before.filter(|_| self.has_more)
+    pub fn goes_on_after(&self) -> Option<Position> {
+        self.filter.after.filter(|_| self.has_more)
+    }
+
+    /// Which executions are listed.
+    #[must_use]
+    pub fn filter(&self) -> &ListFilter {
+        &self.filter
     }
 
     /// Whether nothing follows.
@@ -137,8 +143,8 @@ impl ListPages {
         let bytes: usize = items.iter().map(|item| item.input_snapshot.as_str().len()).sum();
         let is_long = bytes > self.bytes_left;
         self.bytes_left = self.bytes_left.saturating_sub(bytes);
-        if let Some(last) = items.last() {
-            self.filter.before = last.seq;
+        if listing.end.is_some() {
+            self.filter.after = listing.end;
             self.offset = 0;
         }
         self.has_more = listing.is_cut || self.left == 0;

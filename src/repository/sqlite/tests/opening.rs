@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::{Place, open, options};
+use super::{Place, open};
+use crate::repository::conformance::options;
 use crate::repository::{ListFilter, Reader, StoreError, StoreErrorKind, Writer};
 
 fn kind_of_writing(place: &Place) -> StoreErrorKind {
@@ -147,20 +147,6 @@ fn who_waits_long_for_others_is_told_once() {
         told.push((error.kind(), error.hint().is_some()));
         holder = None;
     };
-    Writer::open_telling(&place.path, patient, &mut waits).unwrap().close().unwrap();
+    Writer::open_reporting(&place.path, patient, &mut waits).unwrap().close().unwrap();
     assert_eq!(told, [(StoreErrorKind::Locked, true)]);
-}
-
-#[test]
-fn a_disk_without_room_for_the_index_of_the_log_is_full() {
-    let error = |code| {
-        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-        StoreError::sqlite("open", Path::new("wfx.db"), &error)
-    };
-    let full = error(rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
-    assert_eq!(full.kind(), StoreErrorKind::Full);
-    assert!(full.hint().unwrap().contains("free space"), "{full:?}");
-    let other = error(rusqlite::ffi::SQLITE_IOERR_WRITE);
-    assert_eq!(other.kind(), StoreErrorKind::Io);
-    assert!(other.hint().unwrap().contains("ulimit"), "{other:?}");
 }

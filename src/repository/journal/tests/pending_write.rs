@@ -1,4 +1,4 @@
-//! A slot by itself.
+//! Pending writes by themselves.
 
 use std::sync::Arc;
 

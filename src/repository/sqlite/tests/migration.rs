@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Place, WriterOptions, open, options, store};
+use super::{Place, open};
+use crate::repository::WriterOptions;
+use crate::repository::conformance::{options, store};
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::sqlite::{migrate, predecessor};
 use crate::repository::{ListFilter, Reader, StoreErrorKind, Writer};
 use crate::workflow::check;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepStatus};
 
-const SAMPLE: &str = include_str!("../../../fixtures/predecessor/predecessor.sql");
+const SAMPLE: &str = include_str!("../../../../fixtures/predecessor/predecessor.sql");
 const SUCCESS: &str = "3f0e4f0a-52a4-4b0e-9d55-0d5a4c3f7a11";
 const FAILED: &str = "8c1d2b6e-7a0d-4e3f-8a57-5b9f0f7c2d22";
 const RUNNING: &str = "b7a9e0c4-1f2e-4c6d-9b3a-2e8d6f5a1c33";

@@ -1,0 +1,312 @@
+//! What readers find.
+
+use std::sync::Arc;
+
+use super::{
+    Store, at, attempt, change, created, creation, ended, head, pending, store, store_change, until,
+};
+use crate::repository::{Found, LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
+use crate::workflow::record::{
+    Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+};
+use crate::workflow::retention::{Chosen, Finished, PrunePlan};
+
+/// The ids that a filter lists, all on one page, and the total.
+fn listed<S: Store>(place: &S, filter: &ListFilter) -> (Vec<String>, u64) {
+    let listing = place.reader().list(filter, 1000, 0).unwrap();
+    let ids = listing.items.into_iter().map(|execution| execution.execution_id).collect();
+    (ids, listing.total)
+}
+
+pub(crate) fn each_filter_lists_what_it_names_newest_first<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for (index, (workflow_id, status)) in ["a", "b"]
+        .into_iter()
+        .flat_map(|workflow| ExecutionStatus::ALL.map(|status| (workflow, status)))
+        .enumerate()
+    {
+        let second = i64::try_from(index).unwrap();
+        let created =
+            Created { workflow_id: workflow_id.to_owned(), created_at: at(second), ..created(1) };
+        let head = head(status, second);
+        store_change(
+            &writer,
+            &format!("{workflow_id}-{status}"),
+            Change { created: Some(Arc::new(created)), ..change(head) },
+        );
+    }
+    let all: Vec<(usize, &str, ExecutionStatus)> = ["a", "b"]
+        .into_iter()
+        .flat_map(|workflow| ExecutionStatus::ALL.map(|status| (workflow, status)))
+        .enumerate()
+        .map(|(index, (workflow, status))| (index, workflow, status))
+        .collect();
+    let statuses = ExecutionStatus::ALL.map(Some).into_iter().chain([None]);
+    for (workflow, status) in
+        statuses.flat_map(|status| [None, Some("a"), Some("b"), Some("c")].map(|w| (w, status)))
+    {
+        for since in [None, Some(0), Some(4), Some(9), Some(100)] {
+            let filter = ListFilter {
+                workflow_id: workflow.map(str::to_owned),
+                status,
+                since: since.map(at),
+                ..ListFilter::default()
+            };
+            let expected: Vec<String> = all
+                .iter()
+                .rev()
+                .filter(|(second, w, s)| {
+                    workflow.is_none_or(|workflow| workflow == *w)
+                        && status.is_none_or(|status| status == *s)
+                        && since.is_none_or(|since| i64::try_from(*second).unwrap() >= since)
+                })
+                .map(|(_, workflow, status)| format!("{workflow}-{status}"))
+                .collect();
+            let total = expected.len() as u64;
+            assert_eq!(listed(&place, &filter), (expected, total), "{filter:?}");
+        }
+    }
+    writer.close().unwrap();
+}
+
+pub(crate) fn a_page_ends_with_its_limit_or_its_bytes<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for index in 0..7 {
+        store(&writer, &format!("e{index}"), ExecutionStatus::Success, index);
+    }
+    let reader = place.reader();
+    let page = |limit, offset, bytes| {
+        let listing = reader.list_within(&ListFilter::default(), limit, offset, bytes).unwrap();
+        assert_eq!(listing.total, 7);
+        let ids = listing.items.into_iter().map(|item| item.execution_id).collect::<Vec<_>>();
+        (ids.join(" "), listing.is_cut)
+    };
+    assert_eq!(page(3, 0, usize::MAX), ("e6 e5 e4".to_owned(), false));
+    assert_eq!(page(3, 5, usize::MAX), ("e1 e0".to_owned(), false));
+    assert_eq!(page(3, 7, usize::MAX), (String::new(), false));
+    assert_eq!(page(3, 0, 1), ("e6".to_owned(), true));
+    assert_eq!(page(1, 0, 1), ("e6".to_owned(), false));
+    writer.close().unwrap();
+}
+
+pub(crate) fn a_list_goes_on_where_it_ended_while_executions_come_and_go<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let count: usize = 30;
+    for index in 0..count {
+        let created = Created { workflow_id: format!("w{}", index % 2), ..created(1) };
+        let head = head(ExecutionStatus::Failed, 1);
+        let change = Change { created: Some(Arc::new(created)), ..change(head) };
+        store_change(&writer, &format!("e{index:02}"), change);
+    }
+    let reader = place.reader();
+    let filters = [
+        ListFilter::default(),
+        ListFilter { workflow_id: Some("w1".to_owned()), ..ListFilter::default() },
+        ListFilter { status: Some(ExecutionStatus::Failed), ..ListFilter::default() },
+    ];
+    let mut deleted = Vec::new();
+    for (round, filter) in filters.iter().enumerate() {
+        let before = listed(&place, filter).0;
+        let (mut seen, mut filter, mut page) = (Vec::new(), filter.clone(), 0);
+        loop {
+            let listing = reader.list(&filter, 4, 0).unwrap();
+            assert_eq!(listing.end.is_none(), listing.items.is_empty());
+            let Some(end) = listing.end else { break };
+            // As clients keep it.
+            let token = cursor::token(&filter, end);
+            filter.after = Some(cursor::parse(&filter, &token).unwrap());
+            seen.extend(listing.items.into_iter().map(|item| item.execution_id));
+            // One comes; the last that was seen goes, and one that was not seen yet.
+            store(&writer, &format!("new-{round}-{page}"), ExecutionStatus::Failed, 2);
+            let later = before.iter().find(|id| !seen.contains(id) && !deleted.contains(*id));
+            let going: Vec<String> = seen.last().into_iter().chain(later).cloned().collect();
+            let finished = reader.finished().unwrap().into_iter();
+            let chosen = finished
+                .filter(|one| going.iter().any(|id| **id == *one.execution_id))
+                .map(|Finished { seq, execution_id, .. }| Chosen { seq, execution_id });
+            let plan = PrunePlan { chosen: chosen.collect(), ..PrunePlan::default() };
+            writer.purge(&plan, &mut |_| {}).unwrap();
+            deleted.extend(going);
+            page += 1;
+        }
+        assert!(page > 1);
+        let stayed = |id: &&String| !deleted.contains(*id);
+        let expected: Vec<&String> = before.iter().filter(stayed).collect();
+        assert_eq!(seen.iter().filter(stayed).collect::<Vec<_>>(), expected);
+        assert!(seen.iter().all(|id| before.contains(id)), "{seen:?}");
+        // The total is that of the whole list, wherever the page begins.
+        assert_eq!(reader.list(&filter, 1, 0).unwrap().total, listed(&place, &filters[round]).1);
+    }
+    writer.close().unwrap();
+}
+
+pub(crate) fn references_find_one_execution<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for id in ["abc-1", "abc-2", "abd"] {
+        store(&writer, id, ExecutionStatus::Success, 1);
+    }
+    let reader = place.reader();
+    let found = |reference: &str| {
+        reader.resolve(reference).map(|found| found.map(|Found { execution_id, .. }| execution_id))
+    };
+    let some = |id: &str| Ok(Some(id.to_owned()));
+    assert_eq!(found("@latest"), some("abd"));
+    assert_eq!(found("abc-1"), some("abc-1"));
+    assert_eq!(found("ABD"), some("abd"));
+    assert_eq!(found("abd"), some("abd"));
+    for none in ["", "x", "@0", "@x", "@-1", "@", "%", "ab%"] {
+        assert_eq!(found(none), Ok(None), "{none}");
+    }
+    let ambiguous = found("abc").unwrap_err();
+    assert_eq!(ambiguous.kind(), StoreErrorKind::Ambiguous);
+    assert!(ambiguous.to_string().contains("abc-1") && ambiguous.to_string().contains("abc-2"));
+    // The number that is shown leads back to it.
+    for id in ["abc-1", "abc-2", "abd"] {
+        let number = reader.execution(id).unwrap().unwrap().number();
+        assert_eq!(found(&number), some(id));
+    }
+    writer.close().unwrap();
+}
+
+pub(crate) fn steps_are_read_piece_by_piece<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let count = 40;
+    let mut change = creation(count, head(ExecutionStatus::Success, 2));
+    for position in 0..u32::try_from(count).unwrap() {
+        change.steps.insert(position, ended(StepStatus::Failed));
+        change.attempts.push(attempt(position, 1, &"x".repeat(9_000)));
+    }
+    store_change(&writer, "e", change);
+    let reader = place.reader();
+    let whole = reader.detail("e").unwrap().unwrap();
+    assert_eq!(whole.steps.len(), count);
+    let mut pages = StepPages::of(&whole.execution);
+    let (mut steps, mut pieces) = (Vec::new(), 0);
+    while let Some(piece) =
+        pages.next(|id, position, bytes| reader.steps(id, position, bytes)).unwrap()
+    {
+        assert!(piece.len() < count);
+        steps.extend(piece);
+        pieces += 1;
+    }
+    assert!(pages.is_over() && pieces > 3, "{pieces}");
+    assert_eq!(steps, whole.steps);
+    let (first, is_cut) = reader.detail_within("e", 1).unwrap().unwrap();
+    assert!(is_cut && first.steps == whole.steps[..1]);
+    assert_eq!(reader.detail_within("e", usize::MAX).unwrap(), Some((whole, false)));
+    assert_eq!(reader.detail("none").unwrap(), None);
+    assert_eq!(reader.steps("none", 0, 1).unwrap(), (Vec::new(), false));
+    writer.close().unwrap();
+}
+
+pub(crate) fn lineage_leads_from_the_first_execution_to_its_replays<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    // Of `gone` only its replay is stored.
+    for (id, replay_of) in
+        [("b", Some("gone")), ("c", Some("b")), ("d", Some("b")), ("e", Some("d")), ("f", None)]
+    {
+        let created = Created { replay_of: replay_of.map(str::to_owned), ..created(1) };
+        let head = head(ExecutionStatus::Failed, 1);
+        store_change(&writer, id, Change { created: Some(Arc::new(created)), ..change(head) });
+    }
+    fn shown(node: &LineageNode) -> String {
+        let mark = if node.status.is_none() { "?" } else { "" };
+        let below: Vec<String> = node.children.iter().map(shown).collect();
+        format!("{}{mark}({})", node.execution_id, below.join(" "))
+    }
+    let reader = place.reader();
+    let lineage = |id: &str| {
+        let lineage = reader.lineage(id).unwrap();
+        assert!(!lineage.truncated);
+        shown(&lineage.root)
+    };
+    assert_eq!(lineage("b"), "gone?(b(c() d(e())))");
+    assert_eq!(lineage("e"), "gone?(b(d(e())))");
+    assert_eq!(lineage("gone"), "gone?(b(c() d(e())))");
+    assert_eq!(lineage("f"), "f()");
+    assert_eq!(lineage("none"), "none?()");
+    writer.close().unwrap();
+}
+
+pub(crate) fn durations_are_those_of_steps_that_succeeded<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for (index, workflow_id) in ["a", "b"].into_iter().enumerate() {
+        let second = i64::try_from(index).unwrap();
+        let created =
+            Created { workflow_id: workflow_id.to_owned(), created_at: at(second), ..created(4) };
+        let mut change = Change {
+            created: Some(Arc::new(created)),
+            ..change(head(ExecutionStatus::Success, second))
+        };
+        let worked = |status, duration_ms, exit_code| StepState {
+            duration_ms: Some(duration_ms),
+            exit_code,
+            ..ended(status)
+        };
+        change.steps.insert(0, worked(StepStatus::Success, 7 + index as u64, Some(0)));
+        change.steps.insert(1, worked(StepStatus::Failed, 9, Some(1)));
+        // Without work.
+        change.steps.insert(2, worked(StepStatus::Success, 0, None));
+        store_change(&writer, workflow_id, change);
+    }
+    let reader = place.reader();
+    let durations = |workflow, since: Option<i64>, until: Option<i64>| {
+        let found = reader.step_durations(workflow, since.map(at), until.map(at)).unwrap();
+        let shown =
+            found.into_iter().map(|((workflow, step), ms)| format!("{workflow} {step} {ms:?}"));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(durations(None, None, None), ["a s0 [7]", "b s0 [8]"]);
+    assert_eq!(durations(Some("a"), None, None), ["a s0 [7]"]);
+    assert_eq!(durations(None, Some(1), None), ["b s0 [8]"]);
+    assert_eq!(durations(None, None, Some(1)), ["a s0 [7]"]);
+    writer.close().unwrap();
+}
+
+pub(crate) fn a_reader_notices_what_others_store<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let pending = store(&writer, "e", ExecutionStatus::Running, 0);
+    let reader = place.reader();
+    assert!(reader.is_in_place());
+    let before = reader.version().unwrap();
+    assert_eq!(reader.version().unwrap(), before);
+    pending
+        .record(change(ExecutionState { steps_completed: 1, ..head(ExecutionStatus::Running, 1) }));
+    assert!(writer.enqueue(&pending));
+    until("it is stored", || !pending.is_dirty());
+    assert_ne!(reader.version().unwrap(), before);
+    assert_eq!(reader.execution("e").unwrap().unwrap().steps_completed, 1);
+    writer.close().unwrap();
+}
+
+pub(crate) fn readers_read_while_the_writer_writes<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    store(&writer, "first", ExecutionStatus::Success, 1);
+    let pending = pending(3000);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let reader = place.reader();
+            let mut seen = 0;
+            while seen < 3001 {
+                let listing = reader.list(&ListFilter::default(), 10_000, 0).unwrap();
+                assert_eq!(listing.total, listing.items.len() as u64);
+                assert!(listing.total >= seen);
+                seen = listing.total;
+            }
+        });
+        for pending in &pending {
+            assert!(writer.enqueue(pending));
+        }
+        reading.join().unwrap();
+    });
+    writer.close().unwrap();
+}

@@ -1,0 +1,158 @@
+//! What the writer's thread needs of a database. Only the [worker](super::worker) is generic over
+//! it: all calls are static.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::pending_write::PendingWrite;
+use crate::base::timestamp::Timestamp;
+use crate::repository::alerts::SentAlerts;
+use crate::repository::error::StoreError;
+use crate::repository::ownership::Registry;
+use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::workflow::record::{Change, ExecutionDetail};
+use crate::workflow::retention::Chosen;
+
+/// A connection that writes. It is used by one thread, and by one transaction at a time.
+pub(crate) trait Backend: Send + 'static {
+    /// Why something failed, as the database says it.
+    type Error;
+
+    /// The same in words for an operator, while `doing` something (a verb) with the database.
+    fn explain(&self, doing: &str, error: &Self::Error) -> StoreError;
+
+    /// Refuses a database that is no longer the one that was opened. Cheap: it comes before each
+    /// transaction, and twice a second.
+    fn check(&mut self) -> Result<(), StoreError>;
+
+    /// Begins a transaction that may write. Waits a quarter of a second at most for others that
+    /// write, and then fails with an error that is explained as `Locked`.
+    fn begin(&mut self) -> Result<(), Self::Error>;
+
+    /// Makes durable what was written since [`Self::begin`].
+    fn commit(&mut self) -> Result<(), Self::Error>;
+
+    /// Undoes what was written since [`Self::begin`], if a transaction is under way.
+    fn rollback(&mut self);
+
+    /// Writes a batch as if nothing of it could be refused: the first one that is refused fails it.
+    /// A change whose owner is not the one that is stored is refused.
+    fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<Self::Error>>;
+
+    /// Writes a batch, each in a savepoint of its own, so that one that is refused leaves no trace.
+    fn write_each(
+        &mut self,
+        batch: &[Entry],
+    ) -> Result<Vec<Result<Written, StoreError>>, Self::Error>;
+
+    /// The commit of what was written of an execution has succeeded.
+    fn committed(&mut self, execution_id: &str, written: Written);
+
+    /// Deletes the finished executions that completed first until `keep` are left, as many as one
+    /// transaction may, inside the transaction under way.
+    fn retain(&mut self, keep: u64) -> Result<Retained, Self::Error>;
+
+    /// Deletes those that are finished, with all that belongs to them, inside the transaction under
+    /// way; returns how many.
+    fn delete(&mut self, chosen: &[Chosen]) -> Result<usize, Self::Error>;
+
+    /// Gives free space back, as much as one transaction may, inside the transaction under way;
+    /// whether there is more.
+    fn give_back(&mut self) -> Result<bool, Self::Error>;
+
+    /// The size of what is stored, bytes.
+    fn size_bytes(&mut self) -> Result<u64, Self::Error>;
+
+    /// Lets the file system have what was given back, outside of a transaction.
+    fn shrink(&mut self) -> Result<(), Self::Error>;
+
+    /// The executions that [`Self::take_over`] would take over, and what their processes left.
+    fn find_abandoned(
+        &mut self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Abandonment, Self::Error>;
+
+    /// Makes `owner` the owner of at most `limit` executions that may change hands, oldest first,
+    /// inside the transaction under way.
+    fn take_over(
+        &mut self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> Result<Vec<TakenOver>, Self::Error>;
+
+    /// Forgets dead processes that nothing names any more.
+    fn sweep_owners(&mut self) -> Result<(), Self::Error>;
+
+    /// Leaves a request to cancel an execution, inside the transaction under way.
+    fn request_cancel(
+        &mut self,
+        execution_id: &str,
+        now: Timestamp,
+    ) -> Result<CancelRequest, Self::Error>;
+
+    /// The unfinished executions of `owner` that somebody asked to cancel.
+    fn cancel_requests(&mut self, owner: &str) -> Result<HashSet<String>, Self::Error>;
+
+    /// A number that is another one once others have stored something: then requests need not be
+    /// looked for as long as it stays. `None` where the database counts no changes.
+    fn change_count(&mut self) -> Result<Option<i64>, Self::Error>;
+
+    /// Stores when alerts were sent, inside the transaction under way.
+    fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;
+
+    /// An execution with its steps, as it is stored.
+    fn detail(&mut self, execution_id: &str) -> Result<Option<ExecutionDetail>, Self::Error>;
+}
+
+/// A database that was opened for writing.
+pub(crate) struct Opened<B> {
+    pub(crate) backend: B,
+    /// How many finished executions are kept; `None` and 0: all.
+    pub(crate) keep: Option<u64>,
+    /// Which processes have executions in it.
+    pub(crate) registry: Registry,
+}
+
+/// One execution's part of a batch.
+pub(crate) struct Entry {
+    pub(crate) pending: Arc<PendingWrite>,
+    pub(crate) change: Change,
+    /// Up to which version of the execution the change goes.
+    pub(crate) version: u64,
+}
+
+impl Entry {
+    pub(crate) fn execution_id(&self) -> &str {
+        self.pending.execution_id()
+    }
+}
+
+/// Why a change was not written.
+#[derive(Debug)]
+pub(crate) enum NotWritten<E> {
+    /// It contradicts what is stored; trying again is useless.
+    Refused(StoreError),
+    /// The database does not work now.
+    Failed(E),
+}
+
+/// What a written change did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// The number that the execution is shown by.
+    pub(crate) seq: i64,
+    /// The execution has ended.
+    pub(crate) finished: bool,
+}
+
+/// What one transaction of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retained {
+    /// There is more than one transaction may delete.
+    pub(crate) more: bool,
+    /// Whether enough space is free to be given back; `None` where nothing was deleted.
+    pub(crate) is_worth_giving_back: Option<bool>,
+}

@@ -1,0 +1,44 @@
+//! A purge and how it goes.
+
+use std::sync::mpsc;
+
+use crate::repository::error::StoreError;
+use crate::workflow::retention::Chosen;
+
+/// What a purge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Executions deleted, with their steps and output.
+    pub executions: u64,
+    /// Bytes that the database became smaller by.
+    pub freed_bytes: u64,
+}
+
+/// A purge under way.
+#[derive(Debug)]
+pub(crate) struct Purge {
+    pub(crate) chosen: Vec<Chosen>,
+    /// How many of them were looked at.
+    pub(crate) next: usize,
+    pub(crate) deleted: u64,
+    /// The database's size before, once known.
+    pub(crate) size_bytes: Option<u64>,
+    pub(crate) progress: mpsc::Sender<PurgeProgress>,
+}
+
+impl Purge {
+    pub(crate) fn new(chosen: Vec<Chosen>, progress: mpsc::Sender<PurgeProgress>) -> Self {
+        Self { chosen, next: 0, deleted: 0, size_bytes: None, progress }
+    }
+}
+
+/// How a purge goes.
+#[derive(Debug)]
+pub(crate) enum PurgeProgress {
+    /// So many are deleted so far.
+    Deleted(u64),
+    /// Others have the database locked.
+    Waits(StoreError),
+    /// It is over.
+    Ended(Result<Purged, StoreError>),
+}

@@ -1,0 +1,4 @@
+//! The journal without a database.
+
+mod pending_write;
+mod worker;

@@ -1,0 +1,275 @@
+//! The worker over a backend that fails on request.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::base::timestamp::Timestamp;
+use crate::repository::conformance::{
+    await_commit, change, creation, head, options, store, store_change, until,
+};
+use crate::repository::journal::backend::{Backend, Entry, NotWritten, Opened, Retained, Written};
+use crate::repository::journal::cancel::Watch;
+use crate::repository::ownership::Registry;
+use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::{Health, PendingWrite, SentAlerts, StoreError, StoreErrorKind, Writer};
+use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
+use crate::workflow::retention::Chosen;
+
+/// What is stored, and what fails.
+#[derive(Debug, Default)]
+struct State {
+    /// Ids in the order of their writes, as they are committed.
+    stored: Vec<String>,
+    /// The same, of the transaction under way.
+    uncommitted: Option<Vec<String>>,
+    /// So many transactions that do not begin, since others write.
+    locked: usize,
+    /// So many commits that fail.
+    failing_commits: usize,
+    /// Ids that are refused.
+    refused: HashSet<String>,
+    requests: HashSet<String>,
+    changes: Option<i64>,
+    /// How often requests were looked for.
+    looks: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Fake(Arc<Mutex<State>>);
+
+#[derive(Debug, Clone, Copy)]
+enum Failure {
+    Locked,
+    Broken,
+}
+
+impl Fake {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    fn open(&self) -> Writer {
+        let registry = Registry::new(Path::new("/nonexistent/wfx.db"), None);
+        let opened = Opened { backend: self.clone(), keep: None, registry };
+        Writer::start(opened, options()).unwrap()
+    }
+
+    fn write(&self, entry: &Entry) -> Result<Written, NotWritten<Failure>> {
+        let mut state = self.state();
+        let execution_id = entry.execution_id().to_owned();
+        if state.refused.contains(&execution_id) {
+            return Err(NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, "no")));
+        }
+        state.uncommitted.as_mut().expect("inside a transaction").push(execution_id);
+        let finished = entry.change.head.status.is_terminal();
+        Ok(Written { seq: 7, finished })
+    }
+}
+
+impl Backend for Fake {
+    type Error = Failure;
+
+    fn explain(&self, doing: &str, error: &Failure) -> StoreError {
+        let kind = match error {
+            Failure::Locked => StoreErrorKind::Locked,
+            Failure::Broken => StoreErrorKind::Io,
+        };
+        StoreError::new(kind, format!("cannot {doing} it"))
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        let mut state = self.state();
+        assert!(state.uncommitted.is_none(), "one transaction at a time");
+        if let Some(left) = state.locked.checked_sub(1) {
+            state.locked = left;
+            return Err(Failure::Locked);
+        }
+        state.uncommitted = Some(Vec::new());
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
+        let mut state = self.state();
+        if let Some(left) = state.failing_commits.checked_sub(1) {
+            state.failing_commits = left;
+            return Err(Failure::Broken);
+        }
+        let written = state.uncommitted.take().expect("a transaction");
+        state.stored.extend(written);
+        Ok(())
+    }
+
+    fn rollback(&mut self) {
+        self.state().uncommitted = None;
+    }
+
+    fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<Failure>> {
+        batch.iter().map(|entry| self.write(entry)).collect()
+    }
+
+    fn write_each(&mut self, batch: &[Entry]) -> Result<Vec<Result<Written, StoreError>>, Failure> {
+        let write = |entry| match self.write(entry) {
+            Ok(written) => Ok(Ok(written)),
+            Err(NotWritten::Refused(error)) => Ok(Err(error)),
+            Err(NotWritten::Failed(error)) => Err(error),
+        };
+        batch.iter().map(write).collect()
+    }
+
+    fn committed(&mut self, _execution_id: &str, _written: Written) {}
+
+    fn retain(&mut self, _keep: u64) -> Result<Retained, Failure> {
+        Ok(Retained { more: false, is_worth_giving_back: None })
+    }
+
+    fn delete(&mut self, _chosen: &[Chosen]) -> Result<usize, Failure> {
+        Ok(0)
+    }
+
+    fn give_back(&mut self) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn size_bytes(&mut self) -> Result<u64, Failure> {
+        Ok(0)
+    }
+
+    fn shrink(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn find_abandoned(
+        &mut self,
+        _which: &Which,
+        _owner: &str,
+        _limit: usize,
+    ) -> Result<Abandonment, Failure> {
+        Ok(Abandonment::default())
+    }
+
+    fn take_over(
+        &mut self,
+        _which: &Which,
+        _owner: &str,
+        _limit: usize,
+    ) -> Result<Vec<TakenOver>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn sweep_owners(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn request_cancel(&mut self, _id: &str, _now: Timestamp) -> Result<CancelRequest, Failure> {
+        Ok(CancelRequest::Unknown)
+    }
+
+    fn cancel_requests(&mut self, _owner: &str) -> Result<HashSet<String>, Failure> {
+        let mut state = self.state();
+        state.looks += 1;
+        Ok(state.requests.clone())
+    }
+
+    fn change_count(&mut self) -> Result<Option<i64>, Failure> {
+        Ok(self.state().changes)
+    }
+
+    fn store_alerts(&mut self, _alerts: &SentAlerts) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn detail(&mut self, _execution_id: &str) -> Result<Option<ExecutionDetail>, Failure> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn a_commit_that_fails_is_reported_and_all_of_it_tried_again() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    store(&writer, "before", ExecutionStatus::Success, 1);
+    fake.state().failing_commits = usize::MAX;
+    let pending = PendingWrite::new("e".to_owned());
+    pending.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&pending));
+    let mut health = writer.health();
+    until("the writer fails", || health.has_changed().unwrap());
+    let failing = health.borrow_and_update().clone();
+    let Health::Failing { error } = failing else { panic!("{failing:?}") };
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (StoreErrorKind::Io, "cannot write to it")
+    );
+    assert!(pending.is_dirty());
+    assert_eq!(fake.state().stored, ["before"]);
+    fake.state().failing_commits = 0;
+    await_commit(&writer, &pending);
+    until("the writer works", || matches!(*health.borrow(), Health::Working));
+    assert_eq!(fake.state().stored, ["before", "e"]);
+    assert_eq!(pending.stored().borrow().seq, Some(7));
+    // Closing stores what is left, or says why not.
+    fake.state().failing_commits = 1;
+    pending.record(change(head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&pending));
+    match writer.close() {
+        Ok(()) => assert!(!pending.is_dirty()),
+        Err(error) => assert!(error.kind() == StoreErrorKind::Io && pending.is_dirty()),
+    }
+}
+
+#[test]
+fn a_lock_of_others_is_waited_for_without_a_failure() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    fake.state().locked = 5;
+    let health = writer.health();
+    store(&writer, "e", ExecutionStatus::Success, 1);
+    assert_eq!(fake.state().locked, 0);
+    assert!(!health.has_changed().unwrap());
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_refusal_writes_the_batch_again_item_by_item() {
+    let fake = Fake::default();
+    fake.state().refused.insert("bad".to_owned());
+    let writer = fake.open();
+    let pending = store_change(&writer, "bad", creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(pending.stored().borrow().refused.is_some());
+    store(&writer, "good", ExecutionStatus::Success, 1);
+    assert_eq!(fake.state().stored, ["good"]);
+    assert!(matches!(*writer.health().borrow(), Health::Working));
+    writer.close().unwrap();
+}
+
+#[test]
+fn without_a_count_of_changes_requests_are_looked_for_each_time() {
+    let mut fake = Fake::default();
+    let (sender, mut requests) = unbounded_channel();
+    let mut watch = Watch::new("exec-me".to_owned(), sender);
+    let mut look = |changes: Option<i64>, requested: &[&str]| {
+        {
+            let mut state = fake.state();
+            state.changes = changes;
+            state.requests = requested.iter().map(|id| (*id).to_owned()).collect();
+        }
+        watch.look(&mut fake).unwrap();
+        let mut reported: Vec<String> = std::iter::from_fn(|| requests.try_recv().ok()).collect();
+        reported.sort();
+        (fake.state().looks, reported.join(" "))
+    };
+    assert_eq!(look(None, &[]), (1, String::new()));
+    assert_eq!(look(None, &["a"]), (2, "a".to_owned()));
+    assert_eq!(look(None, &["a", "b"]), (3, "b".to_owned()));
+    // With one, only when it has moved.
+    assert_eq!(look(Some(1), &["a", "b"]), (4, String::new()));
+    assert_eq!(look(Some(1), &["a", "b", "c"]), (4, String::new()));
+    assert_eq!(look(Some(2), &["a", "b", "c"]), (5, "c".to_owned()));
+}

@@ -1,0 +1,6 @@
+//! How long steps took.
+
+use std::collections::BTreeMap;
+
+/// Milliseconds of each run, by workflow and step.
+pub type StepDurations = BTreeMap<(String, String), Vec<u64>>;

@@ -1,0 +1,32 @@
+//! What there is to know of a database as a whole, for `wfx doctor`.
+
+use crate::repository::error::StoreError;
+use crate::repository::ownership::takeover::OwnerCount;
+
+/// What there is to know of a database.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// The version of its schema.
+    pub schema: i64,
+    /// The size of its file.
+    pub size_bytes: u64,
+    /// How much of that is free pages.
+    pub free_bytes: u64,
+    /// The size of its write-ahead log.
+    pub log_bytes: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// How many executions it keeps.
+    pub executions: u64,
+    /// What `quick_check` (<https://www.sqlite.org/pragma.html#pragma_quick_check>) says
+    /// beside ok.
+    pub damages: Vec<String>,
+    /// Why its files are not those that they should be.
+    pub misplaced: Option<StoreError>,
+    /// Why it cannot be written.
+    pub unwritable: Option<StoreError>,
+    /// Who has unfinished executions.
+    pub owners: Vec<OwnerCount>,
+    /// Lock files that dead processes left.
+    pub dead_locks: usize,
+}

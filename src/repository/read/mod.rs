@@ -1,0 +1,11 @@
+//! Reads: a handle, and what it answers with as plain values. Which database it is, nothing here
+//! but [`reader`] knows.
+
+pub mod cursor;
+pub(crate) mod durations;
+pub(crate) mod inspection;
+pub(crate) mod lineage;
+pub(crate) mod listing;
+pub(crate) mod pages;
+pub(crate) mod reader;
+pub(crate) mod reference;

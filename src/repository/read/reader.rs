@@ -1,0 +1,269 @@
+//! The handle for reading.
+
+use std::path::Path;
+
+use super::durations::StepDurations;
+use super::inspection::Inspection;
+use super::lineage::Lineage;
+use super::listing::{ListFilter, Listing};
+use super::reference::{self, CANDIDATES_MAX, Found, Reference};
+use crate::base::timestamp::Timestamp;
+use crate::repository::alerts::SentAlerts;
+use crate::repository::error::StoreError;
+use crate::repository::ownership::takeover::OwnerCount;
+use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
+use crate::repository::sqlite::reader::SqliteReader;
+use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
+use crate::workflow::retention::Finished;
+
+/// Reads a store, while others write to it. Each read sees one state of it and keeps none.
+#[derive(Debug)]
+pub struct Reader {
+    backend: SqliteReader,
+}
+
+impl Reader {
+    /// Opens the database at `path`. Changes nothing, so an older one is refused.
+    ///
+    /// # Errors
+    /// Of any kind but `Refused`, `Full` and `Ambiguous`.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { backend: SqliteReader::open(path)? })
+    }
+
+    /// When the last alert of each type that was sent was decided.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {
+        self.backend.sent_alerts()
+    }
+
+    /// Whether what was opened still is what others find there.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.backend.is_in_place()
+    }
+
+    /// A number that is another one once anybody has stored something; `None` where the database
+    /// counts no changes. It says nothing to other connections.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn version(&self) -> Result<Option<i64>, StoreError> {
+        self.backend.data_version().map(Some)
+    }
+
+    /// At most `limit` executions that fit `filter`, newest first, after the first
+    /// `offset` of them; and how many fit in all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn list(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+        offset: u64,
+    ) -> Result<Listing, StoreError> {
+        self.list_within(filter, limit, offset, usize::MAX)
+    }
+
+    /// The same, a page ending with the execution whose snapshot makes them longer than so
+    /// many `bytes` in all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn list_within(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+        offset: u64,
+        bytes: usize,
+    ) -> Result<Listing, StoreError> {
+        let mut listing = self.backend.list(filter, limit, offset, bytes)?;
+        self.look_at_owners(&mut listing.items)?;
+        Ok(listing)
+    }
+
+    /// What judges whether owners of these executions are alive.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn judge(&self) -> Result<Judge, StoreError> {
+        self.backend.judge()
+    }
+
+    fn look_at_owners(&self, executions: &mut [ExecutionRecord]) -> Result<(), StoreError> {
+        if executions.iter().all(|execution| execution.owner.is_none()) {
+            return Ok(());
+        }
+        let mut judge = self.judge()?;
+        for execution in executions {
+            execution.owner_state =
+                execution.owner.as_ref().map(|owner| match judge.liveness(owner) {
+                    Liveness::Alive => OwnerState::Alive,
+                    Liveness::Dead => OwnerState::Dead,
+                    Liveness::Unknown(_) => OwnerState::Unknown,
+                });
+        }
+        Ok(())
+    }
+
+    /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole
+    /// id or a prefix that no other has. `None` when there is none.
+    ///
+    /// # Errors
+    /// `Ambiguous` when several executions begin so, naming some; others when the
+    /// database cannot be read.
+    pub fn resolve(&self, reference: &str) -> Result<Option<Found>, StoreError> {
+        let Some(reference) = Reference::parse(reference) else { return Ok(None) };
+        let found = self.backend.find(reference)?;
+        match reference {
+            Reference::Id(prefix) if found.is_none() => {
+                let prefix = prefix.to_ascii_lowercase();
+                let candidates = self.backend.with_prefix(&prefix, CANDIDATES_MAX)?;
+                reference::only_one(&prefix, candidates)
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// An execution with its steps and their last output.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+        Ok(self.detail_within(execution_id, usize::MAX)?.map(|(detail, _)| detail))
+    }
+
+    /// The same, its steps ending with the one whose text makes them longer than so many `bytes`
+    /// in all; whether there are further ones, which [`Self::steps`] reads.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn detail_within(
+        &self,
+        execution_id: &str,
+        bytes: usize,
+    ) -> Result<Option<(ExecutionDetail, bool)>, StoreError> {
+        let Some((mut execution, steps, is_cut)) = self.backend.detail(execution_id, bytes)? else {
+            return Ok(None);
+        };
+        self.look_at_owners(std::slice::from_mut(&mut execution))?;
+        Ok(Some((ExecutionDetail { execution, steps }, is_cut)))
+    }
+
+    /// An execution without its steps.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn execution(&self, execution_id: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+        let mut execution = self.backend.execution(execution_id)?;
+        if let Some(execution) = &mut execution {
+            self.look_at_owners(std::slice::from_mut(execution))?;
+        }
+        Ok(execution)
+    }
+
+    /// The steps of an execution from the one at `position` on, as [`Self::detail_within`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn steps(
+        &self,
+        execution_id: &str,
+        position: u32,
+        bytes: usize,
+    ) -> Result<(Vec<StepRecord>, bool), StoreError> {
+        self.backend.steps(execution_id, position, bytes)
+    }
+
+    /// The kept attempts of an execution's steps, by position and number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
+        self.backend.attempts(execution_id)
+    }
+
+    /// What the execution replays, up to the first one, and what replays it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
+        self.backend.lineage(execution_id)
+    }
+
+    /// A look at the database and its files as a whole; reads all of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn inspect(&self) -> Result<Inspection, StoreError> {
+        self.backend.inspect()
+    }
+
+    /// The processes that have unfinished executions, or had when they died.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
+        self.backend.owners(&mut self.judge()?)
+    }
+
+    /// What dead processes list of the attempts that they ran, also of executions that were never
+    /// stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn listed_by_dead(&self) -> Result<Vec<(String, Vec<ListedAttempt>)>, StoreError> {
+        let judge = self.judge()?;
+        let listed = judge.dead_owners().into_iter().map(|owner| {
+            let listed = judge.listed(&owner);
+            (owner, listed)
+        });
+        Ok(listed.filter(|(_, listed)| !listed.is_empty()).collect())
+    }
+
+    /// Removes the lock files of dead processes that nobody needs any more. The database stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn sweep_owners(&self) -> Result<(), StoreError> {
+        let mut judge = self.judge()?;
+        let owners = self.backend.owners(&mut judge)?;
+        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).collect());
+        Ok(())
+    }
+
+    /// How many finished executions a daemon was set to keep, if one was; the inner `None`
+    /// is all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
+        self.backend.retention()
+    }
+
+    /// How long each run of a step took that succeeded, milliseconds, by workflow and step; of
+    /// executions created at `since` or later and before `until`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn step_durations(
+        &self,
+        workflow_id: Option<&str>,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<StepDurations, StoreError> {
+        self.backend.step_durations(workflow_id, since, until)
+    }
+
+    /// All finished executions, for [`crate::workflow::retention::plan`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        self.backend.finished()
+    }
+}

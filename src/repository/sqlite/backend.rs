@@ -1,0 +1,226 @@
+//! SQLite as what the writer's thread writes to.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::change::{self, Inserts, Unfinished};
+use super::error::explain;
+use super::file_guard::FileGuard;
+use super::{alerts, detail, identity, open, prune, retention, takeover};
+use crate::base::timestamp::Timestamp;
+use crate::repository::alerts::SentAlerts;
+use crate::repository::error::StoreError;
+use crate::repository::journal::backend::{Backend, Entry, NotWritten, Opened, Retained, Written};
+use crate::repository::options::WriterOptions;
+use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::{Judge, Registry};
+use crate::repository::patience::Patience;
+use crate::workflow::record::ExecutionDetail;
+use crate::workflow::retention::Chosen;
+
+/// A connection that writes, and the files below it.
+pub(crate) struct SqliteBackend {
+    path: PathBuf,
+    connection: Connection,
+    files: FileGuard,
+    unfinished: Unfinished,
+}
+
+/// Opens the database at `path` for writing; `waits` is called once, with the reason, when it has
+/// to wait long for others.
+pub(crate) fn open(
+    path: &Path,
+    options: &WriterOptions,
+    waits: &mut dyn FnMut(&StoreError),
+) -> Result<Opened<SqliteBackend>, StoreError> {
+    let mut patience = Patience::new(options.busy_timeout, waits);
+    let connection =
+        open::open_writable(path, options.durability, options.trusted_owner, &mut patience)?;
+    let keep = patience.until(|| {
+        retention::resolve(&connection, options.retention)
+            .map_err(|error| explain("write to", path, &error))
+    })?;
+    let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
+    let identity = patience.until(|| {
+        identity::establish(&connection, path, fresh)
+            .map_err(|error| explain("write to", path, &error))
+    })?;
+    let page_bytes =
+        prune::page_bytes(&connection).map_err(|error| explain("open", path, &error))?;
+    let files = FileGuard::new(path, page_bytes);
+    let backend = SqliteBackend {
+        path: path.to_owned(),
+        connection,
+        files,
+        unfinished: Unfinished::default(),
+    };
+    Ok(Opened { backend, keep, registry: Registry::new(path, Some(identity)) })
+}
+
+impl Drop for SqliteBackend {
+    /// Closing copies the log into the database, but not where the index of the log is cut, which
+    /// would end the process.
+    fn drop(&mut self) {
+        if self.files.is_index_cut() {
+            let off = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            // There is nobody left to report to.
+            let _ = self.connection.set_db_config(off, true);
+        }
+    }
+}
+
+impl SqliteBackend {
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+
+    fn write(
+        &self,
+        inserts: &mut Inserts<'_>,
+        entry: &Entry,
+    ) -> Result<Written, NotWritten<rusqlite::Error>> {
+        let execution_id = entry.execution_id();
+        change::write(&self.connection, inserts, &self.unfinished, execution_id, &entry.change)
+    }
+
+    fn judge(&self) -> rusqlite::Result<Judge> {
+        let identity = identity::read(&self.connection, &self.path)?;
+        Ok(Registry::new(&self.path, identity).judge())
+    }
+}
+
+impl Backend for SqliteBackend {
+    type Error = rusqlite::Error;
+
+    fn explain(&self, doing: &str, error: &rusqlite::Error) -> StoreError {
+        explain(doing, &self.path, error)
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.files.check()
+    }
+
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        self.execute("COMMIT")
+    }
+
+    fn rollback(&mut self) {
+        // SQLite may have rolled back by itself; then there is nothing to do.
+        let _ = self.execute("ROLLBACK");
+    }
+
+    fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<rusqlite::Error>> {
+        let mut inserts = Inserts::new(&self.connection)?;
+        batch.iter().map(|entry| self.write(&mut inserts, entry)).collect()
+    }
+
+    fn write_each(
+        &mut self,
+        batch: &[Entry],
+    ) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let mut inserts = Inserts::new(&self.connection)?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for entry in batch {
+            self.execute("SAVEPOINT item")?;
+            outcomes.push(match self.write(&mut inserts, entry) {
+                Ok(written) => Ok(written),
+                Err(NotWritten::Refused(error)) => {
+                    self.execute("ROLLBACK TO item")?;
+                    Err(error)
+                }
+                Err(NotWritten::Failed(error)) => return Err(error),
+            });
+            self.execute("RELEASE item")?;
+        }
+        Ok(outcomes)
+    }
+
+    fn committed(&mut self, execution_id: &str, written: Written) {
+        self.unfinished.apply(execution_id, written);
+    }
+
+    fn retain(&mut self, keep: u64) -> rusqlite::Result<Retained> {
+        let pruned = prune::retain(&self.connection, keep)?;
+        let is_worth_giving_back = match pruned.executions {
+            0 => None,
+            _ => Some(prune::is_worth_giving_back(&self.connection)?),
+        };
+        Ok(Retained { more: pruned.more, is_worth_giving_back })
+    }
+
+    fn delete(&mut self, chosen: &[Chosen]) -> rusqlite::Result<usize> {
+        prune::delete_chosen(&self.connection, chosen)
+    }
+
+    fn give_back(&mut self) -> rusqlite::Result<bool> {
+        prune::give_back(&self.connection)
+    }
+
+    fn size_bytes(&mut self) -> rusqlite::Result<u64> {
+        prune::size_bytes(&self.connection)
+    }
+
+    fn shrink(&mut self) -> rusqlite::Result<()> {
+        // So that the file shrinks now, not when the log is full.
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
+    fn find_abandoned(
+        &mut self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Abandonment> {
+        let mut judge = self.judge()?;
+        let executions = takeover::abandoned(&self.connection, &mut judge, which, owner, limit)?;
+        Ok(Abandonment::new(executions, which, &judge))
+    }
+
+    fn take_over(
+        &mut self,
+        which: &Which,
+        owner: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<TakenOver>> {
+        takeover::take(&self.connection, &mut self.judge()?, which, owner, limit)
+    }
+
+    fn sweep_owners(&mut self) -> rusqlite::Result<()> {
+        let mut judge = self.judge()?;
+        let owners = takeover::owners(&self.connection, &mut judge)?;
+        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).collect());
+        Ok(())
+    }
+
+    fn request_cancel(
+        &mut self,
+        execution_id: &str,
+        now: Timestamp,
+    ) -> rusqlite::Result<CancelRequest> {
+        takeover::request_cancel(&self.connection, execution_id, now)
+    }
+
+    fn cancel_requests(&mut self, owner: &str) -> rusqlite::Result<HashSet<String>> {
+        takeover::cancel_requests(&self.connection, owner)
+    }
+
+    fn change_count(&mut self) -> rusqlite::Result<Option<i64>> {
+        self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+
+    fn store_alerts(&mut self, alerts: &SentAlerts) -> rusqlite::Result<()> {
+        alerts::store(&self.connection, alerts)
+    }
+
+    fn detail(&mut self, execution_id: &str) -> rusqlite::Result<Option<ExecutionDetail>> {
+        detail::detail(&self.connection, execution_id)
+    }
+}

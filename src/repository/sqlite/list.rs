@@ -1,0 +1,122 @@
+//! Queries for lists of executions.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::rows::{self, EXECUTION_COLUMNS};
+use crate::repository::read::listing::{ListFilter, Listing, Position};
+use crate::workflow::record::ExecutionStatus;
+
+/// At most `limit` executions that fit `filter`, newest first, after the first `offset` of them; a
+/// page ends with the one whose snapshot makes them longer than so many `bytes` in all.
+pub(crate) fn list(
+    connection: &Connection,
+    filter: &ListFilter,
+    limit: u32,
+    offset: u64,
+    bytes: usize,
+) -> rusqlite::Result<Listing> {
+    let index = narrowest_index(connection, filter)?;
+    let (condition, mut values) = condition(filter);
+    let total = match filter.since {
+        None => counted(connection, filter.workflow_id.as_deref(), filter.status)?,
+        Some(_) => connection
+            .prepare_cached(&format!("SELECT count(*) FROM workflow_executions{index}{condition}"))?
+            .query_row(params_from_iter(&values), |row| row.get(0))
+            .map(rows::count)?,
+    };
+    let condition = match filter.after {
+        None => condition,
+        Some(position) => {
+            values.push(Value::from(position.number()));
+            let joined = if condition.is_empty() { " WHERE" } else { " AND" };
+            format!("{condition}{joined} seq < ?")
+        }
+    };
+    values.push(Value::from(limit));
+    values.push(Value::from(rows::integer(offset)));
+    // The inner query skips in an index where one fits, not over whole rows.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE seq IN
+               (SELECT seq FROM workflow_executions{index}{condition}
+                ORDER BY seq DESC LIMIT ? OFFSET ?)
+             ORDER BY seq DESC"
+    ))?;
+    let mut rows = statement.query_map(params_from_iter(&values), rows::execution)?;
+    let (mut items, mut length, mut is_cut) = (Vec::new(), 0, false);
+    while let Some(row) = rows.next() {
+        let execution = row?;
+        length += execution.input_snapshot.as_str().len();
+        items.push(execution);
+        if length > bytes {
+            is_cut = rows.next().is_some();
+            break;
+        }
+    }
+    let end = items.last().and_then(|last| last.seq).map(Position::new);
+    Ok(Listing { items, total, is_cut, end })
+}
+
+/// The WHERE clause of a filter and its values.
+fn condition(filter: &ListFilter) -> (String, Vec<Value>) {
+    let mut terms = Vec::new();
+    let mut values = Vec::new();
+    if let Some(workflow_id) = &filter.workflow_id {
+        terms.push("workflow_id = ?");
+        values.push(Value::from(workflow_id.clone()));
+    }
+    if let Some(status) = filter.status {
+        terms.push("status = ?");
+        if status != ExecutionStatus::Success {
+            // What lets SQLite use the index, which has no successes.
+            terms.push("status <> 'success'");
+        }
+        values.push(Value::from(status.as_str().to_owned()));
+    }
+    if let Some(since) = filter.since {
+        terms.push("created_at >= ?");
+        values.push(Value::from(since.to_string()));
+    }
+    if terms.is_empty() {
+        return (String::new(), values);
+    }
+    (format!(" WHERE {}", terms.join(" AND ")), values)
+}
+
+/// The index that leads to the fewest rows, by the counts.
+fn narrowest_index(connection: &Connection, filter: &ListFilter) -> rusqlite::Result<&'static str> {
+    const BY_WORKFLOW: &str = " INDEXED BY workflow_executions_by_workflow";
+    const BY_STATUS: &str = " INDEXED BY workflow_executions_by_status";
+    Ok(match (filter.workflow_id.as_deref(), filter.status) {
+        (None, None) => "",
+        (Some(_), None) => BY_WORKFLOW,
+        (None, Some(ExecutionStatus::Success)) => "",
+        (None, Some(_)) => BY_STATUS,
+        (Some(_), Some(ExecutionStatus::Success)) => BY_WORKFLOW,
+        (Some(workflow_id), Some(status)) => {
+            let of_workflow = counted(connection, Some(workflow_id), None)?;
+            if of_workflow <= counted(connection, None, Some(status))? {
+                BY_WORKFLOW
+            } else {
+                BY_STATUS
+            }
+        }
+    })
+}
+
+/// How many executions there are of a workflow and in a state, without counting them.
+fn counted(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+    status: Option<ExecutionStatus>,
+) -> rusqlite::Result<u64> {
+    let filter =
+        ListFilter { workflow_id: workflow_id.map(str::to_owned), status, ..Default::default() };
+    let (condition, values) = condition(&filter);
+    connection
+        .prepare_cached(&format!(
+            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts{condition}"
+        ))?
+        .query_row(params_from_iter(&values), |row| row.get(0))
+        .map(rows::count)
+}
