@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use wfx::base::clock::Clock;
-use wfx::engine::cancel::Cancel;
-use wfx::engine::context::EngineContext;
-use wfx::engine::supervisor::{Bounds, Supervisor};
-use wfx::engine::work::parallelism::Parallelism;
-use wfx::engine::work::scratch::Scratch;
-use wfx::repository::ownership::OwnerKind;
-use wfx::repository::{Durability, Writer, WriterOptions};
-use wfx::workflow::check::{self, Format, Source};
-use wfx::workflow::compiled::{CompiledWorkflow, Snapshot};
-use wfx::workflow::definition::Parameters;
-use wfx::workflow::environment;
-use wfx::workflow::record::ExecutionStatus;
-use wfx::workflow::report::{Observer, Report};
+use wfx::parts::base::clock::Clock;
+use wfx::parts::engine::Cancel;
+use wfx::parts::engine::EngineContext;
+use wfx::parts::engine::Parallelism;
+use wfx::parts::engine::Scratch;
+use wfx::parts::engine::{Bounds, Supervisor};
+use wfx::parts::repository::OwnerKind;
+use wfx::parts::repository::{Durability, Writer, WriterOptions};
+use wfx::parts::workflow::ExecutionStatus;
+use wfx::parts::workflow::Parameters;
+use wfx::parts::workflow::check::{self, Format, Source};
+use wfx::parts::workflow::inherited;
+use wfx::parts::workflow::{CompiledWorkflow, Snapshot};
+use wfx::parts::workflow::{Observer, Report};
 
 use crate::measure::{Failure, Figure, Target, alternate, median, timed};
 use crate::{Measured, limits, store};
@@ -62,12 +62,12 @@ pub(crate) fn engine_context(
     Ok(EngineContext {
         writer: Arc::clone(writer),
         owner: writer.claim_owner(OwnerKind::Exec, fastrand::u32(..))?,
-        inherited: environment::inherited(std::env::vars_os()),
+        inherited: inherited(std::env::vars_os()),
         parallelism: Parallelism::new(1_024),
         scratch: Scratch::create(folder, 0)?,
         clock: Clock::system(),
         store_timeout: Duration::from_secs(60),
-        unstored: wfx::engine::context::Unstored::Refuse,
+        unstored: wfx::parts::engine::Unstored::Refuse,
         abandon: tokio_util::sync::CancellationToken::new(),
     })
 }

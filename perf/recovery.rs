@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use wfx::engine::cancel::Cancel;
-use wfx::engine::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
-use wfx::engine::supervisor::{Bounds, Supervisor};
-use wfx::engine::work::orphans::Survivor;
-use wfx::repository::ownership::OwnerKind;
-use wfx::repository::{PendingWrite, Which, Writer};
-use wfx::workflow::event::{Event, Moment};
-use wfx::workflow::execution::Execution;
-use wfx::workflow::record::ExecutionStatus;
-use wfx::workflow::report::Observer;
+use wfx::parts::engine::Cancel;
+use wfx::parts::engine::Survivor;
+use wfx::parts::engine::recovery::{self, Recovered, SIDE_BY_SIDE, Watcher};
+use wfx::parts::engine::{Bounds, Supervisor};
+use wfx::parts::repository::OwnerKind;
+use wfx::parts::repository::{PendingWrite, Which, Writer};
+use wfx::parts::workflow::Execution;
+use wfx::parts::workflow::ExecutionStatus;
+use wfx::parts::workflow::Observer;
+use wfx::parts::workflow::{Event, Moment};
 
 use crate::engine::{Nobody, engine_context, snapshot};
 use crate::measure::{Failure, Figure, Target, alternate};

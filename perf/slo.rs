@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use wfx::slo::{Engine, Event, Policy};
+use wfx::parts::slo::{Engine, Event, Policy};
 
 use crate::Measured;
 use crate::command::{self, WFX, limit};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wfx::repository::{Durability, Retention, Writer, WriterOptions};
+use wfx::parts::repository::{Durability, Retention, Writer, WriterOptions};
 
 use crate::limits;
 use crate::measure::Failure;

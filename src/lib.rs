@@ -12,22 +12,30 @@
 //! - [`metrics`]: the metrics of the daemon; [`settings`]: flag, variable, file or default
 //! - [`render`]: values as text; [`terminal`]: nothing else writes to a terminal
 //! - [`http`]: the API of the daemon; [`cli`]: one file per subcommand
+//!
+//! Everything is private to the crate but what `main` calls and [`parts`].
 
 #[cfg(not(unix))]
 compile_error!("wfx needs process groups and signals as Unix has them; Windows is not supported");
 
-pub mod base;
-pub mod cli;
-pub mod engine;
-pub mod http;
-pub mod logging;
-pub mod metrics;
-pub mod operations;
-pub mod perf;
-pub mod render;
-pub mod repository;
-pub mod settings;
-pub mod slo;
-pub mod system;
-pub mod terminal;
-pub mod workflow;
+mod base;
+mod cli;
+mod engine;
+mod http;
+mod logging;
+mod metrics;
+mod operations;
+mod perf;
+mod render;
+mod repository;
+mod settings;
+mod slo;
+mod system;
+mod terminal;
+mod workflow;
+
+pub mod parts;
+
+pub use cli::{run, start_step};
+pub use engine::work::detach::ARGUMENT as START_STEP;
+pub use settings::Environment;

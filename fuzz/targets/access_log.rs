@@ -7,11 +7,11 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use wfx::render::slo_sim::json;
-use wfx::slo::policy::Policy;
-use wfx::slo::report::Report;
-use wfx::slo::simulation::Simulation;
-use wfx::slo::trace::{self, LogFormat, Options, Source};
+use wfx::parts::slo::report_json;
+use wfx::parts::slo::Policy;
+use wfx::parts::slo::Report;
+use wfx::parts::slo::Simulation;
+use wfx::parts::slo::trace::{self, LogFormat, Options, Source};
 
 fn policy() -> Policy {
     let share = |text: &str| text.parse().expect("a share");
@@ -54,5 +54,5 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!((events, unknown), (tally.events, tally.without_latency));
     let found = simulation.finish();
     let report = Report::new("log".to_owned(), found, |place| trace.path(place).ok().flatten());
-    assert!(json::document(&report).is_object());
+    assert!(report_json(&report).is_object());
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wfx::perf::baseline::Baseline;
+use wfx::parts::perf::Baseline;
 
 fuzz_target!(|text: &str| {
     match Baseline::parse(text) {

@@ -4,11 +4,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
-use wfx::http::api::json_body;
-use wfx::workflow::check::{self, Format, Source};
+use wfx::parts::http::parse_json_body;
+use wfx::parts::workflow::check::{self, Format, Source};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Err(problem) = json_body::parse::<IgnoredAny>(bytes) {
+    if let Err(problem) = parse_json_body::<IgnoredAny>(bytes) {
         assert_eq!(problem.status(), http::StatusCode::BAD_REQUEST);
         return;
     }

@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wfx::perf::baseline::Baseline;
-use wfx::perf::filter::Filter;
-use wfx::perf::sources;
-use wfx::perf::stats::Latency;
-use wfx::perf::tolerance::Tolerance;
-use wfx::perf::verdict;
-use wfx::perf::judgement::Policy;
+use wfx::parts::perf::Baseline;
+use wfx::parts::perf::Filter;
+use wfx::parts::perf::read_source;
+use wfx::parts::perf::Latency;
+use wfx::parts::perf::Tolerance;
+use wfx::parts::perf::judge;
+use wfx::parts::perf::Policy;
 
 const BASELINE: &str =
     r#"{"version": 2, "endpoints": {"GET /orders": {"median_ms": 40.0, "p95_ms": 85.0}}}"#;
@@ -30,15 +30,15 @@ fn policy(strict: bool) -> Policy {
 
 fuzz_target!(|bytes: &[u8]| {
     for endpoint in [None, Some("GET /orders")] {
-        match sources::read(bytes, endpoint) {
+        match read_source(bytes, endpoint) {
             Ok(run) => {
                 let (baseline, empty) = (Baseline::parse(BASELINE), Baseline::default());
                 let baseline = baseline.expect("a baseline");
                 let has_it = run.endpoints.iter().any(|observed| observed.endpoint == "GET /orders");
                 let is_empty = run.endpoints.is_empty();
-                let judged = verdict::judge(run.clone(), &baseline, &policy(false));
+                let judged = judge(run.clone(), &baseline, &policy(false));
                 assert!(has_it || judged.is_err());
-                let judged = verdict::judge(run, &empty, &policy(true));
+                let judged = judge(run, &empty, &policy(true));
                 assert!(!is_empty || judged.is_err());
             }
             Err(error) => assert!(!error.to_string().is_empty() && !error.hint().is_empty()),

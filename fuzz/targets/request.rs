@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
-use wfx::http::Endpoint;
-use wfx::http::front::access::{Access, AccessRequest};
-use wfx::http::api::query;
-use wfx::http::api::route::Route;
+use wfx::parts::http::Endpoint;
+use wfx::parts::http::{Access, AccessRequest};
+use wfx::parts::http::query_pairs;
+use wfx::parts::http::Route;
 
 const TOKEN: &str = "of-the-operator";
 const KNOWN: &[&str] = &["limit", "offset", "status", "workflow", "cursor", "wait"];
@@ -44,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert!(route.label().starts_with('/'));
     }
-    if let Ok(pairs) = query::pairs(uri.query().unwrap_or_default(), KNOWN) {
+    if let Ok(pairs) = query_pairs(uri.query().unwrap_or_default(), KNOWN) {
         let mut keys: Vec<_> = pairs.iter().map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys.dedup();

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use wfx::workflow::check::{self, Format, Source};
-use wfx::workflow::definition::Parameters;
-use wfx::workflow::compiled::{CompiledWorkflow, Snapshot};
+use wfx::parts::workflow::check::{self, Format, Source};
+use wfx::parts::workflow::Parameters;
+use wfx::parts::workflow::{CompiledWorkflow, Snapshot};
 
 fuzz_target!(|text: &str| {
     for format in [Format::Yaml, Format::Json, check::sniff(text)] {

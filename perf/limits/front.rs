@@ -10,10 +10,10 @@ use std::time::Duration;
 use hyper::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use wfx::http::{AnsweredRequest, FrontOptions, Handler, Reply, Route, RoutedRequest};
-use wfx::metrics::Metrics;
-use wfx::slo::Policy;
-use wfx::slo::monitor::{Answered, Monitor};
+use wfx::parts::http::Metrics;
+use wfx::parts::http::{AnsweredRequest, FrontOptions, Handler, Reply, Route, RoutedRequest};
+use wfx::parts::slo::Policy;
+use wfx::parts::slo::{Answered, Monitor};
 
 struct Front {
     metrics: Metrics,
@@ -25,7 +25,7 @@ impl Handler for Front {
     type Route = Route;
 
     async fn handle(&self, _: RoutedRequest<Route>) -> Reply {
-        let begin = wfx::base::clock::monotonic();
+        let begin = wfx::parts::base::clock::monotonic();
         while begin.elapsed() < self.busy {
             std::hint::spin_loop();
         }
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        wfx::http::serve(listener, options, api, CancellationToken::new()).await;
+        wfx::parts::http::serve(listener, options, api, CancellationToken::new()).await;
         Ok(())
     })
 }

@@ -44,7 +44,7 @@ impl Serialize for Retry {
 /// `jitter` (0 to 1, evenly drawn) decides the upper half ("equal jitter",
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 #[must_use]
-pub fn wait(retry: &Retry, failed_attempts: u32, jitter: f64) -> Duration {
+pub(crate) fn wait(retry: &Retry, failed_attempts: u32, jitter: f64) -> Duration {
     let doublings = failed_attempts.saturating_sub(1).min(31);
     let whole =
         retry.backoff.duration().saturating_mul(1 << doublings).min(retry.max_backoff.duration());

@@ -26,7 +26,7 @@ pub fn monotonic() -> Instant {
 /// The time since the machine booted, including time in suspend: `/proc` counts the start of
 /// processes from it. For the time of day later, after the wall clock was read once.
 #[must_use]
-pub fn since_boot() -> Duration {
+pub(crate) fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -104,7 +104,7 @@ impl Clock {
 /// The time of day of one execution: the wall clock at its beginning plus a monotonic clock.
 /// Durations stay correct when the wall clock is set.
 #[derive(Debug, Clone)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     clock: Clock,
     begin: Timestamp,
     begun: Duration,
@@ -113,15 +113,14 @@ pub struct Timeline {
 impl Timeline {
     /// Begins now, or at `earliest` if the wall clock has not reached that.
     #[must_use]
-    pub fn begin(clock: &Clock, earliest: Option<Timestamp>) -> Self {
+    pub(crate) fn begin(clock: &Clock, earliest: Option<Timestamp>) -> Self {
         let now = clock.now();
         let begin = earliest.map_or(now, |earliest| earliest.max(now));
         Self { clock: clock.clone(), begin, begun: clock.since_boot() }
     }
 
-    /// Now.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.begin.plus(self.clock.since_boot().saturating_sub(self.begun))
     }
 }

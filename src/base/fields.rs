@@ -10,7 +10,7 @@ use super::period::Period;
 
 /// What is wrong so far.
 #[derive(Debug, Default)]
-pub struct Fields {
+pub(crate) struct Fields {
     problems: Vec<String>,
     /// What the whole is called.
     whole: &'static str,
@@ -18,7 +18,7 @@ pub struct Fields {
 
 /// Everything that is wrong with a document, a line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct FieldsError(Vec<String>);
+pub(crate) struct FieldsError(Vec<String>);
 
 impl fmt::Display for FieldsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl fmt::Display for FieldsError {
 impl Fields {
     /// For a document that messages call `whole`.
     #[must_use]
-    pub fn of(whole: &'static str) -> Self {
+    pub(crate) fn of(whole: &'static str) -> Self {
         Self { problems: Vec::new(), whole }
     }
 
@@ -37,18 +37,18 @@ impl Fields {
     ///
     /// # Errors
     /// All problems.
-    pub fn finish<T>(self, read: T) -> Result<T, FieldsError> {
+    pub(crate) fn finish<T>(self, read: T) -> Result<T, FieldsError> {
         if self.problems.is_empty() { Ok(read) } else { Err(FieldsError(self.problems)) }
     }
 
     /// Records a problem at a pointer; an empty pointer means the whole document.
-    pub fn add(&mut self, at: &str, problem: impl fmt::Display) {
+    pub(crate) fn add(&mut self, at: &str, problem: impl fmt::Display) {
         let at = if at.is_empty() { self.whole } else { at };
         self.problems.push(format!("{at}: {problem}"));
     }
 
     /// A map of known keys.
-    pub fn map<'v>(
+    pub(crate) fn map<'v>(
         &mut self,
         at: &str,
         value: &'v Value,
@@ -69,7 +69,7 @@ impl Fields {
     }
 
     /// A text that is not empty.
-    pub fn text(&mut self, at: &str, value: Option<&Value>) -> Option<String> {
+    pub(crate) fn text(&mut self, at: &str, value: Option<&Value>) -> Option<String> {
         match value? {
             Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
             other => {
@@ -80,7 +80,7 @@ impl Fields {
     }
 
     /// A number within bounds, both of them included.
-    pub fn number(
+    pub(crate) fn number(
         &mut self,
         at: &str,
         value: Option<&Value>,
@@ -95,7 +95,7 @@ impl Fields {
     }
 
     /// A length of time: text such as `1m30s`, or a number of seconds.
-    pub fn period(&mut self, at: &str, value: Option<&Value>) -> Option<Duration> {
+    pub(crate) fn period(&mut self, at: &str, value: Option<&Value>) -> Option<Duration> {
         let text = match value? {
             Value::String(text) => text.clone(),
             other => other.to_string(),

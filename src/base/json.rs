@@ -11,7 +11,7 @@ use serde::Serialize;
 ///
 /// # Errors
 /// When it has no JSON.
-pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(value).map(escaped)
 }
 
@@ -19,7 +19,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
 ///
 /// # Errors
 /// When it has no JSON.
-pub fn to_string<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+pub(crate) fn to_string<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     serde_json::to_string(value).map(escaped_text)
 }
 
@@ -27,7 +27,7 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String>
 ///
 /// # Errors
 /// When it has no JSON.
-pub fn to_string_pretty<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+pub(crate) fn to_string_pretty<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     serde_json::to_string_pretty(value).map(escaped_text)
 }
 
@@ -39,7 +39,7 @@ fn escaped_text(json: String) -> String {
 /// Escapes what JSON leaves unescaped. Such characters occur only within strings, so valid JSON
 /// stays the same JSON.
 #[must_use]
-pub fn escaped(json: Vec<u8>) -> Vec<u8> {
+pub(crate) fn escaped(json: Vec<u8>) -> Vec<u8> {
     // Most text is ASCII, and most other text has none of the bytes with which such a character
     // begins.
     if (json.is_ascii() && !json.contains(&0x7f)) || !json.chunks(256).any(may_have_some) {

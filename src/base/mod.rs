@@ -1,12 +1,12 @@
 //! What every room may use, and what uses no other room: time, numbers, durations, reading
 //! documents field by field, text that is safe to show.
 
-pub mod backoff;
-pub mod clock;
-pub mod exit;
-pub mod fields;
-pub mod json;
-pub mod period;
-pub mod timestamp;
-pub mod units;
-pub mod visible;
+pub(crate) mod backoff;
+pub(crate) mod clock;
+pub(crate) mod exit;
+pub(crate) mod fields;
+pub(crate) mod json;
+pub(crate) mod period;
+pub(crate) mod timestamp;
+pub(crate) mod units;
+pub(crate) mod visible;

@@ -20,7 +20,7 @@ pub struct ParsePeriodError(String);
 
 /// The longest valid duration: a hundred years. A longer one is a mistake and would exceed the
 /// range of the clocks.
-pub const PERIOD_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+pub(crate) const PERIOD_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 impl Period {
     /// Wraps a duration.

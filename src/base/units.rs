@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `340 ms`, `1.2 s`, `2m 03s`, `1h 02m`, `3d 04h`.
 #[must_use]
-pub fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let seconds = duration.as_secs();
     match seconds {
@@ -21,7 +21,7 @@ pub fn duration(duration: Duration) -> String {
 
 /// `512 B`, `1.2 KiB`, `953.6 MiB`.
 #[must_use]
-pub fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -37,13 +37,13 @@ pub fn bytes(bytes: u64) -> String {
 
 /// `1 step`, `2 steps`.
 #[must_use]
-pub fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// The text in at most `width` cells, an ellipsis at its end when it is cut.
 #[must_use]
-pub fn fit(text: &str, width: usize, unicode: bool) -> String {
+pub(crate) fn fit(text: &str, width: usize, unicode: bool) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -63,7 +63,7 @@ pub fn fit(text: &str, width: usize, unicode: bool) -> String {
 
 /// The text, filled with spaces to `width` cells.
 #[must_use]
-pub fn pad(text: &str, width: usize) -> String {
+pub(crate) fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn write_visible(line: &mut String, c: char, tab: char) -> usize {
 
 /// The text on one line, with invisible characters escaped.
 #[must_use]
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         write_visible(&mut line, c, ' ');

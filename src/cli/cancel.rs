@@ -20,7 +20,7 @@ const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// What was typed after `wfx cancel`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
     pub id: String,
     /// Leave the request and do not wait for the end
@@ -35,7 +35,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 2 for an unknown execution or one that has ended, 3 when the database fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
     let execution_id = lookup::record(&reader, &args.id)?.execution_id;
     let judge = reader.judge()?;

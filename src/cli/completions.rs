@@ -7,7 +7,7 @@ use crate::base::exit::Exit;
 
 /// What was typed after `wfx completions`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
@@ -17,7 +17,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut description(), "wfx", &mut script);
     context.ui.bytes(&script)?;

@@ -10,13 +10,13 @@ use crate::terminal::OutputFormat;
 
 /// What was typed after `wfx config`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Shows the settings, bad ones with what is wrong with them.
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
     let mut shown = context.settings.shown();
     follow_daemon(&mut shown, context);
     let files = context.settings.config_files();

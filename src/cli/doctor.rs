@@ -15,13 +15,13 @@ use crate::workflow::record::OwnerState;
 
 /// What was typed after `wfx doctor`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 /// Shows what it finds; exit 1 when something is wrong.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
     let bar = context.ui.spinner("looking at the database");
     let facts = facts(context);
     let findings = diagnosis::diagnose(&facts);

@@ -13,7 +13,7 @@ use crate::workflow::definition::Scalar;
 
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The workflow, JSON or YAML by its extension; `-` reads standard input
     pub file: PathBuf,
     /// A parameter; repeat for more
@@ -30,7 +30,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let (definition, lints) = Document::read(&args.file)?.check()?;
     if let Some(lints) = lints {
         context.ui.warning(&lints.to_string());

@@ -11,7 +11,7 @@ use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// What was typed after `wfx list`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only executions of this workflow
     #[arg(long, value_name = "ID")]
     pub workflow: Option<String>,
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// A point in time as it was typed.
 #[derive(Debug, Clone, Copy)]
-pub enum Since {
+pub(crate) enum Since {
     /// So long ago.
     Ago(Period),
     /// At this time.
@@ -52,7 +52,7 @@ impl Since {
 ///
 /// # Errors
 /// Exit 3 when the database cannot be read.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let now = clock::now();
     let filter = ListFilter {
         workflow_id: args.workflow.clone(),

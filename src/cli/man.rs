@@ -8,7 +8,7 @@ use crate::base::exit::Exit;
 
 /// What was typed after `wfx man`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Write the page of every command into this folder
     #[arg(long, value_name = "FOLDER")]
     pub dir: Option<PathBuf>,
@@ -18,7 +18,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let command = description();
     let Some(folder) = &args.dir else {
         let mut page = Vec::new();

@@ -1,23 +1,23 @@
 //! What was typed: one file per subcommand, each from arguments over an operation to
 //! what is shown.
 
-pub mod cancel;
-pub mod completions;
-pub mod config;
-pub mod doctor;
-pub mod exec;
-pub mod list;
-pub mod man;
-pub mod perf_check;
-pub mod purge;
-pub mod recover;
-pub mod replay;
-pub mod schema;
-pub mod serve;
-pub mod show;
+pub(crate) mod cancel;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod exec;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod perf_check;
+pub(crate) mod purge;
+pub(crate) mod recover;
+pub(crate) mod replay;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod show;
 mod slo_args;
-pub mod slo_sim;
-pub mod validate;
+pub(crate) mod slo_sim;
+pub(crate) mod validate;
 
 mod foreground;
 mod handover;
@@ -95,7 +95,7 @@ struct Global {
 
 /// Flags of the commands that run executions.
 #[derive(Debug, Clone, Default, Args)]
-pub struct StorageArgs {
+pub(crate) struct StorageArgs {
     /// How many finished executions are kept; 0 or less: all
     /// [WORKFLOW_EXECUTION_RETENTION; default: 1000]
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
@@ -112,7 +112,7 @@ pub struct StorageArgs {
 
 /// Flags of the commands that run executions and end with them.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ForegroundArgs {
+pub(crate) struct ForegroundArgs {
     #[command(flatten)]
     storage: StorageArgs,
     /// How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]
@@ -184,7 +184,7 @@ enum Command {
 
 /// What every command is given.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// Where it shows things.
     pub ui: Ui,
     /// What was set.
@@ -194,7 +194,7 @@ pub struct Context {
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct CliError {
+pub(crate) struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
@@ -204,7 +204,7 @@ pub struct CliError {
 
 impl CliError {
     /// An error with the exit code that scripts see.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), hint: None, missing: false }
     }
 
@@ -220,7 +220,7 @@ impl CliError {
 
     /// Adds what can be done.
     #[must_use]
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }

@@ -47,7 +47,7 @@ Exit codes:
 /// What was typed after `wfx perf-check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// What a load tool measured: Locust's `…_stats.csv`, oha's JSON, k6's summary
     /// [default: perf/locust_stats.csv]
     #[arg(long, value_name = "FILE", help_heading = "What is judged")]
@@ -151,7 +151,7 @@ enum Origin {
 ///
 /// # Errors
 /// Exit 2 for bad input, 3 when a report or the baseline cannot be written.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reports = Reports::new(args, context)?;
     let checked = match (&args.reference.reference, args.steps.reference_since) {
         (Some(url), _) => reference::gate(url, args, context, &reports),

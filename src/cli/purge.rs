@@ -11,7 +11,7 @@ use crate::workflow::retention::PrunePolicy;
 
 /// What was typed after `wfx purge`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// How many of the finished executions that completed last stay
     /// [default without --older-than and --all: WORKFLOW_EXECUTION_RETENTION]
     #[arg(value_name = "RETENTION", allow_negative_numbers = true, conflicts_with = "all")]
@@ -34,7 +34,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 3 when the database fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let policy = policy(args, context)?;
     let database = context.settings.database()?;
     let follows = args.retention.is_none()

@@ -16,7 +16,7 @@ use crate::workflow::record::ExecutionRecord;
 
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only this execution: its id, a unique prefix of it, @latest, or @N as `wfx list`
     /// shows it. Left out: all those of a dead `wfx exec`, `replay` or `recover`
     pub id: Option<String>,
@@ -36,7 +36,7 @@ pub struct Args {
 /// # Errors
 /// Exit 2 when there is nothing to recover of the given execution, 3 when the database
 /// fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match &args.id {
         Some(id) => run_one(id, args, context),
         None => run_all(args, context),

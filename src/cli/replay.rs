@@ -7,7 +7,7 @@ use crate::operations::replay::{self, NotReplayable};
 
 /// What was typed after `wfx replay`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
     pub id: String,
     /// Show what the steps write as they write it
@@ -21,7 +21,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = session::reader(context)?;
     let execution = lookup::record(&reader, &args.id)?;
     drop(reader);

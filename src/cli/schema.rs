@@ -8,7 +8,7 @@ use crate::workflow::schema;
 
 /// What was typed after `wfx schema`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Of what
     #[arg(value_enum, default_value_t)]
     pub of: Of,
@@ -16,7 +16,7 @@ pub struct Args {
 
 /// What has a schema.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-pub enum Of {
+pub(crate) enum Of {
     /// Workflow documents
     #[default]
     Workflow,
@@ -30,7 +30,7 @@ pub enum Of {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match args.of {
         Of::Workflow => context.ui.bytes(schema::WORKFLOW.as_bytes())?,
         Of::PerfScenario => context.ui.bytes(scenario::SCHEMA.as_bytes())?,

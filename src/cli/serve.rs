@@ -25,7 +25,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// What was typed after `wfx serve`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Where to listen; anything but a loopback address needs a token
     /// [WFX_LISTEN; default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -127,7 +127,7 @@ struct Options {
 ///
 /// # Errors
 /// Exit 2 for bad settings, 3 when the address, the database or a folder fails.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let options = check(args, context)?;
     if options.front.token.is_some() || options.webhook.is_some() {
         handover::hide_memory();

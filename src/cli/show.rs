@@ -9,7 +9,7 @@ use crate::terminal::OutputShown;
 
 /// What was typed after `wfx show`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
     pub id: String,
     /// How much of the output of steps
@@ -19,7 +19,7 @@ pub struct Args {
 
 /// How much of the output of steps is shown.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// The last 10 lines of each stream
     #[default]
     Tail,
@@ -33,7 +33,7 @@ pub enum Output {
 ///
 /// # Errors
 /// Exit 2 when there is no such execution, 3 when the database cannot be read.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = Reader::open(&context.settings.database()?)?;
     if context.ui.format().is_json() {
         let execution = lookup::record(&reader, &args.id)?;

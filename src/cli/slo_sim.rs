@@ -43,7 +43,7 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("traffic").required(true))]
-pub struct Args {
+pub(crate) struct Args {
     /// Request logs, `-` for standard input, put in the order of their times: NDJSON as `serve
     /// --access-log` writes it, CSV with the same names, access logs of nginx and Apache, logs
     /// with a line `#Fields:` (IIS, CloudFront); gzip too
@@ -110,7 +110,7 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
 ///
 /// # Errors
 /// Exit 2 for what cannot be read, 3 when there is no room to sort it.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     if args.list {
         return list(context);
     }

@@ -15,7 +15,7 @@ use crate::workflow::definition::Definition;
 
 /// What was typed after `wfx validate`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Workflows, JSON or YAML by their extension; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -36,7 +36,7 @@ type Good = (Definition, Option<Problems>);
 ///
 /// # Errors
 /// When the result cannot be written. Bad documents are exit 2.
-pub fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let ui = &context.ui;
     let as_json = matches!(ui.format(), OutputFormat::Json | OutputFormat::Jsonl);
     let mut exit = Exit::Success;

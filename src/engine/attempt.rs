@@ -45,7 +45,6 @@ pub(crate) enum Attempted {
     NotBegun,
     /// Files, processes or memory are exhausted: the attempt has not begun, and retains its permit.
     Postponed(io::Error, Option<Permit>),
-    /// It was made.
     Ended(AttemptEnd),
 }
 

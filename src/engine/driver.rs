@@ -19,7 +19,7 @@ use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
 use super::context::{EngineContext, Unstored};
 use super::durability::{Activity, Durability, HealthChange, Loss, Next, Rules};
-pub use super::run_error::RunError;
+pub(crate) use super::run_error::RunError;
 use super::start_ack::StartAck;
 use super::work::Stop;
 use super::work::parallelism::Permit;
@@ -54,7 +54,7 @@ enum Done {
 ///
 /// # Errors
 /// [`RunError`] when the store refuses it, or for a fault of wfx.
-pub async fn drive(
+pub(crate) async fn drive(
     execution: Execution,
     begin: Event,
     context: &Arc<EngineContext>,

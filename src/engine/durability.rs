@@ -22,7 +22,6 @@ pub(crate) struct Rules {
     pub(crate) may_run_unstored: bool,
     /// How long to wait for a failing store.
     pub(crate) store_timeout: Duration,
-    /// When it began.
     pub(crate) began: Duration,
 }
 
@@ -45,7 +44,6 @@ pub(crate) enum Next {
     },
     /// Run without being stored from now on. Said once.
     RunUnstored,
-    /// Give up.
     GiveUp(Loss),
 }
 

@@ -21,7 +21,7 @@ use crate::workflow::report::{Observer, Report};
 /// retry, does not count.
 pub const SIDE_BY_SIDE: usize = 32;
 /// The most executions taken over at a time: bounds memory, and saves reads of all processes.
-pub const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 
 /// How one execution came out.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ fn report(ended: &Ended, watcher: &dyn Watcher) {
 
 /// Executions that were taken over, and the result of ending the processes that were left.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// Those that can continue now.
     pub executions: Vec<TakenOver>,
     /// Whom it was asked to end.
@@ -188,7 +188,7 @@ pub struct Taken {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn take(
+pub(crate) async fn take(
     supervisor: &Supervisor,
     which: &mut Which,
     limit: usize,
@@ -223,7 +223,7 @@ pub async fn take(
 
 /// The result of an attempt to continue one execution.
 #[derive(Debug)]
-pub enum One {
+pub(crate) enum One {
     /// It was taken over, and ended like this.
     Ran(Result<ExecutionStatus, RunError>),
     /// Its owner is alive or in doubt, or it has ended.
@@ -236,7 +236,7 @@ pub enum One {
 ///
 /// # Errors
 /// When the database fails before it is taken over.
-pub async fn recover_one(
+pub(crate) async fn recover_one(
     supervisor: &Supervisor,
     mut which: Which,
     observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,

@@ -18,7 +18,7 @@ pub struct StartOutcome {
 
 /// Reports the result of a start, once.
 #[derive(Debug)]
-pub struct StartAck {
+pub(crate) struct StartAck {
     sender: oneshot::Sender<StartOutcome>,
     with_end: bool,
     foreseen: Option<oneshot::Sender<Box<ExecutionDetail>>>,
@@ -38,7 +38,7 @@ pub struct StartAckReceiver {
 impl StartAck {
     /// A sender and its receiver. `with_end`: the caller waits for the end.
     #[must_use]
-    pub fn new(with_end: bool) -> (Self, StartAckReceiver) {
+    pub(crate) fn new(with_end: bool) -> (Self, StartAckReceiver) {
         let (sender, launched) = oneshot::channel();
         let (foreseeing, foreseen) = with_end.then(oneshot::channel).unzip();
         (Self { sender, with_end, foreseen: foreseeing }, StartAckReceiver { launched, foreseen })

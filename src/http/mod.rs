@@ -5,23 +5,17 @@
 //! - [`observe`]: what is recorded of each request
 //! - [`exchange`]: what the front and the handlers behind it exchange
 //!
-//! The front never names the API: it hands requests to a [`Handler`], whose [`Endpoint`]s say what
+//! The front never names the API: it hands requests to a [`Handler`](exchange::handler::Handler), whose [`Endpoint`](exchange::handler::Endpoint)s say what
 //! the front has to know of them. A request passes the limits of its connection, the rules for
 //! hosts, tokens and origins ([`front::access`]), the table of routes ([`api::route`]), the rules
-//! for bodies ([`front::request_body`]), and then the resources. They answer with a [`Reply`], and
-//! refuse with a [`Problem`]. Each request is recorded once, whatever becomes of it.
+//! for bodies ([`front::request_body`]), and then the resources. They answer with a [`Reply`](exchange::reply::Reply), and
+//! refuse with a [`Problem`](exchange::problem::Problem). Each request is recorded once, whatever becomes of it.
 //!
 //! Nothing here knows the command line or a terminal.
 
-pub mod api;
-pub mod exchange;
-pub mod front;
-pub mod observe;
+pub(crate) mod api;
+pub(crate) mod exchange;
+pub(crate) mod front;
+pub(crate) mod observe;
 #[cfg(test)]
 mod tests;
-
-pub use api::route::Route;
-pub use exchange::handler::{AnsweredRequest, Endpoint, Handler, RoutedRequest};
-pub use exchange::problem::Problem;
-pub use exchange::reply::Reply;
-pub use front::server::{FrontOptions, serve};

@@ -19,7 +19,7 @@ const LOOK_AT_END: Duration = Duration::from_millis(10);
 const LOOKS_AT_END: u32 = 100;
 
 /// What writes, on the thread.
-pub trait Sink<T>: Send + 'static {
+pub(crate) trait Sink<T>: Send + 'static {
     /// Writes one. It may wait.
     fn write(&mut self, item: T);
 
@@ -38,14 +38,14 @@ pub trait Sink<T>: Send + 'static {
 /// Passes entries to their writer. When dropped, it waits until all are written, unless the writer
 /// makes no progress.
 #[derive(Debug)]
-pub struct BackgroundWriter<T> {
+pub(crate) struct BackgroundWriter<T> {
     intake: Intake<T>,
     ended: Receiver<()>,
 }
 
 /// Accepts entries.
 #[derive(Debug)]
-pub struct Intake<T> {
+pub(crate) struct Intake<T> {
     queue: SyncSender<Option<T>>,
     lost: Arc<AtomicU64>,
 }
@@ -61,7 +61,7 @@ impl<T: Send + 'static> BackgroundWriter<T> {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(name: &str, mut sink: impl Sink<T>) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, mut sink: impl Sink<T>) -> io::Result<Self> {
         let (queue, items) = mpsc::sync_channel(CAPACITY);
         let (notifier, ended) = mpsc::channel();
         let intake = Intake { queue, lost: Arc::default() };
@@ -75,7 +75,7 @@ impl<T: Send + 'static> BackgroundWriter<T> {
 
     /// Accepts entries.
     #[must_use]
-    pub fn intake(&self) -> &Intake<T> {
+    pub(crate) fn intake(&self) -> &Intake<T> {
         &self.intake
     }
 }
@@ -108,7 +108,7 @@ fn report_lost<T>(lost: &AtomicU64, sink: &mut impl Sink<T>) {
 
 impl<T> Intake<T> {
     /// Queues an entry; one that does not fit is dropped and counted.
-    pub fn put(&self, item: T) {
+    pub(crate) fn put(&self, item: T) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Some(item)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }

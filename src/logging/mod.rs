@@ -3,7 +3,7 @@
 //! Lines go through a [background writer](crate::logging::background_writer). A reader that does
 //! not read loses lines, which are counted and reported; it never delays the daemon.
 
-pub mod background_writer;
+pub(crate) mod background_writer;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -16,7 +16,7 @@ use crate::logging::background_writer::{BackgroundWriter, Intake, Sink};
 /// The log, as long as it exists. When dropped, it waits until all is written, unless nothing reads
 /// it.
 #[derive(Debug)]
-pub struct Log {
+pub(crate) struct Log {
     _spool: BackgroundWriter<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ impl Sink<Vec<u8>> for Stderr {
 ///
 /// # Errors
 /// When no thread can be started.
-pub fn start(level: &str) -> io::Result<Log> {
+pub(crate) fn start(level: &str) -> io::Result<Log> {
     let writer = BackgroundWriter::start("wfx-log", Stderr)?;
     let builder = tracing_subscriber::fmt()
         .with_max_level(level.parse().unwrap_or(LevelFilter::INFO))

@@ -25,11 +25,11 @@ use crate::workflow::record::{ExecutionStatus, StepStatus};
 use crate::workflow::report::{Observer, Report};
 
 /// The label of every name beyond the cap.
-pub const OTHER: &str = "_other";
+pub(crate) const OTHER: &str = "_other";
 /// The maximum number of (workflow, step) pairs with series of their own.
 const STEPS_MAX: usize = 2_000;
 /// The media type of [`Metrics::encode`].
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT"];

@@ -14,7 +14,7 @@ use crate::workflow::report::Observer;
 
 /// Who ends it now.
 #[derive(Debug)]
-pub enum Requested {
+pub(crate) enum Requested {
     /// This process.
     Here,
     /// The process that runs it, which finds the request stored; nobody, if that is dead.
@@ -26,10 +26,9 @@ pub enum Requested {
 
 /// Why there is nothing to end.
 #[derive(Debug)]
-pub enum NotCancelled {
+pub(crate) enum NotCancelled {
     /// There is no such execution.
     Unknown,
-    /// It has ended.
     Ended(ExecutionStatus),
     /// The store fails, and it does not run here.
     Store(StoreError),
@@ -41,7 +40,7 @@ pub enum NotCancelled {
 ///
 /// # Errors
 /// Every [`NotCancelled`].
-pub fn request(
+pub(crate) fn request(
     supervisor: &Supervisor,
     writer: &Writer,
     unstored: Option<&Memory>,
@@ -70,7 +69,7 @@ pub fn request(
 ///
 /// # Errors
 /// When the database fails before it is taken over.
-pub async fn finish_abandoned(
+pub(crate) async fn finish_abandoned(
     supervisor: &Supervisor,
     execution_id: &str,
     observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,

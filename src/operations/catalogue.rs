@@ -26,7 +26,7 @@ const SETTLING: Duration = Duration::from_millis(300);
 
 /// The workflows of a folder, or none without one.
 #[derive(Debug, Default)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     folder: Option<PathBuf>,
     known: RwLock<Known>,
     /// Why the folder could not be read at the last look.
@@ -90,7 +90,7 @@ impl Stamp {
 
 /// A workflow of the folder, or a file that is none.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its id; of a file that never was a workflow, the stem of its name.
     pub workflow_id: String,
     /// Where it stands.
@@ -105,7 +105,7 @@ pub struct Entry {
 
 /// What a look at the folder found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Which file, or the folder.
     pub file: PathBuf,
     /// What became of it.
@@ -114,7 +114,7 @@ pub struct Event {
 
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub(crate) enum What {
     /// It holds this workflow, new or changed.
     Loaded(String),
     /// It is gone, and its workflow with it.
@@ -146,7 +146,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// When the folder cannot be read. Broken files are no error: see [`Self::list`].
-    pub fn load(folder: &Path, now: Timestamp) -> io::Result<(Self, Vec<Event>)> {
+    pub(crate) fn load(folder: &Path, now: Timestamp) -> io::Result<(Self, Vec<Event>)> {
         let catalogue = Self { folder: Some(folder.to_owned()), ..Self::default() };
         let names = workflow_files(folder)?;
         let events = catalogue.take(names, now, Duration::ZERO);
@@ -155,7 +155,7 @@ impl Catalogue {
 
     /// Looks at the folder again, and tells what changed. A folder that cannot be read
     /// changes nothing, and is told once.
-    pub fn rescan(&self, now: Timestamp) -> Vec<Event> {
+    pub(crate) fn rescan(&self, now: Timestamp) -> Vec<Event> {
         let Some(folder) = &self.folder else { return Vec::new() };
         // Whoever panicked had replaced it or not.
         let told = || self.folder_problem.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,21 +177,21 @@ impl Catalogue {
 
     /// The workflow that goes by this id.
     #[must_use]
-    pub fn get(&self, workflow_id: &str) -> Option<Arc<CompiledWorkflow>> {
+    pub(crate) fn get(&self, workflow_id: &str) -> Option<Arc<CompiledWorkflow>> {
         let known = self.known.read().ok()?;
         known.files.get(known.by_id.get(workflow_id)?)?.compiled.clone()
     }
 
     /// Every file of the folder, by name.
     #[must_use]
-    pub fn list(&self) -> Vec<Entry> {
+    pub(crate) fn list(&self) -> Vec<Entry> {
         let Ok(known) = self.known.read() else { return Vec::new() };
         known.files.values().cloned().collect()
     }
 
     /// How many workflows can be run, and how many files are broken.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         let Ok(known) = self.known.read() else { return (0, 0) };
         (known.by_id.len(), known.files.values().filter(|file| file.problem.is_some()).count())
     }

@@ -14,9 +14,8 @@ const LOG_LONG_BYTES: u64 = 128 << 20;
 /// So many free pages are not worth a word.
 const FREE_PAGES_FEW_BYTES: u64 = 16 << 20;
 
-/// What was found.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The version of wfx.
     pub version: String,
     /// How many settings there are.
@@ -39,7 +38,7 @@ pub struct Facts {
 
 /// What lies at the database's place.
 #[derive(Debug, Clone, Default)]
-pub enum Database {
+pub(crate) enum Database {
     /// Nothing yet.
     #[default]
     Missing,
@@ -54,7 +53,7 @@ pub enum Database {
 
 /// A database that can be read.
 #[derive(Debug, Clone, Default)]
-pub struct Usable {
+pub(crate) struct Usable {
     /// The version of its schema.
     pub schema: i64,
     /// The size of its file.
@@ -81,7 +80,7 @@ pub struct Usable {
 
 /// A file system.
 #[derive(Debug, Clone, Copy)]
-pub struct Disk {
+pub(crate) struct Disk {
     /// What is free for this user.
     pub free_bytes: u64,
     /// Its name, if it is one over the network.
@@ -90,7 +89,7 @@ pub struct Disk {
 
 /// A process that has unfinished executions, or had when it died.
 #[derive(Debug, Clone)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// Its id.
     pub id: Option<String>,
     /// Whether it still runs.
@@ -105,7 +104,7 @@ pub struct Owner {
 
 /// A process that works for a step.
 #[derive(Debug, Clone)]
-pub struct Process {
+pub(crate) struct Process {
     /// Its number.
     pub pid: i32,
     /// Its program.
@@ -121,7 +120,7 @@ pub struct Process {
 /// How good a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// As it should be.
     Ok,
     /// Worth knowing.
@@ -132,7 +131,7 @@ pub enum State {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What.
     pub check: &'static str,
     /// How good it is.
@@ -162,7 +161,7 @@ fn problem(check: &'static str, detail: impl Into<String>, remedy: impl Into<Str
 
 /// Judges the facts, in an order in which one reads them.
 #[must_use]
-pub fn diagnose(facts: &Facts) -> Vec<Finding> {
+pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![ok("version", format!("wfx {}", facts.version))];
     settings(facts, &mut findings);
     database(facts, &mut findings);

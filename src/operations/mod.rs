@@ -1,11 +1,11 @@
 //! What wfx does for whoever asks, the command line and the API alike. Each operation is decided
 //! here once; the edges say what was decided in their own words.
 
-pub mod cancel;
-pub mod catalogue;
-pub mod diagnosis;
-pub mod purge;
-pub mod query;
-pub mod recover;
-pub mod replay;
-pub mod start;
+pub(crate) mod cancel;
+pub(crate) mod catalogue;
+pub(crate) mod diagnosis;
+pub(crate) mod purge;
+pub(crate) mod query;
+pub(crate) mod recover;
+pub(crate) mod replay;
+pub(crate) mod start;

@@ -9,7 +9,7 @@ use crate::workflow::retention::{self, PrunePlan, PrunePolicy};
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn plan(
+pub(crate) fn plan(
     reader: &Reader,
     mut policy: PrunePolicy,
     follows_daemon: bool,

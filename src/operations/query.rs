@@ -9,7 +9,10 @@ use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 ///
 /// # Errors
 /// When the database fails, or several executions fit.
-pub fn record(reader: &Reader, reference: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+pub(crate) fn record(
+    reader: &Reader,
+    reference: &str,
+) -> Result<Option<ExecutionRecord>, StoreError> {
     match reader.resolve(reference)? {
         Some(found) => reader.execution(&found.execution_id),
         None => Ok(None),
@@ -20,7 +23,10 @@ pub fn record(reader: &Reader, reference: &str) -> Result<Option<ExecutionRecord
 ///
 /// # Errors
 /// As [`record`].
-pub fn detail(reader: &Reader, reference: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+pub(crate) fn detail(
+    reader: &Reader,
+    reference: &str,
+) -> Result<Option<ExecutionDetail>, StoreError> {
     match reader.resolve(reference)? {
         Some(found) => reader.detail(&found.execution_id),
         None => Ok(None),
@@ -29,6 +35,6 @@ pub fn detail(reader: &Reader, reference: &str) -> Result<Option<ExecutionDetail
 
 /// An execution that no database has, without its steps.
 #[must_use]
-pub fn unstored(memory: &Memory, execution_id: &str) -> Option<ExecutionRecord> {
+pub(crate) fn unstored(memory: &Memory, execution_id: &str) -> Option<ExecutionRecord> {
     memory.get_within(execution_id, 0).map(|(detail, _)| detail.execution)
 }

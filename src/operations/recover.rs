@@ -14,8 +14,7 @@ use crate::workflow::report::Observer;
 
 /// Why one execution is not recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotRecovered {
-    /// It has ended.
+pub(crate) enum NotRecovered {
     Ended(ExecutionStatus),
     /// Its process is alive.
     Alive,
@@ -28,7 +27,7 @@ pub enum NotRecovered {
 ///
 /// # Errors
 /// [`NotRecovered`].
-pub fn may_take(
+pub(crate) fn may_take(
     execution: &ExecutionRecord,
     look: impl FnOnce(&str) -> Liveness,
     assume_dead: bool,
@@ -47,7 +46,7 @@ pub fn may_take(
 
 /// Unfinished executions, counted by what is known of their owners.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// Of dead daemons: the next daemon continues them.
     pub of_daemons: u64,
     /// Of processes that are alive.
@@ -61,7 +60,7 @@ pub struct Survey {
 impl Survey {
     /// Counts the executions of `owners`. With `assume_dead`, those in doubt are recoverable.
     #[must_use]
-    pub fn of(owners: &[OwnerCount], assume_dead: bool) -> Self {
+    pub(crate) fn of(owners: &[OwnerCount], assume_dead: bool) -> Self {
         let mut survey = Self::default();
         for owner in owners {
             let count = owner.executions;
@@ -92,7 +91,7 @@ impl Survey {
 ///
 /// # Errors
 /// When the database fails before it is taken over.
-pub async fn one(
+pub(crate) async fn one(
     supervisor: &Supervisor,
     execution_id: &str,
     assume_dead: bool,

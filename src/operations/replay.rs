@@ -9,7 +9,7 @@ use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// Why an execution cannot be replayed.
 #[derive(Debug)]
-pub enum NotReplayable {
+pub(crate) enum NotReplayable {
     /// It has not ended.
     Unfinished(ExecutionStatus),
     /// What is stored of it cannot be run any more.
@@ -20,7 +20,7 @@ pub enum NotReplayable {
 ///
 /// # Errors
 /// Every [`NotReplayable`].
-pub fn of_execution(original: &ExecutionRecord) -> Result<Snapshot, NotReplayable> {
+pub(crate) fn of_execution(original: &ExecutionRecord) -> Result<Snapshot, NotReplayable> {
     if !original.status.is_terminal() {
         return Err(NotReplayable::Unfinished(original.status));
     }
@@ -30,7 +30,11 @@ pub fn of_execution(original: &ExecutionRecord) -> Result<Snapshot, NotReplayabl
 /// Whether a request may replay it. Without the right to define work: what came from the
 /// catalogue, whatever that holds today, and what was migrated from the predecessor.
 #[must_use]
-pub fn may_request(snapshot: &Snapshot, definitions: Definitions, catalogue: &Catalogue) -> bool {
+pub(crate) fn may_request(
+    snapshot: &Snapshot,
+    definitions: Definitions,
+    catalogue: &Catalogue,
+) -> bool {
     if definitions == Definitions::Api {
         return true;
     }

@@ -14,7 +14,7 @@ use crate::workflow::spec::ExecutionSpec;
 
 /// Who may define what is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Definitions {
+pub(crate) enum Definitions {
     /// Only the files of the folder of workflows.
     Files,
     /// Requests as well.
@@ -23,7 +23,7 @@ pub enum Definitions {
 
 /// Why nothing can be started from what was given.
 #[derive(Debug)]
-pub enum InvalidStart {
+pub(crate) enum InvalidStart {
     /// The catalogue has no such workflow.
     UnknownWorkflow,
     /// Only workflows of the catalogue may be run.
@@ -40,7 +40,7 @@ pub enum InvalidStart {
 
 /// Why a checked workflow cannot be run as asked.
 #[derive(Debug)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// The parameters do not fit it.
     Parameters(Problems),
     /// Its steps wait for each other.
@@ -51,7 +51,7 @@ pub enum Unfit {
 ///
 /// # Errors
 /// [`Unfit`].
-pub fn of_definition(
+pub(crate) fn of_definition(
     definition: Definition,
     given: &[(String, Scalar)],
     by: GivenBy,
@@ -68,7 +68,7 @@ pub fn of_definition(
 ///
 /// # Errors
 /// Every [`InvalidStart`].
-pub fn of_request(
+pub(crate) fn of_request(
     workflow_id: &str,
     body: &Source<'_>,
     catalogue: &Catalogue,
@@ -95,7 +95,7 @@ pub fn of_request(
 
 /// Why an execution is not started now.
 #[derive(Debug)]
-pub enum NotStarted {
+pub(crate) enum NotStarted {
     /// Others could not see that this process is alive, and would run it a second time.
     Unseen(Arc<StoreError>),
     /// As many run as may.
@@ -106,7 +106,7 @@ pub enum NotStarted {
 ///
 /// # Errors
 /// [`NotStarted`]; then nothing was.
-pub fn submit(
+pub(crate) fn submit(
     supervisor: &Arc<Supervisor>,
     writer: &Writer,
     spec: ExecutionSpec,

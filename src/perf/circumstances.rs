@@ -10,7 +10,11 @@ const RATE_SHARE: f64 = 0.05;
 
 /// How the conditions of the run differ from those of the baseline, in a sentence each.
 #[must_use]
-pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstances) -> Vec<String> {
+pub(crate) fn differences(
+    judgement: &Judgement,
+    baseline: &Baseline,
+    now: &Circumstances,
+) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |text: String| {
         if !found.contains(&text) {
@@ -49,7 +53,7 @@ pub fn differences(judgement: &Judgement, baseline: &Baseline, now: &Circumstanc
 
 /// Warnings about tolerances that are larger than the latency they guard: one for each metric.
 #[must_use]
-pub fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
+pub(crate) fn wide_tolerances(judgement: &Judgement, policy: &Policy) -> Vec<String> {
     let of = |wanted: Metric| {
         let wide: Vec<(&str, Comparison)> = judgement
             .endpoints

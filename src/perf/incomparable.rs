@@ -15,11 +15,9 @@ pub enum Incomparable {
     /// No endpoint is tracked.
     #[error("TRACK_ENDPOINTS `{filter}` matches none of the {among}: {}", names(.endpoints))]
     Filter {
-        /// The filter.
         filter: String,
         /// What `endpoints` are.
         among: &'static str,
-        /// What there is.
         endpoints: Vec<String>,
     },
     /// The baseline has endpoints that were not measured.
@@ -39,21 +37,14 @@ pub enum Incomparable {
     /// A figure is none.
     #[error("the {metric} of {endpoint} is `{found}` and no latency")]
     NoLatency {
-        /// Whose.
         endpoint: String,
-        /// Which.
         metric: Metric,
         /// The value found.
         found: String,
     },
     /// A figure that is needed is not there.
     #[error("the source states no {metric} of {endpoint}")]
-    Missing {
-        /// Whose.
-        endpoint: String,
-        /// Which.
-        metric: Metric,
-    },
+    Missing { endpoint: String, metric: Metric },
 }
 
 impl Incomparable {

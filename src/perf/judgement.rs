@@ -130,7 +130,6 @@ pub struct Observed {
 /// A figure as a source states it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Reading {
-    /// A latency.
     Value(Latency),
     /// The source does not state it.
     #[default]
@@ -188,9 +187,7 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// The median.
     Median,
-    /// The 95th percentile.
     P95,
 }
 
@@ -336,7 +333,7 @@ impl Judgement {
 
 /// Whether more than this share of the requests failed.
 #[must_use]
-pub fn are_too_many(errors: u64, requests: u64, rate_max: f64) -> bool {
+pub(crate) fn are_too_many(errors: u64, requests: u64, rate_max: f64) -> bool {
     // A quotient is rounded as the decimal that was typed is: 29 of 100 are 0.29.
     errors > 0 && errors as f64 / requests as f64 > rate_max
 }

@@ -10,7 +10,7 @@ const SHA_LEN: std::ops::RangeInclusive<usize> = 40..=64;
 /// The machine by what makes it fast or slow: `AMD EPYC 7763, 2 CPUs, linux x86_64`.
 /// Not by its name, which is another one in each run of CI.
 #[must_use]
-pub fn describe() -> String {
+pub(crate) fn describe() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cpus = crate::base::units::count(cpus as u64, "CPU");
     let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
@@ -27,7 +27,7 @@ fn model(cpuinfo: &str) -> Option<&str> {
 
 /// The measured commit: from variables of CI, else from git in this folder.
 #[must_use]
-pub fn commit<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Option<String> {
+pub(crate) fn commit<'e>(variable: impl Fn(&str) -> Option<&'e str>) -> Option<String> {
     COMMIT_VARIABLES.into_iter().find_map(variable).map(str::to_owned).or_else(|| {
         let output = Command::new("git")
             .args(["rev-parse", "HEAD"])

@@ -5,19 +5,19 @@
 //! far the comparison can be trusted; [`paired`] compares two builds, [`spans`] two spans of
 //! history. [`report`] is the result as data. [`store`] reads and replaces the baseline file.
 
-pub mod baseline;
-pub mod circumstances;
-pub mod filter;
+pub(crate) mod baseline;
+pub(crate) mod circumstances;
+pub(crate) mod filter;
 mod incomparable;
-pub mod judgement;
-pub mod load;
-pub mod machine;
-pub mod paired;
-pub mod report;
-pub mod sources;
-pub mod spans;
-pub mod stats;
-pub mod steps;
-pub mod store;
-pub mod tolerance;
-pub mod verdict;
+pub(crate) mod judgement;
+pub(crate) mod load;
+pub(crate) mod machine;
+pub(crate) mod paired;
+pub(crate) mod report;
+pub(crate) mod sources;
+pub(crate) mod spans;
+pub(crate) mod stats;
+pub(crate) mod steps;
+pub(crate) mod store;
+pub(crate) mod tolerance;
+pub(crate) mod verdict;

@@ -7,7 +7,7 @@ use super::judgement::{Judged, Judgement};
 
 /// A judgement and what was done about it.
 #[derive(Debug)]
-pub struct Report<'r> {
+pub(crate) struct Report<'r> {
     /// The verdict on the run, and its reasons.
     pub judgement: &'r Judgement,
     /// The file of the baseline.
@@ -21,7 +21,7 @@ pub struct Report<'r> {
 impl Report<'_> {
     /// The word for the outcome of an endpoint.
     #[must_use]
-    pub fn verdict_of(&self, judged: &Judged) -> &'static str {
+    pub(crate) fn verdict_of(&self, judged: &Judged) -> &'static str {
         if self.update.is_some() { "recorded" } else { judged.outcome.as_str() }
     }
 }

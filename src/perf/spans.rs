@@ -19,7 +19,7 @@ use super::paired::{self, Change, Estimate, Floors, Z99, quantile, upper_tail};
 use super::steps::{RUNS_MIN, StepRuns};
 
 /// The limits of such a comparison.
-pub const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
+pub(crate) const CAVEAT: &str = "two spans of history differ by more than the code: the machine, its load, \
      what the steps worked on; drift alone makes 4 of 10 such comparisons differ";
 
 /// A step counts as slower only from a millisecond on, the precision of stored durations.
@@ -30,7 +30,7 @@ const P: f64 = 0.95;
 
 /// Judges the later span against the one before.
 #[must_use]
-pub fn judge(before: Vec<StepRuns>, since: Vec<StepRuns>) -> Judgement {
+pub(crate) fn judge(before: Vec<StepRuns>, since: Vec<StepRuns>) -> Judgement {
     let mut earlier: BTreeMap<String, Vec<u64>> =
         before.into_iter().map(|runs| (runs.key(), runs.durations_ms)).collect();
     let mut endpoints = Vec::new();

@@ -88,7 +88,7 @@ impl Serialize for Latency {
 
 /// The statistics of one endpoint's latencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// How many there are, at least one.
     pub samples: u64,
     /// The mean of the middle two, rounded down to a nanosecond.
@@ -106,7 +106,7 @@ pub struct Summary {
 impl Summary {
     /// The median of samples in nanoseconds, which this sorts; none if there are none.
     #[must_use]
-    pub fn of(samples: &mut [u64]) -> Option<Self> {
+    pub(crate) fn of(samples: &mut [u64]) -> Option<Self> {
         samples.sort_unstable();
         Some(Self {
             samples: samples.len() as u64,
@@ -121,7 +121,7 @@ impl Summary {
 
 /// The mean of the middle two of sorted samples in nanoseconds; none if there are none.
 #[must_use]
-pub fn median(sorted: &[u64]) -> Option<Latency> {
+pub(crate) fn median(sorted: &[u64]) -> Option<Latency> {
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get((sorted.len() - 1) / 2)?;
     Some(Latency(u64::midpoint(lower, upper)))
@@ -129,7 +129,7 @@ pub fn median(sorted: &[u64]) -> Option<Latency> {
 
 /// `sorted[floor(percent*(n-1)/100)]` of samples in nanoseconds; none of none.
 #[must_use]
-pub fn percentile(sorted: &[u64], percent: usize) -> Option<Latency> {
+pub(crate) fn percentile(sorted: &[u64], percent: usize) -> Option<Latency> {
     let last = sorted.len().checked_sub(1)?;
     sorted.get(percent.min(100) * last / 100).copied().map(Latency)
 }
@@ -138,7 +138,7 @@ pub fn percentile(sorted: &[u64], percent: usize) -> Option<Latency> {
 /// axis from the least to the greatest. A logarithmic axis suits distributions whose tail is many
 /// times their median.
 #[must_use]
-pub fn shape(sorted: &[u64], bins: usize) -> Vec<u64> {
+pub(crate) fn shape(sorted: &[u64], bins: usize) -> Vec<u64> {
     let (Some(&first), Some(&last)) = (sorted.first(), sorted.last()) else { return Vec::new() };
     let ln = |nanos: u64| (nanos.max(1) as f64).ln();
     let (from, to) = (ln(first), ln(last));

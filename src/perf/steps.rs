@@ -11,11 +11,11 @@ const SHAPE_BINS: usize = 16;
 
 /// The fewest runs of a step for a verdict. Histories are short: a nightly workflow runs thirty
 /// times in a month.
-pub const RUNS_MIN: u64 = 20;
+pub(crate) const RUNS_MIN: u64 = 20;
 
 /// A step that ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepRuns {
+pub(crate) struct StepRuns {
     /// Its workflow.
     pub workflow_id: String,
     /// Its name.
@@ -27,7 +27,7 @@ pub struct StepRuns {
 impl StepRuns {
     /// Its key in a baseline: `STEP workflow/step`.
     #[must_use]
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{PREFIX}{}/{}", self.workflow_id, self.step)
     }
 }
@@ -35,7 +35,7 @@ impl StepRuns {
 /// The keys of the baseline that a run must contain: those of steps, of one workflow if only that
 /// was requested.
 #[must_use]
-pub fn of_steps(key: &str, workflow_id: Option<&str>) -> bool {
+pub(crate) fn of_steps(key: &str, workflow_id: Option<&str>) -> bool {
     key.strip_prefix(PREFIX).is_some_and(|step| match workflow_id {
         Some(workflow_id) => {
             step.strip_prefix(workflow_id).is_some_and(|rest| rest.starts_with('/'))
@@ -47,7 +47,7 @@ pub fn of_steps(key: &str, workflow_id: Option<&str>) -> bool {
 /// The part of the baseline for a run that measures requests, or for one of steps: neither knows
 /// what the other judges.
 #[must_use]
-pub fn part(baseline: Baseline, is_of_steps: bool, workflow_id: Option<&str>) -> Baseline {
+pub(crate) fn part(baseline: Baseline, is_of_steps: bool, workflow_id: Option<&str>) -> Baseline {
     baseline.only(|key| match is_of_steps {
         true => of_steps(key, workflow_id),
         false => !of_steps(key, None),
@@ -56,7 +56,7 @@ pub fn part(baseline: Baseline, is_of_steps: bool, workflow_id: Option<&str>) ->
 
 /// The figures of steps.
 #[must_use]
-pub fn run(runs: &[StepRuns]) -> Run {
+pub(crate) fn run(runs: &[StepRuns]) -> Run {
     let endpoints = runs.iter().map(observed).collect();
     let notes = vec![
         "only steps that succeeded are judged; `wfx list --status failed` shows the others"

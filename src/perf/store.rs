@@ -16,40 +16,23 @@ const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why the baseline cannot be read or replaced.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is none.
+pub(crate) enum StoreError {
     #[error("there is no baseline {}", .0.display())]
     Missing(PathBuf),
     /// It cannot be read.
     #[error("cannot read the baseline {}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It is none.
+    Read { path: PathBuf, error: io::Error },
     #[error("cannot use the baseline {}: {error}", path.display())]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: BaselineError,
-    },
+    Content { path: PathBuf, error: BaselineError },
     /// It cannot be replaced.
     #[error("cannot write the baseline {}: {error}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    Write { path: PathBuf, error: io::Error },
 }
 
 impl StoreError {
     /// What can be done.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             Self::Missing(_) => "make it with UPDATE_BASELINE=true (--update-baseline), or name \
                  another with --baseline"
@@ -62,7 +45,7 @@ impl StoreError {
 
     /// Whether the system failed, and not what was given.
     #[must_use]
-    pub fn is_environment(&self) -> bool {
+    pub(crate) fn is_environment(&self) -> bool {
         matches!(self, Self::Write { .. })
     }
 }
@@ -71,7 +54,7 @@ impl StoreError {
 ///
 /// # Errors
 /// When the file does not exist or is no baseline.
-pub fn read(path: &Path) -> Result<Baseline, StoreError> {
+pub(crate) fn read(path: &Path) -> Result<Baseline, StoreError> {
     let text = read_text(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
         _ => StoreError::Read { path: path.to_owned(), error },
@@ -84,7 +67,7 @@ pub fn read(path: &Path) -> Result<Baseline, StoreError> {
 ///
 /// # Errors
 /// When what is there is no baseline.
-pub fn read_to_update(path: &Path) -> Result<(Baseline, bool), StoreError> {
+pub(crate) fn read_to_update(path: &Path) -> Result<(Baseline, bool), StoreError> {
     match read(path) {
         Ok(baseline) => Ok((baseline, false)),
         Err(StoreError::Missing(_)) => Ok((Baseline::default(), false)),
@@ -99,7 +82,10 @@ pub fn read_to_update(path: &Path) -> Result<(Baseline, bool), StoreError> {
 ///
 /// # Errors
 /// When what is there is no baseline, or nothing can be written.
-pub fn update<T>(path: &Path, change: impl FnOnce(&mut Baseline) -> T) -> Result<T, StoreError> {
+pub(crate) fn update<T>(
+    path: &Path,
+    change: impl FnOnce(&mut Baseline) -> T,
+) -> Result<T, StoreError> {
     let cannot = |error| StoreError::Write { path: path.to_owned(), error };
     // The file that a link leads to is replaced, not the link.
     let file = match fs::canonicalize(path) {
@@ -138,7 +124,7 @@ fn folder_of(file: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When `file` has no name.
-pub fn beside(file: &Path, ending: &str) -> io::Result<PathBuf> {
+pub(crate) fn beside(file: &Path, ending: &str) -> io::Result<PathBuf> {
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(file.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     hidden.push(ending);
@@ -157,7 +143,7 @@ fn remove(file: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When something cannot be written; the file is then as it was.
-pub fn replace(file: &Path, temporary: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(file: &Path, temporary: &Path, text: &str) -> io::Result<()> {
     // A symbolic link at this path is not followed.
     let new = File::create_new(temporary)?;
     let written = write_durably(new, temporary, file, text);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::baseline::{Baseline, Circumstances, Entry};
 use super::filter::Filter;
-pub use super::incomparable::Incomparable;
+pub(crate) use super::incomparable::Incomparable;
 use super::judgement::{
     Comparison, Judged, Judgement, Metric, Observed, Outcome, Policy, Reading, Run, Source,
     Verdict, are_too_many,
@@ -16,13 +16,13 @@ use super::judgement::{
 use super::stats::Latency;
 
 /// The warning that there was nothing to compare with.
-pub const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
+pub(crate) const NOTHING_JUDGED: &str = "no endpoint has a baseline: nothing was judged";
 
 /// Checks that `filter` tracks one of the endpoints that are to be measured.
 ///
 /// # Errors
 /// [`Incomparable::Filter`].
-pub fn check_filter(
+pub(crate) fn check_filter(
     filter: &Filter,
     endpoints: &[&str],
     among: &'static str,
@@ -81,7 +81,7 @@ pub fn judge(run: Run, baseline: &Baseline, policy: &Policy) -> Result<Judgement
 ///
 /// # Errors
 /// [`Incomparable::NothingJudged`]: such a gate would let everything pass.
-pub fn check_judged(
+pub(crate) fn check_judged(
     judgement: &Judgement,
     baseline: &Baseline,
     policy: &Policy,
@@ -99,7 +99,10 @@ pub fn check_judged(
 
 /// The entries that replace those in the baseline.
 #[must_use]
-pub fn entries(judgement: &Judgement, circumstances: &Circumstances) -> Vec<(String, Entry)> {
+pub(crate) fn entries(
+    judgement: &Judgement,
+    circumstances: &Circumstances,
+) -> Vec<(String, Entry)> {
     let entry = |judged: &Judged| {
         let observed = &judged.observed;
         let circumstances = Circumstances {

@@ -28,13 +28,12 @@ const TIMELINE_MARGIN: usize = 4;
 
 /// How much of the output of steps is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutputShown {
+pub(crate) enum OutputShown {
     /// The last lines.
     #[default]
     Tail,
     /// All that is stored.
     All,
-    /// Nothing.
     Nothing,
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod listing;
 pub(crate) mod perf_check;
 mod plot;
 pub(crate) mod purge;
-pub mod slo_sim;
+pub(crate) mod slo_sim;
 pub(crate) mod style;
 pub(crate) mod table;
 mod timeline;

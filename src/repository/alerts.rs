@@ -5,4 +5,4 @@ use std::collections::BTreeMap;
 use crate::base::timestamp::Timestamp;
 
 /// Alerts that were sent, by their type, and when they were decided.
-pub type SentAlerts = BTreeMap<String, Timestamp>;
+pub(crate) type SentAlerts = BTreeMap<String, Timestamp>;

@@ -7,35 +7,32 @@
 //! - `ownership`: which process runs what, whether it is alive, what may change hands
 //! - `open`: picks the database; `options`, `patience`, `alerts`, `error`: what these share
 
-pub mod ownership;
+pub(crate) mod ownership;
 
 mod alerts;
-mod error;
-mod journal;
+pub(crate) mod error;
+pub(crate) mod journal;
 mod open;
-mod options;
+pub(crate) mod options;
 mod patience;
 mod read;
 mod sqlite;
 
-pub use alerts::SentAlerts;
-pub use error::{StoreError, StoreErrorKind};
-pub use journal::health::Health;
-pub use journal::pending_write::{CommitStatus, PendingWrite};
-pub use journal::purge::Purged;
-pub use journal::writer::Writer;
-pub use options::{CommitObserver, Durability, Retention, WriterOptions};
-pub use ownership::takeover::{
-    Abandoned, Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
+pub(crate) use error::{StoreError, StoreErrorKind};
+pub(crate) use journal::health::Health;
+pub(crate) use journal::pending_write::{CommitStatus, PendingWrite};
+pub(crate) use journal::purge::Purged;
+pub(crate) use journal::writer::Writer;
+pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
+pub(crate) use ownership::takeover::{
+    Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
-pub use read::cursor;
-pub use read::durations::StepDurations;
-pub use read::inspection::Inspection;
-pub use read::lineage::{Lineage, LineageNode};
-pub use read::listing::{ListFilter, Listing, Position};
-pub use read::pages::{ListPages, StepPages};
-pub use read::reader::Reader;
-pub use read::reference::Found;
+pub(crate) use read::cursor;
+pub(crate) use read::inspection::Inspection;
+pub(crate) use read::lineage::{Lineage, LineageNode};
+pub(crate) use read::listing::{ListFilter, Listing, Position};
+pub(crate) use read::pages::{ListPages, StepPages};
+pub(crate) use read::reader::Reader;
 
 #[cfg(test)]
 mod conformance;

@@ -41,7 +41,7 @@ pub enum Durability {
 /// How many finished executions are kept. `None` and 0: all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
-    /// So many.
+    /// This many.
     Given(Option<u64>),
     /// As many as a daemon was set to keep; so many if none was.
     Followed {

@@ -12,7 +12,7 @@ use crate::system::users;
 
 /// One setting. Its key in the configuration file is the name in lower case.
 #[derive(Debug)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The name of its variable.
     pub name: &'static str,
     /// The flag of the same meaning, of the commands that use it.
@@ -28,10 +28,8 @@ pub struct Setting {
 
 /// How much of a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secrecy {
-    /// All of it.
+pub(crate) enum Secrecy {
     Public,
-    /// Nothing.
     Secret,
     /// Scheme and host: the path of a webhook is its password.
     Url,
@@ -42,13 +40,13 @@ impl Setting {
     ///
     /// # Errors
     /// The description of the valid values.
-    pub fn check(&self, value: &str) -> Result<(), &'static str> {
+    pub(crate) fn check(&self, value: &str) -> Result<(), &'static str> {
         if (self.accepts)(value.trim()) { Ok(()) } else { Err(self.takes) }
     }
 
     /// The value as it may be shown.
     #[must_use]
-    pub fn redact(&self, value: &str) -> String {
+    pub(crate) fn redact(&self, value: &str) -> String {
         match self.secrecy {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
@@ -81,7 +79,7 @@ impl Setting {
 }
 
 /// How many finished executions are kept.
-pub const RETENTION: &str = "WORKFLOW_EXECUTION_RETENTION";
+pub(crate) const RETENTION: &str = "WORKFLOW_EXECUTION_RETENTION";
 
 const MILLISECONDS: &str = "milliseconds, a decimal of 0 or more, such as 50";
 const SHARE: &str = "a decimal of 0 or more, such as 0.05, with at most 24 digits after the point";
@@ -91,7 +89,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 26] = [
+pub(crate) const SETTINGS: [Setting; 26] = [
     setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use self::catalogue::{RETENTION, SETTINGS, Secrecy, Setting};
+pub(crate) use self::catalogue::{RETENTION, SETTINGS, Setting};
 use self::file::ConfigFile;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
@@ -46,7 +46,7 @@ impl Environment {
 
 /// What was given on the command line.
 #[derive(Debug, Clone, Default)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// `--db`.
     pub db: Option<PathBuf>,
     /// `--config`.
@@ -57,14 +57,12 @@ pub struct Flags {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A flag.
+pub(crate) enum Origin {
     Flag(&'static str),
     /// A variable of the environment.
     Variable(&'static str),
     /// A line of a configuration file.
     File {
-        /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
@@ -90,7 +88,7 @@ impl fmt::Display for Origin {
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct SettingsError {
+pub(crate) struct SettingsError {
     message: String,
     hint: Option<String>,
     exit: Exit,
@@ -107,20 +105,20 @@ impl SettingsError {
 
     /// What can be done.
     #[must_use]
-    pub fn hint(&self) -> Option<&str> {
+    pub(crate) fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
     /// The exit code of a command that needs it.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 }
 
 /// One setting with its current value, for `wfx config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// The name of its variable.
     pub name: &'static str,
     /// Its value; secrets redacted; none when it is unset and has no default.
@@ -134,7 +132,7 @@ pub struct Shown {
 /// Finds settings. Each is checked when it is asked for, so that a command does not
 /// stop for one that it does not use.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     environment: Environment,
     flags: Flags,
     file: OnceLock<Result<Option<ConfigFile>, SettingsError>>,
@@ -143,7 +141,7 @@ pub struct Settings {
 impl Settings {
     /// Settings of one run of the program.
     #[must_use]
-    pub fn new(environment: Environment, flags: Flags) -> Self {
+    pub(crate) fn new(environment: Environment, flags: Flags) -> Self {
         Self { environment, flags, file: OnceLock::new() }
     }
 
@@ -151,7 +149,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 3 when no path is set and there is no default.
-    pub fn database(&self) -> Result<PathBuf, SettingsError> {
+    pub(crate) fn database(&self) -> Result<PathBuf, SettingsError> {
         Ok(self.database_with_origin()?.0)
     }
 
@@ -159,7 +157,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn retention(&self) -> Result<Option<u64>, SettingsError> {
+    pub(crate) fn retention(&self) -> Result<Option<u64>, SettingsError> {
         let retained: i64 = self.parsed(RETENTION)?;
         Ok(u64::try_from(retained).ok().filter(|retained| *retained > 0))
     }
@@ -168,7 +166,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Self::retention`].
-    pub fn is_retention_set(&self) -> Result<bool, SettingsError> {
+    pub(crate) fn is_retention_set(&self) -> Result<bool, SettingsError> {
         let (_, origin) = self.value_or_default(RETENTION)?;
         Ok(origin != Origin::Default)
     }
@@ -177,7 +175,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn durability(&self) -> Result<Durability, SettingsError> {
+    pub(crate) fn durability(&self) -> Result<Durability, SettingsError> {
         let (value, _) = self.value_or_default("WFX_DURABILITY")?;
         Ok(if value == "normal" { Durability::Normal } else { Durability::Full })
     }
@@ -186,7 +184,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when there is no such user.
-    pub fn trusted_owner(&self) -> Result<Option<u32>, SettingsError> {
+    pub(crate) fn trusted_owner(&self) -> Result<Option<u32>, SettingsError> {
         let (value, origin) = self.value_or_default("WFX_TRUST_OWNER")?;
         Ok((origin != Origin::Default).then(|| users::find(&value)).flatten())
     }
@@ -195,7 +193,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn store_timeout(&self) -> Result<Duration, SettingsError> {
+    pub(crate) fn store_timeout(&self) -> Result<Duration, SettingsError> {
         Ok(self.parsed::<Period>("WFX_STORE_TIMEOUT")?.duration())
     }
 
@@ -204,7 +202,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn max_steps(&self) -> Result<Option<usize>, SettingsError> {
+    pub(crate) fn max_steps(&self) -> Result<Option<usize>, SettingsError> {
         let (value, _) = self.value_or_default("WFX_MAX_STEPS")?;
         Ok(value.parse().ok())
     }
@@ -213,7 +211,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn listen(&self) -> Result<String, SettingsError> {
+    pub(crate) fn listen(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("WFX_LISTEN")?.0)
     }
 
@@ -221,7 +219,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn token(&self) -> Result<Option<String>, SettingsError> {
+    pub(crate) fn token(&self) -> Result<Option<String>, SettingsError> {
         let (token, _) = self.value_or_default("WFX_TOKEN")?;
         Ok(Some(token).filter(|token| !token.is_empty()))
     }
@@ -230,7 +228,7 @@ impl Settings {
     ///
     /// # Errors
     /// For a list that is none.
-    pub fn step_duration_buckets(&self) -> Result<Vec<f64>, SettingsError> {
+    pub(crate) fn step_duration_buckets(&self) -> Result<Vec<f64>, SettingsError> {
         let (value, _) = self.value_or_default("WORKFLOW_STEP_DURATION_BUCKETS")?;
         Ok(value.split(',').filter_map(|bound| bound.trim().parse().ok()).collect())
     }
@@ -239,7 +237,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn log_level(&self) -> Result<String, SettingsError> {
+    pub(crate) fn log_level(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("WFX_LOG")?.0)
     }
 
@@ -247,7 +245,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn tolerance_median(&self) -> Result<Latency, SettingsError> {
+    pub(crate) fn tolerance_median(&self) -> Result<Latency, SettingsError> {
         self.milliseconds("REG_TOL_MEDIAN_MS")
     }
 
@@ -255,7 +253,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn tolerance_p95(&self) -> Result<Latency, SettingsError> {
+    pub(crate) fn tolerance_p95(&self) -> Result<Latency, SettingsError> {
         self.milliseconds("REG_TOL_P95_MS")
     }
 
@@ -263,7 +261,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn track_endpoints(&self) -> Result<String, SettingsError> {
+    pub(crate) fn track_endpoints(&self) -> Result<String, SettingsError> {
         Ok(self.value_or_default("TRACK_ENDPOINTS")?.0)
     }
 
@@ -271,7 +269,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn update_baseline(&self) -> Result<bool, SettingsError> {
+    pub(crate) fn update_baseline(&self) -> Result<bool, SettingsError> {
         self.truth("UPDATE_BASELINE")
     }
 
@@ -279,26 +277,26 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn perf_junit(&self) -> Result<bool, SettingsError> {
+    pub(crate) fn perf_junit(&self) -> Result<bool, SettingsError> {
         self.truth("PERF_JUNIT")
     }
 
     /// The value of a variable that a CI system sets.
     #[must_use]
-    pub fn of_ci(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn of_ci(&self, name: &str) -> Option<&OsStr> {
         self.environment.get(name)
     }
 
     /// Every setting with its current value.
     #[must_use]
-    pub fn shown(&self) -> Vec<Shown> {
+    pub(crate) fn shown(&self) -> Vec<Shown> {
         SETTINGS.iter().map(|setting| self.show(setting)).collect()
     }
 
     /// The candidate configuration files, of which the first existing one is used, and whether each
     /// is the one in use.
     #[must_use]
-    pub fn config_files(&self) -> Vec<(PathBuf, bool)> {
+    pub(crate) fn config_files(&self) -> Vec<(PathBuf, bool)> {
         let used = self.file().ok().flatten().map(|file| file.path.clone());
         paths::config_files(&self.flags, &self.environment)
             .into_iter()
@@ -311,7 +309,7 @@ impl Settings {
 
     /// Why the configuration file cannot be used.
     #[must_use]
-    pub fn config_problem(&self) -> Option<&SettingsError> {
+    pub(crate) fn config_problem(&self) -> Option<&SettingsError> {
         self.file().err()
     }
 

@@ -12,7 +12,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 for the first invalid value.
-    pub fn slo_policy(&self) -> Result<Policy, SettingsError> {
+    pub(crate) fn slo_policy(&self) -> Result<Policy, SettingsError> {
         let period = |name| Ok(self.parsed::<Period>(name)?.duration());
         let error_rate: Share = self.parsed(ERROR_RATE)?;
         let error_rate_5xx = match self.value_or_default(ERROR_RATE_5XX)?.0.as_str() {
@@ -35,7 +35,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn is_slo_min_samples_set(&self) -> Result<bool, SettingsError> {
+    pub(crate) fn is_slo_min_samples_set(&self) -> Result<bool, SettingsError> {
         let (_, origin) = self.value_or_default("SLO_MIN_SAMPLES")?;
         Ok(origin != Origin::Default)
     }
@@ -44,7 +44,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn webhook_url(&self) -> Result<Option<(String, String)>, SettingsError> {
+    pub(crate) fn webhook_url(&self) -> Result<Option<(String, String)>, SettingsError> {
         let name = "SLO_ALERT_WEBHOOK_URL";
         let (url, _) = self.value_or_default(name)?;
         let shown = catalogue::find(name).redact(&url);
@@ -55,7 +55,7 @@ impl Settings {
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub fn webhook_secret(&self) -> Result<Option<Secret>, SettingsError> {
+    pub(crate) fn webhook_secret(&self) -> Result<Option<Secret>, SettingsError> {
         let name = "SLO_ALERT_WEBHOOK_SECRET";
         match self.value_or_default(name)?.0.as_str() {
             "" => Ok(None),

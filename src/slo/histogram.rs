@@ -18,7 +18,7 @@ const PARTS: u64 = 300;
 
 /// Latencies of a sliding window.
 #[derive(Debug, Clone)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     slots: u64,
     slots_per_part: u64,
     parts: VecDeque<Part>,
@@ -38,7 +38,7 @@ struct Part {
 impl Histogram {
     /// An empty histogram over a window of this length.
     #[must_use]
-    pub fn new(window: Duration) -> Self {
+    pub(crate) fn new(window: Duration) -> Self {
         let slots = slots_of(window);
         Self {
             slots,
@@ -52,7 +52,7 @@ impl Histogram {
     }
 
     /// Drops the parts that are outside the window at `now`, a slot.
-    pub fn advance(&mut self, now: u64) {
+    pub(crate) fn advance(&mut self, now: u64) {
         while let Some(part) = self.parts.front()
             && (part.number + 1) * self.slots_per_part - 1 + self.slots <= now
         {
@@ -67,7 +67,7 @@ impl Histogram {
     }
 
     /// Adds a latency at `now`, which never decreases.
-    pub fn add(&mut self, now: u64, latency_us: u64) {
+    pub(crate) fn add(&mut self, now: u64, latency_us: u64) {
         let (number, bucket) = (now / self.slots_per_part, bucket(latency_us));
         let is_full = |part: &Part| part.counts.get(bucket) == Some(&u32::MAX);
         if !self.parts.back().is_some_and(|part| part.number == number && !is_full(part)) {
@@ -84,7 +84,7 @@ impl Histogram {
     /// The 95th percentile, microseconds: of `n` values, sorted, the one at
     /// `floor(95 * (n - 1) / 100)`. Nothing for none.
     #[must_use]
-    pub fn p95_us(&mut self) -> Option<u64> {
+    pub(crate) fn p95_us(&mut self) -> Option<u64> {
         let rank = rank_of_p95(self.count)?;
         while self.below > rank {
             self.cursor -= 1;

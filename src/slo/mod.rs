@@ -16,23 +16,22 @@
 //! - [`report`]: its result
 
 mod client;
-pub mod engine;
-pub mod histogram;
-pub mod indicator;
-pub mod monitor;
-pub mod payload;
-pub mod policy;
-pub mod report;
-pub mod scenario;
-pub mod signature;
-pub mod simulation;
-pub mod timeline;
-pub mod trace;
-pub mod wall;
-pub mod webhook;
-pub mod window;
+pub(crate) mod engine;
+pub(crate) mod histogram;
+pub(crate) mod indicator;
+pub(crate) mod monitor;
+pub(crate) mod payload;
+pub(crate) mod policy;
+pub(crate) mod report;
+pub(crate) mod scenario;
+pub(crate) mod signature;
+pub(crate) mod simulation;
+pub(crate) mod timeline;
+pub(crate) mod trace;
+pub(crate) mod wall;
+pub(crate) mod webhook;
+pub(crate) mod window;
 
-pub use engine::{Alert, Engine, Event, Judged};
-pub use indicator::Indicator;
-pub use policy::{Policy, Share};
-pub use signature::Secret;
+pub(crate) use indicator::Indicator;
+pub(crate) use policy::{Policy, Share};
+pub(crate) use signature::Secret;

@@ -16,7 +16,7 @@ use crate::base::timestamp::Timestamp;
 ///
 /// Latencies are in seconds. Fields are only ever added.
 #[must_use]
-pub fn payload(alert: &Alert, at: Timestamp, path: &str) -> Map<String, Value> {
+pub(crate) fn payload(alert: &Alert, at: Timestamp, path: &str) -> Map<String, Value> {
     Map::from_iter([
         ("type".to_owned(), alert.indicator.alert_type().into()),
         (alert.indicator.field().to_owned(), number(alert.value)),
@@ -31,7 +31,7 @@ pub fn payload(alert: &Alert, at: Timestamp, path: &str) -> Map<String, Value> {
 /// A number as JSON, a whole one without a decimal point; null if it is not finite (a threshold
 /// beyond all numbers).
 #[must_use]
-pub fn number(value: f64) -> Value {
+pub(crate) fn number(value: f64) -> Value {
     // In the form of Display: the shortest text that is read back as the same number.
     match Number::from_f64(value) {
         Some(_) => value.to_string().parse().map_or(Value::Null, Value::Number),

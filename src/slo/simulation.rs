@@ -8,7 +8,7 @@ use super::timeline::Timeline;
 use super::window::empty_from_us;
 
 /// The most alerts, and the most breaches of each indicator, that are stored; all are counted.
-pub const KEPT_MAX: usize = 100_000;
+pub(crate) const KEPT_MAX: usize = 100_000;
 
 /// An alert that would have been sent; `P` finds the path of its request.
 #[derive(Debug, Clone, Copy, PartialEq)]

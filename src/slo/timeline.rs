@@ -5,7 +5,7 @@ use super::engine::Judged;
 use super::indicator::Indicators;
 
 /// The most cells.
-pub const CELLS_MAX: usize = 1_024;
+pub(crate) const CELLS_MAX: usize = 1_024;
 /// The first length of a cell, microseconds: that of a slot of the windows.
 const WIDTH_MIN_US: u64 = 10_000;
 

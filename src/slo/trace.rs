@@ -14,7 +14,7 @@ mod access;
 mod csv;
 mod error;
 mod foreign;
-mod format;
+pub(crate) mod format;
 mod gzip;
 mod input;
 mod intake;
@@ -32,9 +32,9 @@ mod w3c;
 use std::fmt;
 use std::io::Read;
 
-pub use error::TraceError;
-pub use format::{LogFormat, LogFormatError};
-pub use paths::PathRef;
+pub(crate) use error::TraceError;
+pub(crate) use format::{LogFormat, LogFormatError};
+pub(crate) use paths::PathRef;
 
 use super::engine::Event;
 use input::Input;
@@ -117,7 +117,7 @@ pub struct Ahead {
 }
 
 /// How far ahead a line may be when lines are taken as given, microseconds.
-pub const AHEAD_US: u64 = 300_000_000;
+pub(crate) const AHEAD_US: u64 = 300_000_000;
 
 /// A line that did not parse.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,7 +43,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 
 /// Is called with the type of each alert that a receiver took, and when it was decided. It must
 /// not wait.
-pub type OnSent = Box<dyn Fn(&'static str, Timestamp) + Send + Sync>;
+pub(crate) type OnSent = Box<dyn Fn(&'static str, Timestamp) + Send + Sync>;
 
 /// Where alerts are sent, and how.
 #[derive(Debug)]
@@ -255,7 +255,6 @@ struct GivenUp {
     is_refused: bool,
 }
 
-/// Sends alerts.
 struct Courier {
     client: Client,
     uri: Uri,

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The length of a slot: times of events are floored to it.
-pub const SLOT_MICROS: u64 = 10_000;
+pub(crate) const SLOT_MICROS: u64 = 10_000;
 
 /// Events in the window, with `K` counts by kind.
 #[derive(Debug, Clone)]
-pub struct Window<const K: usize> {
+pub(crate) struct Window<const K: usize> {
     /// The number of slots of the window, including the current one.
     slots: u64,
     entries: VecDeque<Entry<K>>,
@@ -27,12 +27,12 @@ struct Entry<const K: usize> {
 impl<const K: usize> Window<K> {
     /// An empty window of this length: an event at `t` is inside while `t > now - length`.
     #[must_use]
-    pub fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self { slots: slots_of(length), entries: VecDeque::new(), counts: [0; K] }
     }
 
     /// Forgets what is no longer inside when it is `now`, a slot.
-    pub fn advance(&mut self, now: u64) {
+    pub(crate) fn advance(&mut self, now: u64) {
         while let Some(entry) = self.entries.front()
             && entry.slot + self.slots <= now
         {
@@ -44,7 +44,7 @@ impl<const K: usize> Window<K> {
     }
 
     /// Adds an event of the kinds that are `true`, at `now`, which never decreases.
-    pub fn add(&mut self, now: u64, kinds: [bool; K]) {
+    pub(crate) fn add(&mut self, now: u64, kinds: [bool; K]) {
         let is_full = |entry: &Entry<K>| entry.counts.contains(&u32::MAX);
         match self.entries.back_mut() {
             Some(entry) if entry.slot == now && !is_full(entry) => count(&mut entry.counts, kinds),
@@ -61,7 +61,7 @@ impl<const K: usize> Window<K> {
 
     /// How many events of each kind are inside.
     #[must_use]
-    pub fn counts(&self) -> [u64; K] {
+    pub(crate) fn counts(&self) -> [u64; K] {
         self.counts
     }
 }

@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 ///
 /// # Errors
 /// When it cannot be read, is a folder or a named pipe, or is longer.
-pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
@@ -28,7 +28,7 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], and when it is not UTF-8.
-pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     String::from_utf8(read(path, bytes_max)?).map_err(|error| {
         let why = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
         io::Error::new(io::ErrorKind::InvalidData, why)
@@ -40,7 +40,7 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
 ///
 /// # Errors
 /// That of the system.
-pub fn check_for_runtimes(count: usize) -> io::Result<()> {
+pub(crate) fn check_for_runtimes(count: usize) -> io::Result<()> {
     // A poller, its waker, the pair of sockets over which signals come, and a copy of one of them.
     const FILES: usize = 6;
     let files: io::Result<Vec<_>> = (0..count * FILES).map(|_| File::open("/dev/null")).collect();
@@ -51,7 +51,7 @@ pub fn check_for_runtimes(count: usize) -> io::Result<()> {
 ///
 /// # Errors
 /// When it cannot be opened, is a folder or a named pipe.
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(nonblocking()).open(path)?;
     refuse_pipe(&file, path)?;
     blocking(&file)?;
@@ -63,7 +63,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// When it cannot be opened, is a folder or a named pipe.
-pub fn append(path: &Path, mode: u32) -> io::Result<File> {
+pub(crate) fn append(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(mode).custom_flags(nonblocking());
     let file = match options.open(path) {

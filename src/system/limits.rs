@@ -16,10 +16,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::process_table;
 
 /// Descriptors that are not counted: the database and its readers, logs, the runtime.
-pub const UNCOUNTED_FILES: u64 = 192;
+pub(crate) const UNCOUNTED_FILES: u64 = 192;
 /// Descriptors of one step: two pipes and the process; briefly more: while it is spawned the other
 /// ends of the pipes, at its end the file of outputs.
-pub const FILES_OF_STEP: u64 = 4;
+pub(crate) const FILES_OF_STEP: u64 = 4;
 /// The default maximum of steps at a time: each holds up to 256 KiB of output.
 const STEPS_MOST: u64 = 1_024;
 /// Processes that wfx and others of its user need beside the steps.
@@ -38,12 +38,12 @@ static LOWER_BELOW: AtomicU64 = AtomicU64::new(0);
 
 /// Files that are open, or will be in a moment.
 #[derive(Debug)]
-pub struct OpenFiles(u64);
+pub(crate) struct OpenFiles(u64);
 
 impl OpenFiles {
     /// Counts `files` more, and raises the limit when they come near it.
     #[must_use]
-    pub fn count(files: u64) -> Self {
+    pub(crate) fn count(files: u64) -> Self {
         let counted = COUNTED.fetch_add(files, Ordering::Relaxed) + files;
         match RAISE_ABOVE.load(Ordering::Relaxed) {
             // The first of all.
@@ -81,7 +81,7 @@ fn look() {
 }
 
 /// Raises the soft limit of open files to the hard one; `false` where that is so already.
-pub fn raise() -> bool {
+pub(crate) fn raise() -> bool {
     let mut from = RAISED_FROM.write().unwrap_or_else(PoisonError::into_inner);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let Some(soft) = current.filter(|soft| maximum.is_none_or(|hard| *soft < hard)) else {
@@ -111,18 +111,18 @@ fn lower() {
 
 /// Prevents changes of the limit of open files while a step is spawned.
 #[derive(Debug)]
-pub struct Spawning(RwLockReadGuard<'static, Option<u64>>);
+pub(crate) struct Spawning(RwLockReadGuard<'static, Option<u64>>);
 
 impl Spawning {
     /// From now on.
     #[must_use]
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(RAISED_FROM.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The soft limit that the step must inherit, if the current one differs.
     #[must_use]
-    pub fn soft_limit(&self) -> Option<u64> {
+    pub(crate) fn soft_limit(&self) -> Option<u64> {
         *self.0
     }
 }
@@ -131,7 +131,7 @@ impl Spawning {
 ///
 /// # Errors
 /// That of the system.
-pub fn set_open_files(soft: u64) -> std::io::Result<()> {
+pub(crate) fn set_open_files(soft: u64) -> std::io::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let soft = maximum.map_or(soft, |maximum| soft.min(maximum));
     Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(soft), maximum })?)
@@ -139,13 +139,13 @@ pub fn set_open_files(soft: u64) -> std::io::Result<()> {
 
 /// The most files that this process may open, when the soft limit is raised; `None`: any number.
 #[must_use]
-pub fn open_files_max() -> Option<u64> {
+pub(crate) fn open_files_max() -> Option<u64> {
     getrlimit(Resource::Nofile).maximum
 }
 
 /// The bounds on the number of steps that can run at a time. `None`: unbounded.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Open files of this process.
     pub open_files: Option<u64>,
     /// Processes of its user.
@@ -155,9 +155,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What the system says.
     #[must_use]
-    pub fn look() -> Self {
+    pub(crate) fn look() -> Self {
         Self {
             open_files: open_files_max(),
             // The system sets no limit for root.
@@ -171,7 +170,7 @@ impl Limits {
 
     /// How many steps may run at a time beside `other_files` open files.
     #[must_use]
-    pub fn steps_max(&self, other_files: u64) -> usize {
+    pub(crate) fn steps_max(&self, other_files: u64) -> usize {
         let files = self.open_files.map(|files| {
             files.saturating_sub(UNCOUNTED_FILES.min(files / 2)).saturating_sub(other_files)
                 / FILES_OF_STEP

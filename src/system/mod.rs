@@ -1,7 +1,7 @@
 //! The operating system: files, limits, processes, users, trusted certificates.
 
-pub mod files;
-pub mod limits;
-pub mod process_table;
-pub mod tls;
-pub mod users;
+pub(crate) mod files;
+pub(crate) mod limits;
+pub(crate) mod process_table;
+pub(crate) mod tls;
+pub(crate) mod users;

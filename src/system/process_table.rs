@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The fields of `/proc/PID/stat` that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stat {
+pub(crate) struct Stat {
     /// Its number.
     pub pid: i32,
     /// Its program's name.
@@ -32,25 +32,25 @@ pub struct Stat {
 }
 
 /// A process for as long as it lives: its number, and when it started.
-pub type Identity = (i32, u64);
+pub(crate) type Identity = (i32, u64);
 
 impl Stat {
     /// A process of which only the number is known.
     #[must_use]
-    pub fn unknown(pid: i32) -> Self {
+    pub(crate) fn unknown(pid: i32) -> Self {
         let (parent, group, session, started_ticks) = (0, 0, 0, 0);
         Self { pid, name: String::new(), state: '?', parent, group, session, started_ticks }
     }
 
     /// Distinguishes it from later processes with the same number.
     #[must_use]
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         (self.pid, self.started_ticks)
     }
 
     /// Reads one line `pid (name) state ppid pgrp session … starttime …`.
     #[must_use]
-    pub fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         // The name may contain anything, so the other fields begin after the last bracket.
         let (before, after) = line.rsplit_once(") ")?;
         let (pid, name) = before.split_once(" (")?;
@@ -69,7 +69,7 @@ impl Stat {
 
     /// Whether it has ended and is not reaped yet.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
 }
@@ -77,7 +77,7 @@ impl Stat {
 /// Whether `/proc` shows the processes that this one can see, by the same numbers. In a PID
 /// namespace that did not mount its own, it shows those of another namespace.
 #[must_use]
-pub fn is_available() -> bool {
+pub(crate) fn is_available() -> bool {
     static IS_AVAILABLE: OnceLock<bool> = OnceLock::new();
     *IS_AVAILABLE.get_or_init(|| {
         let own = std::process::id().to_string();
@@ -94,7 +94,7 @@ fn check_available() -> io::Result<()> {
 /// # Errors
 /// `NotFound` when there is none, or when the system hides it; `Unsupported` where `/proc` is not
 /// [available](is_available).
-pub fn stat(pid: i32) -> io::Result<Stat> {
+pub(crate) fn stat(pid: i32) -> io::Result<Stat> {
     check_available()?;
     let line = contents(folder(pid).join("stat"))?;
     Stat::parse(&String::from_utf8_lossy(&line)).ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -103,7 +103,7 @@ pub fn stat(pid: i32) -> io::Result<Stat> {
 /// This process, as `/proc` shows it at the first call. Its session and group are 0 if they began
 /// outside of the container.
 #[must_use]
-pub fn own() -> &'static Stat {
+pub(crate) fn own() -> &'static Stat {
     static OWN: OnceLock<Stat> = OnceLock::new();
     OWN.get_or_init(|| {
         let pid = std::process::id().cast_signed();
@@ -116,7 +116,7 @@ pub fn own() -> &'static Stat {
 ///
 /// # Errors
 /// That of the system.
-pub fn contents(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+pub(crate) fn contents(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     const MOSTLY: usize = 4096;
     let mut text = Vec::with_capacity(MOSTLY);
     File::open(path)?.take(u64::MAX).read_to_end(&mut text)?;
@@ -127,7 +127,7 @@ pub fn contents(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// `PermissionDenied` for the process of another user.
-pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
+pub(crate) fn environment(pid: i32) -> io::Result<Vec<u8>> {
     check_available()?;
     contents(folder(pid).join("environ"))
 }
@@ -135,7 +135,7 @@ pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
 /// The pipes that a process has as standard output and standard error, by inode: none for the
 /// process of another user.
 #[must_use]
-pub fn output_pipes(pid: i32) -> Vec<u64> {
+pub(crate) fn output_pipes(pid: i32) -> Vec<u64> {
     if !is_available() {
         return Vec::new();
     }
@@ -148,7 +148,7 @@ pub fn output_pipes(pid: i32) -> Vec<u64> {
 
 /// Whether a process has a handler for SIGTERM. `None` where that cannot be read.
 #[must_use]
-pub fn catches_sigterm(pid: i32) -> Option<bool> {
+pub(crate) fn catches_sigterm(pid: i32) -> Option<bool> {
     check_available().ok()?;
     let status = contents(folder(pid).join("status")).ok()?;
     let status = String::from_utf8_lossy(&status);
@@ -161,7 +161,7 @@ const SIGTERM: u32 = 15;
 
 /// Every process that the system shows.
 #[must_use]
-pub fn all() -> Vec<Stat> {
+pub(crate) fn all() -> Vec<Stat> {
     if !is_available() {
         return Vec::new();
     }
@@ -174,7 +174,7 @@ pub fn all() -> Vec<Stat> {
 
 /// This process and its ancestors.
 #[must_use]
-pub fn own_ancestors() -> HashSet<i32> {
+pub(crate) fn own_ancestors() -> HashSet<i32> {
     let mut found = HashSet::new();
     let mut next = i32::try_from(std::process::id()).ok();
     while let Some(pid) = next.filter(|&pid| pid > 0 && !found.contains(&pid)) {
@@ -190,7 +190,7 @@ fn folder(pid: i32) -> PathBuf {
 
 /// A time since the boot in the clock ticks that [`Stat::started_ticks`] counts.
 #[must_use]
-pub fn ticks(since_boot: Duration) -> u64 {
+pub(crate) fn ticks(since_boot: Duration) -> u64 {
     let ticks = since_boot.as_nanos() * u128::from(rustix::param::clock_ticks_per_second());
     u64::try_from(ticks / 1_000_000_000).unwrap_or(u64::MAX)
 }
@@ -198,7 +198,7 @@ pub fn ticks(since_boot: Duration) -> u64 {
 /// The host of this process. Each part is a hash of an identifier, `None` if the system does not
 /// provide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Host {
+pub(crate) struct Host {
     /// The machine, over its restarts: `/etc/machine-id`, machine-id(5).
     pub machine: Option<NonZeroU32>,
     /// This boot of it: `/proc/sys/kernel/random/boot_id`, random(4).
@@ -210,7 +210,7 @@ pub struct Host {
 
 /// Where this process runs.
 #[must_use]
-pub fn host() -> Host {
+pub(crate) fn host() -> Host {
     static HOST: OnceLock<Host> = OnceLock::new();
     *HOST.get_or_init(|| Host {
         machine: text("/etc/machine-id"),

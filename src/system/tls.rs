@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 ///
 /// # Errors
 /// Why no server can be trusted.
-pub fn client() -> Result<ClientConfig, String> {
+pub(crate) fn client() -> Result<ClientConfig, String> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs.iter().cloned());
@@ -145,7 +145,7 @@ fn has_common_name(certificate: &[u8], server_name: &ServerName<'_>) -> bool {
 
 /// Why a connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The certificate of the server is not trusted, is of another name, or is out of date.
     Certificate,
     /// The server does not speak TLS as it should.
@@ -157,7 +157,7 @@ pub enum Failure {
 impl Failure {
     /// Of an error of a connection.
     #[must_use]
-    pub fn of(error: &std::io::Error) -> Self {
+    pub(crate) fn of(error: &std::io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
             Some(Error::InvalidCertificate(_) | Error::NoCertificatesPresented) => {
                 Self::Certificate

@@ -10,13 +10,13 @@ use nix::unistd::{self, Gid, Uid, User};
 
 /// Whom this process works as.
 #[must_use]
-pub fn own() -> u32 {
+pub(crate) fn own() -> u32 {
     Uid::effective().as_raw()
 }
 
 /// A user as people name him: `deploy (1000)`, or the number where he has no name.
 #[must_use]
-pub fn shown(uid: u32) -> String {
+pub(crate) fn shown(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => format!("{} ({uid})", user.name),
         _ => uid.to_string(),
@@ -25,7 +25,7 @@ pub fn shown(uid: u32) -> String {
 
 /// The user that a name or a number means.
 #[must_use]
-pub fn find(name: &str) -> Option<u32> {
+pub(crate) fn find(name: &str) -> Option<u32> {
     name.parse().ok().or_else(|| Some(User::from_name(name).ok()??.uid.as_raw()))
 }
 
@@ -35,7 +35,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Executes this program again as the owner of `file`, or of the nearest existing folder above it,
 /// with the same arguments except `without`. The new environment has the variables for which
 /// `is_inherited` is true, `variables`, and those that name the user. Returns only with an error.
-pub fn begin_anew_as_owner_of(
+pub(crate) fn begin_anew_as_owner_of(
     file: &Path,
     without: &str,
     is_inherited: impl Fn(&str) -> bool,

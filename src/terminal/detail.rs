@@ -15,7 +15,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn execution_summary(&self, detail: &ExecutionDetail) -> io::Result<()> {
+    pub(crate) fn execution_summary(&self, detail: &ExecutionDetail) -> io::Result<()> {
         match self.format {
             OutputFormat::Json | OutputFormat::Jsonl => {
                 let mut steps = detail.steps.chunks(1);
@@ -34,7 +34,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written, or that of `next`.
-    pub fn execution_json<T: Serialize, E: From<io::Error>>(
+    pub(crate) fn execution_json<T: Serialize, E: From<io::Error>>(
         &self,
         execution: ExecutionRecord,
         next: impl FnMut() -> Result<Option<Vec<T>>, E>,
@@ -46,7 +46,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn execution(
+    pub(crate) fn execution(
         &self,
         detail: &ExecutionDetail,
         attempts: &[Attempt],

@@ -11,7 +11,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn findings(&self, findings: &[Finding]) -> io::Result<()> {
+    pub(crate) fn findings(&self, findings: &[Finding]) -> io::Result<()> {
         match self.format {
             OutputFormat::Json => self.json(&doctor::document(findings)),
             OutputFormat::Jsonl => findings.iter().try_for_each(|finding| self.json(finding)),

@@ -16,7 +16,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written, or that of `next`.
-    pub fn list_json<E: From<io::Error>>(
+    pub(crate) fn list_json<E: From<io::Error>>(
         &self,
         total: u64,
         limit: u32,
@@ -42,7 +42,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn list(&self, listing: &Listing, offset: u64, now: Timestamp) -> io::Result<()> {
+    pub(crate) fn list(&self, listing: &Listing, offset: u64, now: Timestamp) -> io::Result<()> {
         if self.format == OutputFormat::Plain {
             let rows: Vec<_> = listing.items.iter().map(|e| plain_row(e, now)).collect();
             return self.plain_rows(&rows);

@@ -5,15 +5,15 @@
 //! documents and steps is shown with its control characters escaped, so that no
 //! output of a step can drive the terminal.
 
-pub mod progress;
-pub mod recovery;
+pub(crate) mod progress;
+pub(crate) mod recovery;
 
 mod detail;
 mod doctor;
 mod listing;
 mod perf_check;
 mod purge;
-pub mod slo_sim;
+pub(crate) mod slo_sim;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -29,11 +29,11 @@ use crate::render::layout::Layout;
 use crate::render::style::{BOLD, ERROR, WARNING};
 use crate::render::table;
 
-pub use crate::render::detail::OutputShown;
+pub(crate) use crate::render::detail::OutputShown;
 
 /// How results are written to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// For people
     #[default]
     Table,
@@ -48,7 +48,7 @@ pub enum OutputFormat {
 impl OutputFormat {
     /// Whether it is JSON of either kind.
     #[must_use]
-    pub fn is_json(self) -> bool {
+    pub(crate) fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Jsonl)
     }
 }
@@ -60,7 +60,7 @@ const WIDTH_MIN: u16 = 30;
 
 /// The terminal: what is written where, decided once.
 #[derive(Debug, Clone)]
-pub struct Ui {
+pub(crate) struct Ui {
     format: OutputFormat,
     layout: Layout,
     live: bool,
@@ -73,7 +73,7 @@ impl Ui {
     /// Looks at the terminal, and at `COLUMNS`, `LC_ALL`, `LC_CTYPE`, `LANG`, `TERM`,
     /// `NO_COLOR` and `CLICOLOR_FORCE`.
     #[must_use]
-    pub fn new(format: OutputFormat) -> Self {
+    pub(crate) fn new(format: OutputFormat) -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let columns = variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
         let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
@@ -99,7 +99,7 @@ impl Ui {
 
     /// How results are written.
     #[must_use]
-    pub fn format(&self) -> OutputFormat {
+    pub(crate) fn format(&self) -> OutputFormat {
         self.format
     }
 
@@ -107,7 +107,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn json(&self, value: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
         // Converted to a value first, so that embedded JSON text is formatted like the rest.
         let value = serde_json::to_value(value)?;
         let text = match self.format {
@@ -156,7 +156,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn table(&self, headers: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
+    pub(crate) fn table(&self, headers: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
         if self.format == OutputFormat::Plain {
             return self.plain_rows(rows);
         }
@@ -174,7 +174,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         stdout.flush()
@@ -184,7 +184,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn line(&self, line: &str) -> io::Result<()> {
+    pub(crate) fn line(&self, line: &str) -> io::Result<()> {
         self.styled_line(&visible(line))
     }
 
@@ -195,7 +195,7 @@ impl Ui {
 
     /// Reports an error and its remedy. Invisible characters in the texts are escaped here, as in
     /// warnings and notes.
-    pub fn error(&self, message: &str, hint: Option<&str>) {
+    pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
         let hint = hint
             .map(|hint| format!("\n  {BOLD}help:{BOLD:#} {}", visible_lines(hint)))
             .unwrap_or_default();
@@ -203,17 +203,17 @@ impl Ui {
     }
 
     /// Reports what may be wrong.
-    pub fn warning(&self, message: &str) {
+    pub(crate) fn warning(&self, message: &str) {
         self.write_stderr(&format!("{WARNING}warning:{WARNING:#} {}", visible_lines(message)));
     }
 
     /// Reports something beside the data.
-    pub fn note(&self, message: &str) {
+    pub(crate) fn note(&self, message: &str) {
         self.write_stderr(&visible_lines(message));
     }
 
     /// Reports why the arguments are no command line.
-    pub fn usage_error(&self, error: &clap::Error, arguments: &[OsString]) {
+    pub(crate) fn usage_error(&self, error: &clap::Error, arguments: &[OsString]) {
         let is_plain = |argument: &OsString| {
             argument.to_str().is_some_and(|argument| visible(argument) == argument)
         };
@@ -227,7 +227,7 @@ impl Ui {
 
     /// A bar over `total` things, on a terminal only.
     #[must_use]
-    pub fn progress_bar(&self, total: u64) -> Bar {
+    pub(crate) fn progress_bar(&self, total: u64) -> Bar {
         let bar = if self.live {
             indicatif::ProgressBar::new(total)
         } else {
@@ -248,7 +248,7 @@ impl Ui {
 
     /// A spinner, on a terminal only.
     #[must_use]
-    pub fn spinner(&self, what: &str) -> Bar {
+    pub(crate) fn spinner(&self, what: &str) -> Bar {
         let bar = if self.live {
             indicatif::ProgressBar::new_spinner().with_message(visible(what))
         } else {
@@ -304,21 +304,21 @@ fn visible_lines(text: &str) -> String {
 
 /// A bar that is cleared when it is dropped.
 #[derive(Debug)]
-pub struct Bar(indicatif::ProgressBar);
+pub(crate) struct Bar(indicatif::ProgressBar);
 
 impl Bar {
     /// Advances the bar by `more`.
-    pub fn add(&self, more: u64) {
+    pub(crate) fn add(&self, more: u64) {
         self.0.inc(more);
     }
 
     /// Runs `print` with the bar hidden.
-    pub fn say(&self, print: impl FnOnce()) {
+    pub(crate) fn say(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }
 
     /// Sets the position of the bar.
-    pub fn set(&self, done: u64) {
+    pub(crate) fn set(&self, done: u64) {
         self.0.set_position(done);
     }
 }

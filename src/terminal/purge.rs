@@ -12,7 +12,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn purge(&self, plan: &PrunePlan, purged: Option<&Purged>) -> io::Result<()> {
+    pub(crate) fn purge(&self, plan: &PrunePlan, purged: Option<&Purged>) -> io::Result<()> {
         match self.format {
             OutputFormat::Json | OutputFormat::Jsonl => self.json(&purge::document(plan, purged)),
             OutputFormat::Plain => self.plain_rows(&[purge::plain_row(plan, purged)]),

@@ -24,7 +24,7 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
 /// Shows the progress of a recovery and counts the results. A thread of its own writes, so that a
 /// reader that stalls delays nothing.
-pub struct Progress {
+pub(crate) struct Progress {
     ui: Ui,
     tally: Mutex<Tally>,
     lines: Mutex<Option<Sender<Shown>>>,
@@ -43,7 +43,7 @@ struct Shown {
 
 /// The results of the executions.
 #[derive(Debug, Clone, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     by_status: BTreeMap<ExecutionStatus, u64>,
     executions: Vec<Line>,
     ended_processes: usize,
@@ -66,7 +66,7 @@ struct Line {
 impl Tally {
     /// Whether all of them ended well.
     #[must_use]
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.not_stored == 0
             && self.held.is_empty()
             && self.by_status.keys().all(|status| *status == ExecutionStatus::Success)
@@ -79,7 +79,7 @@ impl Progress {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(ui: &Ui, total: u64, alive: u64) -> io::Result<Self> {
+    pub(crate) fn start(ui: &Ui, total: u64, alive: u64) -> io::Result<Self> {
         let (lines, to_show) = mpsc::channel::<Shown>();
         let (written, shown) = mpsc::channel();
         let screen = ui.clone();
@@ -106,7 +106,7 @@ impl Progress {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn finish(&self) -> io::Result<Tally> {
+    pub(crate) fn finish(&self) -> io::Result<Tally> {
         self.wait_until_shown();
         let tally = self.tally().clone();
         let ui = &self.ui;

@@ -16,11 +16,11 @@ use crate::base::period::Period;
 
 /// The most bytes that one string handed to a process may have: Linux takes
 /// 131,072 with the closing NUL (`MAX_ARG_STRLEN`).
-pub const PROCESS_STRING_BYTES_MAX: usize = 131_071;
+pub(crate) const PROCESS_STRING_BYTES_MAX: usize = 131_071;
 /// The most steps of one workflow.
-pub const STEPS_MAX: usize = 1_000;
+pub(crate) const STEPS_MAX: usize = 1_000;
 /// The largest `max_parallel`.
-pub const PARALLEL_MAX: u16 = 256;
+pub(crate) const PARALLEL_MAX: u16 = 256;
 
 /// A workflow that can be run: names unique, dependencies known, no cycle.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +145,7 @@ pub type Parameters = BTreeMap<String, Scalar>;
 /// `WFX_…` names are upper-cased, and everything but ASCII letters and digits
 /// becomes `_`.
 #[must_use]
-pub fn environment_name(name: &str) -> String {
+pub(crate) fn environment_name(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
         .collect()

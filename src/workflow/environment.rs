@@ -11,9 +11,9 @@ use super::execution::Execution;
 use super::spec::ExecutionSpec;
 
 /// The file that a step writes its outputs to.
-pub const OUTPUT_FILE: &str = "WFX_OUTPUT";
+pub(crate) const OUTPUT_FILE: &str = "WFX_OUTPUT";
 /// The wfx that runs the step, by its owner id.
-pub const OWNER: &str = "WFX_OWNER";
+pub(crate) const OWNER: &str = "WFX_OWNER";
 /// Names that wfx sets itself.
 const OWN_NAMES: [&str; 6] =
     ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE, OWNER];
@@ -43,22 +43,22 @@ const PROCESS_NAMES: [&str; 14] = [
     "JOURNAL_STREAM",
 ];
 /// The folder in which a process began.
-pub const FOLDER: &str = "PWD";
+pub(crate) const FOLDER: &str = "PWD";
 /// Set when wfx has executed itself again in its process.
-pub const RESTARTED: &str = "WFX_RESTARTED";
+pub(crate) const RESTARTED: &str = "WFX_RESTARTED";
 
 /// Variables of one process.
-pub type Variables = IndexMap<OsString, OsString>;
+pub(crate) type Variables = IndexMap<OsString, OsString>;
 
 /// Whether only wfx may set this variable.
 #[must_use]
-pub fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Whether this variable is a secret of wfx.
 #[must_use]
-pub fn is_secret(name: &OsStr) -> bool {
+pub(crate) fn is_secret(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| {
         SECRET_NAMES.contains(&name)
             || SECRET_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -83,7 +83,7 @@ fn is_withheld(name: &OsStr) -> bool {
     "output `{first_key}` of step `{first_step}` and output `{second_key}` of step \
      `{second_step}` would both be {name}: rename one of them"
 )]
-pub struct Clash {
+pub(crate) struct Clash {
     name: String,
     first_step: String,
     first_key: String,
@@ -95,7 +95,7 @@ pub struct Clash {
 ///
 /// # Errors
 /// [`Clash`] when two outputs of the steps it depends on have one name.
-pub fn of_step(
+pub(crate) fn of_step(
     execution: &Execution,
     step: usize,
     attempt: u32,
@@ -142,7 +142,7 @@ pub fn of_step(
 /// The largest variables, for a message on an environment that the system
 /// refuses: `NAME (bytes)`, largest first.
 #[must_use]
-pub fn largest(variables: &Variables) -> String {
+pub(crate) fn largest(variables: &Variables) -> String {
     let mut sizes: Vec<(usize, &OsString)> =
         variables.iter().map(|(name, value)| (name.len() + value.len() + 1, name)).collect();
     sizes.sort_by(|a, b| b.cmp(a));

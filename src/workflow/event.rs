@@ -66,7 +66,6 @@ pub struct AttemptEnd {
 /// How one attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done.
     Success,
     /// Not done, and why.
     Failed(String),
@@ -84,13 +83,9 @@ pub enum Outcome {
 pub enum Effect {
     /// Send [`Event::Admitted`] once a further process of a step may run: their number is bounded
     /// over all executions. Until then the step is pending.
-    Admit {
-        /// Which step.
-        step: usize,
-    },
+    Admit { step: usize },
     /// Begin the work of an attempt, once everything up to now is durable.
     Start {
-        /// Which step.
         step: usize,
         /// From 1.
         attempt: u32,
@@ -98,22 +93,15 @@ pub enum Effect {
         elapsed: Duration,
     },
     /// End the running attempt of a step; [`Event::AttemptEnded`] follows.
-    Stop {
-        /// Which step.
-        step: usize,
-    },
+    Stop { step: usize },
     /// Send [`Event::RetryDue`] after `wait`.
     Retry {
-        /// Which step.
         step: usize,
         /// How long from now.
         wait: Duration,
     },
     /// A step reached its end.
-    StepEnded {
-        /// Which step.
-        step: usize,
-    },
+    StepEnded { step: usize },
     /// The execution reached its end.
     Ended,
 }

@@ -19,7 +19,7 @@ use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
 
 /// What `fail: true` reports; the predecessor's words.
-pub const SIMULATED_FAILURE: &str = "Simulated step failure";
+pub(crate) const SIMULATED_FAILURE: &str = "Simulated step failure";
 
 /// Why an attempt ended whose process died.
 const LOST: &str = "wfx ended while it ran";
@@ -579,7 +579,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 mod resume;
-pub use resume::{Recorded, RecordedStep};
+pub(crate) use resume::{Recorded, RecordedStep};
 
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,17 @@
 //! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
 //! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
 
-pub mod check;
-pub mod compiled;
-pub mod definition;
-pub mod document;
-pub mod environment;
-pub mod event;
-pub mod execution;
-pub mod graph;
-pub mod problem;
-pub mod record;
-pub mod report;
-pub mod retention;
-pub mod schema;
-pub mod spec;
+pub(crate) mod check;
+pub(crate) mod compiled;
+pub(crate) mod definition;
+pub(crate) mod document;
+pub(crate) mod environment;
+pub(crate) mod event;
+pub(crate) mod execution;
+pub(crate) mod graph;
+pub(crate) mod problem;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod retention;
+pub(crate) mod schema;
+pub(crate) mod spec;

@@ -22,7 +22,7 @@ const SNIPPET_AFTER: usize = 60;
 
 /// A range of bytes of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
+pub(crate) struct Span {
     /// The first byte.
     pub start: usize,
     /// After the last byte.
@@ -97,7 +97,6 @@ impl Problems {
 
     /// How many there are; never 0.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
         self.list.len() + self.uncounted
     }
@@ -241,7 +240,6 @@ struct Finding {
 }
 
 impl Findings {
-    /// Adds one.
     pub(super) fn add(
         &mut self,
         span: Option<Span>,
@@ -284,7 +282,6 @@ enum Segment<'a> {
 }
 
 impl<'a> Pointer<'a> {
-    /// The whole document.
     pub(super) const ROOT: Pointer<'static> = Pointer { parent: None, segment: Segment::Root };
 
     /// The value of a key.

@@ -38,7 +38,6 @@ pub enum StepStatus {
     Pending,
     /// An attempt is under way.
     Running,
-    /// Done.
     Success,
     /// Its last attempt failed.
     Failed,
@@ -157,10 +156,10 @@ impl FromStr for StepStatus {
 }
 
 /// The outputs of a step, in the order they were written.
-pub type Outputs = IndexMap<String, String>;
+pub(crate) type Outputs = IndexMap<String, String>;
 
 /// The most bytes stored of each of an attempt's two streams: its end.
-pub const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
+pub(crate) const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 
 /// The end of what an attempt wrote to one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -306,7 +305,6 @@ impl Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OwnerState {
-    /// It is.
     Alive,
     /// It is dead; `wfx recover` continues the execution.
     Dead,

@@ -10,7 +10,7 @@ use crate::base::timestamp::Timestamp;
 
 /// The fields of a finished execution that pruning uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// Its number in the database.
     pub seq: i64,
     /// Its id everywhere.
@@ -26,7 +26,7 @@ pub struct Finished {
 /// Which executions may be pruned. Every condition that is set must hold; with none of `keep`,
 /// `older_than` and `all`, nothing is pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PrunePolicy {
+pub(crate) struct PrunePolicy {
     /// How many of those in `status` that completed last are retained; 0 prunes nothing.
     pub keep: Option<u64>,
     /// Only executions that completed longer ago than this are pruned.
@@ -71,7 +71,7 @@ impl PrunePlan {
 
 /// Selects the executions to prune. Unfinished ones are never selected.
 #[must_use]
-pub fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> PrunePlan {
+pub(crate) fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> PrunePlan {
     let keep = match policy.keep {
         _ if policy.all => 0,
         Some(0) => return PrunePlan { remaining: count(finished), ..PrunePlan::default() },

@@ -9,9 +9,9 @@ use shuttle::Runner;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
-use wfx::base::timestamp::Timestamp;
-use wfx::repository::StoreError;
-use wfx::workflow::record::{Change, ExecutionState, ExecutionStatus};
+use wfx::parts::base::Timestamp;
+use wfx::parts::repository::StoreError;
+use wfx::parts::workflow::{Change, ExecutionState, ExecutionStatus};
 
 #[expect(dead_code, unreachable_pub, reason = "what the sources offer beside what is tried here")]
 #[path = "../../src/repository/journal/pending_write.rs"]

@@ -36,4 +36,8 @@ mod upgrade;
 mod values;
 
 /// Where sources that are [tried here](interleavings) look for it.
-use wfx::workflow;
+mod workflow {
+    pub(crate) mod record {
+        pub(crate) use wfx::parts::workflow::Change;
+    }
+}

@@ -31,7 +31,7 @@ use crate::workflow::record::AttemptKey;
 
 /// A step, from the start of its leader until no process of it is left. Unlike the number of its
 /// leader, this id is never reused.
-pub type StepId = u64;
+pub(crate) type StepId = u64;
 
 /// A step whose processes have not all ended.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ fn known() -> MutexGuard<'static, Known> {
 
 /// Makes this process adopt orphans of steps (subreaper). Where the system does not support that,
 /// init adopts them, and a step ends with its process group only.
-pub fn adopt_orphans() {
+pub(crate) fn adopt_orphans() {
     let before = children();
     let mut known = known();
     // The first process of a container adopts every orphan. A shell that became wfx (`exec`) may
@@ -110,7 +110,7 @@ pub fn adopt_orphans() {
 
 /// Reaps orphans as they end, if this is the first process of a container, which adopts those of
 /// others as well. Otherwise [`reap`] is called where orphans can occur.
-pub fn serve_as_init() {
+pub(crate) fn serve_as_init() {
     if std::process::id() == 1 {
         reap_from_now_on();
     }
@@ -120,7 +120,7 @@ pub fn serve_as_init() {
 ///
 /// # Errors
 /// When it cannot be spawned.
-pub fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child> {
+pub(crate) fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child> {
     let _shared = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
     let began = process_table::ticks(clock::since_boot());
     let child = command.spawn()?;
@@ -142,7 +142,7 @@ pub fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child> {
 
 /// The step that this process leads; its output goes through `pipes`.
 #[must_use]
-pub fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
+pub(crate) fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
     let mut known = known();
     let step = *known.leaders.get(&leader)?;
     known.steps.get_mut(&step)?.pipes = pipes;
@@ -153,7 +153,7 @@ pub fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
 ///
 /// # Errors
 /// When the system does not report how it ended.
-pub fn collect(child: &mut Child) -> io::Result<ExitStatus> {
+pub(crate) fn collect(child: &mut Child) -> io::Result<ExitStatus> {
     // Locked meanwhile: as soon as it is reaped, its number may become that of another leader.
     let mut known = known();
     let status = child.wait();
@@ -166,7 +166,7 @@ pub fn collect(child: &mut Child) -> io::Result<ExitStatus> {
 }
 
 /// Leaves the leader of a step that cannot be ended; it is reaped when it ends.
-pub fn give_up(child: Child) {
+pub(crate) fn give_up(child: Child) {
     let mut known = known();
     known.leaders.remove(&child.id().cast_signed());
     known.given_up.push(child);
@@ -177,7 +177,7 @@ pub fn give_up(child: Child) {
 
 /// Orphans that a step has to end.
 #[derive(Debug, Default)]
-pub struct Orphans {
+pub(crate) struct Orphans {
     /// Those that belong to it.
     pub own: HashSet<i32>,
     /// Orphans that may belong to it, and to no other remaining step.
@@ -187,7 +187,7 @@ pub struct Orphans {
 impl Orphans {
     /// Whether there are none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.own.is_empty() && self.unsure.is_empty()
     }
 }
@@ -195,7 +195,7 @@ impl Orphans {
 /// The orphans that `step` has to end. If there are none and its process group `is_empty`, the step
 /// has ended, and orphans that other steps hold too are left to them.
 #[must_use]
-pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
+pub(crate) fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
     let children = children();
     let is_known = |known: &Known| {
         children.iter().all(|pid| {
@@ -228,7 +228,7 @@ pub fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
 }
 
 /// Notes whom the processes that can be seen now descend from: `members` belong to `step`.
-pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
+pub(crate) fn note(step: StepId, members: &[Stat], all: &[Stat]) {
     let mut known = known();
     let there: HashSet<Identity> = all.iter().map(Stat::identity).collect();
     known.seen.retain(|identity, _| there.contains(identity));
@@ -254,7 +254,7 @@ pub fn note(step: StepId, members: &[Stat], all: &[Stat]) {
 }
 
 /// Removes a step of which `left` could not be ended: no step ends these, nor what they leave.
-pub fn leave(step: StepId, left: &[Stat]) {
+pub(crate) fn leave(step: StepId, left: &[Stat]) {
     let mut known = known();
     known.has_foreign |= !left.is_empty();
     for process in left {

@@ -30,7 +30,7 @@ const UNCHANGED: &str = "-";
 
 /// The program that runs, also when its file was replaced or removed meanwhile: a new version may
 /// know another argument.
-pub const WFX: &str = "/proc/self/exe";
+pub(crate) const WFX: &str = "/proc/self/exe";
 
 static HAS_TERMINAL: OnceLock<bool> = OnceLock::new();
 static CAN_START_ITSELF: OnceLock<bool> = OnceLock::new();
@@ -41,20 +41,20 @@ fn can_start_itself() -> bool {
 }
 
 /// From now on steps have no terminal, if this process has one.
-pub fn detach_steps() {
+pub(crate) fn detach_steps() {
     let _ = HAS_TERMINAL.set(File::open("/dev/tty").is_ok() && can_start_itself());
 }
 
 /// Whether steps get sessions of their own.
 #[must_use]
-pub fn is_needed() -> bool {
+pub(crate) fn is_needed() -> bool {
     HAS_TERMINAL.get().copied().unwrap_or(false)
 }
 
 /// A command that starts this program, and leads a process group. `soft_limit`: of open files,
 /// where it is another than that of wfx.
 #[must_use]
-pub fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
+pub(crate) fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
     let session = is_needed();
     if session || (soft_limit.is_some() && can_start_itself()) {
         let limit = soft_limit.map_or(UNCHANGED.to_owned(), |limit| limit.to_string());
@@ -72,7 +72,7 @@ pub fn command(program: &Path, name: &str, soft_limit: Option<u64>) -> Command {
 }
 
 /// Replaces this process with a step; returns only an error.
-pub fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
+pub(crate) fn start(mut arguments: impl Iterator<Item = OsString>) -> String {
     let mut next = || arguments.next();
     let (Some(leads), Some(limit), Some(program), Some(name)) = (next(), next(), next(), next())
     else {

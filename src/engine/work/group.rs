@@ -4,30 +4,30 @@ use rustix::process::{Pid, Signal};
 
 /// A process group, named by its first process.
 #[derive(Debug, Clone, Copy)]
-pub struct Group(Pid);
+pub(crate) struct Group(Pid);
 
 impl Group {
     /// The group that the process `pid` leads.
     #[must_use]
-    pub fn led_by(pid: u32) -> Option<Self> {
+    pub(crate) fn led_by(pid: u32) -> Option<Self> {
         i32::try_from(pid).ok().and_then(Pid::from_raw).map(Self)
     }
 
     /// The first process.
     #[must_use]
-    pub fn leader(self) -> Pid {
+    pub(crate) fn leader(self) -> Pid {
         self.0
     }
 
     /// Asks all of it to end.
-    pub fn terminate(self) {
+    pub(crate) fn terminate(self) {
         self.signal(Signal::TERM);
         // A stopped process receives the request only when it is continued.
         self.signal(Signal::CONT);
     }
 
     /// Ends all of it.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
     }
 
@@ -38,7 +38,7 @@ impl Group {
 
     /// Whether no process is left. A process that ended and is not reaped yet still counts.
     #[must_use]
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         rustix::process::test_kill_process_group(self.0) == Err(rustix::io::Errno::SRCH)
     }
 }

@@ -9,11 +9,11 @@ use crate::workflow::environment::Variables;
 use crate::workflow::record::AttemptKey;
 
 /// Between SIGTERM and SIGKILL.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// A command to be run once.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// The command line or the program.
     pub work: Work,
     /// Where it runs.

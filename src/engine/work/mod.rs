@@ -1,26 +1,26 @@
 //! Performs one attempt of one step: [`process`] runs commands, [`sleep`] waits. [`orphans`] finds
 //! and ends what a dead wfx left.
 
-pub mod children;
-pub mod detach;
+pub(crate) mod children;
+pub(crate) mod detach;
 mod failure;
-pub mod group;
-pub mod job;
-pub mod orphans;
-pub mod outputs;
-pub mod parallelism;
-pub mod process;
-pub mod scratch;
-pub mod search;
-pub mod sleep;
-pub mod tail;
-pub mod tree;
+pub(crate) mod group;
+pub(crate) mod job;
+pub(crate) mod orphans;
+pub(crate) mod outputs;
+pub(crate) mod parallelism;
+pub(crate) mod process;
+pub(crate) mod scratch;
+pub(crate) mod search;
+pub(crate) mod sleep;
+pub(crate) mod tail;
+pub(crate) mod tree;
 
 use tokio_util::sync::CancellationToken;
 
 /// How a running attempt is asked to end.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// End in order: SIGTERM, a grace, SIGKILL.
     pub gently: CancellationToken,
     /// End now: SIGKILL.

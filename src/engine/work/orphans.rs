@@ -38,7 +38,7 @@ pub struct Process {
 
 /// What a dead wfx was doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Left {
+pub(crate) struct Left {
     /// Its owner id; `None` where an execution had none.
     pub owner: Option<String>,
     /// The attempts that were running, as the database has them.
@@ -58,7 +58,7 @@ pub struct Survivor {
 
 /// The result of ending processes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// How many were asked to end.
     pub asked: usize,
     /// Those that are still there.
@@ -68,7 +68,7 @@ pub struct Ended {
 /// All processes whose environment says that they work for steps, except this one and its
 /// ancestors. Only processes whose environment may be read: of the same user, or all for root.
 #[must_use]
-pub fn find() -> Vec<Process> {
+pub(crate) fn find() -> Vec<Process> {
     let own = process_table::own_ancestors();
     process_table::all()
         .into_iter()
@@ -83,7 +83,7 @@ pub fn find() -> Vec<Process> {
 /// Living processes that dead processes list as working for their attempts, whatever their
 /// environment says.
 #[must_use]
-pub fn living(left: &[Left]) -> Vec<Process> {
+pub(crate) fn living(left: &[Left]) -> Vec<Process> {
     let found = Finder::default().find(left).into_iter();
     found.map(|Found { stat, key, .. }| Process { pid: stat.pid, name: stat.name, key }).collect()
 }
@@ -121,7 +121,7 @@ impl Forwarded {
 
 /// Ends what dead processes left, and records which processes were asked: each gets SIGTERM once.
 #[derive(Debug, Default)]
-pub struct Ender {
+pub(crate) struct Ender {
     /// Whom, since when, and whether the signal was refused.
     asked: HashMap<Identity, (Instant, bool)>,
     finder: Finder,
@@ -130,7 +130,7 @@ pub struct Ender {
 impl Ender {
     /// Ends the processes that work for these attempts, as the end of a step does: SIGTERM, a
     /// grace, SIGKILL.
-    pub async fn end(&mut self, left: Vec<Left>) -> Ended {
+    pub(crate) async fn end(&mut self, left: Vec<Left>) -> Ended {
         let since = clock::monotonic();
         let mut ended = Ended::default();
         if left.is_empty() {

@@ -8,11 +8,11 @@ use std::path::Path;
 use crate::workflow::record::Outputs;
 
 /// The most bytes of outputs of one step.
-pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Why the outputs of a step cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum OutputsError {
+pub(crate) enum OutputsError {
     /// The file cannot be read.
     #[error("cannot read the outputs in $WFX_OUTPUT: {0}")]
     Unreadable(#[from] io::Error),
@@ -35,7 +35,6 @@ pub enum OutputsError {
     BadLine {
         /// From 1.
         line: usize,
-        /// Its beginning.
         text: String,
     },
 }
@@ -44,7 +43,7 @@ pub enum OutputsError {
 ///
 /// # Errors
 /// [`OutputsError`] with the line at fault.
-pub fn read(path: &Path) -> Result<Outputs, OutputsError> {
+pub(crate) fn read(path: &Path) -> Result<Outputs, OutputsError> {
     // O_NONBLOCK: opening a pipe at this path must not block.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
@@ -69,7 +68,7 @@ fn read_bounded(file: File) -> Result<Vec<u8>, OutputsError> {
 ///
 /// # Errors
 /// [`OutputsError`] with the line at fault.
-pub fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
     let mut outputs = Outputs::new();
     for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let line = index + 1;

@@ -113,7 +113,7 @@ impl Drop for Waiting<'_> {
 /// How long an attempt that could not begin waits, after a last wait of `before`. `jitter` is from 0
 /// to 1.
 #[must_use]
-pub fn wait_after(before: Option<Duration>, jitter: f64) -> Duration {
+pub(crate) fn wait_after(before: Option<Duration>, jitter: f64) -> Duration {
     let full = before.map_or(WAIT_FIRST, |before| before * 2).min(WAIT_LAST);
     // Attempts that failed together must not be tried again together.
     full.mul_f64(jitter.mul_add(0.5, 0.5)).max(WAIT_FIRST / 2)

@@ -58,11 +58,11 @@ thread_local! {
 }
 
 /// The observer that wants output as it arrives.
-pub type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
+pub(crate) type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
 
 /// A process that was started, as it can be recognised later.
 #[derive(Debug, Clone)]
-pub struct Started {
+pub(crate) struct Started {
     key: AttemptKey,
     /// Its number, and that of its process group.
     pid: u32,
@@ -73,7 +73,7 @@ pub struct Started {
 impl Started {
     /// What is listed of it.
     #[must_use]
-    pub fn listed(self) -> ListedAttempt {
+    pub(crate) fn listed(self) -> ListedAttempt {
         let group = self.pid.cast_signed();
         let (from, to) = self.between;
         let started_ticks = (process_table::ticks(from), process_table::ticks(to));
@@ -83,7 +83,7 @@ impl Started {
 
 /// Whether files, processes or memory are used up: what fails so may work later.
 #[must_use]
-pub fn is_scarce(error: &io::Error) -> bool {
+pub(crate) fn is_scarce(error: &io::Error) -> bool {
     let error = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
 }
@@ -93,7 +93,7 @@ pub fn is_scarce(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// When it could not begin because a resource [is scarce](is_scarce); anything else is an end.
-pub async fn run<T>(
+pub(crate) async fn run<T>(
     job: Job,
     stop: &Stop,
     listener: Option<Listener<'_>>,

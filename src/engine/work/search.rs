@@ -22,7 +22,7 @@ const PATH_DEFAULT: &str = "/bin:/usr/bin";
 /// # Errors
 /// `PermissionDenied` if there are such files and none can be executed, otherwise
 /// `NotFound`.
-pub fn find(program: &str, variables: &Variables, folder: &Path) -> io::Result<PathBuf> {
+pub(crate) fn find(program: &str, variables: &Variables, folder: &Path) -> io::Result<PathBuf> {
     if program.contains('/') {
         return Ok(PathBuf::from(program));
     }
@@ -46,7 +46,7 @@ const HEAD_BYTES: usize = 256;
 /// Why the system refused to start a program with `errno`, as far as its file shows: if the file
 /// exists, `NOENT` refers to its interpreter. A relative path starts from `folder`.
 #[must_use]
-pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Option<String> {
+pub(crate) fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Option<String> {
     use rustix::io::Errno;
     let path = folder.join(program);
     if !path.is_file() {
@@ -84,7 +84,7 @@ pub fn explain(program: &Path, folder: &Path, errno: rustix::io::Errno) -> Optio
 
 /// Why a shell could not start a program, if its file is a script without interpreter.
 #[must_use]
-pub fn explain_to_shell(program: &Path, folder: &Path) -> Option<String> {
+pub(crate) fn explain_to_shell(program: &Path, folder: &Path) -> Option<String> {
     let path = folder.join(program);
     let head = path.is_file().then(|| head(&path))?;
     let shebang = Shebang::of(head.strip_prefix(b"#!")?, &path);

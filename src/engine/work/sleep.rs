@@ -8,7 +8,7 @@ use crate::base::period::Period;
 use crate::workflow::event::{AttemptEnd, Outcome};
 
 /// Waits for `period`, at most `timeout`. `elapsed` of both passed in a process that died.
-pub async fn run(
+pub(crate) async fn run(
     period: Period,
     timeout: Option<Period>,
     elapsed: Duration,

@@ -4,14 +4,14 @@ use crate::workflow::record::{Captured, OUTPUT_KEPT_BYTES};
 
 /// Keeps the last [`OUTPUT_KEPT_BYTES`] of what it is given.
 #[derive(Debug, Default)]
-pub struct Tail {
+pub(crate) struct Tail {
     bytes: Vec<u8>,
     total_bytes: u64,
 }
 
 impl Tail {
     /// Adds what was read next.
-    pub fn push(&mut self, chunk: &[u8]) {
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.total_bytes += chunk.len() as u64;
         let chunk = &chunk[chunk.len().saturating_sub(OUTPUT_KEPT_BYTES)..];
         // Twice the size before it is cut: each byte is moved once at the most.
@@ -24,7 +24,7 @@ impl Tail {
 
     /// The end of the stream as text. A character cut in half at the front is left out.
     #[must_use]
-    pub fn finish(self) -> Captured {
+    pub(crate) fn finish(self) -> Captured {
         let mut start = self.bytes.len().saturating_sub(OUTPUT_KEPT_BYTES);
         if start > 0 || self.total_bytes > self.bytes.len() as u64 {
             let is_continuation = |byte: &u8| byte & 0b1100_0000 == 0b1000_0000;

@@ -29,7 +29,7 @@ use crate::workflow::record::AttemptKey;
 
 /// The delay after which the remaining processes of a group without a handler for SIGTERM get it,
 /// when their first process got it.
-pub const ASK_REST_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const ASK_REST_AFTER: Duration = Duration::from_secs(2);
 /// The same for processes with a handler, which may have received the signal from the first
 /// process.
 const ASK_ALL_AFTER: Duration = Duration::from_secs(4);
@@ -58,7 +58,7 @@ pub(crate) fn session_of(group: i32) -> i32 {
 
 /// The remaining processes of a step whose leader has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     /// All has ended.
     Nothing,
     /// Orphans that may belong to other steps, which have ended before.
@@ -69,7 +69,7 @@ pub enum Left {
 
 /// The processes of one step.
 #[derive(Debug)]
-pub struct Tree {
+pub(crate) struct Tree {
     group: Group,
     leader: i32,
     session: i32,
@@ -110,7 +110,7 @@ impl Tree {
     /// The tree of `leader`, in the session of this process or its own. Its output goes through
     /// `pipes`, by inode.
     #[must_use]
-    pub fn new(group: Group, key: AttemptKey, pipes: Vec<u64>) -> Self {
+    pub(crate) fn new(group: Group, key: AttemptKey, pipes: Vec<u64>) -> Self {
         let leader = group.leader().as_raw_nonzero().get();
         Self {
             group,
@@ -126,12 +126,12 @@ impl Tree {
 
     /// The step's own process group.
     #[must_use]
-    pub fn group(&self) -> Group {
+    pub(crate) fn group(&self) -> Group {
         self.group
     }
 
     /// Asks everything to end while the leader runs: once for each ending.
-    pub fn ask(&mut self) {
+    pub(crate) fn ask(&mut self) {
         let before = self.members().all();
         self.group.terminate();
         self.group_asked = true;
@@ -141,14 +141,14 @@ impl Tree {
     }
 
     /// Asks the processes of groups whose first process was asked some time ago.
-    pub fn ask_rest(&mut self) {
+    pub(crate) fn ask_rest(&mut self) {
         let members = self.members().all();
         self.ask_others(&members);
     }
 
     /// Asks the rest of the group to end when the leader has ended and is not reaped: until
     /// then the number of the group is its own.
-    pub fn leader_ended(&mut self) {
+    pub(crate) fn leader_ended(&mut self) {
         if !self.group_asked {
             self.group.terminate();
             self.group_asked = true;
@@ -163,7 +163,7 @@ impl Tree {
 
     /// What remains after the leader: usually nothing, and then not all processes have to be read.
     /// Processes that were not asked to end are asked now.
-    pub fn left(&mut self) -> Left {
+    pub(crate) fn left(&mut self) -> Left {
         let Some(step) = self.step else { return Left::Nothing };
         if !process_table::is_available() {
             children::reap_group(self.group);
@@ -206,7 +206,7 @@ impl Tree {
     }
 
     /// Ends everything; gives those that may not be ended.
-    pub fn kill(&mut self) -> Vec<Stat> {
+    pub(crate) fn kill(&mut self) -> Vec<Stat> {
         self.group.kill();
         let refused = |entry: &Stat| send(entry, Signal::KILL) == Err(Errno::PERM);
         self.members().all().into_iter().filter(refused).collect()
@@ -215,7 +215,7 @@ impl Tree {
     /// Leaves what is left though everything was done to end it, and names it. No step ends it
     /// any more, or fails because of it.
     #[must_use]
-    pub fn give_up(&mut self) -> Option<String> {
+    pub(crate) fn give_up(&mut self) -> Option<String> {
         let members = self.members();
         let mut named: Vec<String> = members.own.iter().take(3).map(name).collect();
         if members.own.len() > named.len() {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::http::exchange::problem::Problem;
 
 /// The most lists and objects in each other.
-pub const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// Reads a body as strict JSON.
 ///
@@ -20,7 +20,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 ///
 /// # Errors
 /// 400 with the line and the column.
-pub fn check_depth(body: &[u8]) -> Result<(), Problem> {
+pub(crate) fn check_depth(body: &[u8]) -> Result<(), Problem> {
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut is_escaped = false;

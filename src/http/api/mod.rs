@@ -3,7 +3,7 @@
 //! - [`route`], [`query`], [`json_body`]: what is asked for
 //! - [`resources`]: what is answered
 
-pub mod json_body;
-pub mod query;
-pub mod resources;
-pub mod route;
+pub(crate) mod json_body;
+pub(crate) mod query;
+pub(crate) mod resources;
+pub(crate) mod route;

@@ -13,7 +13,7 @@ use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 
 /// The label of a path that is no endpoint.
-pub const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// Answers the requests that passed the front, and records every request.
 pub trait Handler: Send + Sync + 'static {

@@ -7,10 +7,10 @@
 //! - [`bounded_wait`]: how long a request may wait for what it started
 //! - `byte_budget`: the bytes that all long bodies of a server may hold
 
-pub mod bounded_wait;
+pub(crate) mod bounded_wait;
 pub(super) mod byte_budget;
-pub mod chunk_source;
-pub mod handler;
-pub mod live_stream;
-pub mod problem;
-pub mod reply;
+pub(crate) mod chunk_source;
+pub(crate) mod handler;
+pub(crate) mod live_stream;
+pub(crate) mod problem;
+pub(crate) mod reply;

@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use crate::base::json;
 
 /// The media type of a problem.
-pub const CONTENT_TYPE: &str = "application/problem+json";
+pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// A problem that has no page of its own: RFC 9457, section 4.2.1.
 const NO_TYPE: &str = "about:blank";

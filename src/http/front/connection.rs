@@ -27,7 +27,7 @@ use crate::http::front::service::{ConnectionService, record_refusal};
 use crate::http::front::transport::Transport;
 
 /// The longest head.
-pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// How hyper has ended.
 enum Ended {

@@ -178,7 +178,6 @@ pub(super) struct Inner {
 #[derive(Debug)]
 struct LiveStream {
     since: Instant,
-    /// Ends it.
     ended: CancellationToken,
     /// It is cut off once the system has taken all of it.
     is_cut_off_deferred: bool,

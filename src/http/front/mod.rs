@@ -11,15 +11,15 @@
 //! - [`access`], [`request_body`], `request_id`: the rules, without a socket
 //! - `response`, `response_body`: replies as hyper sends them
 
-pub mod access;
-pub mod connection;
+pub(crate) mod access;
+pub(crate) mod connection;
 mod connection_slots;
 pub(super) mod connection_state;
 mod raw_head;
-pub mod request_body;
+pub(crate) mod request_body;
 mod request_id;
 mod response;
 mod response_body;
-pub mod server;
+pub(crate) mod server;
 mod service;
 mod transport;

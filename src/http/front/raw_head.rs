@@ -11,7 +11,6 @@
 pub(super) enum Framing {
     /// So many bytes, 0 where there is no body.
     Length(u64),
-    /// Chunks.
     Chunked,
 }
 

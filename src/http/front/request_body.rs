@@ -6,7 +6,7 @@ use hyper::{HeaderMap, StatusCode};
 use crate::http::exchange::problem::Problem;
 
 /// The longest body.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Whether a body with these headers is taken.
 ///

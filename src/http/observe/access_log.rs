@@ -35,13 +35,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Writes a line for each request, in the order in which they are logged.
 #[derive(Debug)]
-pub struct AccessLog {
+pub(crate) struct AccessLog {
     writer: Mutex<BackgroundWriter<Entry>>,
 }
 
 /// A request as it is logged.
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     #[serde(serialize_with = "seconds")]
     t: u64,
     method: String,
@@ -90,13 +90,12 @@ impl AccessLog {
     ///
     /// # Errors
     /// When the file cannot be opened or no thread can be started.
-    pub fn start(target: &Path) -> io::Result<Self> {
+    pub(crate) fn start(target: &Path) -> io::Result<Self> {
         let lines = Lines::open(target)?;
         Ok(Self { writer: Mutex::new(BackgroundWriter::start("wfx-access-log", lines)?) })
     }
 
-    /// Logs a request.
-    pub fn log(&self, entry: Entry) {
+    pub(crate) fn log(&self, entry: Entry) {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).intake().put(entry);
     }
 }
@@ -104,7 +103,7 @@ impl AccessLog {
 impl Entry {
     /// A request whose time is not known yet. `counts`: for the service levels.
     #[must_use]
-    pub fn of(seen: &AnsweredRequest<'_>, counts: bool) -> Self {
+    pub(crate) fn of(seen: &AnsweredRequest<'_>, counts: bool) -> Self {
         Self {
             t: 0,
             method: seen.method.to_owned(),
@@ -121,7 +120,7 @@ impl Entry {
 
     /// The same at a time.
     #[must_use]
-    pub fn at(self, stamp: Stamp) -> Self {
+    pub(crate) fn at(self, stamp: Stamp) -> Self {
         Self { t: stamp.wall_us, clock_step: stamp.clock_step_us, ..self }
     }
 }

@@ -1,4 +1,4 @@
 //! What is recorded of each request.
 
-pub mod access_log;
-pub mod observer;
+pub(crate) mod access_log;
+pub(crate) mod observer;

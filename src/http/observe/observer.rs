@@ -12,7 +12,7 @@ use crate::workflow::report::{Observer, Report};
 
 /// What each request is reported to.
 #[derive(Debug)]
-pub struct Observed {
+pub(crate) struct Observed {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Who judges the service by them.
@@ -28,7 +28,7 @@ const NOT_SERVED: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 impl Observed {
     /// The observer of an execution of a workflow.
     #[must_use]
-    pub fn of_execution(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer> {
+    pub(crate) fn of_execution(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer> {
         Arc::new(OfExecution {
             counted: self.metrics.observer(workflow_id),
             execution_id: execution_id.to_owned(),

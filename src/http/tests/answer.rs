@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-/// An answer.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,

@@ -384,7 +384,6 @@ impl Client {
         self.note(answer)
     }
 
-    /// Reads an answer.
     async fn answer(&mut self) -> Answer {
         self.read(true).await
     }

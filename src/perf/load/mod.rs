@@ -10,8 +10,8 @@
 //! Each thread has its own runtime and connections. One is enough for most rates, and is woken once
 //! for each request: the timer, the connections and the samples belong to it.
 
-pub mod pairs;
-pub mod scenario;
+pub(crate) mod pairs;
+pub(crate) mod scenario;
 
 mod exchange;
 mod samples;
@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use self::samples::{Tally, ThreadSamples};
 use self::scenario::Endpoint;
 use self::schedule::{Dealer, Schedule};
-pub use self::target::Target;
+pub(crate) use self::target::Target;
 use self::worker::{Work, Worker};
 use super::judgement::{Rounding, Run, Source};
 use super::stats::Latency;
@@ -55,7 +55,7 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// How requests follow each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// Requests per second for an endpoint of weight 1.
     Rate(f64),
     /// Over this many connections; each sends as soon as the answer to its last request has
@@ -65,7 +65,7 @@ pub enum Pace {
 
 /// What is to be measured, and how.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Where.
     pub target: Target,
     /// What; at least one.
@@ -86,21 +86,18 @@ pub struct Plan {
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     /// It is no target.
     #[error("`{url}` cannot be measured: {why}")]
     Target {
         /// As it was given.
         url: String,
-        /// What is wrong with it.
         why: String,
     },
     /// No connection could be opened.
     #[error("cannot reach {url}: {why}")]
     Unreachable {
-        /// The target.
         url: String,
-        /// Why.
         why: String,
         /// What is in the way.
         obstacle: Obstacle,
@@ -112,7 +109,7 @@ pub enum LoadError {
 
 /// Why a target cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// The target does not answer.
     Server,
     /// Its name is not found.
@@ -137,7 +134,7 @@ impl LoadError {
 
 /// Running totals of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Since the beginning.
     pub elapsed: Duration,
     /// How long it takes, warm-up included.
@@ -160,7 +157,7 @@ pub struct Snapshot {
 
 /// A run, and how it was made.
 #[derive(Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// What is judged.
     pub run: Run,
     /// The most connections that were open.
@@ -173,7 +170,10 @@ pub struct Measured {
 ///
 /// # Errors
 /// [`LoadError`]; a target that fails later is a matter of what was measured.
-pub fn measure(plan: &Plan, on_progress: &mut dyn FnMut(&Snapshot)) -> Result<Measured, LoadError> {
+pub(crate) fn measure(
+    plan: &Plan,
+    on_progress: &mut dyn FnMut(&Snapshot),
+) -> Result<Measured, LoadError> {
     allow_files();
     let route = plan.target.resolve()?;
     let tally = Arc::new(Tally::new());

@@ -41,7 +41,7 @@ const SIZE_MIN: u64 = 32;
 
 /// What is to be measured, and how.
 #[derive(Debug, Clone)]
-pub struct PairsPlan {
+pub(crate) struct PairsPlan {
     /// The build that is judged.
     pub target: Target,
     /// The build before.
@@ -64,7 +64,7 @@ pub struct PairsPlan {
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// Pairs of all endpoints that are done.
     pub pairs: u64,
     /// Pairs that all endpoints need for their next look, together.
@@ -77,7 +77,7 @@ pub struct Reached {
 ///
 /// # Errors
 /// [`LoadError`]: one of them cannot be reached, or both are one.
-pub fn compare(
+pub(crate) fn compare(
     plan: &PairsPlan,
     on_progress: &mut dyn FnMut(&Reached),
 ) -> Result<Outcome, LoadError> {

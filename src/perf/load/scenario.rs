@@ -7,26 +7,26 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-pub use crate::base::fields::FieldsError as ScenarioError;
+pub(crate) use crate::base::fields::FieldsError as ScenarioError;
 
 use crate::base::fields::Fields;
 use crate::perf::tolerance::{Tolerance, Tolerances};
 
 /// JSON Schema (draft 2020-12) of a scenario.
-pub const SCHEMA: &str = include_str!("scenario.schema.json");
+pub(crate) const SCHEMA: &str = include_str!("scenario.schema.json");
 
 /// Requests in a second, of one endpoint.
-pub const RATE_DEFAULT: f64 = 50.0;
+pub(crate) const RATE_DEFAULT: f64 = 50.0;
 /// How long is measured.
-pub const DURATION_DEFAULT: Duration = Duration::from_secs(30);
+pub(crate) const DURATION_DEFAULT: Duration = Duration::from_secs(30);
 /// How long is waited before.
-pub const WARMUP_DEFAULT: Duration = Duration::from_secs(2);
+pub(crate) const WARMUP_DEFAULT: Duration = Duration::from_secs(2);
 /// The most requests in a second.
-pub const RATE_MAX: f64 = 1_000_000.0;
+pub(crate) const RATE_MAX: f64 = 1_000_000.0;
 /// More than none: one in eleven days.
 const RATES: (f64, f64) = (1e-6, RATE_MAX);
 /// The most endpoints.
-pub const ENDPOINTS_MAX: usize = 1_000;
+pub(crate) const ENDPOINTS_MAX: usize = 1_000;
 
 const KEYS: [&str; 6] = ["target", "rate", "duration", "warmup", "headers", "endpoints"];
 const ENDPOINT_KEYS: [&str; 8] = [
@@ -42,7 +42,7 @@ const ENDPOINT_KEYS: [&str; 8] = [
 
 /// What is to be measured, as far as a scenario says it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// `http://host:port`, and a path that is put before all others.
     pub target: Option<String>,
     /// Requests in a second of an endpoint of weight 1.
@@ -57,7 +57,7 @@ pub struct Scenario {
 
 /// One endpoint, and a request of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Its name in the baseline.
     pub name: String,
     /// Its method.
@@ -81,7 +81,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// Why the text is none.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let refuse = || format!("`{text}` is no endpoint: write a method and a path, as `GET /x`");
         let words: Vec<_> = text.split_whitespace().collect();
         let [method, path] = words[..] else { return Err(refuse()) };
@@ -102,14 +102,14 @@ impl Endpoint {
     }
 
     /// Takes these headers for those of the same names.
-    pub fn beat(&mut self, headers: &[(HeaderName, HeaderValue)]) {
+    pub(crate) fn beat(&mut self, headers: &[(HeaderName, HeaderValue)]) {
         self.headers.retain(|(name, _)| headers.iter().all(|(other, _)| other != name));
         self.headers.extend_from_slice(headers);
     }
 
     /// Whether an answer of this status is as it should be.
     #[must_use]
-    pub fn expects(&self, status: StatusCode) -> bool {
+    pub(crate) fn expects(&self, status: StatusCode) -> bool {
         if self.expect.is_empty() { status.is_success() } else { self.expect.contains(&status) }
     }
 }
@@ -118,7 +118,7 @@ impl Endpoint {
 ///
 /// # Errors
 /// Why the text is none.
-pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or_else(|| "write `Name: value`".to_owned())?;
     header_of(name.trim(), value.trim())
 }
@@ -138,7 +138,7 @@ impl Scenario {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn read(document: &Value) -> Result<Self, ScenarioError> {
+    pub(crate) fn read(document: &Value) -> Result<Self, ScenarioError> {
         let mut reader = Reader(Fields::of("the scenario"));
         let scenario = reader.scenario(document);
         reader.0.finish(scenario)

@@ -22,9 +22,8 @@ use crate::system::tls;
 /// A connection over which requests are sent, one after the other.
 pub(super) type Sender = SendRequest<Full<Bytes>>;
 
-/// What is measured.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     url: String,
     /// As the header `Host` has it.
     pub(super) authority: String,
@@ -40,7 +39,7 @@ impl Target {
     ///
     /// # Errors
     /// Why it is no target.
-    pub fn parse(url: &str) -> Result<Self, LoadError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, LoadError> {
         let refuse = |why: &str| LoadError::Target { url: url.to_owned(), why: why.to_owned() };
         let uri: Uri = url.trim().parse().map_err(|_| refuse("it is no URL"))?;
         let is_tls = match uri.scheme_str() {
@@ -69,9 +68,8 @@ impl Target {
         })
     }
 
-    /// The URL.
     #[must_use]
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 

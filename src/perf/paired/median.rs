@@ -15,7 +15,7 @@ const SHARE: f64 = 0.2;
 
 /// The estimate of the median's change from the pairs.
 #[must_use]
-pub fn estimate(sample: &Sample<'_>) -> Estimate {
+pub(crate) fn estimate(sample: &Sample<'_>) -> Estimate {
     let differences: Vec<f64> = sample.pairs.iter().map(|pair| difference(*pair)).collect();
     let mut sorted = differences.clone();
     sorted.sort_by(f64::total_cmp);

@@ -33,20 +33,20 @@
 
 use serde::Serialize;
 
-pub mod median;
-pub mod tail;
-pub mod verdict;
+pub(crate) mod median;
+pub(crate) mod tail;
+pub(crate) mod verdict;
 
 /// The first look is after this many pairs.
-pub const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
+pub(crate) const LOOKS: [usize; 5] = [500, 1_000, 2_000, 4_000, 8_000];
 /// Pairs that follow each other and may have met the same.
-pub const BLOCK: usize = 25;
+pub(crate) const BLOCK: usize = 25;
 /// The level of all questions together, in each direction.
-pub const ALPHA: f64 = 0.01;
+pub(crate) const ALPHA: f64 = 0.01;
 
 /// The least relevant difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Floors {
+pub(crate) struct Floors {
     /// The ratio of medians.
     pub median: f64,
     /// The ratio of 95th percentiles.
@@ -62,11 +62,11 @@ impl Default for Floors {
 }
 
 /// The latencies of a pair, in nanoseconds: of the reference, and of what is judged.
-pub type Pair = (u64, u64);
+pub(crate) type Pair = (u64, u64);
 
 /// Pairs, and their latencies in order.
 #[derive(Debug)]
-pub struct Sample<'p> {
+pub(crate) struct Sample<'p> {
     pairs: &'p [Pair],
     /// All latencies, each with twice the index of its pair, plus one for the target; sorted.
     ranked: Vec<(u64, usize)>,
@@ -77,7 +77,7 @@ pub struct Sample<'p> {
 impl<'p> Sample<'p> {
     /// From pairs in the order in which they were made.
     #[must_use]
-    pub fn of(pairs: &'p [Pair]) -> Self {
+    pub(crate) fn of(pairs: &'p [Pair]) -> Self {
         let mut ranked: Vec<(u64, usize)> = pairs
             .iter()
             .enumerate()
@@ -94,7 +94,7 @@ impl<'p> Sample<'p> {
 
 /// The result of one question so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Target ÷ reference.
     pub ratio: f64,
     /// The confidence interval of 99 % of the ratio, at one look.
@@ -109,7 +109,7 @@ pub struct Estimate {
 
 /// The questions of one endpoint, over its looks.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     looks: usize,
     /// Median, tail.
     smallest: [[f64; 2]; 2],
@@ -119,7 +119,7 @@ pub struct Watch {
 
 /// Whether more pairs are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// More pairs would not change the result.
     Enough,
     /// Whether there are as many pairs as the next look takes.
@@ -129,7 +129,7 @@ pub enum Next {
 impl Watch {
     /// Looks at all pairs so far, which are as many as the next look takes; `questions` are those
     /// of all endpoints.
-    pub fn look(&mut self, pairs: &[Pair], floors: &Floors, questions: usize) -> Next {
+    pub(crate) fn look(&mut self, pairs: &[Pair], floors: &Floors, questions: usize) -> Next {
         let share = spent(self.looks + 1) - spent(self.looks);
         if self.looks == 0 {
             self.smallest = [[1.0; 2]; 2];
@@ -160,19 +160,19 @@ impl Watch {
 
     /// How many pairs the next look takes.
     #[must_use]
-    pub fn wanted(&self) -> Option<usize> {
+    pub(crate) fn wanted(&self) -> Option<usize> {
         LOOKS.get(self.looks).copied()
     }
 
     /// The median and the tail after the last look.
     #[must_use]
-    pub fn estimates(&self) -> Option<[Estimate; 2]> {
+    pub(crate) fn estimates(&self) -> Option<[Estimate; 2]> {
         self.latest
     }
 
     /// How many pairs the last look had.
-    #[must_use]
-    pub fn pairs(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn pairs(&self) -> usize {
         self.pairs
     }
 }
@@ -199,7 +199,7 @@ pub enum Change {
 
 /// The results of all endpoints, by Holm's procedure over all their questions.
 #[must_use]
-pub fn decide(endpoints: &[[Estimate; 2]], floors: &Floors) -> Vec<[Change; 2]> {
+pub(crate) fn decide(endpoints: &[[Estimate; 2]], floors: &Floors) -> Vec<[Change; 2]> {
     let slower = rejected(endpoints, |estimate| estimate.p_slower);
     let faster = rejected(endpoints, |estimate| estimate.p_faster);
     let least = [floors.median, floors.p95];

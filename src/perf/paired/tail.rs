@@ -22,7 +22,7 @@ const P: f64 = 0.95;
 
 /// The estimate of the 95th percentile's change from the pairs.
 #[must_use]
-pub fn estimate(sample: &Sample<'_>) -> Estimate {
+pub(crate) fn estimate(sample: &Sample<'_>) -> Estimate {
     if sample.pairs.len() < 2 {
         return NOTHING;
     }

@@ -14,7 +14,7 @@ const SHAPE_BINS: usize = 16;
 
 /// One endpoint, measured at both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Its name.
     pub endpoint: String,
     /// The latencies of the reference in its last measurement, nanoseconds, sorted.
@@ -39,7 +39,7 @@ pub struct Compared {
 
 /// The results of both sides.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// In the order of the plan.
     pub endpoints: Vec<Compared>,
     /// Why nothing can be said.
@@ -50,7 +50,7 @@ pub struct Outcome {
 
 /// What latencies are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Pairs of requests, one to each.
     Pairs,
     /// Runs of a step, on both sides as many as there were.
@@ -59,7 +59,7 @@ pub enum Unit {
 
 /// The results of both sides as a judgement.
 #[must_use]
-pub fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
+pub(crate) fn judgement(outcome: Outcome, floors: &Floors, error_rate_max: f64) -> Judgement {
     let Outcome { mut endpoints, doubts, repeated } = outcome;
     // If the answers differ, or the reference fails, a slowdown has no meaning.
     for compared in endpoints.iter_mut().filter(|compared| compared.is_doubted) {
@@ -204,7 +204,7 @@ fn reason(comparison: &Comparison, compared: &Compared) -> Option<String> {
 
 /// A ratio as a change: `+8.1 %`.
 #[must_use]
-pub fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent.is_finite() { format!("{percent:+.1} %") } else { "+∞".to_owned() }
 }

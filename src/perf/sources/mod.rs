@@ -14,7 +14,7 @@ use super::judgement::{Reading, Run};
 use super::stats::Latency;
 
 /// The longest file that is read, in bytes.
-pub const BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub(crate) const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 const READ: &str = "wfx reads Locust's `…_stats.csv`, oha's JSON (`oha --output-format json`) \
      and k6's summary (`k6 run --summary-export FILE`) or samples (`--out json=FILE`); or let it measure itself: --target URL";

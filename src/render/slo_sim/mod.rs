@@ -1,7 +1,7 @@
 //! What `wfx slo-sim` found.
 
 mod indicators;
-pub mod json;
+pub(crate) mod json;
 
 use std::time::Duration;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{
     Store, at, attempt, change, created, creation, ended, head, pending, store, store_change, until,
 };
-use crate::repository::{Found, LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
+use crate::repository::read::reference::Found;
+use crate::repository::{LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
 use crate::workflow::record::{
     Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };

@@ -3,7 +3,8 @@
 use super::{
     Store, at, attempt, await_commit, creation, ended, head, options, pending, store, until,
 };
-use crate::repository::{Found, PendingWrite, Retention, WriterOptions};
+use crate::repository::read::reference::Found;
+use crate::repository::{PendingWrite, Retention, WriterOptions};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 use crate::workflow::retention::{Chosen, PrunePolicy, plan};
 

@@ -11,8 +11,5 @@ pub enum Health {
     #[default]
     Working,
     /// The last one failed; what it held is kept and tried again.
-    Failing {
-        /// Why.
-        error: Arc<StoreError>,
-    },
+    Failing { error: Arc<StoreError> },
 }

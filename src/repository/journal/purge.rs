@@ -39,6 +39,5 @@ pub(crate) enum PurgeProgress {
     Deleted(u64),
     /// Others have the database locked.
     Waits(StoreError),
-    /// It is over.
     Ended(Result<Purged, StoreError>),
 }

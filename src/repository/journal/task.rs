@@ -18,38 +18,29 @@ pub(crate) enum Task {
     Purge(Purge),
     /// Read what is stored of an execution.
     Detail {
-        /// Which.
         execution_id: String,
-        /// Where the answer goes.
         answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
     },
     /// Make `owner` the owner of executions whose process died.
     TakeOver {
-        /// Which.
         which: Which,
-        /// The new owner.
         owner: String,
         /// The most of them.
         limit: usize,
-        /// Where they go.
         answer: oneshot::Sender<Result<Vec<TakenOver>, StoreError>>,
     },
     /// Read which executions have no process any more.
     FindAbandoned {
-        /// Which.
         which: Which,
-        /// Who looks.
         owner: String,
         /// The most of them.
         limit: usize,
-        /// Where they go.
         answer: oneshot::Sender<Result<Abandonment, StoreError>>,
     },
     /// Remove lock files of dead processes that nobody needs any more.
     SweepOwners,
     /// Store that an alert was sent.
     AlertSent {
-        /// Its type.
         kind: &'static str,
         /// When it was decided.
         decided_at: Timestamp,
@@ -57,12 +48,7 @@ pub(crate) enum Task {
     /// Watch over the lock file of this process.
     WatchOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
-    RequestCancel {
-        /// Which.
-        execution_id: String,
-        /// Where the answer goes.
-        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
-    },
+    RequestCancel { execution_id: String, answer: mpsc::Sender<Result<CancelRequest, StoreError>> },
     /// Watch for requests to cancel executions of `owner`.
     WatchCancels {
         /// The process that runs them.

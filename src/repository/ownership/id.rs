@@ -42,7 +42,7 @@ impl fmt::Display for OwnerKind {
 
 /// An owner id, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnerId {
+pub(crate) struct OwnerId {
     /// What kind of process it is.
     pub kind: OwnerKind,
     /// Its number, in its namespace.
@@ -55,7 +55,7 @@ pub struct OwnerId {
 
 /// What an owner id says beside the number of a process, which the system gives out again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Proof {
+pub(crate) struct Proof {
     /// When the process started, in clock ticks since the boot; 0: not known.
     pub started_ticks: u64,
     /// Where it ran.
@@ -67,7 +67,7 @@ pub struct Proof {
 impl OwnerId {
     /// Takes an id apart; `None` for what wfx never wrote.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let kind = OwnerKind::of(text)?;
         parts.next();
@@ -111,7 +111,7 @@ impl fmt::Display for OwnerId {
 
 /// An owner id as people read it: `wfx exec (process 4242)`.
 #[must_use]
-pub fn shown(owner: &str) -> String {
+pub(crate) fn shown(owner: &str) -> String {
     match OwnerId::parse(owner) {
         Some(OwnerId { kind, pid, .. }) => format!("wfx {kind} (process {pid})"),
         None => owner.to_owned(),

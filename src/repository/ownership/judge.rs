@@ -21,7 +21,7 @@ const DYING_LOOK: Duration = Duration::from_millis(5);
 /// Judges owners of the executions of one database. Asks once for each: make a new one for each
 /// decision.
 #[derive(Debug)]
-pub struct Judge {
+pub(crate) struct Judge {
     database: PathBuf,
     identity: Option<NonZeroU32>,
     known: HashMap<String, Liveness>,
@@ -35,7 +35,7 @@ impl Judge {
     }
 
     /// Whether the process that goes by `owner` is alive.
-    pub fn liveness(&mut self, owner: &str) -> Liveness {
+    pub(crate) fn liveness(&mut self, owner: &str) -> Liveness {
         if let Some(known) = self.known.get(owner) {
             return *known;
         }
@@ -46,7 +46,7 @@ impl Judge {
 
     /// Those that were asked for and are in doubt, and why.
     #[must_use]
-    pub fn doubts(&self) -> BTreeMap<String, Doubt> {
+    pub(crate) fn doubts(&self) -> BTreeMap<String, Doubt> {
         let doubt = |(owner, liveness): (&String, &Liveness)| match liveness {
             Liveness::Unknown(doubt) => Some((owner.clone(), *doubt)),
             Liveness::Alive | Liveness::Dead => None,
@@ -56,7 +56,7 @@ impl Judge {
 
     /// The same as [`Self::liveness`], looking again.
     #[must_use]
-    pub fn look(&self, owner: &str) -> Liveness {
+    pub(crate) fn look(&self, owner: &str) -> Liveness {
         // Anything that is no owner id was not written by wfx: nobody has it.
         let Some(id) = OwnerId::parse(owner) else { return Liveness::Dead };
         let here = process_table::host();

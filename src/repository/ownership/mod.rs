@@ -8,21 +8,21 @@
 //! `attempts` that run, for whoever has to end what a dead process left. Whether an execution may
 //! change hands is decided in `takeover`.
 
-pub mod id;
+pub(crate) mod id;
 
 pub(crate) mod files;
 pub(crate) mod takeover;
 
 mod attempts;
 mod judge;
-mod lock;
+pub(crate) mod lock;
 mod look;
 mod registry;
 mod verdict;
 
-pub use self::attempts::{AttemptMark, ListedAttempt};
-pub use self::id::{OwnerId, OwnerKind};
-pub use self::judge::Judge;
-pub use self::lock::Owner;
+pub(crate) use self::attempts::ListedAttempt;
+pub(crate) use self::id::OwnerKind;
+pub(crate) use self::judge::Judge;
+pub(crate) use self::lock::Owner;
 pub(crate) use self::registry::Registry;
-pub use self::verdict::{Doubt, Liveness};
+pub(crate) use self::verdict::{Doubt, Liveness};

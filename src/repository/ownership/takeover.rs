@@ -184,7 +184,7 @@ impl TakenOver {
 
 /// A process that has unfinished executions, or had when it died.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnerCount {
+pub(crate) struct OwnerCount {
     /// Its id; `None` for executions that nobody owns.
     pub owner: Option<String>,
     /// Whether it still runs; nobody never does.
@@ -196,7 +196,7 @@ pub struct OwnerCount {
 impl OwnerCount {
     /// What kind of process it is; `None` for nobody.
     #[must_use]
-    pub fn kind(&self) -> Option<OwnerKind> {
+    pub(crate) fn kind(&self) -> Option<OwnerKind> {
         self.owner.as_deref().and_then(OwnerKind::of)
     }
 }

@@ -14,8 +14,7 @@ use crate::system::process_table::Host;
 
 /// Whether a process is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
-    /// It is.
+pub(crate) enum Liveness {
     Alive,
     /// It is proven that it is not.
     Dead,
@@ -26,7 +25,7 @@ pub enum Liveness {
 impl Liveness {
     /// Whether its death is proven.
     #[must_use]
-    pub fn is_dead(self) -> bool {
+    pub(crate) fn is_dead(self) -> bool {
         self == Self::Dead
     }
 }
@@ -101,7 +100,6 @@ pub(crate) struct Facts<'a> {
     pub(crate) process: Process,
 }
 
-/// The verdict.
 pub(crate) fn judge(facts: &Facts<'_>) -> Liveness {
     use Liveness::{Alive, Dead, Unknown};
     let Some(proof) = facts.owner.proof else {

@@ -17,7 +17,7 @@ const TOKEN_BYTES: usize = 1 + 4 + 8 + 4;
 
 /// Why a token cannot be continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CursorError {
+pub(crate) enum CursorError {
     /// Nobody gave it out as it is.
     #[error("it is damaged, or was given out by another version of wfx")]
     Damaged,
@@ -28,7 +28,7 @@ pub enum CursorError {
 
 /// The token of the list by `filter` after `position`.
 #[must_use]
-pub fn token(filter: &ListFilter, position: Position) -> String {
+pub(crate) fn token(filter: &ListFilter, position: Position) -> String {
     let mut bytes = Vec::with_capacity(TOKEN_BYTES);
     bytes.push(VERSION);
     bytes.extend(fingerprint(filter).to_be_bytes());
@@ -42,7 +42,7 @@ pub fn token(filter: &ListFilter, position: Position) -> String {
 ///
 /// # Errors
 /// When it is none, or one of another list.
-pub fn parse(filter: &ListFilter, token: &str) -> Result<Position, CursorError> {
+pub(crate) fn parse(filter: &ListFilter, token: &str) -> Result<Position, CursorError> {
     if let Ok(number) = token.parse() {
         return Ok(Position::new(number));
     }

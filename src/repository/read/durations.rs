@@ -3,4 +3,4 @@
 use std::collections::BTreeMap;
 
 /// Milliseconds of each run, by workflow and step.
-pub type StepDurations = BTreeMap<(String, String), Vec<u64>>;
+pub(crate) type StepDurations = BTreeMap<(String, String), Vec<u64>>;

@@ -5,7 +5,7 @@ use crate::repository::ownership::takeover::OwnerCount;
 
 /// What there is to know of a database.
 #[derive(Debug, Clone)]
-pub struct Inspection {
+pub(crate) struct Inspection {
     /// The version of its schema.
     pub schema: i64,
     /// The size of its file.

@@ -12,7 +12,7 @@ const NODES_MAX: usize = 1000;
 
 /// The executions that one descends from, and those that descend from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     /// The first of them, the others below it; the last one known by name only if it
     /// was pruned.
     pub root: LineageNode,
@@ -22,7 +22,7 @@ pub struct Lineage {
 
 /// One execution of a lineage and its replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LineageNode {
+pub(crate) struct LineageNode {
     /// Its id.
     pub execution_id: String,
     /// Its number; none: it was pruned.

@@ -5,7 +5,7 @@ use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// Where an execution stands in a list. Only the database that gave it knows what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Position(i64);
+pub(crate) struct Position(i64);
 
 impl Position {
     /// The position that a database has this number for.
@@ -21,7 +21,7 @@ impl Position {
 
 /// Which executions are listed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ListFilter {
+pub(crate) struct ListFilter {
     /// Only those of this workflow.
     pub workflow_id: Option<String>,
     /// Only those in this state.
@@ -35,7 +35,7 @@ pub struct ListFilter {
 
 /// A page of executions, newest first.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// Those of the page.
     pub items: Vec<ExecutionRecord>,
     /// How many the filter fits in all.

@@ -1,7 +1,7 @@
 //! Reads: a handle, and what it answers with as plain values. Which database it is, nothing here
 //! but [`reader`] knows.
 
-pub mod cursor;
+pub(crate) mod cursor;
 pub(crate) mod durations;
 pub(crate) mod inspection;
 pub(crate) mod lineage;

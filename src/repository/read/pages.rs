@@ -13,7 +13,7 @@ const PIECE_TEXT_BYTES: usize = 64 * 1024;
 
 /// The steps of an execution, from the first on.
 #[derive(Debug)]
-pub struct StepPages {
+pub(crate) struct StepPages {
     execution_id: String,
     next: u32,
     is_over: bool,
@@ -22,14 +22,14 @@ pub struct StepPages {
 impl StepPages {
     /// Those of this execution.
     #[must_use]
-    pub fn of(execution: &ExecutionRecord) -> Self {
+    pub(crate) fn of(execution: &ExecutionRecord) -> Self {
         let execution_id = execution.execution_id.clone();
         Self { execution_id, next: 0, is_over: execution.total_steps == 0 }
     }
 
     /// Whether nothing follows.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
@@ -39,7 +39,7 @@ impl StepPages {
     ///
     /// # Errors
     /// That of `read`.
-    pub fn next<E>(
+    pub(crate) fn next<E>(
         &mut self,
         read: impl FnOnce(&str, u32, usize) -> Result<(Vec<StepRecord>, bool), E>,
     ) -> Result<Option<Vec<StepRecord>>, E> {
@@ -58,7 +58,7 @@ impl StepPages {
 
 /// Executions, newest first.
 #[derive(Debug)]
-pub struct ListPages {
+pub(crate) struct ListPages {
     /// `after` moves on with what was read.
     filter: ListFilter,
     left: u32,
@@ -73,7 +73,7 @@ impl ListPages {
     /// At most `limit` of those that fit, after the first `offset` of them. They end with the one
     /// whose snapshot makes them longer than so many `bytes` in all.
     #[must_use]
-    pub fn of(filter: ListFilter, limit: u32, offset: u64, bytes: usize) -> Self {
+    pub(crate) fn of(filter: ListFilter, limit: u32, offset: u64, bytes: usize) -> Self {
         let is_over = limit == 0;
         Self {
             filter,
@@ -88,33 +88,33 @@ impl ListPages {
 
     /// The same, after a first page that was read already.
     #[must_use]
-    pub fn after(mut self, first: &Listing) -> Self {
+    pub(crate) fn after(mut self, first: &Listing) -> Self {
         self.take(first);
         self
     }
 
     /// How many fit in all, once the first piece was read.
     #[must_use]
-    pub fn total(&self) -> Option<u64> {
+    pub(crate) fn total(&self) -> Option<u64> {
         self.total
     }
 
     /// Where the list goes on, if there may be more: then they ended for their number or their
     /// length.
     #[must_use]
-    pub fn goes_on_after(&self) -> Option<Position> {
+    pub(crate) fn goes_on_after(&self) -> Option<Position> {
         self.filter.after.filter(|_| self.has_more)
     }
 
     /// Which executions are listed.
     #[must_use]
-    pub fn filter(&self) -> &ListFilter {
+    pub(crate) fn filter(&self) -> &ListFilter {
         &self.filter
     }
 
     /// Whether nothing follows.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
@@ -123,7 +123,7 @@ impl ListPages {
     ///
     /// # Errors
     /// That of `read`.
-    pub fn next<E>(
+    pub(crate) fn next<E>(
         &mut self,
         read: impl FnOnce(&ListFilter, u32, u64, usize) -> Result<Listing, E>,
     ) -> Result<Option<Vec<ExecutionRecord>>, E> {

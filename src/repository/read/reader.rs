@@ -18,7 +18,7 @@ use crate::workflow::retention::Finished;
 
 /// Reads a store, while others write to it. Each read sees one state of it and keeps none.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     backend: SqliteReader,
 }
 
@@ -27,7 +27,7 @@ impl Reader {
     ///
     /// # Errors
     /// Of any kind but `Refused`, `Full` and `Ambiguous`.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self { backend: SqliteReader::open(path)? })
     }
 
@@ -35,13 +35,13 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {
+    pub(crate) fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {
         self.backend.sent_alerts()
     }
 
     /// Whether what was opened still is what others find there.
     #[must_use]
-    pub fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         self.backend.is_in_place()
     }
 
@@ -50,7 +50,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn version(&self) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn version(&self) -> Result<Option<i64>, StoreError> {
         self.backend.data_version().map(Some)
     }
 
@@ -59,7 +59,8 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn list(
+    #[cfg(test)]
+    pub(crate) fn list(
         &self,
         filter: &ListFilter,
         limit: u32,
@@ -73,7 +74,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn list_within(
+    pub(crate) fn list_within(
         &self,
         filter: &ListFilter,
         limit: u32,
@@ -89,7 +90,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn judge(&self) -> Result<Judge, StoreError> {
+    pub(crate) fn judge(&self) -> Result<Judge, StoreError> {
         self.backend.judge()
     }
 
@@ -115,7 +116,7 @@ impl Reader {
     /// # Errors
     /// `Ambiguous` when several executions begin so, naming some; others when the
     /// database cannot be read.
-    pub fn resolve(&self, reference: &str) -> Result<Option<Found>, StoreError> {
+    pub(crate) fn resolve(&self, reference: &str) -> Result<Option<Found>, StoreError> {
         let Some(reference) = Reference::parse(reference) else { return Ok(None) };
         let found = self.backend.find(reference)?;
         match reference {
@@ -132,7 +133,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+    pub(crate) fn detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
         Ok(self.detail_within(execution_id, usize::MAX)?.map(|(detail, _)| detail))
     }
 
@@ -141,7 +142,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn detail_within(
+    pub(crate) fn detail_within(
         &self,
         execution_id: &str,
         bytes: usize,
@@ -157,7 +158,10 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn execution(&self, execution_id: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+    pub(crate) fn execution(
+        &self,
+        execution_id: &str,
+    ) -> Result<Option<ExecutionRecord>, StoreError> {
         let mut execution = self.backend.execution(execution_id)?;
         if let Some(execution) = &mut execution {
             self.look_at_owners(std::slice::from_mut(execution))?;
@@ -169,7 +173,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn steps(
+    pub(crate) fn steps(
         &self,
         execution_id: &str,
         position: u32,
@@ -182,7 +186,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
+    pub(crate) fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
         self.backend.attempts(execution_id)
     }
 
@@ -190,7 +194,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
+    pub(crate) fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
         self.backend.lineage(execution_id)
     }
 
@@ -198,7 +202,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn inspect(&self) -> Result<Inspection, StoreError> {
+    pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
         self.backend.inspect()
     }
 
@@ -206,7 +210,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
+    pub(crate) fn owners(&self) -> Result<Vec<OwnerCount>, StoreError> {
         self.backend.owners(&mut self.judge()?)
     }
 
@@ -215,7 +219,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn listed_by_dead(&self) -> Result<Vec<(String, Vec<ListedAttempt>)>, StoreError> {
+    pub(crate) fn listed_by_dead(&self) -> Result<Vec<(String, Vec<ListedAttempt>)>, StoreError> {
         let judge = self.judge()?;
         let listed = judge.dead_owners().into_iter().map(|owner| {
             let listed = judge.listed(&owner);
@@ -229,7 +233,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn sweep_owners(&self) -> Result<(), StoreError> {
+    pub(crate) fn sweep_owners(&self) -> Result<(), StoreError> {
         let mut judge = self.judge()?;
         let owners = self.backend.owners(&mut judge)?;
         judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).collect());
@@ -241,7 +245,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
+    pub(crate) fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
         self.backend.retention()
     }
 
@@ -250,7 +254,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn step_durations(
+    pub(crate) fn step_durations(
         &self,
         workflow_id: Option<&str>,
         since: Option<Timestamp>,
@@ -263,7 +267,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+    pub(crate) fn finished(&self) -> Result<Vec<Finished>, StoreError> {
         self.backend.finished()
     }
 }

@@ -31,7 +31,7 @@ impl<'a> Reference<'a> {
 
 /// The execution that a reference means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Its number in this database.
     pub seq: i64,
     /// Its id everywhere.

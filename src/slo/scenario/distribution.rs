@@ -9,7 +9,7 @@ const Z95: f64 = 1.644_853_626_951_472_2;
 
 /// A distribution of latencies, in microseconds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Latency {
+pub(crate) enum Latency {
     /// Always the same.
     Constant(f64),
     /// `exp(mu + sigma Z)`, `Z` being standard normal.
@@ -20,10 +20,7 @@ pub enum Latency {
         sigma: f64,
     },
     /// `-mean ln U`.
-    Exponential {
-        /// The mean.
-        mean: f64,
-    },
+    Exponential { mean: f64 },
     /// `min U^(-1 / alpha)`, at most `max`.
     Pareto {
         /// The least.
@@ -48,7 +45,7 @@ impl Latency {
     /// A lognormal distribution by its median and its 95th percentile: sigma is
     /// `ln(p95 / median) / 1.645`.
     #[must_use]
-    pub fn lognormal(median_us: f64, p95_us: f64) -> Self {
+    pub(crate) fn lognormal(median_us: f64, p95_us: f64) -> Self {
         Self::Lognormal { mu: median_us.ln(), sigma: (p95_us / median_us).ln() / Z95 }
     }
 

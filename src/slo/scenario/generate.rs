@@ -11,11 +11,11 @@ use super::{Incident, Phase, RATE_MAX, Rate, Scenario};
 use crate::slo::engine::Event;
 
 /// The most requests that are in flight at once: some 400 MB of them.
-pub const IN_FLIGHT_MAX: usize = 10_000_000;
+pub(crate) const IN_FLIGHT_MAX: usize = 10_000_000;
 
 /// A synthetic request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Generated<'s> {
+pub(crate) struct Generated<'s> {
     /// Its answer, at microseconds since the start.
     pub event: Event,
     /// What was asked for.
@@ -27,7 +27,7 @@ impl Scenario {
     /// process of the current rate; those in flight are held in memory, which grows with rate times
     /// latency.
     #[must_use]
-    pub fn generate(&self, seed: u64) -> Traffic<'_> {
+    pub(crate) fn generate(&self, seed: u64) -> Traffic<'_> {
         self.generate_within(IN_FLIGHT_MAX, seed)
     }
 
@@ -50,7 +50,7 @@ impl Scenario {
 
     /// About how many requests it makes.
     #[must_use]
-    pub fn expected_events(&self) -> u64 {
+    pub(crate) fn expected_events(&self) -> u64 {
         /// Pieces of all phases, whose rates are added up, and the least of one.
         const PIECES: usize = 4_096;
         const LEAST: usize = 16;
@@ -157,7 +157,7 @@ struct InFlight {
 
 /// The requests of a scenario.
 #[derive(Debug)]
-pub struct Traffic<'s> {
+pub(crate) struct Traffic<'s> {
     scenario: &'s Scenario,
     rng: Rng,
     /// When the last request came.
@@ -196,7 +196,7 @@ impl<'s> Iterator for Traffic<'s> {
 impl<'s> Traffic<'s> {
     /// Whether it ended early: with more requests in flight than memory is for.
     #[must_use]
-    pub fn is_overfull(&self) -> bool {
+    pub(crate) fn is_overfull(&self) -> bool {
         self.in_flight.len() >= self.in_flight_max
     }
 

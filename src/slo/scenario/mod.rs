@@ -11,19 +11,19 @@ mod read;
 
 use std::time::Duration;
 
-pub use crate::base::fields::FieldsError as ScenarioError;
-pub use distribution::Latency;
-pub use generate::{Generated, IN_FLIGHT_MAX, Traffic};
+pub(crate) use crate::base::fields::FieldsError as ScenarioError;
+pub(crate) use distribution::Latency;
+pub(crate) use generate::IN_FLIGHT_MAX;
 
 /// JSON Schema (draft 2020-12) of a scenario.
-pub const SCHEMA: &str = include_str!("scenario.schema.json");
+pub(crate) const SCHEMA: &str = include_str!("scenario.schema.json");
 
 /// The most requests in a second.
 const RATE_MAX: f64 = 10_000_000.0;
 
 /// A scenario that has a name.
 #[derive(Debug, Clone, Copy)]
-pub struct Named {
+pub(crate) struct Named {
     /// What it is asked for by.
     pub name: &'static str,
     /// The document, YAML.
@@ -37,7 +37,7 @@ macro_rules! catalogue {
 }
 
 /// Situations that operators know.
-pub const CATALOGUE: &[Named] = catalogue![
+pub(crate) const CATALOGUE: &[Named] = catalogue![
     "steady",
     "deploy-errors",
     "slow-database",
@@ -51,7 +51,7 @@ pub const CATALOGUE: &[Named] = catalogue![
 
 /// Traffic as it is described.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     name: String,
     description: String,
     seed: Option<u64>,
@@ -106,25 +106,25 @@ struct Incident {
 impl Scenario {
     /// What it is called.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// What happens in it.
     #[must_use]
-    pub fn description(&self) -> &str {
+    pub(crate) fn description(&self) -> &str {
         &self.description
     }
 
     /// How long it lasts.
     #[must_use]
-    pub fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         Duration::from_micros(self.phases.iter().map(|phase| phase.duration_us).sum())
     }
 
     /// The seed that it asks for.
     #[must_use]
-    pub fn seed(&self) -> Option<u64> {
+    pub(crate) fn seed(&self) -> Option<u64> {
         self.seed
     }
 }

@@ -39,7 +39,7 @@ impl Scenario {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn read(document: &Value, name: &str) -> Result<Self, ScenarioError> {
+    pub(crate) fn read(document: &Value, name: &str) -> Result<Self, ScenarioError> {
         let mut fields = Reader(Fields::of("the scenario"));
         let scenario = fields.scenario(document, name);
         fields.0.finish(scenario)

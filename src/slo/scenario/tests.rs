@@ -91,7 +91,8 @@ fn incidents_come_and_go_and_come_again() {
         ],
     });
     let made: Vec<_> = scenario(&document).generate(9).map(|one| one.event).collect();
-    let arrival = |event: &crate::slo::Event| (event.t_us - event.latency_us.unwrap()) / 1_000_000;
+    let arrival =
+        |event: &crate::slo::engine::Event| (event.t_us - event.latency_us.unwrap()) / 1_000_000;
     let of = |status: u16| made.iter().filter(move |event| event.status == status);
     assert!(of(503).chain(of(504)).all(|event| matches!(arrival(event), 10..15 | 50..55 | 90..95)));
     near(u32::try_from(of(503).count()).unwrap(), 3_750.0);

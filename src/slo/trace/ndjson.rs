@@ -13,7 +13,6 @@ use super::json_value::{json, raw};
 use super::line::{Fields, Line, Raw, Why};
 use super::servers;
 
-/// Reads a line.
 pub(super) fn parse(line: &str) -> Result<Line<'_>, Why> {
     let mut fields = Fields::EMPTY;
     if plain(line, &mut fields).is_none() {

@@ -17,7 +17,7 @@ const RATE: u8 = 10;
 
 impl Ui {
     /// Shows progress while `measure` runs and reports it.
-    pub fn measuring<T>(&self, measure: impl FnOnce(&mut dyn FnMut(&Snapshot)) -> T) -> T {
+    pub(crate) fn measuring<T>(&self, measure: impl FnOnce(&mut dyn FnMut(&Snapshot)) -> T) -> T {
         if !self.live {
             let mut next = LINE_EVERY;
             return measure(&mut |snapshot| {
@@ -39,7 +39,7 @@ impl Ui {
     }
 
     /// The same while two targets are measured side by side.
-    pub fn comparing<T>(&self, compare: impl FnOnce(&mut dyn FnMut(&Reached)) -> T) -> T {
+    pub(crate) fn comparing<T>(&self, compare: impl FnOnce(&mut dyn FnMut(&Reached)) -> T) -> T {
         if !self.live {
             let mut progress_text = clock::monotonic();
             return compare(&mut |reached| {

@@ -14,7 +14,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn perf_check(&self, report: &Report<'_>) -> io::Result<()> {
+    pub(crate) fn perf_check(&self, report: &Report<'_>) -> io::Result<()> {
         match self.format {
             OutputFormat::Json => self.json(&json::document(report))?,
             OutputFormat::Jsonl => {
@@ -41,7 +41,7 @@ impl Ui {
     }
 
     /// Reports a problem to GitHub Actions, by a workflow command on standard error.
-    pub fn annotation(&self, title: &str, message: &str) {
+    pub(crate) fn annotation(&self, title: &str, message: &str) {
         self.write_stderr(&perf_check::annotation(title, message));
     }
 }

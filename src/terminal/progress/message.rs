@@ -11,14 +11,30 @@ use crate::workflow::report::{Report, Stream};
 /// One thing to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The execution begins.
-    Started { execution_id: String, workflow_id: String, total_steps: u32, at: Timestamp },
+    Started {
+        execution_id: String,
+        workflow_id: String,
+        total_steps: u32,
+        at: Timestamp,
+    },
     /// An attempt of a step begins.
-    AttemptStarted { step: String, attempt: u32, at: Timestamp },
+    AttemptStarted {
+        step: String,
+        attempt: u32,
+        at: Timestamp,
+    },
     /// Marks where this many lines of output are missing, from these steps' streams.
-    Missed { lines: u64, of: HashSet<(String, Stream)>, at: Timestamp },
+    Missed {
+        lines: u64,
+        of: HashSet<(String, Stream)>,
+        at: Timestamp,
+    },
     /// An attempt failed and another will follow.
-    Retry { step: String, text: String, at: Timestamp },
+    Retry {
+        step: String,
+        text: String,
+        at: Timestamp,
+    },
     /// A step ended; `last_lines` are of what it wrote, if it failed unseen.
     StepEnded {
         step: String,
@@ -28,9 +44,14 @@ pub(super) enum Message {
         at: Timestamp,
     },
     /// Something about the store, or about what steps need of the system.
-    Notice { text: String, at: Timestamp },
-    /// The execution ended.
-    Ended { text: String, at: Timestamp },
+    Notice {
+        text: String,
+        at: Timestamp,
+    },
+    Ended {
+        text: String,
+        at: Timestamp,
+    },
 }
 
 impl Message {
@@ -84,7 +105,6 @@ impl Message {
 
 /// Shows messages; may block as long as its reader does not read.
 pub(super) trait Screen: Send {
-    /// Shows one message.
     fn show(&mut self, message: &Message);
 
     /// Shows one message if that does not block, and returns whether it did.

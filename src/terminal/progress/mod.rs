@@ -19,7 +19,7 @@ use crate::workflow::report::Observer;
 /// shown as it arrives; without it, the last lines of a failing step. Dropping it waits until
 /// everything is shown, unless nothing reads it.
 #[must_use]
-pub fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
+pub(crate) fn observer(ui: &Ui, verbose: bool) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.layout.unicode, colour: ui.live_colour };
     let screen: Box<dyn Screen> = if ui.live {
         Box::new(live::Live::new(words, ui.layout.width))

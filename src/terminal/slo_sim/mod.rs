@@ -1,6 +1,6 @@
 //! What `wfx slo-sim` found.
 
-pub mod progress;
+pub(crate) mod progress;
 
 use std::io;
 
@@ -13,7 +13,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn slo_sim(&self, report: &Report) -> io::Result<()> {
+    pub(crate) fn slo_sim(&self, report: &Report) -> io::Result<()> {
         match self.format {
             OutputFormat::Json => self.json(&json::document(report)),
             OutputFormat::Jsonl => self.alert_lines(report),

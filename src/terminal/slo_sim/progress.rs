@@ -13,9 +13,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Draws per second.
 const RATE: u8 = 10;
 
-/// What is counted.
 #[derive(Debug, Clone, Copy)]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Bytes of a log are read.
     Reading,
     /// Requests are judged.
@@ -24,7 +23,7 @@ pub enum Stage {
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
-pub struct Progress<'u> {
+pub(crate) struct Progress<'u> {
     ui: &'u Ui,
     stage: Stage,
     total: Option<u64>,
@@ -35,7 +34,7 @@ pub struct Progress<'u> {
 impl Ui {
     /// Starts to show progress, out of `total` if that is known.
     #[must_use]
-    pub fn rehearsing(&self, stage: Stage, total: Option<u64>) -> Progress<'_> {
+    pub(crate) fn rehearsing(&self, stage: Stage, total: Option<u64>) -> Progress<'_> {
         let bar = self.live.then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(RATE);
             let bar = ProgressBar::with_draw_target(total, target);
@@ -59,7 +58,7 @@ impl Ui {
 
 impl Progress<'_> {
     /// Sets what is done.
-    pub fn reach(&mut self, done: u64) {
+    pub(crate) fn reach(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
             return;

@@ -8,7 +8,7 @@ use super::field::Field;
 use crate::base::visible::quote;
 
 /// The remedy where a list of command lines was intended.
-pub const LIST_IS_ONE_COMMAND: &str = "a list is one command and its arguments: write one step \
+pub(crate) const LIST_IS_ONE_COMMAND: &str = "a list is one command and its arguments: write one step \
      for each command, or all lines as one text below `run: |`";
 
 /// Programs whose arguments have a `$` of their own.

@@ -5,7 +5,7 @@ mod field;
 mod lint;
 mod name;
 mod nearest;
-mod parameters;
+pub(crate) mod parameters;
 mod step;
 
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-pub use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
-pub use super::problem::{Problem, Problems};
-pub use lint::LIST_IS_ONE_COMMAND;
-pub use parameters::{GivenBy, parameters};
+pub(crate) use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
+pub(crate) use super::problem::Problems;
+pub(crate) use lint::LIST_IS_ONE_COMMAND;
+pub(crate) use parameters::{GivenBy, parameters};
 
 use self::field::Fields;
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
@@ -64,7 +64,9 @@ pub fn read(source: &Source<'_>) -> Result<Definition, Problems> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with_lints(source: &Source<'_>) -> Result<(Definition, Option<Problems>), Problems> {
+pub(crate) fn read_with_lints(
+    source: &Source<'_>,
+) -> Result<(Definition, Option<Problems>), Problems> {
     read_and(source, |root| {
         let mut lints = Findings::default();
         lint::find(root, &mut lints);
@@ -90,7 +92,7 @@ fn read_and<T>(
 ///
 /// # Errors
 /// Problems that do not depend on the kind of document: its syntax, repeated keys.
-pub fn tree(source: &Source<'_>) -> Result<serde_json::Value, Problems> {
+pub(crate) fn tree(source: &Source<'_>) -> Result<serde_json::Value, Problems> {
     let mut findings = Findings::default();
     let root = document::read(source.text, source.format, &mut findings);
     match root {

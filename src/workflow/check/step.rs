@@ -54,7 +54,6 @@ impl Read {
     }
 }
 
-/// Reads one step.
 pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut Findings) -> Read {
     let mut read = Read {
         name: None,

@@ -16,9 +16,9 @@ use super::problem::{Findings, Pointer, Span};
 use crate::base::visible::quote;
 
 /// The longest text that is read, in bytes.
-pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The deepest nesting of lists and maps.
-pub const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 /// The largest tree, after aliases: its text in bytes and [`NODE_BYTES`] for each node.
 const TREE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const NODE_BYTES: usize = 64;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
-use wfx::base::clock;
-use wfx::base::timestamp::Timestamp;
+use wfx::parts::base::Timestamp;
+use wfx::parts::base::clock;
 
 use super::*;
 use crate::receiver::{CLOSES, HANGS, Receiver};

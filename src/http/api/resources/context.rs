@@ -14,7 +14,7 @@ use crate::repository::Writer;
 
 /// What the resources answer from.
 #[derive(Debug)]
-pub struct Resources {
+pub(crate) struct Resources {
     /// Runs executions.
     pub supervisor: Arc<Supervisor>,
     /// Where they are stored.

@@ -1,6 +1,6 @@
 //! What the API answers: one file for each kind of resource.
 
-pub mod context;
+pub(crate) mod context;
 mod dispatch;
 mod executions;
 mod faults;
@@ -8,5 +8,5 @@ mod health;
 mod launch;
 mod long_answers;
 mod metrics;
-pub mod readers;
+pub(crate) mod readers;
 mod workflows;

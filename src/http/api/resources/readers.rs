@@ -24,7 +24,7 @@ const SLOW_MAX: usize = 4;
 
 /// Connections for reading, each used by one request at a time.
 #[derive(Debug)]
-pub struct Readers {
+pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<CachingReader>>,
     /// Turns for reads that take long, each of which occupies a thread.
@@ -114,7 +114,7 @@ pub(super) enum QueryAnswer<T> {
 impl Readers {
     /// Connections to the database at `path`, opened when they are needed.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
     }
 

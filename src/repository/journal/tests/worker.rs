@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::base::timestamp::Timestamp;
+use crate::repository::alerts::SentAlerts;
 use crate::repository::conformance::{
     await_commit, change, creation, head, options, store, store_change, until,
 };
@@ -14,7 +15,7 @@ use crate::repository::journal::backend::{Backend, Entry, NotWritten, Opened, Re
 use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
-use crate::repository::{Health, PendingWrite, SentAlerts, StoreError, StoreErrorKind, Writer};
+use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
 use crate::workflow::retention::Chosen;
 

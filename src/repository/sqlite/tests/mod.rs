@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::repository::conformance::{Store, conformance, options};
-use crate::repository::ownership::{OwnerId, OwnerKind};
+use crate::repository::ownership::OwnerKind;
+use crate::repository::ownership::id::OwnerId;
 use crate::repository::{Reader, StoreError, Writer, WriterOptions};
 
 conformance!(Place);
