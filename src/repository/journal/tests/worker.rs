@@ -81,6 +81,8 @@ impl Backend for Fake {
         StoreError::new(kind, format!("cannot {doing} it"))
     }
 
+    fn prepare(&mut self) {}
+
     fn check(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
