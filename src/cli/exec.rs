@@ -8,7 +8,7 @@ use super::{CliError, Context, ForegroundArgs};
 use crate::base::exit::Exit;
 use crate::operations::start::{self, Unfit};
 use crate::workflow::check::GivenBy;
-use crate::workflow::compiled::DefinitionSource;
+use crate::workflow::compiled::{DefinitionSource, Snapshot};
 use crate::workflow::definition::Scalar;
 
 /// What was typed after `wfx exec`.
@@ -40,7 +40,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         .iter()
         .map(|(name, value)| (name.clone(), Scalar::String(value.clone())))
         .collect();
-    let workdir = std::env::current_dir()
+    // What was typed is checked before the folder that wfx was started in.
+    let (by, source) = (GivenBy::Flags, DefinitionSource::File);
+    let snapshot =
+        start::of_definition(definition, &given, by, String::new(), source).map_err(unfit)?;
+    let snapshot = Snapshot { workdir: current_folder()?, ..snapshot };
+    foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
+}
+
+fn current_folder() -> Result<String, CliError> {
+    std::env::current_dir()
         .map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))
                 .with_hint("change to a folder that exists")
@@ -53,11 +62,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
                 format!("the name of the current folder is not UTF-8: {}", folder.display()),
             )
             .with_hint("run wfx from another folder and set `cwd` in the steps")
-        })?;
-    let by = GivenBy::Flags;
-    let snapshot = start::of_definition(definition, &given, by, workdir, DefinitionSource::File);
-    let snapshot = snapshot.map_err(unfit)?;
-    foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
+        })
 }
 
 fn unfit(why: Unfit) -> CliError {

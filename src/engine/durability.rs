@@ -240,9 +240,10 @@ impl Durability {
 
 /// Whether an attempt whose start is in `version` may begin: a commit holds it, or the execution
 /// runs unstored and nothing of it is stored. Once something is stored, each start waits for its
-/// commit.
+/// commit; once the store has refused it, no further attempt begins.
 pub(crate) fn may_begin(version: u64, commit: &CommitStatus, runs_unstored: bool) -> bool {
-    commit.version >= version || (runs_unstored && commit.version == 0)
+    let is_unstored = commit.version == 0 && commit.refused.is_none();
+    commit.version >= version || (runs_unstored && is_unstored)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::{counter, counters, gauge, gauges};
 use crate::slo::Indicator;
 use crate::slo::monitor::{Stand, Standings};
 
-/// The collectors, each by `indicator`: the type of its alerts.
+/// The collectors. Their label `signal` is the type of the alerts of an indicator.
 pub(super) struct ServiceLevels {
     value: GaugeVec,
     threshold: GaugeVec,

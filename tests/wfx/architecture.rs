@@ -581,6 +581,47 @@ fn the_map_has_what_is_there_and_nothing_else() {
     }
 }
 
+/// A line that names `forbidden`, as code would.
+fn naming(forbidden: &str) -> String {
+    let is_room = ROOMS.iter().any(|(room, _)| forbidden.starts_with(&format!("{room}::")));
+    if is_room { format!("use crate::{forbidden};") } else { format!("    {forbidden};") }
+}
+
+#[test]
+fn each_rule_can_fail() {
+    let is_breach = |name: &str, forbidden: &str, why: &str| {
+        let found = breaches(name, &naming(forbidden));
+        found.iter().any(|breach| breach.ends_with(&format!("{forbidden}: {why}")))
+    };
+    let file = |prefix: &str| match prefix.ends_with(".rs") {
+        true => prefix.to_owned(),
+        false => format!("{prefix}x.rs"),
+    };
+    for (prefixes, names, why) in RULES {
+        for (prefix, name) in prefixes.iter().flat_map(|p| names.iter().map(move |n| (p, n))) {
+            assert!(is_breach(&file(prefix), name, why), "{prefix} may name {name}");
+        }
+    }
+    for (prefixes, names, why) in KEPT_TO {
+        for name in *names {
+            assert!(is_breach("base/x.rs", name, why), "base/ may name {name}");
+            for prefix in *prefixes {
+                assert!(!is_breach(&file(prefix), name, why), "{prefix} may not name {name}");
+            }
+        }
+    }
+    for (room, allowed) in ROOMS {
+        for (other, _) in ROOMS.iter().filter(|(other, _)| other != room) {
+            for line in [format!("use crate::{other}::x;"), format!("    super::{other}::x();")] {
+                let is_allowed = allowed.contains(other);
+                let found = breaches(&format!("{room}/mod.rs"), &line);
+                let is_found = found.iter().any(|breach| breach.contains("see the rooms"));
+                assert_eq!(is_found, !is_allowed, "{room}: {line}");
+            }
+        }
+    }
+}
+
 /// What is wrong with a row of the glossary.
 fn glossary_fault(row: &str, src: &Path) -> Option<String> {
     let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();

@@ -234,6 +234,28 @@ fn standard_input_is_taken_for_json_or_yaml() {
 }
 
 #[test]
+fn what_was_typed_is_checked_before_the_folder() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let place = Place::new();
+    let document = place.write("w.yaml", "params: {known: x}\nsteps: [{name: a}]\n");
+    let folder = place.path("").join(OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir(&folder).unwrap();
+    let exec = |parameter: &str| {
+        let mut command = place.wfx([
+            OsStr::new("exec"),
+            document.as_ref(),
+            "--param".as_ref(),
+            parameter.as_ref(),
+        ]);
+        Ran::of(command.current_dir(&folder))
+    };
+    exec("unknown=1").refused(2, &["unknown"]);
+    exec("known=1").refused(3, &["the name of the current folder is not UTF-8"]);
+}
+
+#[test]
 fn what_a_step_leaves_running_is_ended_with_it() {
     let place = Place::new();
     let execution = place.exec("steps: [{name: a, run: 'sleep 1000 & echo $! > pid'}]", 0);

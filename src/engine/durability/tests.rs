@@ -160,7 +160,7 @@ proptest! {
             }
             prop_assert_eq!(durability.is_durable(), stored >= recorded);
             for version in 1..=recorded + 1 {
-                let unstored = said_unstored > 0 && stored == 0;
+                let unstored = said_unstored > 0 && stored == 0 && !refused;
                 prop_assert_eq!(durability.may_begin(version), version <= stored || unstored);
             }
         }
@@ -179,6 +179,26 @@ fn what_ended_unstored_is_never_lost_where_it_may_run_so() {
     let day = Duration::from_secs(86_400);
     assert!(matches!(durability.next(day, idle), Next::Proceed { until: None }));
     assert!(!durability.is_durable());
+}
+
+#[test]
+fn what_is_refused_while_it_runs_unstored_is_given_up_and_begins_nothing_more() {
+    let mut durability = Durability::new(rules(true, true, Duration::ZERO));
+    durability.record(1, Duration::ZERO);
+    durability.note_stalled();
+    let activity = |durability: &Durability| Activity {
+        attempts_running: durability.may_begin(1),
+        is_ended: false,
+    };
+    let running = activity(&durability);
+    assert!(matches!(durability.next(Duration::ZERO, running), Next::RunUnstored));
+    assert!(durability.may_begin(1));
+    let refused = Some(error(false));
+    durability.acknowledge(CommitStatus { refused, ..CommitStatus::default() });
+    assert!(!durability.may_begin(1));
+    let running = activity(&durability);
+    let next = durability.next(Duration::ZERO, running);
+    assert!(matches!(next, Next::GiveUp(Loss::Refused(_))), "{next:?}");
 }
 
 #[test]

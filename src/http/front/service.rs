@@ -94,8 +94,8 @@ impl<H: Handler> ConnectionService<H> {
         let is_clear = progress.is_read && head.is_some_and(RawHead::is_clear);
         let closes = {
             let mut state = self.state.lock();
-            // A connection without a slot is closed.
-            // The end of a body without a length is the end of the connection for old clients.
+            // A connection without a slot is closed after its response. So is that of an old client
+            // whose body has no length: its end is the end of the connection.
             let is_delimited = parts.version != Version::HTTP_10 || !reply.is_streamed();
             let stays = is_clear && is_delimited && state.slot.is_some();
             let closes = state.answer(stays, ended);
@@ -204,7 +204,8 @@ impl<H: Handler> ConnectionService<H> {
         Ok(read)
     }
 
-    /// Reads a body of at most so many bytes. More than a little is read only once bytes are reserved for all.
+    /// Reads a body of at most so many bytes. More than [`SMALL_BODY_BYTES`] are read only once
+    /// bytes are reserved for all.
     async fn collect(&self, body: &mut Incoming, length: usize) -> Result<Bytes, Problem> {
         let mut share = None;
         let mut first = Bytes::new();

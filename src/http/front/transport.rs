@@ -22,7 +22,7 @@ const DISCARDED_BYTES_MAX: usize = 4 << 20;
 /// is noticed only at the next chunk that it has left.
 const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// A socket that reports what happens to its [`ConnectionState`] what happens.
+/// A socket that reports to its [`ConnectionState`] what happens.
 #[derive(Debug)]
 pub(super) struct Transport {
     stream: TcpStream,
