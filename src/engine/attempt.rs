@@ -14,6 +14,7 @@ use super::work::parallelism::Permit;
 use super::work::process::{self, Started};
 use super::work::{Stop, sleep};
 use crate::repository::CommitStatus;
+use crate::system::limits;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OWNER, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
@@ -96,7 +97,7 @@ impl AttemptTask {
         };
         let output_file = match self.context.scratch.file() {
             Ok(path) => path,
-            Err(error) if process::is_scarce(&error) => return Err(error),
+            Err(error) if limits::is_scarce(&error) => return Err(error),
             Err(error) => {
                 report_start();
                 let text = format!("cannot make the file for $WFX_OUTPUT: {error}");

@@ -7,10 +7,12 @@
 //! that opens many files counts them here.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::process_table;
@@ -207,6 +209,13 @@ fn group_folder(lines: &str) -> Option<PathBuf> {
     }
     let (_, path) = groups().find(|(names, _)| names.is_empty())?;
     Some(below("/sys/fs/cgroup", path))
+}
+
+/// Whether files, processes or memory are used up: what fails so may work later.
+#[must_use]
+pub(crate) fn is_scarce(error: &io::Error) -> bool {
+    let error = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &["http/front/"],
-        &["http::api", "http::observe", "http::page"],
+        &["http::api", "http::observe", "http::page", "crate::engine", "crate::operations"],
         "the front hands requests to a Handler and knows nothing else of what is behind it",
     ),
     (

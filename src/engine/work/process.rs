@@ -81,18 +81,11 @@ impl Started {
     }
 }
 
-/// Whether files, processes or memory are used up: what fails so may work later.
-#[must_use]
-pub(crate) fn is_scarce(error: &io::Error) -> bool {
-    let error = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(error, Some(Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM))
-}
-
 /// Runs the command until its tree of processes has ended. `began` is called when that begins, with
 /// the process or, if the program cannot be started, without; its result is dropped at the end.
 ///
 /// # Errors
-/// When it could not begin because a resource [is scarce](is_scarce); anything else is an end.
+/// When it could not begin because a resource [is scarce](limits::is_scarce); anything else is an end.
 pub(crate) async fn run<T>(
     job: Job,
     stop: &Stop,
@@ -103,7 +96,7 @@ pub(crate) async fn run<T>(
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
     let ended = match spawn(&job) {
-        Err(error) if is_scarce(&error) => {
+        Err(error) if limits::is_scarce(&error) => {
             let _ = std::fs::remove_file(&job.output_file);
             return Err(error);
         }
@@ -120,7 +113,7 @@ pub(crate) async fn run<T>(
     let outputs = loop {
         match outputs::read(&job.output_file) {
             // The work is done: its outputs must not be lost for want of a descriptor.
-            Err(OutputsError::Unreadable(error)) if is_scarce(&error) => {
+            Err(OutputsError::Unreadable(error)) if limits::is_scarce(&error) => {
                 time::sleep(LOOK_LAST).await;
             }
             outputs => break outputs,
@@ -494,7 +487,7 @@ async fn exited(group: Option<Group>) {
                 return;
             }
             // A thread that waits would be one of few.
-            Err(error) if is_scarce(&error) => time::sleep(LOOK_LAST).await,
+            Err(error) if limits::is_scarce(&error) => time::sleep(LOOK_LAST).await,
             Err(_) => break,
         }
     }

@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
+use crate::system::limits;
+
 /// The prefix of their names.
 const PREFIX: &str = "wfx-";
 
@@ -105,7 +107,7 @@ impl Scratch {
         let name = self.files.fetch_add(1, Ordering::Relaxed).to_string();
         let made = self.file_named(&name);
         // A temporarily exhausted resource says nothing about the folder.
-        if !made.as_ref().is_err_and(super::process::is_scarce) {
+        if !made.as_ref().is_err_and(limits::is_scarce) {
             self.is_failing.store(made.is_err(), Ordering::Relaxed);
         }
         made

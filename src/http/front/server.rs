@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock;
-use crate::engine::work::process::is_scarce;
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::handler::Handler;
 use crate::http::front::access::Access;
@@ -65,7 +64,7 @@ pub(in crate::http) async fn serve_within<H: Handler>(
                 },
                 Err(error) => {
                     // More files may be open than were counted.
-                    if is_scarce(&error) && limits::raise() {
+                    if limits::is_scarce(&error) && limits::raise() {
                         continue;
                     }
                     // Out of descriptors, mostly: some come back.
