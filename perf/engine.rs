@@ -15,14 +15,11 @@ use wfx::parts::engine::{Bounds, Supervisor};
 use wfx::parts::repository::OwnerKind;
 use wfx::parts::repository::{Durability, Writer, WriterOptions};
 use wfx::parts::workflow::ExecutionStatus;
-use wfx::parts::workflow::Parameters;
-use wfx::parts::workflow::check::{self, Format, Source};
 use wfx::parts::workflow::inherited;
-use wfx::parts::workflow::{CompiledWorkflow, Snapshot};
 use wfx::parts::workflow::{Observer, Report};
 
 use crate::measure::{Failure, Figure, Target, alternate, median, timed};
-use crate::{Measured, limits, store};
+use crate::{Measured, limits, snapshot, store};
 
 /// Executions at a time.
 const IN_FLIGHT: usize = 64;
@@ -36,23 +33,6 @@ pub(crate) struct Nobody;
 
 impl Observer for Nobody {
     fn report(&self, _report: &Report<'_>) {}
-}
-
-pub(crate) fn snapshot(document: &str) -> Result<Snapshot, Failure> {
-    let source = Source { name: "bench", text: document, format: Format::Yaml, default_id: None };
-    let definition = check::read(&source)?;
-    let compiled = Arc::new(CompiledWorkflow::of(definition)?);
-    let workdir = "/".to_owned();
-    Ok(Snapshot { compiled, params: Parameters::new(), workdir, source: None })
-}
-
-fn three_empty_steps() -> Result<Snapshot, Failure> {
-    snapshot("id: bench\nsteps: [{name: first}, {name: second}, {name: third}]")
-}
-
-/// What wfx stores of the workflow that is measured.
-pub(crate) fn snapshot_text() -> String {
-    three_empty_steps().map(|s| serde_json::json!(s).to_string()).unwrap_or_default()
 }
 
 pub(crate) fn engine_context(
@@ -79,7 +59,7 @@ fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure
     let writer = Arc::new(Writer::open(path, options(retention))?);
     let supervisor =
         Arc::new(Supervisor::new(engine_context(&writer, folder.path())?, 2, Bounds::NONE));
-    let snapshot = three_empty_steps()?;
+    let snapshot = snapshot::three_empty_steps()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
     runtime.block_on(async {
@@ -119,7 +99,7 @@ fn options(retention: Option<u64>) -> WriterOptions {
 /// Against rusqlite alone, groups of as many as are in flight.
 pub(crate) fn throughput() -> Measured {
     let folder = store::folder()?;
-    let snapshot = snapshot_text();
+    let snapshot = snapshot::text();
     let mut turn = 0;
     let mut fresh = |name: &str| {
         turn += 1;
@@ -221,7 +201,7 @@ pub(crate) fn shell_overhead() -> Measured {
     let path = store::empty(folder.path(), "shell.db")?;
     let list: String =
         (0..STEPS).map(|n| format!("- {{name: s{n}, depends_on: [], run: 'true'}}\n")).collect();
-    let snapshot = snapshot(&format!("id: shells\nmax_parallel: 1\nsteps:\n{list}"))?;
+    let snapshot = snapshot::of(&format!("id: shells\nmax_parallel: 1\nsteps:\n{list}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let pairs = alternate(
         || {

@@ -18,6 +18,7 @@ mod measure;
 mod recovery;
 mod serve;
 mod slo;
+mod snapshot;
 mod store;
 mod truth;
 

@@ -17,9 +17,9 @@ use wfx::parts::workflow::ExecutionStatus;
 use wfx::parts::workflow::Observer;
 use wfx::parts::workflow::{Event, Moment};
 
-use crate::engine::{Nobody, engine_context, snapshot};
+use crate::engine::{Nobody, engine_context};
 use crate::measure::{Failure, Figure, Target, alternate};
-use crate::{Measured, command, store};
+use crate::{Measured, command, snapshot, store};
 
 /// Executions of one measurement.
 const EXECUTIONS: usize = 1_000;
@@ -44,7 +44,7 @@ fn interrupted(path: &Path, folder: &Path, count: usize) -> Result<(), Failure> 
     let (supervisor, writer) = supervisor(path, folder)?;
     let mut slots = Vec::new();
     for _ in 0..count {
-        let plan = supervisor.plan(snapshot(WORKFLOW)?, None);
+        let plan = supervisor.plan(snapshot::of(WORKFLOW)?, None);
         let slot = PendingWrite::new(plan.execution_id.clone());
         let now = plan.created_at;
         let owner = Some("exec-0-00000000".to_owned());
@@ -102,7 +102,7 @@ fn recover(path: &Path, folder: &Path) -> Result<f64, Failure> {
 /// Runs as many new ones, as many at a time.
 fn run(path: &Path, folder: &Path) -> Result<f64, Failure> {
     let (supervisor, _writer) = supervisor(path, folder)?;
-    let snapshot = snapshot(WORKFLOW)?;
+    let snapshot = snapshot::of(WORKFLOW)?;
     let begin = Instant::now();
     runtime()?.block_on(async {
         let started = Arc::new(AtomicUsize::new(0));

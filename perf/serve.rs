@@ -67,7 +67,7 @@ impl Server {
         Self::of(
             Command::new(limit("limit-serve")?)
                 .arg(database)
-                .arg(crate::engine::snapshot_text())
+                .arg(crate::snapshot::text())
                 .arg(threads.to_string()),
         )
     }
@@ -208,7 +208,7 @@ pub(crate) fn wait() -> Measured {
     let folder = store::folder()?;
     let ours = Server::wfx(folder.path(), &store::empty(folder.path(), "ours.db")?)?;
     let limit = store::empty(folder.path(), "limit.db")?;
-    let snapshot = crate::engine::snapshot_text();
+    let snapshot = crate::snapshot::text();
     let request = post(&format!("{WFX_START}?wait=10s"));
     let mut client = client::Single::connect(ours.address)?;
     let mut pairs = Pairs { ours: Vec::new(), other: Vec::new() };

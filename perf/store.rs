@@ -38,6 +38,6 @@ pub(crate) fn empty(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
 /// A database with so many finished executions.
 pub(crate) fn filled(folder: &Path, name: &str, count: usize) -> Result<PathBuf, Failure> {
     let path = empty(folder, name)?;
-    limits::insert(&path, "OFF", count, 10_000, &crate::engine::snapshot_text())?;
+    limits::insert(&path, "OFF", count, 10_000, &crate::snapshot::text())?;
     Ok(path)
 }
