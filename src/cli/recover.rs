@@ -50,26 +50,45 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
     let judge = reader.judge()?;
     let from = recover::may_take(&execution, |owner| judge.look(owner), args.assume_dead)
         .map_err(|why| not_recovered(&execution, &why))?;
-    if let Some(owner) = from {
-        context.ui.note(&format!(
-            "taking execution {execution_id} over from {}, which died",
-            id::shown(owner)
-        ));
-    }
-    drop(reader);
+    drop((judge, reader));
     let session = Session::open(context)?;
     let observer = terminal::progress::observer(&context.ui, args.verbose);
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
-        let observed = |_: &TakenOver| Arc::clone(&observer);
+        let observed = |_: &TakenOver| {
+            if let Some(owner) = from {
+                let owner = id::shown(owner);
+                context.ui.note(&format!("took execution {execution_id} over from {owner}"));
+            }
+            Arc::clone(&observer)
+        };
         recover::one(supervisor, execution_id, args.assume_dead, observed, cancel).await
     })?;
     drop(observer);
     match result? {
         One::Ran(result) => foreground::finish(session, result, signalled, execution_id, context),
-        // Another process was faster.
-        One::NotAbandoned => Err(has_owner(&execution)),
+        One::NotAbandoned => Err(taken_by_another(execution_id, args, context)?),
         One::Held(survivors) => Err(held(execution_id, &survivors)),
     }
+}
+
+/// Another process took the execution over after it was looked at: who has it now.
+fn taken_by_another(
+    execution_id: &str,
+    args: &Args,
+    context: &Context,
+) -> Result<CliError, CliError> {
+    let reader = session::reader(context)?;
+    let execution = lookup::detail(&reader, execution_id)?.execution;
+    let judge = reader.judge()?;
+    Ok(match recover::may_take(&execution, |owner| judge.look(owner), args.assume_dead) {
+        Err(why) => not_recovered(&execution, &why),
+        // The other process has died since.
+        Ok(_) => CliError::new(
+            Exit::Usage,
+            format!("execution {execution_id} was taken over by another process, which died"),
+        )
+        .with_hint(format!("run `wfx recover {execution_id}` again")),
+    })
 }
 
 fn not_recovered(execution: &ExecutionRecord, why: &NotRecovered) -> CliError {
@@ -124,8 +143,8 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let survey = Survey::of(&owners, args.assume_dead);
     if survey.of_daemons > 0 {
         context.ui.note(&format!(
-            "{} of a dead `wfx serve` stay for the next one; `wfx recover ID` takes one",
-            survey.of_daemons
+            "{} of a dead `wfx serve`: left to the next `wfx serve`; `wfx recover ID` continues one",
+            units::count(survey.of_daemons, "execution")
         ));
     }
     for (doubt, executions) in survey.in_doubt.iter().filter(|_| !args.assume_dead) {
@@ -136,8 +155,9 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
         ));
     }
     let (total, alive) = (survey.recoverable, survey.alive);
+    let left = survey.of_daemons + survey.in_doubt.values().sum::<u64>();
     let progress = Arc::new(
-        terminal::recovery::Progress::start(&context.ui, total, alive).map_err(|error| {
+        terminal::recovery::Progress::start(&context.ui, total, alive, left).map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot start the thread that shows: {error}"))
         })?,
     );

@@ -32,6 +32,8 @@ pub(crate) struct Progress {
     shown: Mutex<Receiver<()>>,
     store_fails: Mutex<bool>,
     alive: u64,
+    /// Executions that were reported as left alone.
+    left: u64,
 }
 
 /// A line to write.
@@ -75,11 +77,11 @@ impl Tally {
 
 impl Progress {
     /// Starts the progress of a recovery of `total` executions; `alive` further ones are run by
-    /// other processes.
+    /// other processes, and `left` ones have been reported as left alone.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(ui: &Ui, total: u64, alive: u64) -> io::Result<Self> {
+    pub(crate) fn start(ui: &Ui, total: u64, alive: u64, left: u64) -> io::Result<Self> {
         let (lines, to_show) = mpsc::channel::<Shown>();
         let (written, shown) = mpsc::channel();
         let screen = ui.clone();
@@ -99,6 +101,7 @@ impl Progress {
             shown: Mutex::new(shown),
             store_fails: Mutex::default(),
             alive,
+            left,
         })
     }
 
@@ -111,11 +114,14 @@ impl Progress {
         let tally = self.tally().clone();
         let ui = &self.ui;
         if tally.executions.is_empty() && tally.held.is_empty() {
-            ui.note(&match self.alive {
-                0 => "no process has died with an execution unfinished".to_owned(),
-                1 => "1 execution is run by a process that is alive".to_owned(),
-                count => format!("{count} executions are run by processes that are alive"),
-            });
+            match (self.alive, self.left) {
+                (0, 0) => ui.note("no process died with an unfinished execution"),
+                (0, _) => {}
+                (1, _) => ui.note("1 execution is run by a process that is alive"),
+                (count, _) => {
+                    ui.note(&format!("{count} executions are run by processes that are alive"));
+                }
+            }
         }
         match ui.format {
             OutputFormat::Json => ui.json(&json!({

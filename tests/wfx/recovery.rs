@@ -1,6 +1,7 @@
 //! What becomes of executions whose process died or is not to go on: `wfx recover` and
 //! `wfx cancel` through the real binary.
 
+use std::fs;
 use std::process::Command;
 
 use crate::support::{Place, Ran, Running, processes_with, states, steps, until};
@@ -148,7 +149,8 @@ fn a_dead_serve_keeps_its_executions_unless_one_is_named() {
     place.sql("UPDATE workflow_executions SET owner = replace(owner, 'exec-', 'serve-')");
     let ran = recover(&place, []);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "nothing to recover\n"), "{ran:?}");
-    assert!(ran.stderr.contains("1 of a dead `wfx serve`"), "{ran:?}");
+    assert!(ran.stderr.contains("1 execution of a dead `wfx serve`"), "{ran:?}");
+    assert!(!ran.stderr.contains("no process died"), "{ran:?}");
     let ran = recover(&place, ["@1"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("over from wfx serve (process "), "{ran:?}");
@@ -212,6 +214,38 @@ fn two_that_recover_at_once_run_each_execution_once() {
     lines.sort_unstable();
     lines.dedup();
     assert_eq!((lines.len(), ran.lines().count()), (24, 24), "{ran}");
+}
+
+#[test]
+fn who_comes_too_late_is_shown_the_process_that_took_over() {
+    let place = Place::new();
+    crash(&place, &format!("steps: [{{name: a, {WAITS}, retry: {{max_attempts: 9}}}}]"));
+    place.sql("UPDATE workflow_executions SET owner = replace(owner, 'exec-', 'serve-')");
+    // Both find that the owner is dead, then wait for the database.
+    let other = rusqlite::Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut both: Vec<_> =
+        (0..2).map(|_| Running::start(&mut place.wfx(["recover", "@1"]))).collect();
+    let pids: Vec<u32> = both.iter().map(Running::pid).collect();
+    // Each makes its lock file after it has looked at the execution.
+    let has_lock_file = |pid: &u32| {
+        let mut files = fs::read_dir(place.path("wfx.db-owners")).unwrap();
+        files.any(|file| {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            name.split('-').nth(1) == Some(&pid.to_string())
+        })
+    };
+    until("both have looked", || pids.iter().all(has_lock_file));
+    other.execute_batch("ROLLBACK").unwrap();
+    until("one of them has ended", || both.iter_mut().any(Running::has_ended));
+    place.write("go", "");
+    let mut ends: Vec<_> = both.into_iter().map(Running::end).zip(pids).collect();
+    ends.sort_by_key(|(ran, _)| ran.code);
+    let [(first, pid), (late, _)] = &ends[..] else { unreachable!() };
+    assert_eq!((first.code, late.code), (Some(0), Some(2)), "{first:?} {late:?}");
+    assert!(first.stderr.contains("over from wfx serve (process "), "{first:?}");
+    assert!(late.stderr.contains(&format!("is being run by wfx exec (process {pid})")), "{late:?}");
+    assert!(!late.stderr.contains("over from"), "{late:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::base::period::Period;
+use crate::base::visible::quote;
 use crate::http::api::route::decode;
 use crate::http::exchange::problem::Problem;
 
@@ -28,8 +29,11 @@ pub fn pairs<'q>(
             return Err(unknown(&key, known));
         };
         if pairs.iter().any(|(earlier, _)| earlier == known_key) {
-            return Err(Problem::bad_request(format!("the query has `{key}` more than once"))
-                .with_hint("send each key once"));
+            return Err(Problem::bad_request(format!(
+                "the query has {} more than once",
+                quote(&key)
+            ))
+            .with_hint("send each key once"));
         }
         pairs.push((known_key, value));
     }
@@ -38,7 +42,7 @@ pub fn pairs<'q>(
 
 fn text<'q>(written: &'q str, pair: &str) -> Result<Cow<'q, str>, Problem> {
     let undecodable = || {
-        Problem::bad_request(format!("`{pair}` in the query is not escaped as it should be"))
+        Problem::bad_request(format!("{} in the query is not escaped correctly", quote(pair)))
             .with_hint("escape each byte that is no letter or digit as % and two hex digits")
     };
     if !written.contains('+') {
@@ -49,7 +53,7 @@ fn text<'q>(written: &'q str, pair: &str) -> Result<Cow<'q, str>, Problem> {
 }
 
 fn unknown(key: &str, known: &[&str]) -> Problem {
-    let problem = Problem::bad_request(format!("the query has an unknown key `{key}`"));
+    let problem = Problem::bad_request(format!("the query has an unknown key {}", quote(key)));
     if known.is_empty() {
         return problem.with_hint("no query is taken here");
     }
@@ -69,7 +73,7 @@ impl<'q> Query<'q> {
         let value = self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
         let read = |value: &Cow<'_, str>| {
             value.parse().map_err(|_| {
-                Problem::bad_request(format!("the query key `{key}` cannot be `{value}`"))
+                Problem::bad_request(format!("the query key `{key}` cannot be {}", quote(value)))
                     .with_hint(format!("it takes {takes}"))
             })
         };
@@ -108,6 +112,23 @@ mod tests {
         assert_eq!(read("status=a+b%2Bc=d"), ["status=a b+c=d"]);
         assert_eq!(read("limit"), ["limit="]);
         assert_eq!(read("limit="), ["limit="]);
+    }
+
+    #[test]
+    fn what_was_sent_is_repeated_shortened_and_visible() {
+        let long = "x".repeat(50_000);
+        let hostile = format!("{long}%0a%00%e2%80%ae");
+        for query in [format!("{hostile}=1"), format!("limit={hostile}"), format!("limit=%{long}")]
+        {
+            let problem = Query::read(&query, KNOWN)
+                .and_then(|query| query.parsed::<u32>("limit", "a number"))
+                .unwrap_err();
+            assert!(problem.detail().len() < 300, "{}", problem.detail().len());
+        }
+        let problem = Query::read("limit=%0a%00%e2%80%ae", KNOWN)
+            .and_then(|query| query.parsed::<u32>("limit", "a number"))
+            .unwrap_err();
+        assert!(problem.detail().contains(r"`\n\u{0}\u{202e}`"), "{}", problem.detail());
     }
 
     #[test]

@@ -82,6 +82,9 @@ fn a_cursor_is_a_token_that_continues_its_own_list() {
         }
         let last = if token.ends_with('A') { "Q" } else { "A" };
         let changed = format!("{}{last}", &token[..token.len() - 1]);
+        let long = next(&token.repeat(2_000));
+        assert!(long.body.len() < 1_000, "{}", long.body.len());
+        refused(long, "damaged");
         for damaged in [&changed, &token[1..], "x", "", "1.5", "99999999999999999999"] {
             refused(next(damaged), "damaged");
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::base::visible::quote;
 use crate::engine::cancel::Cancel;
 use crate::engine::recovery::One;
 use crate::engine::work::orphans::{Process, Survivor};
@@ -199,23 +200,25 @@ pub(super) fn no_body(body: Option<&[u8]>) -> Result<(), Problem> {
     let Some(body) = body else { return Ok(()) };
     match json_body::parse::<serde_json::Map<_, _>>(body)?.keys().next() {
         None => Ok(()),
-        Some(key) => {
-            Err(Problem::bad_request(format!("this takes no body, and `{key}` is not known"))
-                .with_hint("send none, or `{}`"))
-        }
+        Some(key) => Err(Problem::bad_request(format!(
+            "this takes no body, and {} is not known",
+            quote(key)
+        ))
+        .with_hint("send none, or `{}`")),
     }
 }
 
 /// What cannot be continued.
 fn unreadable(token: &str, error: CursorError) -> Problem {
-    Problem::bad_request(format!("the query key `cursor` cannot be `{token}`: {error}")).with_hint(
-        "it takes the `next_cursor` of the page before, as it is, with the same filters; begin \
+    let token = quote(token);
+    Problem::bad_request(format!("the query key `cursor` cannot be {token}: {error}")).with_hint(
+        "it takes the `next_cursor` of the page before, unchanged, with the same filters; begin \
          again without it",
     )
 }
 
 pub(super) fn unknown(execution_id: &str) -> Problem {
-    Problem::not_found(format!("no execution `{execution_id}` is kept"))
+    Problem::not_found(format!("no execution {} is kept", quote(execution_id)))
 }
 
 fn has_ended(execution_id: &str, status: ExecutionStatus) -> Problem {

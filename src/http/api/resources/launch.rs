@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use serde_json::json;
 
 use crate::base::clock;
+use crate::base::visible::quote;
 use crate::engine::driver::RunError;
 use crate::engine::supervisor::{Full, Submitted};
 use crate::http::api::json_body;
@@ -204,8 +205,11 @@ fn invalid_start(why: InvalidStart, workflow_id: &str) -> Problem {
         InvalidStart::Given(problems) => invalid("the body gives no valid parameters", &problems),
         InvalidStart::Document(problems) => invalid("the body is no valid workflow", &problems),
         InvalidStart::OtherId(id) => {
-            let detail =
-                format!("the workflow of the body is `{id}`, that of the path `{workflow_id}`");
+            let detail = format!(
+                "the workflow of the body is {}, that of the path {}",
+                quote(&id),
+                quote(workflow_id)
+            );
             let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
             unprocessable(detail).with_errors(vec![fault])
         }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::base::visible::quote;
 use crate::http::api::query::Query;
 use crate::http::api::resources::context::Resources;
 use crate::http::exchange::problem::Problem;
@@ -50,6 +51,6 @@ fn summary(entry: &Entry) -> serde_json::Value {
 }
 
 pub(super) fn unknown(workflow_id: &str) -> Problem {
-    Problem::not_found(format!("there is no workflow `{workflow_id}`"))
+    Problem::not_found(format!("there is no workflow {}", quote(workflow_id)))
         .with_hint("GET /api/v1/workflows shows those that are known")
 }
