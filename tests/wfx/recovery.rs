@@ -256,7 +256,7 @@ fn what_step_children_left_is_ended_even_if_it_will_not() {
         "steps: [{name: a, run: \"(trap '' TERM; touch up; exec sleep 1000) & sleep 1000 & until test -e up; do :; done; echo begun; wait\"}]",
     );
     let execution = id(&place);
-    assert!(processes_with(&format!("WFX_EXECUTION_ID={execution}")).len() >= 2);
+    until("both are found", || processes_with(&format!("WFX_EXECUTION_ID={execution}")).len() >= 2);
     assert_eq!(recover(&place, []).code, Some(1));
     nobody_is_left(&place);
 }
@@ -401,8 +401,9 @@ fn a_leftover_of_a_step_that_had_ended_is_let_live() {
         ),
     );
     assert_eq!(recover(&place, []).code, Some(1));
-    let left = processes_with(&format!("WFX_EXECUTION_ID={}", id(&place)));
-    assert_eq!(left.len(), 1, "{left:?}");
+    let own = format!("WFX_EXECUTION_ID={}", id(&place));
+    until("it is found", || processes_with(&own).len() == 1);
+    let left = processes_with(&own);
     let status = Command::new("kill").arg(left[0].to_string()).status().unwrap();
     assert!(status.success());
 }
