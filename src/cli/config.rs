@@ -62,7 +62,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// What a daemon of this database was told to keep stands for the default.
+/// Replaces the default retention by the one that a daemon has stored in this database.
 fn follow_daemon(shown: &mut [Shown], context: &Context) {
     let Some(retention) = shown
         .iter_mut()

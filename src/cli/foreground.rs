@@ -76,7 +76,7 @@ pub(super) fn finish(
     })
 }
 
-/// What is told of an execution that could not be brought to its end.
+/// The error for an execution that did not run to its end.
 pub(super) fn gave_up(error: &RunError, execution_id: &str) -> CliError {
     let exit = match error {
         RunError::Illegal(_) => Exit::Failed,

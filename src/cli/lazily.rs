@@ -1,5 +1,5 @@
-//! A subcommand whose flags are described when it is typed: whoever starts another one does not
-//! wait for them.
+//! A subcommand whose flags clap prepares only when the subcommand is typed, so that other commands do
+//! not pay for them.
 
 use std::ops::Deref;
 
