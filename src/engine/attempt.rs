@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
+use super::durability;
 use super::work::job::Job;
 use super::work::parallelism::Permit;
 use super::work::process::{self, Started};
@@ -131,11 +132,14 @@ async fn may_begin(
     version: u64,
     unstored: &CancellationToken,
 ) -> bool {
+    let may = |runs_unstored| {
+        move |commit: &CommitStatus| durability::may_begin(version, commit, runs_unstored)
+    };
     if !unstored.is_cancelled() {
         tokio::select! {
-            durable = stored.wait_for(|stored| stored.version >= version) => return durable.is_ok(),
+            durable = stored.wait_for(may(false)) => return durable.is_ok(),
             () = unstored.cancelled() => {}
         }
     }
-    stored.wait_for(|stored| stored.version == 0 || stored.version >= version).await.is_ok()
+    stored.wait_for(may(true)).await.is_ok()
 }
