@@ -21,10 +21,6 @@ pub(crate) trait Backend: Send + 'static {
     /// The same in words for an operator, while `doing` something (a verb) with the database.
     fn explain(&self, doing: &str, error: &Self::Error) -> StoreError;
 
-    /// Does what the first transaction needs ahead of it, while nothing waits. What fails here fails
-    /// again with that, and is reported there.
-    fn prepare(&mut self);
-
     /// Refuses a database that is no longer the one that was opened. Cheap: it comes before each
     /// transaction, and twice a second.
     fn check(&mut self) -> Result<(), StoreError>;

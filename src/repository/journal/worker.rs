@@ -120,7 +120,6 @@ impl<B: Backend> Worker<B> {
     }
 
     pub(crate) fn run(&mut self) -> Result<(), StoreError> {
-        self.backend.prepare();
         let mut backoff = BACKOFF;
         let mut purge: Option<Purge> = None;
         loop {

@@ -100,15 +100,6 @@ impl Backend for SqliteBackend {
         explain(doing, &self.path, error)
     }
 
-    fn prepare(&mut self) {
-        if self.files.check().is_ok() {
-            let _ = ["BEGIN IMMEDIATE", "COMMIT"]
-                .into_iter()
-                .try_for_each(|sql| self.connection.prepare_cached(sql).map(drop))
-                .and_then(|()| change::prepare(&self.connection));
-        }
-    }
-
     fn check(&mut self) -> Result<(), StoreError> {
         self.files.check()
     }

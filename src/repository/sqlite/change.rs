@@ -43,55 +43,6 @@ impl Unfinished {
     }
 }
 
-// The statements of nearly every transaction.
-const INSERT_EXECUTION: &str =
-    "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
-    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-    owner, error, step_order, input_snapshot, completion_number)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-const INSERT_STEP: &str = "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
-    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
-    outputs)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-const NEXT_COMPLETION: &str =
-    "SELECT coalesce(max(completion_number), 0) + 1 FROM workflow_executions
-    WHERE completion_number IS NOT NULL";
-const FIND: &str = "SELECT seq FROM workflow_executions WHERE execution_id = ?1";
-const CONTINUE_EXECUTION: &str =
-    "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
-    WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
-    AND execution_id = ?8";
-const UPDATE_EXECUTION: &str =
-    "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
-    updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-    completion_number = ?11
-    WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10";
-const UPDATE_STEP: &str =
-    "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-    duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10
-    WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')";
-const INSERT_ATTEMPT: &str =
-    "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
-    completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
-    stderr)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-
-/// Compiles them ahead, so that the first transaction does not wait for that.
-pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    [
-        INSERT_EXECUTION,
-        INSERT_STEP,
-        NEXT_COMPLETION,
-        FIND,
-        CONTINUE_EXECUTION,
-        UPDATE_EXECUTION,
-        UPDATE_STEP,
-        INSERT_ATTEMPT,
-    ]
-    .into_iter()
-    .try_for_each(|sql| connection.prepare_cached(sql).map(drop))
-}
-
 /// What the changes of one transaction share: the statements that make the rows of new
 /// executions, and the number that the next completion gets.
 pub(crate) struct Inserts<'c> {
@@ -103,8 +54,18 @@ pub(crate) struct Inserts<'c> {
 impl<'c> Inserts<'c> {
     pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            execution: connection.prepare_cached(INSERT_EXECUTION)?,
-            step: connection.prepare_cached(INSERT_STEP)?,
+            execution: connection.prepare_cached(
+                "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
+                   started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
+                   owner, error, step_order, input_snapshot, completion_number)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            )?,
+            step: connection.prepare_cached(
+                "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
+                   started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
+                   outputs)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?,
             next_completion: None,
         })
     }
@@ -121,7 +82,12 @@ impl<'c> Inserts<'c> {
         }
         let number = match self.next_completion {
             Some(number) => number,
-            None => connection.prepare_cached(NEXT_COMPLETION)?.query_row([], |row| row.get(0))?,
+            None => connection
+                .prepare_cached(
+                    "SELECT coalesce(max(completion_number), 0) + 1 FROM workflow_executions
+                     WHERE completion_number IS NOT NULL",
+                )?
+                .query_row([], |row| row.get(0))?,
         };
         self.next_completion = Some(number + 1);
         Ok(Some(number))
@@ -180,7 +146,7 @@ fn refused(message: String) -> NotWritten {
 
 fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> {
     connection
-        .prepare_cached(FIND)?
+        .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
         .query_row([execution_id], |row| row.get(0))
         .optional()?
         .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
@@ -222,16 +188,22 @@ fn goes_on(
     execution_id: &str,
     head: &ExecutionState,
 ) -> rusqlite::Result<bool> {
-    let changed = connection.prepare_cached(CONTINUE_EXECUTION)?.execute(params![
-        seq,
-        head.updated_at.to_string(),
-        head.steps_completed,
-        head.status.as_str(),
-        time(head.started_at),
-        head.error,
-        head.owner,
-        execution_id,
-    ])?;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
+             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
+               AND execution_id = ?8",
+        )?
+        .execute(params![
+            seq,
+            head.updated_at.to_string(),
+            head.steps_completed,
+            head.status.as_str(),
+            time(head.started_at),
+            head.error,
+            head.owner,
+            execution_id,
+        ])?;
     Ok(changed > 0)
 }
 
@@ -245,19 +217,26 @@ fn update_execution(
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
         return Ok(());
     }
-    let changed = connection.prepare_cached(UPDATE_EXECUTION)?.execute(params![
-        seq,
-        head.status.as_str(),
-        time(head.started_at),
-        time(head.completed_at),
-        head.updated_at.to_string(),
-        head.steps_completed,
-        owner(head),
-        head.error,
-        head.owner,
-        execution_id,
-        completion,
-    ])?;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
+               updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
+               completion_number = ?11
+             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
+        )?
+        .execute(params![
+            seq,
+            head.status.as_str(),
+            time(head.started_at),
+            time(head.completed_at),
+            head.updated_at.to_string(),
+            head.steps_completed,
+            owner(head),
+            head.error,
+            head.owner,
+            execution_id,
+            completion,
+        ])?;
     if changed > 0 {
         return Ok(());
     }
@@ -319,18 +298,24 @@ fn update_step(
     position: u32,
     state: &StepState,
 ) -> Result<(), NotWritten> {
-    let changed = connection.prepare_cached(UPDATE_STEP)?.execute(params![
-        seq,
-        position,
-        state.status.as_str(),
-        time(state.started_at),
-        time(state.completed_at),
-        state.duration_ms.map(integer),
-        state.attempt,
-        state.exit_code,
-        state.error,
-        outputs(state)?,
-    ])?;
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
+               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10
+             WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
+        )?
+        .execute(params![
+            seq,
+            position,
+            state.status.as_str(),
+            time(state.started_at),
+            time(state.completed_at),
+            state.duration_ms.map(integer),
+            state.attempt,
+            state.exit_code,
+            state.error,
+            outputs(state)?,
+        ])?;
     if changed > 0 {
         return Ok(());
     }
@@ -353,21 +338,28 @@ fn update_step(
 }
 
 fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Result<(), NotWritten> {
-    connection.prepare_cached(INSERT_ATTEMPT)?.execute(params![
-        seq,
-        attempt.position,
-        attempt.attempt,
-        attempt.status.as_str(),
-        attempt.started_at.to_string(),
-        attempt.completed_at.to_string(),
-        integer(attempt.duration_ms),
-        attempt.exit_code,
-        integer(attempt.stdout.total_bytes),
-        integer(attempt.stderr.total_bytes),
-        attempt.error,
-        unless_empty(&attempt.stdout.text),
-        unless_empty(&attempt.stderr.text),
-    ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
+               completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
+               stderr)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            seq,
+            attempt.position,
+            attempt.attempt,
+            attempt.status.as_str(),
+            attempt.started_at.to_string(),
+            attempt.completed_at.to_string(),
+            integer(attempt.duration_ms),
+            attempt.exit_code,
+            integer(attempt.stdout.total_bytes),
+            integer(attempt.stderr.total_bytes),
+            attempt.error,
+            unless_empty(&attempt.stdout.text),
+            unless_empty(&attempt.stderr.text),
+        ])?;
     Ok(())
 }
 

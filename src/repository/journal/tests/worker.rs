@@ -81,8 +81,6 @@ impl Backend for Fake {
         StoreError::new(kind, format!("cannot {doing} it"))
     }
 
-    fn prepare(&mut self) {}
-
     fn check(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
