@@ -8,7 +8,8 @@ use crate::operations::replay::{self, NotReplayable};
 /// What was typed after `wfx replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
+    /// workflow's id for its latest one
     pub id: String,
     /// Show what the steps write as they write it
     #[arg(short, long)]

@@ -61,8 +61,16 @@ fn an_execution_is_found_by_id_prefix_seq_and_latest() {
     assert_eq!(place.show("@latest"), second);
     assert_eq!(place.show(&id(&second)[..35]), second);
     assert_eq!(place.show(&id(&second).to_uppercase()), second);
+    // That of a workflow means its latest execution, and is none of the others' business.
+    let other = place.exec("id: other\nsteps: [{name: a}]", 0);
+    assert_eq!(place.show("w"), second);
+    assert_eq!(place.show("other"), other);
+    // The id of a workflow that begins ids of executions as well.
+    place.exec("id: '0'\nsteps: [{name: a}]", 0);
+    place.run(["show", "0"]).refused(2, &["is a workflow", "@4", &id(&first), "@N"]);
+    place.sql("DELETE FROM workflow_executions WHERE seq = 4");
     place.run(["show", "0"]).refused(2, &["several", &id(&first), "@N"]);
-    for unknown in ["@3", "@0", "@x", "ffff", "@", "%", "_", "' OR 1 --", "@99999999999999999999"] {
+    for unknown in ["@9", "@0", "@x", "ffff", "@", "%", "_", "' OR 1 --", "@99999999999999999999"] {
         place.run(["show", unknown]).refused(2, &["no execution", "wfx list"]);
         place.run(["replay", unknown]).refused(2, &["no execution"]);
     }

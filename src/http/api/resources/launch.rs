@@ -67,7 +67,7 @@ impl Resources {
     /// Runs the snapshot of an execution again.
     pub(super) async fn replay(
         &self,
-        execution_id: &str,
+        reference: &str,
         query: &str,
         body: Option<&[u8]>,
         bounded_wait: &BoundedWait,
@@ -75,7 +75,8 @@ impl Resources {
         let query = Query::read(query, &["wait"])?;
         let wait = query::wait(&query)?;
         executions::no_body(body)?;
-        let original = self.record(execution_id)?;
+        let original = self.record(reference)?;
+        let execution_id = &original.execution_id;
         let snapshot =
             replay::of_execution(&original).map_err(|why| not_replayable(why, execution_id))?;
         if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {
