@@ -5,6 +5,7 @@
 //! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
 
 pub(crate) mod check;
+pub(crate) mod comparison;
 pub(crate) mod compiled;
 pub(crate) mod definition;
 pub(crate) mod document;
