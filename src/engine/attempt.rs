@@ -50,7 +50,7 @@ pub(crate) enum Attempted {
     /// Files, processes or memory are exhausted: the attempt has not begun, and retains its permit.
     Postponed(io::Error, Option<Permit>),
     /// It ended. What it used is cleared away by the caller, once the end is on its way to the disk.
-    Ended(AttemptEnd, Option<ScratchFile>),
+    Ended(Box<AttemptEnd>, Option<ScratchFile>),
 }
 
 /// What is to be done.
@@ -82,7 +82,7 @@ impl AttemptTask {
             Err(error) => Err(error),
         };
         match worked {
-            Ok((end, used)) => Attempted::Ended(end, used),
+            Ok((end, used)) => Attempted::Ended(Box::new(end), used),
             Err(error) => Attempted::Postponed(error, permit),
         }
     }

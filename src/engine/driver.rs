@@ -343,7 +343,7 @@ impl Driver {
                 let mut end = match attempted {
                     Attempted::Ended(end, used) => {
                         self.used = used;
-                        end
+                        *end
                     }
                     _ => AttemptEnd::instant(Outcome::Stopped, now),
                 };
@@ -470,7 +470,7 @@ impl Driver {
                     }
                     let event = match self.next_done().await {
                         Some(Done::Attempt(step, Attempted::Ended(end, _))) => {
-                            Event::AttemptEnded(step, end)
+                            Event::AttemptEnded(step, *end)
                         }
                         Some(Done::Attempt(step, _)) => Event::Withdrawn(step),
                         Some(Done::Wait(_) | Done::Permit(..)) | None => continue,
