@@ -90,7 +90,8 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen; anything but a loopback address needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen-mode -d 'The mode of the files of unix sockets, octal: who can write to one can do everything there, without a token' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [default: the current one]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l definitions -d 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]' -r -f -a "files\t''

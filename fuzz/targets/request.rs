@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
 use wfx::parts::http::Endpoint;
-use wfx::parts::http::{Access, AccessRequest};
+use wfx::parts::http::{Access, AccessRequest, Local};
 use wfx::parts::http::query_pairs;
 use wfx::parts::http::Route;
 
@@ -61,7 +61,7 @@ fuzz_target!(|bytes: &[u8]| {
             has_two_lengths: false,
             has_bare_line_feed: false,
             has_fragment: false,
-            local: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            local: Local::Address(SocketAddr::from(([127, 0, 0, 1], 8080))),
         };
         if access.check(&request).is_ok() {
             let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();

@@ -70,7 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        wfx::parts::http::serve(listener, options, api, CancellationToken::new()).await;
+        let listeners = vec![wfx::parts::http::Listener::Tcp(listener)];
+        wfx::parts::http::serve(listeners, options, api, CancellationToken::new()).await;
         Ok(())
     })
 }

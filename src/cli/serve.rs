@@ -26,10 +26,14 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// What was typed after `wfx serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to listen; anything but a loopback address needs a token
-    /// [WFX_LISTEN; default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<String>,
+    /// Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or
+    /// a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]
+    #[arg(long, value_name = "WHERE")]
+    pub listen: Vec<String>,
+    /// The mode of the files of unix sockets, octal: who can write to one can do everything there,
+    /// without a token
+    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = mode)]
+    pub listen_mode: u32,
     /// The folder of the workflows that can be started by their id; watched
     #[arg(long, value_name = "DIR")]
     pub workflows: Option<PathBuf>,
@@ -80,8 +84,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn values(&self) -> HashMap<&'static str, String> {
+        let listen = (!self.listen.is_empty()).then(|| self.listen.join(","));
         let own = [
-            ("WFX_LISTEN", &self.listen),
+            ("WFX_LISTEN", &listen),
             ("WFX_LOG", &self.log),
             ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
         ];
@@ -99,6 +104,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "give a mode such as 0660, which lets a group in".to_owned())
+}
+
 fn host(text: &str) -> Result<String, String> {
     if Access::is_host(text) {
         return Ok(text.to_owned());
@@ -109,7 +119,8 @@ fn host(text: &str) -> Result<String, String> {
 /// What the daemon was told, checked.
 #[derive(Debug)]
 struct Options {
-    addresses: Vec<SocketAddr>,
+    listen: Vec<Place>,
+    listen_mode: u32,
     front: FrontOptions,
     workflows: Option<PathBuf>,
     workdir: String,
@@ -121,6 +132,14 @@ struct Options {
     /// Nobody said from how many requests on a signal is judged.
     is_min_samples_default: bool,
     webhook: Option<WebhookOptions>,
+}
+
+/// Where the daemon listens.
+#[derive(Debug)]
+enum Place {
+    /// The first of these addresses that can be had.
+    Tcp(Vec<SocketAddr>),
+    Unix(PathBuf),
 }
 
 /// Runs the daemon until a signal ends it.
@@ -142,21 +161,16 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         None => settings.token()?,
     };
     let listen = settings.listen()?;
-    let addresses = addresses(&listen)?;
-    if token.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
-        return Err(CliError::new(
-            Exit::Usage,
-            format!("{listen} can be reached by others, and no token is set"),
-        )
-        .with_hint("set one with --token-file or WFX_TOKEN, or listen on 127.0.0.1"));
-    }
+    let listen = listen.iter().map(|text| place(text, token.is_some()));
+    let listen = listen.collect::<Result<Vec<Place>, CliError>>()?;
     let definitions = match args.definitions.as_deref() {
         Some("api") => Definitions::Api,
         None if token.is_some() => Definitions::Api,
         _ => Definitions::Files,
     };
     Ok(Options {
-        addresses,
+        listen,
+        listen_mode: args.listen_mode,
         front: FrontOptions {
             allowed_hosts: args.allowed_hosts.clone(),
             token,
@@ -204,6 +218,23 @@ fn token_of(file: &Path) -> Result<String, CliError> {
         return Err(refuse("it holds no token of one line".to_owned()));
     }
     Ok(token.to_owned())
+}
+
+fn place(text: &str, has_token: bool) -> Result<Place, CliError> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return Ok(Place::Unix(PathBuf::from(path)));
+    }
+    let addresses = addresses(text)?;
+    if !has_token && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(CliError::new(
+            Exit::Usage,
+            format!("{text} can be reached by others, and no token is set"),
+        )
+        .with_hint(
+            "set one with --token-file or WFX_TOKEN, or listen on 127.0.0.1 or on a unix socket",
+        ));
+    }
+    Ok(Place::Tcp(addresses))
 }
 
 fn addresses(listen: &str) -> Result<Vec<SocketAddr>, CliError> {

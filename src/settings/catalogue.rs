@@ -117,8 +117,9 @@ pub(crate) const SETTINGS: [Setting; 26] = [
     setting(
         "WFX_LISTEN",
         Some("127.0.0.1:8080"),
-        "an address and a port such as 127.0.0.1:8080",
-        is_address,
+        "an address and a port such as 127.0.0.1:8080, or unix:/run/wfx.sock; several separated by \
+         commas",
+        |v| v.split(',').all(|place| is_address(place.trim())),
     )
     .flag("--listen"),
     setting("WFX_TOKEN", None, "a token without spaces", |v| {
@@ -219,6 +220,9 @@ fn is_buckets(value: &str) -> bool {
 }
 
 fn is_address(value: &str) -> bool {
+    if let Some(path) = value.strip_prefix("unix:") {
+        return !path.is_empty() && !path.contains('\0');
+    }
     // Names are looked up when the server starts, not to check a setting.
     match value.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.starts_with('[') => {

@@ -207,12 +207,13 @@ impl Settings {
         Ok(value.parse().ok())
     }
 
-    /// Where `serve` listens.
+    /// Where `serve` listens: addresses with ports, and `unix:PATH`.
     ///
     /// # Errors
     /// Exit 2 when the value is invalid.
-    pub(crate) fn listen(&self) -> Result<String, SettingsError> {
-        Ok(self.value_or_default("WFX_LISTEN")?.0)
+    pub(crate) fn listen(&self) -> Result<Vec<String>, SettingsError> {
+        let (value, _) = self.value_or_default("WFX_LISTEN")?;
+        Ok(value.split(',').map(|place| place.trim().to_owned()).collect())
     }
 
     /// The token that requests need; `None`: none is needed.

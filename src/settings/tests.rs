@@ -78,7 +78,7 @@ fn spaces_around_a_value_are_none_of_it() {
     let all = settings(&variables, Flags::default());
     assert_eq!(all.durability(), Ok(Durability::Normal));
     assert_eq!(all.token(), Ok(Some("hush".to_owned())));
-    assert_eq!(all.listen().as_deref(), Ok("[::1]:80"));
+    assert_eq!(all.listen(), Ok(vec!["[::1]:80".to_owned()]));
     assert_eq!(all.log_level().as_deref(), Ok("debug"));
 }
 

@@ -8,6 +8,7 @@ mod logs;
 mod operations;
 mod replay;
 mod slo;
+mod unix;
 mod upgrade;
 mod watching;
 

@@ -6,14 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
-use super::{Options, descriptors};
+use super::{Options, Place, descriptors};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
@@ -26,6 +25,7 @@ use crate::engine::work::orphans::{Ended, Ender, Process, Survivor};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::readers::Readers;
 use crate::http::front::server;
+use crate::http::front::socket::Listener;
 use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
 use crate::logging;
@@ -74,9 +74,7 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
         .map_err(|error| environment("start the threads that serve", &error))?;
     // Bound before the database is opened: a second daemon on one address fails at once.
-    let listener = runtime
-        .block_on(async { listen(&options.addresses) })
-        .map_err(|error| environment(&format!("listen on {}", list(&options.addresses)), &error))?;
+    let listeners = runtime.block_on(async { listen(&options) })?;
     let metrics = Metrics::new(&context.settings.step_duration_buckets()?)
         .map_err(|error| environment("set up the metrics", &error))?;
     if let (Some(webhook), true) = (&options.webhook, options.is_min_samples_default) {
@@ -87,27 +85,20 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
         );
     }
     Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?
-        .serve(runtime, listener)
+        .serve(runtime, listeners)
 }
 
-/// Listens on the first of the addresses that can be had, with room for many who connect at once:
-/// one that finds none tries again after a second only.
-fn listen(addresses: &[SocketAddr]) -> std::io::Result<TcpListener> {
-    const BACKLOG: u32 = 4096;
-    let bind = |address: &SocketAddr| {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(*address)?;
-        socket.listen(BACKLOG)
+fn listen(options: &Options) -> Result<Vec<Listener>, CliError> {
+    let listen = |place: &Place| {
+        let (listener, what) = match place {
+            Place::Tcp(addresses) => (Listener::tcp(addresses), list(addresses)),
+            Place::Unix(path) => {
+                (Listener::unix(path, options.listen_mode), format!("unix:{}", path.display()))
+            }
+        };
+        listener.map_err(|error| environment(&format!("listen on {what}"), &error))
     };
-    let mut failed = std::io::ErrorKind::AddrNotAvailable.into();
-    for address in addresses {
-        match bind(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
+    options.listen.iter().map(listen).collect()
 }
 
 fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
@@ -215,19 +206,21 @@ impl Daemon {
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
-    fn serve(self, runtime: Runtime, listener: TcpListener) -> Result<Exit, CliError> {
+    fn serve(self, runtime: Runtime, listeners: Vec<Listener>) -> Result<Exit, CliError> {
         let served = runtime.block_on(async {
             let mut stopped = Signals::new()?;
             children::serve_as_init();
-            let address = listener.local_addr()?;
+            let addresses: Vec<String> = listeners.iter().map(Listener::to_string).collect();
             let mut answers = tokio::spawn(server::serve(
-                listener,
+                listeners,
                 self.options.front.clone(),
                 Arc::clone(&self.resources),
                 self.resources.draining.clone(),
             ));
             self.start_tasks();
-            tracing::info!(%address, "serving");
+            for address in addresses {
+                tracing::info!(%address, "serving");
+            }
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             tokio::select! {
                 () = stopped.next() => {}

@@ -1,5 +1,6 @@
 //! The hand-over from the front to what answers requests.
 
+use std::fmt;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -80,6 +81,28 @@ pub struct RoutedRequest<R> {
     pub bounded_wait: BoundedWait,
 }
 
+/// Who made a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remote {
+    /// The address of the client.
+    Address(SocketAddr),
+    /// A process of this machine, through a unix socket.
+    Unix {
+        /// The number of its user, if the system gives it.
+        user: Option<u32>,
+    },
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Unix { user: Some(user) } => write!(f, "unix:uid={user}"),
+            Self::Unix { user: None } => f.write_str("unix"),
+        }
+    }
+}
+
 /// A request whose answer is known.
 #[derive(Debug, Clone, Copy)]
 pub struct AnsweredRequest<'a> {
@@ -95,8 +118,8 @@ pub struct AnsweredRequest<'a> {
     pub latency: Duration,
     /// As in the answer's `X-Request-Id`.
     pub request_id: &'a str,
-    /// The address of the client.
-    pub remote: Option<SocketAddr>,
+    /// The client.
+    pub remote: Option<Remote>,
     /// When the head was complete, on the monotonic clock.
     pub started: Instant,
     /// When the answer was known, on the same clock.

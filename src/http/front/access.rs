@@ -6,13 +6,14 @@
 //! programs by a token, where there is one. Requests whose end two readers may see at different
 //! places (request smuggling) are refused before any of that.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
 use subtle::ConstantTimeEq;
 
 use crate::http::exchange::problem::Problem;
+use crate::http::front::socket::Local;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -57,8 +58,8 @@ pub struct AccessRequest<'a> {
     pub has_bare_line_feed: bool,
     /// A `#` stood in its target.
     pub has_fragment: bool,
-    /// The address that the client connected to.
-    pub local: SocketAddr,
+    /// What the client connected to.
+    pub local: Local,
 }
 
 impl Access {
@@ -158,6 +159,10 @@ impl Access {
     }
 
     fn check_token(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+        // The file of a unix socket says who may connect.
+        if request.local == Local::Unix {
+            return Ok(());
+        }
         let Some(Token(token)) = &self.token else { return Ok(()) };
         let path = request.uri.path();
         if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
@@ -219,8 +224,14 @@ impl Access {
         };
         let Some(authority) = Authority::parse(authority) else { return false };
         let port = authority.port.unwrap_or(default_port);
-        let is_own_port = port == request.local.port()
-            || host.is_some_and(|host| host.port.unwrap_or(default_port) == port);
+        let is_port_of_host = host.is_some_and(|host| host.port.unwrap_or(default_port) == port);
+        let is_own_port = match request.local {
+            Local::Address(address) => port == address.port() || is_port_of_host,
+            // A browser comes through a proxy, which hands the name on by which it is reached.
+            Local::Unix => {
+                return is_port_of_host && host.is_some_and(|host| host.host == authority.host);
+            }
+        };
         self.is_allowed(&authority.host) || is_own_port && is_local(&authority.host, request.local)
     }
 }
@@ -250,8 +261,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"Bearer") && spaces > 0).then(|| &rest[spaces..])
 }
 
-/// Whether it is a name of this machine that no other machine can have.
-fn is_local(host: &Host<'_>, local: SocketAddr) -> bool {
+/// Whether it is a name of this machine that no other machine can have. No name leads to a unix
+/// socket, so every name means it.
+fn is_local(host: &Host<'_>, local: Local) -> bool {
+    let Local::Address(local) = local else { return true };
     match host {
         Host::Address(address) => address.is_loopback() || *address == local.ip().to_canonical(),
         Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
@@ -339,7 +352,7 @@ mod tests {
             has_two_lengths: false,
             has_bare_line_feed: false,
             has_fragment: false,
-            local: "10.0.0.5:8080".parse().unwrap(),
+            local: Local::Address("10.0.0.5:8080".parse().unwrap()),
         };
         access.check(&request).map_or_else(|problem| problem.status().as_u16(), |()| 200)
     }

@@ -16,7 +16,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
 use crate::base::clock;
@@ -24,6 +23,7 @@ use crate::http::exchange::handler::Handler;
 use crate::http::exchange::problem::Problem;
 use crate::http::front::connection_state::{ConnectionState, TimeLimits, TimerAction};
 use crate::http::front::service::{ConnectionService, record_refusal};
+use crate::http::front::socket::Socket;
 use crate::http::front::transport::Transport;
 
 /// The longest head.
@@ -39,7 +39,7 @@ enum Ended {
 
 /// Serves a connection to its end.
 pub(super) async fn serve<H: Handler>(
-    stream: TcpStream,
+    stream: Socket,
     service: ConnectionService<H>,
     limits: TimeLimits,
 ) {

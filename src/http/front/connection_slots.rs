@@ -18,7 +18,6 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -28,6 +27,7 @@ use crate::base::clock;
 use crate::http::front::connection_state::{
     Activity, ConnectionState, ConnectionStatus, TimeLimits,
 };
+use crate::http::front::socket::Peer;
 
 /// A request body up to this length is read without reserving bytes for it.
 pub(super) const SMALL_BODY_BYTES: usize = 16 * 1024;
@@ -302,7 +302,7 @@ impl ConnectionSlots {
 
 /// How many connections each address has.
 struct FairShares {
-    counts: HashMap<IpAddr, usize>,
+    counts: HashMap<Peer, usize>,
     share: usize,
 }
 
@@ -317,7 +317,7 @@ impl FairShares {
     }
 
     /// Whether an address has more than its share, where there is another address.
-    fn exceeds(&self, peer: IpAddr) -> bool {
+    fn exceeds(&self, peer: Peer) -> bool {
         self.counts.len() > 1 && self.counts.get(&peer).is_some_and(|count| *count > self.share)
     }
 }

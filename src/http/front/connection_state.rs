@@ -1,7 +1,6 @@
 //! The state of one connection, shared by the transport below hyper, the service above it, the task
 //! that watches its time limits, and the server that may want it closed.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::exchange::bounded_wait::WaitRegistry;
 use crate::http::front::raw_head::{Framing, RawHead, RawHeadBuffer};
+use crate::http::front::socket::Peer;
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +114,7 @@ pub(super) enum Activity {
 /// The status of a connection, for the eviction of connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectionStatus {
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
     pub(super) activity: Activity,
     pub(super) has_slot: bool,
     pub(super) awaits_slot: bool,
@@ -136,7 +136,7 @@ pub(super) struct RefusedHead {
 /// The state of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    peer: IpAddr,
+    peer: Peer,
     inner: Mutex<Inner>,
 }
 
@@ -210,7 +210,7 @@ impl WaitRegistry for ConnectionState {
 }
 
 impl ConnectionState {
-    pub(super) fn new(peer: IpAddr, now: Instant) -> Self {
+    pub(super) fn new(peer: Peer, now: Instant) -> Self {
         Self {
             peer,
             inner: Mutex::new(Inner {

@@ -3,6 +3,7 @@
 //! what is behind it.
 //!
 //! - [`server`]: accepts connections until it is stopped, and drains those in progress
+//! - [`socket`]: what connections come from, TCP or a unix socket
 //! - [`connection`]: one connection: hyper, watched by one timer
 //! - `connection_slots`: slots for connections, and which one is evicted when none is free
 //! - `connection_state`, `transport`: what a connection is doing; the bytes below hyper
@@ -22,4 +23,5 @@ mod response;
 mod response_body;
 pub(crate) mod server;
 mod service;
+pub(crate) mod socket;
 mod transport;

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use futures_util::future;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock;
 use crate::http::exchange::byte_budget::ByteBudget;
-use crate::http::exchange::handler::Handler;
+use crate::http::exchange::handler::{Handler, Remote};
 use crate::http::front::access::Access;
 use crate::http::front::connection;
 use crate::http::front::connection_slots::ConnectionSlots;
 use crate::http::front::connection_state::{ConnectionState, TimeLimits};
 use crate::http::front::service::ConnectionService;
+use crate::http::front::socket::{Listener, Local, Peer, Socket};
 use crate::system::limits::{self, OpenFiles};
 
 /// Who is let in.
@@ -30,85 +31,98 @@ pub struct FrontOptions {
     pub max_connections: usize,
 }
 
-/// Serves what comes to `listener` until `stop`, and then what is in progress. The caller
+/// Serves what comes to the `listeners` until `stop`, and then what is in progress. The caller
 /// bounds how long that may take.
 pub async fn serve<H: Handler>(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     options: FrontOptions,
     handler: Arc<H>,
     stop: CancellationToken,
 ) {
-    serve_within(listener, options, handler, stop, TimeLimits::default()).await;
+    serve_within(listeners, options, handler, stop, TimeLimits::default()).await;
 }
 
 pub(in crate::http) async fn serve_within<H: Handler>(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     options: FrontOptions,
     handler: Arc<H>,
     stop: CancellationToken,
     limits: TimeLimits,
 ) {
     let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
-    let access = Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open));
-    let budget = Arc::new(ByteBudget::new());
-    let slots = Arc::new(ConnectionSlots::new(max_connections));
-    let tasks = TaskTracker::new();
-    let accept = async {
-        loop {
-            slots.wait_for_capacity(&limits).await;
-            let (stream, remote, local) = match listener.accept().await {
-                Ok((stream, remote)) => match stream.local_addr() {
-                    Ok(local) => (stream, remote, local),
-                    // It is gone already.
-                    Err(_) => continue,
-                },
-                Err(error) => {
-                    // More files may be open than were counted.
-                    if limits::is_scarce(&error) && limits::raise() {
-                        continue;
-                    }
-                    // Out of descriptors, mostly: some come back.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    time::sleep(limits.retry_pause).await;
-                    continue;
-                }
-            };
-            // Answers are written whole; waiting for more would only delay them.
-            let _ = stream.set_nodelay(true);
-            let state = Arc::new(ConnectionState::new(remote.ip(), clock::monotonic()));
-            let number = slots.insert(&state);
-            let (handler, access) = (Arc::clone(&handler), Arc::clone(&access));
-            let budget = Arc::clone(&budget);
-            let slots = Arc::clone(&slots);
-            let service = ConnectionService {
-                handler,
-                access,
-                budget,
-                slots: Arc::clone(&slots),
-                limits,
-                state,
-                local,
-                remote,
-            };
-            let files = OpenFiles::count(1);
-            tasks.spawn(async move {
-                let _files = files;
-                connection::serve(stream, service, limits).await;
-                slots.remove(number);
-            });
-        }
+    let acceptor = Acceptor {
+        handler,
+        access: Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open)),
+        budget: Arc::new(ByteBudget::new()),
+        slots: Arc::new(ConnectionSlots::new(max_connections)),
+        tasks: TaskTracker::new(),
+        limits,
     };
+    let Acceptor { slots, tasks, .. } = &acceptor;
+    let accept = |listener| acceptor.accept_from(listener);
     tokio::select! {
         () = stop.cancelled() => {}
-        () = accept => {}
-        () = slots.run_evictions(&limits) => {}
+        _ = future::join_all(listeners.iter().map(accept)) => {}
+        () = slots.run_evictions(&acceptor.limits) => {}
     }
-    drop(listener);
+    drop(listeners);
     slots.drain();
     tasks.close();
     // Requests that wait for a slot are served as well.
     tokio::select! {
         () = tasks.wait() => {}
-        () = slots.run_evictions(&limits) => {}
+        () = slots.run_evictions(&acceptor.limits) => {}
+    }
+}
+
+/// What the connections of a server share.
+struct Acceptor<H> {
+    handler: Arc<H>,
+    access: Arc<Access>,
+    budget: Arc<ByteBudget>,
+    slots: Arc<ConnectionSlots>,
+    tasks: TaskTracker,
+    limits: TimeLimits,
+}
+
+impl<H: Handler> Acceptor<H> {
+    /// Accepts connections for ever.
+    async fn accept_from(&self, listener: &Listener) {
+        loop {
+            self.slots.wait_for_capacity(&self.limits).await;
+            match listener.accept().await {
+                Ok(Some((stream, remote, local))) => self.serve(stream, remote, local),
+                Ok(None) => {}
+                // More files may be open than were counted.
+                Err(error) if limits::is_scarce(&error) && limits::raise() => {}
+                Err(error) => {
+                    // Out of descriptors, mostly: some come back.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    time::sleep(self.limits.retry_pause).await;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, stream: Socket, remote: Remote, local: Local) {
+        let state = Arc::new(ConnectionState::new(Peer::of(remote), clock::monotonic()));
+        let number = self.slots.insert(&state);
+        let (slots, limits) = (Arc::clone(&self.slots), self.limits);
+        let service = ConnectionService {
+            handler: Arc::clone(&self.handler),
+            access: Arc::clone(&self.access),
+            budget: Arc::clone(&self.budget),
+            slots: Arc::clone(&slots),
+            limits,
+            state,
+            local,
+            remote,
+        };
+        let files = OpenFiles::count(1);
+        self.tasks.spawn(async move {
+            let _files = files;
+            connection::serve(stream, service, limits).await;
+            slots.remove(number);
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! One request from its head to its response.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +14,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::base::clock;
 use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::byte_budget::{self, ByteBudget};
-use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, OTHER, RoutedRequest};
+use crate::http::exchange::handler::{
+    AnsweredRequest, Endpoint, Handler, OTHER, Remote, RoutedRequest,
+};
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::http::front::access::{Access, AccessRequest};
@@ -24,6 +25,7 @@ use crate::http::front::connection_state::{ConnectionState, TimeLimits};
 use crate::http::front::raw_head::{Framing, RawHead};
 use crate::http::front::request_body::{BODY_BYTES_MAX, check_type};
 use crate::http::front::response_body::ResponseBody;
+use crate::http::front::socket::Local;
 use crate::http::front::{request_id, response};
 
 /// Seconds until there may be capacity.
@@ -41,8 +43,8 @@ pub(super) struct ConnectionService<H> {
     pub(super) slots: Arc<ConnectionSlots>,
     pub(super) limits: TimeLimits,
     pub(super) state: Arc<ConnectionState>,
-    pub(super) local: SocketAddr,
-    pub(super) remote: SocketAddr,
+    pub(super) local: Local,
+    pub(super) remote: Remote,
 }
 
 /// What is known of a request while it is answered.
@@ -284,7 +286,7 @@ fn framing(parts: &Parts, body: &Incoming) -> Framing {
 pub(super) fn record_refusal(
     handler: &impl Handler,
     state: &ConnectionState,
-    remote: SocketAddr,
+    remote: Remote,
     now: Instant,
 ) {
     let Some(refused) = state.lock().refused.take() else { return };

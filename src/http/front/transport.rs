@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::base::clock;
 use crate::http::exchange::problem::{self, Problem};
 use crate::http::front::connection_state::{AfterFlush, ConnectionState, RefusedHead};
 use crate::http::front::request_id;
+use crate::http::front::socket::Socket;
 
 /// How much is discarded of what a peer sends after our last response.
 const DISCARDED_BYTES_MAX: usize = 4 << 20;
@@ -25,7 +25,7 @@ const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 /// A socket that reports to its [`ConnectionState`] what happens.
 #[derive(Debug)]
 pub(super) struct Transport {
-    stream: TcpStream,
+    stream: Socket,
     state: Arc<ConnectionState>,
     /// What is sent in place of a response of hyper, and how much of it was.
     replacement: Option<(Vec<u8>, usize)>,
@@ -36,7 +36,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
+    pub(super) fn new(stream: Socket, state: Arc<ConnectionState>) -> Self {
         Self {
             stream,
             state,

@@ -13,7 +13,6 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +22,7 @@ use serde::{Serialize, Serializer};
 
 use crate::base::clock;
 use crate::base::json;
-use crate::http::exchange::handler::AnsweredRequest;
+use crate::http::exchange::handler::{AnsweredRequest, Remote};
 use crate::logging::background_writer::{BackgroundWriter, Sink};
 use crate::slo::wall::Stamp;
 use crate::system::files;
@@ -51,12 +50,19 @@ pub(crate) struct Entry {
     #[serde(serialize_with = "seconds")]
     latency: u64,
     request_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remote: Option<SocketAddr>,
+    #[serde(serialize_with = "client", skip_serializing_if = "Option::is_none")]
+    remote: Option<Remote>,
     #[serde(skip_serializing_if = "is_true")]
     slo: bool,
     #[serde(serialize_with = "signed_seconds", skip_serializing_if = "is_zero")]
     clock_step: i64,
+}
+
+fn client<S: Serializer>(remote: &Option<Remote>, serializer: S) -> Result<S::Ok, S::Error> {
+    match remote {
+        Some(remote) => serializer.collect_str(remote),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Microseconds as seconds, exactly.

@@ -32,11 +32,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::api::route::Route;
 use crate::http::exchange::chunk_source::ChunkSource;
-use crate::http::exchange::handler::{AnsweredRequest, Handler, RoutedRequest};
+use crate::http::exchange::handler::{AnsweredRequest, Handler, Remote, RoutedRequest};
 use crate::http::exchange::live_stream::LiveSender;
 use crate::http::exchange::reply::Reply;
 use crate::http::front::connection_state::TimeLimits;
 use crate::http::front::server::{FrontOptions, serve_within};
+use crate::http::front::socket::Listener;
 use answer::Answer;
 
 /// No event is waited for longer: it is missing then.
@@ -90,7 +91,7 @@ struct Recorded {
     path: String,
     status: u16,
     request_id: String,
-    remote: Option<SocketAddr>,
+    remote: Option<Remote>,
 }
 
 /// Answers with what it was asked, and keeps what it recorded.
@@ -214,8 +215,13 @@ impl Setup {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (api, stop) = (Arc::new(EchoHandler::new()), CancellationToken::new());
-        let served =
-            serve_within(listener, self.options, Arc::clone(&api), stop.clone(), self.limits);
+        let served = serve_within(
+            vec![Listener::Tcp(listener)],
+            self.options,
+            Arc::clone(&api),
+            stop.clone(),
+            self.limits,
+        );
         let task = tokio::spawn(served);
         TestServer { address, api, stop, task, answered: Arc::default() }
     }
