@@ -6,15 +6,22 @@
 
 pub(crate) mod check;
 pub(crate) mod compiled;
+pub(crate) mod decimal;
+pub(crate) mod defaults;
 pub(crate) mod definition;
 pub(crate) mod document;
+pub(crate) mod dotenv;
 pub(crate) mod environment;
 pub(crate) mod event;
 pub(crate) mod execution;
+pub(crate) mod exit_codes;
 pub(crate) mod graph;
+pub(crate) mod parameter;
 pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod retention;
+pub(crate) mod retry_on;
+pub(crate) mod scalar;
 pub(crate) mod schema;
 pub(crate) mod spec;
