@@ -85,7 +85,8 @@ fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
         match catalogue::workflow_files(argument) {
             Err(error) => results.push((argument.clone(), Err(Wrong::Unread(error.to_string())))),
             Ok(found) => {
-                let defaults = Some(argument.join(FILE_NAME)).filter(|file| file.exists());
+                let defaults =
+                    Some(argument.join(FILE_NAME)).filter(|file| !folder_defaults::is_absent(file));
                 if found.is_empty() && defaults.is_none() {
                     let why = format!("the folder `{}` holds no workflow", argument.display());
                     results.push((argument.clone(), Err(Wrong::Unread(why))));

@@ -257,14 +257,11 @@ fn look_at_defaults(
     now: Timestamp,
     settling: Duration,
 ) -> Option<SeenDefaults> {
-    let stamp = match fs::metadata(file) {
-        Ok(metadata) => Some(Stamp::of(&metadata)),
-        Err(error) if folder_defaults::is_absent(&error) => {
-            let none = SeenDefaults::default();
-            return (*before != none).then_some(none);
-        }
-        Err(_) => None,
-    };
+    if folder_defaults::is_absent(file) {
+        let none = SeenDefaults::default();
+        return (*before != none).then_some(none);
+    }
+    let stamp = fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata));
     let is_as_before = stamp.is_some() && before.stamp == stamp;
     if is_as_before || stamp.is_some_and(|stamp| stamp.is_being_written(now, settling)) {
         return None;

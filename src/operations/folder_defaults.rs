@@ -29,10 +29,10 @@ pub(crate) enum UnusableDefaults {
 /// its `shell` and `env` run as the user who starts that.
 pub(crate) fn beside(file: &Path) -> Result<Option<FolderDefaults>, UnusableDefaults> {
     let path = file.with_file_name(FILE_NAME);
-    let metadata = match fs::metadata(&path) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        metadata => metadata.map_err(|error| unread(&path, &error.to_string()))?,
-    };
+    if is_absent(&path) {
+        return Ok(None);
+    }
+    let metadata = fs::metadata(&path).map_err(|error| unread(&path, &error.to_string()))?;
     let owner = metadata.uid();
     let is_trusted = owner == 0
         || owner == rustix::process::geteuid().as_raw()
@@ -59,9 +59,11 @@ pub(crate) fn read(path: &Path) -> Result<FolderDefaults, UnusableDefaults> {
     check::folder_defaults(&source).map_err(UnusableDefaults::Bad)
 }
 
-/// Whether there is no such file, or no such folder.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// Whether there is no such file. A link to nothing is one that cannot be read.
+pub(crate) fn is_absent(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+    })
 }
 
 fn unread(path: &Path, why: &str) -> UnusableDefaults {

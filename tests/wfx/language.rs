@@ -330,6 +330,10 @@ fn defaults_of_a_folder_are_in_the_snapshot() {
     place.run(["validate", "flows"]).refused(2, &both);
     place.run(["exec", "flows/w.yaml"]).refused(2, &both[..2]);
     place.run(["exec", "flows/_defaults.yaml"]).refused(2, &["is no workflow"]);
+    fs::remove_file(place.path("flows/_defaults.yaml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place.path("flows/_defaults.yaml")).unwrap();
+    place.run(["exec", "flows/w.yaml"]).refused(2, &["flows/_defaults.yaml", "No such file"]);
+    place.run(["validate", "flows/w.yaml"]).refused(2, &["flows/_defaults.yaml", "No such file"]);
     assert_eq!(place.list()["total"], 3, "nothing was stored");
 }
 

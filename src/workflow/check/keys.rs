@@ -18,6 +18,8 @@ const SIGNALS: [&str; 29] = [
 /// Other names of some of them.
 const SIGNAL_ALIASES: [(&str, &str); 4] =
     [("IOT", "ABRT"), ("CLD", "CHLD"), ("POLL", "IO"), ("UNUSED", "SYS")];
+/// The longest `title`.
+const TITLE_BYTES_MAX: usize = 1_024;
 /// The most files of one step.
 const ENV_FILES_MAX: usize = 100;
 
@@ -223,4 +225,15 @@ pub(super) fn words(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> 
         return None;
     }
     Some(text)
+}
+
+/// The `title` of a step, which stands before each line of its output on a terminal.
+pub(super) fn title(fields: &Fields<'_>, findings: &mut Findings) -> Option<String> {
+    let title = words(fields, "title", findings)?;
+    if title.len() > TITLE_BYTES_MAX {
+        let message = format!("`title` has {} bytes of at most {TITLE_BYTES_MAX}", title.len());
+        fields.get("title")?.add(findings, message, "put it into `description`".to_owned());
+        return None;
+    }
+    Some(title)
 }

@@ -225,6 +225,15 @@ fn every_key_survives_being_stored() {
 }
 
 #[test]
+fn a_title_is_bounded() {
+    let titled = |bytes: usize| {
+        check(&format!("steps: [{{name: a, title: {}}}]", "t".repeat(bytes))).map(|_| ())
+    };
+    assert_eq!(titled(1_024), Ok(()));
+    assert!(titled(1_025).unwrap_err().to_string().contains("put it into `description`"));
+}
+
+#[test]
 fn signals_are_named_as_kill_names_them() {
     let signal = |name: &str| {
         let text = format!("steps: [{{name: a, run: x, stop_signal: {name}}}]");

@@ -117,7 +117,7 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
     let run = fields.get("run");
     let has_text = run.is_some_and(|field| matches!(field.node.value, Value::String(_)));
     step.process = keys::process(&fields, has_text, run.is_some(), findings);
-    step.title = keys::words(&fields, "title", findings);
+    step.title = keys::title(&fields, findings);
     step.description = keys::words(&fields, "description", findings);
     step.agent_id = fields.get("agent_id").map(|field| field.node.to_json());
     step.extra = fields.extra();
