@@ -174,6 +174,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the output of steps')
             [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Say where the values of its definition come from: the workflow or `_defaults.yaml`')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -1159,7 +1159,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__show)
-            opts="-h --db --config --as-owner --trust-owner --format --output --help"
+            opts="-h --db --config --as-owner --trust-owner --format --output --source --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -164,6 +164,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --format 'How results are written to standard output'
             cand --output 'How much of the output of steps'
             cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --source 'Say where the values of its definition come from: the workflow or `_defaults.yaml`'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

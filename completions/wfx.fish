@@ -176,6 +176,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of 
 all\t'All that is kept: the last 64 KiB of each stream'
 none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l source -d 'Say where the values of its definition come from: the workflow or `_defaults.yaml`'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F

@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-
 use super::period::Period;
 
 /// How often a step is tried, and how long to wait between the attempts.
@@ -26,16 +23,6 @@ impl Default for Retry {
             backoff: Period::new(std::time::Duration::from_secs(1)),
             max_backoff: Period::new(std::time::Duration::from_secs(60)),
         }
-    }
-}
-
-impl Serialize for Retry {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("max_attempts", &self.max_attempts)?;
-        map.serialize_entry("backoff", &self.backoff)?;
-        map.serialize_entry("max_backoff", &self.max_backoff)?;
-        map.end()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::engine::recovery::One;
 use crate::operations::cancel::{self, NotCancelled, Requested};
+use crate::render::titles::Titles;
 use crate::repository::Reader;
 use crate::repository::ownership::{Doubt, Liveness, id};
 use crate::terminal;
@@ -122,7 +123,7 @@ fn finish_abandoned(
     execution_id: &str,
     context: &Context,
 ) -> Result<(), CliError> {
-    let observer = terminal::progress::observer(&context.ui, false);
+    let observer = terminal::progress::observer(&context.ui, false, Titles::default());
     let (result, _) = session.block_on(async |supervisor, stop| {
         cancel::finish_abandoned(supervisor, execution_id, |_| observer, stop).await
     })?;

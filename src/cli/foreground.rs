@@ -5,6 +5,7 @@ use super::session::Session;
 use super::{CliError, Context};
 use crate::base::exit::Exit;
 use crate::engine::driver::RunError;
+use crate::render::titles::Titles;
 use crate::terminal;
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
@@ -26,9 +27,10 @@ pub(super) struct Run {
 /// Exit 3 when the database or the temporary folder fails.
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
+    let titles = Titles::of(run.snapshot.definition());
     let plan = session.supervisor.plan(run.snapshot, run.replay_of);
     let execution_id = plan.execution_id.clone();
-    let observer = terminal::progress::observer(&context.ui, run.verbose);
+    let observer = terminal::progress::observer(&context.ui, run.verbose, titles);
     let (result, signalled) = session
         .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
     // All progress is shown before the summary.

@@ -9,6 +9,7 @@ use crate::base::units;
 use crate::engine::recovery::{self, One, Watcher};
 use crate::engine::work::orphans::{Process, Survivor};
 use crate::operations::recover::{self, NotRecovered, Survey};
+use crate::render::titles::Titles;
 use crate::repository::ownership::{Doubt, OwnerKind, id};
 use crate::repository::{Reader, TakenOver, Which};
 use crate::terminal;
@@ -52,7 +53,8 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
         .map_err(|why| not_recovered(&execution, &why))?;
     drop((judge, reader));
     let session = Session::open(context)?;
-    let observer = terminal::progress::observer(&context.ui, args.verbose);
+    let titles = Titles::of_snapshot(&execution.input_snapshot.value());
+    let observer = terminal::progress::observer(&context.ui, args.verbose, titles);
     let (result, signalled) = session.block_on(async |supervisor, cancel| {
         let observed = |_: &TakenOver| {
             if let Some(owner) = from {

@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// How much of the output of steps
     #[arg(long, value_enum, default_value_t, value_name = "HOW_MUCH")]
     pub output: Output,
+    /// Say where the values of its definition come from: the workflow or `_defaults.yaml`
+    #[arg(long)]
+    pub source: bool,
 }
 
 /// How much of the output of steps is shown.
@@ -59,5 +62,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         Output::None => OutputShown::Nothing,
     };
     context.ui.execution(&detail, &attempts, &lineage, output, clock::now())?;
+    if args.source {
+        context.ui.definition_source(&detail.execution)?;
+    }
     Ok(Exit::Success)
 }

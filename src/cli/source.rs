@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::CliError;
 use crate::base::exit::Exit;
+use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::system::files;
 use crate::workflow::check::{self, Format, Problems, Source};
+use crate::workflow::defaults::{FILE_NAME, FolderDefaults};
 use crate::workflow::definition::Definition;
 
 /// The largest document that is read.
@@ -19,6 +21,8 @@ pub(super) struct Document {
     text: String,
     format: Format,
     default_id: Option<String>,
+    /// Those of its folder; a document of standard input has none.
+    defaults: Result<Option<FolderDefaults>, UnusableDefaults>,
 }
 
 impl Document {
@@ -31,25 +35,49 @@ impl Document {
         let name = argument.display().to_string();
         let refuse = |why: &str| CliError::new(Exit::Usage, format!("cannot read `{name}`: {why}"));
         let is_stdin = argument.as_os_str() == "-";
+        if argument.file_name().is_some_and(|name| name == FILE_NAME) {
+            return Err(refuse("it holds the defaults of a folder and is no workflow"));
+        }
         let text = if is_stdin { bounded(io::stdin().lock()) } else { text(argument) };
         let text = text.map_err(|why| refuse(&why))?;
         let format = Format::of(argument).unwrap_or_else(|| check::sniff(&text));
         let stem = argument.file_stem().filter(|_| !is_stdin);
         let default_id = stem.map(|stem| stem.to_string_lossy().into_owned());
-        Ok(Self { name, text, format, default_id })
+        let defaults = if is_stdin { Ok(None) } else { folder_defaults::beside(argument) };
+        Ok(Self { name, text, format, default_id, defaults })
     }
 
-    /// Checks it; gives also what is allowed in it and hardly meant.
+    /// Checks it and sets what the defaults of its folder set; gives also what is allowed in it and
+    /// hardly meant.
     ///
     /// # Errors
-    /// [`Problems`], all of them.
-    pub(super) fn check(&self) -> Result<(Definition, Option<Problems>), Problems> {
-        check::read_with_lints(&Source {
+    /// Exit 2 with all problems, of the document and of the defaults.
+    pub(super) fn check(&self) -> Result<(Definition, Option<Problems>), CliError> {
+        match (self.check_alone(), &self.defaults) {
+            (checked, Ok(_)) => Ok(checked?),
+            (Ok(_), Err(why)) => Err(CliError::new(Exit::Usage, why.to_string())),
+            (Err(problems), Err(why)) => {
+                Err(CliError::new(Exit::Usage, format!("{problems}\n{why}")))
+            }
+        }
+    }
+
+    /// The same where somebody else reports what is wrong with the defaults.
+    ///
+    /// # Errors
+    /// [`Problems`] of the document, all of them.
+    pub(super) fn check_alone(&self) -> Result<(Definition, Option<Problems>), Problems> {
+        let (definition, lints) = check::read_with_lints(&Source {
             name: &self.name,
             text: &self.text,
             format: self.format,
             default_id: self.default_id.as_deref(),
-        })
+        })?;
+        let definition = match &self.defaults {
+            Ok(Some(defaults)) => definition.with_defaults(defaults),
+            _ => definition,
+        };
+        Ok((definition, lints))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `wfx validate`: checks documents without running them.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,14 +10,17 @@ use super::source::Document;
 use super::{CliError, Context};
 use crate::base::exit::Exit;
 use crate::base::visible::visible;
+use crate::operations::catalogue;
+use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
+use crate::workflow::defaults::{AppliedDefaults, FILE_NAME, FolderDefaults};
 use crate::workflow::definition::Definition;
 
 /// What was typed after `wfx validate`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Workflows, JSON or YAML by their extension; `-` reads standard input
+    /// Workflows, JSON or YAML by their extension, or folders of them; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -24,13 +28,18 @@ pub(crate) struct Args {
 /// What is wrong with a file.
 enum Wrong {
     /// It cannot be read.
-    Unread(CliError),
-    /// It is no workflow.
+    Unread(String),
+    /// It is no workflow, or no defaults.
     Bad(Problems),
 }
 
-/// A workflow, and what is allowed in it and hardly meant.
-type Good = (Definition, Option<Problems>);
+/// What a file holds.
+enum Good {
+    /// A workflow, and what is allowed in it and hardly meant.
+    Workflow(Box<Definition>, Option<Problems>),
+    /// The defaults of its folder.
+    Defaults(FolderDefaults),
+}
 
 /// Checks every file and reports every problem.
 ///
@@ -41,9 +50,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let as_json = matches!(ui.format(), OutputFormat::Json | OutputFormat::Jsonl);
     let mut exit = Exit::Success;
     let mut results = Vec::new();
-    for file in &args.files {
+    for (file, checked) in checked(&args.files) {
         let name = file.display().to_string();
-        let checked = check(file);
         if checked.is_err() {
             exit = Exit::Usage;
         }
@@ -65,20 +73,80 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
+/// The files, those of folders, and the defaults of their folders if something is wrong with these.
+fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
+    let mut results = Vec::new();
+    let mut files: Vec<PathBuf> = Vec::new();
+    for argument in arguments {
+        if !argument.is_dir() {
+            files.push(argument.clone());
+            continue;
+        }
+        match catalogue::workflow_files(argument) {
+            Err(error) => results.push((argument.clone(), Err(Wrong::Unread(error.to_string())))),
+            Ok(found) => {
+                let defaults =
+                    Some(argument.join(FILE_NAME)).filter(|file| !folder_defaults::is_absent(file));
+                if found.is_empty() && defaults.is_none() {
+                    let why = format!("the folder `{}` holds no workflow", argument.display());
+                    results.push((argument.clone(), Err(Wrong::Unread(why))));
+                }
+                files.extend(defaults.into_iter().chain(found));
+            }
+        }
+    }
+    let listed: HashSet<PathBuf> = files.iter().cloned().collect();
+    let mut looked_at = HashSet::new();
+    for file in files {
+        let beside = file.with_file_name(FILE_NAME);
+        if file.as_os_str() != "-"
+            && !listed.contains(&beside)
+            && looked_at.insert(beside.clone())
+            && let Err(why) = folder_defaults::beside(&file)
+        {
+            results.push((beside, Err(why.into())));
+        }
+        let checked = check(&file);
+        results.push((file, checked));
+    }
+    results
+}
+
 fn check(file: &Path) -> Result<Good, Wrong> {
-    Document::read(file).map_err(Wrong::Unread)?.check().map_err(Wrong::Bad)
+    if file.file_name().is_some_and(|name| name == FILE_NAME) {
+        return Ok(Good::Defaults(folder_defaults::read(file)?));
+    }
+    let document = Document::read(file).map_err(|error| Wrong::Unread(error.to_string()))?;
+    let (definition, lints) = document.check_alone().map_err(Wrong::Bad)?;
+    Ok(Good::Workflow(Box::new(definition), lints))
+}
+
+impl From<UnusableDefaults> for Wrong {
+    fn from(why: UnusableDefaults) -> Self {
+        match why {
+            UnusableDefaults::Unread(why) => Self::Unread(why),
+            UnusableDefaults::Bad(problems) => Self::Bad(problems),
+        }
+    }
 }
 
 fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
     match checked {
-        Ok((definition, lints)) => {
+        Ok(Good::Workflow(definition, lints)) => {
             let warnings: Vec<_> = lints.iter().flat_map(Problems::iter).collect();
-            json!({"file": name, "valid": true, "id": definition.id,
-                "steps": definition.steps.len(), "problems": [], "warnings": warnings})
+            let mut value = json!({"file": name, "valid": true, "id": definition.id,
+                "steps": definition.steps.len(), "problems": [], "warnings": warnings});
+            if let Some(defaults) = &definition.from_folder {
+                value["defaults"] = json!(defaults);
+            }
+            value
         }
-        Err(Wrong::Unread(error)) => {
+        Ok(Good::Defaults(_)) => {
+            json!({"file": name, "valid": true, "problems": [], "warnings": []})
+        }
+        Err(Wrong::Unread(why)) => {
             let problem = json!({"line": null, "column": null, "pointer": "",
-                "message": error.to_string(), "help": null});
+                "message": why, "help": null});
             json!({"file": name, "valid": false, "problems": [problem]})
         }
         Err(Wrong::Bad(problems)) => {
@@ -89,17 +157,29 @@ fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
 }
 
 fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>) -> io::Result<()> {
+    let name = visible(name);
     match checked {
-        Ok((definition, lints)) => {
+        Ok(Good::Workflow(definition, lints)) => {
             if let Some(lints) = lints {
                 ui.warning(&lints.to_string());
             }
             let steps = definition.steps.len();
             let noun = if steps == 1 { "step" } else { "steps" };
-            let (name, id) = (visible(name), &definition.id);
-            ui.line(&format!("{name}: ok, workflow {id} with {steps} {noun}"))?;
+            ui.line(&format!("{name}: ok, workflow {} with {steps} {noun}", definition.id))?;
+            if let Some(AppliedDefaults { file, set }) = &definition.from_folder {
+                let set = set.iter().map(|pointer| visible(pointer.trim_start_matches('/')));
+                let set = set.collect::<Vec<_>>().join(", ");
+                ui.line(&format!("  {set}: from {}", visible(file)))?;
+            }
         }
-        Err(Wrong::Unread(error)) => ui.error(&error.to_string(), None),
+        Ok(Good::Defaults(defaults)) => {
+            let mut keys: Vec<String> =
+                defaults.env.keys().map(|name| format!("env/{}", visible(name))).collect();
+            keys.extend(defaults.shell.as_ref().map(|_| "shell".to_owned()));
+            let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+            ui.line(&format!("{name}: ok, defaults for the workflows of its folder: {keys}"))?;
+        }
+        Err(Wrong::Unread(why)) => ui.error(why, None),
         Err(Wrong::Bad(problems)) => ui.error(&problems.to_string(), None),
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! One attempt of a step, as a separate task.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
 use super::durability;
+use super::work::env_file::{self, EnvFileError};
 use super::work::job::Job;
 use super::work::parallelism::Permit;
 use super::work::process::{self, Started};
@@ -113,8 +114,8 @@ impl AttemptTask {
             PathBuf::from(&spec.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
         let execution_id = spec.execution_id.clone();
         let key = AttemptKey { execution_id, step: step.name.clone(), attempt: self.attempt };
-        let (work, timeout) = (step.work.clone(), step.timeout);
-        Ok(Prepared::Process(Job { work, folder, variables, output_file, timeout, key }))
+        let spec = Arc::clone(spec);
+        Ok(Prepared::Process(Job { spec, step: self.step, folder, variables, output_file, key }))
     }
 
     async fn work(self, prepared: Prepared) -> io::Result<(AttemptEnd, Option<ScratchFile>)> {
@@ -125,7 +126,7 @@ impl AttemptTask {
             let at = self.context.clock.now();
             self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
         };
-        let job = match prepared {
+        let mut job = match prepared {
             Prepared::Sleep(period) => {
                 report_start();
                 let end = sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
@@ -138,6 +139,18 @@ impl AttemptTask {
             }
             Prepared::Process(job) => job,
         };
+        if !step.process.env_file.is_empty() {
+            let variables = std::mem::take(&mut job.variables);
+            match with_env_files(Arc::clone(&spec), self.step, variables).await {
+                Ok(variables) => job.variables = variables,
+                Err(EnvFileError::Scarce(error)) => return Err(error),
+                Err(EnvFileError::Unusable(why)) => {
+                    report_start();
+                    let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
+                    return Ok((end, None));
+                }
+            }
+        }
         let observer = &self.observer;
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });
@@ -150,6 +163,26 @@ impl AttemptTask {
         };
         let end = process::run(&job, &self.stop, listener, begin).await?;
         Ok((end, Some(job.output_file)))
+    }
+}
+
+/// The variables of a step with those of its files. Files may be on a network that hangs.
+async fn with_env_files(
+    spec: Arc<ExecutionSpec>,
+    step: usize,
+    mut variables: Variables,
+) -> Result<Variables, EnvFileError> {
+    let read = move || {
+        let (definition, of_step) = (spec.snapshot.definition(), spec.step(step));
+        let is_set =
+            |name: &str| definition.env.contains_key(name) || of_step.env.contains_key(name);
+        let (paths, workdir) = (&of_step.process.env_file, Path::new(&spec.snapshot.workdir));
+        env_file::add(paths, workdir, is_set, &mut variables).map(|()| variables)
+    };
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+        Err(_) => Err(EnvFileError::Unusable("wfx ended while it read the env_file".to_owned())),
     }
 }
 

@@ -416,7 +416,8 @@ impl Driver {
     }
 
     fn start(&mut self, step: usize, attempt: u32, elapsed: Duration) {
-        let stop = Stop { gently: CancellationToken::new(), now: self.kill.clone() };
+        let soon = self.context.abandon.clone();
+        let stop = Stop { gently: CancellationToken::new(), soon, now: self.kill.clone() };
         self.stops[step] = Some((self.durability.version(), stop.gently.clone()));
         let spec = Arc::clone(self.execution.spec());
         let attempt = AttemptTask {

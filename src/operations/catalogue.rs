@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::folder_defaults::{self, FILE_BYTES_MAX, UnusableDefaults};
 use crate::base::timestamp::Timestamp;
 use crate::workflow::check::{self, Format, Source};
 use crate::workflow::compiled::CompiledWorkflow;
+use crate::workflow::defaults::{self, FolderDefaults};
 
-/// The largest file that is read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 /// What changed less than this ago is left to the next look.
 const SETTLING: Duration = Duration::from_millis(300);
 
@@ -41,6 +41,33 @@ struct Known {
     seen: HashMap<PathBuf, Seen>,
     /// Which file each workflow is run from.
     by_id: HashMap<String, PathBuf>,
+    defaults: SeenDefaults,
+}
+
+/// The defaults of the folder as they were read last.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct SeenDefaults {
+    /// What of the file shows that it changes; `None` without a file, and where it has to be read
+    /// again though nothing of it changed.
+    stamp: Option<Stamp>,
+    /// The last good version.
+    good: Option<Arc<FolderDefaults>>,
+    /// Why the file as it is now cannot be used.
+    problem: Option<String>,
+}
+
+impl SeenDefaults {
+    /// What workflows get. Before there was a good version, none can be run without what it would
+    /// have set.
+    fn usable(&self) -> Result<Option<&FolderDefaults>, String> {
+        match (&self.good, &self.problem) {
+            (Some(good), _) => Ok(Some(good)),
+            (None, None) => Ok(None),
+            (None, Some(problem)) => {
+                Err(format!("the defaults of its folder cannot be used: {problem}"))
+            }
+        }
+    }
 }
 
 /// A file as it was read last.
@@ -121,6 +148,10 @@ pub(crate) enum What {
     Removed(String),
     /// It cannot be used, and why.
     Broken(String),
+    /// It holds the defaults of the folder, new or changed.
+    DefaultsLoaded,
+    /// The defaults of the folder are gone.
+    DefaultsRemoved,
     /// It stays in use, though another file now has a workflow of the same id: that file.
     Contested(String, PathBuf),
 }
@@ -131,6 +162,10 @@ impl fmt::Display for Event {
         match &self.what {
             What::Loaded(id) => write!(f, "{file}: workflow `{id}` loaded"),
             What::Removed(id) => write!(f, "{file}: gone, and workflow `{id}` with it"),
+            What::DefaultsLoaded => write!(f, "{file}: defaults of the folder loaded"),
+            What::DefaultsRemoved => {
+                write!(f, "{file}: gone, and the defaults of the folder with it")
+            }
             What::Broken(why) => write!(f, "{file}: cannot be used: {why}"),
             What::Contested(id, other) => write!(
                 f,
@@ -193,14 +228,20 @@ impl Catalogue {
     #[must_use]
     pub(crate) fn counts(&self) -> (usize, usize) {
         let Ok(known) = self.known.read() else { return (0, 0) };
-        (known.by_id.len(), known.files.values().filter(|file| file.problem.is_some()).count())
+        let broken = known.files.values().filter(|file| file.problem.is_some()).count();
+        (known.by_id.len(), broken + usize::from(known.defaults.problem.is_some()))
     }
 
     fn take(&self, names: Vec<PathBuf>, now: Timestamp, settling: Duration) -> Vec<Event> {
         let Ok(before) = self.known.read() else { return Vec::new() };
-        let Some(seen) = look(&before, names, now, settling) else { return Vec::new() };
-        let after = settle(&before, seen, now);
-        let events = changes(&before, &after);
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let file = folder.join(defaults::FILE_NAME);
+        let changed_defaults = look_at_defaults(&before.defaults, &file, now, settling);
+        let defaults = changed_defaults.as_ref().unwrap_or(&before.defaults);
+        let Some(seen) = look(&before, names, now, settling, defaults) else { return Vec::new() };
+        let after = Known { defaults: defaults.clone(), ..settle(&before, seen, now) };
+        let mut events = defaults_changes(&before.defaults, &after.defaults, &file);
+        events.extend(changes(&before, &after));
         drop(before);
         if let Ok(mut known) = self.known.write() {
             *known = after;
@@ -209,19 +250,65 @@ impl Catalogue {
     }
 }
 
-/// Reads the files that changed; `None` where nothing did, which is what most looks find.
+/// Reads the defaults of the folder if they changed.
+fn look_at_defaults(
+    before: &SeenDefaults,
+    file: &Path,
+    now: Timestamp,
+    settling: Duration,
+) -> Option<SeenDefaults> {
+    if folder_defaults::is_absent(file) {
+        let none = SeenDefaults::default();
+        return (*before != none).then_some(none);
+    }
+    let stamp = fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata));
+    let is_as_before = stamp.is_some() && before.stamp == stamp;
+    if is_as_before || stamp.is_some_and(|stamp| stamp.is_being_written(now, settling)) {
+        return None;
+    }
+    let good = before.good.clone();
+    let after = match folder_defaults::read(file) {
+        Ok(read) => SeenDefaults { stamp, good: Some(Arc::new(read)), problem: None },
+        Err(UnusableDefaults::Bad(problems)) => {
+            SeenDefaults { stamp, good, problem: Some(problems.to_string()) }
+        }
+        Err(UnusableDefaults::Unread(why)) => {
+            SeenDefaults { stamp: None, good, problem: Some(why) }
+        }
+    };
+    (*before != after).then_some(after)
+}
+
+/// What is to be reported of the defaults.
+fn defaults_changes(before: &SeenDefaults, after: &SeenDefaults, file: &Path) -> Vec<Event> {
+    let what = match &after.problem {
+        Some(problem) if before.problem.as_ref() != Some(problem) => What::Broken(problem.clone()),
+        Some(_) => return Vec::new(),
+        None if after.good.is_none() && *before != *after => What::DefaultsRemoved,
+        None if after.good != before.good || before.problem.is_some() => What::DefaultsLoaded,
+        None => return Vec::new(),
+    };
+    vec![Event { file: file.to_owned(), what }]
+}
+
+/// Reads the files that changed, or all if the defaults did; `None` where nothing did, which is
+/// what most looks find.
 fn look(
     before: &Known,
     names: Vec<PathBuf>,
     now: Timestamp,
     settling: Duration,
+    defaults: &SeenDefaults,
 ) -> Option<HashMap<PathBuf, Seen>> {
+    let usable = defaults.usable();
+    let have_changed = before.defaults.usable() != usable;
     let mut changed: HashMap<PathBuf, Option<Seen>> = HashMap::new();
     let mut same = 0;
     for file in &names {
         let earlier = before.seen.get(file);
         let stamp = fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata));
-        let is_as_before = stamp.is_some() && earlier.is_some_and(|seen| seen.stamp == stamp);
+        let is_as_before =
+            !have_changed && stamp.is_some() && earlier.is_some_and(|seen| seen.stamp == stamp);
         if is_as_before {
             same += 1;
         } else if stamp.is_some_and(|stamp| stamp.is_being_written(now, settling)) {
@@ -231,7 +318,7 @@ fn look(
                 None => _ = changed.insert(file.clone(), None),
             }
         } else {
-            let seen = see(file, stamp);
+            let seen = see(file, stamp, &usable);
             let is_news = earlier.is_none_or(|earlier| {
                 earlier.stamp != seen.stamp || earlier.content != seen.content
             });
@@ -242,7 +329,8 @@ fn look(
             }
         }
     }
-    if changed.values().all(Option::is_none) && same == before.seen.len() {
+    let is_same_folder = changed.values().all(Option::is_none) && same == before.seen.len();
+    if is_same_folder && before.defaults == *defaults {
         return None;
     }
     let seen = names.into_iter().filter_map(|file| {
@@ -291,7 +379,7 @@ fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known
         .map(|(file, seen)| (file.clone(), entry(before, &by_id, file, seen, now)))
         .collect();
     drop(claims);
-    Known { files, seen, by_id }
+    Known { files, seen, by_id, defaults: SeenDefaults::default() }
 }
 
 fn entry(
@@ -373,14 +461,15 @@ fn changes(before: &Known, after: &Known) -> Vec<Event> {
 }
 
 /// The files of a folder that should be workflows, by name.
-fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         // What editors keep for a moment begins or ends so.
         let is_hidden = name.is_none_or(|name| name.starts_with(['.', '#', '~']));
-        if !is_hidden && Format::of(&path).is_some() {
+        let is_defaults = path.file_name().is_some_and(|name| name == defaults::FILE_NAME);
+        if !is_hidden && !is_defaults && Format::of(&path).is_some() {
             files.push(path);
         }
     }
@@ -389,9 +478,13 @@ fn workflow_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Reads a file that had this `stamp` just before.
-fn see(file: &Path, stamp: Option<Stamp>) -> Seen {
+fn see(
+    file: &Path,
+    stamp: Option<Stamp>,
+    defaults: &Result<Option<&FolderDefaults>, String>,
+) -> Seen {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    match read(file, &stem) {
+    match read(file, &stem, defaults) {
         Ok(compiled) => Seen { stamp, content: Ok(Arc::new(compiled)) },
         Err(Unusable::Unchanged(problem)) => Seen { stamp, content: Err(problem) },
         Err(Unusable::Now(problem)) => Seen { stamp: None, content: Err(problem) },
@@ -416,7 +509,15 @@ impl From<io::Error> for Unusable {
     }
 }
 
-fn read(file: &Path, stem: &str) -> Result<CompiledWorkflow, Unusable> {
+fn read(
+    file: &Path,
+    stem: &str,
+    defaults: &Result<Option<&FolderDefaults>, String>,
+) -> Result<CompiledWorkflow, Unusable> {
+    if Path::new(defaults::FILE_NAME).file_stem().is_some_and(|reserved| reserved == stem) {
+        let why = format!("the defaults of a folder are in `{}`: rename it", defaults::FILE_NAME);
+        return Err(Unusable::Unchanged(why));
+    }
     // A pipe would keep us waiting for somebody who writes into it.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = File::options().read(true).custom_flags(flags).open(file)?;
@@ -437,6 +538,11 @@ fn read(file: &Path, stem: &str) -> Result<CompiledWorkflow, Unusable> {
     };
     let unusable = |why: String| Unusable::Unchanged(why.trim_end().to_owned());
     let definition = check::read(&source).map_err(|problems| unusable(problems.to_string()))?;
+    let definition = match defaults {
+        Ok(None) => definition,
+        Ok(Some(defaults)) => definition.with_defaults(defaults),
+        Err(why) => return Err(Unusable::Unchanged(why.clone())),
+    };
     CompiledWorkflow::of(definition).map_err(|cycle| unusable(cycle.to_string()))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::layout::Layout;
 use super::lineage::short;
 use super::listing::took;
@@ -9,6 +11,7 @@ use super::style::{BOLD, DIM, of_execution, of_step};
 use super::table;
 use super::table::Column;
 use super::timeline::{Axis, Row};
+use super::titles::Titles;
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
@@ -68,21 +71,23 @@ impl Layout {
         output: OutputShown,
         now: Timestamp,
     ) -> String {
-        let mut text = self.facts(&detail.execution, now);
+        let snapshot = detail.execution.input_snapshot.value();
+        let titles = Titles::of_snapshot(&snapshot);
+        let mut text = self.facts(&detail.execution, &snapshot, now);
         text.push('\n');
-        text += &self.steps_table(detail);
-        text += &self.timeline(detail, attempts, now);
+        text += &self.steps_table(detail, &titles);
+        text += &self.timeline(detail, attempts, &titles, now);
         if lineage.root.children.len() + usize::from(detail.execution.replay_of.is_some()) > 0 {
             text += &format!("\n{BOLD}lineage{BOLD:#}\n");
             text += &self.lineage_tree(lineage, &detail.execution.execution_id);
         }
         for step in &detail.steps {
-            text += &self.step_facts(step, attempts, output);
+            text += &self.step_facts(step, attempts, output, &titles);
         }
         text
     }
 
-    fn facts(&self, execution: &ExecutionRecord, now: Timestamp) -> String {
+    fn facts(&self, execution: &ExecutionRecord, snapshot: &Value, now: Timestamp) -> String {
         let look = of_execution(execution.status);
         let state = look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
         let took = took(execution, now).map(units::duration);
@@ -121,7 +126,6 @@ impl Layout {
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));
         }
-        let snapshot = execution.input_snapshot.value();
         for (name, value) in snapshot["params"].as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let shown = units::fit(&visible(&value), 200, self.unicode);
@@ -133,7 +137,7 @@ impl Layout {
         text
     }
 
-    fn steps_table(&self, detail: &ExecutionDetail) -> String {
+    fn steps_table(&self, detail: &ExecutionDetail, titles: &Titles) -> String {
         let start = detail.execution.started_at;
         let any_exit = detail.steps.iter().any(|step| step.exit_code.is_some());
         let any_retry = detail.steps.iter().any(|step| step.attempt > 1);
@@ -148,7 +152,7 @@ impl Layout {
         let mut table = table::Builder::new(*self, columns);
         for step in &detail.steps {
             let mut row = vec![
-                table::cell(&visible(&step.name)),
+                table::cell(&visible(titles.label(&step.name))),
                 table::state(step.status.as_str(), of_step(step.status)),
             ];
             if any_retry {
@@ -168,14 +172,21 @@ impl Layout {
         table.finish()
     }
 
-    fn timeline(&self, detail: &ExecutionDetail, attempts: &[Attempt], now: Timestamp) -> String {
+    fn timeline(
+        &self,
+        detail: &ExecutionDetail,
+        attempts: &[Attempt],
+        titles: &Titles,
+        now: Timestamp,
+    ) -> String {
         let Some(start) = detail.execution.started_at else { return String::new() };
         let end = detail.execution.completed_at.unwrap_or(now);
         let width = usize::from(self.width);
         let longest = detail
             .steps
             .iter()
-            .map(|step| unicode_width::UnicodeWidthStr::width(visible(&step.name).as_str()))
+            .map(|step| visible(titles.label(&step.name)))
+            .map(|label| unicode_width::UnicodeWidthStr::width(label.as_str()))
             .max()
             .unwrap_or(0);
         let names = longest.min(width / 3);
@@ -187,7 +198,8 @@ impl Layout {
             let look = of_step(step.status);
             let mark = if self.unicode { '█' } else { look.ascii };
             let row = Row { stretches: stretches(step, attempts, end) };
-            let name = units::pad(&units::fit(&visible(&step.name), names, self.unicode), names);
+            let label = visible(titles.label(&step.name));
+            let name = units::pad(&units::fit(&label, names, self.unicode), names);
             let sign = look.paint(&look.sign(self.unicode).to_string());
             let bar = axis.bar(&row, mark, gap);
             text += format!("{sign} {name}  {}", look.paint(&bar)).trim_end();
@@ -196,7 +208,13 @@ impl Layout {
         text
     }
 
-    fn step_facts(&self, step: &StepRecord, attempts: &[Attempt], output: OutputShown) -> String {
+    fn step_facts(
+        &self,
+        step: &StepRecord,
+        attempts: &[Attempt],
+        output: OutputShown,
+        titles: &Titles,
+    ) -> String {
         let mut text = String::new();
         if let Some(error) = &step.error
             && step.status != StepStatus::Skipped
@@ -218,10 +236,13 @@ impl Layout {
             self.stream("stdout", &step.stdout, step.stdout_bytes, output, &mut text);
             self.stream("stderr", &step.stderr, step.stderr_bytes, output, &mut text);
         }
-        if text.is_empty() {
-            text
-        } else {
-            format!("\n{BOLD}{}{BOLD:#}\n{text}", visible(&step.name))
+        let name = visible(&step.name);
+        match titles.title(&step.name) {
+            _ if text.is_empty() => text,
+            Some(title) => {
+                format!("\n{BOLD}{}{BOLD:#} {DIM}{name}{DIM:#}\n{text}", visible(title))
+            }
+            None => format!("\n{BOLD}{name}{BOLD:#}\n{text}"),
         }
     }
 

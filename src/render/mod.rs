@@ -14,6 +14,8 @@ pub(crate) mod perf_check;
 mod plot;
 pub(crate) mod purge;
 pub(crate) mod slo_sim;
+mod source;
 pub(crate) mod style;
 pub(crate) mod table;
 mod timeline;
+pub(crate) mod titles;

@@ -146,18 +146,16 @@ pub(crate) fn output_pipes(pid: i32) -> Vec<u64> {
     ["fd/1", "fd/2"].into_iter().filter_map(pipe).collect()
 }
 
-/// Whether a process has a handler for SIGTERM. `None` where that cannot be read.
+/// Whether a process has a handler for the signal of this number. `None` where that cannot be read.
 #[must_use]
-pub(crate) fn catches_sigterm(pid: i32) -> Option<bool> {
+pub(crate) fn catches(pid: i32, signal: u32) -> Option<bool> {
     check_available().ok()?;
     let status = contents(folder(pid).join("status")).ok()?;
     let status = String::from_utf8_lossy(&status);
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
     let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
-    Some(caught >> (SIGTERM - 1) & 1 == 1)
+    Some(caught.checked_shr(signal.checked_sub(1)?)? & 1 == 1)
 }
-
-const SIGTERM: u32 = 15;
 
 /// Every process that the system shows.
 #[must_use]

@@ -59,4 +59,15 @@ impl Ui {
         }
         self.text(&self.layout.execution(detail, attempts, lineage, output, now))
     }
+
+    /// Shows where the values of its definition came from; the fields for scripts do not have it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn definition_source(&self, execution: &ExecutionRecord) -> io::Result<()> {
+        if self.format == OutputFormat::Plain {
+            return Ok(());
+        }
+        self.text(&self.layout.source(&execution.input_snapshot.value()))
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::definition::{Definition, Parameters, Step};
@@ -81,17 +82,15 @@ impl PartialEq for CompiledWorkflow {
 }
 
 /// The snapshot of an execution, which a replay runs again: stored whole with it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// The definition as run.
-    #[serde(rename = "definition", serialize_with = "as_written")]
     pub compiled: Arc<CompiledWorkflow>,
     /// The parameters as run.
     pub params: Parameters,
     /// The absolute folder that relative paths start from.
     pub workdir: String,
     /// The origin of the definition; `None` if an earlier wfx stored it without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<DefinitionSource>,
 }
 
@@ -140,11 +139,20 @@ impl Snapshot {
     }
 }
 
-fn as_written<S: serde::Serializer>(
-    compiled: &CompiledWorkflow,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    compiled.json.serialize(serializer)
+impl Serialize for Snapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("definition", &self.compiled.json)?;
+        map.serialize_entry("params", &self.params)?;
+        map.serialize_entry("workdir", &self.workdir)?;
+        if let Some(source) = &self.source {
+            map.serialize_entry("source", source)?;
+        }
+        if let Some(defaults) = &self.definition().from_folder {
+            map.serialize_entry("defaults", defaults)?;
+        }
+        map.end()
+    }
 }
 
 #[expect(clippy::expect_used, reason = "lists, and maps with text for keys, always have a JSON")]

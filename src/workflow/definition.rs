@@ -5,12 +5,16 @@
 //! every `depends_on` written out.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::defaults::{AppliedDefaults, FolderDefaults};
+use super::exit_codes::ExitCodes;
+use super::parameter::Parameter;
+use super::retry_on::RetryOn;
+pub(crate) use super::scalar::Scalar;
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 
@@ -31,10 +35,13 @@ pub struct Definition {
     pub name: Option<String>,
     /// For people.
     pub description: Option<String>,
-    /// Declared parameters and their defaults; [`Scalar::Null`]: required.
-    pub params: IndexMap<String, Scalar>,
+    /// Declared parameters.
+    pub params: IndexMap<String, Parameter>,
     /// Environment of every step.
     pub env: IndexMap<String, String>,
+    /// The program and arguments that get the `run` text of a step as the last argument; `None`:
+    /// `sh -c --`.
+    pub shell: Option<Vec<String>>,
     /// Steps of one execution at a time; `None`: the number of CPUs.
     pub max_parallel: Option<u16>,
     /// Longest time of one execution, from its start.
@@ -43,6 +50,9 @@ pub struct Definition {
     pub steps: Vec<Step>,
     /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
+    /// Which values came from the defaults of its folder: no part of its document, and stored
+    /// beside it.
+    pub from_folder: Option<AppliedDefaults>,
 }
 
 /// One step of a workflow.
@@ -50,6 +60,10 @@ pub struct Definition {
 pub struct Step {
     /// Unique in the workflow.
     pub name: String,
+    /// Displayed instead of the name.
+    pub title: Option<String>,
+    /// For people.
+    pub description: Option<String>,
     /// Names of the steps that must have ended before; never implicit.
     pub depends_on: Vec<String>,
     /// What it does.
@@ -64,6 +78,10 @@ pub struct Step {
     pub timeout: Option<Period>,
     /// How often and how far apart it is tried.
     pub retry: Retry,
+    /// Which failures are retried.
+    pub retry_on: RetryOn,
+    /// How its process is run, beyond the defaults.
+    pub process: ProcessKeys,
     /// Its failure neither fails the execution nor skips its dependents.
     pub continue_on_error: bool,
     /// Stored for users of the predecessor, otherwise ignored.
@@ -72,12 +90,50 @@ pub struct Step {
     pub extra: IndexMap<String, serde_json::Value>,
 }
 
+/// The keys of a step that concern its process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessKeys {
+    /// As [`Definition::shell`], which it overrides.
+    pub shell: Option<Vec<String>>,
+    /// The signal that asks it to end, without `SIG`; `None`: `TERM`.
+    pub stop_signal: Option<&'static str>,
+    /// The time between that signal and SIGKILL; `None`: 5 s.
+    pub stop_timeout: Option<Period>,
+    /// Files of variables, relative to the working folder of the execution; a later one overrides
+    /// an earlier one.
+    pub env_file: Vec<String>,
+    /// The output that holds what it writes to its standard output.
+    pub stdout: Option<String>,
+    /// The exit statuses with which it succeeds; empty: 0.
+    pub success_exit_codes: ExitCodes,
+}
+
+impl Definition {
+    /// The same with what the defaults of its folder set.
+    #[must_use]
+    pub fn with_defaults(mut self, defaults: &FolderDefaults) -> Self {
+        self.from_folder = defaults.apply(&mut self.env, &mut self.shell);
+        self
+    }
+}
+
+impl ProcessKeys {
+    /// Whether a process that ended with this exit status has succeeded.
+    #[must_use]
+    pub fn is_success(&self, exit_code: i32) -> bool {
+        if self.success_exit_codes.is_empty() {
+            return exit_code == 0;
+        }
+        self.success_exit_codes.contains(exit_code)
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Succeeds at once.
     Nothing,
-    /// A command line for `sh -c`.
+    /// A command line for a shell.
     Shell(String),
     /// A program and its arguments, without a shell.
     Argv(Vec<String>),
@@ -96,46 +152,6 @@ impl Work {
     #[must_use]
     pub fn has_process(&self) -> bool {
         matches!(self, Self::Shell(_) | Self::Argv(_))
-    }
-}
-
-/// A parameter's value. Numbers retain the text they were written with, so that `1.10` reaches a
-/// step as `1.10`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// No value: as a default, it makes the parameter required.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A JSON number with its text.
-    Number(serde_json::Number),
-    /// Any text.
-    String(String),
-}
-
-impl Scalar {
-    /// How long its text is.
-    #[must_use]
-    pub fn text_bytes(&self) -> usize {
-        match self {
-            Self::Null => 0,
-            Self::Bool(_) => 5,
-            Self::Number(number) => number.as_str().len(),
-            Self::String(text) => text.len(),
-        }
-    }
-}
-
-impl fmt::Display for Scalar {
-    /// The text in the environment of a step; nothing for null.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => Ok(()),
-            Self::Bool(value) => value.fmt(f),
-            Self::Number(value) => value.fmt(f),
-            Self::String(value) => f.write_str(value),
-        }
     }
 }
 
@@ -163,6 +179,7 @@ impl Serialize for Definition {
         if !self.env.is_empty() {
             map.serialize_entry("env", &self.env)?;
         }
+        entry_if_some(&mut map, "shell", self.shell.as_ref())?;
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
@@ -177,6 +194,8 @@ impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", &self.name)?;
+        entry_if_some(&mut map, "title", self.title.as_ref())?;
+        entry_if_some(&mut map, "description", self.description.as_ref())?;
         map.serialize_entry("depends_on", &self.depends_on)?;
         match &self.work {
             Work::Nothing => {}
@@ -192,8 +211,19 @@ impl Serialize for Step {
         }
         entry_if_some(&mut map, "cwd", self.cwd.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
-        if self.retry != Retry::default() {
-            map.serialize_entry("retry", &self.retry)?;
+        if self.retry != Retry::default() || self.retry_on != RetryOn::default() {
+            map.serialize_entry("retry", &RetryKeys { retry: &self.retry, on: &self.retry_on })?;
+        }
+        let process = &self.process;
+        entry_if_some(&mut map, "shell", process.shell.as_ref())?;
+        entry_if_some(&mut map, "stop_signal", process.stop_signal.as_ref())?;
+        entry_if_some(&mut map, "stop_timeout", process.stop_timeout.as_ref())?;
+        if !process.env_file.is_empty() {
+            map.serialize_entry("env_file", &process.env_file)?;
+        }
+        entry_if_some(&mut map, "stdout", process.stdout.as_ref())?;
+        if !process.success_exit_codes.is_empty() {
+            map.serialize_entry("success_exit_codes", &process.success_exit_codes)?;
         }
         if self.continue_on_error {
             map.serialize_entry("continue_on_error", &true)?;
@@ -201,6 +231,28 @@ impl Serialize for Step {
         entry_if_some(&mut map, "agent_id", self.agent_id.as_ref())?;
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// The whole `retry` of a step.
+struct RetryKeys<'a> {
+    retry: &'a Retry,
+    on: &'a RetryOn,
+}
+
+impl Serialize for RetryKeys<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("max_attempts", &self.retry.max_attempts)?;
+        map.serialize_entry("backoff", &self.retry.backoff)?;
+        map.serialize_entry("max_backoff", &self.retry.max_backoff)?;
+        if !self.on.exit_codes.is_empty() {
+            map.serialize_entry("on_exit_codes", &self.on.exit_codes)?;
+        }
+        if !self.on.timeout {
+            map.serialize_entry("on_timeout", &false)?;
         }
         map.end()
     }

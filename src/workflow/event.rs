@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::record::{Captured, Outputs};
+use super::retry_on::EndCause;
 use crate::base::timestamp::Timestamp;
 
 /// When an event happens, and the randomness that it may use.
@@ -57,6 +58,8 @@ pub struct AttemptEnd {
     pub duration: Duration,
     /// The exit status of its process.
     pub exit_code: Option<i32>,
+    /// How its process ended, if it failed.
+    pub cause: EndCause,
     /// The end of its standard output.
     pub stdout: Captured,
     /// The end of its standard error.
@@ -116,6 +119,7 @@ impl AttemptEnd {
             started_at: at,
             duration: Duration::ZERO,
             exit_code: None,
+            cause: EndCause::Other,
             stdout: Captured::default(),
             stderr: Captured::default(),
         }

@@ -329,6 +329,7 @@ impl Execution {
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
             && self.ending.is_none()
             && may_repeat
+            && (lost || self.spec.step(step).retry_on.covers(end.cause, end.exit_code))
             && attempt < retry.max_attempts;
         self.cut_short |= self.ending.is_some() && status != StepStatus::Success;
         self.running.remove(&step);

@@ -125,6 +125,27 @@ fn the_fixtures_fit_the_published_schema_and_bad_documents_do_not() {
         (r#"{"max_parallel":257,"steps":[{"name":"a"}]}"#, false),
         (r#"{"steps":[{"name":"a","timeout":0}]}"#, false),
         (r#"{"steps":[{"name":"a","run":[]}]}"#, false),
+        (
+            r#"{"shell":["bash","-c"],"params":{"n":{"type":"int","min":1,"default":3},"e":{"enum":["a",2]},"o":{}},"steps":[{"name":"a","title":"T","description":"D","run":"x","shell":["sh","-c"],"stop_signal":"SIGINT","stop_timeout":"1m","env_file":["a"],"stdout":"o","success_exit_codes":[0,"20-24"],"retry":{"max_attempts":2,"on_exit_codes":[75],"on_timeout":false}}]}"#,
+            true,
+        ),
+        (r#"{"params":{"n":{"type":"integer"}},"steps":[{"name":"a"}]}"#, false),
+        (r#"{"params":{"n":{"enum":[]}},"steps":[{"name":"a"}]}"#, false),
+        (r#"{"params":{"n":{"defualt":1}},"steps":[{"name":"a"}]}"#, false),
+        (r#"{"shell":"bash","steps":[{"name":"a"}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","shell":[]}]}"#, false),
+        (r#"{"steps":[{"name":"a","sleep":1,"stdout":"o"}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","stdout":"o-o"}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","stop_signal":"KILL"}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","env_file":[]}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","success_exit_codes":[]}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","success_exit_codes":[256]}]}"#, false),
+        (r#"{"steps":[{"name":"a","run":"x","success_exit_codes":["1-256"]}]}"#, false),
+        (
+            r#"{"steps":[{"name":"a","run":"x","retry":{"max_attempts":2,"on_exit_codes":75}}]}"#,
+            false,
+        ),
+        (r#"{"steps":[{"name":"a","title":""}]}"#, false),
     ] {
         let file = place.write("w.json", text);
         let ran = Ran::of(place.wfx(["validate"]).arg(file));

@@ -218,3 +218,69 @@ fn fleet_runs_five_hundred_steps() {
         fs::read_to_string(root().join("fixtures/workflows/fleet.json")).unwrap()
     );
 }
+
+#[test]
+fn release_takes_what_its_parameters_allow() {
+    let place = Place::new();
+    let root = place.path("srv");
+    let with = |environment: &'static str, more: &[(&'static str, &'static str)], code| {
+        let mut params = vec![("environment", Path::new(environment)), ("root", root.as_path())];
+        params.extend(more.iter().map(|(name, value)| (*name, Path::new(*value))));
+        exec(&place, "release.yaml", &params, code)
+    };
+    let first = with("staging", &[("version", "1.4.0")], 0);
+    let outputs = |execution: &Value, step: &str| steps(execution)[step]["outputs"].clone();
+    assert_eq!(outputs(&first, "plan")["summary"], "release 1.4.0 to staging");
+    assert_eq!(outputs(&first, "render")["config"], "version=1.4.0\nreplicas=2\nshare=0.10");
+    let live = || fs::read_to_string(root.join("staging/config")).unwrap();
+    assert_eq!(live(), "version=1.4.0\nreplicas=2\nshare=0.10\n");
+    let second = with("staging", &[("version", "1.4.1"), ("replicas", "20"), ("share", "0.5")], 0);
+    assert_eq!(steps(&second)["compare"]["exit_code"], 1);
+    assert!(outputs(&second, "compare")["changes"].as_str().unwrap().contains("> replicas=20"));
+    with("staging", &[("version", "1.5.0"), ("paused", "true")], 0);
+    assert!(live().contains("version=1.4.1"));
+    // A release that is under way is waited for, and no longer than the attempts last.
+    fs::create_dir(root.join("staging/lock")).unwrap();
+    let held = with("staging", &[("version", "1.5.0")], 1);
+    assert_eq!(steps(&held)["publish"]["attempt"], 5);
+    // Another failure is none to try again.
+    fs::create_dir(root.join("prod")).unwrap();
+    fs::create_dir(root.join("prod/config.new")).unwrap();
+    let failed = with("prod", &[("version", "1.5.0")], 1);
+    assert_eq!(steps(&failed)["publish"]["attempt"], 1);
+    let file = crate::support::root().join("fixtures/workflows/release.yaml");
+    let bad = ["environment=stagin", "version=1.4", "replicas=21", "share=1.5", "paused=yes"];
+    let mut command = place.wfx(["exec"]);
+    command.arg(file);
+    bad.iter().for_each(|param| _ = command.args(["-p", param]));
+    Ran::of(&mut command).refused(
+        2,
+        &[
+            "`environment` takes one of `dev`, `staging`, `prod`",
+            "did you mean `staging`?",
+            "`version` takes text that matches",
+            "`replicas` takes a whole number from 1 to 20",
+            "`share` takes a number from 0 to 1",
+            "write `true`",
+            "`root` is required",
+        ],
+    );
+}
+
+#[test]
+fn report_fails_where_a_part_of_a_pipe_does() {
+    let place = Place::new();
+    let csv = root().join("fixtures/workflows/data/orders.csv");
+    let report = place.path("report.md");
+    let params = [("csv", csv.as_path()), ("report", &report), ("top", Path::new("2"))];
+    exec(&place, "report.yaml", &params, 0);
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(text.starts_with("# Revenue\n\n| month | revenue |\n|---|---|\n| 20"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("- ")).count(), 2, "{text}");
+    let missing = place.path("none.csv");
+    let params = [("csv", missing.as_path()), ("report", &report)];
+    let failed = exec(&place, "report.yaml", &params, 1);
+    assert_eq!(steps(&failed)["months"]["status"], "failed");
+    assert_eq!(steps(&failed)["write"]["status"], "skipped");
+    assert_eq!(fs::read_to_string(&report).unwrap(), text);
+}

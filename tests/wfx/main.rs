@@ -15,6 +15,7 @@ mod fixtures;
 mod generated;
 mod history;
 mod interleavings;
+mod language;
 mod limits;
 mod messages;
 mod named;

@@ -450,7 +450,9 @@ fn log_events(events: &[Event]) {
     for event in events {
         match event.what {
             What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
-            What::Loaded(_) | What::Removed(_) => tracing::info!("{event}"),
+            What::Loaded(_) | What::Removed(_) | What::DefaultsLoaded | What::DefaultsRemoved => {
+                tracing::info!("{event}");
+            }
         }
     }
 }

@@ -20,9 +20,9 @@ pub(crate) fn spawn_error(job: &Job, error: &io::Error) -> String {
     if !job.folder.is_dir() {
         return format!("cannot start in folder {folder}: it does not exist or is no folder");
     }
-    let program: OsString = match &job.work {
-        Work::Argv(argv) => argv[0].clone().into(),
-        _ => "/bin/sh".into(),
+    let program: OsString = match program(job) {
+        Some(program) => program.into(),
+        None => "/bin/sh".into(),
     };
     let program = Path::new(&program).display();
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
@@ -52,7 +52,7 @@ pub(crate) const NOT_FOUND: i32 = 127;
 /// Why a line failed with [`NOT_FOUND`], with the interpreter that the script names, if it names
 /// one.
 pub(crate) fn not_found(job: &Job, why: String) -> String {
-    let Work::Shell(line) = &job.work else { return why };
+    let Work::Shell(line) = job.work() else { return why };
     let first = line.split_whitespace().next().unwrap_or_default();
     let said = first.contains('/').then(|| search::explain_to_shell(Path::new(first), &job.folder));
     match said.flatten() {
@@ -63,8 +63,7 @@ pub(crate) fn not_found(job: &Job, why: String) -> String {
 
 /// Why a program cannot be started, from its list or its file.
 fn explain(job: &Job, errno: Errno) -> Option<String> {
-    let Work::Argv(argv) = &job.work else { return None };
-    let program = argv.first()?;
+    let program = program(job)?;
     // A name without a slash was searched in `PATH` and not found.
     let found = match search::find(program, &job.variables, &job.folder) {
         Ok(path) => search::explain(&path, &job.folder, errno),
@@ -76,10 +75,16 @@ fn explain(job: &Job, errno: Errno) -> Option<String> {
 
 /// Whether the program that a step names is there.
 fn is_found(job: &Job) -> bool {
-    match &job.work {
-        Work::Argv(argv) => search::find(&argv[0], &job.variables, &job.folder).is_ok(),
-        _ => true,
-    }
+    program(job).is_none_or(|name| search::find(name, &job.variables, &job.folder).is_ok())
+}
+
+/// The program that a step names, in `run` or in `shell`.
+fn program(job: &Job) -> Option<&str> {
+    let argv = match job.work() {
+        Work::Argv(argv) => argv,
+        _ => job.shell()?,
+    };
+    argv.first().map(String::as_str)
 }
 
 /// As shells count: 128 and the signal's number for a process ended by one.
@@ -88,11 +93,11 @@ pub(crate) fn exit_code(status: ExitStatus) -> Option<i32> {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal))
 }
 
-/// Why it failed, unless it did not.
-pub(crate) fn failure(status: ExitStatus) -> Option<String> {
+/// Why it failed, unless it did not. A process that a signal ended never succeeds.
+pub(crate) fn failure(status: ExitStatus, is_success: impl FnOnce(i32) -> bool) -> Option<String> {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
-        (Some(0), _) => None,
+        (Some(code), _) if is_success(code) => None,
         (Some(code), _) => Some(format!("exit status {code}")),
         (None, Some(signal)) => Some(format!("ended by signal {signal}{}", signal_name(signal))),
         (None, None) => Some(status.to_string()),

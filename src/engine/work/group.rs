@@ -19,9 +19,9 @@ impl Group {
         self.0
     }
 
-    /// Asks all of it to end.
-    pub(crate) fn terminate(self) {
-        self.signal(Signal::TERM);
+    /// Asks all of it to end with this signal.
+    pub(crate) fn ask(self, signal: Signal) {
+        self.signal(signal);
         // A stopped process receives the request only when it is continued.
         self.signal(Signal::CONT);
     }

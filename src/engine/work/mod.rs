@@ -3,6 +3,7 @@
 
 pub(crate) mod children;
 pub(crate) mod detach;
+pub(crate) mod env_file;
 mod failure;
 pub(crate) mod group;
 pub(crate) mod job;
@@ -21,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 /// How a running attempt is asked to end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
-    /// End in order: SIGTERM, a grace, SIGKILL.
+    /// End in order: SIGTERM or the step's own signal, a grace, SIGKILL.
     pub gently: CancellationToken,
+    /// No grace may be longer than [`job::GRACE`] from now on: wfx itself ends.
+    pub soon: CancellationToken,
     /// End now: SIGKILL.
     pub now: CancellationToken,
 }

@@ -1,7 +1,7 @@
 //! A step that runs a command, in a process group of its own.
 //!
 //! Its [`super::tree`] of processes ends with its first process, the leader: the remaining ones get
-//! SIGTERM, and SIGKILL after [`GRACE`]. A process that started a session of its own (`setsid`)
+//! SIGTERM or the step's `stop_signal`, and SIGKILL after [`GRACE`] or its `stop_timeout`. A process that started a session of its own (`setsid`)
 //! keeps running, but its output is no longer read. Spawning uses no `pre_exec` closure, and the
 //! program's path is [searched](super::search) before: otherwise the standard library forks instead
 //! of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
@@ -28,7 +28,7 @@ use super::group::Group;
 use super::job::{GRACE, Job};
 use super::outputs::{self, OutputsError};
 use super::search;
-use super::tail::Tail;
+use super::tail::{Tail, Whole};
 use super::tree::{self, Left, Tree};
 use crate::base::clock;
 use crate::base::period::Period;
@@ -40,6 +40,7 @@ use crate::workflow::environment::{self, OUTPUT_FILE};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
+use crate::workflow::retry_on::EndCause;
 
 /// How long to wait after SIGKILL for processes that the kernel does not end at once.
 const GIVE_UP_AFTER_KILL: Duration = Duration::from_secs(5);
@@ -95,7 +96,7 @@ pub(crate) async fn run<T>(
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
-    let ended = match spawn(job) {
+    let mut ended = match spawn(job) {
         Err(error) if limits::is_scarce(&error) => return Err(error),
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
@@ -116,8 +117,15 @@ pub(crate) async fn run<T>(
             outputs => break outputs,
         }
     };
+    let outputs = match job.stdout_output() {
+        Some(name) => outputs.and_then(|outputs| outputs::with_stdout(outputs, name, ended.whole)),
+        None => outputs,
+    };
     let (outcome, outputs) = match (ended.outcome, outputs) {
-        (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
+        (Outcome::Success, Err(error)) => {
+            ended.cause = EndCause::Other;
+            (Outcome::Failed(error.to_string()), Outputs::new())
+        }
         (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
             (Outcome::Failed(not_found(job, why)), outputs.unwrap_or_default())
         }
@@ -129,6 +137,7 @@ pub(crate) async fn run<T>(
         started_at,
         duration: begun.elapsed(),
         exit_code: ended.exit_code,
+        cause: ended.cause,
         stdout: ended.stdout,
         stderr: ended.stderr,
     })
@@ -137,6 +146,9 @@ pub(crate) async fn run<T>(
 struct Ended {
     outcome: Outcome,
     exit_code: Option<i32>,
+    cause: EndCause,
+    /// All of its standard output, if an output is to hold it.
+    whole: Whole,
     stdout: Captured,
     stderr: Captured,
 }
@@ -146,6 +158,8 @@ impl Ended {
         Self {
             outcome: Outcome::Failed(error),
             exit_code: None,
+            cause: EndCause::Other,
+            whole: Whole::default(),
             stdout: Captured::default(),
             stderr: Captured::default(),
         }
@@ -167,19 +181,27 @@ fn is_no_file_left(error: &io::Error) -> bool {
 fn spawn_once(job: &Job) -> io::Result<Child> {
     let spawning = Spawning::begin();
     let limit = spawning.soft_limit();
-    let mut command = match &job.work {
+    let mut command = match job.work() {
         Work::Argv(argv) => {
             let program = search::find(&argv[0], &job.variables, &job.folder)?;
             let mut command = detach::command(&program, &argv[0], limit);
             command.args(&argv[1..]);
             command
         }
-        Work::Shell(line) => {
-            let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
-            // A line that begins with `-` must not be taken for an option.
-            command.args(["-c", "--"]).arg(line);
-            command
-        }
+        Work::Shell(line) => match job.shell() {
+            Some(shell) => {
+                let program = search::find(&shell[0], &job.variables, &job.folder)?;
+                let mut command = detach::command(&program, &shell[0], limit);
+                command.args(&shell[1..]).arg(line);
+                command
+            }
+            None => {
+                let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
+                // A line that begins with `-` must not be taken for an option.
+                command.args(["-c", "--"]).arg(line);
+                command
+            }
+        },
         Work::Nothing | Work::Sleep(_) => return Err(io::ErrorKind::Unsupported.into()),
     };
     command.env_clear().envs(&job.variables);
@@ -304,7 +326,7 @@ impl<'a> Running<'a> {
         let pipes: Vec<u64> = [&stdout, &stderr].into_iter().flatten().filter_map(inode).collect();
         let group = Group::led_by(child.id());
         Self {
-            tree: group.map(|group| Tree::new(group, job.key.clone(), pipes)),
+            tree: group.map(|group| Tree::new(group, job.key.clone(), job.ask(), pipes)),
             child,
             begun,
             stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
@@ -326,15 +348,21 @@ impl<'a> Running<'a> {
         self.stdout.drain(self.listener);
         self.stderr.drain(self.listener);
         let (exit_code, failure) = match &status {
-            Some(Ok(status)) => (exit_code(*status), failure(*status)),
+            Some(Ok(status)) => (exit_code(*status), failure(*status, |code| job.is_success(code))),
             Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
             None => (None, None),
+        };
+        let cause = match (ending, &status) {
+            (Some(Ending::TimedOut), _) => EndCause::Timeout,
+            (_, Some(Ok(status))) if status.code().is_some() => EndCause::Exit,
+            (_, Some(Ok(_))) => EndCause::Signal,
+            _ => EndCause::Other,
         };
         let outcome = match (ending, failure, unended) {
             (Some(Ending::Asked), _, None) => Outcome::Stopped,
             (Some(Ending::Asked), _, Some(unended)) => Outcome::Unended(unended),
             (Some(Ending::TimedOut), _, unended) => {
-                failed(format!("timed out after {}", job.timeout.unwrap_or_default()), unended)
+                failed(format!("timed out after {}", job.timeout().unwrap_or_default()), unended)
             }
             (None, Some(failure), unended) => failed(failure, unended),
             (None, None, Some(unended)) => Outcome::Unended(unended),
@@ -343,9 +371,15 @@ impl<'a> Running<'a> {
         if status.is_none() {
             children::give_up(self.child);
         }
+        let whole = match job.stdout_output() {
+            Some(_) => self.stdout.tail.whole(),
+            None => Whole::default(),
+        };
         Ended {
             outcome,
             exit_code,
+            cause,
+            whole,
             stdout: self.stdout.tail.finish(),
             stderr: self.stderr.tail.finish(),
         }
@@ -355,7 +389,9 @@ impl<'a> Running<'a> {
     async fn until_exit(&mut self, job: &Job, stop: &Stop) -> Option<Ending> {
         let mut ending = None;
         let mut killed = false;
-        let timeout = job.timeout.map_or(Duration::MAX, Period::duration);
+        let mut grace = self.tree.as_ref().map_or(GRACE, |tree| tree.how().grace);
+        let ask_rest_after = self.tree.as_ref().map_or(GRACE, Tree::ask_rest_after);
+        let timeout = job.timeout().map_or(Duration::MAX, Period::duration);
         let timeout = time::sleep(timeout.saturating_sub(self.begun.elapsed()));
         let kill = time::sleep(Duration::MAX);
         let give_up = time::sleep(Duration::MAX);
@@ -375,7 +411,13 @@ impl<'a> Running<'a> {
                 () = &mut timeout, if ending.is_none() => Some(Ending::TimedOut),
                 () = &mut ask_rest, if ending.is_some() && !killed => {
                     self.on_tree(Tree::ask_rest);
-                    ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
+                    ask_rest.as_mut().reset(later(ask_rest_after));
+                    continue;
+                }
+                () = stop.soon.cancelled(), if grace > GRACE && ending.is_some() && !killed => {
+                    grace = GRACE;
+                    let sooner = kill.deadline().min(later(grace));
+                    kill.as_mut().reset(sooner);
                     continue;
                 }
                 () = self.stdout.readable() => {
@@ -402,8 +444,8 @@ impl<'a> Running<'a> {
                 give_up.as_mut().reset(time::Instant::now() + patience);
             } else {
                 self.on_tree(Tree::ask);
-                kill.as_mut().reset(time::Instant::now() + GRACE);
-                ask_rest.as_mut().reset(time::Instant::now() + tree::ASK_REST_AFTER);
+                kill.as_mut().reset(later(grace));
+                ask_rest.as_mut().reset(later(ask_rest_after));
             }
         }
     }
@@ -411,6 +453,7 @@ impl<'a> Running<'a> {
     /// Until nothing is left of the tree; otherwise names what cannot be ended.
     async fn until_tree_is_gone(&mut self, stop: &Stop) -> Option<String> {
         let tree = self.tree.as_mut()?;
+        let grace = tree.how().grace;
         let since = clock::monotonic();
         let mut look = LOOK_FIRST;
         let mut killed_at = None;
@@ -426,7 +469,8 @@ impl<'a> Running<'a> {
             if is_over || (killed_at.is_some() && found == Left::Unsure) {
                 return tree.give_up();
             }
-            if killed_at.is_some() || left >= GRACE || stop.now.is_cancelled() {
+            let is_late = left >= grace || (left >= GRACE && stop.soon.is_cancelled());
+            if killed_at.is_some() || is_late || stop.now.is_cancelled() {
                 let refused = tree.kill();
                 // A signal that is not permitted now will not be permitted later.
                 if killed_at.is_some() && !refused.is_empty() && look == LOOK_LAST {
@@ -462,6 +506,12 @@ impl<'a> Running<'a> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(tree.group().leader()), options), Ok(None))
     }
+}
+
+/// The instant after `wait`, which may be longer than a clock can represent.
+fn later(wait: Duration) -> time::Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+    time::Instant::now() + wait.min(FAR)
 }
 
 fn failed(why: String, unended: Option<String>) -> Outcome {

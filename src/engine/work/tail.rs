@@ -2,6 +2,15 @@
 
 use crate::workflow::record::{Captured, OUTPUT_KEPT_BYTES};
 
+/// All that a stream had, as far as an output can hold it.
+#[derive(Debug, Default)]
+pub(crate) struct Whole {
+    /// `None` if it is longer than is kept.
+    pub bytes: Option<Vec<u8>>,
+    /// How many bytes it had.
+    pub total_bytes: u64,
+}
+
 /// Keeps the last [`OUTPUT_KEPT_BYTES`] of what it is given.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
@@ -20,6 +29,13 @@ impl Tail {
             self.bytes.drain(..self.bytes.len().saturating_sub(keep));
         }
         self.bytes.extend_from_slice(chunk);
+    }
+
+    /// Everything so far, if nothing of it was dropped.
+    #[must_use]
+    pub(crate) fn whole(&self) -> Whole {
+        let is_whole = self.bytes.len() as u64 == self.total_bytes;
+        Whole { bytes: is_whole.then(|| self.bytes.clone()), total_bytes: self.total_bytes }
     }
 
     /// The end of the stream as text. A character cut in half at the front is left out.

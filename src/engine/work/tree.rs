@@ -4,7 +4,7 @@
 //! (`timeout`, a shell's job control). A process that started a session of its own (`setsid`) has
 //! left the step.
 //!
-//! Each process gets SIGTERM once for each ending, since many programs take a second one as: at
+//! Each process gets SIGTERM, or the `stop_signal` of the step, once for each ending, since many programs take a second one as: at
 //! once, without cleaning up. The step's group gets it as a whole. In another group, the processes
 //! whose parent is outside the group get it first: `timeout` forwards it. A shell does not: it
 //! waits for its child before it runs its trap. So the rest of the group get it later: after
@@ -22,14 +22,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::children::{self, Orphans, StepId};
 use super::detach;
 use super::group::Group;
+use super::job::Ask;
 use super::orphans;
 use crate::base::clock;
 use crate::system::process_table::{self, Identity, Stat};
 use crate::workflow::record::AttemptKey;
 
-/// The delay after which the remaining processes of a group without a handler for SIGTERM get it,
-/// when their first process got it.
-pub(crate) const ASK_REST_AFTER: Duration = Duration::from_secs(2);
+/// The delay after which the remaining processes of a group without a handler for the signal get
+/// it, when their first process got it; in a short grace earlier.
+const ASK_REST_AFTER: Duration = Duration::from_secs(2);
 /// The same for processes with a handler, which may have received the signal from the first
 /// process.
 const ASK_ALL_AFTER: Duration = Duration::from_secs(4);
@@ -74,6 +75,8 @@ pub(crate) struct Tree {
     leader: i32,
     session: i32,
     key: AttemptKey,
+    /// How its processes are asked to end.
+    ask: Ask,
     /// Its id among the children; `None` when no process of it is left, or the rest was given up.
     step: Option<StepId>,
     /// The group has been asked to end.
@@ -110,18 +113,31 @@ impl Tree {
     /// The tree of `leader`, in the session of this process or its own. Its output goes through
     /// `pipes`, by inode.
     #[must_use]
-    pub(crate) fn new(group: Group, key: AttemptKey, pipes: Vec<u64>) -> Self {
+    pub(crate) fn new(group: Group, key: AttemptKey, ask: Ask, pipes: Vec<u64>) -> Self {
         let leader = group.leader().as_raw_nonzero().get();
         Self {
             group,
             leader,
             session: session_of(leader),
             key,
+            ask,
             step: children::step_led_by(leader, pipes),
             group_asked: false,
             asked: HashSet::new(),
             groups_asked: HashMap::new(),
         }
+    }
+
+    /// How its processes are asked to end.
+    #[must_use]
+    pub(crate) fn how(&self) -> Ask {
+        self.ask
+    }
+
+    /// How long after the first processes of other groups the rest of them is asked.
+    #[must_use]
+    pub(crate) fn ask_rest_after(&self) -> Duration {
+        ASK_REST_AFTER.min(self.ask.grace * 2 / 5)
     }
 
     /// The step's own process group.
@@ -133,7 +149,7 @@ impl Tree {
     /// Asks everything to end while the leader runs: once for each ending.
     pub(crate) fn ask(&mut self) {
         let before = self.members().all();
-        self.group.terminate();
+        self.group.ask(self.ask.signal);
         self.group_asked = true;
         let of_group = before.iter().filter(|entry| entry.group == self.leader);
         self.asked.extend(of_group.map(Stat::identity));
@@ -150,12 +166,12 @@ impl Tree {
     /// then the number of the group is its own.
     pub(crate) fn leader_ended(&mut self) {
         if !self.group_asked {
-            self.group.terminate();
+            self.group.ask(self.ask.signal);
             self.group_asked = true;
         } else {
             for entry in self.members().own {
                 if entry.group == self.leader && self.asked.insert(entry.identity()) {
-                    ask(&entry);
+                    ask(&entry, self.ask.signal);
                 }
             }
         }
@@ -245,7 +261,7 @@ impl Tree {
             if !of_another_wfx {
                 self.asked.insert(entry.identity());
                 self.groups_asked.entry(entry.group).or_insert_with(clock::monotonic);
-                ask(entry);
+                ask(entry, self.ask.signal);
             }
         }
     }
@@ -255,8 +271,10 @@ impl Tree {
         let Some(since) = self.groups_asked.get(&entry.group).map(Instant::elapsed) else {
             return false;
         };
-        let catches = || process_table::catches_sigterm(entry.pid) == Some(true);
-        since >= ASK_ALL_AFTER || (since >= ASK_REST_AFTER && !catches())
+        let signal = self.ask.signal.as_raw().unsigned_abs();
+        let catches = || process_table::catches(entry.pid, signal) == Some(true);
+        let all_after = ASK_ALL_AFTER.min(self.ask.grace * 4 / 5);
+        since >= all_after || (since >= self.ask_rest_after() && !catches())
     }
 
     fn members(&self) -> Members {
@@ -312,8 +330,8 @@ fn below(all: &[Stat], group: Option<i32>, session: i32, roots: &HashSet<i32>) -
     found
 }
 
-fn ask(entry: &Stat) {
-    let _ = send(entry, Signal::TERM);
+fn ask(entry: &Stat, signal: Signal) {
+    let _ = send(entry, signal);
     // A stopped process receives the request only when it is continued.
     let _ = send(entry, Signal::CONT);
 }

@@ -19,6 +19,8 @@ fn told(events: &[Event]) -> Vec<String> {
         .map(|event| match &event.what {
             What::Loaded(id) => format!("{} loaded {id}", name(event)),
             What::Removed(id) => format!("{} removed {id}", name(event)),
+            What::DefaultsLoaded => format!("{} defaults", name(event)),
+            What::DefaultsRemoved => format!("{} gone", name(event)),
             What::Broken(_) => format!("{} broken", name(event)),
             What::Contested(_, other) => {
                 let other = other.file_name().unwrap().to_string_lossy();
@@ -184,4 +186,60 @@ fn what_is_no_file_of_a_workflow_is_told() {
     assert_eq!(catalogue.rescan(at(4)).len(), 5);
     fs::remove_dir(folder.path()).unwrap();
     assert_eq!(catalogue.rescan(at(5)).len(), 1, "it is told again");
+}
+
+#[test]
+fn defaults_of_the_folder_apply_and_their_last_good_version_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("_defaults.yaml", "env: {A: 1, B: 1}");
+    write("_defaults.yml", "env: {A: 1}");
+    write("a.yaml", "env: {B: own}\nsteps: [{name: a}]");
+    let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+    assert_eq!(
+        told(&events),
+        ["_defaults.yaml defaults", "_defaults.yml broken", "a.yaml loaded a"]
+    );
+    let env = |name: &str| catalogue.get("a").unwrap().definition().env.get(name).cloned();
+    assert_eq!((env("A").as_deref(), env("B").as_deref()), (Some("1"), Some("own")));
+    assert_eq!(told(&catalogue.rescan(at(2))), [] as [&str; 0]);
+    fs::remove_file(folder.path().join("_defaults.yml")).unwrap();
+    catalogue.rescan(at(2));
+
+    write("_defaults.yaml", "env: {A: 2}\nsteps: []");
+    assert_eq!(told(&catalogue.rescan(at(3))), ["_defaults.yaml broken"]);
+    assert_eq!((env("A").as_deref(), catalogue.counts()), (Some("1"), (1, 1)));
+    assert_eq!(told(&catalogue.rescan(at(4))), [] as [&str; 0]);
+    // A file that is new meanwhile gets the last good version.
+    write("b.yaml", GOOD);
+    assert_eq!(told(&catalogue.rescan(at(5))), ["b.yaml loaded b"]);
+    assert_eq!(catalogue.get("b").unwrap().definition().env["A"], "1");
+    write("_defaults.yaml", "env: {A: 22}");
+    let all = ["_defaults.yaml defaults", "a.yaml loaded a", "b.yaml loaded b"];
+    assert_eq!(told(&catalogue.rescan(at(6))), all);
+    assert_eq!(env("A").as_deref(), Some("22"));
+    // Defaults that change nothing of a workflow leave it loaded.
+    write("_defaults.yaml", "env: {A: 22, B: 33}");
+    let changed = ["_defaults.yaml defaults", "b.yaml loaded b"];
+    assert_eq!(told(&catalogue.rescan(at(7))), changed);
+    fs::remove_file(folder.path().join("_defaults.yaml")).unwrap();
+    let gone = ["_defaults.yaml gone", "a.yaml loaded a", "b.yaml loaded b"];
+    assert_eq!(told(&catalogue.rescan(at(8))), gone);
+    assert_eq!(env("A"), None);
+}
+
+#[test]
+fn without_good_defaults_no_workflow_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("_defaults.yaml", "shell: bash");
+    write("a.yaml", GOOD);
+    let (catalogue, events) = Catalogue::load(folder.path(), at(1)).unwrap();
+    assert_eq!(told(&events), ["_defaults.yaml broken", "a.yaml broken"]);
+    assert!(catalogue.get("a").is_none());
+    assert!(catalogue.list()[0].problem.as_ref().unwrap().contains("_defaults.yaml:1:8"));
+    write("_defaults.yaml", "shell: [bash, -c]");
+    let mended = ["_defaults.yaml defaults", "a.yaml loaded a"];
+    assert_eq!(told(&catalogue.rescan(at(2))), mended);
+    assert!(catalogue.get("a").unwrap().definition().shell.is_some());
 }

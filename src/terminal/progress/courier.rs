@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use super::message::{Message, Screen};
 use super::words::{LineCutter, Words};
 use crate::base::clock;
+use crate::render::titles::Titles;
 use crate::workflow::report::{Observer, Report, Stream};
 
 /// The most bytes of output that wait.
@@ -43,6 +44,7 @@ pub(super) struct Courier {
     /// The writer, until the thread owns it.
     presenter: Mutex<Option<Presenter>>,
     words: Words,
+    titles: Titles,
     verbose: bool,
     stalled: Arc<AtomicBool>,
 }
@@ -108,12 +110,13 @@ impl Default for Queue {
 struct Presenter {
     screen: Box<dyn Screen>,
     words: Words,
+    titles: Titles,
     cutter: LineCutter,
 }
 
 impl Presenter {
     fn show(&mut self, item: &Item) {
-        let lines = lines(item, self.words, &mut self.cutter);
+        let lines = lines(item, self.words, &self.titles, &mut self.cutter);
         if !lines.is_empty() {
             self.screen.output(&lines);
         }
@@ -133,14 +136,17 @@ impl Courier {
     pub(super) fn new(
         screen: Box<dyn Screen>,
         words: Words,
+        titles: Titles,
         verbose: bool,
         stalled: Arc<AtomicBool>,
     ) -> Self {
-        let presenter = Presenter { screen, words, cutter: LineCutter::default() };
+        let cutter = LineCutter::default();
+        let presenter = Presenter { screen, words, titles: titles.clone(), cutter };
         Self {
             shared: Arc::default(),
             presenter: Mutex::new(Some(presenter)),
             words,
+            titles,
             verbose,
             stalled,
         }
@@ -172,7 +178,7 @@ impl Observer for Courier {
             Report::Output { step, stream, bytes } => {
                 Item::Output { step: step.to_owned(), stream, bytes: bytes.to_owned() }
             }
-            _ => match Message::new(report, self.words, self.verbose) {
+            _ => match Message::new(report, self.words, &self.titles, self.verbose) {
                 Some(message) => Item::Message(message),
                 None => return,
             },
@@ -405,14 +411,15 @@ fn cost(item: &Item) -> usize {
 }
 
 /// The lines of output that are complete with `item`, to be shown before it.
-fn lines(item: &Item, words: Words, cutter: &mut LineCutter) -> String {
+fn lines(item: &Item, words: Words, titles: &Titles, cutter: &mut LineCutter) -> String {
     let mut text = String::new();
     match item {
         Item::Output { step, stream, bytes } => {
-            cutter.take(step, *stream, bytes, |line| words.add_output(step, line, &mut text));
+            let label = titles.label(step);
+            cutter.take(step, *stream, bytes, |line| words.add_output(label, line, &mut text));
         }
         Item::Message(Message::Retry { step, .. } | Message::StepEnded { step, .. }) => {
-            cutter.finish(step, |line| words.add_output(step, line, &mut text));
+            cutter.finish(step, |line| words.add_output(titles.label(step), line, &mut text));
         }
         Item::Message(Message::Missed { of, .. }) => of.iter().for_each(|of| cutter.forget(of)),
         Item::Message(_) => {}

@@ -33,10 +33,13 @@ impl Lines {
                     &format!("execution {execution_id} of {workflow_id} started: {steps}"),
                 )
             }
-            Message::AttemptStarted { step, attempt, at } => {
+            Message::AttemptStarted { step, title, attempt, at } => {
                 let again =
                     if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                self.line(*at, &format!("{} started{again}", visible(step)))
+                self.line(
+                    *at,
+                    &format!("{} started{again}", visible(title.as_ref().unwrap_or(step))),
+                )
             }
             Message::Missed { lines, at, .. } => self.line(*at, &self.words.missed(*lines)),
             Message::StepEnded { text, last_lines, at, .. } => self.line(*at, text) + last_lines,

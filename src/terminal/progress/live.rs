@@ -44,14 +44,14 @@ impl Live {
         let _ = self.screen.println(self.words.styled(text));
     }
 
-    fn start(&mut self, step: &str, attempt: u32) {
+    fn start(&mut self, step: &str, label: &str, attempt: u32) {
         let shown = self.running.values().flatten().count();
         let bar = (shown < STEPS_SHOWN).then(|| {
             let bar = self.screen.insert_before(&self.overall, ProgressBar::new_spinner());
             bar.set_style(step_style(self.words));
             let again =
                 if attempt > 1 { format!(" {DIM}attempt {attempt}{DIM:#}") } else { String::new() };
-            let message = format!("{BOLD}{}{BOLD:#}{again}", visible(step));
+            let message = format!("{BOLD}{}{BOLD:#}{again}", visible(label));
             bar.set_message(self.words.styled(&message).into_owned());
             bar.enable_steady_tick(TICK);
             bar
@@ -103,7 +103,9 @@ impl Screen for Live {
                     "{DIM}execution{DIM:#} {execution_id} {DIM}of{DIM:#} {workflow_id}"
                 ));
             }
-            Message::AttemptStarted { step, attempt, .. } => self.start(step, *attempt),
+            Message::AttemptStarted { step, title, attempt, .. } => {
+                self.start(step, title.as_ref().unwrap_or(step), *attempt);
+            }
             Message::Missed { lines, .. } => self.say(&self.words.missed(*lines)),
             Message::Retry { step, text, .. } => {
                 self.stop(step);

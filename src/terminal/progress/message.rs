@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::words::Words;
 use crate::base::timestamp::Timestamp;
 use crate::base::visible::visible;
+use crate::render::titles::Titles;
 use crate::workflow::record::StepStatus;
 use crate::workflow::report::{Report, Stream};
 
@@ -20,6 +21,8 @@ pub(super) enum Message {
     /// An attempt of a step begins.
     AttemptStarted {
         step: String,
+        /// Displayed instead of the name.
+        title: Option<String>,
         attempt: u32,
         at: Timestamp,
     },
@@ -58,7 +61,12 @@ impl Message {
     /// Turns a report into a message; output has its own type. Of an attempt it holds only the
     /// lines that are shown: messages may wait in the queue, and the full output would take much
     /// memory.
-    pub(super) fn new(report: &Report<'_>, words: Words, verbose: bool) -> Option<Self> {
+    pub(super) fn new(
+        report: &Report<'_>,
+        words: Words,
+        titles: &Titles,
+        verbose: bool,
+    ) -> Option<Self> {
         Some(match *report {
             Report::ExecutionStarted { execution_id, workflow_id, total_steps, at } => {
                 Self::Started {
@@ -69,23 +77,26 @@ impl Message {
                 }
             }
             Report::AttemptStarted { step, attempt, at } => {
-                Self::AttemptStarted { step: step.to_owned(), attempt, at }
+                let title = titles.title(step).map(str::to_owned);
+                Self::AttemptStarted { step: step.to_owned(), title, attempt, at }
             }
             Report::AttemptPostponed { step, error, at } => {
-                Self::Notice { text: words.attempt_postponed(step, error), at }
+                Self::Notice { text: words.attempt_postponed(titles.label(step), error), at }
             }
             Report::Output { .. } | Report::Resting => return None,
             Report::RetryScheduled { step, failed, max_attempts, wait, at } => Self::Retry {
                 step: step.to_owned(),
-                text: words.retry(step, failed, max_attempts, wait),
+                text: words.retry(titles.label(step), failed, max_attempts, wait),
                 at,
             },
             Report::StepEnded { step, status, error, attempt, duration, steps_completed, at } => {
                 let unseen = attempt.filter(|_| status == StepStatus::Failed && !verbose);
                 Self::StepEnded {
                     step: step.to_owned(),
-                    text: words.step_ended(step, status, error, duration),
-                    last_lines: unseen.map(|a| words.last_lines(step, a)).unwrap_or_default(),
+                    text: words.step_ended(titles.label(step), status, error, duration),
+                    last_lines: unseen
+                        .map(|a| words.last_lines(titles.label(step), a))
+                        .unwrap_or_default(),
                     steps_completed,
                     at,
                 }

@@ -36,11 +36,17 @@ const EXPANDED_ELSEWHERE: [&str; 14] = [
 
 /// Finds them in a document that is a workflow.
 pub(super) fn find(root: &Node, findings: &mut Findings) {
+    environment(root, Pointer::ROOT, findings);
+    shell(root, Pointer::ROOT, findings);
     let at = Pointer::ROOT.key("steps");
     let Some(Value::List(steps)) = value(root, "steps").map(|steps| &steps.value) else { return };
     for (index, step) in steps.iter().enumerate() {
-        let Some(run) = value(step, "run") else { continue };
         let step_at = at.index(index);
+        environment(step, step_at, findings);
+        shell(step, step_at, findings);
+        literal_paths(step, step_at, findings);
+        exit_codes(step, step_at, findings);
+        let Some(run) = value(step, "run") else { continue };
         let field = Field::item(run, step_at.key("run"));
         match &run.value {
             Value::String(line) => expanded_elsewhere(&field, line, findings),
@@ -76,6 +82,85 @@ fn list_of_lines(field: &Field<'_>, texts: &[&str], findings: &mut Findings) {
     if program.contains(char::is_whitespace) && !program.contains('/') {
         let message = format!("{} is taken for the name of one program", quote(program));
         field.add(findings, message, LIST_IS_ONE_COMMAND.to_owned());
+    }
+}
+
+/// `env: {A: $HOME/x}`: a value is data.
+fn environment(node: &Node, at: Pointer<'_>, findings: &mut Findings) {
+    let Some(Value::Map(entries)) = value(node, "env").map(|env| &env.value) else { return };
+    let env_at = at.key("env");
+    for entry in entries {
+        let field = Field::item(&entry.value, env_at.key(&entry.key));
+        let text = text(&entry.value);
+        let found = variable(text).or_else(|| placeholder(text).map(|(shown, ..)| shown));
+        let Some(found) = found else { continue };
+        let message = format!("a value of `env` is literal: {} stays as it is", quote(found));
+        let help = "steps inherit the variables of wfx and find parameters as `$WFX_PARAM_…`: let \
+                    the command put them together";
+        field.add(findings, message, help.to_owned());
+    }
+}
+
+/// `cwd: $HOME/x`, `env_file: ~/x`: a path is data.
+fn literal_paths(step: &Node, at: Pointer<'_>, findings: &mut Findings) {
+    for key in ["cwd", "env_file"] {
+        let (Some(node), key_at) = (value(step, key), at.key(key)) else { continue };
+        let mut look = |field: Field<'_>| {
+            let text = text(field.node);
+            let found = variable(text)
+                .or_else(|| placeholder(text).map(|(shown, ..)| shown))
+                .or_else(|| text.starts_with("~/").then_some("~"));
+            if let Some(found) = found {
+                let message = format!("`{key}` is literal: {} stays as it is", quote(found));
+                field.add(findings, message, "write the path out".to_owned());
+            }
+        };
+        match &node.value {
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| look(Field::item(item, key_at.index(index)))),
+            _ => look(Field::item(node, key_at)),
+        }
+    }
+}
+
+/// `shell: [bash]`: the text of `run` would be the name of a file.
+fn shell(node: &Node, at: Pointer<'_>, findings: &mut Findings) {
+    const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"];
+    let Some(shell) = value(node, "shell") else { return };
+    let Value::List(items) = &shell.value else { return };
+    let texts: Vec<&str> = items.iter().map(text).collect();
+    let field = Field::item(shell, at.key("shell"));
+    let is_shell = |word: &&str| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default());
+    let takes_text = |word: &&str| word.starts_with('-') && word.contains('c');
+    if texts.iter().any(is_shell) && !texts.iter().any(takes_text) {
+        let message = "without `-c`, a shell takes the text of `run` for the name of a file";
+        let help = format!("write `shell: [{}, -c]`", texts.join(", "));
+        field.add(findings, message, help);
+    }
+    for (index, node) in items.iter().enumerate() {
+        if let Some(found) = variable(texts[index]) {
+            let message = format!("`shell` is a list: {} stays as it is", quote(found));
+            let item = Field::item(node, field.at.index(index));
+            item.add(findings, message, "write its value out".to_owned());
+        }
+    }
+}
+
+/// `success_exit_codes: [24]`: 0 is a failure then.
+fn exit_codes(step: &Node, at: Pointer<'_>, findings: &mut Findings) {
+    let Some(codes) = value(step, "success_exit_codes") else { return };
+    let Value::List(items) = &codes.value else { return };
+    let has_zero = |item: &Node| match &item.value {
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::String(text) => text.split('-').next().is_some_and(|it| it.trim() == "0"),
+        _ => true,
+    };
+    if !items.iter().any(has_zero) {
+        let field = Field::item(codes, at.key("success_exit_codes"));
+        let message = "the exit status 0 is a failure of this step, since the list lacks it";
+        field.add(findings, message, "add 0, unless that is intended".to_owned());
     }
 }
 

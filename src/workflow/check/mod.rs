@@ -1,7 +1,10 @@
 //! Tree → [`Definition`]: checks every rule of a workflow document, and reports all problems at
 //! once, each with its span and a remedy.
 
+mod declared;
+mod defaults;
 mod field;
+mod keys;
 mod lint;
 mod name;
 mod nearest;
@@ -15,11 +18,13 @@ use indexmap::IndexMap;
 
 pub(crate) use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
 pub(crate) use super::problem::Problems;
+pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(crate) use parameters::{GivenBy, parameters};
 
-use self::field::Fields;
+use self::field::{Field, Fields};
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
+use super::defaults::AppliedDefaults;
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
 use super::graph::{Cycle, Graph};
@@ -40,8 +45,8 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 8] =
-    ["id", "name", "description", "params", "env", "max_parallel", "timeout", "steps"];
+const WORKFLOW_KEYS: [&str; 9] =
+    ["id", "name", "description", "params", "env", "shell", "max_parallel", "timeout", "steps"];
 
 /// The origin of a tree, which decides which rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,9 +179,20 @@ fn snapshot_of(root: &Node, findings: &mut Findings) -> Option<Snapshot> {
         Some(word) => DefinitionSource::ALL.into_iter().find(|source| source.as_str() == word),
         None => was_requested.then_some(DefinitionSource::Request),
     };
+    let from_folder = fields.get("defaults").and_then(|field| applied_defaults(&field, findings));
     // A cycle is among the findings.
-    let compiled = CompiledWorkflow::of(definition).ok()?;
+    let compiled = CompiledWorkflow::of(Definition { from_folder, ..definition }).ok()?;
     Some(Snapshot { compiled: Arc::new(compiled), params, workdir, source })
+}
+
+/// What a snapshot says of the defaults that are in its definition.
+fn applied_defaults(field: &Field<'_>, findings: &mut Findings) -> Option<AppliedDefaults> {
+    let fields = Fields::of(field.node, field.at, "`defaults`", findings)?;
+    let file = fields.required("file", findings)?.text(findings)?;
+    let set = fields.required("set", findings)?;
+    let items = set.list("a list of pointers", findings)?.iter().enumerate();
+    let text = |(index, node)| Field::item(node, set.at.index(index)).text(findings);
+    Some(AppliedDefaults { file, set: items.filter_map(text).collect() })
 }
 
 fn workflow(
@@ -193,6 +209,7 @@ fn workflow(
     let description = fields.get("description").and_then(|field| field.text(findings));
     let params = parameters::declared(&fields, findings);
     let env = field::env(&fields, findings);
+    let shell = keys::shell(&fields, findings);
     let max_parallel = fields
         .get("max_parallel")
         .and_then(|field| field.integer(1..=u64::from(PARALLEL_MAX), findings))
@@ -205,10 +222,12 @@ fn workflow(
         description,
         params,
         env,
+        shell,
         max_parallel,
         timeout,
         steps: steps?,
         extra: fields.extra(),
+        from_folder: None,
     })
 }
 
@@ -353,5 +372,7 @@ fn scalar_of(node: &Node) -> Option<Scalar> {
     })
 }
 
+#[cfg(test)]
+mod language_tests;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,11 @@
 use super::super::definition::{
     Definition, PROCESS_STRING_BYTES_MAX, Parameters, Scalar, environment_name,
 };
+use super::super::document::Value;
+use super::super::parameter::{Parameter, Rules};
 use super::super::problem::{Findings, Pointer, Problems};
-use super::field::Fields;
-use super::{Named, name, nearest};
+use super::field::{Field, Fields};
+use super::{Named, declared, name, nearest};
 use crate::base::visible::{quote, quote_list};
 
 const PREFIX: &str = "WFX_PARAM_";
@@ -14,10 +16,12 @@ const PREFIX: &str = "WFX_PARAM_";
 const MISTYPED_MAX: usize = 50;
 
 /// The `params` of a workflow.
-pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Scalar> {
+pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Parameter> {
     let mut declared = Named::new();
     let Some(map) = fields.get("params") else { return declared };
-    let entries = map.entries("a map of names and default values", findings).unwrap_or_default();
+    let entries = map
+        .entries("a map of names and default values, or of names and maps", findings)
+        .unwrap_or_default();
     let pointers: Vec<String> = entries.iter().map(|entry| entry.field().at.to_string()).collect();
     name::refuse_clashes(
         entries.iter().zip(&pointers).map(|(entry, at)| (entry.name, entry.span, at.as_str())),
@@ -35,11 +39,17 @@ pub(super) fn declared(fields: &Fields<'_>, findings: &mut Findings) -> Named<Sc
             continue;
         }
         let field = entry.field();
-        let Some(value) = field.scalar(findings) else { continue };
         let more = PREFIX.len() + environment_name(name).len() + 1;
-        if field.check_process_text(&value.to_string(), more, findings).is_some() {
-            declared.insert(name.to_owned(), value);
-        }
+        let check_text = |field: &Field<'_>, value: &Scalar, findings: &mut Findings| {
+            field.check_process_text(&value.to_string(), more, findings)
+        };
+        let parameter = if let Value::Map(_) = field.node.value {
+            declared::read(&field, check_text, findings)
+        } else {
+            let value = field.scalar(findings);
+            value.filter(|value| check_text(&field, value, findings).is_some()).map(Parameter::from)
+        };
+        declared.extend(parameter.map(|parameter| (name.to_owned(), parameter)));
     }
     declared
 }
@@ -69,6 +79,16 @@ impl GivenBy {
     }
 }
 
+/// The value of a typed parameter. Flags give text, of which the type makes a value; a request gives
+/// values, which have to have the type. What it takes and what may be meant, if it is none.
+fn typed(rules: &Rules, given: &Scalar, by: GivenBy) -> Result<Scalar, (String, Option<String>)> {
+    let value = match (by, given) {
+        (GivenBy::Flags, Scalar::String(text)) => rules.read(text),
+        _ => rules.take(given),
+    };
+    value.map_err(|misfit| (misfit.takes, misfit.remedy.or_else(|| declared::near(rules, given))))
+}
+
 /// The parameters of one execution: the declared defaults, and over them what is
 /// `given` as name and value.
 ///
@@ -82,13 +102,13 @@ pub fn parameters(
 ) -> Result<Parameters, Problems> {
     let mut findings = Findings::default();
     let mut parameters: Parameters =
-        definition.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        definition.params.iter().map(|(name, it)| (name.clone(), it.default.clone())).collect();
     let root = Pointer::ROOT.key("params");
     let mut refuse = |name: &str, message: String, help: Option<String>| {
         findings.add(None, root.key(name).to_string(), message, help);
     };
     for (index, (name, value)) in given.iter().enumerate() {
-        if !definition.params.contains_key(name) {
+        let Some(parameter) = definition.params.get(name) else {
             let known = definition.params.keys().map(String::as_str);
             let near = (index < MISTYPED_MAX).then(|| nearest::nearest(name, known.clone()));
             let help = match near.flatten() {
@@ -99,7 +119,7 @@ pub fn parameters(
             let message = format!("the workflow has no parameter {}", quote(name));
             refuse(name, message, Some(help));
             continue;
-        }
+        };
         if given[..index].iter().any(|(earlier, _)| earlier == name) {
             let message = format!("the parameter {} is given twice", quote(name));
             refuse(name, message, Some("give it once".to_owned()));
@@ -118,11 +138,26 @@ pub fn parameters(
             );
             refuse(name, message, Some("put it into a file and give the file's name".to_owned()));
         }
-        parameters.insert(name.clone(), value.clone());
+        let value = match &parameter.rules {
+            None => Ok(value.clone()),
+            Some(rules) => typed(rules, value, by),
+        };
+        match value {
+            Ok(value) => _ = parameters.insert(name.clone(), value),
+            Err((takes, remedy)) => {
+                let message =
+                    format!("the parameter {} takes {takes}, not {}", quote(name), quote(&text));
+                refuse(name, message, remedy);
+                // It is given, though wrong.
+                parameters.insert(name.clone(), Scalar::Bool(false));
+            }
+        }
     }
     for (name, _) in parameters.iter().filter(|(_, value)| **value == Scalar::Null) {
         let message = format!("the parameter {} is required", quote(name));
-        refuse(name, message, Some(by.remedy(name)));
+        let rules = definition.params.get(name).and_then(|it| it.rules.as_deref());
+        let takes = rules.map(|rules| format!("; it takes {}", rules.in_words()));
+        refuse(name, message, Some(by.remedy(name) + &takes.unwrap_or_default()));
     }
     if findings.is_empty() {
         Ok(parameters)

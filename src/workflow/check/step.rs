@@ -1,15 +1,16 @@
 //! One step of a workflow.
 
-use super::super::definition::{PROCESS_STRING_BYTES_MAX, Step, Work};
+use super::super::definition::{PROCESS_STRING_BYTES_MAX, ProcessKeys, Step, Work};
 use super::super::document::{COMMAND_AS_TEXT, Node, Value};
 use super::super::problem::{Findings, Pointer, Span};
+use super::super::retry_on::RetryOn;
 use super::field::{self, Field, Fields};
-use super::{Named, Origin, name};
+use super::{Named, Origin, keys, name};
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 use crate::base::visible::quote;
 
-const STEP_KEYS: [&str; 11] = [
+const STEP_KEYS: [&str; 19] = [
     "name",
     "depends_on",
     "run",
@@ -21,8 +22,17 @@ const STEP_KEYS: [&str; 11] = [
     "retry",
     "continue_on_error",
     "agent_id",
+    "title",
+    "description",
+    "shell",
+    "stop_signal",
+    "stop_timeout",
+    "env_file",
+    "stdout",
+    "success_exit_codes",
 ];
-const RETRY_KEYS: [&str; 3] = ["max_attempts", "backoff", "max_backoff"];
+const RETRY_KEYS: [&str; 5] =
+    ["max_attempts", "backoff", "max_backoff", "on_exit_codes", "on_timeout"];
 /// The largest `max_attempts`.
 const ATTEMPTS_MAX: u64 = 1_000;
 
@@ -63,6 +73,8 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
         depends_on_place: node.span,
         definition: Step {
             name: String::new(),
+            title: None,
+            description: None,
             depends_on: Vec::new(),
             work: Work::Nothing,
             fail: false,
@@ -70,6 +82,8 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
             cwd: None,
             timeout: None,
             retry: Retry::default(),
+            retry_on: RetryOn::default(),
+            process: ProcessKeys::default(),
             continue_on_error: false,
             agent_id: None,
             extra: Named::new(),
@@ -97,7 +111,14 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
     step.env = field::env(&fields, findings);
     step.cwd = fields.get("cwd").and_then(|field| folder(&field, findings));
     step.timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
-    step.retry = fields.get("retry").and_then(|field| retry(&field, findings)).unwrap_or_default();
+    if let Some(field) = fields.get("retry") {
+        (step.retry, step.retry_on) = retry(&field, findings).unwrap_or_default();
+    }
+    let run = fields.get("run");
+    let has_text = run.is_some_and(|field| matches!(field.node.value, Value::String(_)));
+    step.process = keys::process(&fields, has_text, run.is_some(), findings);
+    step.title = keys::title(&fields, findings);
+    step.description = keys::words(&fields, "description", findings);
     step.agent_id = fields.get("agent_id").map(|field| field.node.to_json());
     step.extra = fields.extra();
     read
@@ -209,7 +230,7 @@ fn folder(field: &Field<'_>, findings: &mut Findings) -> Option<String> {
     Some(folder)
 }
 
-fn retry(field: &Field<'_>, findings: &mut Findings) -> Option<Retry> {
+fn retry(field: &Field<'_>, findings: &mut Findings) -> Option<(Retry, RetryOn)> {
     let fields = Fields::of(field.node, field.at, "`retry`", findings)?;
     fields.refuse_unknown(&RETRY_KEYS, findings);
     let period = |key, findings: &mut Findings| -> Option<Period> {
@@ -227,15 +248,16 @@ fn retry(field: &Field<'_>, findings: &mut Findings) -> Option<Retry> {
     let backoff = period("backoff", findings).unwrap_or(default.backoff);
     let max_backoff = match fields.get("max_backoff") {
         Some(field) => {
-            let most = field.period(findings)?;
-            if most < backoff {
+            let most = field.period(findings);
+            if most.is_some_and(|most| most < backoff) {
                 let message = format!("`max_backoff` is shorter than `backoff`, {backoff}");
                 field.add(findings, message, "raise it, or lower `backoff`".to_owned());
             }
-            most
+            most.unwrap_or(default.max_backoff)
         }
         None => default.max_backoff.max(backoff),
     };
+    let on = keys::retry_on(&fields, findings);
     let max_attempts = u32::try_from(max_attempts?).ok()?;
-    Some(Retry { max_attempts, backoff, max_backoff })
+    Some((Retry { max_attempts, backoff, max_backoff }, on))
 }

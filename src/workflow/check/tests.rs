@@ -157,8 +157,8 @@ fn values_keep_the_text_they_were_written_with() {
          steps: [{name: a, run: [sleep, 0.50], agent_id: 7, x-y: z}]",
     )
     .unwrap();
-    assert_eq!(definition.params["a"].to_string(), "1.10");
-    assert_eq!(definition.params["b"], Scalar::Null);
+    assert_eq!(definition.params["a"].default.to_string(), "1.10");
+    assert_eq!(definition.params["b"].default, Scalar::Null);
     assert_eq!(definition.env["N"], "0x1f");
     assert_eq!(definition.env["T"], "True");
     let step = &definition.steps[0];

@@ -21,6 +21,10 @@ pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
         cwd: None,
         timeout: None,
         retry: Retry::default(),
+        retry_on: Default::default(),
+        process: Default::default(),
+        title: None,
+        description: None,
         continue_on_error: false,
         agent_id: None,
         extra: Default::default(),
@@ -34,10 +38,12 @@ pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
         description: None,
         params: Default::default(),
         env: Default::default(),
+        shell: None,
         max_parallel: None,
         timeout: Some(Period::new(Duration::from_secs(5))),
         steps,
         extra: Default::default(),
+        from_folder: None,
     };
     let workdir = "/".to_owned();
     let compiled = Arc::new(CompiledWorkflow::of(definition).unwrap());

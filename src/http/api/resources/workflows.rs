@@ -31,7 +31,11 @@ impl Resources {
             .or_else(|| named.next())
             .ok_or_else(|| unknown(workflow_id))?;
         let mut value = summary(entry);
-        value["definition"] = json!(entry.compiled.as_deref().map(CompiledWorkflow::definition));
+        let definition = entry.compiled.as_deref().map(CompiledWorkflow::definition);
+        value["definition"] = json!(definition);
+        if let Some(defaults) = definition.and_then(|definition| definition.from_folder.as_ref()) {
+            value["defaults"] = json!(defaults);
+        }
         Ok(Reply::json(&value))
     }
 }

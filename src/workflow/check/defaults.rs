@@ -1,0 +1,38 @@
+//! Reads `_defaults.yaml`.
+
+use super::super::defaults::FolderDefaults;
+use super::super::document;
+use super::super::problem::{Findings, Pointer, Problems};
+use super::field::{self, Fields};
+use super::{Source, keys};
+
+/// The keys of the file.
+const KEYS: [&str; 2] = ["env", "shell"];
+
+/// Reads and checks the defaults of a folder. A file of comments alone gives none.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Problems> {
+    let file = source.name.to_owned();
+    let says_nothing = |line: &str| {
+        let line = line.trim_start_matches('\u{feff}').trim();
+        line.is_empty() || line.starts_with('#') || line == "---"
+    };
+    if source.text.lines().all(says_nothing) {
+        return Ok(FolderDefaults { file, ..FolderDefaults::default() });
+    }
+    let mut findings = Findings::default();
+    let defaults = document::read(source.text, source.format, &mut findings).and_then(|root| {
+        let what = "the defaults of a folder";
+        let fields = Fields::of(&root, Pointer::ROOT, what, &mut findings)?;
+        fields.refuse_unknown(&KEYS, &mut findings);
+        let env = field::env(&fields, &mut findings);
+        let shell = keys::shell(&fields, &mut findings);
+        Some(FolderDefaults { file, env, shell })
+    });
+    match defaults {
+        Some(defaults) if findings.is_empty() => Ok(defaults),
+        _ => Err(Problems::new(source.name, source.text, findings)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Defaults for all workflows of a folder: what `_defaults.yaml` gives to those that do not set it.
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+/// The name of the file in a folder of workflows. It is no workflow.
+pub(crate) const FILE_NAME: &str = "_defaults.yaml";
+
+/// The contents of a checked `_defaults.yaml`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FolderDefaults {
+    /// The file, as it is named in messages.
+    pub file: String,
+    /// Variables for workflows whose `env` does not have them.
+    pub env: IndexMap<String, String>,
+    /// The `shell` of workflows without one.
+    pub shell: Option<Vec<String>>,
+}
+
+/// Which values of a definition came from `_defaults.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppliedDefaults {
+    /// The file.
+    pub file: String,
+    /// JSON pointers into the definition.
+    pub set: Vec<String>,
+}
+
+impl FolderDefaults {
+    /// Sets what a workflow with this `env` and `shell` does not set itself; `None` if it sets
+    /// everything.
+    #[must_use]
+    pub fn apply(
+        &self,
+        env: &mut IndexMap<String, String>,
+        shell: &mut Option<Vec<String>>,
+    ) -> Option<AppliedDefaults> {
+        let mut set = Vec::new();
+        for (name, value) in &self.env {
+            if !env.contains_key(name) {
+                env.insert(name.clone(), value.clone());
+                set.push(format!("/env/{}", name.replace('~', "~0").replace('/', "~1")));
+            }
+        }
+        if shell.is_none() && self.shell.is_some() {
+            shell.clone_from(&self.shell);
+            set.push("/shell".to_owned());
+        }
+        (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })
+    }
+}
+
+impl AppliedDefaults {
+    /// Whether the value of this key came from the file: `/shell`, or `/env/NAME`.
+    #[must_use]
+    pub fn has(&self, pointer: &str) -> bool {
+        self.set.iter().any(|set| set == pointer)
+    }
+}
