@@ -39,6 +39,12 @@ impl Document {
         Ok(Self { name, text, format, default_id })
     }
 
+    /// The same, with the workflow id that it has if it does not say one.
+    #[must_use]
+    pub(super) fn with_default_id(self, id: &str) -> Self {
+        Self { default_id: Some(id.to_owned()), ..self }
+    }
+
     /// Checks it; gives also what is allowed in it and hardly meant.
     ///
     /// # Errors

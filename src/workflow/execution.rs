@@ -104,7 +104,7 @@ impl Execution {
             error: None,
             owner,
         };
-        Self {
+        let mut execution = Self {
             parallelism: parallelism.max(1),
             head,
             steps: vec![StepState::default(); count],
@@ -125,7 +125,21 @@ impl Execution {
             ended_attempts: Vec::new(),
             just_ended: Vec::new(),
             spec,
+        };
+        execution.reuse();
+        execution
+    }
+
+    /// Takes over the ends of the steps that are not run.
+    fn reuse(&mut self) {
+        let spec = Arc::clone(&self.spec);
+        if spec.reused.is_empty() {
+            return;
         }
+        for reused in &spec.reused {
+            self.steps[reused.step] = reused.state.clone();
+        }
+        self.count_ended();
     }
 
     /// What it runs.
@@ -218,7 +232,10 @@ impl Execution {
     fn begin(&mut self, moment: Moment) {
         self.head.status = ExecutionStatus::Running;
         self.head.started_at = Some(moment.now);
-        self.ready = (0..self.steps.len()).filter(|&step| self.unmet[step] == 0).collect();
+        let is_ready = |step: &usize| {
+            self.unmet[*step] == 0 && self.steps[*step].status == StepStatus::Pending
+        };
+        self.ready = (0..self.steps.len()).filter(is_ready).collect();
     }
 
     fn schedule(

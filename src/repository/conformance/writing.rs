@@ -101,6 +101,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             .zip(StepStatus::ALL)
             .map(|(position, status)| {
                 let state = StepState {
+                    reused: None,
                     status,
                     started_at: (status != StepStatus::Pending).then(|| at(1)),
                     completed_at: status.is_terminal().then(|| at(2)),

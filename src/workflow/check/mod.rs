@@ -4,8 +4,9 @@
 mod field;
 mod lint;
 mod name;
-mod nearest;
+pub(in crate::workflow) mod nearest;
 pub(crate) mod parameters;
+mod replay_body;
 mod step;
 
 use std::collections::HashMap;
@@ -17,8 +18,9 @@ pub(crate) use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
 pub(crate) use super::problem::Problems;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(crate) use parameters::{GivenBy, parameters};
+pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 
-use self::field::Fields;
+use self::field::{Field, Fields};
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use super::definition::{Definition, PARALLEL_MAX, Parameters, STEPS_MAX, Scalar, Step};
 use super::document::{self, Node, Value};
@@ -123,6 +125,11 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
         return Some(None);
     }
     let Some(params) = fields.get("params") else { return Some(Some(Vec::new())) };
+    given_values(&params, findings).map(Some)
+}
+
+/// Parameters with their values.
+fn given_values(params: &Field<'_>, findings: &mut Findings) -> Option<Vec<(String, Scalar)>> {
     let entries = params.entries("a map of parameters", findings)?;
     let mut given = Vec::new();
     for entry in entries {
@@ -137,7 +144,7 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
             Some(value) => given.push((entry.name.to_owned(), value)),
         }
     }
-    Some(Some(given))
+    Some(given)
 }
 
 /// Reads a stored snapshot back: `{"definition": …, "params": …, "workdir": …}`.
