@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'End an execution that runs, in whichever process')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare two executions: definition, parameters, steps')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
@@ -171,6 +172,16 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the output of steps')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;diff' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -326,6 +337,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'End an execution that runs, in whichever process')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List executions, newest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an execution: steps, timeline, output, lineage')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare two executions: definition, parameters, steps')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
@@ -357,6 +369,9 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;help;show' {
+            break
+        }
+        'wfx;help;diff' {
             break
         }
         'wfx;help;purge' {

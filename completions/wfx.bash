@@ -25,6 +25,9 @@ _wfx() {
             wfx,config)
                 cmd="wfx__subcmd__config"
                 ;;
+            wfx,diff)
+                cmd="wfx__subcmd__diff"
+                ;;
             wfx,doctor)
                 cmd="wfx__subcmd__doctor"
                 ;;
@@ -76,6 +79,9 @@ _wfx() {
             wfx__subcmd__help,config)
                 cmd="wfx__subcmd__help__subcmd__config"
                 ;;
+            wfx__subcmd__help,diff)
+                cmd="wfx__subcmd__help__subcmd__diff"
+                ;;
             wfx__subcmd__help,doctor)
                 cmd="wfx__subcmd__help__subcmd__doctor"
                 ;;
@@ -125,7 +131,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --help --version exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --help --version exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +266,36 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__diff)
+            opts="-h --db --config --as-owner --trust-owner --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__doctor)
             opts="-h --db --config --as-owner --trust-owner --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -345,7 +381,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay serve recover cancel list show purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -387,6 +423,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
+            cand diff 'Compare two executions: definition, parameters, steps'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
@@ -161,6 +162,15 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
             cand --output 'How much of the output of steps'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;diff'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -306,6 +316,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand cancel 'End an execution that runs, in whichever process'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
+            cand diff 'Compare two executions: definition, parameters, steps'
             cand purge 'Delete finished executions'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
@@ -330,6 +341,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;list'= {
         }
         &'wfx;help;show'= {
+        }
+        &'wfx;help;diff'= {
         }
         &'wfx;help;purge'= {
         }

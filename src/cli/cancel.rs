@@ -21,7 +21,8 @@ const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 /// What was typed after `wfx cancel`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
+    /// workflow's id for its latest one
     pub id: String,
     /// Leave the request and do not wait for the end
     #[arg(long)]

@@ -3,8 +3,7 @@
 use super::{CliError, Context};
 use crate::base::clock;
 use crate::base::exit::Exit;
-use crate::base::period::Period;
-use crate::base::timestamp::Timestamp;
+use crate::base::since::Since;
 use crate::repository::ListPages;
 use crate::repository::{ListFilter, Listing, Reader};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
@@ -25,27 +24,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub offset: u64,
     /// Only executions created in the last 2h, or since 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = since)]
+    #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
-}
-
-/// A point in time as it was typed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Since {
-    /// So long ago.
-    Ago(Period),
-    /// At this time.
-    At(Timestamp),
-}
-
-impl Since {
-    /// The time that it means.
-    pub(super) fn before(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::Ago(period) => now.minus(period.duration()),
-            Self::At(at) => at,
-        }
-    }
 }
 
 /// Lists a page.
@@ -57,7 +37,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let filter = ListFilter {
         workflow_id: args.workflow.clone(),
         status: args.status,
-        since: args.since.map(|since| since.before(now)),
+        since: args.since.map(|since| since.start(now)),
         after: None,
     };
     let reader = Reader::open(&context.settings.database()?)?;
@@ -87,13 +67,4 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     context.ui.list(&Listing { items, total, ..Listing::default() }, args.offset, now)?;
     Ok(Exit::Success)
-}
-
-pub(super) fn since(text: &str) -> Result<Since, String> {
-    if let Ok(period) = text.parse() {
-        return Ok(Since::Ago(period));
-    }
-    Timestamp::parse_lenient(text).map(Since::At).map_err(|_| {
-        "write a duration such as 2h, or a time such as 2026-01-31T12:00:00Z".to_owned()
-    })
 }

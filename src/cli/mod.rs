@@ -4,6 +4,7 @@
 pub(crate) mod cancel;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod list;
@@ -54,6 +55,7 @@ Examples:
   wfx show @latest                   steps, output and timeline of the last execution
   wfx replay @12                     run number 12 again, exactly as it was
   wfx retry @latest                  go on where the last execution failed
+  wfx diff @12 nightly               what differs between that and the last run of a workflow
 
 Exit codes:
   0  success                              1  the execution failed
@@ -166,6 +168,8 @@ enum Command {
     List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
     Show(Lazily<show::Args>),
+    /// Compare two executions: definition, parameters, steps
+    Diff(Lazily<diff::Args>),
     /// Delete finished executions
     Purge(Lazily<purge::Args>),
     /// Check workflow documents without running them
@@ -384,6 +388,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Cancel(args) => cancel::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
         Command::Purge(args) => purge::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),

@@ -17,8 +17,8 @@ use crate::workflow::record::ExecutionRecord;
 /// What was typed after `wfx recover`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only this execution: its id, a unique prefix of it, @latest, or @N as `wfx list`
-    /// shows it. Left out: all those of a dead `wfx exec`, `replay` or `recover`
+    /// Only this execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or
+    /// a workflow's id for its latest one. Left out: all those of a dead `wfx exec`, `replay` or `recover`
     pub id: Option<String>,
     /// Also those of which it cannot be proven that their process is dead: of a database that was
     /// copied, of another machine or container. Only if you are sure that nobody runs them

@@ -20,7 +20,8 @@ use crate::workflow::selection::UnknownStep;
 /// What was typed after `wfx replay`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
+    /// workflow's id for its latest one
     pub id: String,
     /// Run only the steps that did not succeed, and all that depend on them; reuse the others
     #[arg(long)]
@@ -108,6 +109,9 @@ fn plan(
     let (from, params) = (&options.from[..], &given[..]);
     let request = Request { from, failed, params, by: GivenBy::Flags, with };
     let prepared = replay::prepare(execution, snapshot, request).map_err(refuse)?;
+    if options.with.is_some() {
+        context.ui.definition_diff(&prepared.definition_diff());
+    }
     let steps = match prepared.is_partial() {
         true => reader.steps_without_text(&execution.execution_id)?,
         false => Vec::new(),

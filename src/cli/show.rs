@@ -10,7 +10,8 @@ use crate::terminal::OutputShown;
 /// What was typed after `wfx show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
+    /// workflow's id for its latest one
     pub id: String,
     /// How much of the output of steps
     #[arg(long, value_enum, default_value_t, value_name = "HOW_MUCH")]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::repository::{Candidate, Found};
 use crate::workflow::execution::Execution;
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord, StepState,
@@ -44,6 +45,21 @@ impl Memory {
     #[must_use]
     pub fn status(&self, execution_id: &str) -> Option<ExecutionStatus> {
         self.lock().get(execution_id).map(|detail| detail.execution.status)
+    }
+
+    /// What may name each of them, in the order they were accepted.
+    #[must_use]
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |detail: &ExecutionDetail| Candidate {
+            found: Found { seq: None, execution_id: detail.execution.execution_id.clone() },
+            workflow_id: detail.execution.workflow_id.clone(),
+            created_at: detail.execution.created_at.map(|at| at.to_string()).unwrap_or_default(),
+        };
+        let mut candidates: Vec<Candidate> = self.lock().values().map(candidate).collect();
+        candidates.sort_by(|a, b| {
+            (&a.created_at, &a.found.execution_id).cmp(&(&b.created_at, &b.found.execution_id))
+        });
+        candidates
     }
 
     /// How many there are.

@@ -4,8 +4,21 @@ use crate::engine::memory::Memory;
 use crate::repository::{Reader, StoreError};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 
-/// The execution that `reference` names (an id, a unique prefix of one, `@latest`, `@N`), without
-/// its steps.
+/// The id of the execution that `reference` names: an id, a unique prefix of one, `@latest`, `@N`, or
+/// the id of a workflow, whose latest one it is. `unstored` are executions that no database has.
+///
+/// # Errors
+/// When the database fails, or several executions fit.
+pub(crate) fn execution_id(
+    reader: &Reader,
+    unstored: &Memory,
+    reference: &str,
+) -> Result<Option<String>, StoreError> {
+    let unstored = unstored.candidates();
+    Ok(reader.resolve(reference, &unstored)?.map(|found| found.execution_id))
+}
+
+/// The execution that `reference` names, as [`execution_id`], without its steps.
 ///
 /// # Errors
 /// When the database fails, or several executions fit.
@@ -13,7 +26,7 @@ pub(crate) fn record(
     reader: &Reader,
     reference: &str,
 ) -> Result<Option<ExecutionRecord>, StoreError> {
-    match reader.resolve(reference)? {
+    match reader.resolve(reference, &[])? {
         Some(found) => reader.execution(&found.execution_id),
         None => Ok(None),
     }
@@ -27,7 +40,7 @@ pub(crate) fn detail(
     reader: &Reader,
     reference: &str,
 ) -> Result<Option<ExecutionDetail>, StoreError> {
-    match reader.resolve(reference)? {
+    match reader.resolve(reference, &[])? {
         Some(found) => reader.detail(&found.execution_id),
         None => Ok(None),
     }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::catalogue::Catalogue;
 use super::start::Definitions;
 use crate::base::visible::quote_list;
 use crate::workflow::check::{self, GivenBy, Problems};
+use crate::workflow::comparison;
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::definition::{Parameters, Scalar, Step, Work};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus, Reuse, StepRecord, StepState};
@@ -114,11 +116,12 @@ impl Prepared {
         Wanted { from: &self.from, failed: self.failed }
     }
 
-    /// The definitions that were run and that are run now, if they are not the same one.
+    /// A unified diff of the definition of then and the one that is run instead; empty if they are
+    /// the same.
     #[must_use]
-    pub(crate) fn replaced(&self) -> Option<(&CompiledWorkflow, &CompiledWorkflow)> {
-        let (before, now) = (&self.original, &self.snapshot.compiled);
-        (!Arc::ptr_eq(before, now)).then_some((before, now))
+    pub(crate) fn definition_diff(&self) -> String {
+        let value = |compiled: &CompiledWorkflow| json!({ "definition": compiled.definition() });
+        comparison::definition_diff(&value(&self.original), &value(&self.snapshot.compiled))
     }
 
     /// What becomes of each step. `steps` are those of the execution; none are needed unless the

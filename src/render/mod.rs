@@ -5,6 +5,7 @@
 //! What comes from documents and steps is shown with its control characters escaped.
 
 pub(crate) mod detail;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod layout;
 pub(crate) mod lineage;

@@ -33,6 +33,7 @@ pub(crate) use read::lineage::{Lineage, LineageNode};
 pub(crate) use read::listing::{ListFilter, Listing, Position};
 pub(crate) use read::pages::{ListPages, StepPages};
 pub(crate) use read::reader::Reader;
+pub(crate) use read::reference::{Candidate, Found, is_whole_id};
 
 #[cfg(test)]
 mod conformance;

@@ -9,6 +9,7 @@ pub(crate) mod progress;
 pub(crate) mod recovery;
 
 mod detail;
+mod diff;
 mod doctor;
 mod listing;
 mod perf_check;

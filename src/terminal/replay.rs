@@ -8,6 +8,14 @@ use super::{OutputFormat, Ui};
 use crate::operations::replay::PlannedStep;
 
 impl Ui {
+    /// Reports how the definition that is run differs from that of then, beside the data.
+    pub(crate) fn definition_diff(&self, diff: &str) {
+        if diff.is_empty() {
+            return self.note("the definition is the same");
+        }
+        self.write_stderr(self.layout.unified_diff(diff).trim_end());
+    }
+
     /// Shows the plan of a replay.
     ///
     /// # Errors

@@ -160,6 +160,12 @@ impl Execution {
         &self.steps
     }
 
+    /// How many of its steps it does not run, since they ended in an earlier execution.
+    #[must_use]
+    pub fn reused_steps(&self) -> usize {
+        self.steps.iter().filter(|step| step.reused.is_some()).count()
+    }
+
     /// The attempt of this step that the last event ended.
     #[must_use]
     pub fn just_ended(&self, step: usize) -> Option<&Attempt> {

@@ -6,6 +6,7 @@
 //! replay runs).
 
 pub(crate) mod check;
+pub(crate) mod comparison;
 pub(crate) mod compiled;
 pub(crate) mod definition;
 pub(crate) mod document;

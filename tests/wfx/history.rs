@@ -61,8 +61,16 @@ fn an_execution_is_found_by_id_prefix_seq_and_latest() {
     assert_eq!(place.show("@latest"), second);
     assert_eq!(place.show(&id(&second)[..35]), second);
     assert_eq!(place.show(&id(&second).to_uppercase()), second);
+    // That of a workflow means its latest execution, and is none of the others' business.
+    let other = place.exec("id: other\nsteps: [{name: a}]", 0);
+    assert_eq!(place.show("w"), second);
+    assert_eq!(place.show("other"), other);
+    // The id of a workflow that begins ids of executions as well.
+    place.exec("id: '0'\nsteps: [{name: a}]", 0);
+    place.run(["show", "0"]).refused(2, &["is a workflow", "@4", &id(&first), "@N"]);
+    place.sql("DELETE FROM workflow_executions WHERE seq = 4");
     place.run(["show", "0"]).refused(2, &["several", &id(&first), "@N"]);
-    for unknown in ["@3", "@0", "@x", "ffff", "@", "%", "_", "' OR 1 --", "@99999999999999999999"] {
+    for unknown in ["@9", "@0", "@x", "ffff", "@", "%", "_", "' OR 1 --", "@99999999999999999999"] {
         place.run(["show", unknown]).refused(2, &["no execution", "wfx list"]);
         place.run(["replay", unknown]).refused(2, &["no execution"]);
     }
@@ -298,4 +306,60 @@ fn an_attempt_is_kept_when_it_wrote_or_was_repeated() {
         ),
         "1:1,2:1,2:2"
     );
+}
+
+#[test]
+fn two_executions_are_compared() {
+    let place = Place::new();
+    let failing = "id: etl\nparams: {day: a, n: 3}\nsteps:\n  - {name: extract, run: 'true'}\n  - name: load\n    run: |\n      set -e\n      exit 1\n  - {name: last}\n";
+    place.exec(failing, 1);
+    let fixed = failing.replace("exit 1", "exit 0").replace("name: last", "name: newer");
+    place.exec_with(&fixed, &["-p", "day=b\u{7f}"], 0);
+    let ran = place.run(["diff", "@1", "etl", "--format", "json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let comparison = ran.json();
+    assert_eq!(comparison["executions"]["from"]["status"], "failed");
+    assert_eq!(comparison["executions"]["to"]["seq"], 2);
+    let params = serde_json::json!([
+        {"name": "day", "change": "changed", "from": "a", "to": "b\u{7f}"},
+        {"name": "n", "change": "same", "from": 3, "to": 3},
+    ]);
+    assert_eq!(comparison["params"], params);
+    let steps: Vec<String> = comparison["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let status = |side: &str| step[side]["status"].as_str().unwrap_or("-").to_owned();
+            let name = step["name"].as_str().unwrap();
+            format!(
+                "{name} {} {} {}",
+                step["change"].as_str().unwrap(),
+                status("from"),
+                status("to")
+            )
+        })
+        .collect();
+    let expected = [
+        "extract same success success",
+        "load changed failed success",
+        "newer added - success",
+        "last removed skipped -",
+    ];
+    assert_eq!(steps, expected);
+    let definition = comparison["definition"].as_str().unwrap();
+    for line in ["-      exit 1", "+      exit 0", "-  - name: last"] {
+        assert!(definition.lines().any(|found| found == line), "{line}\n{definition}");
+    }
+    let shown = place.run(["diff", "@1", "@2"]).stdout;
+    for text in ["changed, see below", r"day = a → b\u{7f}", "-      exit 1"] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+    let plain = place.run(["diff", "@1", "@2", "--format", "plain"]).stdout;
+    assert!(plain.contains("step\tchanged\tload\tfailed\tsuccess\t"), "{plain}");
+    let same = place.run(["diff", "@2", "@2"]).stdout;
+    assert!(same.contains("definition same") && same.contains("parameters same (2)"), "{same}");
+    for (from, to) in [("@9", "@1"), ("@1", "@9"), ("0", "@1")] {
+        assert_eq!(place.run(["diff", from, to]).code, Some(2));
+    }
 }

@@ -1,10 +1,10 @@
 //! The durations of steps in the database.
 
-use super::super::list::{self, Since};
 use super::files::Reports;
 use super::{Args, Plan, load_plan, show};
 use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::base::since::Since;
 use crate::base::timestamp::Timestamp;
 use crate::cli::{CliError, Context};
 use crate::perf::judgement::Run;
@@ -33,7 +33,6 @@ pub(in crate::cli) struct StepsArgs {
         long,
         value_name = "TIME",
         requires = "steps",
-        value_parser = list::since,
         help_heading = HEADING
     )]
     pub(super) since: Option<Since>,
@@ -44,7 +43,6 @@ pub(in crate::cli) struct StepsArgs {
         value_name = "TIME",
         requires_all = ["steps", "since"],
         conflicts_with_all = ["update_baseline", "strict"],
-        value_parser = list::since,
         help_heading = HEADING
     )]
     pub(super) reference_since: Option<Since>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Store, at, attempt, change, created, creation, ended, head, pending, store, store_change, until,
 };
-use crate::repository::read::reference::Found;
+use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::{LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
 use crate::workflow::record::{
     Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
@@ -51,7 +51,7 @@ pub(crate) fn each_filter_lists_what_it_names_newest_first<S: Store>() {
             let filter = ListFilter {
                 workflow_id: workflow.map(str::to_owned),
                 status,
-                since: since.map(at),
+                since: since.map(|since| at(since).into()),
                 ..ListFilter::default()
             };
             let expected: Vec<String> = all
@@ -152,7 +152,9 @@ pub(crate) fn references_find_one_execution<S: Store>() {
     }
     let reader = place.reader();
     let found = |reference: &str| {
-        reader.resolve(reference).map(|found| found.map(|Found { execution_id, .. }| execution_id))
+        reader
+            .resolve(reference, &[])
+            .map(|found| found.map(|Found { execution_id, .. }| execution_id))
     };
     let some = |id: &str| Ok(Some(id.to_owned()));
     assert_eq!(found("@latest"), some("abd"));
@@ -165,6 +167,38 @@ pub(crate) fn references_find_one_execution<S: Store>() {
     let ambiguous = found("abc").unwrap_err();
     assert_eq!(ambiguous.kind(), StoreErrorKind::Ambiguous);
     assert!(ambiguous.to_string().contains("abc-1") && ambiguous.to_string().contains("abc-2"));
+    // Of a workflow the latest is meant; a name that begins ids as well is ambiguous.
+    for (id, workflow) in [("e1", "nightly"), ("e2", "nightly"), ("e3", "abc-1"), ("e4", "ab")] {
+        let created = Created { workflow_id: workflow.to_owned(), ..created(1) };
+        let head = head(ExecutionStatus::Success, 1);
+        store_change(&writer, id, Change { created: Some(Arc::new(created)), ..change(head) });
+    }
+    assert_eq!(found("nightly"), some("e2"));
+    assert_eq!(found("abc-1"), some("abc-1"));
+    assert_eq!(found("night"), Ok(None));
+    let ambiguous = found("ab").unwrap_err();
+    assert_eq!(ambiguous.kind(), StoreErrorKind::Ambiguous);
+    for id in ["e4", "abc-1", "abc-2", "abd"] {
+        assert!(ambiguous.to_string().contains(id), "{ambiguous}");
+    }
+    // What is not stored yet counts as well, by the time it was accepted.
+    let unstored = |id: &str, workflow: &str, created_at: &str| Candidate {
+        found: Found { seq: None, execution_id: id.to_owned() },
+        workflow_id: workflow.to_owned(),
+        created_at: created_at.to_owned(),
+    };
+    let early = [unstored("m1", "nightly", "1970-01-01T00:00:00.000000Z")];
+    let late = [unstored("m2", "nightly", "2999-01-01T00:00:00.000000Z")];
+    let among = |reference: &str, unstored: &[Candidate]| {
+        reader.resolve(reference, unstored).unwrap().map(|found| found.execution_id)
+    };
+    for (reference, by_early, by_late) in
+        [("nightly", "e2", "m2"), ("@latest", "e4", "m2"), ("abd", "abd", "abd")]
+    {
+        assert_eq!(among(reference, &early).as_deref(), Some(by_early), "{reference}");
+        assert_eq!(among(reference, &late).as_deref(), Some(by_late), "{reference}");
+    }
+    assert_eq!(among("m", &late).as_deref(), Some("m2"));
     // The number that is shown leads back to it.
     for id in ["abc-1", "abc-2", "abd"] {
         let number = reader.execution(id).unwrap().unwrap().number();

@@ -53,9 +53,9 @@ pub(crate) fn purging_deletes_what_was_chosen_and_nothing_unfinished<S: Store>()
     }
     let finished = place.reader().finished().unwrap();
     let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
-    let running = place.reader().resolve("running").unwrap().unwrap();
+    let running = place.reader().resolve("running", &[]).unwrap().unwrap();
     let Found { seq, execution_id } = running;
-    all.chosen.push(Chosen { seq, execution_id: execution_id.into() });
+    all.chosen.push(Chosen { seq: seq.unwrap(), execution_id: execution_id.into() });
     let mut progress = Vec::new();
     let purged = writer.purge(&all, &mut |deleted| progress.push(deleted)).unwrap();
     assert_eq!(purged.executions, 1200);

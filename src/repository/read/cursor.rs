@@ -67,7 +67,7 @@ fn fingerprint(filter: &ListFilter) -> u32 {
     // No name has a line feed, and no two filters the same text.
     let workflow_id = workflow_id.as_ref().map_or_else(String::new, |id| format!("={id}"));
     let status = status.map_or("", |status| status.as_str());
-    let since = since.map_or_else(String::new, |since| since.to_string());
+    let since = since.map_or_else(String::new, |since| since.given.to_string());
     checksum(format!("{status}\n{since}\n{workflow_id}").as_bytes())
 }
 
@@ -79,9 +79,13 @@ fn checksum(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::period::Period;
+    use crate::base::since::Since;
     use crate::base::timestamp::Timestamp;
     use crate::workflow::record::ExecutionStatus;
 
@@ -89,11 +93,13 @@ mod tests {
         let mut filters = Vec::new();
         for workflow_id in [None, Some(""), Some("w"), Some("failed")] {
             for status in [None, Some(ExecutionStatus::Failed), Some(ExecutionStatus::Success)] {
-                for since in [None, Some(0), Some(1)] {
+                let ago = Since::Ago(Period::new(Duration::from_secs(1)));
+                let at = |micros| Since::At(Timestamp::from_micros(micros));
+                for since in [None, Some(at(0)), Some(at(1)), Some(ago)] {
                     filters.push(ListFilter {
                         workflow_id: workflow_id.map(str::to_owned),
                         status,
-                        since: since.map(Timestamp::from_micros),
+                        since: since.map(|since| since.start(Timestamp::from_micros(5_000_000))),
                         after: None,
                     });
                 }
@@ -122,6 +128,18 @@ mod tests {
                 assert_eq!(parse(&further, &token), Ok(position));
             }
         }
+    }
+
+    #[test]
+    fn the_last_hours_are_the_same_list_later() {
+        let at = |now| {
+            let since = Since::Ago(Period::new(Duration::from_secs(7200)));
+            let since = Some(since.start(Timestamp::from_micros(now)));
+            ListFilter { since, ..ListFilter::default() }
+        };
+        let position = Position::new(7);
+        let token = token(&at(9_000_000_000), position);
+        assert_eq!(parse(&at(9_060_000_000), &token), Ok(position));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lists of executions: which, and where a page ends.
 
-use crate::base::timestamp::Timestamp;
+use crate::base::since::Start;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// Where an execution stands in a list. Only the database that gave it knows what it means.
@@ -27,7 +27,7 @@ pub(crate) struct ListFilter {
     /// Only those in this state.
     pub status: Option<ExecutionStatus>,
     /// Only those created at this time or later.
-    pub since: Option<Timestamp>,
+    pub since: Option<Start>,
     /// Only those after this one: the page after one that ended there. The total is not touched
     /// by it.
     pub after: Option<Position>,

@@ -6,7 +6,7 @@ use super::durations::StepDurations;
 use super::inspection::Inspection;
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
-use super::reference::{self, CANDIDATES_MAX, Found, Reference};
+use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
@@ -110,22 +110,45 @@ impl Reader {
         Ok(())
     }
 
-    /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole
-    /// id or a prefix that no other has. `None` when there is none.
+    /// The execution that `reference` means: `@latest`, `@N` with its `seq`, its whole id, a prefix
+    /// that no other has, or the id of a workflow, whose latest one it is. `None` when there is
+    /// none. `unstored` are executions that no database has, in the order they were accepted.
     ///
     /// # Errors
-    /// `Ambiguous` when several executions begin so, naming some; others when the
-    /// database cannot be read.
-    pub(crate) fn resolve(&self, reference: &str) -> Result<Option<Found>, StoreError> {
-        let Some(reference) = Reference::parse(reference) else { return Ok(None) };
-        let found = self.backend.find(reference)?;
-        match reference {
-            Reference::Id(prefix) if found.is_none() => {
-                let prefix = prefix.to_ascii_lowercase();
-                let candidates = self.backend.with_prefix(&prefix, CANDIDATES_MAX)?;
-                reference::only_one(&prefix, candidates)
+    /// `Ambiguous` when several executions fit, naming some; others when the database cannot be
+    /// read.
+    pub(crate) fn resolve(
+        &self,
+        reference: &str,
+        unstored: &[Candidate],
+    ) -> Result<Option<Found>, StoreError> {
+        let later = |of: &dyn Fn(&&Candidate) -> bool| unstored.iter().rev().find(of).cloned();
+        let newer =
+            |stored: Option<Candidate>, unstored: Option<Candidate>| match (stored, unstored) {
+                (Some(stored), Some(unstored)) if stored.created_at > unstored.created_at => {
+                    Some(stored)
+                }
+                (stored, unstored) => unstored.or(stored),
+            };
+        match Reference::parse(reference) {
+            None => Ok(None),
+            Some(Reference::Number(seq)) => Ok(self.backend.with_number(seq)?),
+            Some(Reference::Latest) => {
+                let latest = newer(self.backend.latest(None)?, later(&|_| true));
+                Ok(latest.map(|latest| latest.found))
             }
-            _ => Ok(found),
+            Some(Reference::Name(name)) => {
+                if let Some(found) = self.backend.with_id(name)? {
+                    return Ok(Some(found));
+                }
+                let prefix = name.to_ascii_lowercase();
+                let mut by_prefix = self.backend.with_prefix(&prefix, CANDIDATES_MAX)?;
+                let fits = |one: &&Candidate| one.found.execution_id.starts_with(&prefix);
+                by_prefix.extend(unstored.iter().filter(fits).cloned());
+                let of_workflow =
+                    newer(self.backend.latest(Some(name))?, later(&|one| one.workflow_id == name));
+                reference::only_one(name, by_prefix, of_workflow)
+            }
         }
     }
 

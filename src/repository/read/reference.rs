@@ -1,5 +1,7 @@
 //! Which execution somebody means.                                                      (pure)
 
+use uuid::Uuid;
+
 use crate::repository::error::{StoreError, StoreErrorKind};
 
 /// How many executions an ambiguous prefix names.
@@ -14,17 +16,17 @@ pub(crate) enum Reference<'a> {
     Latest,
     /// That with this `seq`.
     Number(i64),
-    /// That with this id.
-    Id(&'a str),
+    /// That with this id, or whose id begins so, or the newest of the workflow with this id.
+    Name(&'a str),
 }
 
 impl<'a> Reference<'a> {
-    /// Reads `@latest`, `@N` or an id; `None` for what can name nothing.
+    /// Reads `@latest`, `@N` or a name; `None` for what can name nothing.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         match text.strip_prefix('@') {
             Some("latest") => Some(Self::Latest),
             Some(number) => number.parse().ok().map(Self::Number),
-            None => (!text.is_empty()).then_some(Self::Id(text)),
+            None => (!text.is_empty()).then_some(Self::Name(text)),
         }
     }
 }
@@ -32,13 +34,13 @@ impl<'a> Reference<'a> {
 /// The execution that a reference means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// Its number in this database.
-    pub seq: i64,
+    /// Its number in this database, once it is stored.
+    pub seq: Option<i64>,
     /// Its id everywhere.
     pub execution_id: String,
 }
 
-/// An execution whose id begins with what was asked for.
+/// An execution that a name may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) found: Found,
@@ -47,25 +49,91 @@ pub(crate) struct Candidate {
     pub(crate) created_at: String,
 }
 
-/// The one execution whose id begins with `prefix`, of at most [`CANDIDATES_MAX`] that do.
+/// Whether this is a whole id as wfx gives them out, so that nothing else can be meant.
+#[must_use]
+pub(crate) fn is_whole_id(text: &str) -> bool {
+    Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
+}
+
+/// The one execution that `name` means, which is no whole id: that whose id begins so, of at most
+/// [`CANDIDATES_MAX`] that do, or the latest of the workflow with this id.
 pub(crate) fn only_one(
-    prefix: &str,
-    candidates: Vec<Candidate>,
+    name: &str,
+    by_prefix: Vec<Candidate>,
+    of_workflow: Option<Candidate>,
 ) -> Result<Option<Found>, StoreError> {
-    if candidates.len() > 1 {
-        let mut message = format!("`{prefix}` begins the ids of several executions:");
-        for Candidate { found, workflow_id, created_at } in candidates.iter().take(CANDIDATES_SHOWN)
-        {
-            message.push_str(&format!(
-                "\n  {} (@{}, {workflow_id}, {created_at})",
-                found.execution_id, found.seq
-            ));
-        }
-        if candidates.len() > CANDIDATES_SHOWN {
-            message.push_str("\n  …");
-        }
-        return Err(StoreError::new(StoreErrorKind::Ambiguous, message)
-            .with_hint("give more of the id, or @N with the seq"));
+    let several = match &of_workflow {
+        // It may be among those by prefix as well.
+        Some(latest) => by_prefix.iter().any(|candidate| candidate.found != latest.found),
+        None => by_prefix.len() > 1,
+    };
+    if !several {
+        return Ok(of_workflow.or_else(|| by_prefix.into_iter().next()).map(|one| one.found));
     }
-    Ok(candidates.into_iter().next().map(|candidate| candidate.found))
+    let mut message = match &of_workflow {
+        None => format!("`{name}` begins the ids of several executions:"),
+        Some(latest) => format!(
+            "`{name}` is a workflow, whose latest execution is\n  {}\nand it begins the ids of \
+             executions:",
+            latest.shown()
+        ),
+    };
+    for candidate in by_prefix.iter().take(CANDIDATES_SHOWN) {
+        message.push_str("\n  ");
+        message.push_str(&candidate.shown());
+    }
+    if by_prefix.len() > CANDIDATES_SHOWN {
+        message.push_str("\n  …");
+    }
+    Err(StoreError::new(StoreErrorKind::Ambiguous, message)
+        .with_hint("give more of the id, or @N with the seq"))
+}
+
+impl Candidate {
+    fn shown(&self) -> String {
+        let number =
+            self.found.seq.map_or_else(|| "not stored yet".to_owned(), |seq| format!("@{seq}"));
+        format!("{} ({number}, {}, {})", self.found.execution_id, self.workflow_id, self.created_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(id: &str, seq: i64) -> Candidate {
+        Candidate {
+            found: Found { seq: Some(seq), execution_id: id.to_owned() },
+            workflow_id: "w".to_owned(),
+            created_at: "2026-01-31T12:00:00Z".to_owned(),
+        }
+    }
+
+    fn one(by_prefix: &[(&str, i64)], of_workflow: Option<(&str, i64)>) -> Result<i64, String> {
+        let by_prefix = by_prefix.iter().map(|(id, seq)| candidate(id, *seq)).collect();
+        let of_workflow = of_workflow.map(|(id, seq)| candidate(id, seq));
+        match only_one("name", by_prefix, of_workflow) {
+            Ok(found) => Ok(found.and_then(|found| found.seq).unwrap_or(0)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_name_means_one_execution_or_is_ambiguous() {
+        assert_eq!(one(&[], None), Ok(0));
+        assert_eq!(one(&[("a1", 1)], None), Ok(1));
+        assert_eq!(one(&[], Some(("b1", 2))), Ok(2));
+        // The same one by both.
+        assert_eq!(one(&[("a1", 1)], Some(("a1", 1))), Ok(1));
+        for (by_prefix, of_workflow) in [
+            (&[("a1", 1), ("a2", 2)][..], None),
+            (&[("a1", 1)], Some(("b1", 2))),
+            (&[("a1", 1), ("a2", 2)], Some(("a1", 1))),
+        ] {
+            let message = one(by_prefix, of_workflow).unwrap_err();
+            for (id, seq) in by_prefix.iter().chain(&of_workflow) {
+                assert!(message.contains(&format!("{id} (@{seq}, w, ")), "{message}");
+            }
+        }
+    }
 }

@@ -75,7 +75,7 @@ fn condition(filter: &ListFilter) -> (String, Vec<Value>) {
     }
     if let Some(since) = filter.since {
         terms.push("created_at >= ?");
-        values.push(Value::from(since.to_string()));
+        values.push(Value::from(since.at.to_string()));
     }
     if terms.is_empty() {
         return (String::new(), values);

@@ -22,9 +22,17 @@ use crate::repository::read::durations::StepDurations;
 use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
-use crate::repository::read::reference::{Candidate, Found, Reference};
+use crate::repository::read::reference::{Candidate, Found};
 use crate::workflow::record::{Attempt, ExecutionRecord, StepRecord};
 use crate::workflow::retention::Finished;
+
+const CANDIDATES: &str =
+    "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions";
+
+fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
+    let found = Found { seq: row.get(0)?, execution_id: row.get(1)? };
+    Ok(Candidate { found, workflow_id: row.get(2)?, created_at: row.get(3)? })
+}
 
 /// A read-only connection. Works while others write.
 pub(crate) struct SqliteReader {
@@ -83,27 +91,31 @@ impl SqliteReader {
         Ok(Registry::new(&self.path, identity).judge())
     }
 
-    pub(crate) fn find(&self, reference: Reference<'_>) -> Result<Option<Found>, StoreError> {
-        match reference {
-            Reference::Latest => self.find_where("ORDER BY seq DESC LIMIT 1", []),
-            Reference::Number(seq) => self.find_where("WHERE seq = ?1", [seq]),
-            Reference::Id(id) => self.find_where("WHERE execution_id = ?1", [id]),
+    pub(crate) fn with_number(&self, seq: i64) -> Result<Option<Found>, StoreError> {
+        self.candidate("WHERE seq = ?1", [seq]).map(|one| one.map(|one| one.found))
+    }
+
+    pub(crate) fn with_id(&self, id: &str) -> Result<Option<Found>, StoreError> {
+        self.candidate("WHERE execution_id = ?1", [id]).map(|one| one.map(|one| one.found))
+    }
+
+    /// The latest execution, of one workflow or of all.
+    pub(crate) fn latest(&self, workflow: Option<&str>) -> Result<Option<Candidate>, StoreError> {
+        match workflow {
+            None => self.candidate("ORDER BY seq DESC LIMIT 1", []),
+            Some(id) => self.candidate("WHERE workflow_id = ?1 ORDER BY seq DESC LIMIT 1", [id]),
         }
     }
 
-    fn find_where<P: rusqlite::Params>(
+    fn candidate<P: rusqlite::Params>(
         &self,
         condition: &str,
         parameters: P,
-    ) -> Result<Option<Found>, StoreError> {
+    ) -> Result<Option<Candidate>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!(
-                    "SELECT seq, execution_id FROM workflow_executions {condition}"
-                ))?
-                .query_row(parameters, |row| {
-                    Ok(Found { seq: row.get(0)?, execution_id: row.get(1)? })
-                })
+                .prepare_cached(&format!("{CANDIDATES} {condition}"))?
+                .query_row(parameters, candidate)
                 .optional()
         })
     }
@@ -120,15 +132,11 @@ impl SqliteReader {
         let limit = rows::integer(limit as u64);
         self.read(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions
-                     WHERE execution_id >= ?1 AND execution_id < ?2
-                     ORDER BY execution_id LIMIT ?3",
-                )?
-                .query_map((prefix, &end, limit), |row| {
-                    let found = Found { seq: row.get(0)?, execution_id: row.get(1)? };
-                    Ok(Candidate { found, workflow_id: row.get(2)?, created_at: row.get(3)? })
-                })?
+                .prepare_cached(&format!(
+                    "{CANDIDATES} WHERE execution_id >= ?1 AND execution_id < ?2
+                     ORDER BY execution_id LIMIT ?3"
+                ))?
+                .query_map((prefix, &end, limit), candidate)?
                 .collect()
         })
     }

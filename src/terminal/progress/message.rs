@@ -15,6 +15,7 @@ pub(super) enum Message {
         execution_id: String,
         workflow_id: String,
         total_steps: u32,
+        reused_steps: u32,
         at: Timestamp,
     },
     /// An attempt of a step begins.
@@ -60,14 +61,19 @@ impl Message {
     /// memory.
     pub(super) fn new(report: &Report<'_>, words: Words, verbose: bool) -> Option<Self> {
         Some(match *report {
-            Report::ExecutionStarted { execution_id, workflow_id, total_steps, at } => {
-                Self::Started {
-                    execution_id: execution_id.to_owned(),
-                    workflow_id: visible(workflow_id),
-                    total_steps,
-                    at,
-                }
-            }
+            Report::ExecutionStarted {
+                execution_id,
+                workflow_id,
+                total_steps,
+                reused_steps,
+                at,
+            } => Self::Started {
+                reused_steps,
+                execution_id: execution_id.to_owned(),
+                workflow_id: visible(workflow_id),
+                total_steps,
+                at,
+            },
             Report::AttemptStarted { step, attempt, at } => {
                 Self::AttemptStarted { step: step.to_owned(), attempt, at }
             }

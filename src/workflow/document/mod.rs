@@ -7,6 +7,7 @@
 
 mod json;
 mod scalar;
+pub(crate) mod write;
 mod yaml;
 
 use std::collections::HashSet;

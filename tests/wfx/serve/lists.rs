@@ -92,6 +92,45 @@ fn a_cursor_is_a_token_that_continues_its_own_list() {
     daemon.stop();
 }
 
+#[test]
+fn a_list_begins_at_a_time_as_that_of_the_command_does() {
+    let place = place();
+    let daemon = serve(&place, &[]);
+    for _ in 0..3 {
+        daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
+    }
+    place.sql(
+        "UPDATE workflow_executions SET created_at = '2020-01-01T00:00:00.000000Z' WHERE seq = 1",
+    );
+    let seqs = |query: &str| -> Vec<i64> {
+        let page = daemon.get(&format!("{EXECUTIONS}?{query}")).expect(200);
+        let seqs: Vec<i64> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["seq"].as_i64().unwrap())
+            .collect();
+        assert_eq!(page["total"], seqs.len(), "{page}");
+        seqs
+    };
+    assert_eq!(seqs("since=1h"), [3, 2]);
+    assert_eq!(seqs("since=2020-01-01T00:00:00Z"), [3, 2, 1]);
+    assert_eq!(seqs("since=2020-01-01T00:00:00.000001Z"), [3, 2]);
+    assert!(seqs("since=2999-01-01T00:00:00Z").is_empty());
+    // The last hour is the same list a moment later, and another one than the last two.
+    let first = daemon.get(&format!("{EXECUTIONS}?since=1h&limit=1")).expect(200);
+    let token = first["next_cursor"].as_str().unwrap();
+    let next = daemon.get(&format!("{EXECUTIONS}?since=1h&limit=1&cursor={token}")).expect(200);
+    assert_eq!(next["items"][0]["seq"], 2);
+    assert_eq!(daemon.get(&format!("{EXECUTIONS}?since=2h&cursor={token}")).status, 400);
+    assert_eq!(daemon.get(&format!("{EXECUTIONS}?cursor={token}")).status, 400);
+    for wrong in ["", "soon", "-1h", "2020-13-01"] {
+        let problem = daemon.get(&format!("{EXECUTIONS}?since={wrong}")).expect(400);
+        assert!(problem.to_string().contains("a duration such as 2h"), "{problem}");
+    }
+    daemon.stop();
+}
+
 fn id_of_item(item: &Value) -> String {
     item["execution_id"].as_str().unwrap().to_owned()
 }

@@ -87,3 +87,47 @@ fn what_exec_ran_is_replayed_only_for_those_who_may_define_work() {
     daemon.post(&replay(&id), "").expect(200);
     daemon.stop();
 }
+
+#[test]
+fn a_path_names_an_execution_as_the_commands_do() {
+    let place = place();
+    place.write("workflows/fails.yaml", "id: fails\nsteps: [{name: s, fail: true}]");
+    let daemon = serve(&place, &[]);
+    let first = id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    let fails = "/api/v1/workflows/fails/execute?wait=30s";
+    let failed = id_of(&daemon.post(fails, "").expect(200));
+    let last = id_of(&daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200));
+    let named = |name: &str| id_of(&daemon.get(&format!("{EXECUTIONS}/{name}")).expect(200));
+    for (name, id) in [
+        (&*first, &first),
+        (&first[..35], &first),
+        (&first.to_uppercase(), &first),
+        ("@1", &first),
+        ("%402", &failed),
+        ("fails", &failed),
+        ("@latest", &last),
+        ("greet", &last),
+    ] {
+        assert_eq!(named(name), *id, "{name}");
+    }
+    let problem = daemon.get(&format!("{EXECUTIONS}/0")).expect(409);
+    for id in [&first, &failed, &last] {
+        assert!(problem["detail"].as_str().unwrap().contains(id.as_str()), "{problem}");
+    }
+    for unknown in ["@9", "@x", "gree", "%25", "ffff"] {
+        daemon.get(&format!("{EXECUTIONS}/{unknown}")).expect(404);
+        daemon.post(&replay(unknown), "").expect(404);
+        daemon.post(&format!("{EXECUTIONS}/{unknown}/cancel"), "").expect(404);
+    }
+    let replayed = daemon.post(&replay("fails"), "").expect(200);
+    assert_eq!(replayed["execution"]["replay_of"], failed.as_str());
+    let waiting = "/api/v1/workflows/waiting/execute";
+    let waiting = id_of(&daemon.post(waiting, "").expect(200));
+    let cancelled = daemon.post(&format!("{EXECUTIONS}/waiting/cancel"), "").expect(200);
+    assert_eq!(cancelled["execution_id"], waiting.as_str());
+    until("it is cancelled", || {
+        daemon.get(&format!("{EXECUTIONS}/@latest")).expect(200)["execution"]["status"]
+            == "cancelled"
+    });
+    daemon.stop();
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
+use crate::base::clock;
+use crate::base::since::{Since, Start};
 use crate::base::visible::quote;
 use crate::engine::cancel::Cancel;
 use crate::engine::recovery::One;
@@ -21,7 +23,7 @@ use crate::http::exchange::reply::Reply;
 use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::operations::query;
 use crate::repository::cursor::{self, CursorError};
-use crate::repository::{ListFilter, TakenOver};
+use crate::repository::{ListFilter, TakenOver, is_whole_id};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -29,21 +31,41 @@ const LIMIT_MAX: u32 = 500;
 
 impl Resources {
     /// One execution with its steps.
-    pub(super) fn execution(&self, execution_id: &str, query: &str) -> Result<Reply, Problem> {
+    pub(super) fn execution(&self, reference: &str, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
-        self.shown(execution_id)
+        // Most requests have a whole id.
+        match self.shown_if_kept(reference)? {
+            Some(shown) => Ok(shown),
+            None => self.shown(&self.execution_id(reference)?),
+        }
+    }
+
+    /// The id of the execution that a path means by an id, a prefix of one, `@latest`, `@N` or the
+    /// id of a workflow.
+    pub(super) fn execution_id(&self, reference: &str) -> Result<String, Problem> {
+        // What runs here is ended even when the database cannot be read.
+        if is_whole_id(reference) || self.memory.status(reference).is_some() {
+            return Ok(reference.to_owned());
+        }
+        self.readers
+            .read(|reader| query::execution_id(reader, &self.memory, reference))?
+            .ok_or_else(|| unknown(reference))
     }
 
     /// How an execution stands, in memory or in the database.
     pub(super) fn shown(&self, execution_id: &str) -> Result<Reply, Problem> {
+        self.shown_if_kept(execution_id)?.ok_or_else(|| unknown(execution_id))
+    }
+
+    fn shown_if_kept(&self, execution_id: &str) -> Result<Option<Reply>, Problem> {
         if let Some((unstored, is_cut)) = self.memory.get_within(execution_id, AT_ONCE_BYTES) {
-            return Ok(match is_cut {
+            return Ok(Some(match is_cut {
                 false => Reply::json(&unstored),
                 true => self.long_detail(unstored.execution),
-            });
+            }));
         }
         let key = Key::Execution(execution_id.to_owned());
-        let answer = self.readers.answer(key, |reader| {
+        self.readers.answer(key, |reader| {
             let Some((detail, is_cut)) = reader.detail_within(execution_id, AT_ONCE_BYTES)? else {
                 return Ok(None);
             };
@@ -54,8 +76,7 @@ impl Resources {
             } else {
                 QueryAnswer::Current(detail)
             }))
-        })?;
-        answer.ok_or_else(|| unknown(execution_id))
+        })
     }
 
     /// An execution whose steps are read later.
@@ -64,14 +85,15 @@ impl Resources {
         long_answers::detail(memory, readers, execution)
     }
 
-    /// An execution without its steps, in memory or in the database.
-    pub(super) fn record(&self, execution_id: &str) -> Result<ExecutionRecord, Problem> {
-        if let Some(unstored) = query::unstored(&self.memory, execution_id) {
+    /// The execution that a path means, without its steps, in memory or in the database.
+    pub(super) fn record(&self, reference: &str) -> Result<ExecutionRecord, Problem> {
+        let execution_id = self.execution_id(reference)?;
+        if let Some(unstored) = query::unstored(&self.memory, &execution_id) {
             return Ok(unstored);
         }
         self.readers
-            .read(|reader| reader.execution(execution_id))?
-            .ok_or_else(|| unknown(execution_id))
+            .read(|reader| reader.execution(&execution_id))?
+            .ok_or_else(|| unknown(&execution_id))
     }
 
     /// A page of executions, newest first.
@@ -80,7 +102,7 @@ impl Resources {
         workflow_id: Option<&str>,
         query: &str,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["limit", "offset", "status", "cursor"])?;
+        let query = Query::read(query, &["limit", "offset", "status", "since", "cursor"])?;
         let limit = query.parsed::<u32>("limit", "a number from 1 to 500")?;
         let limit = limit.unwrap_or(LIMIT_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
@@ -95,8 +117,13 @@ impl Resources {
         }
         let takes = "pending, running, success, failed, cancelled or interrupted";
         let status = query.parsed::<ExecutionStatus>("status", takes)?;
+        let takes = "a duration such as 2h, or a time such as 2026-01-31T12:00:00Z";
+        let since = query.parsed::<Since>("since", takes)?;
+        let now = clock::now();
         let workflow = workflow_id.map(str::to_owned);
-        let mut filter = ListFilter { workflow_id: workflow, status, ..ListFilter::default() };
+        let since = since.map(|since| since.start(now));
+        let mut filter =
+            ListFilter { workflow_id: workflow, status, since, ..ListFilter::default() };
         if let Some(token) = token {
             let after =
                 cursor::parse(&filter, &token).map_err(|error| unreadable(&token, error))?;
@@ -105,8 +132,16 @@ impl Resources {
         let after = filter.after;
         let offset = offset.unwrap_or(0);
         let request = PageRequest { filter, limit, offset };
-        let key =
-            Key::List { workflow_id: workflow_id.map(str::to_owned), status, after, limit, offset };
+        let key = Key::List {
+            workflow_id: workflow_id.map(str::to_owned),
+            status,
+            since: since.map(|since| since.given),
+            after,
+            limit,
+            offset,
+        };
+        // What happened in the last hours is less and less, although nothing changes.
+        let may_shrink = matches!(since, Some(Start { given: Since::Ago(_), .. }));
         let find = || {
             self.readers.answer(key, |reader| {
                 let listing = reader.list_within(&request.filter, limit, offset, AT_ONCE_BYTES)?;
@@ -117,7 +152,7 @@ impl Resources {
                     )))));
                 }
                 let page = Page::whole(listing, &request);
-                Ok(Some(match page.items.iter().all(is_final) {
+                Ok(Some(match !may_shrink && page.items.iter().all(is_final) {
                     true => QueryAnswer::Final(page),
                     false => QueryAnswer::Current(page),
                 }))
@@ -125,7 +160,7 @@ impl Resources {
         };
         // Skipping takes about a millisecond for each 50,000, and of a state that few are in
         // all may have to be looked at.
-        let found = if offset > 1_000 || status.is_some() {
+        let found = if offset > 1_000 || status.is_some() || since.is_some() {
             let _turn = self.readers.slow_turn().await;
             tokio::task::block_in_place(find)
         } else {
@@ -137,12 +172,13 @@ impl Resources {
     /// Asks the process that runs it to end it; ends it here when that process is dead.
     pub(super) async fn cancel(
         &self,
-        execution_id: &str,
+        reference: &str,
         query: &str,
         body: Option<&[u8]>,
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         no_body(body)?;
+        let execution_id = &*self.execution_id(reference)?;
         let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
         let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
         let requested = tokio::task::spawn_blocking(move || {

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::http::exchange::problem::Problem;
-use crate::repository::StoreError;
+use crate::repository::{StoreError, StoreErrorKind};
 
 /// What is wrong is wfx.
 pub(super) fn fault(detail: &str) -> Problem {
@@ -13,7 +13,11 @@ pub(super) fn fault(detail: &str) -> Problem {
 
 pub(super) fn unavailable(error: &StoreError) -> Problem {
     const RETRY_AFTER: u32 = 2;
-    let problem = Problem::unavailable(error.to_string(), RETRY_AFTER);
+    let problem = match error.kind() {
+        // Of what was asked for, not of the store.
+        StoreErrorKind::Ambiguous => Problem::new(StatusCode::CONFLICT, error.to_string()),
+        _ => Problem::unavailable(error.to_string(), RETRY_AFTER),
+    };
     match error.hint() {
         Some(hint) => problem.with_hint(hint),
         None => problem,

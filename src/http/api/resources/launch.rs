@@ -70,7 +70,7 @@ impl Resources {
     /// Runs the snapshot of an execution again.
     pub(super) async fn replay(
         &self,
-        execution_id: &str,
+        reference: &str,
         query: &str,
         body: Option<&[u8]>,
         bounded_wait: &BoundedWait,
@@ -79,7 +79,8 @@ impl Resources {
         let wait = query::wait(&query)?;
         let dry_run = query.parsed::<bool>("dry_run", "true or false")?.unwrap_or(false);
         let body = replay_body(body)?;
-        let original = self.record(execution_id)?;
+        let original = self.record(reference)?;
+        let execution_id = &original.execution_id;
         let refuse = |why| not_replayable(why, execution_id);
         let snapshot = replay::of_execution(&original).map_err(refuse)?;
         if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {

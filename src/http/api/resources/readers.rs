@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::base::since::Since;
 use crate::http::api::resources::faults::unavailable;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -95,6 +96,7 @@ pub(super) enum Key {
     List {
         workflow_id: Option<String>,
         status: Option<ExecutionStatus>,
+        since: Option<Since>,
         after: Option<Position>,
         limit: u32,
         offset: u64,
