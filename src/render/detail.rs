@@ -227,7 +227,7 @@ impl Layout {
                 text += &format!("  {DIM}attempt {}{DIM:#} {status} {error}\n", attempt.attempt);
             }
         }
-        if let Some(note) = &step.output_note {
+        if let Some(note) = step.output_note.as_ref().filter(|_| output != OutputShown::Nothing) {
             text += &format!("  {DIM}{}{DIM:#}\n", visible(note));
         }
         if output != OutputShown::Nothing {
