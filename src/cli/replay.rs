@@ -79,11 +79,11 @@ pub(super) fn run_with(
     };
     let execution = lookup::record(&reader, id)?;
     let plan = plan(&reader, &execution, failed, options, context)?;
-    drop(reader);
     if options.dry_run {
-        context.ui.replay_plan(&plan.steps())?;
+        context.ui.replay_plan(&plan.steps(|id| reader.execution(id))?)?;
         return Ok(Exit::Success);
     }
+    drop(reader);
     if let Some(note) = plan.note() {
         context.ui.note(&note);
     }

@@ -62,8 +62,8 @@ pub(crate) struct Prepared {
     /// By index in the list of what is run now.
     from: Vec<usize>,
     failed: bool,
-    /// Parameters that have another value now.
-    changed_params: Vec<String>,
+    /// The parameters of then.
+    old_params: Parameters,
 }
 
 /// The execution that is replayed.
@@ -89,9 +89,9 @@ pub(crate) struct Plan {
     pub reused: Vec<ReusedStep>,
     /// What becomes of each step and why, by index in the list.
     choices: Vec<Why>,
-    /// The execution, as it is named in commands.
-    number: String,
-    changed_params: Vec<String>,
+    original: Original,
+    /// The parameters of then.
+    old_params: Parameters,
 }
 
 /// What becomes of a step, in words.
@@ -150,49 +150,74 @@ impl Prepared {
                 Some(ReusedStep { step, state: reused_state(record, &self.execution) })
             })
             .collect();
-        let number = self.execution.number();
-        let Self { snapshot, changed_params, .. } = self;
-        Ok(Plan { snapshot, reused, choices, number, changed_params })
+        let Self { snapshot, execution: original, old_params, .. } = self;
+        Ok(Plan { snapshot, reused, choices, original, old_params })
     }
 }
 
 /// The end of a step as a new execution takes it over from `original`.
 fn reused_state(step: StepRecord, original: &Original) -> StepState {
     let reuse = step.reuse().unwrap_or_else(|| {
-        let wrote = step.stdout_bytes > 0 || step.stderr_bytes > 0;
+        // Otherwise none of its attempts is stored.
+        let has_attempts = step.attempt > 1 || step.stdout_bytes + step.stderr_bytes > 0;
         Reuse {
             execution_id: original.execution_id.clone(),
             seq: original.seq,
-            position: wrote.then_some(step.position),
+            position: has_attempts.then_some(step.position),
         }
     });
     StepState { reused: Some(Arc::new(reuse)), ..step.into() }
 }
 
 impl Plan {
-    /// What becomes of each step, in the order in which they are shown.
-    #[must_use]
-    pub(crate) fn steps(&self) -> Vec<PlannedStep> {
+    /// What becomes of each step, in the order in which they are shown. `read` finds an execution by
+    /// its id.
+    ///
+    /// # Errors
+    /// That of `read`.
+    pub(crate) fn steps<E>(
+        &self,
+        mut read: impl FnMut(&str) -> Result<Option<ExecutionRecord>, E>,
+    ) -> Result<Vec<PlannedStep>, E> {
         let compiled = &self.snapshot.compiled;
+        let number = self.original.number();
+        // With which parameters the steps ran that the execution itself had reused.
+        let mut old_params =
+            HashMap::from([(self.original.execution_id.clone(), Some(self.old_params.clone()))]);
+        for reuse in self.reused.iter().filter_map(|reused| reused.state.reused.as_ref()) {
+            if !old_params.contains_key(&reuse.execution_id) {
+                let params = read(&reuse.execution_id)?.and_then(|earlier| {
+                    Some(check::snapshot(&earlier.input_snapshot.value()).ok()?.params)
+                });
+                old_params.insert(reuse.execution_id.clone(), params);
+            }
+        }
         let reused: HashMap<usize, &StepState> =
             self.reused.iter().map(|reused| (reused.step, &reused.state)).collect();
         let planned = |&step: &usize| {
             let why = &self.choices[step];
-            let ran_in = reused.get(&step).and_then(|state| state.reused.as_ref());
-            let ran_in = ran_in.map_or_else(|| self.number.clone(), |reuse| reuse.number());
-            let mut reason = why.words(compiled, &self.number, &ran_in);
-            if why.action() == Action::Reuse {
-                reason += &self.old_values();
+            let reuse = reused.get(&step).and_then(|state| state.reused.as_ref());
+            let ran_in = reuse.map_or_else(|| number.clone(), |reuse| reuse.number());
+            let mut reason = why.words(compiled, &number, &ran_in);
+            if let Some(Some(params)) = reuse.and_then(|reuse| old_params.get(&reuse.execution_id))
+            {
+                reason += &self.old_values(params);
             }
             PlannedStep { name: compiled.step(step).name.clone(), action: why.action(), reason }
         };
-        compiled.graph().order.iter().map(planned).collect()
+        Ok(compiled.graph().order.iter().map(planned).collect())
     }
 
-    /// With which parameters reused steps ran, where they have other values now.
-    fn old_values(&self) -> String {
-        let names = quote_list(self.changed_params.iter().map(String::as_str));
-        match self.changed_params.len() {
+    /// Which of the parameters that a reused step ran with have another value now.
+    fn old_values(&self, params: &Parameters) -> String {
+        let now = &self.snapshot.params;
+        let changed: Vec<&str> = params
+            .iter()
+            .filter(|(name, value)| now.get(*name).is_some_and(|now| now != *value))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let names = quote_list(changed.iter().copied());
+        match changed.len() {
             0 => String::new(),
             1 => format!(", with the old value of {names}"),
             _ => format!(", with the old values of {names}"),
@@ -207,8 +232,9 @@ impl Plan {
             return None;
         }
         let are = if reused == 1 { "is" } else { "are" };
-        let old_values = self.old_values();
-        Some(format!("{reused} of {all} steps {are} reused from {}{old_values}", self.number))
+        let old_values = self.old_values(&self.old_params);
+        let number = self.original.number();
+        Some(format!("{reused} of {all} steps {are} reused from {number}{old_values}"))
     }
 }
 
@@ -243,17 +269,13 @@ pub(crate) fn prepare(
         parameters(&before, &old_params, &snapshot.compiled, request.params, request.by)
             .map_err(NotReplayable::Parameters)?
     };
-    let changed = |(name, old): (&String, &Scalar)| {
-        params.get(name).is_some_and(|new| new != old).then(|| name.clone())
-    };
-    let changed_params = old_params.iter().filter_map(changed).collect();
     Ok(Prepared {
         original: before,
         execution: Original { execution_id: original.execution_id.clone(), seq: original.seq },
         snapshot: Snapshot { params, ..snapshot },
         from,
         failed: request.failed,
-        changed_params,
+        old_params,
     })
 }
 

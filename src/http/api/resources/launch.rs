@@ -105,7 +105,8 @@ impl Resources {
         };
         let plan = prepared.plan(steps).map_err(refuse)?;
         if dry_run {
-            return Ok(Reply::json(&json!({ "steps": plan.steps() })));
+            let steps = plan.steps(|id| self.readers.read(|reader| reader.execution(id)))?;
+            return Ok(Reply::json(&json!({ "steps": steps })));
         }
         let replay_of = Some(execution_id.to_owned());
         self.launch(plan.snapshot, replay_of, plan.reused, wait, bounded_wait).await
