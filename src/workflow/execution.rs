@@ -606,3 +606,6 @@ pub(crate) use resume::{Recorded, RecordedStep};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod reuse_tests;

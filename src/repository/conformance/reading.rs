@@ -8,7 +8,8 @@ use super::{
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::{LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
 use crate::workflow::record::{
-    Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepRecord, StepState,
+    StepStatus,
 };
 use crate::workflow::retention::{Chosen, Finished, PrunePlan};
 
@@ -345,7 +346,13 @@ pub(crate) fn reused_steps_have_the_output_of_where_they_ran<S: Store>() {
     assert_eq!(attempts, [Attempt { position: 0, ..attempt(2, 1, "text") }]);
     assert!(reader.step_durations(None, None, None).unwrap().is_empty());
 
-    writer.purge(&[seq.unwrap()]);
+    let chosen = Chosen { seq: seq.unwrap(), execution_id: "original".into() };
+    let plan = PrunePlan { chosen: vec![chosen], ..PrunePlan::default() };
+    writer.purge(&plan, &mut |_| {}).unwrap();
+    let note = format!("output was deleted with @{}", seq.unwrap());
+    assert_eq!(shown(&steps()[0]), (String::new(), Some(note)));
+    assert_eq!(shown(&steps()[2]), (String::new(), None));
+    assert!(reader.attempts("replay").unwrap().is_empty());
     writer.close().unwrap();
 }
 

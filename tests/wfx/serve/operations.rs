@@ -139,11 +139,9 @@ fn an_empty_object_asks_for_as_much_as_no_body() {
     for body in ["", "{}", " { }\n"] {
         assert_eq!(replay(body).status, 200, "{body:?}");
     }
-    for (body, told) in [
-        ("{\"fail\": true}", "`fail` is not known"),
-        ("null", "not as expected"),
-        ("{", "no JSON"),
-    ] {
+    for (body, told) in
+        [("{\"fail\": true}", "`fail` is not known"), ("null", "not as expected"), ("{", "no JSON")]
+    {
         let refused = replay(body).expect(400);
         assert!(refused["detail"].as_str().unwrap().contains(told), "{refused}");
     }
