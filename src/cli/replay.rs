@@ -130,10 +130,9 @@ fn definition(
     if let Some(lints) = lints {
         context.ui.warning(&lints.to_string());
     }
-    let compiled = CompiledWorkflow::of(definition).map_err(|cycle| {
+    replay::replacement(definition).map_err(|cycle| {
         CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
-    })?;
-    Ok(Arc::new(compiled))
+    })
 }
 
 fn not_replayable(

@@ -12,7 +12,8 @@ use crate::base::visible::quote_list;
 use crate::workflow::check::{self, GivenBy, Problems};
 use crate::workflow::comparison;
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
-use crate::workflow::definition::{Parameters, Scalar, Step, Work};
+use crate::workflow::definition::{Definition, Parameters, Scalar, Step, Work};
+use crate::workflow::graph::Cycle;
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus, Reuse, StepRecord, StepState};
 use crate::workflow::selection::{self, Action, Recorded, UnknownStep, Wanted, Why};
 use crate::workflow::spec::ReusedStep;
@@ -236,6 +237,14 @@ impl Plan {
         let number = self.original.number();
         Some(format!("{reused} of {all} steps {are} reused from {number}{old_values}"))
     }
+}
+
+/// A definition as it is run instead of that of an execution.
+///
+/// # Errors
+/// Its steps wait for each other.
+pub(crate) fn replacement(definition: Definition) -> Result<Arc<CompiledWorkflow>, Cycle> {
+    CompiledWorkflow::of(definition).map(Arc::new)
 }
 
 /// What `request` means for `original`, which ran `snapshot`.

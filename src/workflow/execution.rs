@@ -130,18 +130,6 @@ impl Execution {
         execution
     }
 
-    /// Takes over the ends of the steps that are not run.
-    fn reuse(&mut self) {
-        let spec = Arc::clone(&self.spec);
-        if spec.reused.is_empty() {
-            return;
-        }
-        for reused in &spec.reused {
-            self.steps[reused.step] = reused.state.clone();
-        }
-        self.count_ended();
-    }
-
     /// What it runs.
     #[must_use]
     pub fn spec(&self) -> &Arc<ExecutionSpec> {
@@ -158,12 +146,6 @@ impl Execution {
     #[must_use]
     pub fn steps(&self) -> &[StepState] {
         &self.steps
-    }
-
-    /// How many of its steps it does not run, since they ended in an earlier execution.
-    #[must_use]
-    pub fn reused_steps(&self) -> usize {
-        self.steps.iter().filter(|step| step.reused.is_some()).count()
     }
 
     /// The attempt of this step that the last event ended.
@@ -602,10 +584,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 mod resume;
+mod reuse;
 pub(crate) use resume::{Recorded, RecordedStep};
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod reuse_tests;

@@ -1,14 +1,16 @@
 //! Executions that reuse steps of an earlier one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::tests::{at, ended, execution, failed, graphs, step};
-use super::*;
 use crate::workflow::definition::Step;
-use crate::workflow::record::Reuse;
-use crate::workflow::spec::ReusedStep;
+use crate::workflow::event::{Effect, Event, Outcome};
+use crate::workflow::execution::tests::{at, ended, execution, failed, graphs, step};
+use crate::workflow::execution::{Execution, Recorded, RecordedStep};
+use crate::workflow::record::{ExecutionStatus, Reuse, StepState, StepStatus};
+use crate::workflow::spec::{ExecutionSpec, ReusedStep};
 
 fn reused_state(step: usize, status: StepStatus) -> StepState {
     let execution_id = "original".to_owned();
