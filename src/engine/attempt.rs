@@ -13,7 +13,9 @@ use super::durability;
 use super::work::job::Job;
 use super::work::parallelism::Permit;
 use super::work::process::{self, Started};
+use super::work::scratch::ScratchFile;
 use super::work::{Stop, sleep};
+use crate::base::period::Period;
 use crate::repository::CommitStatus;
 use crate::system::limits;
 use crate::workflow::definition::Work;
@@ -47,12 +49,23 @@ pub(crate) enum Attempted {
     NotBegun,
     /// Files, processes or memory are exhausted: the attempt has not begun, and retains its permit.
     Postponed(io::Error, Option<Permit>),
-    Ended(AttemptEnd),
+    /// It ended. What it used is cleared away by the caller, once the end is on its way to the disk.
+    Ended(Box<AttemptEnd>, Option<ScratchFile>),
+}
+
+/// What is to be done.
+enum Prepared {
+    Sleep(Period),
+    Process(Job),
+    /// It fails at once, and why.
+    Impossible(String),
 }
 
 impl AttemptTask {
     /// Its end, if it was made.
     pub(crate) async fn run(mut self) -> Attempted {
+        // While the start is on its way to the disk.
+        let prepared = self.prepare();
         let Self { stored, stop, version, unstored, .. } = &mut self;
         let may_begin = tokio::select! {
             biased;
@@ -64,14 +77,47 @@ impl AttemptTask {
             return Attempted::NotBegun;
         }
         let permit = self.permit.take();
-        match self.work().await {
-            Ok(end) => Attempted::Ended(end),
+        let worked = match prepared {
+            Ok(prepared) => self.work(prepared).await,
+            Err(error) => Err(error),
+        };
+        match worked {
+            Ok((end, used)) => Attempted::Ended(Box::new(end), used),
             Err(error) => Attempted::Postponed(error, permit),
         }
     }
 
-    async fn work(mut self) -> io::Result<AttemptEnd> {
-        let variables = std::mem::replace(&mut self.variables, Ok(Variables::new()));
+    /// Prepares its work, of which nothing may be noticed yet.
+    fn prepare(&mut self) -> io::Result<Prepared> {
+        let spec = &self.spec;
+        let step = spec.step(self.step);
+        if let Work::Sleep(period) = step.work {
+            return Ok(Prepared::Sleep(period));
+        }
+        let variables = match std::mem::replace(&mut self.variables, Ok(Variables::new())) {
+            Ok(mut variables) => {
+                variables.insert(OWNER.into(), self.context.owner.id().into());
+                variables
+            }
+            Err(clash) => return Ok(Prepared::Impossible(clash.to_string())),
+        };
+        let output_file = match self.context.scratch.file() {
+            Ok(file) => file,
+            Err(error) if limits::is_scarce(&error) => return Err(error),
+            Err(error) => {
+                let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
+                return Ok(Prepared::Impossible(text));
+            }
+        };
+        let folder =
+            PathBuf::from(&spec.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
+        let execution_id = spec.execution_id.clone();
+        let key = AttemptKey { execution_id, step: step.name.clone(), attempt: self.attempt };
+        let (work, timeout) = (step.work.clone(), step.timeout);
+        Ok(Prepared::Process(Job { work, folder, variables, output_file, timeout, key }))
+    }
+
+    async fn work(self, prepared: Prepared) -> io::Result<(AttemptEnd, Option<ScratchFile>)> {
         let spec = Arc::clone(&self.spec);
         let step = spec.step(self.step);
         let attempt = self.attempt;
@@ -79,38 +125,19 @@ impl AttemptTask {
             let at = self.context.clock.now();
             self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
         };
-        if let Work::Sleep(period) = step.work {
-            report_start();
-            return Ok(sleep::run(period, step.timeout, self.elapsed, &self.stop).await);
-        }
-        let variables = match variables {
-            Ok(mut variables) => {
-                variables.insert(OWNER.into(), self.context.owner.id().into());
-                variables
-            }
-            Err(clash) => {
+        let job = match prepared {
+            Prepared::Sleep(period) => {
                 report_start();
-                return Ok(AttemptEnd::instant(
-                    Outcome::Failed(clash.to_string()),
-                    self.context.clock.now(),
-                ));
+                let end = sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
+                return Ok((end, None));
             }
-        };
-        let output_file = match self.context.scratch.file() {
-            Ok(path) => path,
-            Err(error) if limits::is_scarce(&error) => return Err(error),
-            Err(error) => {
+            Prepared::Impossible(why) => {
                 report_start();
-                let text = format!("cannot make the file for $WFX_OUTPUT: {error}");
-                return Ok(AttemptEnd::instant(Outcome::Failed(text), self.context.clock.now()));
+                let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
+                return Ok((end, None));
             }
+            Prepared::Process(job) => job,
         };
-        let folder =
-            PathBuf::from(&spec.snapshot.workdir).join(step.cwd.as_deref().unwrap_or_default());
-        let execution_id = spec.execution_id.clone();
-        let key = AttemptKey { execution_id, step: step.name.clone(), attempt };
-        let (work, timeout) = (step.work.clone(), step.timeout);
-        let job = Job { work, folder, variables, output_file, timeout, key };
         let observer = &self.observer;
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });
@@ -121,7 +148,8 @@ impl AttemptTask {
             report_start();
             started.map(|started| self.context.owner.begin_attempt(started.listed()))
         };
-        process::run(job, &self.stop, listener, begin).await
+        let end = process::run(&job, &self.stop, listener, begin).await?;
+        Ok((end, Some(job.output_file)))
     }
 }
 

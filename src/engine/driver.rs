@@ -23,6 +23,7 @@ pub(crate) use super::run_error::RunError;
 use super::start_ack::StartAck;
 use super::work::Stop;
 use super::work::parallelism::Permit;
+use super::work::scratch::ScratchFile;
 use crate::base::clock::Timeline;
 use crate::repository::{CommitStatus, Health, PendingWrite};
 use crate::workflow::definition::Work;
@@ -76,6 +77,7 @@ pub(crate) async fn drive(
         admitted: BTreeMap::new(),
         postponed: BTreeMap::new(),
         was_resting: false,
+        used: None,
         pending,
         context: Arc::clone(context),
         observer: Arc::clone(observer),
@@ -109,6 +111,8 @@ struct Driver {
     /// Steps that could not begin, with their last wait.
     postponed: BTreeMap<usize, Duration>,
     was_resting: bool,
+    /// What the attempt that just ended used.
+    used: Option<ScratchFile>,
     kill: CancellationToken,
     tasks: JoinSet<Done>,
     timeline: Timeline,
@@ -337,7 +341,10 @@ impl Driver {
                 self.postponed.remove(&step);
                 let now = self.timeline.now();
                 let mut end = match attempted {
-                    Attempted::Ended(end) => end,
+                    Attempted::Ended(end, used) => {
+                        self.used = used;
+                        *end
+                    }
                     _ => AttemptEnd::instant(Outcome::Stopped, now),
                 };
                 end.started_at = now.minus(end.duration);
@@ -364,6 +371,7 @@ impl Driver {
         self.durability.record(version, self.context.clock.elapsed());
         self.enqueue();
         // While the writer is at work.
+        self.used = None;
         self.report_effects(&effects);
         for effect in effects {
             match effect {
@@ -461,8 +469,8 @@ impl Driver {
                         stop.cancel();
                     }
                     let event = match self.next_done().await {
-                        Some(Done::Attempt(step, Attempted::Ended(end))) => {
-                            Event::AttemptEnded(step, end)
+                        Some(Done::Attempt(step, Attempted::Ended(end, _))) => {
+                            Event::AttemptEnded(step, *end)
                         }
                         Some(Done::Attempt(step, _)) => Event::Withdrawn(step),
                         Some(Done::Wait(_) | Done::Permit(..)) | None => continue,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::scratch::ScratchFile;
 use crate::base::period::Period;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::Variables;
@@ -21,7 +22,7 @@ pub(crate) struct Job {
     /// Its whole environment, except the output file.
     pub variables: Variables,
     /// The empty file for its outputs.
-    pub output_file: PathBuf,
+    pub output_file: ScratchFile,
     /// Longest time.
     pub timeout: Option<Period>,
     /// What its processes work for.

@@ -87,7 +87,7 @@ impl Started {
 /// # Errors
 /// When it could not begin because a resource [is scarce](limits::is_scarce); anything else is an end.
 pub(crate) async fn run<T>(
-    job: Job,
+    job: &Job,
     stop: &Stop,
     listener: Option<Listener<'_>>,
     began: impl FnOnce(Option<Started>) -> T,
@@ -95,23 +95,20 @@ pub(crate) async fn run<T>(
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
-    let ended = match spawn(&job) {
-        Err(error) if limits::is_scarce(&error) => {
-            let _ = std::fs::remove_file(&job.output_file);
-            return Err(error);
-        }
+    let ended = match spawn(job) {
+        Err(error) if limits::is_scarce(&error) => return Err(error),
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
             let _running = began(Some(Started { key, pid: child.id(), between }));
-            Running::new(child, &job, begun, listener).watch(&job, stop).await
+            Running::new(child, job, begun, listener).watch(job, stop).await
         }
         Err(error) => {
             began(None);
-            Ended::not_started(spawn_error(&job, &error))
+            Ended::not_started(spawn_error(job, &error))
         }
     };
     let outputs = loop {
-        match outputs::read(&job.output_file) {
+        match outputs::read(job.output_file.path()) {
             // The work is done: its outputs must not be lost for want of a descriptor.
             Err(OutputsError::Unreadable(error)) if limits::is_scarce(&error) => {
                 time::sleep(LOOK_LAST).await;
@@ -119,11 +116,10 @@ pub(crate) async fn run<T>(
             outputs => break outputs,
         }
     };
-    let _ = std::fs::remove_file(&job.output_file);
     let (outcome, outputs) = match (ended.outcome, outputs) {
         (Outcome::Success, Err(error)) => (Outcome::Failed(error.to_string()), Outputs::new()),
         (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
-            (Outcome::Failed(not_found(&job, why)), outputs.unwrap_or_default())
+            (Outcome::Failed(not_found(job, why)), outputs.unwrap_or_default())
         }
         (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
     };
@@ -191,7 +187,7 @@ fn spawn_once(job: &Job) -> io::Result<Child> {
         command.env(environment::FOLDER, logical(&job.folder).as_os_str());
     }
     command
-        .env(OUTPUT_FILE, &job.output_file)
+        .env(OUTPUT_FILE, job.output_file.path())
         .current_dir(&job.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

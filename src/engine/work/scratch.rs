@@ -28,6 +28,23 @@ pub struct Scratch {
     is_failing: AtomicBool,
 }
 
+/// A file in the folder, removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ScratchFile(PathBuf);
+
+impl ScratchFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ScratchFile {
+    fn drop(&mut self) {
+        // Whoever works with it may have removed it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 #[derive(Debug)]
 struct Held {
     path: PathBuf,
@@ -54,13 +71,13 @@ impl Held {
     }
 
     /// Creates a file in the folder, if the path still leads to it.
-    fn file(&self, name: &str) -> io::Result<PathBuf> {
+    fn file(&self, name: &str) -> io::Result<ScratchFile> {
         if identity(&std::fs::symlink_metadata(&self.path)?) != self.identity {
             return Err(io::ErrorKind::NotFound.into());
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(self.path.join(name))
+        Ok(ScratchFile(self.path.join(name)))
     }
 }
 
@@ -99,11 +116,11 @@ impl Scratch {
         }
     }
 
-    /// Makes a new empty file (0600) and returns its path.
+    /// Makes a new empty file (0600).
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn file(&self) -> io::Result<PathBuf> {
+    pub(crate) fn file(&self) -> io::Result<ScratchFile> {
         let name = self.files.fetch_add(1, Ordering::Relaxed).to_string();
         let made = self.file_named(&name);
         // A temporarily exhausted resource says nothing about the folder.
@@ -113,7 +130,7 @@ impl Scratch {
         made
     }
 
-    fn file_named(&self, name: &str) -> io::Result<PathBuf> {
+    fn file_named(&self, name: &str) -> io::Result<ScratchFile> {
         let mut held = self.held();
         match held.file(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -135,8 +152,7 @@ impl Scratch {
 
     /// Whether files can be made: tried again if the last could not.
     pub fn is_usable(&self) -> bool {
-        !self.is_failing.load(Ordering::Relaxed)
-            || self.file().is_ok_and(|path| std::fs::remove_file(path).is_ok())
+        !self.is_failing.load(Ordering::Relaxed) || self.file().is_ok()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -272,16 +288,27 @@ mod tests {
         std::fs::create_dir(&temporary).unwrap();
         let scratch = Scratch::create(&temporary, 7).unwrap();
         let first = scratch.file().unwrap();
-        std::fs::remove_dir_all(first.parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(first.path().parent().unwrap()).unwrap();
         let second = scratch.file().unwrap();
-        assert!(second.is_file());
+        assert!(second.path().is_file());
         // Another process created a folder of the same name.
-        std::fs::remove_dir_all(second.parent().unwrap()).unwrap();
-        std::fs::create_dir(second.parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(second.path().parent().unwrap()).unwrap();
+        std::fs::create_dir(second.path().parent().unwrap()).unwrap();
         let third = scratch.file().unwrap();
-        assert!(third.is_file() && third.parent() != second.parent());
+        assert!(third.path().is_file() && third.path().parent() != second.path().parent());
         std::fs::remove_dir_all(&temporary).unwrap();
-        assert!(scratch.file().unwrap().is_file());
+        assert!(scratch.file().unwrap().path().is_file());
+    }
+
+    #[test]
+    fn a_file_goes_with_its_value() {
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(parent.path(), 7).unwrap();
+        let file = scratch.file().unwrap();
+        let path = file.path().to_owned();
+        assert!(path.is_file());
+        drop(file);
+        assert!(!path.exists() && scratch.is_usable());
     }
 
     #[test]
