@@ -289,7 +289,8 @@ pub(crate) fn prepare(
 }
 
 /// The parameters of a replay: those that are given, over those of the execution, over the defaults
-/// of what is run now. An old value that was only the default of then gives way to that of now.
+/// of what is run now. An old value that was only the default of then gives way to that of now, if
+/// there is one.
 fn parameters(
     before: &CompiledWorkflow,
     old: &Parameters,
@@ -299,12 +300,12 @@ fn parameters(
 ) -> Result<Parameters, Problems> {
     let (then, declared) = (&before.definition().params, &now.definition().params);
     let is_same = std::ptr::eq(before, now);
-    let was_given = |(name, value): &(&String, &Scalar)| {
-        declared.contains_key(*name)
-            && (is_same || then.get(*name) != Some(*value))
-            && !given.iter().any(|(given, _)| given == *name)
+    let stays = |(name, value): &(&String, &Scalar)| {
+        declared.get(*name).is_some_and(|default| {
+            is_same || *default == Scalar::Null || then.get(*name) != Some(*value)
+        }) && !given.iter().any(|(given, _)| given == *name)
     };
-    let kept = old.iter().filter(was_given).map(|(name, value)| (name.clone(), value.clone()));
+    let kept = old.iter().filter(stays).map(|(name, value)| (name.clone(), value.clone()));
     let all: Vec<(String, Scalar)> = kept.chain(given.iter().cloned()).collect();
     let checked = check::parameters(now.definition(), &all, by)?;
     if !is_same {

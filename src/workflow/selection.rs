@@ -23,6 +23,8 @@ const HARMLESS_WORKFLOW_KEYS: [&str; 9] =
     ["id", "name", "title", "description", "params", "env", "max_parallel", "timeout", "steps"];
 /// Keys of a step that do not change what it does, and those that are compared on their own.
 const HARMLESS_STEP_KEYS: [&str; 5] = ["name", "title", "description", "depends_on", "env"];
+/// How many unknown names are reported.
+const UNKNOWN_MAX: usize = 1_000;
 /// After this many unknown names, similar ones are no longer looked up, since that takes time.
 const SUGGESTIONS_MAX: usize = 20;
 /// How many names are compared at a time.
@@ -303,7 +305,7 @@ pub(crate) struct UnknownStep {
 /// The steps of these names, by index in the list.
 ///
 /// # Errors
-/// Every name that no step has.
+/// Every name that no step has; if there are very many, the first.
 pub(crate) fn find_steps(
     names: &[String],
     definition: &Definition,
@@ -318,6 +320,7 @@ pub(crate) fn find_steps(
     for (index, name) in names.iter().enumerate() {
         match by_name.get(name.as_str()) {
             Some(&step) => found.push(step),
+            None if unknown.len() == UNKNOWN_MAX => break,
             None => {
                 let may_suggest = unknown.len() < SUGGESTIONS_MAX;
                 let near = may_suggest.then(|| nearest_step(name, definition)).flatten();

@@ -290,6 +290,27 @@ fn parameters_are_replaced_and_reused_steps_keep_the_old_values() {
 }
 
 #[test]
+fn a_default_of_then_gives_way_and_a_given_value_stays() {
+    let place = Place::new();
+    let document = |params: &str| {
+        format!(
+            "id: w\nparams: {{{params}}}\nsteps: [{{name: a, run: 'echo $WFX_PARAM_A $WFX_PARAM_B $WFX_PARAM_C $WFX_PARAM_D; test -e go'}}]"
+        )
+    };
+    place.exec_with(&document("a: 1, b: 1, c: 1"), &["-p", "a=given"], 1);
+    place.write("go", "");
+    place.write("new.yaml", document("a: 2, b: 2, c: null, d: 2"));
+    let new = json_of(&place, &["retry", "@1", "--with", "new.yaml"], 0);
+    assert_eq!(new["steps"][0]["stdout"], "given 2 1 2\n");
+    let new = json_of(&place, &["retry", "@1", "--with", "new.yaml", "-p", "c=3", "-p", "b=3"], 0);
+    assert_eq!(new["steps"][0]["stdout"], "given 3 3 2\n");
+    // What is not declared any more is gone.
+    place.write("few.yaml", document("b: 5"));
+    let few = json_of(&place, &["retry", "@1", "--with", "few.yaml"], 0);
+    assert_eq!(few["execution"]["input_snapshot"]["params"], json!({"b": 5}));
+}
+
+#[test]
 fn another_definition_is_run_where_it_differs() {
     let place = Place::new();
     let first = place.exec(ETL, 1);
