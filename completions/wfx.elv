@@ -29,6 +29,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --version 'Print version'
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand retry 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
             cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
@@ -68,11 +69,37 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
+            cand --from 'Run this step, all that depend on it, and what `--failed` would; repeat for more'
+            cand -p 'A parameter that replaces the value of then; repeat for more'
+            cand --param 'A parameter that replaces the value of then; repeat for more'
+            cand --with 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input'
             cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
             cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
             cand --max-steps 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]'
             cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
             cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --failed 'Run only the steps that did not succeed, and all that depend on them; reuse the others'
+            cand --dry-run 'Show for each step whether it would run or be reused, and why; store nothing'
+            cand -v 'Show what the steps write as they write it'
+            cand --verbose 'Show what the steps write as they write it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;retry'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --from 'Run this step, all that depend on it, and what `--failed` would; repeat for more'
+            cand -p 'A parameter that replaces the value of then; repeat for more'
+            cand --param 'A parameter that replaces the value of then; repeat for more'
+            cand --with 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input'
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --max-steps 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]'
+            cand --store-timeout 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --dry-run 'Show for each step whether it would run or be reused, and why; store nothing'
             cand -v 'Show what the steps write as they write it'
             cand --verbose 'Show what the steps write as they write it'
             cand -h 'Print help (see more with ''--help'')'
@@ -313,6 +340,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help'= {
             cand exec 'Run a workflow in the foreground'
             cand replay 'Run a stored execution again: its definition and parameters of then'
+            cand retry 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
             cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
@@ -333,6 +361,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;exec'= {
         }
         &'wfx;help;replay'= {
+        }
+        &'wfx;help;retry'= {
         }
         &'wfx;help;serve'= {
         }

@@ -36,6 +36,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see m
 complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "serve" -d 'Serve the HTTP API'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "recover" -d 'Go on with executions whose process died'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "cancel" -d 'End an execution that runs, in whichever process'
@@ -75,14 +76,38 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l format -d 'How result
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l from -d 'Run this step, all that depend on it, and what `--failed` would; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -s p -l param -d 'A parameter that replaces the value of then; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l with -d 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l failed -d 'Run only the steps that did not succeed, and all that depend on them; reuse the others'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l from -d 'Run this step, all that depend on it, and what `--failed` would; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -s p -l param -d 'A parameter that replaces the value of then; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l with -d 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -320,21 +345,22 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "diff" -d 'Compare two executions: definition, parameters, steps'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "diff" -d 'Compare two executions: definition, parameters, steps'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod measure;
 mod recovery;
+mod replay;
 mod serve;
 mod slo;
 mod snapshot;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "engine",
     "stored",
     "retention",
@@ -35,6 +36,7 @@ const NAMES: [&str; 22] = [
     "shell",
     "list",
     "recover",
+    "replay",
     "start",
     "start-32",
     "wait",
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
             "shell" => one(engine::shell_overhead()),
             "list" => one(command::list()),
             "recover" => one(recovery::throughput()),
+            "replay" => one(replay::launch()),
             "memory" => one(command::memory()),
             "recover-memory" => one(recovery::memory()),
             "start" => serve::start(),

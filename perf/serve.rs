@@ -21,7 +21,7 @@ const STORED: usize = 1_000_000;
 /// A server that ends with it.
 pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -33,7 +33,7 @@ impl Drop for Server {
 
 impl Server {
     /// `wfx serve` over a database, with retention off: the limit deletes nothing either.
-    fn wfx(folder: &Path, database: &Path) -> Result<Self, Failure> {
+    pub(crate) fn wfx(folder: &Path, database: &Path) -> Result<Self, Failure> {
         let workflows = folder.join("workflows");
         std::fs::create_dir_all(&workflows)?;
         std::fs::write(

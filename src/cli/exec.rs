@@ -35,17 +35,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     if let Some(lints) = lints {
         context.ui.warning(&lints.to_string());
     }
-    let given: Vec<(String, Scalar)> = args
-        .param
-        .iter()
-        .map(|(name, value)| (name.clone(), Scalar::String(value.clone())))
-        .collect();
+    let given = given(&args.param);
     // What was typed is checked before the folder that wfx was started in.
     let (by, source) = (GivenBy::Flags, DefinitionSource::File);
     let snapshot =
         start::of_definition(definition, &given, by, String::new(), source).map_err(unfit)?;
     let snapshot = Snapshot { workdir: current_folder()?, ..snapshot };
-    foreground::run(Run { snapshot, replay_of: None, verbose: args.verbose }, context)
+    let run = Run { snapshot, replay_of: None, reused: Vec::new(), verbose: args.verbose };
+    foreground::run(run, context)
+}
+
+/// Parameters of the command line as values.
+pub(super) fn given(params: &[(String, String)]) -> Vec<(String, Scalar)> {
+    let value = |(name, value): &(String, String)| (name.clone(), Scalar::String(value.clone()));
+    params.iter().map(value).collect()
 }
 
 fn current_folder() -> Result<String, CliError> {
@@ -74,7 +77,11 @@ fn unfit(why: Unfit) -> CliError {
     }
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// Takes `NAME=VALUE` apart.
+///
+/// # Errors
+/// For any other text, with what to write.
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .ok_or_else(|| "write NAME=VALUE".to_owned())

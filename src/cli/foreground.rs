@@ -9,6 +9,7 @@ use crate::render::titles::Titles;
 use crate::terminal;
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
+use crate::workflow::spec::ReusedStep;
 
 /// What is to be run.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Run {
     pub snapshot: Snapshot,
     /// The execution that it repeats.
     pub replay_of: Option<String>,
+    /// The steps of that execution that are not run.
+    pub reused: Vec<ReusedStep>,
     /// Whether the output of the steps is shown as it comes.
     pub verbose: bool,
 }
@@ -28,7 +31,7 @@ pub(super) struct Run {
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let titles = Titles::of(run.snapshot.definition());
-    let plan = session.supervisor.plan(run.snapshot, run.replay_of);
+    let plan = session.supervisor.plan(run.snapshot, run.replay_of).reusing(run.reused);
     let execution_id = plan.execution_id.clone();
     let observer = terminal::progress::observer(&context.ui, run.verbose, titles);
     let (result, signalled) = session

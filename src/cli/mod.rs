@@ -13,6 +13,7 @@ pub(crate) mod perf_check;
 pub(crate) mod purge;
 pub(crate) mod recover;
 pub(crate) mod replay;
+pub(crate) mod retry;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod show;
@@ -53,6 +54,7 @@ Examples:
   wfx list --status failed           what failed
   wfx show @latest                   steps, output and timeline of the last execution
   wfx replay @12                     run number 12 again, exactly as it was
+  wfx retry @latest                  go on where the last execution failed
   wfx diff @12 nightly               what differs between that and the last run of a workflow
 
 Exit codes:
@@ -154,6 +156,8 @@ enum Command {
     Exec(Lazily<exec::Args>),
     /// Run a stored execution again: its definition and parameters of then
     Replay(Lazily<replay::Args>),
+    /// Run again what failed of a stored execution, and reuse the rest: `replay --failed`
+    Retry(Lazily<retry::Args>),
     /// Serve the HTTP API
     Serve(Lazily<serve::Args>),
     /// Go on with executions whose process died
@@ -303,16 +307,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         return error.exit;
     }
     let prepared = match &cli.command {
-        Command::Exec(_) | Command::Replay(_) | Command::Recover(_) | Command::Cancel(_) => {
-            handover::prepare(environment, &arguments, false)
-        }
+        Command::Exec(_)
+        | Command::Replay(_)
+        | Command::Retry(_)
+        | Command::Recover(_)
+        | Command::Cancel(_) => handover::prepare(environment, &arguments, false),
         Command::Serve(_) => handover::prepare(environment, &arguments, true),
         _ => handover::Prepared { environment, failure: None },
     };
     let handover::Prepared { environment, failure } = prepared;
     let mut values = match &cli.command {
         Command::Exec(args) => args.foreground.values(),
-        Command::Replay(args) => args.foreground.values(),
+        Command::Replay(args) => args.options.foreground.values(),
+        Command::Retry(args) => args.options.foreground.values(),
         Command::Recover(args) => args.foreground.values(),
         Command::Serve(args) => args.values(),
         Command::Cancel(args) => args.foreground.values(),
@@ -375,6 +382,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
+        Command::Retry(args) => retry::run(args, context),
         Command::Recover(args) => recover::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Cancel(args) => cancel::run(args, context),

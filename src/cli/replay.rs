@@ -1,9 +1,21 @@
-//! `wfx replay`: runs a stored execution again, exactly as it was given then.
+//! `wfx replay`: runs a stored execution again, exactly as it was given then, or only what is left
+//! of it to run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::foreground::{self, Run};
-use super::{CliError, Context, ForegroundArgs, lookup, session};
+use super::source::Document;
+use super::{CliError, Context, ForegroundArgs, exec, lookup, session};
 use crate::base::exit::Exit;
-use crate::operations::replay::{self, NotReplayable};
+use crate::base::visible::quote;
+use crate::operations::replay::{self, NotReplayable, Plan, Request};
+use crate::repository::Reader;
+use crate::workflow::check::GivenBy;
+use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource};
+use crate::workflow::definition::Scalar;
+use crate::workflow::record::ExecutionRecord;
+use crate::workflow::selection::UnknownStep;
 
 /// What was typed after `wfx replay`.
 #[derive(Debug, clap::Args)]
@@ -11,6 +23,29 @@ pub(crate) struct Args {
     /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
     /// workflow's id for its latest one
     pub id: String,
+    /// Run only the steps that did not succeed, and all that depend on them; reuse the others
+    #[arg(long)]
+    pub failed: bool,
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// What `replay` and `retry` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Run this step, all that depend on it, and what `--failed` would; repeat for more
+    #[arg(long, value_name = "STEP")]
+    pub from: Vec<String>,
+    /// A parameter that replaces the value of then; repeat for more
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = exec::parameter)]
+    pub param: Vec<(String, String)>,
+    /// Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads
+    /// standard input
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
+    /// Show for each step whether it would run or be reused, and why; store nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Show what the steps write as they write it
     #[arg(short, long)]
     pub verbose: bool,
@@ -18,21 +53,94 @@ pub(crate) struct Args {
     pub(super) foreground: ForegroundArgs,
 }
 
-/// Runs the snapshot of a finished execution again, with its parameters.
+/// Replays a finished execution.
 ///
 /// # Errors
-/// Exit 2 for an unknown or unfinished execution, 3 when the database fails.
+/// Exit 2 for an unknown or unfinished execution and what does not fit it, 3 when the database
+/// fails.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let reader = session::reader(context)?;
-    let execution = lookup::record(&reader, &args.id)?;
-    drop(reader);
-    let snapshot = replay::of_execution(&execution)
-        .map_err(|why| not_replayable(why, &execution.execution_id))?;
-    let run = Run { snapshot, replay_of: Some(execution.execution_id), verbose: args.verbose };
-    foreground::run(run, context)
+    run_with(&args.id, args.failed, &args.options, context)
 }
 
-fn not_replayable(why: NotReplayable, execution_id: &str) -> CliError {
+/// The same; `failed`: what succeeded is reused.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_with(
+    id: &str,
+    failed: bool,
+    options: &Options,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    // A database of an earlier version is not even migrated.
+    let reader = match options.dry_run {
+        true => Reader::open(&context.settings.database()?)?,
+        false => session::reader(context)?,
+    };
+    let execution = lookup::record(&reader, id)?;
+    let plan = plan(&reader, &execution, failed, options, context)?;
+    if options.dry_run {
+        context.ui.replay_plan(&plan.steps(|id| reader.execution(id))?)?;
+        return Ok(Exit::Success);
+    }
+    drop(reader);
+    if let Some(note) = plan.note() {
+        context.ui.note(&note);
+    }
+    let Plan { snapshot, reused, .. } = plan;
+    let replay_of = Some(execution.execution_id);
+    foreground::run(Run { snapshot, replay_of, reused, verbose: options.verbose }, context)
+}
+
+fn plan(
+    reader: &Reader,
+    execution: &ExecutionRecord,
+    failed: bool,
+    options: &Options,
+    context: &Context,
+) -> Result<Plan, CliError> {
+    let refuse = |why| not_replayable(why, execution, options.with.as_deref());
+    let snapshot = replay::of_execution(execution).map_err(refuse)?;
+    let with = match &options.with {
+        Some(file) => Some((definition(file, execution, context)?, DefinitionSource::File)),
+        None => None,
+    };
+    let given: Vec<(String, Scalar)> = exec::given(&options.param);
+    let (from, params) = (&options.from[..], &given[..]);
+    let request = Request { from, failed, params, by: GivenBy::Flags, with };
+    let prepared = replay::prepare(execution, snapshot, request).map_err(refuse)?;
+    if options.with.is_some() {
+        context.ui.definition_diff(&prepared.definition_diff());
+    }
+    let steps = match prepared.is_partial() {
+        true => reader.steps_without_text(&execution.execution_id)?,
+        false => Vec::new(),
+    };
+    prepared.plan(steps).map_err(refuse)
+}
+
+/// The definition in a file; without an `id` it is that of the workflow which was run.
+fn definition(
+    file: &Path,
+    execution: &ExecutionRecord,
+    context: &Context,
+) -> Result<Arc<CompiledWorkflow>, CliError> {
+    let document = Document::read(file)?.with_default_id(&execution.workflow_id);
+    let (definition, lints) = document.check()?;
+    if let Some(lints) = lints {
+        context.ui.warning(&lints.to_string());
+    }
+    replay::replacement(definition).map_err(|cycle| {
+        CliError::new(Exit::Usage, format!("the steps wait for each other: {cycle}"))
+    })
+}
+
+fn not_replayable(
+    why: NotReplayable,
+    execution: &ExecutionRecord,
+    with: Option<&Path>,
+) -> CliError {
+    let execution_id = &execution.execution_id;
     match why {
         NotReplayable::Unfinished(status) => {
             CliError::new(Exit::Usage, format!("execution {execution_id} is {status}"))
@@ -42,5 +150,43 @@ fn not_replayable(why: NotReplayable, execution_id: &str) -> CliError {
             Exit::Usage,
             format!("the snapshot of execution {execution_id} cannot be run:\n{problems}"),
         ),
+        NotReplayable::OtherWorkflow { original, given } => {
+            let file = with.map(|file| quote(&file.display().to_string())).unwrap_or_default();
+            let message = format!(
+                "{file} defines the workflow {}, and execution {execution_id} is one of {}",
+                quote(&given),
+                quote(&original)
+            );
+            CliError::new(Exit::Usage, message).with_hint(format!(
+                "change its `id` to {}, or run it with `wfx exec`",
+                quote(&original)
+            ))
+        }
+        NotReplayable::UnknownSteps(unknown) => unknown_steps(&unknown),
+        NotReplayable::Parameters(problems) => problems.into(),
+        NotReplayable::NothingLeft(number) => CliError::new(
+            Exit::Usage,
+            format!("nothing is left to run: every step of {number} can be reused"),
+        )
+        .with_hint(format!(
+            "`wfx replay {number} --from STEP` runs a step and all that depend on it, \
+             `wfx replay {number}` runs everything"
+        )),
+        NotReplayable::Deleted => {
+            CliError::new(Exit::Usage, format!("execution {execution_id} was deleted meanwhile"))
+                .with_hint("`wfx list` shows those that are kept")
+        }
     }
+}
+
+fn unknown_steps(unknown: &[UnknownStep]) -> CliError {
+    let lines: Vec<String> = unknown
+        .iter()
+        .map(|UnknownStep { name, near, .. }| {
+            let near = near.as_ref().map(|near| format!("; did you mean {}?", quote(near)));
+            format!("--from: no step is called {}{}", quote(name), near.unwrap_or_default())
+        })
+        .collect();
+    CliError::new(Exit::Usage, lines.join("\n"))
+        .with_hint("name a step of the definition that is run; `--dry-run` shows them")
 }

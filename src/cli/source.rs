@@ -47,6 +47,12 @@ impl Document {
         Ok(Self { name, text, format, default_id, defaults })
     }
 
+    /// The same, with the workflow id that it has if it does not say one.
+    #[must_use]
+    pub(super) fn with_default_id(self, id: &str) -> Self {
+        Self { default_id: Some(id.to_owned()), ..self }
+    }
+
     /// Checks it and sets what the defaults of its folder set; gives also what is allowed in it and
     /// hardly meant.
     ///

@@ -172,5 +172,9 @@ fn step(execution: &Execution, index: usize) -> StepRecord {
         stderr: String::new(),
         stderr_bytes: 0,
         outputs: state.outputs.clone(),
+        reused_from: state.reused.as_ref().map(|reused| reused.execution_id.clone()),
+        reused_from_seq: state.reused.as_ref().and_then(|reused| reused.seq),
+        output_note: None,
+        reused_position: state.reused.as_ref().and_then(|reused| reused.position),
     }
 }

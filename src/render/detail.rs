@@ -148,6 +148,10 @@ impl Layout {
         if any_exit {
             columns.push(Column::new("exit").rank(2));
         }
+        let any_reused = detail.steps.iter().any(|step| step.reused_from.is_some());
+        if any_reused {
+            columns.push(Column::new("reused from").rank(5));
+        }
         columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
         let mut table = table::Builder::new(*self, columns);
         for step in &detail.steps {
@@ -162,7 +166,12 @@ impl Layout {
                 let exit = step.exit_code.map(|code| code.to_string()).unwrap_or_default();
                 row.push(table::number(&exit));
             }
-            let offset = step.started_at.zip(start).map(|(at, start)| at.since(start));
+            if any_reused {
+                row.push(table::cell(&visible(&reused_from(step).unwrap_or_default())));
+            }
+            // A reused step ran before.
+            let ran_here = step.started_at.filter(|_| step.reused_from.is_none());
+            let offset = ran_here.zip(start).map(|(at, start)| at.since(start));
             let offset = offset.map(|offset| format!("+{}", units::duration(offset)));
             row.push(table::number(&offset.unwrap_or_default()));
             let took = step.duration_ms.map(|ms| units::duration(Duration::from_millis(ms)));
@@ -196,11 +205,15 @@ impl Layout {
         let gap = if self.unicode { '┄' } else { '.' };
         for step in &detail.steps {
             let look = of_step(step.status);
-            let mark = if self.unicode { '█' } else { look.ascii };
-            let row = Row { stretches: stretches(step, attempts, end) };
             let label = visible(titles.label(&step.name));
             let name = units::pad(&units::fit(&label, names, self.unicode), names);
             let sign = look.paint(&look.sign(self.unicode).to_string());
+            if let Some(original) = reused_from(step) {
+                text += &format!("{sign} {name}  {DIM}reused from {}{DIM:#}\n", visible(&original));
+                continue;
+            }
+            let mark = if self.unicode { '█' } else { look.ascii };
+            let row = Row { stretches: stretches(step, attempts, end) };
             let bar = axis.bar(&row, mark, gap);
             text += format!("{sign} {name}  {}", look.paint(&bar)).trim_end();
             text.push('\n');
@@ -231,6 +244,9 @@ impl Layout {
                 let status = of_step(attempt.status).paint(attempt.status.as_str());
                 text += &format!("  {DIM}attempt {}{DIM:#} {status} {error}\n", attempt.attempt);
             }
+        }
+        if let Some(note) = step.output_note.as_ref().filter(|_| output != OutputShown::Nothing) {
+            text += &format!("  {DIM}{}{DIM:#}\n", visible(note));
         }
         if output != OutputShown::Nothing {
             self.stream("stdout", &step.stdout, step.stdout_bytes, output, &mut text);
@@ -287,6 +303,11 @@ impl Layout {
     }
 }
 
+/// The execution that a step was reused from, as it is named in commands.
+fn reused_from(step: &StepRecord) -> Option<String> {
+    step.reuse().map(|reuse| reuse.number())
+}
+
 /// When a step ran: its attempts where they are known.
 fn stretches(
     step: &StepRecord,
@@ -326,7 +347,7 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
         execution.error.clone().unwrap_or_default(),
     ]];
     rows.extend(detail.steps.iter().map(|step| {
-        vec![
+        let mut row = vec![
             "step".to_owned(),
             step.name.clone(),
             step.status.to_string(),
@@ -334,7 +355,9 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
             step.exit_code.map(|code| code.to_string()).unwrap_or_default(),
             optional(step.duration_ms),
             step.error.clone().unwrap_or_default(),
-        ]
+        ];
+        row.extend(reused_from(step).map(|original| format!("reused from {original}")));
+        row
     }));
     rows
 }

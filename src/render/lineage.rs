@@ -5,6 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::layout::Layout;
 use super::style::{BOLD, DIM, of_execution};
+use crate::base::units;
 use crate::repository::{Lineage, LineageNode};
 
 /// How much is shown of each execution; less where lines would be too long.
@@ -71,6 +72,9 @@ fn lineage_node(node: &LineageNode, shown: &str, detail: Detail) -> String {
     text += &of_execution(status).paint(status.as_str());
     if let Some(at) = node.created_at.filter(|_| detail == Detail::All) {
         text += &format!("  {}", short(at));
+    }
+    if node.reused_steps > 0 {
+        text += &format!("  reused {}", units::count(node.reused_steps, "step"));
     }
     if id == shown {
         text += "  (this one)";

@@ -14,6 +14,7 @@ mod doctor;
 mod listing;
 mod perf_check;
 mod purge;
+mod replay;
 pub(crate) mod slo_sim;
 
 use std::ffi::OsString;

@@ -228,6 +228,10 @@ mod tests {
             stderr: String::new(),
             stderr_bytes: 0,
             outputs: Default::default(),
+            reused_from: None,
+            reused_from_seq: None,
+            output_note: None,
+            reused_position: None,
         };
         let before = [
             step("gone", StepStatus::Success, Some(1)),

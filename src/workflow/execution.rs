@@ -104,7 +104,7 @@ impl Execution {
             error: None,
             owner,
         };
-        Self {
+        let mut execution = Self {
             parallelism: parallelism.max(1),
             head,
             steps: vec![StepState::default(); count],
@@ -125,7 +125,9 @@ impl Execution {
             ended_attempts: Vec::new(),
             just_ended: Vec::new(),
             spec,
-        }
+        };
+        execution.reuse();
+        execution
     }
 
     /// What it runs.
@@ -218,7 +220,10 @@ impl Execution {
     fn begin(&mut self, moment: Moment) {
         self.head.status = ExecutionStatus::Running;
         self.head.started_at = Some(moment.now);
-        self.ready = (0..self.steps.len()).filter(|&step| self.unmet[step] == 0).collect();
+        let is_ready = |step: &usize| {
+            self.unmet[*step] == 0 && self.steps[*step].status == StepStatus::Pending
+        };
+        self.ready = (0..self.steps.len()).filter(is_ready).collect();
     }
 
     fn schedule(
@@ -580,6 +585,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 mod resume;
+mod reuse;
 pub(crate) use resume::{Recorded, RecordedStep};
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
-//! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
+//! machine) with its [`event`]s, [`record`], [`report`], [`retention`], [`selection`] (what of a
+//! replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
@@ -25,4 +26,5 @@ pub(crate) mod retention;
 pub(crate) mod retry_on;
 pub(crate) mod scalar;
 pub(crate) mod schema;
+pub(crate) mod selection;
 pub(crate) mod spec;

@@ -233,6 +233,35 @@ pub struct StepState {
     pub error: Option<String>,
     /// Its outputs.
     pub outputs: Outputs,
+    /// Where it really ran, if this execution reused it.
+    pub reused: Option<Arc<Reuse>>,
+}
+
+impl StepState {
+    /// How long its outputs are with their names.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.outputs.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+}
+
+/// Where a reused step really ran, followed through replays of replays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reuse {
+    /// The id of that execution, which may be deleted by now.
+    pub execution_id: String,
+    /// Its number; `None` if it was not stored when the step was reused.
+    pub seq: Option<i64>,
+    /// The position of the step there, which its output is stored under; `None`: it wrote nothing.
+    pub position: Option<u32>,
+}
+
+impl Reuse {
+    /// `@N`, or the id where there is no number.
+    #[must_use]
+    pub fn number(&self) -> String {
+        self.seq.map_or_else(|| self.execution_id.clone(), |seq| format!("@{seq}"))
+    }
 }
 
 impl Default for StepState {
@@ -246,6 +275,7 @@ impl Default for StepState {
             exit_code: None,
             error: None,
             outputs: Outputs::new(),
+            reused: None,
         }
     }
 }
@@ -429,9 +459,25 @@ pub struct StepRecord {
     pub stderr_bytes: u64,
     /// Its outputs.
     pub outputs: Outputs,
+    /// The id of the execution in which it really ran, if this one reused it.
+    pub reused_from: Option<String>,
+    /// The number of that execution.
+    pub reused_from_seq: Option<i64>,
+    /// Why its output is not shown although it wrote something.
+    pub output_note: Option<String>,
+    /// The position of the step there; `None`: it wrote nothing.
+    #[serde(skip)]
+    pub reused_position: Option<u32>,
 }
 
 impl StepRecord {
+    /// Where it really ran, if it was reused.
+    #[must_use]
+    pub fn reuse(&self) -> Option<Reuse> {
+        let (seq, position) = (self.reused_from_seq, self.reused_position);
+        Some(Reuse { execution_id: self.reused_from.clone()?, seq, position })
+    }
+
     /// How long the text is that a program or a document decided, but for the step's name.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
@@ -445,6 +491,7 @@ impl StepRecord {
 impl From<StepRecord> for StepState {
     fn from(step: StepRecord) -> Self {
         Self {
+            reused: step.reuse().map(Arc::new),
             status: step.status,
             started_at: step.started_at,
             completed_at: step.completed_at,

@@ -25,6 +25,8 @@ pub enum Report<'a> {
         workflow_id: &'a str,
         /// How many steps it has.
         total_steps: u32,
+        /// How many of them are reused from an earlier execution and do not run.
+        reused_steps: u32,
         /// When.
         at: Timestamp,
     },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::compiled::Snapshot;
 use super::definition::Step;
 use super::graph::Graph;
-use super::record::Created;
+use super::record::{Created, StepState};
 use crate::base::timestamp::Timestamp;
 
 /// The memory of a running execution, and of each of its steps, without text.
@@ -25,6 +25,17 @@ pub struct ExecutionSpec {
     pub created_at: Timestamp,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// The steps of that execution that are not run again.
+    pub reused: Vec<ReusedStep>,
+}
+
+/// A step that an execution does not run: its end in an earlier execution holds for this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReusedStep {
+    /// Its index in the list.
+    pub step: usize,
+    /// Its terminal state, with where it really ran.
+    pub state: StepState,
 }
 
 impl ExecutionSpec {
@@ -36,7 +47,13 @@ impl ExecutionSpec {
         replay_of: Option<String>,
         created_at: Timestamp,
     ) -> Self {
-        Self { execution_id, snapshot, created_at, replay_of }
+        Self { execution_id, snapshot, created_at, replay_of, reused: Vec::new() }
+    }
+
+    /// The same, with steps that are not run. What they depend on must be among them.
+    #[must_use]
+    pub fn reusing(self, reused: Vec<ReusedStep>) -> Self {
+        Self { reused, ..self }
     }
 
     /// What it runs.
@@ -60,8 +77,9 @@ impl ExecutionSpec {
         }
     }
 
-    /// The approximate memory of a running execution, bytes: its state, its parameters as such and
-    /// in the environment of a step, and a definition that is not shared. A definition of the
+    /// The approximate memory of a running execution, bytes: its state, the outputs of reused steps
+    /// here and in its state, its parameters as such and in the environment of a step, and a
+    /// definition that is not shared. A definition of the
     /// catalogue is shared by all of its executions.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -70,7 +88,9 @@ impl ExecutionSpec {
             params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
         let is_own = Arc::strong_count(compiled) == 1;
         let definition = if is_own { compiled.json_bytes() * DEFINITION_FACTOR } else { 0 };
-        EXECUTION_BYTES + compiled.step_order().len() * STEP_BYTES + 2 * params + definition
+        let reused: usize = self.reused.iter().map(|reused| reused.state.output_bytes()).sum();
+        let steps = compiled.step_order().len() * STEP_BYTES;
+        EXECUTION_BYTES + steps + 2 * (params + reused) + definition
     }
 
     /// Dependencies and order of the steps.

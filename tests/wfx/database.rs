@@ -218,6 +218,9 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    ALTER TABLE workflow_execution_steps DROP COLUMN reused_from;
+    ALTER TABLE workflow_execution_steps DROP COLUMN reused_from_seq;
+    ALTER TABLE workflow_execution_steps DROP COLUMN reused_position;
     DROP INDEX workflow_executions_finished;
     ALTER TABLE workflow_executions DROP COLUMN completion_number;
     CREATE INDEX workflow_executions_finished ON workflow_executions (completed_at)

@@ -27,6 +27,7 @@ mod processes;
 mod readme;
 mod receiver;
 mod recovery;
+mod replay;
 mod serve;
 mod signals;
 mod slo_sim;

@@ -161,8 +161,15 @@ fn what_earlier_versions_ran_stays_as_it_is_and_can_be_used() {
             assert_eq!(again["steps"][0]["stdout"], before.1[5]["steps"][0]["stdout"]);
             assert_eq!(again["steps"][0]["outputs"], before.1[5]["steps"][0]["outputs"]);
         }
-        assert_eq!(place.exec("steps: [{name: a}]", 0)["execution"]["seq"], 10);
-        assert_eq!(place.list()["total"], 9);
+        // What an earlier version ran is reused, with its output.
+        let part = place.run(["replay", "@1", "--from", "b", "--format", "json"]).json();
+        assert_eq!(part["steps"][0]["reused_from"], before.1[5]["execution"]["execution_id"]);
+        for field in ["stdout", "outputs", "started_at", "attempt"] {
+            assert_eq!(part["steps"][0][field], before.1[5]["steps"][0][field], "{field}");
+        }
+        assert_eq!(part["steps"][1]["reused_from"], Value::Null);
+        assert_eq!(place.exec("steps: [{name: a}]", 0)["execution"]["seq"], 11);
+        assert_eq!(place.list()["total"], 10);
         let ran = Ran::of(&mut place.wfx(["doctor"]));
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }

@@ -13,6 +13,7 @@ impl Driver {
             execution_id: &spec.execution_id,
             workflow_id: spec.workflow_id(),
             total_steps: u32::try_from(self.execution.steps().len()).unwrap_or(u32::MAX),
+            reused_steps: u32::try_from(self.execution.reused_steps()).unwrap_or(u32::MAX),
             at: self.context.clock.now(),
         });
     }

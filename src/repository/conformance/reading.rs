@@ -8,7 +8,8 @@ use super::{
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::{LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
 use crate::workflow::record::{
-    Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepRecord, StepState,
+    StepStatus,
 };
 use crate::workflow::retention::{Chosen, Finished, PrunePlan};
 
@@ -302,6 +303,56 @@ pub(crate) fn durations_are_those_of_steps_that_succeeded<S: Store>() {
     assert_eq!(durations(Some("a"), None, None), ["a s0 [7]"]);
     assert_eq!(durations(None, Some(1), None), ["b s0 [8]"]);
     assert_eq!(durations(None, None, Some(1)), ["a s0 [7]"]);
+    writer.close().unwrap();
+}
+
+pub(crate) fn reused_steps_have_the_output_of_where_they_ran<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    // Their places in the list differ.
+    let mut original = creation(3, head(ExecutionStatus::Failed, 1));
+    original.steps.insert(2, ended(StepStatus::Success));
+    original.attempts = vec![attempt(2, 1, "text")];
+    store_change(&writer, "original", original);
+    let seq = place.reader().execution("original").unwrap().unwrap().seq;
+    let reuse = |position| {
+        let reuse = Reuse { execution_id: "original".to_owned(), seq, position };
+        StepState {
+            reused: Some(Arc::new(reuse)),
+            duration_ms: Some(5),
+            exit_code: Some(0),
+            ..ended(StepStatus::Success)
+        }
+    };
+    let mut replay = creation(4, head(ExecutionStatus::Running, 2));
+    replay.steps.extend([(0, reuse(Some(2))), (2, reuse(None)), (3, ended(StepStatus::Success))]);
+    let pending = store_change(&writer, "replay", replay);
+    assert!(pending.stored().borrow().refused.is_none());
+    let reader = place.reader();
+    let steps = || reader.detail("replay").unwrap().unwrap().steps;
+    let shown = |step: &StepRecord| (step.stdout.clone(), step.output_note.clone());
+    let with_text = steps();
+    assert_eq!(with_text[0].reused_from.as_deref(), Some("original"));
+    assert_eq!((with_text[0].reused_from_seq, with_text[0].reused_position), (seq, Some(2)));
+    assert_eq!(shown(&with_text[0]), ("text".to_owned(), None));
+    // It wrote nothing, and a step that ran is no reused one.
+    assert_eq!(shown(&with_text[2]), (String::new(), None));
+    assert_eq!(with_text[2].reused_from.as_deref(), Some("original"));
+    assert_eq!(with_text[3].reuse(), None);
+    let without = reader.steps_without_text("replay").unwrap();
+    assert_eq!(shown(&without[0]), (String::new(), None));
+    assert_eq!(without[0].stdout_bytes, 4);
+    let attempts = reader.attempts("replay").unwrap();
+    assert_eq!(attempts, [Attempt { position: 0, ..attempt(2, 1, "text") }]);
+    assert!(reader.step_durations(None, None, None).unwrap().is_empty());
+
+    let chosen = Chosen { seq: seq.unwrap(), execution_id: "original".into() };
+    let plan = PrunePlan { chosen: vec![chosen], ..PrunePlan::default() };
+    writer.purge(&plan, &mut |_| {}).unwrap();
+    let note = format!("output was deleted with @{}", seq.unwrap());
+    assert_eq!(shown(&steps()[0]), (String::new(), Some(note)));
+    assert_eq!(shown(&steps()[2]), (String::new(), None));
+    assert!(reader.attempts("replay").unwrap().is_empty());
     writer.close().unwrap();
 }
 

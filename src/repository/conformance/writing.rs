@@ -13,7 +13,8 @@ use super::{
 };
 use crate::repository::{Health, PendingWrite, StoreErrorKind, WriterOptions};
 use crate::workflow::record::{
-    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepState,
+    StepStatus,
 };
 
 pub(crate) fn many_pending_writes_are_stored_in_the_order_they_came<S: Store>() {
@@ -101,6 +102,13 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             .zip(StepStatus::ALL)
             .map(|(position, status)| {
                 let state = StepState {
+                    reused: (status == StepStatus::Skipped).then(|| {
+                        Arc::new(Reuse {
+                            execution_id: text.to_owned(),
+                            seq: Some(i64::MAX),
+                            position: Some(7),
+                        })
+                    }),
                     status,
                     started_at: (status != StepStatus::Pending).then(|| at(1)),
                     completed_at: status.is_terminal().then(|| at(2)),

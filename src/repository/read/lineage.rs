@@ -31,6 +31,8 @@ pub(crate) struct LineageNode {
     pub status: Option<ExecutionStatus>,
     /// When it was accepted; none: it was pruned.
     pub created_at: Option<Timestamp>,
+    /// How many of its steps it reused and did not run.
+    pub reused_steps: u64,
     /// Its replays, oldest first.
     pub children: Vec<LineageNode>,
 }
@@ -43,6 +45,7 @@ impl LineageNode {
             seq: None,
             status: None,
             created_at: None,
+            reused_steps: 0,
             children: Vec::new(),
         }
     }

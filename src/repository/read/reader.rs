@@ -205,7 +205,19 @@ impl Reader {
         self.backend.steps(execution_id, position, bytes)
     }
 
-    /// The kept attempts of an execution's steps, by position and number.
+    /// All steps of an execution, without the text of their output.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn steps_without_text(
+        &self,
+        execution_id: &str,
+    ) -> Result<Vec<StepRecord>, StoreError> {
+        self.backend.steps_without_text(execution_id)
+    }
+
+    /// The kept attempts of an execution's steps, by position and number; those of a reused step
+    /// are read where it really ran.
     ///
     /// # Errors
     /// When the database cannot be read.

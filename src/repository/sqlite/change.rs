@@ -63,8 +63,8 @@ impl<'c> Inserts<'c> {
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
                    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
-                   outputs)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                   outputs, reused_from, reused_from_seq, reused_position)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             next_completion: None,
         })
@@ -275,6 +275,7 @@ fn insert_step(
     state: &StepState,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
+    let reused = state.reused.as_deref();
     inserts.step.execute(params![
         seq,
         position,
@@ -288,6 +289,9 @@ fn insert_step(
         rows::names(depends_on),
         state.error,
         outputs(state)?,
+        reused.map(|reused| reused.execution_id.as_str()),
+        reused.and_then(|reused| reused.seq),
+        reused.and_then(|reused| reused.position),
     ])?;
     Ok(())
 }

@@ -2,8 +2,23 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::rows::{self, EXECUTION_COLUMNS, STEP_COLUMNS};
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord, StepRecord};
+use super::rows::{
+    self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, REUSED_ATTEMPT_COLUMNS, STEP_COLUMNS,
+    STEP_COLUMNS_WITHOUT_TEXT,
+};
+use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
+
+/// The steps of an execution from a position on, each with the last attempt that it made: for a
+/// reused one, in the execution in which it really ran, while that exists.
+const FROM_STEPS: &str = "FROM workflow_execution_steps AS steps
+     LEFT JOIN workflow_execution_attempts AS last
+       ON last.seq = CASE WHEN steps.reused_from IS NULL THEN steps.seq ELSE
+           (SELECT seq FROM workflow_executions WHERE execution_id = steps.reused_from) END
+       AND last.position = CASE WHEN steps.reused_from IS NULL THEN steps.position
+           ELSE steps.reused_position END
+       AND last.attempt = steps.attempt
+     WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+       AND steps.position >= ?2 ORDER BY steps.position";
 
 /// An execution with its steps and their last output, by queries on one connection.
 pub(crate) fn detail(
@@ -35,14 +50,8 @@ pub(crate) fn steps(
     position: u32,
     bytes: usize,
 ) -> rusqlite::Result<(Vec<StepRecord>, bool)> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {STEP_COLUMNS} FROM workflow_execution_steps AS steps
-         LEFT JOIN workflow_execution_attempts AS last
-           ON last.seq = steps.seq AND last.position = steps.position
-           AND last.attempt = steps.attempt
-         WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-           AND steps.position >= ?2 ORDER BY steps.position"
-    ))?;
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {STEP_COLUMNS} {FROM_STEPS}"))?;
     let mut rows = statement.query((execution_id, position))?;
     let (mut steps, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -54,4 +63,38 @@ pub(crate) fn steps(
         }
     }
     Ok((steps, false))
+}
+
+/// All steps, without the text of their output.
+pub(crate) fn steps_without_text(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Vec<StepRecord>> {
+    connection
+        .prepare_cached(&format!("SELECT {STEP_COLUMNS_WITHOUT_TEXT} {FROM_STEPS}"))?
+        .query_map((execution_id, 0), rows::step)?
+        .collect()
+}
+
+/// The stored attempts by position and number: for a reused step those that it made where it
+/// really ran.
+pub(crate) fn attempts(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Vec<Attempt>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
+             WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+             UNION ALL
+             SELECT {REUSED_ATTEMPT_COLUMNS} FROM workflow_execution_steps AS steps
+             CROSS JOIN workflow_executions AS original ON original.execution_id = steps.reused_from
+             CROSS JOIN workflow_execution_attempts AS made
+               ON made.seq = original.seq AND made.position = steps.reused_position
+             WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+               AND steps.reused_from IS NOT NULL
+             ORDER BY 1, 2"
+        ))?
+        .query_map([execution_id], rows::attempt)?
+        .collect()
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use crate::base::timestamp::Timestamp;
 use crate::repository::read::durations::StepDurations;
 
-/// Of the steps that worked and succeeded, of executions that were created at `since` or later
+/// Of the steps that worked and succeeded, not those that were reused, of executions that were created at `since` or later
 /// and before `until`.
 pub(crate) fn of_steps(
     connection: &Connection,
@@ -18,7 +18,7 @@ pub(crate) fn of_steps(
     let mut statement = connection.prepare_cached(
         "SELECT e.workflow_id, s.step_name, s.duration_ms
          FROM workflow_executions e JOIN workflow_execution_steps s USING (seq)
-         WHERE s.status = 'success' AND (s.exit_code IS NOT NULL OR s.duration_ms > 0)
+         WHERE s.status = 'success' AND s.reused_from IS NULL AND (s.exit_code IS NOT NULL OR s.duration_ms > 0)
            AND (?1 IS NULL OR e.workflow_id = ?1) AND (?2 IS NULL OR e.created_at >= ?2)
            AND (?3 IS NULL OR e.created_at < ?3)",
     )?;

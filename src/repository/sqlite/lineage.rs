@@ -2,8 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::rows::{Text, optional};
+use super::rows::{self, Text, optional};
 use crate::repository::read::lineage::{self, Lineage, LineageNode};
+
+/// The columns that [`from_row`] reads, in its order. Only a replay has reused steps.
+const NODE_COLUMNS: &str = "execution_id, seq, status, created_at,
+     CASE WHEN replay_of IS NULL THEN 0 ELSE
+       (SELECT count(*) FROM workflow_execution_steps AS steps
+        WHERE steps.seq = workflow_executions.seq AND steps.reused_from IS NOT NULL) END";
 
 /// Reads the lineage of an execution, which itself may be pruned.
 pub(crate) fn read(connection: &Connection, execution_id: &str) -> rusqlite::Result<Lineage> {
@@ -16,21 +22,19 @@ fn node(
     execution_id: &str,
 ) -> rusqlite::Result<(LineageNode, Option<String>)> {
     let found = connection
-        .prepare_cached(
-            "SELECT execution_id, seq, status, created_at, replay_of FROM workflow_executions
-             WHERE execution_id = ?1",
-        )?
-        .query_row([execution_id], |row| Ok((from_row(row)?, row.get(4)?)))
+        .prepare_cached(&format!(
+            "SELECT {NODE_COLUMNS}, replay_of FROM workflow_executions WHERE execution_id = ?1"
+        ))?
+        .query_row([execution_id], |row| Ok((from_row(row)?, row.get(5)?)))
         .optional()?;
     Ok(found.unwrap_or_else(|| (LineageNode::pruned(execution_id), None)))
 }
 
 fn replays(connection: &Connection, execution_id: &str) -> rusqlite::Result<Vec<LineageNode>> {
     connection
-        .prepare_cached(
-            "SELECT execution_id, seq, status, created_at FROM workflow_executions
-             WHERE replay_of = ?1 ORDER BY seq",
-        )?
+        .prepare_cached(&format!(
+            "SELECT {NODE_COLUMNS} FROM workflow_executions WHERE replay_of = ?1 ORDER BY seq"
+        ))?
         .query_map([execution_id], from_row)?
         .collect()
 }
@@ -41,6 +45,7 @@ fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LineageNode> {
         seq: row.get(1)?,
         status: Some(row.get::<_, Text<_>>(2)?.0),
         created_at: optional(row, 3)?,
+        reused_steps: rows::count(row.get(4)?),
         children: Vec::new(),
     })
 }

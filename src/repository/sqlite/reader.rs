@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::explain;
 use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
-use super::rows::{self, ATTEMPT_COLUMNS, Text};
+use super::rows::{self, Text};
 use super::{
     alerts, detail, durations, identity, inspect, lineage, list, open, retention, takeover,
 };
@@ -172,17 +172,15 @@ impl SqliteReader {
         self.read(|connection| detail::steps(connection, execution_id, position, bytes))
     }
 
+    pub(crate) fn steps_without_text(
+        &self,
+        execution_id: &str,
+    ) -> Result<Vec<StepRecord>, StoreError> {
+        self.read(|connection| detail::steps_without_text(connection, execution_id))
+    }
+
     pub(crate) fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
-                     WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-                     ORDER BY position, attempt"
-                ))?
-                .query_map([execution_id], rows::attempt)?
-                .collect()
-        })
+        self.read(|connection| detail::attempts(connection, execution_id))
     }
 
     pub(crate) fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {

@@ -100,18 +100,37 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
     })
 }
 
+/// The columns of `steps` and of `last`, with these for the text of the output.
+macro_rules! step_columns {
+    ($stdout:literal, $stderr:literal) => {
+        concat!(
+            "steps.step_name, steps.status, steps.depends_on, steps.started_at, ",
+            "steps.completed_at, steps.error, steps.position, steps.duration_ms, steps.attempt, ",
+            "steps.exit_code, ",
+            $stdout,
+            ", last.stdout_bytes, ",
+            $stderr,
+            ", last.stderr_bytes, steps.outputs, steps.reused_from, steps.reused_from_seq, ",
+            "steps.reused_position, last.seq IS NULL"
+        )
+    };
+}
+
 /// The columns that [`step`] reads, in its order, of `steps` and its last attempt,
 /// `last`.
-pub(crate) const STEP_COLUMNS: &str = "steps.step_name, steps.status, steps.depends_on, \
-     steps.started_at, steps.completed_at, steps.error, steps.position, steps.duration_ms, \
-     steps.attempt, steps.exit_code, last.stdout, last.stdout_bytes, last.stderr, \
-     last.stderr_bytes, steps.outputs";
+pub(crate) const STEP_COLUMNS: &str = step_columns!("last.stdout", "last.stderr");
+/// The same without the text of the output.
+pub(crate) const STEP_COLUMNS_WITHOUT_TEXT: &str = step_columns!("NULL", "NULL");
 
 /// Reads a row of [`STEP_COLUMNS`].
 pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
     let stdout = captured(row, 10)?;
     let stderr = captured(row, 12)?;
-    Ok(StepRecord {
+    let reused_from: Option<String> = row.get(15)?;
+    let reused_from_seq: Option<i64> = row.get(16)?;
+    let reused_position: Option<u32> = row.get(17)?;
+    let has_no_output: bool = row.get(18)?;
+    let mut step = StepRecord {
         name: row.get(0)?,
         status: row.get::<_, Text<_>>(1)?.0,
         depends_on: row.get::<_, Json<_>>(2)?.0,
@@ -127,12 +146,27 @@ pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
         stderr: stderr.text,
         stderr_bytes: stderr.total_bytes,
         outputs: row.get::<_, Option<Json<Outputs>>>(14)?.map_or_else(Outputs::new, |json| json.0),
-    })
+        reused_from,
+        reused_from_seq,
+        output_note: None,
+        reused_position,
+    };
+    // What it wrote is stored with the execution in which it ran.
+    if has_no_output && step.reused_position.is_some() {
+        step.output_note =
+            step.reuse().map(|reuse| format!("output was deleted with {}", reuse.number()));
+    }
+    Ok(step)
 }
 
 /// The columns that [`attempt`] reads, in its order.
 pub(crate) const ATTEMPT_COLUMNS: &str = "position, attempt, status, started_at, completed_at, \
      duration_ms, exit_code, error, stdout, stdout_bytes, stderr, stderr_bytes";
+
+/// The same of `made`, an attempt that a reused step of `steps` made where it really ran.
+pub(crate) const REUSED_ATTEMPT_COLUMNS: &str = "steps.position, made.attempt, made.status, \
+     made.started_at, made.completed_at, made.duration_ms, made.exit_code, made.error, \
+     made.stdout, made.stdout_bytes, made.stderr, made.stderr_bytes";
 
 /// Reads a row of [`ATTEMPT_COLUMNS`].
 pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {

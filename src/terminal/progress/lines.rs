@@ -26,8 +26,11 @@ impl Lines {
 
     fn lines(&self, message: &Message) -> String {
         match message {
-            Message::Started { execution_id, workflow_id, total_steps, at } => {
-                let steps = units::count(u64::from(*total_steps), "step");
+            Message::Started { execution_id, workflow_id, total_steps, reused_steps, at } => {
+                let mut steps = units::count(u64::from(*total_steps), "step");
+                if *reused_steps > 0 {
+                    steps += &format!(", {reused_steps} of them reused");
+                }
                 self.line(
                     *at,
                     &format!("execution {execution_id} of {workflow_id} started: {steps}"),

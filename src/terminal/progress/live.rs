@@ -92,11 +92,12 @@ impl Drop for Live {
 impl Screen for Live {
     fn show(&mut self, message: &Message) {
         match message {
-            Message::Started { execution_id, workflow_id, total_steps, .. } => {
+            Message::Started { execution_id, workflow_id, total_steps, reused_steps, .. } => {
                 let name = units::fit(workflow_id, self.width / 3, self.words.unicode);
                 let cells = bar_cells(self.width, &name, *total_steps);
                 self.overall.set_style(overall_style(self.words, cells));
                 self.overall.set_length(u64::from(*total_steps));
+                self.overall.set_position(u64::from(*reused_steps));
                 self.overall.set_prefix(name);
                 self.overall.enable_steady_tick(TICK);
                 self.say(&format!(

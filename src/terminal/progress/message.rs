@@ -16,6 +16,7 @@ pub(super) enum Message {
         execution_id: String,
         workflow_id: String,
         total_steps: u32,
+        reused_steps: u32,
         at: Timestamp,
     },
     /// An attempt of a step begins.
@@ -68,14 +69,19 @@ impl Message {
         verbose: bool,
     ) -> Option<Self> {
         Some(match *report {
-            Report::ExecutionStarted { execution_id, workflow_id, total_steps, at } => {
-                Self::Started {
-                    execution_id: execution_id.to_owned(),
-                    workflow_id: visible(workflow_id),
-                    total_steps,
-                    at,
-                }
-            }
+            Report::ExecutionStarted {
+                execution_id,
+                workflow_id,
+                total_steps,
+                reused_steps,
+                at,
+            } => Self::Started {
+                reused_steps,
+                execution_id: execution_id.to_owned(),
+                workflow_id: visible(workflow_id),
+                total_steps,
+                at,
+            },
             Report::AttemptStarted { step, attempt, at } => {
                 let title = titles.title(step).map(str::to_owned);
                 Self::AttemptStarted { step: step.to_owned(), title, attempt, at }

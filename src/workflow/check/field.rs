@@ -60,6 +60,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().all(|entry| entry.key == key)
     }
 
+    /// Every key with its span.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&'n str, Option<Span>)> {
+        self.entries.iter().map(|entry| (entry.key.as_str(), entry.span))
+    }
+
     pub(super) fn get<'s>(&'s self, key: &'s str) -> Option<Field<'s>> {
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(Field { node: &entry.value, at: self.at.key(key), key_place: entry.span })

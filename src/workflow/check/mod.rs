@@ -7,8 +7,9 @@ mod field;
 mod keys;
 mod lint;
 mod name;
-mod nearest;
+pub(in crate::workflow) mod nearest;
 pub(crate) mod parameters;
+mod replay_body;
 mod step;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(crate) use parameters::{GivenBy, parameters};
+pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 
 use self::field::{Field, Fields};
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
@@ -128,6 +130,11 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
         return Some(None);
     }
     let Some(params) = fields.get("params") else { return Some(Some(Vec::new())) };
+    given_values(&params, findings).map(Some)
+}
+
+/// Parameters with their values.
+fn given_values(params: &Field<'_>, findings: &mut Findings) -> Option<Vec<(String, Scalar)>> {
     let entries = params.entries("a map of parameters", findings)?;
     let mut given = Vec::new();
     for entry in entries {
@@ -142,7 +149,7 @@ fn given_of(root: &Node, findings: &mut Findings) -> Option<Option<Vec<(String, 
             Some(value) => given.push((entry.name.to_owned(), value)),
         }
     }
-    Some(Some(given))
+    Some(given)
 }
 
 /// Reads a stored snapshot back: `{"definition": …, "params": …, "workdir": …}`.

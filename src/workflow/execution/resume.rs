@@ -85,7 +85,8 @@ impl Execution {
         execution
     }
 
-    fn count_ended(&mut self) {
+    /// Derives from the state of each step what it means for the others.
+    pub(super) fn count_ended(&mut self) {
         let spec = Arc::clone(&self.spec);
         self.head.steps_completed = 0;
         for &step in &spec.graph().order {

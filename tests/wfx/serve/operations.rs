@@ -130,7 +130,7 @@ fn too_much_in_flight_is_refused_before_anything_is_accepted() {
 }
 
 #[test]
-fn where_no_body_is_taken_an_empty_object_is_none() {
+fn an_empty_object_asks_for_as_much_as_no_body() {
     let place = place();
     let daemon = serve(&place, &[]);
     let done = daemon.post(&format!("{EXECUTE}?wait=30s"), "").expect(200);
@@ -139,11 +139,9 @@ fn where_no_body_is_taken_an_empty_object_is_none() {
     for body in ["", "{}", " { }\n"] {
         assert_eq!(replay(body).status, 200, "{body:?}");
     }
-    for (body, told) in [
-        ("{\"failed\": true}", "`failed` is not known"),
-        ("null", "not as expected"),
-        ("{", "no JSON"),
-    ] {
+    for (body, told) in
+        [("{\"fail\": true}", "`fail` is not known"), ("null", "not as expected"), ("{", "no JSON")]
+    {
         let refused = replay(body).expect(400);
         assert!(refused["detail"].as_str().unwrap().contains(told), "{refused}");
     }

@@ -1,5 +1,6 @@
 //! Executions that are started: of a known workflow, of a definition in the request, again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,15 @@ use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::problem::PointedError;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::operations::replay::{self, NotReplayable};
+use crate::operations::replay::{self, NotReplayable, Request};
 use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
-use crate::workflow::check::{Format, Problems, Source};
-use crate::workflow::compiled::Snapshot;
-use crate::workflow::record::ExecutionDetail;
+use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
+use crate::workflow::check::{ReplayBody, WhichDefinition};
+use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
+use crate::workflow::record::{ExecutionDetail, StepRecord};
 use crate::workflow::report::Observer;
-use crate::workflow::spec::ExecutionSpec;
+use crate::workflow::selection::UnknownStep;
+use crate::workflow::spec::{ExecutionSpec, ReusedStep};
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -44,7 +47,7 @@ impl Resources {
         let snapshot = self.snapshot(workflow_id, body.as_deref())?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        self.launch(snapshot, None, wait, bounded_wait).await
+        self.launch(snapshot, None, Vec::new(), wait, bounded_wait).await
     }
 
     /// What a request runs.
@@ -72,13 +75,14 @@ impl Resources {
         body: Option<&[u8]>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["wait"])?;
+        let query = Query::read(query, &["wait", "dry_run"])?;
         let wait = query::wait(&query)?;
-        executions::no_body(body)?;
+        let dry_run = query.parsed::<bool>("dry_run", "true or false")?.unwrap_or(false);
+        let body = replay_body(body)?;
         let original = self.record(reference)?;
         let execution_id = &original.execution_id;
-        let snapshot =
-            replay::of_execution(&original).map_err(|why| not_replayable(why, execution_id))?;
+        let refuse = |why| not_replayable(why, execution_id);
+        let snapshot = replay::of_execution(&original).map_err(refuse)?;
         if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
@@ -87,7 +91,54 @@ impl Resources {
             )
             .with_hint("use `wfx replay`, or start `wfx serve` with --definitions api"));
         }
-        self.launch(snapshot, Some(execution_id.to_owned()), wait, bounded_wait).await
+        let with = match body.definition {
+            WhichDefinition::Snapshot => None,
+            WhichDefinition::Current => Some(self.current(&original.workflow_id)?),
+        };
+        let (from, params) = (&body.from[..], &body.params[..]);
+        let (failed, by) = (body.failed, GivenBy::Request);
+        let request = Request { from, failed, params, by, with };
+        let prepared = replay::prepare(&original, snapshot, request).map_err(refuse)?;
+        let steps = match prepared.is_partial() {
+            true => self.recorded_steps(execution_id)?,
+            false => Vec::new(),
+        };
+        let plan = prepared.plan(steps).map_err(refuse)?;
+        if dry_run {
+            let steps = plan.steps(|id| self.readers.read(|reader| reader.execution(id)))?;
+            return Ok(Reply::json(&json!({ "steps": steps })));
+        }
+        let replay_of = Some(execution_id.to_owned());
+        self.launch(plan.snapshot, replay_of, plan.reused, wait, bounded_wait).await
+    }
+
+    /// What the catalogue holds of a workflow.
+    fn current(
+        &self,
+        workflow_id: &str,
+    ) -> Result<(Arc<CompiledWorkflow>, DefinitionSource), Problem> {
+        let compiled = self.catalogue.get(workflow_id).ok_or_else(|| {
+            let detail = format!(
+                "the folder of --workflows has no workflow {} any more",
+                quote(workflow_id)
+            );
+            let fault = PointedError { pointer: "/definition".to_owned(), detail: detail.clone() };
+            Problem::new(StatusCode::CONFLICT, detail)
+                .with_hint(
+                    "put its file there, or replay the definition that the execution ran, \
+                     `\"definition\": \"snapshot\"`",
+                )
+                .with_errors(vec![fault])
+        })?;
+        Ok((compiled, DefinitionSource::Catalogue))
+    }
+
+    /// The steps of an execution without the text of their output, in memory or in the database.
+    fn recorded_steps(&self, execution_id: &str) -> Result<Vec<StepRecord>, Problem> {
+        match self.memory.steps(execution_id, 0, usize::MAX) {
+            Some((steps, _)) => Ok(steps),
+            None => self.readers.read(|reader| reader.steps_without_text(execution_id)),
+        }
     }
 
     /// Runs it on its own, if there is room for one more.
@@ -124,13 +175,14 @@ impl Resources {
         &self,
         snapshot: Snapshot,
         replay_of: Option<String>,
+        reused: Vec<ReusedStep>,
         wait: Option<Duration>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        let spec = self.supervisor.plan(snapshot, replay_of.clone());
+        let spec = self.supervisor.plan(snapshot, replay_of.clone()).reusing(reused);
         let observer = self.observed.of_execution(&spec.execution_id, spec.workflow_id());
         let submitted = self.submit(spec, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
@@ -232,11 +284,63 @@ fn not_replayable(why: NotReplayable, execution_id: &str) -> Problem {
         NotReplayable::Snapshot(problems) => {
             invalid("the snapshot of the execution cannot be run any more", &problems)
         }
+        NotReplayable::Parameters(problems) => {
+            invalid("the parameters do not fit the workflow", &problems)
+        }
+        NotReplayable::UnknownSteps(unknown) => unknown_steps(&unknown),
+        NotReplayable::NothingLeft(_) => Problem::new(
+            StatusCode::CONFLICT,
+            format!("nothing is left to run: every step of {execution_id} can be reused"),
+        )
+        .with_hint(
+            "name a step in `from` to run it and all that depend on it, or leave out `failed` to \
+             run everything",
+        ),
+        NotReplayable::Deleted => executions::unknown(execution_id),
+        NotReplayable::OtherWorkflow { original, given } => Problem::new(
+            StatusCode::CONFLICT,
+            format!("{} defines the workflow {}", quote(&original), quote(&given)),
+        ),
     }
 }
 
+fn unknown_steps(unknown: &[UnknownStep]) -> Problem {
+    let errors = unknown.iter().map(|UnknownStep { index, name, near }| {
+        let near = near.as_ref().map(|near| format!("; did you mean {}?", quote(near)));
+        PointedError {
+            pointer: format!("/from/{index}"),
+            detail: format!("no step is called {}{}", quote(name), near.unwrap_or_default()),
+        }
+    });
+    let detail = "`from` names steps that the workflow does not have";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors.collect())
+}
+
+/// Reads the body of a replay; none asks for nothing.
+fn replay_body(body: Option<&[u8]>) -> Result<ReplayBody, Problem> {
+    let Some(body) = body else { return Ok(ReplayBody::default()) };
+    let _: HashMap<String, serde::de::IgnoredAny> = json_body::parse(body)?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| Problem::bad_request("the body is not UTF-8"))?;
+    let source = Source { name: "body", text, format: Format::Json, default_id: None };
+    check::replay_body(&source).map_err(|problems| {
+        let of_params = |at: &str| at == "/params" || at.starts_with("/params/");
+        if problems.iter().all(|problem| of_params(&problem.pointer)) {
+            return invalid("the body gives no valid parameters", &problems);
+        }
+        let first = problems.iter().next();
+        let first = first.map(|problem| problem.message.as_str()).unwrap_or_default();
+        let detail = format!("the body is not as expected: {first}");
+        Problem::bad_request(detail).with_errors(pointed(&problems))
+    })
+}
+
 fn invalid(detail: &str, problems: &Problems) -> Problem {
-    let errors = problems
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(pointed(problems))
+}
+
+fn pointed(problems: &Problems) -> Vec<PointedError> {
+    problems
         .iter()
         .map(|problem| {
             let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
@@ -245,8 +349,7 @@ fn invalid(detail: &str, problems: &Problems) -> Problem {
                 detail: format!("{}{help}", problem.message),
             }
         })
-        .collect();
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+        .collect()
 }
 
 #[cfg(test)]

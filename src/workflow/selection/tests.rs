@@ -1,0 +1,309 @@
+//! Rules of the selection by example, and on random graphs.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::workflow::check::{self, Format, Source};
+
+fn compiled(text: &str) -> CompiledWorkflow {
+    let source = Source { name: "test", text, format: Format::Yaml, default_id: Some("w") };
+    CompiledWorkflow::of(check::read(&source).unwrap()).unwrap()
+}
+
+fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
+    StepRecord {
+        name: name.to_owned(),
+        status,
+        depends_on: Vec::new(),
+        started_at: None,
+        completed_at: None,
+        error: None,
+        position: u32::try_from(position).unwrap(),
+        duration_ms: None,
+        attempt: 1,
+        exit_code: None,
+        stdout: String::new(),
+        stdout_bytes: 0,
+        stderr: String::new(),
+        stderr_bytes: 0,
+        outputs: Default::default(),
+        reused_from: None,
+        reused_from_seq: None,
+        output_note: None,
+        reused_position: None,
+    }
+}
+
+/// All steps succeeded but those that are named.
+fn records(compiled: &CompiledWorkflow, others: &[(&str, StepStatus)]) -> Vec<StepRecord> {
+    let names = compiled.step_order().iter().enumerate();
+    names
+        .map(|(position, name)| {
+            let other = others.iter().find(|(other, _)| other == name);
+            record(name, position, other.map_or(StepStatus::Success, |(_, status)| *status))
+        })
+        .collect()
+}
+
+/// `name action: reason` of each step, with `from` by name.
+fn plan(
+    before: &CompiledWorkflow,
+    records: &[StepRecord],
+    target: &CompiledWorkflow,
+    from: &[&str],
+) -> Vec<String> {
+    let from: Vec<String> = from.iter().map(|&name| name.to_owned()).collect();
+    let from = find_steps(&from, target.definition()).unwrap();
+    let wanted = Wanted { from: &from, failed: true };
+    let recorded = Recorded { compiled: before, steps: records };
+    let selected = select(recorded, target, wanted);
+    let steps = target.definition().steps.iter().zip(selected);
+    steps
+        .map(|(step, why)| {
+            let words = why.words(target, "@1", "@1");
+            format!("{} {}: {words}", step.name, why.action().as_str())
+        })
+        .collect()
+}
+
+const ETL: &str = "\
+steps:
+- {name: extract, run: echo 1}
+- {name: clean, run: echo 2, continue_on_error: true}
+- {name: load, run: echo 3}
+- {name: report, run: echo 4}
+- {name: other, depends_on: [], run: echo 5}
+";
+
+#[test]
+fn what_failed_runs_with_all_that_depends_on_it() {
+    let etl = compiled(ETL);
+    let records = records(
+        &etl,
+        &[
+            ("clean", StepStatus::Failed),
+            ("load", StepStatus::Failed),
+            ("report", StepStatus::Skipped),
+        ],
+    );
+    assert_eq!(
+        plan(&etl, &records, &etl, &[]),
+        [
+            "extract reuse: it succeeded in @1",
+            "clean reuse: it failed in @1, which its `continue_on_error` tolerates",
+            "load run: it failed in @1",
+            "report run: it was skipped in @1",
+            "other reuse: it succeeded in @1",
+        ]
+    );
+}
+
+#[test]
+fn from_runs_a_step_with_all_downstream_and_what_did_not_succeed() {
+    let etl = compiled(ETL);
+    let records = records(&etl, &[("other", StepStatus::Cancelled)]);
+    assert_eq!(
+        plan(&etl, &records, &etl, &["load"]),
+        [
+            "extract reuse: it succeeded in @1",
+            "clean reuse: it succeeded in @1",
+            "load run: it is named by `from`",
+            "report run: it depends on `load`, which runs",
+            "other run: it was cancelled in @1",
+        ]
+    );
+}
+
+#[test]
+fn without_either_everything_runs() {
+    let etl = compiled(ETL);
+    let records = records(&etl, &[]);
+    let wanted = Wanted { from: &[], failed: false };
+    let selected = select(Recorded { compiled: &etl, steps: &records }, &etl, wanted);
+    assert_eq!(selected, vec![Why::Everything; 5]);
+}
+
+/// How each step of `now` is planned when all steps of `before` succeeded.
+fn replaced(before: &str, now: &str) -> Vec<String> {
+    let (before, now) = (compiled(before), compiled(now));
+    plan(&before, &records(&before, &[]), &now, &[])
+}
+
+#[test]
+fn steps_are_compared_by_name_and_by_what_they_do() {
+    let before = "steps: [{name: a, run: x}, {name: b, run: y, depends_on: []}, {name: c, run: z}]";
+    // Reordered, with keys that do nothing.
+    assert_eq!(
+        replaced(
+            before,
+            "description: more\nmax_parallel: 2\ntimeout: 5m\nx-team: ops\nsteps: [\
+             {name: b, run: y, x-owner: me}, {name: c, run: z}, {name: a, depends_on: [], run: x}]"
+        ),
+        [
+            "b reuse: it succeeded in @1",
+            "c reuse: it succeeded in @1",
+            "a reuse: it succeeded in @1",
+        ]
+    );
+    // Renamed: what depends on it has another dependency.
+    assert_eq!(
+        replaced(
+            before,
+            "steps: [{name: a, run: x}, {name: d, run: y, depends_on: []}, {name: c, run: z}]"
+        ),
+        [
+            "a reuse: it succeeded in @1",
+            "d run: @1 has no step of this name",
+            "c run: its `depends_on` changed",
+        ]
+    );
+    // Removed.
+    assert_eq!(
+        replaced(before, "steps: [{name: b, run: y}, {name: c, run: z, cwd: x, timeout: 5s}]"),
+        ["b reuse: it succeeded in @1", "c run: its `cwd`, `timeout` changed"]
+    );
+    assert_eq!(
+        replaced(
+            before,
+            "steps: [{name: a, run: [x]}, {name: b, run: y, depends_on: []}, {name: c, run: z}]"
+        ),
+        ["a run: its `run` changed", "b reuse: it succeeded in @1", "c reuse: it succeeded in @1",]
+    );
+}
+
+#[test]
+fn dependencies_are_a_set() {
+    let steps = |c: &str| {
+        format!("steps: [{{name: a}}, {{name: b, depends_on: []}}, {{name: c, depends_on: {c}}}]")
+    };
+    let reused = ["a", "b", "c"].map(|name| format!("{name} reuse: it succeeded in @1"));
+    assert_eq!(replaced(&steps("[a, b]"), &steps("[b, a]")), reused);
+    let changed = replaced(&steps("[a, b]"), &steps("[b]"));
+    assert_eq!(changed[2], "c run: its `depends_on` changed");
+}
+
+#[test]
+fn a_variable_counts_wherever_it_is_set() {
+    let reused = "a reuse: it succeeded in @1";
+    let changed = "a run: its `env` changed";
+    let with = |workflow: &str, step: &str| {
+        format!("env: {{{workflow}}}\nsteps: [{{name: a, run: x, env: {{{step}}}}}]")
+    };
+    let before = with("A: '1'", "B: '2'");
+    for (now, planned) in [
+        (with("A: '1'", "B: '2'"), reused),
+        (with("", "B: '2', A: '1'"), reused),
+        (with("A: '1', B: '2'", ""), reused),
+        (with("A: '1', B: '3'", "B: '2'"), reused),
+        (with("A: '2'", "B: '2', A: '1'"), reused),
+        (with("A: '2'", "B: '2'"), changed),
+        (with("A: '1'", "B: '3'"), changed),
+        (with("A: '1', C: '1'", "B: '2'"), changed),
+        (with("", "B: '2'"), changed),
+    ] {
+        assert_eq!(replaced(&before, &now), [planned], "{now}");
+    }
+}
+
+#[test]
+fn a_default_of_a_parameter_is_no_key_of_a_step() {
+    assert_eq!(
+        replaced("params: {p: 1}\nsteps: [{name: a}]", "params: {p: 2, q: 3}\nsteps: [{name: a}]"),
+        ["a reuse: it succeeded in @1"]
+    );
+}
+
+#[test]
+fn an_unknown_name_is_found_with_the_nearest_of_a_thousand() {
+    let steps: String = (0..1000).map(|n| format!("- {{name: stage-{n}}}\n")).collect();
+    let many = compiled(&format!("steps:\n{steps}"));
+    let names = ["stage-3", "Stage_999", "nothing like it"].map(str::to_owned);
+    let unknown = find_steps(&names, many.definition()).unwrap_err();
+    let shown: Vec<_> =
+        unknown.iter().map(|unknown| (unknown.index, unknown.near.as_deref())).collect();
+    assert_eq!(shown, [(1, Some("stage-999")), (2, None)]);
+}
+
+fn any_status() -> impl Strategy<Value = StepStatus> {
+    prop_oneof![
+        4 => Just(StepStatus::Success),
+        1 => prop::sample::select(StepStatus::ALL.to_vec()),
+    ]
+}
+
+/// A step of a random workflow: lower ones that it depends on, whether its failure is tolerated,
+/// its recorded status, how the new definition differs (0: not recorded, 1: another command, 2:
+/// other dependencies, else equal), and whether it is named.
+type Drawn = (Vec<prop::sample::Index>, bool, StepStatus, u8, bool);
+
+fn any_steps() -> impl Strategy<Value = Vec<Drawn>> {
+    let step = (
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        prop::bool::weighted(0.2),
+        any_status(),
+        0_u8..30,
+        prop::bool::weighted(0.05),
+    );
+    prop::collection::vec(step, 1..40)
+}
+
+/// The document of the steps; `is_new` for that which is run now.
+fn document(steps: &[Drawn], is_new: bool) -> String {
+    let mut text = "steps:\n".to_owned();
+    for (at, (edges, tolerated, _, change, _)) in steps.iter().enumerate() {
+        if !is_new && *change == 0 && at > 0 {
+            continue;
+        }
+        let exists = |step: &usize| is_new || steps[*step].3 != 0 || *step == 0;
+        let mut needed: BTreeSet<usize> =
+            edges.iter().filter(|_| at > 0).map(|edge| edge.index(at)).filter(exists).collect();
+        if is_new && *change == 2 {
+            needed.clear();
+        }
+        let run = if is_new && *change == 1 { "other" } else { "this" };
+        let needed: Vec<String> = needed.into_iter().map(|step| format!("s{step}")).collect();
+        text += &format!(
+            "- {{name: s{at}, run: {run}, continue_on_error: {tolerated}, depends_on: [{}]}}\n",
+            needed.join(", ")
+        );
+    }
+    text
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_reused_that_did_not_succeed_or_depends_on_what_runs(
+        steps in any_steps(),
+        failed in any::<bool>(),
+    ) {
+        let (before, now) = (compiled(&document(&steps, false)), compiled(&document(&steps, true)));
+        let statuses: HashMap<String, StepStatus> =
+            steps.iter().enumerate().map(|(at, step)| (format!("s{at}"), step.2)).collect();
+        let records: Vec<StepRecord> = before.step_order().iter().enumerate()
+            .map(|(position, name)| record(name, position, statuses[name])).collect();
+        let from: Vec<usize> = steps.iter().enumerate()
+            .filter(|(_, step)| step.4).map(|(at, _)| at).collect();
+        let wanted = Wanted { from: &from, failed };
+        let recorded = Recorded { compiled: &before, steps: &records };
+        let selected = select(recorded, &now, wanted);
+        prop_assert_eq!(selected.len(), steps.len());
+        for (at, why) in selected.iter().enumerate() {
+            let step = now.step(at);
+            let old = before.definition().steps.iter().find(|old| old.name == step.name);
+            let record = records.iter().find(|record| record.name == step.name);
+            let is_equal = old.is_some_and(|old| {
+                old.work == step.work && names_of(old) == names_of(step)
+            });
+            let is_success = record.is_some_and(|record| {
+                record.status == StepStatus::Success
+                    || record.status == StepStatus::Failed && step.continue_on_error
+            });
+            let mut upstream = now.graph().ancestors(at).into_iter();
+            let after = upstream.any(|before| selected[before].action() == Action::Run);
+            let may_be_reused =
+                wanted.is_partial() && is_equal && is_success && !after && !from.contains(&at);
+            // Each step is one or the other, and runs only for a reason.
+            prop_assert_eq!(why.action() == Action::Reuse, may_be_reused, "{} {:?}", at, why);
+        }
+    }
+}
