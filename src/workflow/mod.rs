@@ -2,7 +2,8 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
-//! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
+//! machine) with its [`event`]s, [`record`], [`report`], [`retention`]; [`parameter`] with
+//! [`scalar`] and [`decimal`], [`exit_codes`] and [`retry_on`], [`defaults`], [`dotenv`].
 
 pub(crate) mod check;
 pub(crate) mod compiled;
