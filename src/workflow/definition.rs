@@ -4,8 +4,6 @@
 //! body. It serialises to a document that reads back as the same definition, with
 //! every `depends_on` written out.
 
-use std::collections::BTreeMap;
-
 use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -14,7 +12,7 @@ use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
 use super::parameter::Parameter;
 use super::retry_on::RetryOn;
-pub(crate) use super::scalar::Scalar;
+pub(crate) use super::scalar::{Parameters, Scalar};
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 
@@ -154,9 +152,6 @@ impl Work {
         matches!(self, Self::Shell(_) | Self::Argv(_))
     }
 }
-
-/// The parameters of one execution: every declared one, with its value.
-pub type Parameters = BTreeMap<String, Scalar>;
 
 /// `WFX_…` names are upper-cased, and everything but ASCII letters and digits
 /// becomes `_`.

@@ -2,8 +2,9 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
-//! machine) with its [`event`]s, [`record`], [`report`], [`retention`], [`selection`] (what of a
-//! replay runs).
+//! [`problem`], [`definition`], [`scalar`], [`graph`], [`compiled`], [`spec`], [`execution`] (the
+//! state machine) with its [`event`]s, [`record`], [`report`], [`retention`], [`selection`] (what
+//! of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;

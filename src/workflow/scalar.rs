@@ -1,5 +1,6 @@
 //! Values of parameters.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -43,3 +44,6 @@ impl fmt::Display for Scalar {
         }
     }
 }
+
+/// The parameters of one execution: every declared one, with its value.
+pub type Parameters = BTreeMap<String, Scalar>;
