@@ -14,12 +14,12 @@ pub mod base {
 /// Workflows: documents, the state machine, what is stored of it.
 pub mod workflow {
     pub use crate::workflow::compiled::{CompiledWorkflow, Snapshot};
-    pub use crate::workflow::definition::Parameters;
     pub use crate::workflow::environment::inherited;
     pub use crate::workflow::event::{Event, Moment};
     pub use crate::workflow::execution::Execution;
     pub use crate::workflow::record::{Change, ExecutionState, ExecutionStatus};
     pub use crate::workflow::report::{Observer, Report};
+    pub use crate::workflow::scalar::Parameters;
 
     /// Reads and checks documents.
     pub mod check {

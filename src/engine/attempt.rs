@@ -110,7 +110,8 @@ impl AttemptTask {
         let execution_id = spec.execution_id.clone();
         let key = AttemptKey { execution_id, step: step.name.clone(), attempt };
         let (work, timeout) = (step.work.clone(), step.timeout);
-        let job = Job { work, folder, variables, output_file, timeout, key };
+        let skip_exit_codes = step.flow.skip_exit_codes.clone();
+        let job = Job { work, folder, variables, output_file, timeout, skip_exit_codes, key };
         let observer = &self.observer;
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });

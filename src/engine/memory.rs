@@ -156,5 +156,6 @@ fn step(execution: &Execution, index: usize) -> StepRecord {
         stderr: String::new(),
         stderr_bytes: 0,
         outputs: state.outputs.clone(),
+        skip_reason: state.skip_reason,
     }
 }

@@ -15,8 +15,8 @@ use crate::base::visible::visible;
 use crate::repository::Lineage;
 use crate::repository::ownership::id;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,
-    StepStatus,
+    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, SkipReason,
+    StepRecord, StepStatus,
 };
 
 /// How many lines of each stream are shown unless all of it is asked for.
@@ -199,7 +199,8 @@ impl Layout {
     fn step_facts(&self, step: &StepRecord, attempts: &[Attempt], output: OutputShown) -> String {
         let mut text = String::new();
         if let Some(error) = &step.error
-            && step.status != StepStatus::Skipped
+            && (step.status != StepStatus::Skipped
+                || step.skip_reason.is_some_and(SkipReason::is_own))
         {
             text += &format!("  {}\n", of_step(step.status).paint(&visible(error)));
         }

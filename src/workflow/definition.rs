@@ -4,13 +4,12 @@
 //! body. It serialises to a document that reads back as the same definition, with
 //! every `depends_on` written out.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::condition::Condition;
+pub(crate) use super::scalar::{Parameters, Scalar};
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 
@@ -66,10 +65,23 @@ pub struct Step {
     pub retry: Retry,
     /// Its failure neither fails the execution nor skips its dependents.
     pub continue_on_error: bool,
+    /// Whether it runs at all, and what follows if it does not.
+    pub flow: Flow,
     /// Stored for users of the predecessor, otherwise ignored.
     pub agent_id: Option<serde_json::Value>,
     /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
+}
+
+/// Whether a step runs, and what its skip means for others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Flow {
+    /// It runs only if this holds once all its dependencies have ended.
+    pub when: Option<Condition>,
+    /// Its dependents still run when its condition or its exit code skipped it.
+    pub continue_on_skip: bool,
+    /// Exit codes that say that it was skipped; never 0.
+    pub skip_exit_codes: Vec<u8>,
 }
 
 /// What a step does.
@@ -98,49 +110,6 @@ impl Work {
         matches!(self, Self::Shell(_) | Self::Argv(_))
     }
 }
-
-/// A parameter's value. Numbers retain the text they were written with, so that `1.10` reaches a
-/// step as `1.10`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// No value: as a default, it makes the parameter required.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A JSON number with its text.
-    Number(serde_json::Number),
-    /// Any text.
-    String(String),
-}
-
-impl Scalar {
-    /// How long its text is.
-    #[must_use]
-    pub fn text_bytes(&self) -> usize {
-        match self {
-            Self::Null => 0,
-            Self::Bool(_) => 5,
-            Self::Number(number) => number.as_str().len(),
-            Self::String(text) => text.len(),
-        }
-    }
-}
-
-impl fmt::Display for Scalar {
-    /// The text in the environment of a step; nothing for null.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => Ok(()),
-            Self::Bool(value) => value.fmt(f),
-            Self::Number(value) => value.fmt(f),
-            Self::String(value) => f.write_str(value),
-        }
-    }
-}
-
-/// The parameters of one execution: every declared one, with its value.
-pub type Parameters = BTreeMap<String, Scalar>;
 
 /// `WFX_…` names are upper-cased, and everything but ASCII letters and digits
 /// becomes `_`.
@@ -197,6 +166,13 @@ impl Serialize for Step {
         }
         if self.continue_on_error {
             map.serialize_entry("continue_on_error", &true)?;
+        }
+        entry_if_some(&mut map, "when", self.flow.when.as_ref())?;
+        if self.flow.continue_on_skip {
+            map.serialize_entry("continue_on_skip", &true)?;
+        }
+        if !self.flow.skip_exit_codes.is_empty() {
+            map.serialize_entry("skip_exit_codes", &self.flow.skip_exit_codes)?;
         }
         entry_if_some(&mut map, "agent_id", self.agent_id.as_ref())?;
         for (key, value) in &self.extra {

@@ -69,6 +69,8 @@ pub enum Outcome {
     Success,
     /// Not done, and why.
     Failed(String),
+    /// There was nothing to do: the exit code, which is one of the step's `skip_exit_codes`.
+    Skipped(String),
     /// Not done, and why: processes of it could not be ended. No further attempt may run
     /// beside them.
     Unended(String),

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use super::definition::Work;
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
-use super::record::{Attempt, Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
+use super::record::{
+    Attempt, Change, ExecutionState, ExecutionStatus, SkipReason, StepState, StepStatus,
+};
 use super::spec::ExecutionSpec;
 use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
@@ -47,7 +49,8 @@ pub struct Execution {
     parallelism: usize,
     head: ExecutionState,
     steps: Vec<StepState>,
-    /// Dependencies of each step that have not ended well.
+    /// Dependencies of each step that have not ended well; of a step with a condition, those that
+    /// have not ended.
     unmet: Vec<usize>,
     /// Steps that could start, first in the list first.
     ready: BTreeSet<usize>,
@@ -56,6 +59,10 @@ pub struct Execution {
     admitting: BTreeSet<usize>,
     /// Steps that wait for their next attempt.
     waiting: BTreeSet<usize>,
+    /// Steps whose condition is to be evaluated: everything before them has ended.
+    undecided: BTreeSet<usize>,
+    /// Steps with a condition whose dependencies have ended, by a step further up that has not.
+    held: BTreeMap<usize, Vec<usize>>,
     running: BTreeSet<usize>,
     /// Running steps whose attempt another process began and stored.
     resumed: BTreeSet<usize>,
@@ -112,6 +119,8 @@ impl Execution {
             ready: BTreeSet::new(),
             admitting: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            undecided: BTreeSet::new(),
+            held: BTreeMap::new(),
             running: BTreeSet::new(),
             resumed: BTreeSet::new(),
             attempt_ended_at: vec![None; count],
@@ -218,7 +227,11 @@ impl Execution {
     fn begin(&mut self, moment: Moment) {
         self.head.status = ExecutionStatus::Running;
         self.head.started_at = Some(moment.now);
-        self.ready = (0..self.steps.len()).filter(|&step| self.unmet[step] == 0).collect();
+        for step in 0..self.steps.len() {
+            if self.unmet[step] == 0 {
+                self.enable(step);
+            }
+        }
     }
 
     fn schedule(
@@ -226,8 +239,12 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        while self.ending.is_none() && self.running.len() + self.admitting.len() < self.parallelism
-        {
+        loop {
+            self.decide_conditions(moment, effects)?;
+            let is_full = self.running.len() + self.admitting.len() >= self.parallelism;
+            if self.ending.is_some() || is_full {
+                break;
+            }
             let Some(step) = self.ready.pop_first() else { break };
             let spec = Arc::clone(&self.spec);
             let definition = spec.step(step);
@@ -330,7 +347,8 @@ impl Execution {
             && self.ending.is_none()
             && may_repeat
             && attempt < retry.max_attempts;
-        self.cut_short |= self.ending.is_some() && status != StepStatus::Success;
+        self.cut_short |=
+            self.ending.is_some() && !matches!(status, StepStatus::Success | StepStatus::Skipped);
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
@@ -348,12 +366,18 @@ impl Execution {
             return Ok(());
         }
         self.steps[step].outputs = outputs;
+        if status == StepStatus::Skipped {
+            return self.skip(step, SkipReason::ExitCode, error, moment, effects);
+        }
         self.end_step(step, status, error, moment, effects)
     }
 
     fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
         match (outcome, &self.ending) {
             (Outcome::Success, _) => (StepStatus::Success, None),
+            (Outcome::Skipped(error), _) => {
+                (StepStatus::Skipped, Some(format!("{error} is one of its `skip_exit_codes`")))
+            }
             (Outcome::Failed(error) | Outcome::Unended(error), _) => {
                 (StepStatus::Failed, Some(error.clone()))
             }
@@ -413,6 +437,7 @@ impl Execution {
         state.error = error;
         self.head.steps_completed += 1;
         effects.push(Effect::StepEnded { step });
+        self.release_held(step);
         let tolerated = self.spec.step(step).continue_on_error;
         match status {
             StepStatus::Success => self.release_dependents(step),
@@ -435,7 +460,7 @@ impl Execution {
         for &dependent in &spec.graph().dependents[step] {
             self.unmet[dependent] -= 1;
             if self.unmet[dependent] == 0 && self.steps[dependent].status == StepStatus::Pending {
-                self.ready.insert(dependent);
+                self.enable(dependent);
             }
         }
     }
@@ -454,88 +479,32 @@ impl Execution {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
-            let error = format!(
-                "`{}`, which it depends on, {}",
-                spec.step(because).name,
-                match self.steps[because].status {
-                    StepStatus::Skipped => "was skipped",
-                    StepStatus::Interrupted => "was interrupted",
-                    _ => "failed",
+            if self.condition(step).is_some() {
+                // It decides once all that it depends on has ended.
+                self.unmet[step] -= 1;
+                if self.unmet[step] == 0 {
+                    self.enable(step);
                 }
-            );
+                continue;
+            }
+            let error = self.dependency_text(because);
+            self.steps[step].skip_reason = Some(SkipReason::Dependency);
             self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
             doomed.extend(spec.graph().dependents[step].iter().map(|&next| (next, step)));
         }
         Ok(())
     }
 
-    fn end_early(
-        &mut self,
-        ending: Ending,
-        moment: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), IllegalTransition> {
-        if self.ending.is_some() {
-            return Ok(());
-        }
-        self.end_pending(&ending, moment, effects)?;
-        self.ending = Some(ending);
-        effects.extend(self.running.iter().map(|&step| Effect::Stop { step }));
-        Ok(())
-    }
-
-    /// Ends the steps that do not run, with no further attempt.
-    fn end_pending(
-        &mut self,
-        ending: &Ending,
-        moment: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), IllegalTransition> {
-        let spec = Arc::clone(&self.spec);
-        self.ready.clear();
-        self.admitting.clear();
-        for &step in &spec.graph().order {
-            if self.steps[step].status != StepStatus::Pending {
-                continue;
+    fn dependency_text(&self, because: usize) -> String {
+        format!(
+            "`{}`, which it depends on, {}",
+            self.spec.step(because).name,
+            match self.steps[because].status {
+                StepStatus::Skipped => "was skipped",
+                StepStatus::Interrupted => "was interrupted",
+                _ => "failed",
             }
-            self.cut_short = true;
-            let (status, error) = match ending {
-                Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
-                // Its attempts were made and failed; only the next one was not.
-                Ending::TimedOut if self.waiting.contains(&step) => {
-                    (StepStatus::Failed, self.steps[step].error.clone().unwrap_or_default())
-                }
-                Ending::TimedOut => (StepStatus::Skipped, self.timeout_text()),
-            };
-            self.end_step(step, status, Some(error), moment, effects)?;
-        }
-        self.waiting.clear();
-        Ok(())
-    }
-
-    fn end_if_done(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
-        if (self.head.steps_completed as usize) < self.steps.len() {
-            return;
-        }
-        let (status, error) = match (&self.ending, self.interrupted_by, self.failed_by) {
-            (Some(Ending::Cancelled(reason)), ..) => {
-                (ExecutionStatus::Cancelled, Some(reason.clone()))
-            }
-            (_, Some(step), _) => {
-                (ExecutionStatus::Interrupted, Some(self.step_text(step, "was interrupted")))
-            }
-            (Some(Ending::TimedOut), ..) if self.cut_short => {
-                (ExecutionStatus::Failed, Some(self.timeout_text()))
-            }
-            (_, None, Some(step)) => {
-                (ExecutionStatus::Failed, Some(self.step_text(step, "failed")))
-            }
-            (_, None, None) => (ExecutionStatus::Success, None),
-        };
-        self.head.status = status;
-        self.head.error = error;
-        self.head.completed_at = Some(moment.now);
-        effects.push(Effect::Ended);
+        )
     }
 
     fn go(&mut self, step: usize, to: StepStatus) -> Result<(), IllegalTransition> {
@@ -547,21 +516,6 @@ impl Execution {
         self.changed.insert(step);
         Ok(())
     }
-
-    fn timeout_text(&self) -> String {
-        match self.spec.snapshot.definition().timeout {
-            Some(timeout) => format!("the workflow timed out after {timeout}"),
-            None => "the workflow timed out".to_owned(),
-        }
-    }
-
-    fn step_text(&self, step: usize, what: &str) -> String {
-        let name = &self.spec.step(step).name;
-        match &self.steps[step].error {
-            Some(error) => format!("step `{name}` {what}: {error}"),
-            None => format!("step `{name}` {what}"),
-        }
-    }
 }
 
 /// The legal transitions of a step.
@@ -569,7 +523,7 @@ fn may_become(from: StepStatus, to: StepStatus) -> bool {
     use StepStatus::{Cancelled, Failed, Interrupted, Pending, Running, Skipped, Success};
     match from {
         Pending => matches!(to, Running | Skipped | Cancelled | Failed),
-        Running => matches!(to, Pending | Success | Failed | Cancelled | Interrupted),
+        Running => matches!(to, Pending | Success | Failed | Skipped | Cancelled | Interrupted),
         Success | Failed | Skipped | Cancelled | Interrupted => false,
     }
 }
@@ -578,6 +532,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+mod conditions;
+mod ending;
 mod resume;
 pub(crate) use resume::{Recorded, RecordedStep};
 

@@ -1,11 +1,12 @@
 //! Workflows: what they are and how they run, decided without a clock, a process or a database.
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
-//! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
+//! [`problem`], [`definition`], [`scalar`], [`condition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
 //! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
 
 pub(crate) mod check;
 pub(crate) mod compiled;
+pub(crate) mod condition;
 pub(crate) mod definition;
 pub(crate) mod document;
 pub(crate) mod environment;
@@ -16,5 +17,6 @@ pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod retention;
+pub(crate) mod scalar;
 pub(crate) mod schema;
 pub(crate) mod spec;

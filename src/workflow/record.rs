@@ -41,12 +41,56 @@ pub enum StepStatus {
     Success,
     /// Its last attempt failed.
     Failed,
-    /// Not tried, since a dependency did not succeed.
+    /// Not tried, or its exit code says that there was nothing to do; see [`SkipReason`].
     Skipped,
     /// Ended by a person or a signal.
     Cancelled,
     /// A crash hit its last attempt.
     Interrupted,
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its own `when` was false.
+    Condition,
+    /// It ended with one of its `skip_exit_codes`.
+    ExitCode,
+    /// A step that it depends on did not succeed.
+    Dependency,
+}
+
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Condition, Self::ExitCode, Self::Dependency];
+
+    /// The word in tables and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::ExitCode => "exit_code",
+            Self::Dependency => "dependency",
+        }
+    }
+
+    /// Whether the step itself decided that there was nothing to do.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        self != Self::Dependency
+    }
+}
+
+impl FromStr for SkipReason {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| ParseStatusError {
+            text: text.to_owned(),
+            expected: "condition, exit_code, dependency",
+        })
+    }
 }
 
 /// The text is no state.
@@ -231,6 +275,8 @@ pub struct StepState {
     pub exit_code: Option<i32>,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// Why it was skipped; `None` also for one that the end of the execution's time skipped.
+    pub skip_reason: Option<SkipReason>,
     /// Its outputs.
     pub outputs: Outputs,
 }
@@ -245,6 +291,7 @@ impl Default for StepState {
             attempt: 0,
             exit_code: None,
             error: None,
+            skip_reason: None,
             outputs: Outputs::new(),
         }
     }
@@ -257,7 +304,7 @@ pub struct Attempt {
     pub position: u32,
     /// From 1.
     pub attempt: u32,
-    /// How it ended: success, failed, cancelled or interrupted.
+    /// How it ended: success, failed, skipped, cancelled or interrupted.
     pub status: StepStatus,
     /// When it started.
     pub started_at: Timestamp,
@@ -429,6 +476,9 @@ pub struct StepRecord {
     pub stderr_bytes: u64,
     /// Its outputs.
     pub outputs: Outputs,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<SkipReason>,
 }
 
 impl StepRecord {
@@ -452,6 +502,7 @@ impl From<StepRecord> for StepState {
             attempt: step.attempt,
             exit_code: step.exit_code,
             error: step.error,
+            skip_reason: step.skip_reason,
             outputs: step.outputs,
         }
     }

@@ -69,7 +69,11 @@ impl ExecutionSpec {
         let params: usize =
             params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
         let is_own = Arc::strong_count(compiled) == 1;
-        let definition = if is_own { compiled.json_bytes() * DEFINITION_FACTOR } else { 0 };
+        let definition = if is_own {
+            compiled.json_bytes() * DEFINITION_FACTOR + compiled.pattern_bytes()
+        } else {
+            0
+        };
         EXECUTION_BYTES + compiled.step_order().len() * STEP_BYTES + 2 * params + definition
     }
 

@@ -115,6 +115,28 @@ fn the_fixtures_fit_the_published_schema_and_bad_documents_do_not() {
             r#"{"steps":[{"name":"a","run":["ls",5],"env":{"A":true},"retry":{"max_attempts":2}}]}"#,
             true,
         ),
+        (
+            r#"{"params":{"p":1},"steps":[{"name":"a","when":{"param":"p","in":[1,"x"]},"continue_on_skip":true}]}"#,
+            true,
+        ),
+        (
+            r#"{"steps":[{"name":"a"},{"name":"b","when":{"all":[{"step":"a","output":"k","is_not":true},{"not":{"any":[{"step":"a","status":"failed"},{"step":"a","status":["skipped","success"]}]}}]}}]}"#,
+            true,
+        ),
+        (r#"{"steps":[{"name":"a","skip_exit_codes":[99]}]}"#, true),
+        (r#"{"steps":[{"name":"a","skip_exit_codes":[0]}]}"#, false),
+        (r#"{"params":{"p":1},"steps":[{"name":"a","when":{"param":"p"}}]}"#, false),
+        (
+            r#"{"params":{"p":1},"steps":[{"name":"a","when":{"param":"p","is":1,"in":[2]}}]}"#,
+            false,
+        ),
+        (r#"{"params":{"p":1},"steps":[{"name":"a","when":{"param":"p","is":null}}]}"#, false),
+        (r#"{"steps":[{"name":"a"},{"name":"b","when":{"step":"a","status":"running"}}]}"#, false),
+        (
+            r#"{"steps":[{"name":"a"},{"name":"b","when":{"step":"a","status":"failed","is":1}}]}"#,
+            false,
+        ),
+        (r#"{"steps":[{"name":"a","when":{"any":[]}}]}"#, false),
         (r#"{"steps":[]}"#, false),
         (r#"{"steps":[{"name":"a","run":"x","sleep":1}]}"#, false),
         (r#"{"steps":[{"name":"a","runn":"x"}]}"#, false),

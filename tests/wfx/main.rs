@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod conditions;
 mod crash;
 mod daemon;
 mod database;

@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub output_file: PathBuf,
     /// Longest time.
     pub timeout: Option<Period>,
+    /// Exit codes that say that there was nothing to do.
+    pub skip_exit_codes: Vec<u8>,
     /// What its processes work for.
     pub key: AttemptKey,
 }

@@ -334,12 +334,15 @@ impl<'a> Running<'a> {
             Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
             None => (None, None),
         };
+        // Not the number of a signal.
+        let exited = status.as_ref().and_then(|status| status.as_ref().ok()?.code());
         let outcome = match (ending, failure, unended) {
             (Some(Ending::Asked), _, None) => Outcome::Stopped,
             (Some(Ending::Asked), _, Some(unended)) => Outcome::Unended(unended),
             (Some(Ending::TimedOut), _, unended) => {
                 failed(format!("timed out after {}", job.timeout.unwrap_or_default()), unended)
             }
+            (None, Some(failure), None) if is_skip(exited, job) => Outcome::Skipped(failure),
             (None, Some(failure), unended) => failed(failure, unended),
             (None, None, Some(unended)) => Outcome::Unended(unended),
             (None, None, None) => Outcome::Success,
@@ -466,6 +469,11 @@ impl<'a> Running<'a> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         !matches!(waitid(WaitId::Pid(tree.group().leader()), options), Ok(None))
     }
+}
+
+/// Whether the exit code says that there was nothing to do.
+fn is_skip(exited: Option<i32>, job: &Job) -> bool {
+    exited.is_some_and(|code| job.skip_exit_codes.iter().any(|&skip| i32::from(skip) == code))
 }
 
 fn failed(why: String, unended: Option<String>) -> Outcome {

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::repository::{Health, PendingWrite, StoreErrorKind, WriterOptions};
 use crate::workflow::record::{
-    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, SkipReason, StepState,
+    StepStatus,
 };
 
 pub(crate) fn many_pending_writes_are_stored_in_the_order_they_came<S: Store>() {
@@ -108,6 +109,8 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
                     attempt: u32::from(status != StepStatus::Pending),
                     exit_code: (status == StepStatus::Failed).then_some(-9),
                     error: (status == StepStatus::Failed).then(|| text.to_owned()),
+                    skip_reason: (status == StepStatus::Skipped)
+                        .then(|| SkipReason::ALL[index % SkipReason::ALL.len()]),
                     outputs: [("z".to_owned(), text.to_owned()), ("a".to_owned(), String::new())]
                         .into_iter()
                         .collect(),
@@ -117,7 +120,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             .collect();
         let attempts: Vec<Attempt> = (0..)
             .zip(StepStatus::ALL)
-            .filter(|(_, status)| status.is_terminal() && *status != StepStatus::Skipped)
+            .filter(|(_, status)| status.is_terminal())
             .map(|(position, status)| Attempt {
                 status,
                 stderr: Captured { text: text.to_owned(), total_bytes: 1 << 40 },

@@ -8,7 +8,7 @@ use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, Written};
 use crate::workflow::record::{
-    Attempt, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Change, Created, ExecutionState, ExecutionStatus, SkipReason, StepState, StepStatus,
 };
 
 type NotWritten = backend::NotWritten<rusqlite::Error>;
@@ -63,8 +63,8 @@ impl<'c> Inserts<'c> {
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
                    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
-                   outputs)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                   outputs, skip_reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?,
             next_completion: None,
         })
@@ -288,6 +288,7 @@ fn insert_step(
         rows::names(depends_on),
         state.error,
         outputs(state)?,
+        skip_reason(state),
     ])?;
     Ok(())
 }
@@ -301,7 +302,8 @@ fn update_step(
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10
+               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
+               skip_reason = ?11
              WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
         )?
         .execute(params![
@@ -315,6 +317,7 @@ fn update_step(
             state.exit_code,
             state.error,
             outputs(state)?,
+            skip_reason(state),
         ])?;
     if changed > 0 {
         return Ok(());
@@ -366,6 +369,10 @@ fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Resul
 /// An execution that ended belongs to no process.
 fn owner(head: &ExecutionState) -> Option<&str> {
     if head.status.is_terminal() { None } else { head.owner.as_deref() }
+}
+
+fn skip_reason(state: &StepState) -> Option<&'static str> {
+    state.skip_reason.map(SkipReason::as_str)
 }
 
 /// The outputs as JSON, in the order they were written.

@@ -105,7 +105,7 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
 pub(crate) const STEP_COLUMNS: &str = "steps.step_name, steps.status, steps.depends_on, \
      steps.started_at, steps.completed_at, steps.error, steps.position, steps.duration_ms, \
      steps.attempt, steps.exit_code, last.stdout, last.stdout_bytes, last.stderr, \
-     last.stderr_bytes, steps.outputs";
+     last.stderr_bytes, steps.outputs, steps.skip_reason";
 
 /// Reads a row of [`STEP_COLUMNS`].
 pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
@@ -127,6 +127,7 @@ pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
         stderr: stderr.text,
         stderr_bytes: stderr.total_bytes,
         outputs: row.get::<_, Option<Json<Outputs>>>(14)?.map_or_else(Outputs::new, |json| json.0),
+        skip_reason: optional(row, 15)?,
     })
 }
 

@@ -1,11 +1,11 @@
 use super::*;
 
-fn check(text: &str) -> Result<Definition, Problems> {
+pub(super) fn check(text: &str) -> Result<Definition, Problems> {
     read(&Source { name: "w.yaml", text, format: Format::Yaml, default_id: Some("w") })
 }
 
 /// `line:column message` of each problem.
-fn refused(text: &str) -> Vec<String> {
+pub(super) fn refused(text: &str) -> Vec<String> {
     let problems = check(text).expect_err(text);
     problems
         .iter()

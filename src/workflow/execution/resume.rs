@@ -103,8 +103,10 @@ impl Execution {
                 }
                 _ => {}
             }
-            if status == StepStatus::Success || status == StepStatus::Failed && tolerated {
-                for &dependent in &spec.graph().dependents[step] {
+            let passes = self.passes(step);
+            for &dependent in &spec.graph().dependents[step] {
+                let decides = status.is_terminal() && self.condition(dependent).is_some();
+                if passes || decides {
                     self.unmet[dependent] -= 1;
                 }
             }
@@ -169,7 +171,7 @@ impl Execution {
                 continue;
             }
             if state.attempt == 0 {
-                self.ready.insert(step);
+                self.enable(step);
                 continue;
             }
             // It waited for its next attempt; the rest of the wait.

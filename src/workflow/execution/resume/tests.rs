@@ -202,8 +202,11 @@ proptest! {
                     Effect::Admit { step } => todo.push(Event::Admitted(step)),
                     Effect::Start { step, .. } => {
                         started[step] += 1;
-                        let good = dice.next().unwrap() < 150;
-                        let outcome = if good { Outcome::Success } else { failed() };
+                        let outcome = match dice.next().unwrap() {
+                            0..130 => Outcome::Success,
+                            130..160 => Outcome::Skipped("exit status 99".to_owned()),
+                            _ => failed(),
+                        };
                         todo.push(ended(step, outcome));
                     }
                     Effect::Retry { step, .. } => todo.push(Event::RetryDue(step)),
