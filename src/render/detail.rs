@@ -15,8 +15,8 @@ use crate::base::visible::visible;
 use crate::repository::Lineage;
 use crate::repository::ownership::id;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, SkipReason,
-    StepRecord, StepStatus,
+    Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, OUTPUT_KEPT_BYTES, OwnerState,
+    SkipReason, StepRecord, StepStatus,
 };
 
 /// How many lines of each stream are shown unless all of it is asked for.
@@ -70,7 +70,12 @@ impl Layout {
     ) -> String {
         let mut text = self.facts(&detail.execution, now);
         text.push('\n');
-        text += &self.steps_table(detail);
+        text += &self.steps_table(&detail.steps, detail.execution.started_at, "step");
+        if !detail.handlers.is_empty() {
+            let handlers: Vec<StepRecord> = detail.handlers.iter().map(named_by_kind).collect();
+            text.push('\n');
+            text += &self.steps_table(&handlers, detail.execution.started_at, "handler");
+        }
         text += &self.timeline(detail, attempts, now);
         if lineage.root.children.len() + usize::from(detail.execution.replay_of.is_some()) > 0 {
             text += &format!("\n{BOLD}lineage{BOLD:#}\n");
@@ -78,6 +83,9 @@ impl Layout {
         }
         for step in &detail.steps {
             text += &self.step_facts(step, attempts, output);
+        }
+        for handler in &detail.handlers {
+            text += &self.step_facts(&named_by_kind(handler), attempts, output);
         }
         text
     }
@@ -115,6 +123,10 @@ impl Layout {
                 fact(name, &short(at));
             }
         }
+        if let Some(outcome) = execution.outcome.filter(|_| !execution.status.is_terminal()) {
+            let outcome = of_execution(outcome).paint(outcome.as_str());
+            fact("outcome", &format!("{outcome} {DIM}(handlers run){DIM:#}"));
+        }
         if let Some(error) = &execution.error {
             fact("error", &visible(error));
         }
@@ -133,11 +145,15 @@ impl Layout {
         text
     }
 
-    fn steps_table(&self, detail: &ExecutionDetail) -> String {
-        let start = detail.execution.started_at;
-        let any_exit = detail.steps.iter().any(|step| step.exit_code.is_some());
-        let any_retry = detail.steps.iter().any(|step| step.attempt > 1);
-        let mut columns = vec![Column::new("step").cut(NAME_LEAST), Column::new("status")];
+    fn steps_table(
+        &self,
+        steps: &[StepRecord],
+        start: Option<Timestamp>,
+        what: &'static str,
+    ) -> String {
+        let any_exit = steps.iter().any(|step| step.exit_code.is_some());
+        let any_retry = steps.iter().any(|step| step.attempt > 1);
+        let mut columns = vec![Column::new(what).cut(NAME_LEAST), Column::new("status")];
         if any_retry {
             columns.push(Column::new("attempts").rank(3));
         }
@@ -146,7 +162,7 @@ impl Layout {
         }
         columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
         let mut table = table::Builder::new(*self, columns);
-        for step in &detail.steps {
+        for step in steps {
             let mut row = vec![
                 table::cell(&visible(&step.name)),
                 table::state(step.status.as_str(), of_step(step.status)),
@@ -172,9 +188,9 @@ impl Layout {
         let Some(start) = detail.execution.started_at else { return String::new() };
         let end = detail.execution.completed_at.unwrap_or(now);
         let width = usize::from(self.width);
-        let longest = detail
-            .steps
-            .iter()
+        let handlers: Vec<StepRecord> = detail.handlers.iter().map(named_by_kind).collect();
+        let all = || detail.steps.iter().chain(&handlers);
+        let longest = all()
             .map(|step| unicode_width::UnicodeWidthStr::width(visible(&step.name).as_str()))
             .max()
             .unwrap_or(0);
@@ -183,7 +199,7 @@ impl Layout {
         let mut text = format!("\n{BOLD}timeline{BOLD:#}\n");
         text += &format!("{}  {DIM}{}{DIM:#}\n", " ".repeat(names + 2), axis.labels());
         let gap = if self.unicode { '┄' } else { '.' };
-        for step in &detail.steps {
+        for step in all() {
             let look = of_step(step.status);
             let mark = if self.unicode { '█' } else { look.ascii };
             let row = Row { stretches: stretches(step, attempts, end) };
@@ -267,6 +283,13 @@ impl Layout {
     }
 }
 
+/// A handler as a row among steps: its name says after what it ran.
+fn named_by_kind(handler: &HandlerRecord) -> StepRecord {
+    let mut step = handler.step.clone();
+    step.name = format!("{}: {}", handler.handler, step.name);
+    step
+}
+
 /// When a step ran: its attempts where they are known.
 fn stretches(
     step: &StepRecord,
@@ -305,9 +328,9 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
         optional(took),
         execution.error.clone().unwrap_or_default(),
     ]];
-    rows.extend(detail.steps.iter().map(|step| {
+    let fields = |what: &str, step: &StepRecord| {
         vec![
-            "step".to_owned(),
+            what.to_owned(),
             step.name.clone(),
             step.status.to_string(),
             step.attempt.to_string(),
@@ -315,6 +338,9 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
             optional(step.duration_ms),
             step.error.clone().unwrap_or_default(),
         ]
-    }));
+    };
+    rows.extend(detail.steps.iter().map(|step| fields("step", step)));
+    let handlers = detail.handlers.iter();
+    rows.extend(handlers.map(|handler| fields(handler.handler.as_str(), &handler.step)));
     rows
 }

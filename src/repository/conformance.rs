@@ -130,6 +130,7 @@ pub(crate) fn head(status: ExecutionStatus, second: i64) -> ExecutionState {
         updated_at: at(second),
         steps_completed: 0,
         error: None,
+        outcome: None,
         owner: Some("exec-1-0".to_owned()),
     }
 }
@@ -148,7 +149,7 @@ pub(crate) fn created(steps: usize) -> Created {
 }
 
 pub(crate) fn change(head: ExecutionState) -> Change {
-    Change { head, created: None, steps: [].into(), attempts: Vec::new() }
+    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
 }
 
 pub(crate) fn creation(steps: usize, head: ExecutionState) -> Change {

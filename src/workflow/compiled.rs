@@ -88,10 +88,13 @@ impl CompiledWorkflow {
         self.conditions.as_ref().map_or(0, |conditions| conditions.pattern_bytes)
     }
 
-    /// The step at `index` of the list.
+    /// The step at `index` of the list; handlers come after the steps.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
-        &self.definition.steps[index]
+        match self.definition.steps.get(index) {
+            Some(step) => step,
+            None => &self.definition.handlers[index - self.definition.steps.len()].step,
+        }
     }
 
     /// The index of the step with this name; `None` where no step has a condition.

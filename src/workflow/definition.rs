@@ -9,6 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::condition::Condition;
+use super::handler::HandlerKind;
 pub(crate) use super::scalar::{Parameters, Scalar};
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
@@ -40,8 +41,19 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
+    /// What runs once the steps have ended: by kind, and as listed.
+    pub handlers: Vec<Handler>,
     /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
+}
+
+/// A step that runs once all others have ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handler {
+    /// After which outcome.
+    pub on: HandlerKind,
+    /// What it does; it has a timeout, and depends on nothing.
+    pub step: Step,
 }
 
 /// One step of a workflow.
@@ -135,6 +147,13 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
+        for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {
+            let of_kind = self.handlers.iter().filter(|handler| handler.on == on);
+            let of_kind: Vec<&Step> = of_kind.map(|handler| &handler.step).collect();
+            if !of_kind.is_empty() {
+                map.serialize_entry(on.as_str(), &of_kind)?;
+            }
+        }
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
         }

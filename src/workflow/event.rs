@@ -37,6 +37,8 @@ pub enum Event {
     RetryDue(usize),
     /// An end is requested, and why.
     Cancel(String),
+    /// A second request to end it: handlers are ended, and no further one starts.
+    Kill,
     /// The `timeout` of the workflow is over.
     TimeUp,
     /// The attempt that [`Effect::Start`] requested is withdrawn before its work began. Only for a

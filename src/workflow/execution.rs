@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::handlers::Handlers;
 use super::definition::Work;
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
 use super::record::{
@@ -46,9 +47,13 @@ enum Ending {
 #[derive(Debug)]
 pub struct Execution {
     spec: Arc<ExecutionSpec>,
+    /// How many steps there are; handlers come after these.
+    count: usize,
     parallelism: usize,
     head: ExecutionState,
+    /// Of the steps and, after them, of the handlers.
     steps: Vec<StepState>,
+    handlers: Handlers,
     /// Dependencies of each step that have not ended well; of a step with a condition, those that
     /// have not ended.
     unmet: Vec<usize>,
@@ -101,6 +106,7 @@ impl Execution {
     #[must_use]
     pub fn new(spec: Arc<ExecutionSpec>, parallelism: usize, owner: Option<String>) -> Self {
         let count = spec.snapshot.definition().steps.len();
+        let total = count + spec.snapshot.definition().handlers.len();
         let parallelism = spec.snapshot.definition().max_parallel.map_or(parallelism, usize::from);
         let head = ExecutionState {
             status: ExecutionStatus::Pending,
@@ -109,12 +115,15 @@ impl Execution {
             updated_at: spec.created_at,
             steps_completed: 0,
             error: None,
+            outcome: None,
             owner,
         };
         Self {
+            count,
             parallelism: parallelism.max(1),
             head,
-            steps: vec![StepState::default(); count],
+            steps: vec![StepState::default(); total],
+            handlers: Handlers::default(),
             unmet: spec.graph().dependencies.iter().map(Vec::len).collect(),
             ready: BTreeSet::new(),
             admitting: BTreeSet::new(),
@@ -123,8 +132,8 @@ impl Execution {
             held: BTreeMap::new(),
             running: BTreeSet::new(),
             resumed: BTreeSet::new(),
-            attempt_ended_at: vec![None; count],
-            begun: vec![None; count],
+            attempt_ended_at: vec![None; total],
+            begun: vec![None; total],
             ending: None,
             cut_short: false,
             failed_by: None,
@@ -152,7 +161,13 @@ impl Execution {
     /// Its steps, by index in the list.
     #[must_use]
     pub fn steps(&self) -> &[StepState] {
-        &self.steps
+        &self.steps[..self.count]
+    }
+
+    /// Its handlers, in the order of the definition.
+    #[must_use]
+    pub fn handlers(&self) -> &[StepState] {
+        &self.steps[self.count..]
     }
 
     /// The attempt of this step that the last event ended.
@@ -166,14 +181,21 @@ impl Execution {
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
             .then(|| Arc::new(self.spec.created()));
-        let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
+        let mut changed = std::mem::take(&mut self.changed);
+        let handlers = match changed.last() {
+            Some(&last) if self.is_handler(last) => changed.split_off(&self.count),
+            _ => BTreeSet::new(),
+        };
+        let steps: BTreeMap<u32, StepState> = changed
             .into_iter()
             .map(|index| (self.spec.position(index), self.steps[index].clone()))
             .collect();
+        let handlers = handlers.into_iter().map(|index| self.handler_state(index));
         Change {
             head: self.head.clone(),
             created,
             steps,
+            handlers: handlers.collect(),
             attempts: std::mem::take(&mut self.ended_attempts),
         }
     }
@@ -207,12 +229,18 @@ impl Execution {
             Event::Postponed(step) => self.postpone(step, moment, &mut effects)?,
             Event::RetryDue(step) => {
                 if self.waiting.remove(&step) {
-                    self.ready.insert(step);
+                    self.try_again(step);
                 }
+            }
+            Event::Cancel(reason) if self.head.outcome.is_some() => {
+                self.cancel_handlers(reason, moment, &mut effects)?;
             }
             Event::Cancel(reason) => {
                 self.end_early(Ending::Cancelled(reason), moment, &mut effects)?;
             }
+            Event::Kill => self.kill_handlers(moment, &mut effects)?,
+            // It is for the steps; handlers have timeouts of their own.
+            Event::TimeUp if self.head.outcome.is_some() => {}
             Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
             Event::Withdrawn(step) => {
                 self.withdraw(step)?;
@@ -220,14 +248,14 @@ impl Execution {
             }
         }
         self.schedule(moment, &mut effects)?;
-        self.end_if_done(moment, &mut effects);
+        self.end_if_done(moment, &mut effects)?;
         Ok(effects)
     }
 
     fn begin(&mut self, moment: Moment) {
         self.head.status = ExecutionStatus::Running;
         self.head.started_at = Some(moment.now);
-        for step in 0..self.steps.len() {
+        for step in 0..self.count {
             if self.unmet[step] == 0 {
                 self.enable(step);
             }
@@ -285,7 +313,7 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        if self.ending.is_some() {
+        if self.ending_of(step).is_some() {
             let end = AttemptEnd::instant(Outcome::Stopped, moment.now);
             return self.attempt_ended(step, end, moment, effects);
         }
@@ -339,16 +367,17 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         let lost = end.outcome == Outcome::Lost;
         let may_repeat = !matches!(end.outcome, Outcome::Unended(_));
-        let (status, error) = self.judge(&end.outcome);
+        let (status, error) = self.judge(&end.outcome, self.ending_of(step));
         let outputs = end.outputs.clone();
         let retry = self.spec.step(step).retry;
         let attempt = self.steps[step].attempt;
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
-            && self.ending.is_none()
+            && self.ending_of(step).is_none()
             && may_repeat
             && attempt < retry.max_attempts;
-        self.cut_short |=
-            self.ending.is_some() && !matches!(status, StepStatus::Success | StepStatus::Skipped);
+        self.cut_short |= !self.is_handler(step)
+            && self.ending.is_some()
+            && !matches!(status, StepStatus::Success | StepStatus::Skipped);
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
@@ -357,7 +386,7 @@ impl Execution {
             self.steps[step].error = error;
             if lost {
                 // It would not necessarily fail again at once.
-                self.ready.insert(step);
+                self.try_again(step);
                 return Ok(());
             }
             self.waiting.insert(step);
@@ -366,14 +395,17 @@ impl Execution {
             return Ok(());
         }
         self.steps[step].outputs = outputs;
+        if self.is_handler(step) {
+            return self.end_handler(step, status, error, moment, effects);
+        }
         if status == StepStatus::Skipped {
             return self.skip(step, SkipReason::ExitCode, error, moment, effects);
         }
         self.end_step(step, status, error, moment, effects)
     }
 
-    fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
-        match (outcome, &self.ending) {
+    fn judge(&self, outcome: &Outcome, ending: Option<&Ending>) -> (StepStatus, Option<String>) {
+        match (outcome, ending) {
             (Outcome::Success, _) => (StepStatus::Success, None),
             (Outcome::Skipped(error), _) => {
                 (StepStatus::Skipped, Some(format!("{error} is one of its `skip_exit_codes`")))
@@ -389,6 +421,15 @@ impl Execution {
             }
             (Outcome::Lost, _) => (StepStatus::Interrupted, Some(LOST.to_owned())),
             (Outcome::Stopped, _) => (StepStatus::Failed, Some(self.timeout_text())),
+        }
+    }
+
+    /// The next attempt may begin.
+    fn try_again(&mut self, step: usize) {
+        if self.is_handler(step) {
+            self.handler_is_due();
+        } else {
+            self.ready.insert(step);
         }
     }
 
@@ -534,8 +575,9 @@ fn millis(duration: Duration) -> u64 {
 
 mod conditions;
 mod ending;
+mod handlers;
 mod resume;
-pub(crate) use resume::{Recorded, RecordedStep};
+pub(crate) use resume::{Recorded, RecordedHandler, RecordedStep};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Workflows: what they are and how they run, decided without a clock, a process or a database.
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
-//! [`problem`], [`definition`], [`scalar`], [`condition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
+//! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
 //! machine) with its [`event`]s, [`record`], [`report`], [`retention`].
 
 pub(crate) mod check;
@@ -13,6 +13,7 @@ pub(crate) mod environment;
 pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod graph;
+pub(crate) mod handler;
 pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::handler::HandlerKind;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
@@ -237,6 +238,8 @@ pub struct ExecutionState {
     pub steps_completed: u32,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// How its steps ended, once that is decided and handlers run. It never changes.
+    pub outcome: Option<ExecutionStatus>,
     /// The process that runs it, see `repository::liveness`; stored until it ends.
     pub owner: Option<String>,
 }
@@ -332,6 +335,8 @@ pub struct Change {
     pub created: Option<Arc<Created>>,
     /// Changed steps by position.
     pub steps: BTreeMap<u32, StepState>,
+    /// Changed handlers by position, which is after those of the steps.
+    pub handlers: BTreeMap<u32, HandlerState>,
     /// Ended attempts, oldest first.
     pub attempts: Vec<Attempt>,
 }
@@ -344,8 +349,20 @@ impl Change {
             self.created = later.created;
         }
         self.steps.extend(later.steps);
+        self.handlers.extend(later.handlers);
         self.attempts.extend(later.attempts);
     }
+}
+
+/// A handler that began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerState {
+    /// After which outcome it runs.
+    pub on: HandlerKind,
+    /// Unique among steps and handlers.
+    pub name: String,
+    /// The part that changes.
+    pub state: StepState,
 }
 
 /// Whether the process that runs an execution is alive.
@@ -427,6 +444,8 @@ pub struct ExecutionRecord {
     pub input_snapshot: JsonText,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// How its steps ended: known before its handlers run, and never changed afterwards.
+    pub outcome: Option<ExecutionStatus>,
     /// The process that runs it.
     pub owner: Option<String>,
     /// Whether that process is alive.
@@ -508,11 +527,23 @@ impl From<StepRecord> for StepState {
     }
 }
 
+/// A handler as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HandlerRecord {
+    /// After which outcome it ran.
+    pub handler: HandlerKind,
+    /// How it went. Its position is after those of the steps.
+    #[serde(flatten)]
+    pub step: StepRecord,
+}
+
 /// One execution with its steps: the answer of `show --format json` and of the API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionDetail {
     /// The execution.
     pub execution: ExecutionRecord,
+    /// The handlers that began, in their order. Before the steps, which may be written later.
+    pub handlers: Vec<HandlerRecord>,
     /// Its steps in `step_order`.
     pub steps: Vec<StepRecord>,
 }

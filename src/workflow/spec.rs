@@ -74,7 +74,8 @@ impl ExecutionSpec {
         } else {
             0
         };
-        EXECUTION_BYTES + compiled.step_order().len() * STEP_BYTES + 2 * params + definition
+        let steps = compiled.step_order().len() + compiled.definition().handlers.len();
+        EXECUTION_BYTES + steps * STEP_BYTES + 2 * params + definition
     }
 
     /// Dependencies and order of the steps.
@@ -83,15 +84,16 @@ impl ExecutionSpec {
         self.snapshot.compiled.graph()
     }
 
-    /// The step at `index` of the list.
+    /// The step at `index` of the list; handlers come after the steps.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
         self.snapshot.compiled.step(index)
     }
 
-    /// The row key of the step at `index` of the list.
+    /// The row key of the step at `index` of the list; those of handlers come after the others.
     #[must_use]
     pub fn position(&self, index: usize) -> u32 {
-        u32::try_from(self.graph().position[index]).unwrap_or(u32::MAX)
+        let position = self.graph().position.get(index).copied().unwrap_or(index);
+        u32::try_from(position).unwrap_or(u32::MAX)
     }
 }

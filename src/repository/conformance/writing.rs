@@ -131,6 +131,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             head: head.clone(),
             created: Some(Arc::clone(&created)),
             steps: steps.clone(),
+            handlers: BTreeMap::new(),
             attempts: attempts.clone(),
         };
         let pending = store_change(&writer, &id, change);
@@ -157,6 +158,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             updated_at: execution.updated_at.unwrap(),
             steps_completed: execution.steps_completed,
             error: execution.error,
+            outcome: head.outcome,
             owner: execution.owner,
         };
         assert_eq!(stored, ExecutionState { owner, ..head });
@@ -372,6 +374,7 @@ impl Model {
             head: self.head.clone(),
             created: None,
             steps: BTreeMap::from_iter(steps),
+            handlers: BTreeMap::new(),
             attempts,
         })
     }
@@ -428,6 +431,7 @@ fn check_coalesced<S: Store>(executions: &[Vec<Event>]) {
                 updated_at: execution.updated_at.unwrap(),
                 steps_completed: execution.steps_completed,
                 error: execution.error,
+                outcome: None,
                 owner: execution.owner,
             },
             wanted

@@ -3,6 +3,7 @@
 
 mod condition;
 mod field;
+mod handlers;
 mod lint;
 mod name;
 mod nearest;
@@ -188,7 +189,8 @@ fn workflow(
     findings: &mut Findings,
 ) -> Option<Definition> {
     let fields = Fields::of(root, at, "a workflow", findings)?;
-    fields.refuse_unknown(&WORKFLOW_KEYS, findings);
+    let known: Vec<&str> = WORKFLOW_KEYS.into_iter().chain(handlers::KEYS).collect();
+    fields.refuse_unknown(&known, findings);
     let id = workflow_id(&fields, default_id, origin, findings);
     let name = fields.get("name").and_then(|field| field.text(findings));
     let description = fields.get("description").and_then(|field| field.text(findings));
@@ -200,6 +202,8 @@ fn workflow(
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let steps = steps(&fields, &params, origin, findings);
+    let handlers = handlers::read(&fields, origin, findings);
+    handlers::refuse_variables(&fields, findings);
     Some(Definition {
         id: id?,
         name,
@@ -209,6 +213,7 @@ fn workflow(
         max_parallel,
         timeout,
         steps: steps?,
+        handlers,
         extra: fields.extra(),
     })
 }

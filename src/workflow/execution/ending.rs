@@ -52,11 +52,41 @@ impl Execution {
         Ok(())
     }
 
-    pub(super) fn end_if_done(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
-        if (self.head.steps_completed as usize) < self.steps.len() {
-            return;
+    /// Ends the execution once its last step has ended and, after the outcome is decided, its last
+    /// handler.
+    pub(super) fn end_if_done(
+        &mut self,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
+        if (self.head.steps_completed as usize) < self.count {
+            return Ok(());
         }
-        let (status, error) = match (&self.ending, self.interrupted_by, self.failed_by) {
+        let status = match self.head.outcome {
+            Some(outcome) => outcome,
+            None => {
+                let (status, error) = self.outcome();
+                self.head.error = error;
+                self.queue_handlers(status);
+                if self.has_handlers_left() {
+                    self.head.outcome = Some(status);
+                }
+                status
+            }
+        };
+        self.run_handlers(moment, effects)?;
+        if self.has_handlers_left() {
+            return Ok(());
+        }
+        self.head.status = status;
+        self.head.completed_at = Some(moment.now);
+        effects.push(Effect::Ended);
+        Ok(())
+    }
+
+    /// How its steps ended, and why.
+    fn outcome(&self) -> (ExecutionStatus, Option<String>) {
+        match (&self.ending, self.interrupted_by, self.failed_by) {
             (Some(Ending::Cancelled(reason)), ..) => {
                 (ExecutionStatus::Cancelled, Some(reason.clone()))
             }
@@ -70,11 +100,7 @@ impl Execution {
                 (ExecutionStatus::Failed, Some(self.step_text(step, "failed")))
             }
             (_, None, None) => (ExecutionStatus::Success, None),
-        };
-        self.head.status = status;
-        self.head.error = error;
-        self.head.completed_at = Some(moment.now);
-        effects.push(Effect::Ended);
+        }
     }
 
     pub(super) fn timeout_text(&self) -> String {

@@ -10,7 +10,7 @@ use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::compiled::{CompiledWorkflow, Snapshot};
 use crate::workflow::condition::Condition;
-use crate::workflow::definition::{Definition, Flow, Parameters, Step};
+use crate::workflow::definition::{Definition, Flow, Handler, Parameters, Step};
 
 pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
     Step {
@@ -30,6 +30,14 @@ pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
 }
 
 pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
+    with_handlers(steps, Vec::new(), parallelism)
+}
+
+pub(super) fn with_handlers(
+    steps: Vec<Step>,
+    handlers: Vec<Handler>,
+    parallelism: usize,
+) -> Execution {
     let definition = Definition {
         id: "w".to_owned(),
         name: None,
@@ -39,6 +47,7 @@ pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
         max_parallel: None,
         timeout: Some(Period::new(Duration::from_secs(5))),
         steps,
+        handlers,
         extra: Default::default(),
     };
     let workdir = "/".to_owned();
