@@ -14,6 +14,7 @@ mod exec;
 mod faults;
 mod fixtures;
 mod generated;
+mod handlers;
 mod history;
 mod interleavings;
 mod limits;
