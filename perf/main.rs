@@ -26,13 +26,14 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "engine",
     "stored",
     "retention",
     "disk",
     "exec",
     "shell",
+    "conditions",
     "list",
     "recover",
     "start",
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             "disk" => one(engine::bytes_on_disk()),
             "exec" => one(command::exec()),
             "shell" => one(engine::shell_overhead()),
+            "conditions" => one(engine::conditions()),
             "list" => one(command::list()),
             "recover" => one(recovery::throughput()),
             "memory" => one(command::memory()),

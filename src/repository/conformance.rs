@@ -87,6 +87,7 @@ macro_rules! conformance {
             writing::what_has_ended_never_changes,
             writing::every_value_is_read_back_as_it_was_stored,
             writing::a_store_that_others_hold_is_reported_and_tried_again,
+            writing::handlers_are_stored_beside_steps_and_no_outcome_changes,
             writing::coalesced_writes_end_equal_to_the_state_in_memory,
         }
     };

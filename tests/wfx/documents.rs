@@ -137,7 +137,10 @@ fn the_fixtures_fit_the_published_schema_and_bad_documents_do_not() {
             false,
         ),
         (r#"{"steps":[{"name":"a","when":{"any":[]}}]}"#, false),
-        (r#"{"steps":[{"name":"a"}],"on_failure":[{"name":"b","run":"x","timeout":"1m","retry":{"max_attempts":2}}],"on_exit":[{"name":"c","depends_on":[]}]}"#, true),
+        (
+            r#"{"steps":[{"name":"a"}],"on_failure":[{"name":"b","run":"x","timeout":"1m","retry":{"max_attempts":2}}],"on_exit":[{"name":"c","depends_on":[]}]}"#,
+            true,
+        ),
         (r#"{"steps":[{"name":"a"}],"on_exit":[]}"#, false),
         (r#"{"steps":[{"name":"a"}],"on_exit":[{"name":"b","depends_on":["a"]}]}"#, false),
         (r#"{"steps":[{"name":"a"}],"on_exit":[{"name":"b","continue_on_error":true}]}"#, false),
