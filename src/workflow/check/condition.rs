@@ -385,9 +385,9 @@ fn value(field: &Field<'_>, findings: &mut Findings) -> Option<Scalar> {
 
 /// Refuses what conditions name and is not there: parameters that are not declared, steps that are
 /// no dependency. `steps` are names, and what their conditions name. `graph` is missing where the steps wait for each other.
-pub(super) fn check_names<'p>(
+pub(super) fn check_names(
     steps: &[(Option<&str>, &[Named])],
-    params: impl Iterator<Item = &'p str> + Clone,
+    params: &[&str],
     graph: Option<&Graph>,
     findings: &mut Findings,
 ) {
@@ -406,10 +406,10 @@ pub(super) fn check_names<'p>(
         for named in *named {
             let name = named.name.as_str();
             let (message, help) = if named.is_param {
-                if params.clone().any(|known| known == name) {
+                if params.contains(&name) {
                     continue;
                 }
-                let near = suggestion(name, params.clone(), findings);
+                let near = suggestion(name, params.iter().copied(), findings);
                 let help =
                     near.or_else(|| Some(format!("declare it in `params`: `{name}: VALUE`")));
                 (format!("the workflow has no parameter {}", quote(name)), help)

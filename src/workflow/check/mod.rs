@@ -286,10 +286,10 @@ fn steps(
         findings,
     );
     let graph = resolve_dependencies(&mut read, findings);
-    let params = params.keys().map(String::as_str);
+    let params: Vec<&str> = params.keys().map(String::as_str).collect();
     let named: Vec<_> =
         read.iter().map(|step| (step.name.as_deref(), step.named.as_slice())).collect();
-    condition::check_names(&named, params, graph.as_ref(), findings);
+    condition::check_names(&named, &params, graph.as_ref(), findings);
     read.into_iter().map(step::Read::finish).collect()
 }
 

@@ -122,3 +122,29 @@ on_exit: [{name: e, run: echo hi}]
     assert_eq!(shown, place.show(&id));
     daemon.stop();
 }
+
+#[test]
+fn what_is_not_stored_yet_has_them_in_memory() {
+    let place = handled();
+    let daemon = serve(&place, &[]);
+    let other = rusqlite::Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let started = daemon.post("/api/v1/workflows/handled/execute", "").expect(200);
+    assert_eq!(started["persisted"], false);
+    let show = || daemon.get(&format!("{EXECUTIONS}/{}", id_of(&started))).expect(200);
+    until("the handler runs", || place.path("begun").exists());
+    until("it is shown", || show()["handlers"].as_array().unwrap().len() == 2);
+    let running = show();
+    assert_eq!(running["execution"]["outcome"], "failed");
+    assert_eq!(running["handlers"][0]["status"], "failed");
+    assert_eq!(running["handlers"][1]["status"], "running");
+    place.write("go", "");
+    until("it has ended", || show()["execution"]["status"] == "failed");
+    let ended = show();
+    assert_eq!(ended["execution"]["persisted"], false);
+    assert_eq!(ended["handlers"][1]["stdout"], "failed\n");
+    other.execute_batch("COMMIT").unwrap();
+    until("it is stored", || show()["execution"]["persisted"] == true);
+    assert_eq!(show()["handlers"], ended["handlers"]);
+    daemon.stop();
+}

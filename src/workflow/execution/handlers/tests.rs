@@ -55,7 +55,10 @@ fn they_run_one_after_the_other_and_on_exit_is_last() {
         assert_eq!((e.head().status, e.head().outcome), (ExecutionStatus::Running, Some(status)));
         let change = e.take_change();
         assert_eq!((change.head.outcome, change.handlers.len()), (Some(status), 1));
-        assert_eq!(change.handlers.keys().copied().collect::<Vec<_>>(), [first as u32]);
+        assert_eq!(
+            change.handlers.keys().copied().collect::<Vec<_>>(),
+            [u32::try_from(first).unwrap()]
+        );
         // One that fails stops no other, and changes nothing.
         let error = e.head().error.clone();
         assert_eq!(starts(&apply(&mut e, ended(first, failed()), at(2)).unwrap()), [4]);
