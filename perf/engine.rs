@@ -16,7 +16,7 @@ use wfx::parts::repository::OwnerKind;
 use wfx::parts::repository::{Durability, Writer, WriterOptions};
 use wfx::parts::workflow::ExecutionStatus;
 use wfx::parts::workflow::inherited;
-use wfx::parts::workflow::{Observer, Report};
+use wfx::parts::workflow::{Observer, Report, Snapshot};
 
 use crate::measure::{Failure, Figure, Target, alternate, median, timed};
 use crate::{Measured, limits, snapshot, store};
@@ -28,6 +28,9 @@ const EXECUTIONS: usize = 20_000;
 const STORED: usize = 1_000_000;
 const RETENTION: usize = 10_000;
 const STEPS: usize = 200;
+/// Steps with a condition each, and executions of them.
+const CONDITIONS: usize = 500;
+const DECIDED: usize = 400;
 
 pub(crate) struct Nobody;
 
@@ -55,11 +58,20 @@ pub(crate) fn engine_context(
 /// Runs `count` executions of three empty steps, [`IN_FLIGHT`] at a time, and gives
 /// how many per second were durable.
 fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure> {
+    run_of(&snapshot::three_empty_steps()?, path, retention, count)
+}
+
+/// The same of another workflow.
+fn run_of(
+    snapshot: &Snapshot,
+    path: &Path,
+    retention: Option<u64>,
+    count: usize,
+) -> Result<f64, Failure> {
     let folder = store::folder()?;
     let writer = Arc::new(Writer::open(path, options(retention))?);
     let supervisor =
         Arc::new(Supervisor::new(engine_context(&writer, folder.path())?, 2, Bounds::NONE));
-    let snapshot = snapshot::three_empty_steps()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begin = Instant::now();
     runtime.block_on(async {
@@ -167,6 +179,31 @@ pub(crate) fn bytes_on_disk() -> Measured {
         lines: vec![format!("{size} bytes after {EXECUTIONS} executions")],
         value: size as f64 / EXECUTIONS as f64 / 1000.0,
         target: Target::AtMost(1.3),
+    })
+}
+
+/// Steps with a condition each against the same without, in one chain.
+pub(crate) fn conditions() -> Measured {
+    let folder = store::folder()?;
+    let document = |when: &dyn Fn(usize) -> String| {
+        let steps = (1..CONDITIONS).map(|n| format!("- {{name: s{n}{}}}\n", when(n)));
+        format!("id: bench\nsteps:\n- {{name: s0}}\n{}", steps.collect::<String>())
+    };
+    let with =
+        snapshot::of(&document(&|n| format!(", when: {{step: s{}, status: success}}", n - 1)))?;
+    let without = snapshot::of(&document(&|_| String::new()))?;
+    let path = store::empty(folder.path(), "conditions.db")?;
+    let milliseconds = |snapshot| {
+        let rate = run_of(snapshot, &path, Some(64), DECIDED)?;
+        Ok(1000.0 / rate)
+    };
+    milliseconds(&with)?;
+    let pairs = alternate(|| milliseconds(&with), || milliseconds(&without))?;
+    Ok(Figure {
+        name: "conditions: time of 500 empty steps with a `when` each against without",
+        lines: pairs.lines("with", "without", "ms"),
+        value: pairs.ratio(),
+        target: Target::AtMost(1.1),
     })
 }
 

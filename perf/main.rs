@@ -27,13 +27,14 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "engine",
     "stored",
     "retention",
     "disk",
     "exec",
     "shell",
+    "conditions",
     "list",
     "recover",
     "replay",
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
             "disk" => one(engine::bytes_on_disk()),
             "exec" => one(command::exec()),
             "shell" => one(engine::shell_overhead()),
+            "conditions" => one(engine::conditions()),
             "list" => one(command::list()),
             "recover" => one(recovery::throughput()),
             "replay" => one(replay::launch()),

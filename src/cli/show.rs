@@ -43,7 +43,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         let execution = lookup::record(&reader, &args.id)?;
         let mut pages = StepPages::of(&execution);
         let execution_id = execution.execution_id.clone();
-        context.ui.execution_json(execution, || {
+        let handlers = reader.detail_within(&execution_id, 0)?;
+        let handlers = handlers.map(|(detail, _)| detail.handlers).unwrap_or_default();
+        context.ui.execution_json(execution, handlers, || {
             let steps = pages.next(|id, next, bytes| reader.steps(id, next, bytes))?;
             if steps.is_none() && !pages.is_over() {
                 let message = format!("execution {execution_id} was deleted while it was shown");

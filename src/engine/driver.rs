@@ -73,7 +73,7 @@ pub(crate) async fn drive(
             store_timeout: context.store_timeout,
             began: context.clock.elapsed(),
         }),
-        stops: execution.steps().iter().map(|_| None).collect(),
+        stops: (0..execution.steps().len() + execution.handlers().len()).map(|_| None).collect(),
         admitted: BTreeMap::new(),
         postponed: BTreeMap::new(),
         was_resting: false,
@@ -157,6 +157,8 @@ impl Driver {
     async fn run_to_end(&mut self, begin: Event, cancel: &Cancel) -> Result<(), RunError> {
         let mut health = self.context.writer.health();
         let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
+        // What a second request ends are handlers alone; attempts are killed all the same.
+        let mut killed = self.execution.handlers().is_empty();
         self.step(begin)?;
         // While the writer is at work.
         if let Some(start_ack) = &mut self.launched {
@@ -207,6 +209,10 @@ impl Driver {
                 () = cancel.gently.cancelled(), if !cancelled => {
                     cancelled = true;
                     Event::Cancel(cancel.reason())
+                }
+                () = cancel.now.cancelled(), if !killed => {
+                    killed = true;
+                    Event::Kill
                 }
                 Some(ended) = self.tasks.join_next() => match self.event_of(ended) {
                     Some(event) => event,

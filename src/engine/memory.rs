@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::repository::{Candidate, Found};
 use crate::workflow::execution::Execution;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord, StepState,
+    Attempt, ExecutionDetail, ExecutionRecord, ExecutionStatus, HandlerRecord, StepRecord,
+    StepState,
 };
 
 /// Executions that run or have ended, and are in no database.
@@ -23,8 +24,8 @@ impl Memory {
         let shown = self.lock();
         let detail = shown.get(execution_id)?;
         let (steps, is_cut) = within(&detail.steps, bytes);
-        let execution = detail.execution.clone();
-        Some((ExecutionDetail { execution, steps: steps.to_vec() }, is_cut))
+        let (execution, handlers) = (detail.execution.clone(), detail.handlers.clone());
+        Some((ExecutionDetail { execution, handlers, steps: steps.to_vec() }, is_cut))
     }
 
     /// The steps of an execution that is not stored from `position` on, as [`Self::get_within`].
@@ -80,15 +81,21 @@ impl Memory {
         let mut shown = self.lock();
         let before = shown.insert(execution.spec().execution_id.clone(), detail);
         let Some(detail) = shown.get_mut(&execution.spec().execution_id) else { return };
-        for (step, before) in detail.steps.iter_mut().zip(before.into_iter().flat_map(|b| b.steps))
-        {
+        let (before, handlers) = before.map(|b| (b.steps, b.handlers)).unwrap_or_default();
+        let handlers = handlers.into_iter().map(|handler| handler.step);
+        // Steps are never removed, and handlers only added.
+        let pairs = detail.steps.iter_mut().zip(before);
+        let of_handlers = detail.handlers.iter_mut().map(|handler| &mut handler.step);
+        for (step, before) in pairs.chain(of_handlers.zip(handlers)) {
             if step.attempt == before.attempt {
                 (step.stdout, step.stdout_bytes) = (before.stdout, before.stdout_bytes);
                 (step.stderr, step.stderr_bytes) = (before.stderr, before.stderr_bytes);
             }
         }
         for attempt in ended {
-            if let Some(step) = detail.steps.iter_mut().find(|s| s.position == attempt.position) {
+            let of_handlers = detail.handlers.iter_mut().map(|handler| &mut handler.step);
+            let mut all = detail.steps.iter_mut().chain(of_handlers);
+            if let Some(step) = all.find(|s| s.position == attempt.position) {
                 let (stdout, stderr) = (attempt.stdout.clone(), attempt.stderr.clone());
                 (step.stdout, step.stdout_bytes) = (stdout.text, stdout.total_bytes);
                 (step.stderr, step.stderr_bytes) = (stderr.text, stderr.total_bytes);
@@ -145,17 +152,25 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         replay_of: created.replay_of,
         input_snapshot: snapshot,
         error: head.error.clone(),
+        outcome: head.outcome.or(Some(head.status).filter(|status| status.is_terminal())),
         owner: head.owner.clone().filter(|_| !head.status.is_terminal()),
         owner_state: None,
         persisted: false,
     };
-    let steps = spec.graph().order.iter().map(|&index| step(execution, index));
-    ExecutionDetail { execution: record, steps: steps.collect() }
+    let count = execution.steps().len();
+    let began = execution.handlers().iter().enumerate().filter(|(_, state)| state.attempt > 0);
+    let handlers = began.map(|(index, state)| HandlerRecord {
+        handler: spec.snapshot.definition().handlers[index].on,
+        step: step(execution, count + index, state),
+    });
+    let handlers = handlers.collect();
+    let steps = spec.graph().order.iter();
+    let steps = steps.map(|&index| step(execution, index, &execution.steps()[index])).collect();
+    ExecutionDetail { execution: record, handlers, steps }
 }
 
-fn step(execution: &Execution, index: usize) -> StepRecord {
+fn step(execution: &Execution, index: usize, state: &StepState) -> StepRecord {
     let spec = execution.spec();
-    let state: &StepState = &execution.steps()[index];
     StepRecord {
         name: spec.step(index).name.clone(),
         status: state.status,
@@ -176,5 +191,6 @@ fn step(execution: &Execution, index: usize) -> StepRecord {
         reused_from_seq: state.reused.as_ref().and_then(|reused| reused.seq),
         output_note: None,
         reused_position: state.reused.as_ref().and_then(|reused| reused.position),
+        skip_reason: state.skip_reason,
     }
 }

@@ -47,6 +47,7 @@ pub struct Metrics {
     step_duration: HistogramVec,
     step_errors: IntCounterVec,
     executions: IntCounterVec,
+    handlers: IntCounterVec,
     started: IntCounter,
     running: IntGauge,
     unstored: IntGauge,
@@ -139,6 +140,11 @@ impl Metrics {
                 on,
                 ("wfx_executions_total", "Executions that ended, by the state they ended in."),
                 &["status"],
+            )?,
+            handlers: counters(
+                on,
+                ("wfx_handlers_total", "Handlers that ended, by their kind and how they ended."),
+                &["kind", "status"],
             )?,
             started: counter(
                 on,
@@ -323,6 +329,9 @@ impl Observer for OfWorkflow {
                 if matches!(status, StepStatus::Failed | StepStatus::Interrupted) {
                     of_step.errors.inc();
                 }
+            }
+            Report::HandlerEnded { on, status, .. } => {
+                metrics.handlers.with_label_values(&[on.as_str(), status.as_str()]).inc();
             }
             Report::ExecutionEnded { status, .. } => {
                 metrics.executions.with_label_values(&[status.as_str()]).inc();

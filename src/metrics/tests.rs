@@ -50,6 +50,24 @@ fn ended(step: &str, status: StepStatus) -> Report<'_> {
 }
 
 #[test]
+fn handlers_are_counted_apart_from_steps() {
+    let metrics = metrics();
+    metrics.observer("nightly").report(&Report::HandlerEnded {
+        handler: "alert",
+        on: crate::workflow::handler::HandlerKind::Failure,
+        status: StepStatus::Failed,
+        error: None,
+        attempt: None,
+        duration: Some(Duration::from_millis(500)),
+        steps_completed: 1,
+        at: crate::base::timestamp::Timestamp::from_micros(0),
+    });
+    let text = metrics.encode(&now()).unwrap();
+    assert!(text.contains(r#"wfx_handlers_total{kind="on_failure",status="failed"} 1"#), "{text}");
+    assert!(!text.contains("alert") && !text.contains("workflow_step_errors_total{"));
+}
+
+#[test]
 fn steps_are_counted_by_workflow_and_name() {
     let metrics = metrics();
     let observer = metrics.observer("nightly");

@@ -18,8 +18,8 @@ use crate::base::visible::visible;
 use crate::repository::Lineage;
 use crate::repository::ownership::id;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, OUTPUT_KEPT_BYTES, OwnerState, StepRecord,
-    StepStatus,
+    Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, OUTPUT_KEPT_BYTES, OwnerState,
+    SkipReason, StepRecord, StepStatus,
 };
 
 /// How many lines of each stream are shown unless all of it is asked for.
@@ -75,7 +75,14 @@ impl Layout {
         let titles = Titles::of_snapshot(&snapshot);
         let mut text = self.facts(&detail.execution, &snapshot, now);
         text.push('\n');
-        text += &self.steps_table(detail, &titles);
+        let start = detail.execution.started_at;
+        text += &self.steps_table(&detail.steps, start, "step", &titles);
+        if !detail.handlers.is_empty() {
+            let handlers: Vec<StepRecord> =
+                detail.handlers.iter().map(|it| named_by_kind(it, &titles)).collect();
+            text.push('\n');
+            text += &self.steps_table(&handlers, start, "handler", &titles);
+        }
         text += &self.timeline(detail, attempts, &titles, now);
         if lineage.root.children.len() + usize::from(detail.execution.replay_of.is_some()) > 0 {
             text += &format!("\n{BOLD}lineage{BOLD:#}\n");
@@ -83,6 +90,10 @@ impl Layout {
         }
         for step in &detail.steps {
             text += &self.step_facts(step, attempts, output, &titles);
+        }
+        for handler in &detail.handlers {
+            let row = named_by_kind(handler, &titles);
+            text += &self.step_facts(&row, attempts, output, &titles);
         }
         text
     }
@@ -120,6 +131,10 @@ impl Layout {
                 fact(name, &short(at));
             }
         }
+        if let Some(outcome) = execution.outcome.filter(|_| !execution.status.is_terminal()) {
+            let outcome = of_execution(outcome).paint(outcome.as_str());
+            fact("outcome", &format!("{outcome} {DIM}(handlers run){DIM:#}"));
+        }
         if let Some(error) = &execution.error {
             fact("error", &visible(error));
         }
@@ -137,24 +152,29 @@ impl Layout {
         text
     }
 
-    fn steps_table(&self, detail: &ExecutionDetail, titles: &Titles) -> String {
-        let start = detail.execution.started_at;
-        let any_exit = detail.steps.iter().any(|step| step.exit_code.is_some());
-        let any_retry = detail.steps.iter().any(|step| step.attempt > 1);
-        let mut columns = vec![Column::new("step").cut(NAME_LEAST), Column::new("status")];
+    fn steps_table(
+        &self,
+        steps: &[StepRecord],
+        start: Option<Timestamp>,
+        what: &'static str,
+        titles: &Titles,
+    ) -> String {
+        let any_exit = steps.iter().any(|step| step.exit_code.is_some());
+        let any_retry = steps.iter().any(|step| step.attempt > 1);
+        let mut columns = vec![Column::new(what).cut(NAME_LEAST), Column::new("status")];
         if any_retry {
             columns.push(Column::new("attempts").rank(3));
         }
         if any_exit {
             columns.push(Column::new("exit").rank(2));
         }
-        let any_reused = detail.steps.iter().any(|step| step.reused_from.is_some());
+        let any_reused = steps.iter().any(|step| step.reused_from.is_some());
         if any_reused {
             columns.push(Column::new("reused from").rank(5));
         }
         columns.extend([Column::new("start").rank(4), Column::new("took").rank(1)]);
         let mut table = table::Builder::new(*self, columns);
-        for step in &detail.steps {
+        for step in steps {
             let mut row = vec![
                 table::cell(&visible(titles.label(&step.name))),
                 table::state(step.status.as_str(), of_step(step.status)),
@@ -191,9 +211,10 @@ impl Layout {
         let Some(start) = detail.execution.started_at else { return String::new() };
         let end = detail.execution.completed_at.unwrap_or(now);
         let width = usize::from(self.width);
-        let longest = detail
-            .steps
-            .iter()
+        let handlers: Vec<StepRecord> =
+            detail.handlers.iter().map(|handler| named_by_kind(handler, titles)).collect();
+        let all = || detail.steps.iter().chain(&handlers);
+        let longest = all()
             .map(|step| visible(titles.label(&step.name)))
             .map(|label| unicode_width::UnicodeWidthStr::width(label.as_str()))
             .max()
@@ -203,7 +224,7 @@ impl Layout {
         let mut text = format!("\n{BOLD}timeline{BOLD:#}\n");
         text += &format!("{}  {DIM}{}{DIM:#}\n", " ".repeat(names + 2), axis.labels());
         let gap = if self.unicode { '┄' } else { '.' };
-        for step in &detail.steps {
+        for step in all() {
             let look = of_step(step.status);
             let label = visible(titles.label(&step.name));
             let name = units::pad(&units::fit(&label, names, self.unicode), names);
@@ -230,7 +251,8 @@ impl Layout {
     ) -> String {
         let mut text = String::new();
         if let Some(error) = &step.error
-            && step.status != StepStatus::Skipped
+            && (step.status != StepStatus::Skipped
+                || step.skip_reason.is_some_and(SkipReason::is_own))
         {
             text += &format!("  {}\n", of_step(step.status).paint(&visible(error)));
         }
@@ -308,6 +330,13 @@ fn reused_from(step: &StepRecord) -> Option<String> {
     step.reuse().map(|reuse| reuse.number())
 }
 
+/// A handler as a row among steps: its name says after what it ran.
+fn named_by_kind(handler: &HandlerRecord, titles: &Titles) -> StepRecord {
+    let mut step = handler.step.clone();
+    step.name = format!("{}: {}", handler.handler, titles.label(&step.name));
+    step
+}
+
 /// When a step ran: its attempts where they are known.
 fn stretches(
     step: &StepRecord,
@@ -346,9 +375,9 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
         optional(took),
         execution.error.clone().unwrap_or_default(),
     ]];
-    rows.extend(detail.steps.iter().map(|step| {
+    let fields = |what: &str, step: &StepRecord| {
         let mut row = vec![
-            "step".to_owned(),
+            what.to_owned(),
             step.name.clone(),
             step.status.to_string(),
             step.attempt.to_string(),
@@ -358,6 +387,9 @@ pub(crate) fn plain_rows(detail: &ExecutionDetail) -> Vec<Vec<String>> {
         ];
         row.extend(reused_from(step).map(|original| format!("reused from {original}")));
         row
-    }));
+    };
+    rows.extend(detail.steps.iter().map(|step| fields("step", step)));
+    let handlers = detail.handlers.iter();
+    rows.extend(handlers.map(|handler| fields(handler.handler.as_str(), &handler.step)));
     rows
 }

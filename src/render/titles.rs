@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::workflow::definition::Definition;
+use crate::workflow::handler::HandlerKind;
 
 /// The titles of the steps of one execution, by name.
 #[derive(Debug, Clone, Default)]
@@ -16,13 +17,16 @@ impl Titles {
         let titled = |step: &crate::workflow::definition::Step| {
             step.title.as_ref().map(|title| (step.name.clone(), title.clone()))
         };
-        Self::new(definition.steps.iter().filter_map(titled).collect())
+        let handlers = definition.handlers.iter().map(|handler| &handler.step);
+        Self::new(definition.steps.iter().chain(handlers).filter_map(titled).collect())
     }
 
     /// Of a stored snapshot.
     #[must_use]
     pub(crate) fn of_snapshot(snapshot: &serde_json::Value) -> Self {
-        let steps = snapshot["definition"]["steps"].as_array().into_iter().flatten();
+        let definition = &snapshot["definition"];
+        let lists = ["steps"].into_iter().chain(HandlerKind::ALL.map(HandlerKind::as_str));
+        let steps = lists.filter_map(|list| definition[list].as_array()).flatten();
         let titled = |step: &serde_json::Value| {
             Some((step["name"].as_str()?.to_owned(), step["title"].as_str()?.to_owned()))
         };

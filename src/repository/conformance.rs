@@ -88,6 +88,7 @@ macro_rules! conformance {
             writing::what_has_ended_never_changes,
             writing::every_value_is_read_back_as_it_was_stored,
             writing::a_store_that_others_hold_is_reported_and_tried_again,
+            writing::handlers_are_stored_beside_steps_and_no_outcome_changes,
             writing::coalesced_writes_end_equal_to_the_state_in_memory,
         }
     };
@@ -131,6 +132,7 @@ pub(crate) fn head(status: ExecutionStatus, second: i64) -> ExecutionState {
         updated_at: at(second),
         steps_completed: 0,
         error: None,
+        outcome: None,
         owner: Some("exec-1-0".to_owned()),
     }
 }
@@ -149,7 +151,7 @@ pub(crate) fn created(steps: usize) -> Created {
 }
 
 pub(crate) fn change(head: ExecutionState) -> Change {
-    Change { head, created: None, steps: [].into(), attempts: Vec::new() }
+    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
 }
 
 pub(crate) fn creation(steps: usize, head: ExecutionState) -> Change {

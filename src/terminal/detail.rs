@@ -8,7 +8,7 @@ use super::{OutputFormat, Ui};
 use crate::base::timestamp::Timestamp;
 use crate::render::detail::{OutputShown, plain_rows};
 use crate::repository::Lineage;
-use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
+use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord};
 
 impl Ui {
     /// Shows how an execution went, after it was run.
@@ -19,7 +19,7 @@ impl Ui {
         match self.format {
             OutputFormat::Json | OutputFormat::Jsonl => {
                 let mut steps = detail.steps.chunks(1);
-                self.execution_json(detail.execution.clone(), || {
+                self.execution_json(detail.execution.clone(), detail.handlers.clone(), || {
                     Ok(steps.next().map(|steps| steps.iter().collect::<Vec<_>>()))
                 })
             }
@@ -37,9 +37,10 @@ impl Ui {
     pub(crate) fn execution_json<T: Serialize, E: From<io::Error>>(
         &self,
         execution: ExecutionRecord,
+        handlers: Vec<HandlerRecord>,
         next: impl FnMut() -> Result<Option<Vec<T>>, E>,
     ) -> Result<(), E> {
-        self.json_around(&ExecutionDetail { execution, steps: Vec::new() }, next)
+        self.json_around(&ExecutionDetail { execution, handlers, steps: Vec::new() }, next)
     }
 
     /// Shows everything that is known of an execution, for people or in fields.

@@ -227,6 +227,7 @@ mod tests {
             stdout_bytes: 0,
             stderr: String::new(),
             stderr_bytes: 0,
+            skip_reason: None,
             outputs: Default::default(),
             reused_from: None,
             reused_from_seq: None,

@@ -1,12 +1,14 @@
 //! A checked definition, compiled once for many executions as a statement is for many rows: it
 //! holds what they share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::condition::Condition;
 use super::definition::{Definition, Parameters, Step};
 use super::graph::{Cycle, Graph};
 
@@ -17,7 +19,20 @@ pub struct CompiledWorkflow {
     graph: Graph,
     step_order: Arc<[String]>,
     depends_on: Arc<[Vec<String>]>,
+    /// Only if a step has a condition.
+    conditions: Option<Box<Conditions>>,
     json: Box<RawValue>,
+}
+
+/// What the evaluation of conditions needs.
+#[derive(Debug)]
+struct Conditions {
+    /// The index of each step.
+    index: HashMap<String, usize>,
+    /// The steps whose status the condition of each step tests, ascending.
+    tested: Vec<Vec<usize>>,
+    /// About how much memory their regular expressions take.
+    pattern_bytes: usize,
 }
 
 impl CompiledWorkflow {
@@ -31,6 +46,7 @@ impl CompiledWorkflow {
         Ok(Self {
             step_order: in_order().map(|step| step.name.clone()).collect(),
             depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
+            conditions: Conditions::of(&definition).map(Box::new),
             json: json(&definition),
             graph,
             definition,
@@ -67,10 +83,59 @@ impl CompiledWorkflow {
         self.json.get().len()
     }
 
-    /// The step at `index` of the list.
+    /// About how much memory its regular expressions take.
+    #[must_use]
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        self.conditions.as_ref().map_or(0, |conditions| conditions.pattern_bytes)
+    }
+
+    /// The step at `index` of the list; handlers come after the steps.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
-        &self.definition.steps[index]
+        match self.definition.steps.get(index) {
+            Some(step) => step,
+            None => &self.definition.handlers[index - self.definition.steps.len()].step,
+        }
+    }
+
+    /// The index of the step with this name; `None` where no step has a condition.
+    #[must_use]
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
+        self.conditions.as_ref()?.index.get(name).copied()
+    }
+
+    /// The steps whose status the condition of the step at `index` tests, ascending.
+    #[must_use]
+    pub(crate) fn tested_by(&self, index: usize) -> &[usize] {
+        self.conditions.as_ref().map_or(&[][..], |conditions| &conditions.tested[index])
+    }
+}
+
+impl Conditions {
+    fn of(definition: &Definition) -> Option<Self> {
+        let steps = &definition.steps;
+        if steps.iter().all(|step| step.flow.when.is_none()) {
+            return None;
+        }
+        let index: HashMap<String, usize> =
+            steps.iter().enumerate().map(|(at, step)| (step.name.clone(), at)).collect();
+        let tested = |step: &Step| {
+            let mut tested = Vec::new();
+            if let Some(when) = &step.flow.when {
+                when.for_each_leaf(&mut |leaf| {
+                    if let Condition::Status { step, .. } = leaf {
+                        tested.extend(index.get(step));
+                    }
+                });
+            }
+            tested.sort_unstable();
+            tested.dedup();
+            tested
+        };
+        let tested = steps.iter().map(tested).collect();
+        let whens = steps.iter().filter_map(|step| step.flow.when.as_ref());
+        let pattern_bytes = whens.map(Condition::pattern_bytes).sum();
+        Some(Self { index, tested, pattern_bytes })
     }
 }
 

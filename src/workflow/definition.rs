@@ -8,8 +8,10 @@ use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::condition::Condition;
 use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
+use super::handler::HandlerKind;
 use super::parameter::Parameter;
 use super::retry_on::RetryOn;
 pub(crate) use super::scalar::{Parameters, Scalar};
@@ -46,11 +48,22 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
+    /// What runs once the steps have ended: by kind, and as listed.
+    pub handlers: Vec<Handler>,
     /// The `x-…` keys, unchanged.
     pub extra: IndexMap<String, serde_json::Value>,
     /// Which values came from the defaults of its folder: no part of its document, and stored
     /// beside it.
     pub from_folder: Option<AppliedDefaults>,
+}
+
+/// A step that runs once all others have ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handler {
+    /// After which outcome.
+    pub on: HandlerKind,
+    /// What it does; it has a timeout, and depends on nothing.
+    pub step: Step,
 }
 
 /// One step of a workflow.
@@ -82,6 +95,8 @@ pub struct Step {
     pub process: ProcessKeys,
     /// Its failure neither fails the execution nor skips its dependents.
     pub continue_on_error: bool,
+    /// Whether it runs at all, and what follows if it does not.
+    pub flow: Flow,
     /// Stored for users of the predecessor, otherwise ignored.
     pub agent_id: Option<serde_json::Value>,
     /// The `x-…` keys, unchanged.
@@ -124,6 +139,17 @@ impl ProcessKeys {
         }
         self.success_exit_codes.contains(exit_code)
     }
+}
+
+/// Whether a step runs, and what its skip means for others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Flow {
+    /// It runs only if this holds once all its dependencies have ended.
+    pub when: Option<Condition>,
+    /// Its dependents still run when its condition or its exit code skipped it.
+    pub continue_on_skip: bool,
+    /// Exit codes that say that it was skipped; never 0.
+    pub skip_exit_codes: ExitCodes,
 }
 
 /// What a step does.
@@ -178,6 +204,13 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
+        for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {
+            let of_kind = self.handlers.iter().filter(|handler| handler.on == on);
+            let of_kind: Vec<&Step> = of_kind.map(|handler| &handler.step).collect();
+            if !of_kind.is_empty() {
+                map.serialize_entry(on.as_str(), &of_kind)?;
+            }
+        }
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
         }
@@ -222,6 +255,13 @@ impl Serialize for Step {
         }
         if self.continue_on_error {
             map.serialize_entry("continue_on_error", &true)?;
+        }
+        entry_if_some(&mut map, "when", self.flow.when.as_ref())?;
+        if self.flow.continue_on_skip {
+            map.serialize_entry("continue_on_skip", &true)?;
+        }
+        if !self.flow.skip_exit_codes.is_empty() {
+            map.serialize_entry("skip_exit_codes", &self.flow.skip_exit_codes)?;
         }
         entry_if_some(&mut map, "agent_id", self.agent_id.as_ref())?;
         for (key, value) in &self.extra {

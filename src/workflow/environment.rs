@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::definition::environment_name;
 use super::execution::Execution;
+use super::record::ExecutionStatus;
 use super::spec::ExecutionSpec;
 
 /// The file that a step writes its outputs to.
@@ -19,6 +20,8 @@ const OWN_NAMES: [&str; 6] =
     ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE, OWNER];
 /// Beginnings of names that wfx sets itself.
 const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
+/// Names that wfx sets for handlers, about the execution.
+const HANDLER_NAMES: [&str; 3] = ["WFX_STATUS", "WFX_ERROR", "WFX_FAILED_STEP"];
 /// Secrets of wfx itself, which no step receives.
 const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
@@ -56,6 +59,12 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     OWN_NAMES.contains(&name) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether wfx sets this variable for handlers.
+#[must_use]
+pub(crate) fn is_set_for_handlers(name: &str) -> bool {
+    HANDLER_NAMES.contains(&name)
+}
+
 /// Whether this variable is a secret of wfx.
 #[must_use]
 pub(crate) fn is_secret(name: &OsStr) -> bool {
@@ -74,7 +83,9 @@ pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> V
 
 fn is_withheld(name: &OsStr) -> bool {
     is_secret(name)
-        || name.to_str().is_some_and(|name| is_reserved(name) || PROCESS_NAMES.contains(&name))
+        || name.to_str().is_some_and(|name| {
+            is_reserved(name) || is_set_for_handlers(name) || PROCESS_NAMES.contains(&name)
+        })
 }
 
 /// Two outputs would have the same variable name in a step.
@@ -94,7 +105,8 @@ pub(crate) struct Clash {
 /// The environment of one attempt of a step, without [`OUTPUT_FILE`] and [`OWNER`].
 ///
 /// # Errors
-/// [`Clash`] when two outputs of the steps it depends on have one name.
+/// [`Clash`] when two outputs of the steps it depends on have one name. A handler, which is to run
+/// whatever the steps did, gets neither of the two.
 pub(crate) fn of_step(
     execution: &Execution,
     step: usize,
@@ -114,13 +126,23 @@ pub(crate) fn of_step(
         set(format!("WFX_PARAM_{}", environment_name(name)), &value.to_string());
     }
     let mut givers: HashMap<String, (&str, &str)> = HashMap::new();
-    for ancestor in spec.graph().ancestors(step) {
+    let mut ambiguous: Vec<String> = Vec::new();
+    let is_handler = step >= execution.steps().len();
+    let before = match is_handler {
+        true => (0..execution.steps().len()).collect(),
+        false => spec.graph().ancestors(step),
+    };
+    for ancestor in before {
         let giver = spec.step(ancestor).name.as_str();
         let state = &execution.steps()[ancestor];
         set(format!("WFX_STATUS_{}", environment_name(giver)), state.status.as_str());
         for (key, value) in &state.outputs {
             let name = format!("WFX_STEP_{}_{}", environment_name(giver), environment_name(key));
             if let Some((first_step, first_key)) = givers.insert(name.clone(), (giver, key)) {
+                if is_handler {
+                    ambiguous.push(name);
+                    continue;
+                }
                 return Err(Clash {
                     name,
                     first_step: first_step.to_owned(),
@@ -136,7 +158,28 @@ pub(crate) fn of_step(
     set("WFX_WORKFLOW_ID".to_owned(), &definition.id);
     set("WFX_STEP_NAME".to_owned(), &spec.step(step).name);
     set("WFX_ATTEMPT".to_owned(), &attempt.to_string());
+    if is_handler {
+        let head = execution.head();
+        let status = head.outcome.map_or("", ExecutionStatus::as_str);
+        let [of_status, of_error, of_step] = HANDLER_NAMES;
+        set(of_status.to_owned(), status);
+        set(of_error.to_owned(), &fitting(head.error.as_deref().unwrap_or_default()));
+        set(of_step.to_owned(), execution.failed_step().unwrap_or_default());
+    }
+    for name in ambiguous {
+        variables.shift_remove(OsStr::new(&name));
+    }
     Ok(variables)
+}
+
+/// A text that a process can be given as the value of a variable.
+fn fitting(text: &str) -> String {
+    const BYTES_MAX: usize = 32 * 1024;
+    let mut cut = text.len().min(BYTES_MAX);
+    while !text.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    text[..cut].replace('\0', "\u{fffd}")
 }
 
 /// The largest variables, for a message on an environment that the system

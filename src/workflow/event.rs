@@ -38,6 +38,8 @@ pub enum Event {
     RetryDue(usize),
     /// An end is requested, and why.
     Cancel(String),
+    /// A second request to end it: handlers are ended, and no further one starts.
+    Kill,
     /// The `timeout` of the workflow is over.
     TimeUp,
     /// The attempt that [`Effect::Start`] requested is withdrawn before its work began. Only for a
@@ -72,6 +74,8 @@ pub enum Outcome {
     Success,
     /// Not done, and why.
     Failed(String),
+    /// There was nothing to do: the exit code, which is one of the step's `skip_exit_codes`.
+    Skipped(String),
     /// Not done, and why: processes of it could not be ended. No further attempt may run
     /// beside them.
     Unended(String),

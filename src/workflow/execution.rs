@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::handlers::Handlers;
 use super::definition::Work;
 use super::event::{AttemptEnd, Effect, Event, Moment, Outcome};
-use super::record::{Attempt, Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
+use super::record::{
+    Attempt, Change, ExecutionState, ExecutionStatus, SkipReason, StepState, StepStatus,
+};
 use super::spec::ExecutionSpec;
 use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
@@ -44,10 +47,15 @@ enum Ending {
 #[derive(Debug)]
 pub struct Execution {
     spec: Arc<ExecutionSpec>,
+    /// How many steps there are; handlers come after these.
+    count: usize,
     parallelism: usize,
     head: ExecutionState,
+    /// Of the steps and, after them, of the handlers.
     steps: Vec<StepState>,
-    /// Dependencies of each step that have not ended well.
+    handlers: Handlers,
+    /// Dependencies of each step that have not ended well; of a step with a condition, those that
+    /// have not ended.
     unmet: Vec<usize>,
     /// Steps that could start, first in the list first.
     ready: BTreeSet<usize>,
@@ -56,6 +64,10 @@ pub struct Execution {
     admitting: BTreeSet<usize>,
     /// Steps that wait for their next attempt.
     waiting: BTreeSet<usize>,
+    /// Steps whose condition is to be evaluated: everything before them has ended.
+    undecided: BTreeSet<usize>,
+    /// Steps with a condition whose dependencies have ended, by a step further up that has not.
+    held: BTreeMap<usize, Vec<usize>>,
     running: BTreeSet<usize>,
     /// Running steps whose attempt another process began and stored.
     resumed: BTreeSet<usize>,
@@ -94,6 +106,7 @@ impl Execution {
     #[must_use]
     pub fn new(spec: Arc<ExecutionSpec>, parallelism: usize, owner: Option<String>) -> Self {
         let count = spec.snapshot.definition().steps.len();
+        let total = count + spec.snapshot.definition().handlers.len();
         let parallelism = spec.snapshot.definition().max_parallel.map_or(parallelism, usize::from);
         let head = ExecutionState {
             status: ExecutionStatus::Pending,
@@ -102,20 +115,25 @@ impl Execution {
             updated_at: spec.created_at,
             steps_completed: 0,
             error: None,
+            outcome: None,
             owner,
         };
         let mut execution = Self {
+            count,
             parallelism: parallelism.max(1),
             head,
-            steps: vec![StepState::default(); count],
+            steps: vec![StepState::default(); total],
+            handlers: Handlers::default(),
             unmet: spec.graph().dependencies.iter().map(Vec::len).collect(),
             ready: BTreeSet::new(),
             admitting: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            undecided: BTreeSet::new(),
+            held: BTreeMap::new(),
             running: BTreeSet::new(),
             resumed: BTreeSet::new(),
-            attempt_ended_at: vec![None; count],
-            begun: vec![None; count],
+            attempt_ended_at: vec![None; total],
+            begun: vec![None; total],
             ending: None,
             cut_short: false,
             failed_by: None,
@@ -145,7 +163,13 @@ impl Execution {
     /// Its steps, by index in the list.
     #[must_use]
     pub fn steps(&self) -> &[StepState] {
-        &self.steps
+        &self.steps[..self.count]
+    }
+
+    /// Its handlers, in the order of the definition.
+    #[must_use]
+    pub fn handlers(&self) -> &[StepState] {
+        &self.steps[self.count..]
     }
 
     /// The attempt of this step that the last event ended.
@@ -159,14 +183,21 @@ impl Execution {
     pub fn take_change(&mut self) -> Change {
         let created = (!std::mem::replace(&mut self.stored_once, true))
             .then(|| Arc::new(self.spec.created()));
-        let steps: BTreeMap<u32, StepState> = std::mem::take(&mut self.changed)
+        let mut changed = std::mem::take(&mut self.changed);
+        let handlers = match changed.last() {
+            Some(&last) if self.is_handler(last) => changed.split_off(&self.count),
+            _ => BTreeSet::new(),
+        };
+        let steps: BTreeMap<u32, StepState> = changed
             .into_iter()
             .map(|index| (self.spec.position(index), self.steps[index].clone()))
             .collect();
+        let handlers = handlers.into_iter().map(|index| self.handler_state(index));
         Change {
             head: self.head.clone(),
             created,
             steps,
+            handlers: handlers.collect(),
             attempts: std::mem::take(&mut self.ended_attempts),
         }
     }
@@ -192,7 +223,7 @@ impl Execution {
         let mut effects = Vec::new();
         match event {
             Event::Admitted(_) => {}
-            Event::Begin => self.begin(moment),
+            Event::Begin => self.begin(moment, &mut effects)?,
             Event::Resume { cancelled } => self.take_over(cancelled, moment, &mut effects)?,
             Event::AttemptEnded(step, end) => {
                 self.attempt_ended(step, end, moment, &mut effects)?;
@@ -200,12 +231,18 @@ impl Execution {
             Event::Postponed(step) => self.postpone(step, moment, &mut effects)?,
             Event::RetryDue(step) => {
                 if self.waiting.remove(&step) {
-                    self.ready.insert(step);
+                    self.try_again(step);
                 }
+            }
+            Event::Cancel(reason) if self.head.outcome.is_some() => {
+                self.cancel_handlers(reason, moment, &mut effects)?;
             }
             Event::Cancel(reason) => {
                 self.end_early(Ending::Cancelled(reason), moment, &mut effects)?;
             }
+            Event::Kill => self.kill_handlers(moment, &mut effects)?,
+            // It is for the steps; handlers have timeouts of their own.
+            Event::TimeUp if self.head.outcome.is_some() => {}
             Event::TimeUp => self.end_early(Ending::TimedOut, moment, &mut effects)?,
             Event::Withdrawn(step) => {
                 self.withdraw(step)?;
@@ -213,17 +250,26 @@ impl Execution {
             }
         }
         self.schedule(moment, &mut effects)?;
-        self.end_if_done(moment, &mut effects);
+        self.end_if_done(moment, &mut effects)?;
         Ok(effects)
     }
 
-    fn begin(&mut self, moment: Moment) {
+    fn begin(
+        &mut self,
+        moment: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), IllegalTransition> {
         self.head.status = ExecutionStatus::Running;
         self.head.started_at = Some(moment.now);
-        let is_ready = |step: &usize| {
-            self.unmet[*step] == 0 && self.steps[*step].status == StepStatus::Pending
-        };
-        self.ready = (0..self.steps.len()).filter(is_ready).collect();
+        if !self.spec.reused.is_empty() {
+            self.skip_after_reused(moment, effects)?;
+        }
+        for step in 0..self.count {
+            if self.unmet[step] == 0 && self.steps[step].status == StepStatus::Pending {
+                self.enable(step);
+            }
+        }
+        Ok(())
     }
 
     fn schedule(
@@ -231,8 +277,12 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        while self.ending.is_none() && self.running.len() + self.admitting.len() < self.parallelism
-        {
+        loop {
+            self.decide_conditions(moment, effects)?;
+            let is_full = self.running.len() + self.admitting.len() >= self.parallelism;
+            if self.ending.is_some() || is_full {
+                break;
+            }
             let Some(step) = self.ready.pop_first() else { break };
             let spec = Arc::clone(&self.spec);
             let definition = spec.step(step);
@@ -273,7 +323,7 @@ impl Execution {
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        if self.ending.is_some() {
+        if self.ending_of(step).is_some() {
             let end = AttemptEnd::instant(Outcome::Stopped, moment.now);
             return self.attempt_ended(step, end, moment, effects);
         }
@@ -327,16 +377,18 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         let lost = end.outcome == Outcome::Lost;
         let may_repeat = !matches!(end.outcome, Outcome::Unended(_));
-        let (status, error) = self.judge(&end.outcome);
+        let (status, error) = self.judge(&end.outcome, self.ending_of(step));
         let outputs = end.outputs.clone();
         let retry = self.spec.step(step).retry;
         let attempt = self.steps[step].attempt;
         let again = matches!(status, StepStatus::Failed | StepStatus::Interrupted)
-            && self.ending.is_none()
+            && self.ending_of(step).is_none()
             && may_repeat
             && (lost || self.spec.step(step).retry_on.covers(end.cause, end.exit_code))
             && attempt < retry.max_attempts;
-        self.cut_short |= self.ending.is_some() && status != StepStatus::Success;
+        self.cut_short |= !self.is_handler(step)
+            && self.ending.is_some()
+            && !matches!(status, StepStatus::Success | StepStatus::Skipped);
         self.running.remove(&step);
         self.steps[step].exit_code = end.exit_code;
         self.keep_attempt(step, status, error.clone(), end, again, moment);
@@ -345,7 +397,7 @@ impl Execution {
             self.steps[step].error = error;
             if lost {
                 // It would not necessarily fail again at once.
-                self.ready.insert(step);
+                self.try_again(step);
                 return Ok(());
             }
             self.waiting.insert(step);
@@ -354,12 +406,21 @@ impl Execution {
             return Ok(());
         }
         self.steps[step].outputs = outputs;
+        if self.is_handler(step) {
+            return self.end_handler(step, status, error, moment, effects);
+        }
+        if status == StepStatus::Skipped {
+            return self.skip(step, SkipReason::ExitCode, error, moment, effects);
+        }
         self.end_step(step, status, error, moment, effects)
     }
 
-    fn judge(&self, outcome: &Outcome) -> (StepStatus, Option<String>) {
-        match (outcome, &self.ending) {
+    fn judge(&self, outcome: &Outcome, ending: Option<&Ending>) -> (StepStatus, Option<String>) {
+        match (outcome, ending) {
             (Outcome::Success, _) => (StepStatus::Success, None),
+            (Outcome::Skipped(error), _) => {
+                (StepStatus::Skipped, Some(format!("{error} is one of its `skip_exit_codes`")))
+            }
             (Outcome::Failed(error) | Outcome::Unended(error), _) => {
                 (StepStatus::Failed, Some(error.clone()))
             }
@@ -371,6 +432,15 @@ impl Execution {
             }
             (Outcome::Lost, _) => (StepStatus::Interrupted, Some(LOST.to_owned())),
             (Outcome::Stopped, _) => (StepStatus::Failed, Some(self.timeout_text())),
+        }
+    }
+
+    /// The next attempt may begin.
+    fn try_again(&mut self, step: usize) {
+        if self.is_handler(step) {
+            self.handler_is_due();
+        } else {
+            self.ready.insert(step);
         }
     }
 
@@ -419,6 +489,7 @@ impl Execution {
         state.error = error;
         self.head.steps_completed += 1;
         effects.push(Effect::StepEnded { step });
+        self.release_held(step);
         let tolerated = self.spec.step(step).continue_on_error;
         match status {
             StepStatus::Success => self.release_dependents(step),
@@ -441,7 +512,7 @@ impl Execution {
         for &dependent in &spec.graph().dependents[step] {
             self.unmet[dependent] -= 1;
             if self.unmet[dependent] == 0 && self.steps[dependent].status == StepStatus::Pending {
-                self.ready.insert(dependent);
+                self.enable(dependent);
             }
         }
     }
@@ -460,88 +531,32 @@ impl Execution {
             if self.steps[step].status != StepStatus::Pending {
                 continue;
             }
-            let error = format!(
-                "`{}`, which it depends on, {}",
-                spec.step(because).name,
-                match self.steps[because].status {
-                    StepStatus::Skipped => "was skipped",
-                    StepStatus::Interrupted => "was interrupted",
-                    _ => "failed",
+            if self.condition(step).is_some() {
+                // It decides once all that it depends on has ended.
+                self.unmet[step] -= 1;
+                if self.unmet[step] == 0 {
+                    self.enable(step);
                 }
-            );
+                continue;
+            }
+            let error = self.dependency_text(because);
+            self.steps[step].skip_reason = Some(SkipReason::Dependency);
             self.end_step(step, StepStatus::Skipped, Some(error), moment, effects)?;
             doomed.extend(spec.graph().dependents[step].iter().map(|&next| (next, step)));
         }
         Ok(())
     }
 
-    fn end_early(
-        &mut self,
-        ending: Ending,
-        moment: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), IllegalTransition> {
-        if self.ending.is_some() {
-            return Ok(());
-        }
-        self.end_pending(&ending, moment, effects)?;
-        self.ending = Some(ending);
-        effects.extend(self.running.iter().map(|&step| Effect::Stop { step }));
-        Ok(())
-    }
-
-    /// Ends the steps that do not run, with no further attempt.
-    fn end_pending(
-        &mut self,
-        ending: &Ending,
-        moment: Moment,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), IllegalTransition> {
-        let spec = Arc::clone(&self.spec);
-        self.ready.clear();
-        self.admitting.clear();
-        for &step in &spec.graph().order {
-            if self.steps[step].status != StepStatus::Pending {
-                continue;
+    fn dependency_text(&self, because: usize) -> String {
+        format!(
+            "`{}`, which it depends on, {}",
+            self.spec.step(because).name,
+            match self.steps[because].status {
+                StepStatus::Skipped => "was skipped",
+                StepStatus::Interrupted => "was interrupted",
+                _ => "failed",
             }
-            self.cut_short = true;
-            let (status, error) = match ending {
-                Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
-                // Its attempts were made and failed; only the next one was not.
-                Ending::TimedOut if self.waiting.contains(&step) => {
-                    (StepStatus::Failed, self.steps[step].error.clone().unwrap_or_default())
-                }
-                Ending::TimedOut => (StepStatus::Skipped, self.timeout_text()),
-            };
-            self.end_step(step, status, Some(error), moment, effects)?;
-        }
-        self.waiting.clear();
-        Ok(())
-    }
-
-    fn end_if_done(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
-        if (self.head.steps_completed as usize) < self.steps.len() {
-            return;
-        }
-        let (status, error) = match (&self.ending, self.interrupted_by, self.failed_by) {
-            (Some(Ending::Cancelled(reason)), ..) => {
-                (ExecutionStatus::Cancelled, Some(reason.clone()))
-            }
-            (_, Some(step), _) => {
-                (ExecutionStatus::Interrupted, Some(self.step_text(step, "was interrupted")))
-            }
-            (Some(Ending::TimedOut), ..) if self.cut_short => {
-                (ExecutionStatus::Failed, Some(self.timeout_text()))
-            }
-            (_, None, Some(step)) => {
-                (ExecutionStatus::Failed, Some(self.step_text(step, "failed")))
-            }
-            (_, None, None) => (ExecutionStatus::Success, None),
-        };
-        self.head.status = status;
-        self.head.error = error;
-        self.head.completed_at = Some(moment.now);
-        effects.push(Effect::Ended);
+        )
     }
 
     fn go(&mut self, step: usize, to: StepStatus) -> Result<(), IllegalTransition> {
@@ -553,21 +568,6 @@ impl Execution {
         self.changed.insert(step);
         Ok(())
     }
-
-    fn timeout_text(&self) -> String {
-        match self.spec.snapshot.definition().timeout {
-            Some(timeout) => format!("the workflow timed out after {timeout}"),
-            None => "the workflow timed out".to_owned(),
-        }
-    }
-
-    fn step_text(&self, step: usize, what: &str) -> String {
-        let name = &self.spec.step(step).name;
-        match &self.steps[step].error {
-            Some(error) => format!("step `{name}` {what}: {error}"),
-            None => format!("step `{name}` {what}"),
-        }
-    }
 }
 
 /// The legal transitions of a step.
@@ -575,7 +575,7 @@ fn may_become(from: StepStatus, to: StepStatus) -> bool {
     use StepStatus::{Cancelled, Failed, Interrupted, Pending, Running, Skipped, Success};
     match from {
         Pending => matches!(to, Running | Skipped | Cancelled | Failed),
-        Running => matches!(to, Pending | Success | Failed | Cancelled | Interrupted),
+        Running => matches!(to, Pending | Success | Failed | Skipped | Cancelled | Interrupted),
         Success | Failed | Skipped | Cancelled | Interrupted => false,
     }
 }
@@ -584,9 +584,12 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+mod conditions;
+mod ending;
+mod handlers;
 mod resume;
 mod reuse;
-pub(crate) use resume::{Recorded, RecordedStep};
+pub(crate) use resume::{Recorded, RecordedHandler, RecordedStep};
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,12 @@ impl ExitCodes {
         self.0.is_empty()
     }
 
+    /// The smallest exit status that both list.
+    #[must_use]
+    pub fn shared(&self, other: &Self) -> Option<u8> {
+        (0..=EXIT_CODE_MAX).find(|&code| self.contains(code.into()) && other.contains(code.into()))
+    }
+
     /// Whether it lists this exit status.
     #[must_use]
     pub fn contains(&self, code: i32) -> bool {

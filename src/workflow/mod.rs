@@ -1,14 +1,14 @@
 //! Workflows: what they are and how they run, decided without a clock, a process or a database.
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
-//! [`problem`], [`definition`], [`graph`], [`compiled`], [`spec`], [`execution`] (the state
-//! [`problem`], [`definition`], [`scalar`], [`graph`], [`compiled`], [`spec`], [`execution`] (the
-//! state machine) with its [`event`]s, [`record`], [`report`], [`retention`], [`selection`] (what
-//! of a replay runs).
+//! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`],
+//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`report`],
+//! [`retention`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
 pub(crate) mod compiled;
+pub(crate) mod condition;
 pub(crate) mod decimal;
 pub(crate) mod defaults;
 pub(crate) mod definition;
@@ -19,6 +19,7 @@ pub(crate) mod event;
 pub(crate) mod execution;
 pub(crate) mod exit_codes;
 pub(crate) mod graph;
+pub(crate) mod handler;
 pub(crate) mod parameter;
 pub(crate) mod problem;
 pub(crate) mod record;

@@ -64,7 +64,7 @@ struct Snippet {
 impl Problems {
     /// The findings in `text`, a document that messages call `name`.
     pub(super) fn new(name: &str, text: &str, findings: Findings) -> Self {
-        let Findings { mut list, uncounted } = findings;
+        let Findings { mut list, uncounted, .. } = findings;
         list.sort_by(|a, b| (a.span, &a.pointer).cmp(&(b.span, &b.pointer)));
         // Problems within an anchor are found again at each of its aliases.
         list.dedup_by(|a, b| a.span.is_some() && a.span == b.span && a.message == b.message);
@@ -224,11 +224,16 @@ fn boundary(text: &str, at: usize) -> usize {
     at
 }
 
+/// The most bytes that all regular expressions of one document take, compiled.
+const PATTERN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Collects what is wrong while a document is read.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
     uncounted: usize,
+    /// What the regular expressions of the document take so far.
+    pattern_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -259,6 +264,12 @@ impl Findings {
     /// mistyped name.
     pub(super) fn may_suggest(&self) -> bool {
         self.list.len() < SUGGESTIONS_MAX
+    }
+
+    /// Counts a regular expression that takes so many bytes; false when they are too many.
+    pub(super) fn take_patterns(&mut self, bytes: usize) -> bool {
+        self.pattern_bytes += bytes;
+        self.pattern_bytes <= PATTERN_BYTES_MAX
     }
 
     /// Whether nothing is wrong so far.

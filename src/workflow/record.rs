@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::handler::HandlerKind;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
@@ -41,12 +42,56 @@ pub enum StepStatus {
     Success,
     /// Its last attempt failed.
     Failed,
-    /// Not tried, since a dependency did not succeed.
+    /// Not tried, or its exit code says that there was nothing to do; see [`SkipReason`].
     Skipped,
     /// Ended by a person or a signal.
     Cancelled,
     /// A crash hit its last attempt.
     Interrupted,
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its own `when` was false.
+    Condition,
+    /// It ended with one of its `skip_exit_codes`.
+    ExitCode,
+    /// A step that it depends on did not succeed.
+    Dependency,
+}
+
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Condition, Self::ExitCode, Self::Dependency];
+
+    /// The word in tables and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Condition => "condition",
+            Self::ExitCode => "exit_code",
+            Self::Dependency => "dependency",
+        }
+    }
+
+    /// Whether the step itself decided that there was nothing to do.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        self != Self::Dependency
+    }
+}
+
+impl FromStr for SkipReason {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| ParseStatusError {
+            text: text.to_owned(),
+            expected: "condition, exit_code, dependency",
+        })
+    }
 }
 
 /// The text is no state.
@@ -193,6 +238,8 @@ pub struct ExecutionState {
     pub steps_completed: u32,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// How its steps ended, once that is decided and handlers run. It never changes.
+    pub outcome: Option<ExecutionStatus>,
     /// The process that runs it, see `repository::liveness`; stored until it ends.
     pub owner: Option<String>,
 }
@@ -231,6 +278,8 @@ pub struct StepState {
     pub exit_code: Option<i32>,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// Why it was skipped; `None` also for one that the end of the execution's time skipped.
+    pub skip_reason: Option<SkipReason>,
     /// Its outputs.
     pub outputs: Outputs,
     /// Where it really ran, if this execution reused it.
@@ -274,6 +323,7 @@ impl Default for StepState {
             attempt: 0,
             exit_code: None,
             error: None,
+            skip_reason: None,
             outputs: Outputs::new(),
             reused: None,
         }
@@ -287,7 +337,7 @@ pub struct Attempt {
     pub position: u32,
     /// From 1.
     pub attempt: u32,
-    /// How it ended: success, failed, cancelled or interrupted.
+    /// How it ended: success, failed, skipped, cancelled or interrupted.
     pub status: StepStatus,
     /// When it started.
     pub started_at: Timestamp,
@@ -315,6 +365,8 @@ pub struct Change {
     pub created: Option<Arc<Created>>,
     /// Changed steps by position.
     pub steps: BTreeMap<u32, StepState>,
+    /// Changed handlers by position, which is after those of the steps.
+    pub handlers: BTreeMap<u32, HandlerState>,
     /// Ended attempts, oldest first.
     pub attempts: Vec<Attempt>,
 }
@@ -327,8 +379,20 @@ impl Change {
             self.created = later.created;
         }
         self.steps.extend(later.steps);
+        self.handlers.extend(later.handlers);
         self.attempts.extend(later.attempts);
     }
+}
+
+/// A handler that began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerState {
+    /// After which outcome it runs.
+    pub on: HandlerKind,
+    /// Unique among steps and handlers.
+    pub name: String,
+    /// The part that changes.
+    pub state: StepState,
 }
 
 /// Whether the process that runs an execution is alive.
@@ -410,6 +474,8 @@ pub struct ExecutionRecord {
     pub input_snapshot: JsonText,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// How its steps ended: known before its handlers run, and never changed afterwards.
+    pub outcome: Option<ExecutionStatus>,
     /// The process that runs it.
     pub owner: Option<String>,
     /// Whether that process is alive.
@@ -459,6 +525,9 @@ pub struct StepRecord {
     pub stderr_bytes: u64,
     /// Its outputs.
     pub outputs: Outputs,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<SkipReason>,
     /// The id of the execution in which it really ran, if this one reused it.
     pub reused_from: Option<String>,
     /// The number of that execution.
@@ -499,9 +568,20 @@ impl From<StepRecord> for StepState {
             attempt: step.attempt,
             exit_code: step.exit_code,
             error: step.error,
+            skip_reason: step.skip_reason,
             outputs: step.outputs,
         }
     }
+}
+
+/// A handler as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HandlerRecord {
+    /// After which outcome it ran.
+    pub handler: HandlerKind,
+    /// How it went. Its position is after those of the steps.
+    #[serde(flatten)]
+    pub step: StepRecord,
 }
 
 /// One execution with its steps: the answer of `show --format json` and of the API.
@@ -509,6 +589,8 @@ impl From<StepRecord> for StepState {
 pub struct ExecutionDetail {
     /// The execution.
     pub execution: ExecutionRecord,
+    /// The handlers that began, in their order. Before the steps, which may be written later.
+    pub handlers: Vec<HandlerRecord>,
     /// Its steps in `step_order`.
     pub steps: Vec<StepRecord>,
 }

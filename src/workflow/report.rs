@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handler::HandlerKind;
 use super::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::base::timestamp::Timestamp;
 
@@ -86,6 +87,25 @@ pub enum Report<'a> {
         /// From the first attempt's start.
         duration: Option<Duration>,
         /// Steps in a terminal state now.
+        steps_completed: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// A handler reached its end.
+    HandlerEnded {
+        /// Which handler.
+        handler: &'a str,
+        /// After which outcome it runs.
+        on: HandlerKind,
+        /// How.
+        status: StepStatus,
+        /// Why it did not succeed.
+        error: Option<&'a str>,
+        /// Its last attempt, when there was one.
+        attempt: Option<&'a Attempt>,
+        /// From the first attempt's start.
+        duration: Option<Duration>,
+        /// Steps in a terminal state.
         steps_completed: u32,
         /// When.
         at: Timestamp,

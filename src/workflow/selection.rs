@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use super::check::nearest;
 use super::compiled::CompiledWorkflow;
 use super::definition::{Definition, Step};
-use super::record::{StepRecord, StepStatus};
+use super::handler::HandlerKind;
+use super::record::{SkipReason, StepRecord, StepStatus};
 use crate::base::visible::{quote, quote_list};
 
 /// Keys of a workflow that do not change what a step does. `env` is compared with that of each
@@ -98,6 +99,10 @@ pub(crate) enum Why {
     Succeeded,
     /// Is reused: it failed, which is tolerated.
     Tolerated,
+    /// Is reused: its own condition or exit code said that there was nothing to do.
+    NothingToDo(SkipReason),
+    /// Is reused: it was skipped with a step that it depends on, which is reused.
+    SkippedToo,
 }
 
 impl Why {
@@ -105,7 +110,9 @@ impl Why {
     #[must_use]
     pub(crate) fn action(&self) -> Action {
         match self {
-            Self::Succeeded | Self::Tolerated => Action::Reuse,
+            Self::Succeeded | Self::Tolerated | Self::NothingToDo(_) | Self::SkippedToo => {
+                Action::Reuse
+            }
             _ => Action::Run,
         }
     }
@@ -135,6 +142,13 @@ impl Why {
             Self::Succeeded => format!("it succeeded in {ran_in}"),
             Self::Tolerated => {
                 format!("it failed in {ran_in}, which its `continue_on_error` tolerates")
+            }
+            Self::NothingToDo(SkipReason::ExitCode) => {
+                format!("its exit code in {ran_in} said that there was nothing to do")
+            }
+            Self::NothingToDo(_) => format!("its `when` was false in {ran_in}"),
+            Self::SkippedToo => {
+                format!("it was skipped in {ran_in} with a step that it depends on")
             }
         }
     }
@@ -180,6 +194,11 @@ fn success(definition: &Step, step: &StepRecord) -> Option<Why> {
     match step.status {
         StepStatus::Success => Some(Why::Succeeded),
         StepStatus::Failed if definition.continue_on_error => Some(Why::Tolerated),
+        StepStatus::Skipped => match step.skip_reason? {
+            // It runs after all if the step runs that it was skipped with.
+            SkipReason::Dependency => Some(Why::SkippedToo),
+            own => Some(Why::NothingToDo(own)),
+        },
         _ => None,
     }
 }
@@ -275,7 +294,11 @@ fn changed_workflow_keys(before: &Definition, now: &Definition) -> Vec<String> {
     let keys = |definition: &Definition| -> BTreeMap<String, String> {
         let text = serde_json::to_string(definition).unwrap_or_default();
         let keys: IndexMap<String, &RawValue> = serde_json::from_str(&text).unwrap_or_default();
-        let count = keys.into_iter().filter(|(key, _)| counts(key, &HARMLESS_WORKFLOW_KEYS));
+        // Handlers always run again.
+        let is_handler = |key: &str| HandlerKind::ALL.iter().any(|kind| kind.as_str() == key);
+        let count = keys
+            .into_iter()
+            .filter(|(key, _)| counts(key, &HARMLESS_WORKFLOW_KEYS) && !is_handler(key));
         count.map(|(key, value)| (key, value.get().to_owned())).collect()
     };
     differing(&keys(before), &keys(now))

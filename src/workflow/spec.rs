@@ -87,10 +87,14 @@ impl ExecutionSpec {
         let params: usize =
             params.iter().map(|(name, value)| name.len() + value.text_bytes()).sum();
         let is_own = Arc::strong_count(compiled) == 1;
-        let definition = if is_own { compiled.json_bytes() * DEFINITION_FACTOR } else { 0 };
+        let definition = if is_own {
+            compiled.json_bytes() * DEFINITION_FACTOR + compiled.pattern_bytes()
+        } else {
+            0
+        };
         let reused: usize = self.reused.iter().map(|reused| reused.state.output_bytes()).sum();
-        let steps = compiled.step_order().len() * STEP_BYTES;
-        EXECUTION_BYTES + steps + 2 * (params + reused) + definition
+        let steps = compiled.step_order().len() + compiled.definition().handlers.len();
+        EXECUTION_BYTES + steps * STEP_BYTES + 2 * (params + reused) + definition
     }
 
     /// Dependencies and order of the steps.
@@ -99,15 +103,16 @@ impl ExecutionSpec {
         self.snapshot.compiled.graph()
     }
 
-    /// The step at `index` of the list.
+    /// The step at `index` of the list; handlers come after the steps.
     #[must_use]
     pub fn step(&self, index: usize) -> &Step {
         self.snapshot.compiled.step(index)
     }
 
-    /// The row key of the step at `index` of the list.
+    /// The row key of the step at `index` of the list; those of handlers come after the others.
     #[must_use]
     pub fn position(&self, index: usize) -> u32 {
-        u32::try_from(self.graph().position[index]).unwrap_or(u32::MAX)
+        let position = self.graph().position.get(index).copied().unwrap_or(index);
+        u32::try_from(position).unwrap_or(u32::MAX)
     }
 }

@@ -148,6 +148,105 @@ fn deploy_rolls_back_what_is_not_healthy() {
     assert_eq!(live(), "releases/1.2");
 }
 
+fn handlers(execution: &Value) -> Vec<String> {
+    let handlers = execution["handlers"].as_array().unwrap().iter();
+    handlers.map(|h| format!("{} {}", h["name"], h["status"]).replace('"', "")).collect()
+}
+
+#[test]
+fn nightly_backup_reports_its_failure_and_leaves_nothing_half_done() {
+    let place = Place::new();
+    let (source, target) = (place.path("data"), place.path("backups"));
+    let names = || {
+        let mut names: Vec<String> = fs::read_dir(&target)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let backup = |code| {
+        let params = [("source", source.as_path()), ("target", &target), ("keep", Path::new("2"))];
+        exec(&place, "nightly-backup.yaml", &params, code)
+    };
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("one"), "1").unwrap();
+    for _ in 0..3 {
+        let execution = backup(0);
+        assert!(states(&execution).contains(&"refuse-empty skipped".to_owned()));
+        assert_eq!(handlers(&execution), ["clean success"]);
+    }
+    assert_eq!(names().len(), 2, "{:?}", names());
+    // A lost mount: the folder is there, and empty.
+    fs::remove_file(source.join("one")).unwrap();
+    let execution = backup(1);
+    assert_eq!(handlers(&execution), ["alert success", "clean success"]);
+    assert!(states(&execution).contains(&"publish skipped".to_owned()));
+    fs::remove_dir(&source).unwrap();
+    backup(1);
+    let alerts = fs::read_to_string(target.join("alerts.log")).unwrap();
+    let begins = |line: usize, text: &str| alerts.lines().nth(line).unwrap().starts_with(text);
+    assert!(begins(0, "nightly-backup failed at refuse-empty: step `refuse-empty`"), "{alerts}");
+    assert!(begins(1, "nightly-backup failed at archive: step `archive` failed"), "{alerts}");
+    assert_eq!(names().len(), 3, "{:?}", names());
+}
+
+#[test]
+fn deploy_if_changed_decides_by_an_exit_code() {
+    let place = Place::new();
+    let (source, live) = (place.path("build"), place.path("site"));
+    let deploy = |environment: &str, code| {
+        let params = [
+            ("source", source.as_path()),
+            ("live", &live),
+            ("environment", Path::new(environment)),
+        ];
+        states(&exec(&place, "deploy-if-changed.yaml", &params, code))
+    };
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("index.html"), "one").unwrap();
+    let first = deploy("prod", 0);
+    assert_eq!(first, ["changed success", "switch success", "check success", "roll-back skipped"]);
+    let again = deploy("prod", 0);
+    assert_eq!(again, ["changed skipped", "switch skipped", "check skipped", "roll-back skipped"]);
+    fs::write(source.join("index.html"), "").unwrap();
+    let broken = deploy("prod", 1);
+    assert_eq!(broken, ["changed success", "switch success", "check failed", "roll-back success"]);
+    assert_eq!(fs::read_to_string(live.join("index.html")).unwrap(), "one");
+    // Nobody checks it elsewhere.
+    let unchecked = deploy("lab", 0);
+    assert_eq!(
+        unchecked,
+        ["changed success", "switch success", "check skipped", "roll-back skipped"]
+    );
+    assert_eq!(fs::read_to_string(live.join("index.html")).unwrap(), "");
+}
+
+#[test]
+fn locked_report_gives_its_lock_back_and_no_other() {
+    let place = Place::new();
+    let lock = place.path("lock");
+    let output = place.path("report.txt");
+    let report = |output: &Path, code| {
+        exec(&place, "locked-report.yaml", &[("lock", &lock), ("output", output)], code)
+    };
+    let execution = report(&output, 0);
+    assert_eq!(states(&execution), ["lock success", "report success"]);
+    assert_eq!(handlers(&execution), ["unlock success"]);
+    assert!(output.exists() && !lock.exists());
+    // After a failure, too.
+    let execution = report(&place.path("no/such/folder/report.txt"), 1);
+    assert_eq!(states(&execution), ["lock success", "report failed"]);
+    assert!(!lock.exists());
+    // That of another one stays.
+    fs::create_dir(&lock).unwrap();
+    fs::write(lock.join("owner"), "another").unwrap();
+    let execution = report(&output, 0);
+    assert_eq!(states(&execution), ["lock skipped", "report skipped"]);
+    assert_eq!(steps(&execution)["lock"]["stdout"], "held by another\n");
+    assert_eq!(fs::read_to_string(lock.join("owner")).unwrap(), "another");
+}
+
 #[test]
 fn import_hands_counts_on_and_imports_once() {
     let place = Place::new();

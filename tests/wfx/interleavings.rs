@@ -48,9 +48,10 @@ fn change(number: u32) -> Change {
         updated_at: Timestamp::from_micros(0),
         steps_completed: number,
         error: None,
+        outcome: None,
         owner: None,
     };
-    Change { head, created: None, steps: [].into(), attempts: Vec::new() }
+    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
 }
 
 /// Does with slots what the repository's worker does; commits fail now and then.

@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod conditions;
 mod crash;
 mod daemon;
 mod database;
@@ -13,6 +14,7 @@ mod exec;
 mod faults;
 mod fixtures;
 mod generated;
+mod handlers;
 mod history;
 mod interleavings;
 mod language;

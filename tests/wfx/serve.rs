@@ -2,6 +2,7 @@
 
 mod access;
 mod catalogue;
+mod handlers;
 mod limits;
 mod lists;
 mod logs;

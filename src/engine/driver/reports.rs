@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Driver;
 use crate::workflow::event::Effect;
+use crate::workflow::record::StepStatus;
 use crate::workflow::report::Report;
 
 impl Driver {
@@ -34,6 +35,9 @@ impl Driver {
                         });
                     }
                 }
+                Effect::StepEnded { step } if step >= self.execution.steps().len() => {
+                    self.report_handler(step);
+                }
                 Effect::StepEnded { step } => {
                     let state = &self.execution.steps()[step];
                     self.observer.report(&Report::StepEnded {
@@ -52,6 +56,30 @@ impl Driver {
                 | Effect::Ended => {}
             }
         }
+    }
+
+    fn report_handler(&self, index: usize) {
+        let (spec, head) = (self.execution.spec(), self.execution.head());
+        let of_handlers = index - self.execution.steps().len();
+        let state = &self.execution.handlers()[of_handlers];
+        let handler = &spec.snapshot.definition().handlers[of_handlers];
+        let (name, error) = (handler.step.name.as_str(), state.error.as_deref());
+        if !matches!(state.status, StepStatus::Success | StepStatus::Skipped) {
+            let (execution_id, workflow_id) = (spec.execution_id.as_str(), spec.workflow_id());
+            let (status, error) = (state.status.as_str(), error.unwrap_or_default());
+            let message = "a handler did not succeed; the outcome stays";
+            tracing::warn!(execution_id, workflow_id, handler = name, status, error, "{message}");
+        }
+        self.observer.report(&Report::HandlerEnded {
+            handler: name,
+            on: handler.on,
+            status: state.status,
+            error,
+            attempt: self.execution.just_ended(index),
+            duration: state.duration_ms.map(Duration::from_millis),
+            steps_completed: head.steps_completed,
+            at: head.updated_at,
+        });
     }
 
     pub(crate) fn report_end(&self) {

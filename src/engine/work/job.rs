@@ -76,6 +76,11 @@ impl Job {
         self.step().process.is_success(exit_code)
     }
 
+    /// Whether this exit status says that there was nothing to do.
+    pub(crate) fn is_skip(&self, exit_code: i32) -> bool {
+        self.step().flow.skip_exit_codes.contains(exit_code)
+    }
+
     /// The output that holds its standard output.
     pub(crate) fn stdout_output(&self) -> Option<&str> {
         self.step().process.stdout.as_deref()

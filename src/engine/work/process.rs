@@ -358,12 +358,15 @@ impl<'a> Running<'a> {
             (_, Some(Ok(_))) => EndCause::Signal,
             _ => EndCause::Other,
         };
+        // Not the number of a signal.
+        let exited = status.as_ref().and_then(|status| status.as_ref().ok()?.code());
         let outcome = match (ending, failure, unended) {
             (Some(Ending::Asked), _, None) => Outcome::Stopped,
             (Some(Ending::Asked), _, Some(unended)) => Outcome::Unended(unended),
             (Some(Ending::TimedOut), _, unended) => {
                 failed(format!("timed out after {}", job.timeout().unwrap_or_default()), unended)
             }
+            (None, Some(failure), None) if is_skip(exited, job) => Outcome::Skipped(failure),
             (None, Some(failure), unended) => failed(failure, unended),
             (None, None, Some(unended)) => Outcome::Unended(unended),
             (None, None, None) => Outcome::Success,
@@ -512,6 +515,11 @@ impl<'a> Running<'a> {
 fn later(wait: Duration) -> time::Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
     time::Instant::now() + wait.min(FAR)
+}
+
+/// Whether the exit code says that there was nothing to do.
+fn is_skip(exited: Option<i32>, job: &Job) -> bool {
+    exited.is_some_and(|code| job.is_skip(code))
 }
 
 fn failed(why: String, unended: Option<String>) -> Outcome {

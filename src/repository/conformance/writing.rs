@@ -12,9 +12,10 @@ use super::{
     store, store_change, until,
 };
 use crate::repository::{Health, PendingWrite, StoreErrorKind, WriterOptions};
+use crate::workflow::handler::HandlerKind;
 use crate::workflow::record::{
-    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepState,
-    StepStatus,
+    Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, HandlerState, Reuse,
+    SkipReason, StepState, StepStatus,
 };
 
 pub(crate) fn many_pending_writes_are_stored_in_the_order_they_came<S: Store>() {
@@ -116,6 +117,8 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
                     attempt: u32::from(status != StepStatus::Pending),
                     exit_code: (status == StepStatus::Failed).then_some(-9),
                     error: (status == StepStatus::Failed).then(|| text.to_owned()),
+                    skip_reason: (status == StepStatus::Skipped)
+                        .then(|| SkipReason::ALL[index % SkipReason::ALL.len()]),
                     outputs: [("z".to_owned(), text.to_owned()), ("a".to_owned(), String::new())]
                         .into_iter()
                         .collect(),
@@ -125,7 +128,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             .collect();
         let attempts: Vec<Attempt> = (0..)
             .zip(StepStatus::ALL)
-            .filter(|(_, status)| status.is_terminal() && *status != StepStatus::Skipped)
+            .filter(|(_, status)| status.is_terminal())
             .map(|(position, status)| Attempt {
                 status,
                 stderr: Captured { text: text.to_owned(), total_bytes: 1 << 40 },
@@ -136,6 +139,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             head: head.clone(),
             created: Some(Arc::clone(&created)),
             steps: steps.clone(),
+            handlers: BTreeMap::new(),
             attempts: attempts.clone(),
         };
         let pending = store_change(&writer, &id, change);
@@ -162,6 +166,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             updated_at: execution.updated_at.unwrap(),
             steps_completed: execution.steps_completed,
             error: execution.error,
+            outcome: head.outcome,
             owner: execution.owner,
         };
         assert_eq!(stored, ExecutionState { owner, ..head });
@@ -377,6 +382,7 @@ impl Model {
             head: self.head.clone(),
             created: None,
             steps: BTreeMap::from_iter(steps),
+            handlers: BTreeMap::new(),
             attempts,
         })
     }
@@ -433,6 +439,7 @@ fn check_coalesced<S: Store>(executions: &[Vec<Event>]) {
                 updated_at: execution.updated_at.unwrap(),
                 steps_completed: execution.steps_completed,
                 error: execution.error,
+                outcome: None,
                 owner: execution.owner,
             },
             wanted
@@ -455,4 +462,67 @@ pub(crate) fn coalesced_writes_end_equal_to_the_state_in_memory<S: Store>() {
             Ok(())
         })
         .unwrap();
+}
+
+pub(crate) fn handlers_are_stored_beside_steps_and_no_outcome_changes<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let outcome = Some(ExecutionStatus::Failed);
+    let running = ExecutionState { outcome, ..head(ExecutionStatus::Running, 1) };
+    let handler = |status, attempt, text: &str| HandlerState {
+        on: HandlerKind::Failure,
+        name: "tidy".to_owned(),
+        state: StepState {
+            status,
+            attempt,
+            started_at: Some(at(1)),
+            error: Some(text.to_owned()),
+            outputs: [("k".to_owned(), text.to_owned())].into_iter().collect(),
+            ..StepState::default()
+        },
+    };
+    let mut first = creation(2, running.clone());
+    first.handlers.insert(2, handler(StepStatus::Running, 1, "\u{1b} first"));
+    let pending = store_change(&writer, "e", first.clone());
+    assert!(pending.stored().borrow().refused.is_none(), "{:?}", pending.stored().borrow());
+    let stored = || place.reader().detail("e").unwrap().unwrap();
+    assert_eq!(stored().execution.outcome, outcome);
+    assert_eq!((stored().steps.len(), stored().execution.total_steps), (2, 2));
+    let of = |change: &Change| {
+        let handlers = change.handlers.values().map(|handler| handler.state.clone());
+        handlers.collect::<Vec<_>>()
+    };
+    let states = || {
+        let handlers = stored().handlers.into_iter().map(|handler| StepState::from(handler.step));
+        handlers.collect::<Vec<_>>()
+    };
+    assert_eq!(states(), of(&first));
+    assert_eq!(stored().handlers[0].handler, HandlerKind::Failure);
+    // Another one begins as the first ends; one that was withdrawn is not shown.
+    let mut next = Change { head: running.clone(), created: None, ..first.clone() };
+    next.handlers.insert(2, handler(StepStatus::Failed, 2, "second"));
+    next.handlers.insert(3, handler(StepStatus::Skipped, 1, "third"));
+    if let Some(third) = next.handlers.get_mut(&3) {
+        third.state.skip_reason = Some(SkipReason::ExitCode);
+    }
+    next.attempts = vec![attempt(2, 1, "out 1"), attempt(2, 2, "out 2")];
+    pending.record(next.clone());
+    let mut withdrawn = change(running.clone());
+    withdrawn.handlers.insert(4, handler(StepStatus::Pending, 0, ""));
+    pending.record(withdrawn);
+    await_commit(&writer, &pending);
+    assert_eq!(states(), of(&next));
+    assert_eq!(stored().handlers[0].step.stdout, "out 2");
+    // One that has ended does not change, and neither does the outcome.
+    let mut late = change(running);
+    late.handlers.insert(2, handler(StepStatus::Success, 3, "late"));
+    pending.record(late);
+    await_commit(&writer, &pending);
+    assert!(pending.stored().borrow().refused.is_some());
+    let success = Some(ExecutionStatus::Success);
+    let end = ExecutionState { outcome: success, ..head(ExecutionStatus::Failed, 9) };
+    store_change(&writer, "e", change(end));
+    assert_eq!(stored().execution.outcome, outcome);
+    assert_eq!(states(), of(&next));
+    writer.close().unwrap();
 }

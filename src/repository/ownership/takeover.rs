@@ -12,9 +12,10 @@ use super::id::OwnerKind;
 use super::judge::Judge;
 use super::verdict::{Doubt, Liveness};
 use crate::base::timestamp::Timestamp;
-use crate::workflow::execution::{Recorded, RecordedStep};
+use crate::workflow::execution::{Recorded, RecordedHandler, RecordedStep};
 use crate::workflow::record::{
-    AttemptKey, ExecutionDetail, ExecutionRecord, ExecutionState, ExecutionStatus,
+    AttemptKey, ExecutionDetail, ExecutionRecord, ExecutionState, ExecutionStatus, HandlerRecord,
+    HandlerState,
 };
 
 /// A take-over ends with the execution that makes the snapshots longer than this.
@@ -171,13 +172,21 @@ impl TakenOver {
                 .unwrap_or_else(|| Timestamp::from_micros(0)),
             steps_completed: execution.steps_completed,
             error: execution.error.clone(),
+            outcome: execution.outcome,
             owner: Some(new_owner.to_owned()),
         };
         let steps = detail.steps.into_iter().map(|step| RecordedStep {
             attempt_ended_at: ended_at.get(&step.position).copied(),
             state: step.into(),
         });
-        let recorded = Recorded { head, steps: steps.collect() };
+        let handlers =
+            detail.handlers.into_iter().map(|HandlerRecord { handler, step }| RecordedHandler {
+                position: step.position,
+                attempt_ended_at: ended_at.get(&step.position).copied(),
+                handler: HandlerState { on: handler, name: step.name.clone(), state: step.into() },
+            });
+        let handlers = handlers.collect();
+        let recorded = Recorded { head, steps: steps.collect(), handlers };
         Self { execution, recorded, cancel_requested, previous_owner }
     }
 }

@@ -152,7 +152,7 @@ impl Reader {
         }
     }
 
-    /// An execution with its steps and their last output.
+    /// An execution with its steps and handlers, and their last output.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -170,11 +170,11 @@ impl Reader {
         execution_id: &str,
         bytes: usize,
     ) -> Result<Option<(ExecutionDetail, bool)>, StoreError> {
-        let Some((mut execution, steps, is_cut)) = self.backend.detail(execution_id, bytes)? else {
+        let Some((mut detail, is_cut)) = self.backend.detail(execution_id, bytes)? else {
             return Ok(None);
         };
-        self.look_at_owners(std::slice::from_mut(&mut execution))?;
-        Ok(Some((ExecutionDetail { execution, steps }, is_cut)))
+        self.look_at_owners(std::slice::from_mut(&mut detail.execution))?;
+        Ok(Some((detail, is_cut)))
     }
 
     /// An execution without its steps.

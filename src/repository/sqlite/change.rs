@@ -8,7 +8,8 @@ use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, Written};
 use crate::workflow::record::{
-    Attempt, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
+    Attempt, Change, Created, ExecutionState, ExecutionStatus, HandlerState, SkipReason, StepState,
+    StepStatus,
 };
 
 type NotWritten = backend::NotWritten<rusqlite::Error>;
@@ -57,14 +58,14 @@ impl<'c> Inserts<'c> {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-                   owner, error, step_order, input_snapshot, completion_number)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                   owner, error, step_order, input_snapshot, completion_number, outcome)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
                    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
-                   outputs, reused_from, reused_from_seq, reused_position)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                   outputs, skip_reason, reused_from, reused_from_seq, reused_position)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?,
             next_completion: None,
         })
@@ -134,6 +135,9 @@ pub(crate) fn write(
             seq
         }
     };
+    for (position, handler) in &change.handlers {
+        write_handler(connection, seq, *position, handler)?;
+    }
     for attempt in &change.attempts {
         insert_attempt(connection, seq, attempt)?;
     }
@@ -176,6 +180,7 @@ fn insert_execution(
         rows::names(&created.step_order),
         created.input_snapshot,
         completion,
+        outcome(head),
     ])?;
     Ok(())
 }
@@ -192,7 +197,7 @@ fn goes_on(
         .prepare_cached(
             "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
              WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
-               AND execution_id = ?8",
+               AND execution_id = ?8 AND outcome IS ?9",
         )?
         .execute(params![
             seq,
@@ -203,6 +208,7 @@ fn goes_on(
             head.error,
             head.owner,
             execution_id,
+            outcome(head),
         ])?;
     Ok(changed > 0)
 }
@@ -221,7 +227,7 @@ fn update_execution(
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
                updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-               completion_number = ?11
+               completion_number = ?11, outcome = coalesce(outcome, ?12)
              WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
         )?
         .execute(params![
@@ -236,6 +242,7 @@ fn update_execution(
             head.owner,
             execution_id,
             completion,
+            outcome(head),
         ])?;
     if changed > 0 {
         return Ok(());
@@ -289,6 +296,7 @@ fn insert_step(
         rows::names(depends_on),
         state.error,
         outputs(state)?,
+        skip_reason(state),
         reused.map(|reused| reused.execution_id.as_str()),
         reused.and_then(|reused| reused.seq),
         reused.and_then(|reused| reused.position),
@@ -305,7 +313,8 @@ fn update_step(
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10
+               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
+               skip_reason = ?11
              WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
         )?
         .execute(params![
@@ -319,6 +328,7 @@ fn update_step(
             state.exit_code,
             state.error,
             outputs(state)?,
+            skip_reason(state),
         ])?;
     if changed > 0 {
         return Ok(());
@@ -370,6 +380,55 @@ fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Resul
 /// An execution that ended belongs to no process.
 fn owner(head: &ExecutionState) -> Option<&str> {
     if head.status.is_terminal() { None } else { head.owner.as_deref() }
+}
+
+/// Makes the row of a handler, or updates it. One that has ended never changes.
+fn write_handler(
+    connection: &Connection,
+    seq: i64,
+    position: u32,
+    handler: &HandlerState,
+) -> Result<(), NotWritten> {
+    let HandlerState { on, name, state } = handler;
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO workflow_execution_handlers (seq, position, handler_name, kind, status,
+               started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
+               outputs)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
+               duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
+               outputs = ?13
+             WHERE status = 'pending' OR status = 'running' OR status = ?5",
+        )?
+        .execute(params![
+            seq,
+            position,
+            name,
+            on.as_str(),
+            state.status.as_str(),
+            time(state.started_at),
+            time(state.completed_at),
+            state.duration_ms.map(integer),
+            state.attempt,
+            state.exit_code,
+            skip_reason(state),
+            state.error,
+            outputs(state)?,
+        ])?;
+    if changed == 0 {
+        return Err(refused(format!("handler `{name}` of the execution has ended otherwise")));
+    }
+    Ok(())
+}
+
+/// The outcome, where handlers follow it.
+fn outcome(head: &ExecutionState) -> Option<&'static str> {
+    head.outcome.map(ExecutionStatus::as_str)
+}
+
+fn skip_reason(state: &StepState) -> Option<&'static str> {
+    state.skip_reason.map(SkipReason::as_str)
 }
 
 /// The outputs as JSON, in the order they were written.

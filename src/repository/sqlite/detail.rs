@@ -3,10 +3,12 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{
-    self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, REUSED_ATTEMPT_COLUMNS, STEP_COLUMNS,
-    STEP_COLUMNS_WITHOUT_TEXT,
+    self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, HANDLER_COLUMNS, REUSED_ATTEMPT_COLUMNS,
+    STEP_COLUMNS, STEP_COLUMNS_WITHOUT_TEXT,
 };
-use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
+use crate::workflow::record::{
+    Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord,
+};
 
 /// The steps of an execution from a position on, each with the last attempt that it made: for a
 /// reused one, in the execution in which it really ran, while that exists.
@@ -27,7 +29,8 @@ pub(crate) fn detail(
 ) -> rusqlite::Result<Option<ExecutionDetail>> {
     let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
     let (steps, _) = steps(connection, execution_id, 0, usize::MAX)?;
-    Ok(Some(ExecutionDetail { execution, steps }))
+    let handlers = handlers(connection, &execution)?;
+    Ok(Some(ExecutionDetail { execution, handlers, steps }))
 }
 
 pub(crate) fn execution(
@@ -40,6 +43,27 @@ pub(crate) fn execution(
         ))?
         .query_row([execution_id], rows::execution)
         .optional()
+}
+
+/// The handlers of an execution that began.
+pub(crate) fn handlers(
+    connection: &Connection,
+    execution: &ExecutionRecord,
+) -> rusqlite::Result<Vec<HandlerRecord>> {
+    // The snapshot of the others is not searched for any.
+    if execution.outcome.is_none() {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached(&format!(
+            "SELECT {HANDLER_COLUMNS} FROM workflow_execution_handlers AS handlers
+             LEFT JOIN workflow_execution_attempts AS last
+               ON last.seq = handlers.seq AND last.position = handlers.position
+               AND last.attempt = handlers.attempt
+             WHERE handlers.seq = ?1 AND handlers.attempt > 0 ORDER BY handlers.position"
+        ))?
+        .query_map([execution.seq], rows::handler)?
+        .collect()
 }
 
 /// The steps from `position` on, up to the one that makes their text longer than `bytes`; and

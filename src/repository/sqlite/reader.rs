@@ -23,7 +23,7 @@ use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::reference::{Candidate, Found};
-use crate::workflow::record::{Attempt, ExecutionRecord, StepRecord};
+use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::Finished;
 
 const CANDIDATES: &str =
@@ -153,13 +153,14 @@ impl SqliteReader {
         &self,
         execution_id: &str,
         bytes: usize,
-    ) -> Result<Option<(ExecutionRecord, Vec<StepRecord>, bool)>, StoreError> {
+    ) -> Result<Option<(ExecutionDetail, bool)>, StoreError> {
         self.read(|connection| {
             let Some(execution) = detail::execution(connection, execution_id)? else {
                 return Ok(None);
             };
             let (steps, is_cut) = detail::steps(connection, execution_id, 0, bytes)?;
-            Ok(Some((execution, steps, is_cut)))
+            let handlers = detail::handlers(connection, &execution)?;
+            Ok(Some((ExecutionDetail { execution, handlers, steps }, is_cut)))
         })
     }
 

@@ -9,7 +9,9 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::de::DeserializeOwned;
 
 use crate::base::timestamp::Timestamp;
-use crate::workflow::record::{Attempt, Captured, ExecutionRecord, Outputs, StepRecord};
+use crate::workflow::record::{
+    Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, StepRecord,
+};
 
 /// A text column that holds the text form of `T`.
 pub(crate) struct Text<T>(pub(crate) T);
@@ -75,15 +77,18 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 /// The columns that [`execution`] reads, in its order.
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
-     input_snapshot, error, owner";
+     input_snapshot, error, owner, outcome";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
+    let status: ExecutionStatus = row.get::<_, Text<_>>(3)?.0;
+    // It is stored only where handlers follow it.
+    let outcome = optional(row, 15)?.or(Some(status).filter(|status| status.is_terminal()));
     Ok(ExecutionRecord {
         seq: row.get(0)?,
         execution_id: row.get(1)?,
         workflow_id: row.get(2)?,
-        status: row.get::<_, Text<_>>(3)?.0,
+        status,
         created_at: optional(row, 4)?,
         started_at: optional(row, 5)?,
         completed_at: optional(row, 6)?,
@@ -94,6 +99,7 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         replay_of: row.get(11)?,
         input_snapshot: row.get::<_, Json<_>>(12)?.0,
         error: row.get(13)?,
+        outcome,
         owner: row.get(14)?,
         owner_state: None,
         persisted: true,
@@ -111,7 +117,7 @@ macro_rules! step_columns {
             ", last.stdout_bytes, ",
             $stderr,
             ", last.stderr_bytes, steps.outputs, steps.reused_from, steps.reused_from_seq, ",
-            "steps.reused_position, last.seq IS NULL"
+            "steps.reused_position, last.seq IS NULL, steps.skip_reason"
         )
     };
 }
@@ -146,6 +152,7 @@ pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
         stderr: stderr.text,
         stderr_bytes: stderr.total_bytes,
         outputs: row.get::<_, Option<Json<Outputs>>>(14)?.map_or_else(Outputs::new, |json| json.0),
+        skip_reason: optional(row, 19)?,
         reused_from,
         reused_from_seq,
         output_note: None,
@@ -157,6 +164,42 @@ pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
             step.reuse().map(|reuse| format!("output was deleted with {}", reuse.number()));
     }
     Ok(step)
+}
+
+/// The columns that [`handler`] reads, in its order, of `handlers` and its last attempt, `last`.
+pub(crate) const HANDLER_COLUMNS: &str = "handlers.handler_name, handlers.status, \
+     handlers.started_at, handlers.completed_at, handlers.error, handlers.position, \
+     handlers.duration_ms, handlers.attempt, handlers.exit_code, last.stdout, last.stdout_bytes, \
+     last.stderr, last.stderr_bytes, handlers.outputs, handlers.kind, handlers.skip_reason";
+
+/// Reads a row of [`HANDLER_COLUMNS`].
+pub(crate) fn handler(row: &Row<'_>) -> rusqlite::Result<HandlerRecord> {
+    let stdout = captured(row, 9)?;
+    let stderr = captured(row, 11)?;
+    let step = StepRecord {
+        name: row.get(0)?,
+        status: row.get::<_, Text<_>>(1)?.0,
+        depends_on: Vec::new(),
+        started_at: optional(row, 2)?,
+        completed_at: optional(row, 3)?,
+        error: row.get(4)?,
+        position: row.get(5)?,
+        duration_ms: row.get::<_, Option<i64>>(6)?.map(count),
+        attempt: row.get(7)?,
+        exit_code: row.get(8)?,
+        stdout: stdout.text,
+        stdout_bytes: stdout.total_bytes,
+        stderr: stderr.text,
+        stderr_bytes: stderr.total_bytes,
+        outputs: row.get::<_, Option<Json<Outputs>>>(13)?.map_or_else(Outputs::new, |json| json.0),
+        skip_reason: optional(row, 15)?,
+        // A handler is never reused.
+        reused_from: None,
+        reused_from_seq: None,
+        output_note: None,
+        reused_position: None,
+    };
+    Ok(HandlerRecord { handler: row.get::<_, Text<_>>(14)?.0, step })
 }
 
 /// The columns that [`attempt`] reads, in its order.

@@ -74,6 +74,9 @@ fn running(
     connection
         .prepare_cached(
             "SELECT step_name, attempt FROM workflow_execution_steps
+             WHERE seq = ?1 AND status = 'running'
+             UNION ALL
+             SELECT handler_name, attempt FROM workflow_execution_handlers
              WHERE seq = ?1 AND status = 'running'",
         )?
         .query_map([seq], |row| {

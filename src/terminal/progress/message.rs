@@ -107,6 +107,26 @@ impl Message {
                     at,
                 }
             }
+            Report::HandlerEnded {
+                handler,
+                on,
+                status,
+                error,
+                attempt,
+                duration,
+                steps_completed,
+                at,
+            } => {
+                let unseen = attempt.filter(|_| status == StepStatus::Failed && !verbose);
+                let text = words.step_ended(handler, status, error, duration);
+                Self::StepEnded {
+                    step: handler.to_owned(),
+                    text: words.of_handler(on, &text),
+                    last_lines: unseen.map(|a| words.last_lines(handler, a)).unwrap_or_default(),
+                    steps_completed,
+                    at,
+                }
+            }
             Report::StoreFailing { error, hint, at } => {
                 Self::Notice { text: words.store_failing(error, hint), at }
             }

@@ -10,6 +10,7 @@ use anstyle::Style;
 use crate::base::units;
 use crate::base::visible::visible;
 use crate::render::style::{BOLD, DIM, WARNING, of_execution, of_step};
+use crate::workflow::handler::HandlerKind;
 use crate::workflow::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::workflow::report::Stream;
 
@@ -63,6 +64,11 @@ impl Words {
             visible(step),
             look.paint(status.as_str())
         )
+    }
+
+    /// What is said of a handler, which is no step.
+    pub(super) fn of_handler(self, on: HandlerKind, text: &str) -> String {
+        format!("{text} {DIM}({on}){DIM:#}")
     }
 
     pub(super) fn retry(self, step: &str, failed: &Attempt, max: u32, wait: Duration) -> String {

@@ -5,6 +5,7 @@ use super::super::definition::environment_name;
 use super::super::document::{Node, Value};
 use super::super::problem::{Findings, Pointer};
 use super::field::Field;
+use super::handlers;
 use crate::base::visible::quote;
 
 /// The remedy where a list of command lines was intended.
@@ -38,8 +39,15 @@ const EXPANDED_ELSEWHERE: [&str; 14] = [
 pub(super) fn find(root: &Node, findings: &mut Findings) {
     environment(root, Pointer::ROOT, findings);
     shell(root, Pointer::ROOT, findings);
-    let at = Pointer::ROOT.key("steps");
-    let Some(Value::List(steps)) = value(root, "steps").map(|steps| &steps.value) else { return };
+    for key in ["steps"].into_iter().chain(handlers::KEYS) {
+        find_in(root, key, findings);
+    }
+}
+
+/// Finds them in one list of steps.
+fn find_in(root: &Node, key: &str, findings: &mut Findings) {
+    let at = Pointer::ROOT.key(key);
+    let Some(Value::List(steps)) = value(root, key).map(|steps| &steps.value) else { return };
     for (index, step) in steps.iter().enumerate() {
         let step_at = at.index(index);
         environment(step, step_at, findings);

@@ -1,9 +1,11 @@
 //! Tree → [`Definition`]: checks every rule of a workflow document, and reports all problems at
 //! once, each with its span and a remedy.
 
+mod condition;
 mod declared;
 mod defaults;
 mod field;
+mod handlers;
 mod keys;
 mod lint;
 mod name;
@@ -210,7 +212,8 @@ fn workflow(
     findings: &mut Findings,
 ) -> Option<Definition> {
     let fields = Fields::of(root, at, "a workflow", findings)?;
-    fields.refuse_unknown(&WORKFLOW_KEYS, findings);
+    let known: Vec<&str> = WORKFLOW_KEYS.into_iter().chain(handlers::KEYS).collect();
+    fields.refuse_unknown(&known, findings);
     let id = workflow_id(&fields, default_id, origin, findings);
     let name = fields.get("name").and_then(|field| field.text(findings));
     let description = fields.get("description").and_then(|field| field.text(findings));
@@ -222,7 +225,9 @@ fn workflow(
         .and_then(|field| field.integer(1..=u64::from(PARALLEL_MAX), findings))
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
-    let steps = steps(&fields, origin, findings);
+    let steps = steps(&fields, &params, origin, findings);
+    let handlers = handlers::read(&fields, origin, findings);
+    handlers::refuse_variables(&fields, findings);
     Some(Definition {
         id: id?,
         name,
@@ -233,6 +238,7 @@ fn workflow(
         max_parallel,
         timeout,
         steps: steps?,
+        handlers,
         extra: fields.extra(),
         from_folder: None,
     })
@@ -270,7 +276,12 @@ fn workflow_id(
     Some(id)
 }
 
-fn steps(fields: &Fields<'_>, origin: Origin, findings: &mut Findings) -> Option<Vec<Step>> {
+fn steps(
+    fields: &Fields<'_>,
+    params: &Named<super::parameter::Parameter>,
+    origin: Origin,
+    findings: &mut Findings,
+) -> Option<Vec<Step>> {
     let Some(field) = fields.get("steps") else {
         let help = "add a list of steps, such as `steps: [{name: hello, run: \"echo hello\"}]`";
         let message = "there are no `steps`";
@@ -300,13 +311,17 @@ fn steps(fields: &Fields<'_>, origin: Origin, findings: &mut Findings) -> Option
         origin == Origin::Document,
         findings,
     );
-    resolve_dependencies(&mut read, findings);
+    let graph = resolve_dependencies(&mut read, findings);
+    let params: Vec<&str> = params.keys().map(String::as_str).collect();
+    let named: Vec<_> =
+        read.iter().map(|step| (step.name.as_deref(), step.named.as_slice())).collect();
+    condition::check_names(&named, &params, graph.as_ref(), findings);
     read.into_iter().map(step::Read::finish).collect()
 }
 
 /// Resolves dependencies to indices, finds unknown names and cycles, and fills in a missing
-/// `depends_on`.
-fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
+/// `depends_on`. The graph is missing where steps wait for each other.
+fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) -> Option<Graph> {
     let mut index: HashMap<String, usize> = HashMap::new();
     for (at, step) in steps.iter().enumerate() {
         if let Some(name) = &step.name {
@@ -338,7 +353,11 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
     for (step, needed) in steps.iter_mut().zip(&edges) {
         step.definition.depends_on = needed.iter().filter_map(|&at| names[at].clone()).collect();
     }
-    for cycle in Graph::new(edges).err().unwrap_or_default() {
+    let cycles = match Graph::new(edges) {
+        Ok(graph) => return Some(graph),
+        Err(cycles) => cycles,
+    };
+    for cycle in cycles {
         let Some(first) = cycle.first().map(|&at| &steps[at]) else { continue };
         let named = |&at: &usize| names[at].clone().unwrap_or_else(|| format!("#{}", at + 1));
         let message = if let [only] = cycle[..] {
@@ -359,6 +378,7 @@ fn resolve_dependencies(steps: &mut [step::Read], findings: &mut Findings) {
         };
         findings.add(first.depends_on_place, format!("{}/depends_on", first.at), message, help);
     }
+    None
 }
 
 /// The `x-…` keys of a map, which are stored unchanged.
@@ -379,6 +399,8 @@ fn scalar_of(node: &Node) -> Option<Scalar> {
     })
 }
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod language_tests;
 #[cfg(test)]

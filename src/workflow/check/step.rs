@@ -1,11 +1,11 @@
 //! One step of a workflow.
 
-use super::super::definition::{PROCESS_STRING_BYTES_MAX, ProcessKeys, Step, Work};
+use super::super::definition::{Flow, PROCESS_STRING_BYTES_MAX, ProcessKeys, Step, Work};
 use super::super::document::{COMMAND_AS_TEXT, Node, Value};
 use super::super::problem::{Findings, Pointer, Span};
 use super::super::retry_on::RetryOn;
 use super::field::{self, Field, Fields};
-use super::{Named, Origin, keys, name};
+use super::{Named, Origin, condition, keys, name};
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 use crate::base::visible::quote;
@@ -46,6 +46,8 @@ pub(super) struct Read {
     /// `None`: left out, so that the step waits for the one listed before it.
     pub(super) depends_on: Option<Vec<Dependency>>,
     pub(super) depends_on_place: Option<Span>,
+    /// What its condition names.
+    pub(super) named: Vec<condition::Named>,
     /// Complete, except where there is a finding.
     pub(super) definition: Step,
 }
@@ -71,6 +73,7 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
         at: at.to_string(),
         depends_on: None,
         depends_on_place: node.span,
+        named: Vec::new(),
         definition: Step {
             name: String::new(),
             title: None,
@@ -85,6 +88,7 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
             retry_on: RetryOn::default(),
             process: ProcessKeys::default(),
             continue_on_error: false,
+            flow: Flow::default(),
             agent_id: None,
             extra: Named::new(),
         },
@@ -108,6 +112,7 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
     step.work = work(&fields, findings);
     step.fail = flag("fail", findings);
     step.continue_on_error = flag("continue_on_error", findings);
+    step.flow = condition::flow(&fields, &mut read.named, findings);
     step.env = field::env(&fields, findings);
     step.cwd = fields.get("cwd").and_then(|field| folder(&field, findings));
     step.timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
@@ -117,6 +122,11 @@ pub(super) fn read(node: &Node, at: Pointer<'_>, origin: Origin, findings: &mut 
     let run = fields.get("run");
     let has_text = run.is_some_and(|field| matches!(field.node.value, Value::String(_)));
     step.process = keys::process(&fields, has_text, run.is_some(), findings);
+    let (skip, success) = (&step.flow.skip_exit_codes, &step.process.success_exit_codes);
+    if let (Some(code), Some(field)) = (skip.shared(success), fields.get("skip_exit_codes")) {
+        let message = format!("{code} is in `success_exit_codes` as well");
+        field.add(findings, message, "keep it in one of the two".to_owned());
+    }
     step.title = keys::title(&fields, findings);
     step.description = keys::words(&fields, "description", findings);
     step.agent_id = fields.get("agent_id").map(|field| field.node.to_json());
@@ -128,10 +138,12 @@ fn refuse_unknown(fields: &Fields<'_>, findings: &mut Findings) {
     if let Some(http) = fields.get("http") {
         let help = "until then, let `run` call a client such as curl".to_owned();
         http.add(findings, "`http` steps come with a later version of wfx", help);
-        let known: Vec<&str> = STEP_KEYS.into_iter().chain(["http"]).collect();
+        let known: Vec<&str> =
+            STEP_KEYS.into_iter().chain(condition::KEYS).chain(["http"]).collect();
         fields.refuse_unknown(&known, findings);
     } else {
-        fields.refuse_unknown(&STEP_KEYS, findings);
+        let known: Vec<&str> = STEP_KEYS.into_iter().chain(condition::KEYS).collect();
+        fields.refuse_unknown(&known, findings);
     }
 }
 

@@ -1,11 +1,12 @@
 use super::*;
+use crate::workflow::handler::HandlerKind;
 
-fn check(text: &str) -> Result<Definition, Problems> {
+pub(super) fn check(text: &str) -> Result<Definition, Problems> {
     read(&Source { name: "w.yaml", text, format: Format::Yaml, default_id: Some("w") })
 }
 
 /// `line:column message` of each problem.
-fn refused(text: &str) -> Vec<String> {
+pub(super) fn refused(text: &str) -> Vec<String> {
     let problems = check(text).expect_err(text);
     problems
         .iter()
@@ -65,6 +66,31 @@ steps:
             "15:5 a step is a map of keys and values, not text",
         ]
     );
+}
+
+#[test]
+fn handlers_are_read_back_as_they_were() {
+    let text = "\
+steps: [{name: a}]
+on_exit: [{name: z, run: x}, {name: y, sleep: 1s, timeout: 1m, depends_on: []}]
+on_success: [{name: b, fail: true, retry: {max_attempts: 2}}]
+";
+    let definition = check(text).unwrap();
+    let names: Vec<_> = definition.handlers.iter().map(|h| (h.on, h.step.name.as_str())).collect();
+    use HandlerKind::{Exit, Success};
+    assert_eq!(names, [(Success, "b"), (Exit, "z"), (Exit, "y")]);
+    let timeouts: Vec<String> =
+        definition.handlers.iter().map(|h| h.step.timeout.unwrap().to_string()).collect();
+    assert_eq!(timeouts, ["5m", "5m", "1m"]);
+    let again = check(&serde_json::to_string(&definition).unwrap()).unwrap();
+    assert_eq!(again, definition);
+    // Probable mistakes are found in them as well.
+    let source = |text| Source { name: "w", text, format: Format::Yaml, default_id: Some("w") };
+    let text = "steps: [{name: a}]\non_exit: [{name: b, run: [echo one, echo two]}]";
+    assert!(read_with_lints(&source(text)).unwrap().1.is_some());
+    let many: String = (0..21).map(|n| format!("{{name: h{n}}}, ")).collect();
+    let problems = refused(&format!("steps: [{{name: a}}]\non_exit: [{many}]"));
+    assert_eq!(problems, ["2:10 a workflow has at most 20 handlers in all"]);
 }
 
 #[test]

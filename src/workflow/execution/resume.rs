@@ -9,7 +9,9 @@ use crate::base::backoff;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::definition::Work;
 use crate::workflow::event::{AttemptEnd, Effect, Moment, Outcome};
-use crate::workflow::record::{Change, ExecutionState, ExecutionStatus, StepState, StepStatus};
+use crate::workflow::record::{
+    Change, ExecutionState, ExecutionStatus, HandlerState, StepState, StepStatus,
+};
 use crate::workflow::spec::ExecutionSpec;
 
 /// The stored state of an unfinished execution.
@@ -19,6 +21,19 @@ pub struct Recorded {
     pub head: ExecutionState,
     /// Its steps, by position.
     pub steps: Vec<RecordedStep>,
+    /// The handlers that began.
+    pub handlers: Vec<RecordedHandler>,
+}
+
+/// The stored state of a handler.
+#[derive(Debug, Clone)]
+pub struct RecordedHandler {
+    /// Its position, after those of the steps.
+    pub position: u32,
+    /// Where it stands.
+    pub handler: HandlerState,
+    /// When the last of its stored attempts ended.
+    pub attempt_ended_at: Option<Timestamp>,
 }
 
 /// The stored state of one of its steps.
@@ -36,10 +51,14 @@ impl Recorded {
     #[must_use]
     pub fn abandon(self, error: &str, now: Timestamp) -> Change {
         let mut head = ExecutionState {
-            status: ExecutionStatus::Interrupted,
+            // An outcome that was decided stays.
+            status: self.head.outcome.unwrap_or(ExecutionStatus::Interrupted),
             completed_at: Some(now),
             updated_at: now,
-            error: Some(error.to_owned()),
+            error: match self.head.outcome {
+                Some(_) => self.head.error,
+                None => Some(error.to_owned()),
+            },
             steps_completed: 0,
             ..self.head
         };
@@ -56,7 +75,16 @@ impl Recorded {
             state.error = Some(error.to_owned());
             steps.insert(position, state);
         }
-        Change { head, created: None, steps, attempts: Vec::new() }
+        let mut handlers = BTreeMap::new();
+        for RecordedHandler { position, mut handler, .. } in self.handlers {
+            if !handler.state.status.is_terminal() {
+                handler.state.status = StepStatus::Interrupted;
+                handler.state.completed_at = Some(now);
+                handler.state.error = Some(error.to_owned());
+                handlers.insert(position, handler);
+            }
+        }
+        Change { head, created: None, steps, handlers, attempts: Vec::new() }
     }
 }
 
@@ -81,6 +109,17 @@ impl Execution {
             execution.attempt_ended_at[step] = recorded.attempt_ended_at;
             execution.steps[step] = recorded.state;
         }
+        for RecordedHandler { position, handler, attempt_ended_at } in recorded.handlers {
+            let index = position as usize;
+            if index < execution.count || index >= execution.steps.len() {
+                continue;
+            }
+            if handler.state.status == StepStatus::Running {
+                execution.running.insert(index);
+            }
+            execution.steps[index] = handler.state;
+            execution.attempt_ended_at[index] = attempt_ended_at;
+        }
         execution.count_ended();
         execution
     }
@@ -104,8 +143,10 @@ impl Execution {
                 }
                 _ => {}
             }
-            if status == StepStatus::Success || status == StepStatus::Failed && tolerated {
-                for &dependent in &spec.graph().dependents[step] {
+            let passes = self.passes(step);
+            for &dependent in &spec.graph().dependents[step] {
+                let decides = status.is_terminal() && self.condition(dependent).is_some();
+                if passes || decides {
                     self.unmet[dependent] -= 1;
                 }
             }
@@ -126,6 +167,10 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         self.head.status = ExecutionStatus::Running;
+        if self.head.started_at.is_none() && cancelled.is_some() {
+            self.drop_handlers();
+        }
+        let was_begun = self.head.started_at.is_some();
         let started_at = *self.head.started_at.get_or_insert(moment.now);
         for step in 0..self.steps.len() {
             if let Some(started_at) = self.steps[step].started_at {
@@ -135,8 +180,13 @@ impl Execution {
         }
         let timeout = self.spec.snapshot.definition().timeout;
         let time_up = timeout.is_some_and(|limit| moment.now.since(started_at) >= limit.duration());
+        if !was_begun {
+            self.skip_after_reused(moment, effects)?;
+        }
         self.find_ready(moment, effects);
-        if let Some(reason) = cancelled {
+        if let Some(outcome) = self.head.outcome {
+            self.resume_handlers(outcome, cancelled, moment, effects)?;
+        } else if let Some(reason) = cancelled {
             // Before the lost attempts are evaluated: they are not retried.
             let ending = Ending::Cancelled(reason);
             self.end_pending(&ending, moment, effects)?;
@@ -150,7 +200,7 @@ impl Execution {
             let attempt_started_at = self.attempt_started_at(step);
             let elapsed = attempt_started_at.map_or(Duration::ZERO, |at| moment.now.since(at));
             let sleeps = matches!(self.spec.step(step).work, Work::Sleep(_));
-            if sleeps && self.ending.is_none() {
+            if sleeps && self.ending_of(step).is_none() {
                 self.resumed.insert(step);
                 effects.push(Effect::Start { step, attempt, elapsed });
                 continue;
@@ -164,13 +214,13 @@ impl Execution {
     }
 
     fn find_ready(&mut self, moment: Moment, effects: &mut Vec<Effect>) {
-        for step in 0..self.steps.len() {
+        for step in 0..self.count {
             let state = &self.steps[step];
             if state.status != StepStatus::Pending || self.unmet[step] > 0 {
                 continue;
             }
             if state.attempt == 0 {
-                self.ready.insert(step);
+                self.enable(step);
                 continue;
             }
             // It waited for its next attempt; the rest of the wait.
@@ -193,4 +243,4 @@ impl Execution {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

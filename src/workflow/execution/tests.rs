@@ -9,7 +9,9 @@ use crate::base::backoff::Retry;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::compiled::{CompiledWorkflow, Snapshot};
-use crate::workflow::definition::{Definition, Parameters, Step};
+use crate::workflow::condition::Condition;
+use crate::workflow::definition::{Definition, Flow, Handler, Parameters, Step};
+use crate::workflow::exit_codes::ExitCodes;
 
 pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
     Step {
@@ -26,12 +28,21 @@ pub(super) fn step(name: &str, depends_on: &[&str]) -> Step {
         title: None,
         description: None,
         continue_on_error: false,
+        flow: Default::default(),
         agent_id: None,
         extra: Default::default(),
     }
 }
 
 pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
+    with_handlers(steps, Vec::new(), parallelism)
+}
+
+pub(super) fn with_handlers(
+    steps: Vec<Step>,
+    handlers: Vec<Handler>,
+    parallelism: usize,
+) -> Execution {
     let definition = Definition {
         id: "w".to_owned(),
         name: None,
@@ -42,6 +53,7 @@ pub(super) fn execution(steps: Vec<Step>, parallelism: usize) -> Execution {
         max_parallel: None,
         timeout: Some(Period::new(Duration::from_secs(5))),
         steps,
+        handlers,
         extra: Default::default(),
         from_folder: None,
     };
@@ -255,6 +267,29 @@ fn it_rests_while_all_of_it_sleeps_or_waits_for_a_retry() {
     assert!(!e.is_resting());
 }
 
+/// A condition over the dependencies for one step of four, and what a skip means.
+fn flow(bits: u64, depends_on: &[String]) -> Flow {
+    let statuses: Vec<StepStatus> = StepStatus::ALL
+        .into_iter()
+        .filter(|status| status.is_terminal() && bits >> (30 + *status as u64) & 1 == 1)
+        .collect();
+    let mut tests = depends_on
+        .iter()
+        .filter(|_| !statuses.is_empty())
+        .map(|step| Condition::Status { step: step.clone(), statuses: statuses.clone() });
+    let condition = match bits >> 40 & 7 {
+        0 => tests.next(),
+        1 => tests.next_back().map(|test| Condition::Not(Box::new(test))),
+        2 => Some(Condition::Any(tests.collect())),
+        _ => None,
+    };
+    Flow {
+        when: condition,
+        continue_on_skip: bits >> 44 & 1 == 1,
+        skip_exit_codes: ExitCodes::default(),
+    }
+}
+
 /// Steps that depend on earlier ones only, with random kinds.
 pub(super) fn graphs() -> impl Strategy<Value = Vec<Step>> {
     let one = (any::<u64>(), 0..4_u8, any::<bool>(), 1..4_u32);
@@ -271,6 +306,7 @@ pub(super) fn graphs() -> impl Strategy<Value = Vec<Step>> {
             step.work = if kind == 1 { Work::Nothing } else { Work::Shell("true".to_owned()) };
             step.continue_on_error = tolerated;
             step.retry.max_attempts = max_attempts;
+            step.flow = flow(bits, &step.depends_on);
             steps.push(step);
         }
         steps
@@ -319,6 +355,7 @@ proptest! {
                         running.insert(step);
                         let outcome = match dice.next().unwrap() {
                             0..150 => Outcome::Success,
+                            150..180 => Outcome::Skipped("exit status 99".to_owned()),
                             _ => failed(),
                         };
                         todo.push_back(ended(step, outcome));

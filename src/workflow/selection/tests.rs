@@ -26,6 +26,7 @@ fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
         stdout_bytes: 0,
         stderr: String::new(),
         stderr_bytes: 0,
+        skip_reason: None,
         outputs: Default::default(),
         reused_from: None,
         reused_from_seq: None,

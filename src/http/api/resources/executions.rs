@@ -24,7 +24,7 @@ use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::operations::query;
 use crate::repository::cursor::{self, CursorError};
 use crate::repository::{ListFilter, TakenOver, is_whole_id};
-use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;
@@ -61,7 +61,7 @@ impl Resources {
         if let Some((unstored, is_cut)) = self.memory.get_within(execution_id, AT_ONCE_BYTES) {
             return Ok(Some(match is_cut {
                 false => Reply::json(&unstored),
-                true => self.long_detail(unstored.execution),
+                true => self.long_detail(unstored),
             }));
         }
         let key = Key::Execution(execution_id.to_owned());
@@ -70,7 +70,7 @@ impl Resources {
                 return Ok(None);
             };
             Ok(Some(if is_cut {
-                QueryAnswer::Long(Box::new(self.long_detail(detail.execution)))
+                QueryAnswer::Long(Box::new(self.long_detail(detail)))
             } else if is_final(&detail.execution) {
                 QueryAnswer::Final(detail)
             } else {
@@ -80,9 +80,10 @@ impl Resources {
     }
 
     /// An execution whose steps are read later.
-    fn long_detail(&self, execution: ExecutionRecord) -> Reply {
+    fn long_detail(&self, detail: ExecutionDetail) -> Reply {
+        let ExecutionDetail { execution, handlers, .. } = detail;
         let (memory, readers) = (Arc::clone(&self.memory), Arc::clone(&self.readers));
-        long_answers::detail(memory, readers, execution)
+        long_answers::detail(memory, readers, execution, handlers)
     }
 
     /// The execution that a path means, without its steps, in memory or in the database.

@@ -375,11 +375,13 @@ mod tests {
             replay_of: None,
             input_snapshot: Default::default(),
             error: None,
+            outcome: None,
             owner: None,
             owner_state: None,
             persisted: true,
         };
-        let mut detail = ExecutionDetail { execution: record, steps: Vec::new() };
+        let mut detail =
+            ExecutionDetail { execution: record, handlers: Vec::new(), steps: Vec::new() };
         let before = UnnumberedAnswer::write(&detail).unwrap().numbered(7);
         detail.execution.seq = Some(7);
         assert_eq!(before, serde_json::to_vec(&detail).unwrap());

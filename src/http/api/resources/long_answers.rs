@@ -13,7 +13,7 @@ use crate::http::api::resources::readers::Readers;
 use crate::http::exchange::chunk_source::ChunkSource;
 use crate::http::exchange::reply::Reply;
 use crate::repository::{ListFilter, ListPages, Listing, StepPages, cursor};
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord, HandlerRecord};
 
 /// So much stored text is read on the way of a request; what is longer comes in chunks.
 pub(super) const AT_ONCE_BYTES: usize = 128 * 1024;
@@ -29,10 +29,11 @@ pub(super) fn detail(
     memory: Arc<Memory>,
     readers: Arc<Readers>,
     execution: ExecutionRecord,
+    handlers: Vec<HandlerRecord>,
 ) -> Reply {
     let pages = StepPages::of(&execution);
     let execution_id = execution.execution_id.clone();
-    let first = ExecutionDetail { execution, steps: Vec::new() };
+    let first = ExecutionDetail { execution, handlers, steps: Vec::new() };
     let Ok(mut begin) = json::to_vec(&first) else { return Reply::json(&first) };
     begin.truncate(begin.len() - STEPS_END.len());
     let rest = Steps { memory, readers, execution_id, pages, is_first: true };

@@ -15,9 +15,10 @@ fn change() -> Change {
         updated_at: Timestamp::from_micros(0),
         steps_completed: 0,
         error: None,
+        outcome: None,
         owner: None,
     };
-    Change { head, created: None, steps: [].into(), attempts: Vec::new() }
+    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
 }
 
 fn withdrawn(pending: &PendingWrite) -> bool {

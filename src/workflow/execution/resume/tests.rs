@@ -11,12 +11,12 @@ use crate::workflow::record::Change;
 
 /// What a database holds.
 #[derive(Default)]
-struct Stored {
+pub(in crate::workflow::execution) struct Stored {
     merged: Option<Change>,
 }
 
 impl Stored {
-    fn commit(&mut self, execution: &mut Execution) {
+    pub(in crate::workflow::execution) fn commit(&mut self, execution: &mut Execution) {
         let change = execution.take_change();
         match &mut self.merged {
             Some(merged) => merged.merge(change),
@@ -24,20 +24,41 @@ impl Stored {
         }
     }
 
+    /// What is read back of an execution.
+    pub(in crate::workflow::execution) fn recorded_of(execution: &mut Execution) -> Recorded {
+        let mut stored = Self::default();
+        stored.commit(execution);
+        stored.recorded()
+    }
+
     /// The process dies, another takes over.
-    fn resume(&self, died: &Execution, parallelism: usize) -> Execution {
+    pub(in crate::workflow::execution) fn resume(
+        &self,
+        died: &Execution,
+        parallelism: usize,
+    ) -> Execution {
+        let (spec, owner) = (Arc::clone(died.spec()), "other".to_owned());
+        Execution::resumed(spec, parallelism, owner, self.recorded())
+    }
+
+    fn recorded(&self) -> Recorded {
         let merged = self.merged.as_ref().unwrap();
-        let steps = merged.steps.iter().map(|(position, state)| RecordedStep {
+        let attempt_ended_at = |position: u32| {
+            let attempts = merged.attempts.iter().filter(|attempt| attempt.position == position);
+            attempts.map(|attempt| attempt.completed_at).max()
+        };
+        let steps = merged.steps.iter().map(|(&position, state)| RecordedStep {
             state: state.clone(),
-            attempt_ended_at: merged
-                .attempts
-                .iter()
-                .filter(|attempt| attempt.position == *position)
-                .map(|attempt| attempt.completed_at)
-                .max(),
+            attempt_ended_at: attempt_ended_at(position),
         });
-        let recorded = Recorded { head: merged.head.clone(), steps: steps.collect() };
-        Execution::resumed(Arc::clone(died.spec()), parallelism, "other".to_owned(), recorded)
+        let began = merged.handlers.iter().filter(|(_, handler)| handler.state.attempt > 0);
+        let handlers = began.map(|(&position, handler)| RecordedHandler {
+            position,
+            handler: handler.clone(),
+            attempt_ended_at: attempt_ended_at(position),
+        });
+        let handlers = handlers.collect();
+        Recorded { head: merged.head.clone(), steps: steps.collect(), handlers }
     }
 }
 
@@ -202,8 +223,11 @@ proptest! {
                     Effect::Admit { step } => todo.push(Event::Admitted(step)),
                     Effect::Start { step, .. } => {
                         started[step] += 1;
-                        let good = dice.next().unwrap() < 150;
-                        let outcome = if good { Outcome::Success } else { failed() };
+                        let outcome = match dice.next().unwrap() {
+                            0..130 => Outcome::Success,
+                            130..160 => Outcome::Skipped("exit status 99".to_owned()),
+                            _ => failed(),
+                        };
                         todo.push(ended(step, outcome));
                     }
                     Effect::Retry { step, .. } => todo.push(Event::RetryDue(step)),

@@ -23,6 +23,7 @@ fn reused_state(step: usize, status: StepStatus) -> StepState {
         attempt: 2,
         exit_code: Some(0),
         error: None,
+        skip_reason: None,
         outputs: [("step".to_owned(), step.to_string())].into_iter().collect(),
         reused: Some(Arc::new(reuse)),
     }
@@ -123,7 +124,8 @@ proptest! {
                     state: state.clone(),
                     attempt_ended_at: None,
                 });
-                let recorded = Recorded { head: e.head().clone(), steps: steps.collect() };
+                let (head, handlers) = (e.head().clone(), Vec::new());
+                let recorded = Recorded { head, steps: steps.collect(), handlers };
                 // As it is planned again: what is reused is in the record alone.
                 let again = ExecutionSpec::new(
                     spec.execution_id.clone(), spec.snapshot.clone(), None, spec.created_at,
