@@ -53,7 +53,7 @@ fn ended(step: &str, status: StepStatus) -> Report<'_> {
 fn handlers_are_counted_apart_from_steps() {
     let metrics = metrics();
     metrics.observer("nightly").report(&Report::HandlerEnded {
-        handler: "alert",
+        handler: "ring-the-bell",
         on: crate::workflow::handler::HandlerKind::Failure,
         status: StepStatus::Failed,
         error: None,
@@ -64,7 +64,7 @@ fn handlers_are_counted_apart_from_steps() {
     });
     let text = metrics.encode(&now()).unwrap();
     assert!(text.contains(r#"wfx_handlers_total{kind="on_failure",status="failed"} 1"#), "{text}");
-    assert!(!text.contains("alert") && !text.contains("workflow_step_errors_total{"));
+    assert!(!text.contains("ring-the-bell") && !text.contains("workflow_step_errors_total{"));
 }
 
 #[test]
