@@ -1,5 +1,6 @@
 //! One attempt of a step, as a separate task.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::durability;
 use super::work::env_file::{self, EnvFileError};
 use super::work::job::Job;
 use super::work::parallelism::Permit;
-use super::work::process::{self, Started};
+use super::work::process::{self, Launch, Started};
 use super::work::scratch::ScratchFile;
 use super::work::{Stop, sleep};
 use crate::base::period::Period;
@@ -25,6 +26,9 @@ use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::AttemptKey;
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::spec::ExecutionSpec;
+
+/// The most bytes of variables of which a start is prepared while others wait.
+const PREPARED_BYTES_MAX: usize = 64 * 1024;
 
 /// Performs one attempt: waits until its start is durable, then does its work.
 pub(crate) struct AttemptTask {
@@ -57,7 +61,8 @@ pub(crate) enum Attempted {
 /// What is to be done.
 enum Prepared {
     Sleep(Period),
-    Process(Job),
+    /// With its start, where that was prepared as well.
+    Process(Job, Option<Launch>),
     /// It fails at once, and why.
     Impossible(String),
 }
@@ -115,7 +120,13 @@ impl AttemptTask {
         let execution_id = spec.execution_id.clone();
         let key = AttemptKey { execution_id, step: step.name.clone(), attempt: self.attempt };
         let spec = Arc::clone(spec);
-        Ok(Prepared::Process(Job { spec, step: self.step, folder, variables, output_file, key }))
+        let job = Job { spec, step: self.step, folder, variables, output_file, key };
+        // Its variables are in it once more, which is for a moment only if they are few.
+        let length = |(name, value): (&OsString, &OsString)| name.len() + value.len();
+        let is_small = job.variables.iter().map(length).sum::<usize>() <= PREPARED_BYTES_MAX;
+        let is_whole = step.process.env_file.is_empty();
+        let launch = if is_whole && is_small { process::prepare(&job).ok() } else { None };
+        Ok(Prepared::Process(job, launch))
     }
 
     async fn work(self, prepared: Prepared) -> io::Result<(AttemptEnd, Option<ScratchFile>)> {
@@ -126,7 +137,7 @@ impl AttemptTask {
             let at = self.context.clock.now();
             self.observer.report(&Report::AttemptStarted { step: &step.name, attempt, at });
         };
-        let mut job = match prepared {
+        let (mut job, launch) = match prepared {
             Prepared::Sleep(period) => {
                 report_start();
                 let end = sleep::run(period, step.timeout, self.elapsed, &self.stop).await;
@@ -137,7 +148,7 @@ impl AttemptTask {
                 let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
                 return Ok((end, None));
             }
-            Prepared::Process(job) => job,
+            Prepared::Process(job, launch) => (job, launch),
         };
         if !step.process.env_file.is_empty() {
             let variables = std::mem::take(&mut job.variables);
@@ -161,7 +172,7 @@ impl AttemptTask {
             report_start();
             started.map(|started| self.context.owner.begin_attempt(started.listed()))
         };
-        let end = process::run(&job, &self.stop, listener, begin).await?;
+        let end = process::run(&job, launch, &self.stop, listener, begin).await?;
         Ok((end, Some(job.output_file)))
     }
 }

@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -82,13 +82,29 @@ impl Started {
     }
 }
 
-/// Runs the command until its tree of processes has ended. `began` is called when that begins, with
+/// A command that is ready to be started.
+pub(crate) struct Launch {
+    command: Command,
+    /// What it was made for: the soft limit of open files that the step is to get.
+    soft_limit: Option<u64>,
+}
+
+/// Prepares the start of a step, of which nothing can be noticed.
+///
+/// # Errors
+/// When there is no such program.
+pub(crate) fn prepare(job: &Job) -> io::Result<Launch> {
+    launch(job, Spawning::begin().soft_limit())
+}
+
+/// Runs the command until its tree of processes has ended. `launch` is what was prepared of it. `began` is called when that begins, with
 /// the process or, if the program cannot be started, without; its result is dropped at the end.
 ///
 /// # Errors
 /// When it could not begin because a resource [is scarce](limits::is_scarce); anything else is an end.
 pub(crate) async fn run<T>(
     job: &Job,
+    launch: Option<Launch>,
     stop: &Stop,
     listener: Option<Listener<'_>>,
     began: impl FnOnce(Option<Started>) -> T,
@@ -96,7 +112,7 @@ pub(crate) async fn run<T>(
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
     let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
-    let mut ended = match spawn(job) {
+    let mut ended = match spawn(job, launch) {
         Err(error) if limits::is_scarce(&error) => return Err(error),
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
@@ -166,10 +182,10 @@ impl Ended {
     }
 }
 
-fn spawn(job: &Job) -> io::Result<Child> {
-    match spawn_once(job) {
+fn spawn(job: &Job, prepared: Option<Launch>) -> io::Result<Child> {
+    match spawn_once(job, prepared) {
         // More descriptors than assumed may be uncounted.
-        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job),
+        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job, None),
         spawned => spawned,
     }
 }
@@ -178,9 +194,17 @@ fn is_no_file_left(error: &io::Error) -> bool {
     error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::MFILE)
 }
 
-fn spawn_once(job: &Job) -> io::Result<Child> {
+fn spawn_once(job: &Job, prepared: Option<Launch>) -> io::Result<Child> {
     let spawning = Spawning::begin();
     let limit = spawning.soft_limit();
+    let mut launch = match prepared {
+        Some(launch) if launch.soft_limit == limit => launch,
+        _ => launch(job, limit)?,
+    };
+    children::spawn(&mut launch.command, &job.key)
+}
+
+fn launch(job: &Job, limit: Option<u64>) -> io::Result<Launch> {
     let mut command = match job.work() {
         Work::Argv(argv) => {
             let program = search::find(&argv[0], &job.variables, &job.folder)?;
@@ -214,7 +238,7 @@ fn spawn_once(job: &Job) -> io::Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    children::spawn(&mut command, &job.key)
+    Ok(Launch { command, soft_limit: limit })
 }
 
 /// The folder in the form of `PWD`: absolute, and without `.` and `..`, which programs reject.
