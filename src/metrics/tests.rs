@@ -64,7 +64,7 @@ fn handlers_are_counted_apart_from_steps() {
     });
     let text = metrics.encode(&now()).unwrap();
     assert!(text.contains(r#"wfx_handlers_total{kind="on_failure",status="failed"} 1"#), "{text}");
-    assert!(!text.contains("alert") && !text.contains("workflow_step_errors_total{"));
+    assert!(!text.contains(r#""alert""#) && !text.contains("workflow_step_errors_total{"));
 }
 
 #[test]
