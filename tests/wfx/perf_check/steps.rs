@@ -24,6 +24,8 @@ fn ran(place: &Place, workflow: &str, runs: u32, millis: u32) {
          FROM workflow_executions, n
          WHERE seq = (SELECT max(seq) FROM workflow_executions);
          INSERT OR IGNORE INTO workflow_execution_steps
+           (seq, position, step_name, status, started_at, completed_at, duration_ms, attempt,
+            exit_code, depends_on, error, outputs)
          SELECT e.seq, s.position, s.step_name, s.status, s.started_at, s.completed_at,
            s.duration_ms, s.attempt, s.exit_code, s.depends_on, s.error, s.outputs
          FROM workflow_executions e, workflow_execution_steps s
