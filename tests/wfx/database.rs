@@ -218,6 +218,10 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    DROP TRIGGER workflow_executions_deleted_with_handlers;
+    DROP TABLE workflow_execution_handlers;
+    ALTER TABLE workflow_executions DROP COLUMN outcome;
+    ALTER TABLE workflow_execution_steps DROP COLUMN skip_reason;
     ALTER TABLE workflow_execution_steps DROP COLUMN reused_from;
     ALTER TABLE workflow_execution_steps DROP COLUMN reused_from_seq;
     ALTER TABLE workflow_execution_steps DROP COLUMN reused_position;

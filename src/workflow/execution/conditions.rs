@@ -54,6 +54,9 @@ impl Execution {
             |step: &usize| self.steps[*step].skip_reason == Some(SkipReason::Dependency);
         let mut open: Vec<usize> =
             dependencies[step].iter().copied().filter(was_skipped_early).collect();
+        if open.is_empty() {
+            return Vec::new();
+        }
         let mut seen: HashSet<usize> = open.iter().copied().collect();
         let mut unfinished = Vec::new();
         while let Some(skipped) = open.pop() {

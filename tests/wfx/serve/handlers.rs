@@ -144,7 +144,11 @@ fn what_is_not_stored_yet_has_them_in_memory() {
     assert_eq!(ended["execution"]["persisted"], false);
     assert_eq!(ended["handlers"][1]["stdout"], "failed\n");
     other.execute_batch("COMMIT").unwrap();
-    until("it is stored", || show()["execution"]["persisted"] == true);
+    // Its start may be committed before the rest.
+    until("all of it is stored", || {
+        let execution = show()["execution"].clone();
+        execution["persisted"] == true && execution["status"] == "failed"
+    });
     assert_eq!(show()["handlers"], ended["handlers"]);
     daemon.stop();
 }
