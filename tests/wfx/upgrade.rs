@@ -122,7 +122,14 @@ fn history(place: &Place) {
 fn told(place: &Place) -> (Value, Vec<Value>) {
     let list = place.list();
     let items = list["items"].as_array().unwrap().iter();
-    let shown = items.map(|item| place.show(item["execution_id"].as_str().unwrap()));
+    let shown = items.map(|item| {
+        let mut shown = place.show(item["execution_id"].as_str().unwrap());
+        for step in shown["steps"].as_array_mut().unwrap() {
+            // Version 6 stores it; before, there was one reason only.
+            step.as_object_mut().unwrap().remove("skip_reason");
+        }
+        shown
+    });
     let shown = shown.collect();
     (list, shown)
 }
