@@ -6,7 +6,7 @@ use super::{CliError, Context};
 use crate::base::exit::Exit;
 use crate::engine::driver::RunError;
 use crate::render::titles::Titles;
-use crate::terminal;
+use crate::terminal::{self, OutputFormat};
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::spec::ReusedStep;
@@ -52,7 +52,26 @@ pub(super) fn finish(
     execution_id: &str,
     context: &Context,
 ) -> Result<Exit, CliError> {
-    let detail = result.is_ok().then(|| session.writer.last_detail(execution_id));
+    // A table says nothing of steps.
+    let has_steps = context.ui.format() != OutputFormat::Table;
+    let detail = result.is_ok().then(|| session.writer.last_detail(execution_id, has_steps));
+    // While the database is being closed. The execution has ended and is stored, whatever can
+    // still be shown of it.
+    let shown = match detail.transpose() {
+        Ok(Some(Some(detail))) => context.ui.execution_summary(&detail),
+        Ok(Some(None)) => {
+            let status = result.as_ref().map(ToString::to_string).unwrap_or_default();
+            context.ui.warning(&format!(
+                "execution {execution_id} ended as {status} and was pruned by another process since"
+            ));
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(error) => {
+            context.ui.warning(&error.to_string());
+            Ok(())
+        }
+    };
     let closed = session.close();
     let status = result.map_err(|error| match (&error, signalled) {
         (RunError::NotStored(_), Some(exit)) => gave_up(&error, execution_id).with_exit(exit),
@@ -62,17 +81,10 @@ pub(super) fn finish(
     if let Err(error) = closed {
         context.ui.warning(&error.to_string());
     }
-    // The execution has ended and is stored, whatever can still be shown of it.
-    match detail.transpose() {
-        Ok(Some(Some(detail))) => match context.ui.execution_summary(&detail) {
-            // Who stopped reading still gets the exit code of the execution.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            shown => shown?,
-        },
-        Ok(_) => context.ui.warning(&format!(
-            "execution {execution_id} ended as {status} and was pruned by another process since"
-        )),
-        Err(error) => context.ui.warning(&error.to_string()),
+    match shown {
+        // Who stopped reading still gets the exit code of the execution.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        shown => shown?,
     }
     Ok(match (status, signalled) {
         (ExecutionStatus::Cancelled, Some(exit)) => exit,
