@@ -256,10 +256,11 @@ fn files_of_variables_are_data_below_env() {
 #[test]
 fn a_title_is_shown_instead_of_the_name() {
     let place = Place::new();
-    let document = "steps:\n- {name: one, title: \"Say \\e[2J hello\", run: echo hi; exit 1, retry: {max_attempts: 2, backoff: 1ms}}\n- {name: two, title: \"Say \\e[2J hello\", depends_on: [], run: echo there}\n";
+    let document = "steps:\n- {name: one, title: \"Say \\e[2J hello\", run: echo hi; exit 1, retry: {max_attempts: 2, backoff: 1ms}}\n- {name: two, title: \"Say \\e[2J hello\", depends_on: [], run: echo there}\non_exit: [{name: last, title: Tidy up, run: exit 3}]\n";
     let file = place.write("w.yaml", document);
     let ran = Ran::of(place.wfx(["exec", "-v"]).arg(file));
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("Tidy up started") && ran.stderr.contains("Tidy up failed"));
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello started"), "{ran:?}");
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello │ hi"), "{ran:?}");
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello attempt 1 of 2 failed"), "{ran:?}");
