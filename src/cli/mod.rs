@@ -28,6 +28,7 @@ mod lookup;
 mod session;
 mod source;
 mod tree;
+mod vocabulary;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -288,6 +289,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
+            let error = vocabulary::explain(error);
             Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
             return Exit::Usage;
         }
