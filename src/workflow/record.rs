@@ -594,11 +594,3 @@ pub struct ExecutionDetail {
     /// Its steps in `step_order`.
     pub steps: Vec<StepRecord>,
 }
-
-impl ExecutionDetail {
-    /// Of which nothing but the execution is known.
-    #[must_use]
-    pub fn without_steps(execution: ExecutionRecord) -> Self {
-        Self { execution, handlers: Vec::new(), steps: Vec::new() }
-    }
-}

@@ -183,8 +183,13 @@ impl<B: Backend> Worker<B> {
                     let detail = if has_steps {
                         self.backend.detail(&execution_id)
                     } else {
+                        let without_steps = |execution| ExecutionDetail {
+                            execution,
+                            handlers: Vec::new(),
+                            steps: Vec::new(),
+                        };
                         let execution = self.backend.execution(&execution_id);
-                        execution.map(|found| found.map(ExecutionDetail::without_steps))
+                        execution.map(|found| found.map(without_steps))
                     };
                     detail.map_err(|error| self.backend.explain("read", &error))
                 });
