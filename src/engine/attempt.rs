@@ -62,7 +62,7 @@ pub(crate) enum Attempted {
 enum Prepared {
     Sleep(Period),
     /// With its start, where that was prepared as well.
-    Process(Job, Option<Launch>),
+    Process(Box<(Job, Option<Launch>)>),
     /// It fails at once, and why.
     Impossible(String),
 }
@@ -126,7 +126,7 @@ impl AttemptTask {
         let is_small = job.variables.iter().map(length).sum::<usize>() <= PREPARED_BYTES_MAX;
         let is_whole = step.process.env_file.is_empty();
         let launch = if is_whole && is_small { process::prepare(&job).ok() } else { None };
-        Ok(Prepared::Process(job, launch))
+        Ok(Prepared::Process(Box::new((job, launch))))
     }
 
     async fn work(self, prepared: Prepared) -> io::Result<(AttemptEnd, Option<ScratchFile>)> {
@@ -148,7 +148,7 @@ impl AttemptTask {
                 let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
                 return Ok((end, None));
             }
-            Prepared::Process(job, launch) => (job, launch),
+            Prepared::Process(prepared) => *prepared,
         };
         if !step.process.env_file.is_empty() {
             let variables = std::mem::take(&mut job.variables);
