@@ -63,9 +63,10 @@ impl SeenDefaults {
         match (&self.good, &self.problem) {
             (Some(good), _) => Ok(Some(good)),
             (None, None) => Ok(None),
-            (None, Some(problem)) => {
-                Err(format!("the defaults of its folder cannot be used: {problem}"))
-            }
+            (None, Some(problem)) => Err(format!(
+                "the `{}` of its folder cannot be used: {problem}",
+                defaults::FILE_NAME
+            )),
         }
     }
 }
@@ -272,7 +273,7 @@ fn look_at_defaults(
         Err(UnusableDefaults::Bad(problems)) => {
             SeenDefaults { stamp, good, problem: Some(problems.to_string()) }
         }
-        Err(UnusableDefaults::Unread(why)) => {
+        Err(UnusableDefaults::Unread(_, why)) => {
             SeenDefaults { stamp: None, good, problem: Some(why) }
         }
     };
