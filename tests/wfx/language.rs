@@ -280,6 +280,15 @@ fn a_title_is_shown_instead_of_the_name() {
     assert!(shown.stdout.contains("Say \\u{1b}[2J hello one\n"), "{}", shown.stdout);
     assert!(!shown.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'));
     assert_eq!(states(&place.show("@1")), ["one failed", "two success"]);
+    let document =
+        "steps: [{name: one}]\non_exit: [{name: two, title: Tidy up, run: echo done; exit 1}]";
+    let file = place.write("w.yaml", document);
+    let ran = Ran::of(place.wfx(["exec"]).arg(file));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for line in ["Tidy up started", "✗ Tidy up failed", "Tidy up │ done"] {
+        assert!(ran.stderr.contains(line), "no {line:?} in {ran:?}");
+    }
+    assert!(!ran.stderr.contains(" two "), "{ran:?}");
 }
 
 #[test]
