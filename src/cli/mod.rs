@@ -276,7 +276,7 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Starts a step in place of this process, for [`detach`]; gives the exit status if that fails.
+/// Starts a step in place of this process, for [`detach`]; gives the exit code if that fails.
 pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
     let why = detach::start(arguments);
     Ui::new(OutputFormat::Plain).error(&why, None);

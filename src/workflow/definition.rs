@@ -117,7 +117,7 @@ pub struct ProcessKeys {
     pub env_file: Vec<String>,
     /// The output that holds what it writes to its standard output.
     pub stdout: Option<String>,
-    /// The exit statuses with which it succeeds; empty: 0.
+    /// The exit codes with which it succeeds; empty: 0.
     pub success_exit_codes: ExitCodes,
 }
 
@@ -131,7 +131,7 @@ impl Definition {
 }
 
 impl ProcessKeys {
-    /// Whether a process that ended with this exit status has succeeded.
+    /// Whether a process that ended with this exit code has succeeded.
     #[must_use]
     pub fn is_success(&self, exit_code: i32) -> bool {
         if self.success_exit_codes.is_empty() {

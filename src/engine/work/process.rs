@@ -1,10 +1,11 @@
 //! A step that runs a command, in a process group of its own.
 //!
 //! Its [`super::tree`] of processes ends with its first process, the leader: the remaining ones get
-//! SIGTERM or the step's `stop_signal`, and SIGKILL after [`GRACE`] or its `stop_timeout`. A process that started a session of its own (`setsid`)
-//! keeps running, but its output is no longer read. Spawning uses no `pre_exec` closure, and the
-//! program's path is [searched](super::search) before: otherwise the standard library forks instead
-//! of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
+//! SIGTERM or the step's `stop_signal`, and SIGKILL after [`GRACE`] or its `stop_timeout`. A process
+//! that started a session of its own (`setsid`) keeps running, but its output is no longer read.
+//! Spawning uses no `pre_exec` closure, and the program's path is [searched](super::search) before:
+//! otherwise the standard library forks instead of calling `posix_spawn`, and a fork copies the
+//! page tables of all of wfx.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -32,6 +33,7 @@ use super::tail::{Tail, Whole};
 use super::tree::{self, Left, Tree};
 use crate::base::clock;
 use crate::base::period::Period;
+use crate::base::timestamp::Timestamp;
 use crate::repository::ownership::ListedAttempt;
 use crate::system::limits::{self, OpenFiles, Spawning};
 use crate::system::process_table::{self, Stat};
@@ -97,7 +99,25 @@ pub(crate) fn prepare(job: &Job) -> io::Result<Launch> {
     launch(job, Spawning::begin().soft_limit())
 }
 
-/// Runs the command until its tree of processes has ended. `launch` is what was prepared of it. `began` is called when that begins, with
+/// When an attempt began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    pub at: Timestamp,
+    since: Instant,
+}
+
+impl Begun {
+    pub(crate) fn now() -> Self {
+        Self { at: clock::now(), since: clock::monotonic() }
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+/// Runs the command until its tree of processes has ended. `launch` is what was prepared of it, if
+/// anything was. `began` is called when that begins, with
 /// the process or, if the program cannot be started, without; its result is dropped at the end.
 ///
 /// # Errors
@@ -105,12 +125,12 @@ pub(crate) fn prepare(job: &Job) -> io::Result<Launch> {
 pub(crate) async fn run<T>(
     job: &Job,
     launch: Option<Launch>,
+    begun: Begun,
     stop: &Stop,
     listener: Option<Listener<'_>>,
     began: impl FnOnce(Option<Started>) -> T,
 ) -> io::Result<AttemptEnd> {
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
-    let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
     let mut ended = match spawn(job, launch) {
         Err(error) if limits::is_scarce(&error) => return Err(error),
@@ -133,24 +153,30 @@ pub(crate) async fn run<T>(
             outputs => break outputs,
         }
     };
-    let outputs = match job.stdout_output() {
-        Some(name) => outputs.and_then(|outputs| outputs::with_stdout(outputs, name, ended.whole)),
-        None => outputs,
+    // One that fails keeps what can be read of both.
+    let (mut outputs, mut error) = match outputs {
+        Ok(outputs) => (outputs, None),
+        Err(error) => (Outputs::new(), Some(error)),
     };
-    let (outcome, outputs) = match (ended.outcome, outputs) {
-        (Outcome::Success, Err(error)) => {
+    if let Some(name) = job.stdout_output()
+        && let Err(bad) = outputs::add_stdout(&mut outputs, name, ended.whole)
+    {
+        error.get_or_insert(bad);
+    }
+    let (outcome, outputs) = match (ended.outcome, error) {
+        (Outcome::Success, Some(error)) => {
             ended.cause = EndCause::Other;
             (Outcome::Failed(error.to_string()), Outputs::new())
         }
-        (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
-            (Outcome::Failed(not_found(job, why)), outputs.unwrap_or_default())
+        (Outcome::Failed(why), _) if ended.exit_code == Some(NOT_FOUND) => {
+            (Outcome::Failed(not_found(job, why)), outputs)
         }
-        (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
+        (outcome, _) => (outcome, outputs),
     };
     Ok(AttemptEnd {
         outcome,
         outputs,
-        started_at,
+        started_at: begun.at,
         duration: begun.elapsed(),
         exit_code: ended.exit_code,
         cause: ended.cause,
@@ -335,14 +361,14 @@ enum Ending {
 struct Running<'a> {
     child: Child,
     tree: Option<Tree>,
-    begun: Instant,
+    begun: Begun,
     stdout: Tap,
     stderr: Tap,
     listener: Option<Listener<'a>>,
 }
 
 impl<'a> Running<'a> {
-    fn new(mut child: Child, job: &Job, begun: Instant, listener: Option<Listener<'a>>) -> Self {
+    fn new(mut child: Child, job: &Job, begun: Begun, listener: Option<Listener<'a>>) -> Self {
         let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);

@@ -4,7 +4,7 @@ use super::super::definition::{
     Definition, PROCESS_STRING_BYTES_MAX, Parameters, Scalar, environment_name,
 };
 use super::super::document::Value;
-use super::super::parameter::{Parameter, Rules};
+use super::super::parameter::{Kind, Parameter, Rules};
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{Field, Fields};
 use super::{Named, declared, name, nearest};
@@ -66,16 +66,35 @@ pub enum GivenBy {
 }
 
 impl GivenBy {
-    fn remedy(self, name: &str) -> String {
+    fn remedy(self, name: &str, rules: Option<&Rules>) -> String {
         match self {
             Self::Flags => format!("give it with `-p {name}=VALUE`"),
             Self::Request => format!(
                 "give it in the body of the request, with curl: `-H 'Content-Type: \
                  application/json' -d '{}'`",
-                serde_json::json!({"params": {name: "VALUE"}})
+                serde_json::json!({"params": {name: example(rules)}})
             ),
+            Self::Nobody if rules.is_some() => {
+                "give it a `default` in `params` of the workflow in the body".to_owned()
+            }
             Self::Nobody => "give it a value in `params` of the workflow in the body".to_owned(),
         }
+    }
+}
+
+/// A value of the type, for an example.
+fn example(rules: Option<&Rules>) -> Scalar {
+    let number = |rules: &Rules| rules.min.clone().or_else(|| rules.max.clone());
+    match rules {
+        Some(rules) if !rules.choices.is_empty() => rules.choices[0].clone(),
+        Some(rules) => match rules.kind {
+            Some(Kind::Int | Kind::Number) => {
+                Scalar::Number(number(rules).unwrap_or_else(|| 1.into()))
+            }
+            Some(Kind::Bool) => Scalar::Bool(true),
+            Some(Kind::String) | None => Scalar::String("VALUE".to_owned()),
+        },
+        None => Scalar::String("VALUE".to_owned()),
     }
 }
 
@@ -157,7 +176,7 @@ pub fn parameters(
         let message = format!("the parameter {} is required", quote(name));
         let rules = definition.params.get(name).and_then(|it| it.rules.as_deref());
         let takes = rules.map(|rules| format!("; it takes {}", rules.in_words()));
-        refuse(name, message, Some(by.remedy(name) + &takes.unwrap_or_default()));
+        refuse(name, message, Some(by.remedy(name, rules) + &takes.unwrap_or_default()));
     }
     if findings.is_empty() {
         Ok(parameters)
