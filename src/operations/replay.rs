@@ -72,6 +72,7 @@ pub(crate) struct Prepared {
 struct Original {
     execution_id: String,
     seq: Option<i64>,
+    error: Option<String>,
 }
 
 impl Original {
@@ -134,7 +135,8 @@ impl Prepared {
         if self.is_partial() && steps.is_empty() {
             return Err(NotReplayable::Deleted);
         }
-        let recorded = Recorded { compiled: &self.original, steps: &steps };
+        let error = self.execution.error.as_deref();
+        let recorded = Recorded { compiled: &self.original, steps: &steps, error };
         let choices = selection::select(recorded, &self.snapshot.compiled, self.wanted());
         let runs = |why: &Why| why.action() == Action::Run;
         if !choices.iter().any(runs) {
@@ -280,7 +282,11 @@ pub(crate) fn prepare(
     };
     Ok(Prepared {
         original: before,
-        execution: Original { execution_id: original.execution_id.clone(), seq: original.seq },
+        execution: Original {
+            execution_id: original.execution_id.clone(),
+            seq: original.seq,
+            error: original.error.clone(),
+        },
         snapshot: Snapshot { params, ..snapshot },
         from,
         failed: request.failed,

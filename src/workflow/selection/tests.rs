@@ -10,7 +10,7 @@ fn compiled(text: &str) -> CompiledWorkflow {
     CompiledWorkflow::of(check::read(&source).unwrap()).unwrap()
 }
 
-fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
+pub(crate) fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
     StepRecord {
         name: name.to_owned(),
         status,
@@ -56,7 +56,7 @@ fn plan(
     let from: Vec<String> = from.iter().map(|&name| name.to_owned()).collect();
     let from = find_steps(&from, target.definition()).unwrap();
     let wanted = Wanted { from: &from, failed: true };
-    let recorded = Recorded { compiled: before, steps: records };
+    let recorded = Recorded { compiled: before, steps: records, error: None };
     let selected = select(recorded, target, wanted);
     let steps = target.definition().steps.iter().zip(selected);
     steps
@@ -120,7 +120,7 @@ fn without_either_everything_runs() {
     let etl = compiled(ETL);
     let records = records(&etl, &[]);
     let wanted = Wanted { from: &[], failed: false };
-    let selected = select(Recorded { compiled: &etl, steps: &records }, &etl, wanted);
+    let selected = select(Recorded { compiled: &etl, steps: &records, error: None }, &etl, wanted);
     assert_eq!(selected, vec![Why::Everything; 5]);
 }
 
@@ -225,6 +225,55 @@ fn an_unknown_name_is_found_with_the_nearest_of_a_thousand() {
     assert_eq!(shown, [(1, Some("stage-999")), (2, None)]);
 }
 
+/// How `retry` plans the one step of a workflow whose failure is tolerated, in an execution that
+/// ended with `error`.
+fn tolerated(keys: &str, error: &str, step: StepRecord) -> String {
+    let one = compiled(&format!("timeout: 5s\nsteps: [{{name: a, run: x, {keys}}}]"));
+    let records = [StepRecord { status: StepStatus::Failed, ..step }];
+    let recorded = Recorded { compiled: &one, steps: &records, error: Some(error) };
+    let selected = select(recorded, &one, Wanted { from: &[], failed: true });
+    selected[0].words(&one, "@1", "@1")
+}
+
+#[test]
+fn what_the_timeout_of_the_workflow_ended_is_no_tolerated_failure() {
+    let (timeout, tolerate) = ("the workflow timed out after 5s", "continue_on_error: true");
+    let failed = |error: &str| StepRecord {
+        error: Some(error.to_owned()),
+        exit_code: Some(1),
+        ..record("a", 0, StepStatus::Failed)
+    };
+    let reuse = "it failed in @1, which its `continue_on_error` tolerates";
+    let run = "@1 timed out before it ended";
+    assert_eq!(tolerated(tolerate, timeout, failed(timeout)), run);
+    assert_eq!(tolerated(tolerate, timeout, failed("exit status 1")), reuse);
+    assert_eq!(tolerated(tolerate, "step `b` failed", failed("exit status 1")), reuse);
+    // It waited for its next attempt.
+    let retry = format!("{tolerate}, retry: {{max_attempts: 2}}");
+    assert_eq!(tolerated(&retry, timeout, failed("exit status 1")), run);
+    let last = StepRecord { attempt: 2, ..failed("exit status 1") };
+    assert_eq!(tolerated(&retry, timeout, last), reuse);
+    let none = format!("{tolerate}, retry: {{max_attempts: 2, on_exit_codes: [75]}}");
+    assert_eq!(tolerated(&none, timeout, failed("exit status 1")), reuse);
+    // It failed in an execution that did not time out.
+    let earlier = StepRecord { reused_from: Some("e".to_owned()), ..failed("exit status 1") };
+    assert_eq!(tolerated(&retry, timeout, earlier), reuse);
+}
+
+#[test]
+fn a_handler_is_no_step() {
+    let with = compiled("steps: [{name: tidy-up}]\non_exit: [{name: tidy, run: x}]");
+    let unknown = find_steps(&["tidy", "tidyup"].map(str::to_owned), with.definition());
+    let messages: Vec<String> = unknown.unwrap_err().iter().map(UnknownStep::message).collect();
+    assert_eq!(
+        messages,
+        [
+            "`tidy` is a handler; handlers always run",
+            "no step is called `tidyup`; did you mean `tidy-up`?"
+        ]
+    );
+}
+
 fn any_status() -> impl Strategy<Value = StepStatus> {
     prop_oneof![
         4 => Just(StepStatus::Success),
@@ -285,7 +334,7 @@ proptest! {
         let from: Vec<usize> = steps.iter().enumerate()
             .filter(|(_, step)| step.4).map(|(at, _)| at).collect();
         let wanted = Wanted { from: &from, failed };
-        let recorded = Recorded { compiled: &before, steps: &records };
+        let recorded = Recorded { compiled: &before, steps: &records, error: None };
         let selected = select(recorded, &now, wanted);
         prop_assert_eq!(selected.len(), steps.len());
         for (at, why) in selected.iter().enumerate() {
