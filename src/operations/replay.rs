@@ -313,8 +313,7 @@ fn parameters(
         }) && !given.iter().any(|(given, _)| given == *name)
     };
     let kept = old.iter().filter(stays).map(|(name, value)| (name.clone(), value.clone()));
-    let all: Vec<(String, Scalar)> = kept.chain(given.iter().cloned()).collect();
-    let checked = check::parameters(now.definition(), &all, by)?;
+    let checked = check::parameters_over(now.definition(), &kept.collect(), given, by)?;
     if !is_same {
         return Ok(checked);
     }
