@@ -13,18 +13,29 @@ use serde_json::value::RawValue;
 
 use super::check::nearest;
 use super::compiled::CompiledWorkflow;
-use super::definition::{Definition, Step};
+use super::definition::{Definition, Step, Work};
 use super::handler::HandlerKind;
 use super::record::{SkipReason, StepRecord, StepStatus};
 use super::retry_on::EndCause;
 use crate::base::visible::{quote, quote_list};
 
-/// Keys of a workflow that do not change what a step does. `env` is compared with that of each
-/// step.
-const HARMLESS_WORKFLOW_KEYS: [&str; 9] =
-    ["id", "name", "title", "description", "params", "env", "max_parallel", "timeout", "steps"];
+/// Keys of a workflow that do not change what a step does. `env` and `shell` are compared with those
+/// of each step.
+const HARMLESS_WORKFLOW_KEYS: [&str; 10] = [
+    "id",
+    "name",
+    "title",
+    "description",
+    "params",
+    "env",
+    "shell",
+    "max_parallel",
+    "timeout",
+    "steps",
+];
 /// Keys of a step that do not change what it does, and those that are compared on their own.
-const HARMLESS_STEP_KEYS: [&str; 5] = ["name", "title", "description", "depends_on", "env"];
+const HARMLESS_STEP_KEYS: [&str; 6] =
+    ["name", "title", "description", "depends_on", "env", "shell"];
 /// How many unknown names are reported.
 const UNKNOWN_MAX: usize = 1_000;
 /// After this many unknown names, similar ones are no longer looked up, since that takes time.
@@ -280,6 +291,9 @@ impl<'a> Comparison<'a> {
         if self.is_env_changed(before, now) {
             changed.push("env".to_owned());
         }
+        if shell_of(before, self.before) != shell_of(now, self.now) {
+            changed.push("shell".to_owned());
+        }
         changed
     }
 
@@ -293,6 +307,13 @@ impl<'a> Comparison<'a> {
             then != now.env.get(name).or_else(|| self.now.env.get(name))
         })
     }
+}
+
+/// The `shell` that a step of a workflow is run with.
+fn shell_of<'a>(step: &'a Step, workflow: &'a Definition) -> Option<&'a [String]> {
+    let own = step.process.shell.as_deref();
+    let has_line = matches!(step.work, Work::Shell(_));
+    own.or_else(|| workflow.shell.as_deref().filter(|_| has_line))
 }
 
 fn names_of(step: &Step) -> BTreeSet<&str> {

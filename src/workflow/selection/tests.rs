@@ -207,6 +207,29 @@ fn a_variable_counts_wherever_it_is_set() {
 }
 
 #[test]
+fn a_shell_counts_for_the_steps_that_it_runs() {
+    let with = |workflow: &str, step: &str| {
+        format!(
+            "{workflow}\nsteps: [{{name: a, run: x{step}}}, {{name: b, depends_on: [], run: [x]}}, \
+             {{name: c, depends_on: [], sleep: 1s}}]"
+        )
+    };
+    let bash = "shell: [bash, -c]";
+    let before = with(bash, "");
+    let [a, b, c] = [
+        "a reuse: it succeeded in @1",
+        "b reuse: it succeeded in @1",
+        "c reuse: it succeeded in @1",
+    ];
+    assert_eq!(replaced(&before, &with("", ", shell: [bash, -c]")), [a, b, c]);
+    assert_eq!(replaced(&before, &with("shell: [ksh, -c]", ", shell: [bash, -c]")), [a, b, c]);
+    let changed = "a run: its `shell` changed";
+    for now in [with("", ""), with("shell: [ksh, -c]", ""), with(bash, ", shell: [ksh, -c]")] {
+        assert_eq!(replaced(&before, &now), [changed, b, c], "{now}");
+    }
+}
+
+#[test]
 fn a_default_of_a_parameter_is_no_key_of_a_step() {
     assert_eq!(
         replaced("params: {p: 1}\nsteps: [{name: a}]", "params: {p: 2, q: 3}\nsteps: [{name: a}]"),
