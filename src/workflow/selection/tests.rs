@@ -297,23 +297,28 @@ fn a_handler_is_no_step() {
     );
 }
 
-fn any_status() -> impl Strategy<Value = StepStatus> {
+/// How a step ended, and why it was skipped: earlier versions did not store that.
+type End = (StepStatus, Option<SkipReason>);
+
+fn any_end() -> impl Strategy<Value = End> {
+    let reason = prop::option::of(prop::sample::select(SkipReason::ALL.to_vec()));
     prop_oneof![
-        4 => Just(StepStatus::Success),
-        1 => prop::sample::select(StepStatus::ALL.to_vec()),
+        6 => Just((StepStatus::Success, None)),
+        1 => prop::sample::select(StepStatus::ALL.to_vec()).prop_map(|status| (status, None)),
+        1 => reason.prop_map(|reason| (StepStatus::Skipped, reason)),
     ]
 }
 
 /// A step of a random workflow: lower ones that it depends on, whether its failure is tolerated,
-/// its recorded status, how the new definition differs (0: not recorded, 1: another command, 2:
+/// its recorded end, how the new definition differs (0: not recorded, 1: another command, 2:
 /// other dependencies, else equal), and whether it is named.
-type Drawn = (Vec<prop::sample::Index>, bool, StepStatus, u8, bool);
+type Drawn = (Vec<prop::sample::Index>, bool, End, u8, bool);
 
 fn any_steps() -> impl Strategy<Value = Vec<Drawn>> {
     let step = (
         prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         prop::bool::weighted(0.2),
-        any_status(),
+        any_end(),
         0_u8..30,
         prop::bool::weighted(0.05),
     );
@@ -350,10 +355,13 @@ proptest! {
         failed in any::<bool>(),
     ) {
         let (before, now) = (compiled(&document(&steps, false)), compiled(&document(&steps, true)));
-        let statuses: HashMap<String, StepStatus> =
+        let ends: HashMap<String, End> =
             steps.iter().enumerate().map(|(at, step)| (format!("s{at}"), step.2)).collect();
-        let records: Vec<StepRecord> = before.step_order().iter().enumerate()
-            .map(|(position, name)| record(name, position, statuses[name])).collect();
+        let stored = |(position, name): (usize, &String)| {
+            let (status, skip_reason) = ends[name];
+            StepRecord { skip_reason, ..record(name, position, status) }
+        };
+        let records: Vec<StepRecord> = before.step_order().iter().enumerate().map(stored).collect();
         let from: Vec<usize> = steps.iter().enumerate()
             .filter(|(_, step)| step.4).map(|(at, _)| at).collect();
         let wanted = Wanted { from: &from, failed };
@@ -370,6 +378,7 @@ proptest! {
             let is_success = record.is_some_and(|record| {
                 record.status == StepStatus::Success
                     || record.status == StepStatus::Failed && step.continue_on_error
+                    || record.status == StepStatus::Skipped && record.skip_reason.is_some()
             });
             let mut upstream = now.graph().ancestors(at).into_iter();
             let after = upstream.any(|before| selected[before].action() == Action::Run);
