@@ -225,9 +225,10 @@ fn ended(definition: &Step, step: &StepRecord, timeout: Option<&str>) -> Why {
 /// attempt left.
 fn is_out_of_time(definition: &Step, step: &StepRecord, timeout: &str) -> bool {
     let may_repeat = || definition.retry_on.covers(EndCause::Exit, step.exit_code);
-    step.reused_from.is_none()
-        && (step.error.as_deref() == Some(timeout)
-            || step.attempt < definition.retry.max_attempts && may_repeat())
+    step.error.as_deref() == Some(timeout)
+        || step.reused_from.is_none()
+            && step.attempt < definition.retry.max_attempts
+            && may_repeat()
 }
 
 /// The steps that were recorded, by name, beside the definition that is run now.
@@ -236,7 +237,7 @@ struct Comparison<'a> {
     before: &'a Definition,
     now: &'a Definition,
     is_same: bool,
-    /// The error of the recorded execution, if that timed out.
+    /// The error of an execution that timed out, if the recorded one did.
     timeout: Option<&'a str>,
     /// Changed keys of the workflow that concern each step.
     changed: Vec<String>,
@@ -262,7 +263,10 @@ impl<'a> Comparison<'a> {
                 names.filter(|name| before.env.get(*name) != now.env.get(*name)).collect();
         }
         let by_name = before.steps.iter().filter_map(pair).collect();
-        let timeout = recorded.error.filter(|error| *error == before.timeout_text());
+        // It may have ended for another reason all the same.
+        let text = before.timeout_text();
+        let errors = recorded.steps.iter().filter_map(|step| step.error.as_deref());
+        let timeout = recorded.error.into_iter().chain(errors).find(|error| *error == text);
         Self { recorded: by_name, before, now, is_same, timeout, changed, changed_env }
     }
 

@@ -269,6 +269,7 @@ fn what_the_timeout_of_the_workflow_ended_is_no_tolerated_failure() {
     let reuse = "it failed in @1, which its `continue_on_error` tolerates";
     let run = "@1 timed out before it ended";
     assert_eq!(tolerated(tolerate, timeout, failed(timeout)), run);
+    assert_eq!(tolerated(tolerate, "step `b` was interrupted", failed(timeout)), run);
     assert_eq!(tolerated(tolerate, timeout, failed("exit status 1")), reuse);
     assert_eq!(tolerated(tolerate, "step `b` failed", failed("exit status 1")), reuse);
     // It waited for its next attempt.

@@ -161,14 +161,35 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     ]
 }
 
-/// Runs an execution to its end, and returns the steps of which an attempt began. After `cut` events
-/// it is cancelled or its time is up.
+/// Where a process dies before the first attempt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Crash {
+    /// The launch is stored.
+    AfterLaunch,
+    /// The begin is stored as well.
+    AfterBegin,
+}
+
+/// The execution as another process takes it over, which reads what was stored.
+fn taken_over(e: &mut Execution, parallelism: usize) -> Execution {
+    let change = e.take_change();
+    let steps =
+        change.steps.into_values().map(|state| RecordedStep { state, attempt_ended_at: None });
+    let recorded = Recorded { head: change.head, steps: steps.collect(), handlers: Vec::new() };
+    let ExecutionSpec { execution_id, snapshot, created_at, .. } = &**e.spec();
+    let spec = ExecutionSpec::new(execution_id.clone(), snapshot.clone(), None, *created_at);
+    Execution::resumed(Arc::new(spec), parallelism, "other".to_owned(), recorded)
+}
+
+/// Runs an execution from its first event to its end, and returns the steps of which an attempt
+/// began. After `cut` events it is cancelled or its time is up.
 fn run_to_the_end(
     e: &mut Execution,
+    first: Event,
     outcomes: impl Fn(usize) -> Outcome,
     cut: Option<(usize, Event)>,
 ) -> Vec<usize> {
-    let mut events = VecDeque::from([Event::Begin]);
+    let mut events = VecDeque::from([first]);
     let (mut cut, mut moments, mut began) = (cut, 0, Vec::new());
     while !e.head().status.is_terminal() {
         moments += 1;
@@ -219,8 +240,9 @@ fn ends(e: &Execution) -> Vec<(StepStatus, Option<SkipReason>)> {
 }
 
 proptest! {
-    /// Whatever steps an execution skipped, and whyever: a replay of a part ends, and as a replay of
-    /// everything would in which each reused step ends as it did then.
+    /// Whatever steps an execution skipped, and whyever: a replay of a part ends, also if its process
+    /// dies at its start, and as a replay of everything would in which each reused step ends as it
+    /// did then.
     #[test]
     fn a_part_ends_as_everything_would(
         steps in graphs(),
@@ -228,12 +250,13 @@ proptest! {
         cut in proptest::option::weighted(0.3, (0..40_usize, any::<bool>())),
         failed in any::<bool>(),
         parallelism in 1..5_usize,
+        crash in proptest::option::of(prop_oneof![Just(Crash::AfterLaunch), Just(Crash::AfterBegin)]),
     ) {
         let mut original = execution(steps.clone(), parallelism);
         let cut = cut.map(|(after, cancel)| {
             (after, if cancel { Event::Cancel("enough".to_owned()) } else { Event::TimeUp })
         });
-        run_to_the_end(&mut original, |step| outcomes[step].0.clone(), cut);
+        run_to_the_end(&mut original, Event::Begin, |step| outcomes[step].0.clone(), cut);
         let records = stored(&original);
         let compiled = Arc::clone(&original.spec().snapshot.compiled);
         let from: Vec<usize> = (0..steps.len()).filter(|&step| outcomes[step].2 == 0).collect();
@@ -255,7 +278,17 @@ proptest! {
             if is_reused(step) { then.clone() } else { now.clone() }
         };
         let mut part = reusing_states(steps.clone(), reused.clone(), parallelism);
-        let began = run_to_the_end(&mut part, now, None);
+        if crash == Some(Crash::AfterBegin) {
+            part.apply(Event::Begin, at(0)).unwrap();
+        }
+        let first = match crash {
+            Some(_) => {
+                part = taken_over(&mut part, parallelism);
+                Event::Resume { cancelled: None }
+            }
+            None => Event::Begin,
+        };
+        let began = run_to_the_end(&mut part, first, now, None);
         for ReusedStep { step, state } in &reused {
             prop_assert_eq!(&part.steps()[*step], state);
             prop_assert!(!began.contains(step));
@@ -270,7 +303,7 @@ proptest! {
             }
         }
         let mut everything = execution(steps, parallelism);
-        run_to_the_end(&mut everything, now, None);
+        run_to_the_end(&mut everything, Event::Begin, now, None);
         prop_assert_eq!(ends(&part), ends(&everything));
         prop_assert_eq!(part.head().status, everything.head().status);
     }
