@@ -194,7 +194,7 @@ fn run_to_the_end(
     while !e.head().status.is_terminal() {
         moments += 1;
         if cut.as_ref().is_some_and(|(after, _)| moments > *after) {
-            events.extend(cut.take().map(|(_, event)| event).into_iter());
+            events.extend(cut.take().map(|(_, event)| event));
             events.rotate_right(1);
         }
         // Otherwise it waits for something that does not happen.
