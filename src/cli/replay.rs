@@ -181,13 +181,8 @@ fn not_replayable(
 }
 
 fn unknown_steps(unknown: &[UnknownStep]) -> CliError {
-    let lines: Vec<String> = unknown
-        .iter()
-        .map(|UnknownStep { name, near, .. }| {
-            let near = near.as_ref().map(|near| format!("; did you mean {}?", quote(near)));
-            format!("--from: no step is called {}{}", quote(name), near.unwrap_or_default())
-        })
-        .collect();
+    let lines: Vec<String> =
+        unknown.iter().map(|unknown| format!("--from: {}", unknown.message())).collect();
     CliError::new(Exit::Usage, lines.join("\n"))
         .with_hint("name a step of the definition that is run; `--dry-run` shows them")
 }

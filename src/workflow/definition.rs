@@ -122,6 +122,15 @@ pub struct ProcessKeys {
 }
 
 impl Definition {
+    /// The error of an execution, and of a step, that the timeout of the workflow ended.
+    #[must_use]
+    pub fn timeout_text(&self) -> String {
+        match self.timeout {
+            Some(timeout) => format!("the workflow timed out after {timeout}"),
+            None => "the workflow timed out".to_owned(),
+        }
+    }
+
     /// The same with what the defaults of its folder set.
     #[must_use]
     pub fn with_defaults(mut self, defaults: &FolderDefaults) -> Self {

@@ -108,6 +108,15 @@ fn typed(rules: &Rules, given: &Scalar, by: GivenBy) -> Result<Scalar, (String, 
     value.map_err(|misfit| (misfit.takes, misfit.remedy.or_else(|| declared::near(rules, given))))
 }
 
+/// The value of a parameter in an earlier execution, as this type holds it: the type may have been
+/// declared since. What it takes, if it is none.
+fn typed_since(rules: &Rules, earlier: &Scalar) -> Result<Scalar, String> {
+    rules.take(earlier).or_else(|misfit| match earlier {
+        Scalar::Null => Err(misfit.takes),
+        value => rules.read(&value.to_string()).map_err(|misfit| misfit.takes),
+    })
+}
+
 /// The parameters of one execution: the declared defaults, and over them what is
 /// `given` as name and value.
 ///
@@ -119,10 +128,42 @@ pub fn parameters(
     given: &[(String, Scalar)],
     by: GivenBy,
 ) -> Result<Parameters, Problems> {
+    parameters_over(definition, &Parameters::new(), given, by)
+}
+
+/// The same, with values that an earlier execution had in place of defaults. All of these are
+/// declared, and not given.
+///
+/// # Errors
+/// As [`parameters`], and earlier values that do not fit any more.
+pub(crate) fn parameters_over(
+    definition: &Definition,
+    earlier: &Parameters,
+    given: &[(String, Scalar)],
+    by: GivenBy,
+) -> Result<Parameters, Problems> {
     let mut findings = Findings::default();
     let mut parameters: Parameters =
         definition.params.iter().map(|(name, it)| (name.clone(), it.default.clone())).collect();
     let root = Pointer::ROOT.key("params");
+    for (name, value) in earlier {
+        let rules = definition.params.get(name).and_then(|it| it.rules.as_deref());
+        let value = match rules.map(|rules| typed_since(rules, value)) {
+            None => value.clone(),
+            Some(Ok(value)) => value,
+            Some(Err(takes)) => {
+                let message = format!(
+                    "the parameter {} takes {takes}, and the execution that is replayed had {}",
+                    quote(name),
+                    quote(&value.to_string())
+                );
+                findings.add(None, root.key(name).to_string(), message, by.remedy(name));
+                // It has a value, though a wrong one.
+                Scalar::Bool(false)
+            }
+        };
+        parameters.insert(name.clone(), value);
+    }
     let mut refuse = |name: &str, message: String, help: Option<String>| {
         findings.add(None, root.key(name).to_string(), message, help);
     };
