@@ -13,8 +13,9 @@ use super::context::EngineContext;
 use super::durability;
 use super::work::env_file::{self, EnvFileError};
 use super::work::job::Job;
+use super::work::launch::{self, Launch};
 use super::work::parallelism::Permit;
-use super::work::process::{self, Begun, Launch, Started};
+use super::work::process::{self, Begun, Started};
 use super::work::scratch::ScratchFile;
 use super::work::{Stop, sleep};
 use crate::base::period::Period;
@@ -126,7 +127,7 @@ impl AttemptTask {
         let length = |(name, value): (&OsString, &OsString)| name.len() + value.len();
         let is_small = job.variables.iter().map(length).sum::<usize>() <= PREPARED_BYTES_MAX;
         let is_whole = step.process.env_file.is_empty();
-        let launch = if is_whole && is_small { process::prepare(&job).ok() } else { None };
+        let launch = if is_whole && is_small { launch::prepare(&job).ok() } else { None };
         Ok(Prepared::Process(Box::new((job, launch))))
     }
 

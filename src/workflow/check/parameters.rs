@@ -157,7 +157,7 @@ pub(crate) fn parameters_over(
                     quote(name),
                     quote(&value.to_string())
                 );
-                findings.add(None, root.key(name).to_string(), message, by.remedy(name));
+                findings.add(None, root.key(name).to_string(), message, by.remedy(name, rules));
                 // It has a value, though a wrong one.
                 Scalar::Bool(false)
             }
