@@ -118,11 +118,12 @@ impl Message {
                 at,
             } => {
                 let unseen = attempt.filter(|_| status == StepStatus::Failed && !verbose);
-                let text = words.step_ended(handler, status, error, duration);
+                let label = titles.label(handler);
+                let text = words.step_ended(label, status, error, duration);
                 Self::StepEnded {
                     step: handler.to_owned(),
                     text: words.of_handler(on, &text),
-                    last_lines: unseen.map(|a| words.last_lines(handler, a)).unwrap_or_default(),
+                    last_lines: unseen.map(|a| words.last_lines(label, a)).unwrap_or_default(),
                     steps_completed,
                     at,
                 }
