@@ -61,6 +61,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand -v 'Show what the steps write as they write it'
             cand --verbose 'Show what the steps write as they write it'
+            cand -q 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
+            cand --quiet 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -68,6 +68,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many 
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -s q -l quiet -d 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F

@@ -36,9 +36,14 @@ pub(crate) fn visible(text: &str) -> String {
 /// A name from the document for use in a message: between backticks, cut to 64 characters, with
 /// invisible characters escaped.
 pub(crate) fn quote(text: &str) -> String {
+    format!("`{}`", brief(text))
+}
+
+/// The same without backticks.
+pub(crate) fn brief(text: &str) -> String {
     let cut = text.char_indices().nth(QUOTED_MAX).map_or(text.len(), |(at, _)| at);
     let ellipsis = if cut < text.len() { "…" } else { "" };
-    format!("`{}{ellipsis}`", visible(&text[..cut]))
+    format!("{}{ellipsis}", visible(&text[..cut]))
 }
 
 /// Names for use in a message, the first ten.

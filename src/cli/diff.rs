@@ -3,8 +3,8 @@
 use super::{CliError, Context, lookup};
 use crate::base::exit::Exit;
 use crate::repository::{Reader, StepPages};
-use crate::workflow::comparison::Comparison;
-use crate::workflow::record::{ExecutionRecord, StepRecord};
+use crate::workflow::comparison::{ComparedWith, Comparison};
+use crate::workflow::record::{ExecutionRecord, HandlerRecord, StepRecord};
 
 /// What was typed after `wfx diff`.
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub(crate) struct Args {
     pub to: String,
 }
 
-/// Compares definition, parameters, and status and duration of each step.
+/// Compares definition, parameters, and status and duration of each step and handler.
 ///
 /// # Errors
 /// Exit 2 when there is no such execution, 3 when the database cannot be read.
@@ -24,8 +24,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let reader = Reader::open(&context.settings.database()?)?;
     let from = lookup::record(&reader, &args.from)?;
     let to = lookup::record(&reader, &args.to)?;
-    let steps = (steps(&reader, &from)?, steps(&reader, &to)?);
-    let comparison = Comparison::of((&from, &steps.0), (&to, &steps.1));
+    let (from_steps, to_steps) = (steps(&reader, &from)?, steps(&reader, &to)?);
+    let (from_handlers, to_handlers) = (handlers(&reader, &from)?, handlers(&reader, &to)?);
+    let comparison = Comparison::of(
+        ComparedWith { execution: &from, steps: &from_steps, handlers: &from_handlers },
+        ComparedWith { execution: &to, steps: &to_steps, handlers: &to_handlers },
+    );
     context.ui.comparison(&comparison)?;
     Ok(Exit::Success)
 }
@@ -43,4 +47,10 @@ fn steps(reader: &Reader, execution: &ExecutionRecord) -> Result<Vec<StepRecord>
         }));
     }
     Ok(steps)
+}
+
+/// The handlers of an execution that began.
+fn handlers(reader: &Reader, execution: &ExecutionRecord) -> Result<Vec<HandlerRecord>, CliError> {
+    let detail = reader.detail_within(&execution.execution_id, 0)?;
+    Ok(detail.map(|(detail, _)| detail.handlers).unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::foreground::{self, Run};
+use super::foreground::{self, Progress, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs};
 use crate::base::exit::Exit;
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Show what the steps write as they write it
     #[arg(short, long)]
     pub verbose: bool,
+    /// Show nothing of a success, and of anything else what `wfx show` has: for cron
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
     #[command(flatten)]
     pub(super) foreground: ForegroundArgs,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Args {
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let (definition, lints) = Document::read(&args.file)?.check()?;
-    if let Some(lints) = lints {
+    if let Some(lints) = lints.filter(|_| !args.quiet) {
         context.ui.warning(&lints.to_string());
     }
     let given = given(&args.param);
@@ -41,7 +44,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let snapshot =
         start::of_definition(definition, &given, by, String::new(), source).map_err(unfit)?;
     let snapshot = Snapshot { workdir: current_folder()?, ..snapshot };
-    let run = Run { snapshot, replay_of: None, reused: Vec::new(), verbose: args.verbose };
+    let progress = if args.quiet { Progress::Quiet } else { Progress::of(args.verbose) };
+    let run = Run { snapshot, replay_of: None, reused: Vec::new(), progress };
     foreground::run(run, context)
 }
 

@@ -1,14 +1,17 @@
 //! Runs one execution in the foreground, for `exec`, `replay` and `recover ID`: shows
 //! progress and the end.
 
+use std::sync::Arc;
+
 use super::session::Session;
-use super::{CliError, Context};
+use super::{CliError, Context, show};
 use crate::base::exit::Exit;
 use crate::engine::driver::RunError;
 use crate::render::titles::Titles;
-use crate::terminal;
+use crate::terminal::{self, OutputFormat};
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
+use crate::workflow::report::{Observer, Unobserved};
 use crate::workflow::spec::ReusedStep;
 
 /// What is to be run.
@@ -20,8 +23,26 @@ pub(super) struct Run {
     pub replay_of: Option<String>,
     /// The steps of that execution that are not run.
     pub reused: Vec<ReusedStep>,
-    /// Whether the output of the steps is shown as it comes.
-    pub verbose: bool,
+    /// What is shown while it runs.
+    pub progress: Progress,
+}
+
+/// What is shown of an execution while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nothing, and nothing at the end either if it succeeds.
+    Quiet,
+    /// How its steps go.
+    Steps,
+    /// The output of the steps as well, as it comes.
+    Output,
+}
+
+impl Progress {
+    /// How its steps go, and their output if that is wanted.
+    pub(super) fn of(verbose: bool) -> Self {
+        if verbose { Self::Output } else { Self::Steps }
+    }
 }
 
 /// Runs it to its end, stored, and shows how it went.
@@ -33,12 +54,47 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let titles = Titles::of(run.snapshot.definition());
     let plan = session.supervisor.plan(run.snapshot, run.replay_of).reusing(run.reused);
     let execution_id = plan.execution_id.clone();
-    let observer = terminal::progress::observer(&context.ui, run.verbose, titles);
+    let observer: Arc<dyn Observer> = match run.progress {
+        Progress::Quiet => Arc::new(Unobserved),
+        shown => terminal::progress::observer(&context.ui, shown == Progress::Output, titles),
+    };
     let (result, signalled) = session
         .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
     // All progress is shown before the summary.
     drop(observer);
+    if run.progress == Progress::Quiet {
+        return finish_quietly(session, result, signalled, &execution_id, context);
+    }
     finish(session, result, signalled, &execution_id, context)
+}
+
+/// As [`finish`]; of a success nothing is shown, of anything else all that `show` has.
+fn finish_quietly(
+    session: Session,
+    result: Result<ExecutionStatus, RunError>,
+    signalled: Option<Exit>,
+    execution_id: &str,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let Ok(status) = result else {
+        return finish(session, result, signalled, execution_id, context);
+    };
+    if let Err(error) = session.close() {
+        context.ui.warning(&error.to_string());
+    }
+    if status != ExecutionStatus::Success {
+        show::run(&show::Args::of(execution_id), context)?;
+    }
+    Ok(exit(status, signalled))
+}
+
+/// The exit code of an execution that ended so.
+fn exit(status: ExecutionStatus, signalled: Option<Exit>) -> Exit {
+    match (status, signalled) {
+        (ExecutionStatus::Cancelled, Some(exit)) => exit,
+        (ExecutionStatus::Success, _) => Exit::Success,
+        _ => Exit::Failed,
+    }
 }
 
 /// Closes the database and shows how an execution went that ran in the foreground.
@@ -52,7 +108,26 @@ pub(super) fn finish(
     execution_id: &str,
     context: &Context,
 ) -> Result<Exit, CliError> {
-    let detail = result.is_ok().then(|| session.writer.last_detail(execution_id));
+    // A table says nothing of steps.
+    let has_steps = context.ui.format() != OutputFormat::Table;
+    let detail = result.is_ok().then(|| session.writer.last_detail(execution_id, has_steps));
+    // While the database is being closed. The execution has ended and is stored, whatever can
+    // still be shown of it.
+    let shown = match detail.transpose() {
+        Ok(Some(Some(detail))) => context.ui.execution_summary(&detail),
+        Ok(Some(None)) => {
+            let status = result.as_ref().map(ToString::to_string).unwrap_or_default();
+            context.ui.warning(&format!(
+                "execution {execution_id} ended as {status} and was pruned by another process since"
+            ));
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(error) => {
+            context.ui.warning(&error.to_string());
+            Ok(())
+        }
+    };
     let closed = session.close();
     let status = result.map_err(|error| match (&error, signalled) {
         (RunError::NotStored(_), Some(exit)) => gave_up(&error, execution_id).with_exit(exit),
@@ -62,23 +137,12 @@ pub(super) fn finish(
     if let Err(error) = closed {
         context.ui.warning(&error.to_string());
     }
-    // The execution has ended and is stored, whatever can still be shown of it.
-    match detail.transpose() {
-        Ok(Some(Some(detail))) => match context.ui.execution_summary(&detail) {
-            // Who stopped reading still gets the exit code of the execution.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            shown => shown?,
-        },
-        Ok(_) => context.ui.warning(&format!(
-            "execution {execution_id} ended as {status} and was pruned by another process since"
-        )),
-        Err(error) => context.ui.warning(&error.to_string()),
+    match shown {
+        // Who stopped reading still gets the exit code of the execution.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        shown => shown?,
     }
-    Ok(match (status, signalled) {
-        (ExecutionStatus::Cancelled, Some(exit)) => exit,
-        (ExecutionStatus::Success, _) => Exit::Success,
-        _ => Exit::Failed,
-    })
+    Ok(exit(status, signalled))
 }
 
 /// The error for an execution that did not run to its end.

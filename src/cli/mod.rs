@@ -28,6 +28,7 @@ mod lookup;
 mod session;
 mod source;
 mod tree;
+mod vocabulary;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -275,7 +276,7 @@ impl From<io::Error> for CliError {
     }
 }
 
-/// Starts a step in place of this process, for [`detach`]; gives the exit status if that fails.
+/// Starts a step in place of this process, for [`detach`]; gives the exit code if that fails.
 pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
     let why = detach::start(arguments);
     Ui::new(OutputFormat::Plain).error(&why, None);
@@ -288,6 +289,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
+            let error = vocabulary::explain(error);
             Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
             return Exit::Usage;
         }

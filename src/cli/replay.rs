@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::foreground::{self, Run};
+use super::foreground::{self, Progress, Run};
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs, exec, lookup, session};
 use crate::base::exit::Exit;
@@ -89,7 +89,8 @@ pub(super) fn run_with(
     }
     let Plan { snapshot, reused, .. } = plan;
     let replay_of = Some(execution.execution_id);
-    foreground::run(Run { snapshot, replay_of, reused, verbose: options.verbose }, context)
+    let progress = Progress::of(options.verbose);
+    foreground::run(Run { snapshot, replay_of, reused, progress }, context)
 }
 
 fn plan(
@@ -180,13 +181,8 @@ fn not_replayable(
 }
 
 fn unknown_steps(unknown: &[UnknownStep]) -> CliError {
-    let lines: Vec<String> = unknown
-        .iter()
-        .map(|UnknownStep { name, near, .. }| {
-            let near = near.as_ref().map(|near| format!("; did you mean {}?", quote(near)));
-            format!("--from: no step is called {}{}", quote(name), near.unwrap_or_default())
-        })
-        .collect();
+    let lines: Vec<String> =
+        unknown.iter().map(|unknown| format!("--from: {}", unknown.message())).collect();
     CliError::new(Exit::Usage, lines.join("\n"))
         .with_hint("name a step of the definition that is run; `--dry-run` shows them")
 }

@@ -6,7 +6,8 @@ use crate::base::exit::Exit;
 /// What was typed after `wfx retry`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// An execution id, a unique prefix of one, @latest, or @N as `wfx list` shows it
+    /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
+    /// workflow's id for its latest one
     pub id: String,
     #[command(flatten)]
     pub(super) options: replay::Options,

@@ -21,6 +21,13 @@ pub(crate) struct Args {
     pub source: bool,
 }
 
+impl Args {
+    /// As if nothing but this id was typed.
+    pub(super) fn of(id: &str) -> Self {
+        Self { id: id.to_owned(), output: Output::default(), source: false }
+    }
+}
+
 /// How much of the output of steps is shown.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
 pub(crate) enum Output {

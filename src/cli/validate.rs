@@ -73,7 +73,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-/// The files, those of folders, and the defaults of their folders if something is wrong with these.
+/// The files, those of folders, and the defaults of their folders if something is wrong with these
+/// that is not reported with the file of defaults itself.
 fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
     let mut results = Vec::new();
     let mut files: Vec<PathBuf> = Vec::new();
@@ -100,11 +101,14 @@ fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
     for file in files {
         let beside = file.with_file_name(FILE_NAME);
         if file.as_os_str() != "-"
-            && !listed.contains(&beside)
-            && looked_at.insert(beside.clone())
+            && !looked_at.contains(&beside)
             && let Err(why) = folder_defaults::beside(&file)
         {
-            results.push((beside, Err(why.into())));
+            looked_at.insert(beside.clone());
+            // Of a file that reads well, somebody else is the owner.
+            if !listed.contains(&beside) || folder_defaults::read(&beside).is_ok() {
+                results.push((beside, Err(why.into())));
+            }
         }
         let checked = check(&file);
         results.push((file, checked));
@@ -124,7 +128,7 @@ fn check(file: &Path) -> Result<Good, Wrong> {
 impl From<UnusableDefaults> for Wrong {
     fn from(why: UnusableDefaults) -> Self {
         match why {
-            UnusableDefaults::Unread(why) => Self::Unread(why),
+            UnusableDefaults::Unread(..) => Self::Unread(why.to_string()),
             UnusableDefaults::Bad(problems) => Self::Bad(problems),
         }
     }

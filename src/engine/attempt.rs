@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
 use super::durability;
 use super::work::env_file::{self, EnvFileError};
 use super::work::job::Job;
+use super::work::launch::{self, Launch};
 use super::work::parallelism::Permit;
-use super::work::process::{self, Launch, Started};
+use super::work::process::{self, Begun, Started};
 use super::work::scratch::ScratchFile;
 use super::work::{Stop, sleep};
 use crate::base::period::Period;
@@ -25,6 +26,7 @@ use crate::workflow::environment::{self, OWNER, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::AttemptKey;
 use crate::workflow::report::{Observer, Report};
+use crate::workflow::retry_on::EndCause;
 use crate::workflow::spec::ExecutionSpec;
 
 /// The most bytes of variables of which a start is prepared while others wait.
@@ -62,7 +64,7 @@ pub(crate) enum Attempted {
 enum Prepared {
     Sleep(Period),
     /// With its start, where that was prepared as well.
-    Process(Job, Option<Launch>),
+    Process(Box<(Job, Option<Launch>)>),
     /// It fails at once, and why.
     Impossible(String),
 }
@@ -125,8 +127,8 @@ impl AttemptTask {
         let length = |(name, value): (&OsString, &OsString)| name.len() + value.len();
         let is_small = job.variables.iter().map(length).sum::<usize>() <= PREPARED_BYTES_MAX;
         let is_whole = step.process.env_file.is_empty();
-        let launch = if is_whole && is_small { process::prepare(&job).ok() } else { None };
-        Ok(Prepared::Process(job, launch))
+        let launch = if is_whole && is_small { launch::prepare(&job).ok() } else { None };
+        Ok(Prepared::Process(Box::new((job, launch))))
     }
 
     async fn work(self, prepared: Prepared) -> io::Result<(AttemptEnd, Option<ScratchFile>)> {
@@ -148,18 +150,26 @@ impl AttemptTask {
                 let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
                 return Ok((end, None));
             }
-            Prepared::Process(job, launch) => (job, launch),
+            Prepared::Process(prepared) => *prepared,
         };
+        let begun = Begun::now();
         if !step.process.env_file.is_empty() {
             let variables = std::mem::take(&mut job.variables);
-            match with_env_files(Arc::clone(&spec), self.step, variables).await {
-                Ok(variables) => job.variables = variables,
-                Err(EnvFileError::Scarce(error)) => return Err(error),
-                Err(EnvFileError::Unusable(why)) => {
-                    report_start();
-                    let end = AttemptEnd::instant(Outcome::Failed(why), self.context.clock.now());
-                    return Ok((end, None));
-                }
+            let (outcome, cause) =
+                match with_env_files(&spec, self.step, variables, &self.stop, begun).await {
+                    FilesRead::All(variables) => {
+                        job.variables = variables;
+                        (None, EndCause::Other)
+                    }
+                    FilesRead::Scarce(error) => return Err(error),
+                    FilesRead::Unusable(why) => (Some(Outcome::Failed(why)), EndCause::Other),
+                    FilesRead::TimedOut(why) => (Some(Outcome::Failed(why)), EndCause::Timeout),
+                    FilesRead::Stopped => (Some(Outcome::Stopped), EndCause::Other),
+                };
+            if let Some(outcome) = outcome {
+                report_start();
+                let end = AttemptEnd::instant(outcome, begun.at);
+                return Ok((AttemptEnd { duration: begun.elapsed(), cause, ..end }, None));
             }
         }
         let observer = &self.observer;
@@ -172,28 +182,76 @@ impl AttemptTask {
             report_start();
             started.map(|started| self.context.owner.begin_attempt(started.listed()))
         };
-        let end = process::run(&job, launch, &self.stop, listener, begin).await?;
+        let end = process::run(&job, launch, begun, &self.stop, listener, begin).await?;
         Ok((end, Some(job.output_file)))
     }
 }
 
-/// The variables of a step with those of its files. Files may be on a network that hangs.
+/// What became of reading the files of variables of a step.
+enum FilesRead {
+    /// The variables of the step with theirs.
+    All(Variables),
+    /// A resource is exhausted: they may be readable later.
+    Scarce(io::Error),
+    /// One of them cannot be used, and why.
+    Unusable(String),
+    /// The `timeout` of the attempt was over before.
+    TimedOut(String),
+    /// The attempt was stopped before.
+    Stopped,
+}
+
+/// How many tasks read files of variables at a time. One that hangs occupies a thread of those that
+/// other work needs too; nothing can end it.
+const READERS_MAX: usize = 32;
+
+static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
+
+/// Reads the files of a step. They may be on a network that hangs, or be a terminal or a pipe whose
+/// other end is silent: whoever waits for them leaves at once.
 async fn with_env_files(
+    spec: &Arc<ExecutionSpec>,
+    step: usize,
+    variables: Variables,
+    stop: &Stop,
+    begun: Begun,
+) -> FilesRead {
+    let timeout = spec.step(step).timeout;
+    let left = timeout.map_or(Duration::MAX, Period::duration).saturating_sub(begun.elapsed());
+    tokio::select! {
+        biased;
+        () = stop.gently.cancelled() => FilesRead::Stopped,
+        () = stop.now.cancelled() => FilesRead::Stopped,
+        read = read_env_files(Arc::clone(spec), step, variables) => read,
+        () = tokio::time::sleep(left) => FilesRead::TimedOut(format!(
+            "timed out after {} while its env_file was read",
+            timeout.unwrap_or_default()
+        )),
+    }
+}
+
+async fn read_env_files(
     spec: Arc<ExecutionSpec>,
     step: usize,
     mut variables: Variables,
-) -> Result<Variables, EnvFileError> {
+) -> FilesRead {
+    // It is never closed.
+    let permit = READERS.acquire().await.ok();
     let read = move || {
+        let _permit = permit;
         let (definition, of_step) = (spec.snapshot.definition(), spec.step(step));
         let is_set =
             |name: &str| definition.env.contains_key(name) || of_step.env.contains_key(name);
         let (paths, workdir) = (&of_step.process.env_file, Path::new(&spec.snapshot.workdir));
-        env_file::add(paths, workdir, is_set, &mut variables).map(|()| variables)
+        let is_handler = step >= definition.steps.len();
+        env_file::add(paths, workdir, is_handler, is_set, &mut variables).map(|()| variables)
     };
     match tokio::task::spawn_blocking(read).await {
-        Ok(read) => read,
+        Ok(Ok(variables)) => FilesRead::All(variables),
+        Ok(Err(EnvFileError::Scarce(error))) => FilesRead::Scarce(error),
+        Ok(Err(EnvFileError::Unusable(why))) => FilesRead::Unusable(why),
         Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
-        Err(_) => Err(EnvFileError::Unusable("wfx ended while it read the env_file".to_owned())),
+        Err(_) => FilesRead::Unusable("wfx ended while it read the env_file".to_owned()),
     }
 }
 

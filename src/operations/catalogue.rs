@@ -63,9 +63,10 @@ impl SeenDefaults {
         match (&self.good, &self.problem) {
             (Some(good), _) => Ok(Some(good)),
             (None, None) => Ok(None),
-            (None, Some(problem)) => {
-                Err(format!("the defaults of its folder cannot be used: {problem}"))
-            }
+            (None, Some(problem)) => Err(format!(
+                "the `{}` of its folder cannot be used: {problem}",
+                defaults::FILE_NAME
+            )),
         }
     }
 }
@@ -188,20 +189,20 @@ impl Catalogue {
         Ok((catalogue, events))
     }
 
-    /// Looks at the folder again, and tells what changed. A folder that cannot be read
-    /// changes nothing, and is told once.
+    /// Looks at the folder again, and reports what changed. A folder that cannot be read
+    /// changes nothing, and is reported once.
     pub(crate) fn rescan(&self, now: Timestamp) -> Vec<Event> {
         let Some(folder) = &self.folder else { return Vec::new() };
         // Whoever panicked had replaced it or not.
-        let told = || self.folder_problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let reported = || self.folder_problem.lock().unwrap_or_else(PoisonError::into_inner);
         match workflow_files(folder) {
             Ok(names) => {
-                told().take();
+                reported().take();
                 self.take(names, now, SETTLING)
             }
             Err(error) => {
                 let problem = error.to_string();
-                let before = told().replace(problem.clone());
+                let before = reported().replace(problem.clone());
                 if before.as_ref() == Some(&problem) {
                     return Vec::new();
                 }
@@ -272,7 +273,7 @@ fn look_at_defaults(
         Err(UnusableDefaults::Bad(problems)) => {
             SeenDefaults { stamp, good, problem: Some(problems.to_string()) }
         }
-        Err(UnusableDefaults::Unread(why)) => {
+        Err(UnusableDefaults::Unread(_, why)) => {
             SeenDefaults { stamp: None, good, problem: Some(why) }
         }
     };

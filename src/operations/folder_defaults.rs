@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::system::files;
 use crate::workflow::check::{self, Format, Problems, Source};
@@ -15,8 +15,8 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Why the defaults of a folder cannot be used.
 #[derive(Debug, Clone)]
 pub(crate) enum UnusableDefaults {
-    /// The file cannot be read, or not be trusted.
-    Unread(String),
+    /// The file cannot be read, or not be trusted, and why.
+    Unread(PathBuf, String),
     /// What is wrong with it.
     Bad(Problems),
 }
@@ -29,22 +29,29 @@ pub(crate) enum UnusableDefaults {
 /// its `shell` and `env` run as the user who starts that.
 pub(crate) fn beside(file: &Path) -> Result<Option<FolderDefaults>, UnusableDefaults> {
     let path = file.with_file_name(FILE_NAME);
-    if is_absent(&path) {
-        return Ok(None);
-    }
-    let metadata = fs::metadata(&path).map_err(|error| unread(&path, &error.to_string()))?;
-    let owner = metadata.uid();
-    let is_trusted = owner == 0
-        || owner == rustix::process::geteuid().as_raw()
-        || fs::metadata(file).is_ok_and(|workflow| workflow.uid() == owner);
-    if !is_trusted {
+    let refuse = |error: &io::Error| unread(&path, &error.to_string());
+    let own = rustix::process::geteuid().as_raw();
+    let of_workflow = fs::metadata(file).map(|workflow| workflow.uid()).ok();
+    let check = |owner: u32| {
+        if owner == 0 || owner == own || Some(owner) == of_workflow {
+            return Ok(());
+        }
         let why = format!(
             "it belongs to user {owner}, who neither runs wfx nor owns the workflow; run the \
              workflow from a folder of your own"
         );
-        return Err(unread(&path, &why));
+        Err(unread(&path, &why))
+    };
+    // A link decides which file is read, so that its owner counts too.
+    match fs::symlink_metadata(&path) {
+        Err(error) if is_no_file(&error) => return Ok(None),
+        Err(error) => return Err(refuse(&error)),
+        Ok(metadata) => check(metadata.uid())?,
     }
-    read(&path).map(Some)
+    // What is read is what was opened, whatever is at the path by then.
+    let opened = files::open(&path).map_err(|error| refuse(&error))?;
+    check(opened.metadata().map_err(|error| refuse(&error))?.uid())?;
+    parse(&path, files::text_of(opened, FILE_BYTES_MAX)).map(Some)
 }
 
 /// Reads a file of defaults.
@@ -52,8 +59,11 @@ pub(crate) fn beside(file: &Path) -> Result<Option<FolderDefaults>, UnusableDefa
 /// # Errors
 /// [`UnusableDefaults`].
 pub(crate) fn read(path: &Path) -> Result<FolderDefaults, UnusableDefaults> {
-    let text =
-        files::read_text(path, FILE_BYTES_MAX).map_err(|error| unread(path, &error.to_string()))?;
+    parse(path, files::read_text(path, FILE_BYTES_MAX))
+}
+
+fn parse(path: &Path, text: io::Result<String>) -> Result<FolderDefaults, UnusableDefaults> {
+    let text = text.map_err(|error| unread(path, &error.to_string()))?;
     let name = path.display().to_string();
     let source = Source { name: &name, text: &text, format: Format::Yaml, default_id: None };
     check::folder_defaults(&source).map_err(UnusableDefaults::Bad)
@@ -61,19 +71,21 @@ pub(crate) fn read(path: &Path) -> Result<FolderDefaults, UnusableDefaults> {
 
 /// Whether there is no such file. A link to nothing is one that cannot be read.
 pub(crate) fn is_absent(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| {
-        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-    })
+    fs::symlink_metadata(path).is_err_and(|error| is_no_file(&error))
+}
+
+fn is_no_file(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unread(path: &Path, why: &str) -> UnusableDefaults {
-    UnusableDefaults::Unread(format!("cannot use `{}`: {why}", path.display()))
+    UnusableDefaults::Unread(path.to_owned(), why.to_owned())
 }
 
 impl std::fmt::Display for UnusableDefaults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unread(why) => f.write_str(why),
+            Self::Unread(path, why) => write!(f, "cannot use `{}`: {why}", path.display()),
             Self::Bad(problems) => problems.fmt(f),
         }
     }

@@ -72,6 +72,7 @@ pub(crate) struct Prepared {
 struct Original {
     execution_id: String,
     seq: Option<i64>,
+    error: Option<String>,
 }
 
 impl Original {
@@ -134,7 +135,8 @@ impl Prepared {
         if self.is_partial() && steps.is_empty() {
             return Err(NotReplayable::Deleted);
         }
-        let recorded = Recorded { compiled: &self.original, steps: &steps };
+        let error = self.execution.error.as_deref();
+        let recorded = Recorded { compiled: &self.original, steps: &steps, error };
         let choices = selection::select(recorded, &self.snapshot.compiled, self.wanted());
         let runs = |why: &Why| why.action() == Action::Run;
         if !choices.iter().any(runs) {
@@ -280,7 +282,11 @@ pub(crate) fn prepare(
     };
     Ok(Prepared {
         original: before,
-        execution: Original { execution_id: original.execution_id.clone(), seq: original.seq },
+        execution: Original {
+            execution_id: original.execution_id.clone(),
+            seq: original.seq,
+            error: original.error.clone(),
+        },
         snapshot: Snapshot { params, ..snapshot },
         from,
         failed: request.failed,
@@ -307,8 +313,7 @@ fn parameters(
         }) && !given.iter().any(|(given, _)| given == *name)
     };
     let kept = old.iter().filter(stays).map(|(name, value)| (name.clone(), value.clone()));
-    let all: Vec<(String, Scalar)> = kept.chain(given.iter().cloned()).collect();
-    let checked = check::parameters(now.definition(), &all, by)?;
+    let checked = check::parameters_over(now.definition(), &kept.collect(), given, by)?;
     if !is_same {
         return Ok(checked);
     }

@@ -10,8 +10,10 @@ use super::table::{self, Cell, Column};
 use crate::base::units;
 use crate::base::visible::visible;
 use crate::workflow::comparison::{
-    ChangeKind, Compared, ComparedExecution, ComparedStep, Comparison, Sides,
+    ChangeKind, Compared, ComparedExecution, ComparedHandler, ComparedStep, Comparison, Sides,
 };
+use crate::workflow::handler::HandlerKind;
+use crate::workflow::record::StepStatus;
 
 /// The width to which a step's name may be cut before columns are left out.
 const NAME_LEAST: usize = 16;
@@ -46,6 +48,10 @@ impl Layout {
         }
         text.push('\n');
         text += &self.compared_steps(&comparison.steps);
+        if !comparison.handlers.is_empty() {
+            text.push('\n');
+            text += &self.compared_handlers(&comparison.handlers);
+        }
         if !comparison.definition.is_empty() {
             text += &format!("\n{BOLD}definition{BOLD:#}\n");
             text += &self.unified_diff(&comparison.definition);
@@ -81,34 +87,71 @@ impl Layout {
     }
 
     fn compared_steps(&self, steps: &[Compared<ComparedStep>]) -> String {
-        let columns = vec![
+        let row = |step: &Compared<ComparedStep>| Row {
+            change: step.change,
+            name: visible(&step.name),
+            status: [&step.from, &step.to].map(|side| side.as_ref().map(|step| step.status)),
+            duration_ms: [&step.from, &step.to].map(|side| side.as_ref()?.duration_ms),
+            reused_from: reused_from(step),
+        };
+        self.compared_rows("step", steps.iter().map(row).collect())
+    }
+
+    fn compared_handlers(&self, handlers: &[Compared<ComparedHandler>]) -> String {
+        let row = |handler: &Compared<ComparedHandler>| {
+            let sides = [&handler.from, &handler.to];
+            let kind = kind(handler).map(|kind| format!("{kind}: ")).unwrap_or_default();
+            Row {
+                change: handler.change,
+                name: kind + &visible(&handler.name),
+                status: sides.map(|side| side.as_ref().map(|handler| handler.status)),
+                duration_ms: sides.map(|side| side.as_ref()?.duration_ms),
+                reused_from: String::new(),
+            }
+        };
+        self.compared_rows("handler", handlers.iter().map(row).collect())
+    }
+
+    fn compared_rows(&self, what: &'static str, rows: Vec<Row>) -> String {
+        let any_reused = rows.iter().any(|row| !row.reused_from.is_empty());
+        let mut columns = vec![
             Column::new(""),
-            Column::new("step").cut(NAME_LEAST),
+            Column::new(what).cut(NAME_LEAST),
             Column::new("before"),
             Column::new("after"),
-            Column::new("took before").rank(2),
-            Column::new("took after").rank(1),
-            Column::new("difference").rank(3),
         ];
+        if any_reused {
+            columns.push(Column::new("reused from").rank(2));
+        }
+        columns.extend([
+            Column::new("took before").rank(3),
+            Column::new("took after").rank(1),
+            Column::new("difference").rank(4),
+        ]);
         let mut table = table::Builder::new(*self, columns);
-        for step in steps {
-            let status = |step: &Option<ComparedStep>| match step {
-                Some(step) => table::state(step.status.as_str(), of_step(step.status)),
+        for row in rows {
+            let status = |status: Option<StepStatus>| match status {
+                Some(status) => table::state(status.as_str(), of_step(status)),
                 None => table::cell(""),
             };
-            let milliseconds = |step: &Option<ComparedStep>| step.as_ref()?.duration_ms;
-            let (before, after) = (milliseconds(&step.from), milliseconds(&step.to));
             let time = |ms: Option<u64>| table::number(&ms.map(took).unwrap_or_default());
+            let [before, after] = row.duration_ms;
             let difference = before.zip(after).map(|(before, after)| difference(before, after));
-            table.row(vec![
-                sign(step.change),
-                table::cell(&visible(&step.name)),
-                status(&step.from),
-                status(&step.to),
+            let mut cells = vec![
+                sign(row.change),
+                table::cell(&row.name),
+                status(row.status[0]),
+                status(row.status[1]),
+            ];
+            if any_reused {
+                cells.push(table::cell(&row.reused_from));
+            }
+            cells.extend([
                 time(before),
                 time(after),
                 table::number(&difference.unwrap_or_default()),
             ]);
+            table.row(cells);
         }
         table.finish()
     }
@@ -128,6 +171,38 @@ impl Layout {
         }
         text
     }
+}
+
+/// A step or handler; the first and the second side of each pair.
+struct Row {
+    change: ChangeKind,
+    name: String,
+    status: [Option<StepStatus>; 2],
+    duration_ms: [Option<u64>; 2],
+    /// Where a step really ran that one of the sides reused.
+    reused_from: String,
+}
+
+/// Where a step really ran that one of the sides reused, and which side that is.
+fn reused_from(step: &Compared<ComparedStep>) -> String {
+    match [&step.from, &step.to].map(|side| side.as_ref().and_then(ran_in)) {
+        [None, None] => String::new(),
+        [Some(before), None] => format!("before: {before}"),
+        [None, Some(after)] => format!("after: {after}"),
+        [Some(before), Some(after)] if before == after => format!("both: {after}"),
+        [Some(before), Some(after)] => format!("before: {before}, after: {after}"),
+    }
+}
+
+/// The execution in which a reused step really ran, as it is named in commands.
+fn ran_in(step: &ComparedStep) -> Option<String> {
+    let execution_id = step.reused_from.as_ref()?;
+    Some(step.reused_from_seq.map_or_else(|| visible(execution_id), |seq| format!("@{seq}")))
+}
+
+/// After which outcome a handler ran: in the second, if it ran there.
+fn kind(handler: &Compared<ComparedHandler>) -> Option<HandlerKind> {
+    handler.to.as_ref().or(handler.from.as_ref()).map(|handler| handler.handler)
 }
 
 fn number(execution: &ComparedExecution) -> String {
@@ -156,7 +231,8 @@ fn difference(before: u64, after: u64) -> String {
 }
 
 /// The fields of `--format plain`: `step`, what changed, the name, both states, both durations in
-/// milliseconds; before them the parameters and the two executions.
+/// milliseconds, both executions in which it really ran, if it was reused; before them the
+/// parameters and the two executions. Then `on_success` and so on, the same of each handler.
 pub(crate) fn plain_rows(comparison: &Comparison) -> Vec<Vec<String>> {
     let word = |change: ChangeKind| match change {
         ChangeKind::Same => "same",
@@ -201,6 +277,8 @@ pub(crate) fn plain_rows(comparison: &Comparison) -> Vec<Vec<String>> {
         };
         let ms =
             |step: &Option<ComparedStep>| optional(step.as_ref().and_then(|step| step.duration_ms));
+        let reused =
+            |step: &Option<ComparedStep>| step.as_ref().and_then(ran_in).unwrap_or_default();
         vec![
             "step".to_owned(),
             word(step.change).to_owned(),
@@ -209,6 +287,25 @@ pub(crate) fn plain_rows(comparison: &Comparison) -> Vec<Vec<String>> {
             status(&step.to),
             ms(&step.from),
             ms(&step.to),
+            reused(&step.from),
+            reused(&step.to),
+        ]
+    }));
+    rows.extend(comparison.handlers.iter().map(|handler| {
+        let sides = [&handler.from, &handler.to];
+        let [from, to] = sides.map(|side| {
+            side.as_ref().map(|handler| handler.status.to_string()).unwrap_or_default()
+        });
+        let [took_before, took_after] =
+            sides.map(|side| optional(side.as_ref().and_then(|handler| handler.duration_ms)));
+        vec![
+            kind(handler).map(|kind| kind.to_string()).unwrap_or_default(),
+            word(handler.change).to_owned(),
+            handler.name.clone(),
+            from,
+            to,
+            took_before,
+            took_after,
         ]
     }));
     rows

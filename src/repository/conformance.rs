@@ -171,7 +171,7 @@ pub(crate) fn attempt(position: u32, number: u32, output: &str) -> Attempt {
         completed_at: at(2),
         duration_ms: 1000,
         exit_code: Some(1),
-        error: Some("exit status 1".to_owned()),
+        error: Some("exit code 1".to_owned()),
         stdout: Captured { text: output.to_owned(), total_bytes: output.len() as u64 },
         stderr: Captured::default(),
     }

@@ -15,8 +15,12 @@ use rustix::fs::OFlags;
 /// # Errors
 /// When it cannot be read, is a folder or a named pipe, or is longer.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    bytes_of(open(path)?, bytes_max)
+}
+
+fn bytes_of(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
         let why = format!("it is longer than {bytes_max} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
@@ -29,7 +33,15 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and when it is not UTF-8.
 pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
-    String::from_utf8(read(path, bytes_max)?).map_err(|error| {
+    text_of(open(path)?, bytes_max)
+}
+
+/// Reads text of at most `bytes_max` bytes from a file that is [open](open).
+///
+/// # Errors
+/// When it cannot be read, is longer or is not UTF-8.
+pub(crate) fn text_of(file: File, bytes_max: u64) -> io::Result<String> {
+    String::from_utf8(bytes_of(file, bytes_max)?).map_err(|error| {
         let why = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
         io::Error::new(io::ErrorKind::InvalidData, why)
     })

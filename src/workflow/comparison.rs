@@ -9,7 +9,8 @@ use similar::{Algorithm, TextDiff};
 
 use super::check;
 use super::document::write::yaml;
-use super::record::{ExecutionRecord, ExecutionStatus, StepRecord, StepStatus};
+use super::handler::HandlerKind;
+use super::record::{ExecutionRecord, ExecutionStatus, HandlerRecord, StepRecord, StepStatus};
 
 /// Unchanged lines around each change.
 const CONTEXT_LINES: usize = 3;
@@ -26,6 +27,8 @@ pub(crate) struct Comparison {
     /// Each step that either has: those of the second in its order, then those that only the
     /// first has.
     pub steps: Vec<Compared<ComparedStep>>,
+    /// In the same way each handler that began in either.
+    pub handlers: Vec<Compared<ComparedHandler>>,
 }
 
 /// What the first and the second have.
@@ -75,16 +78,37 @@ pub(crate) struct ComparedStep {
     pub status: StepStatus,
     /// From its first attempt's start to its end, milliseconds.
     pub duration_ms: Option<u64>,
+    /// The execution in which it really ran, if that is another one.
+    pub reused_from: Option<String>,
+    /// The number of that.
+    pub reused_from_seq: Option<i64>,
+}
+
+/// A handler of one of the executions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct ComparedHandler {
+    /// After which outcome it ran.
+    pub handler: HandlerKind,
+    pub status: StepStatus,
+    /// From its first attempt's start to its end, milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+/// What is compared of an execution; no output is needed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ComparedWith<'a> {
+    pub execution: &'a ExecutionRecord,
+    /// In their order.
+    pub steps: &'a [StepRecord],
+    /// Those that began, in their order.
+    pub handlers: &'a [HandlerRecord],
 }
 
 impl Comparison {
-    /// Compares two executions, each with its steps in their order.
+    /// Compares two executions.
     #[must_use]
-    pub(crate) fn of(
-        from: (&ExecutionRecord, &[StepRecord]),
-        to: (&ExecutionRecord, &[StepRecord]),
-    ) -> Self {
-        let snapshots = [from.0, to.0].map(|execution| execution.input_snapshot.value());
+    pub(crate) fn of(from: ComparedWith<'_>, to: ComparedWith<'_>) -> Self {
+        let snapshots = [from, to].map(|side| side.execution.input_snapshot.value());
         let [before, after] = &snapshots;
         let params = |snapshot: &Value| snapshot["params"].as_object().cloned().unwrap_or_default();
         let (before_params, after_params) = (params(before), params(after));
@@ -95,12 +119,13 @@ impl Comparison {
         });
         Self {
             executions: Sides {
-                from: ComparedExecution::of(from.0, before),
-                to: ComparedExecution::of(to.0, after),
+                from: ComparedExecution::of(from.execution, before),
+                to: ComparedExecution::of(to.execution, after),
             },
             definition: definition_diff(before, after),
             params: params.collect(),
-            steps: steps(from.1, to.1),
+            steps: steps(from.steps, to.steps),
+            handlers: handlers(from.handlers, to.handlers),
         }
     }
 }
@@ -124,17 +149,43 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn steps(from: &[StepRecord], to: &[StepRecord]) -> Vec<Compared<ComparedStep>> {
-    let of =
-        |step: &StepRecord| ComparedStep { status: step.status, duration_ms: step.duration_ms };
-    let before: HashMap<&str, &StepRecord> =
-        from.iter().map(|step| (step.name.as_str(), step)).collect();
-    let after: HashSet<&str> = to.iter().map(|step| step.name.as_str()).collect();
-    let removed = from.iter().filter(|step| !after.contains(step.name.as_str()));
+    let of = |step: &StepRecord| ComparedStep {
+        status: step.status,
+        duration_ms: step.duration_ms,
+        reused_from: step.reused_from.clone(),
+        reused_from_seq: step.reused_from_seq,
+    };
     let is_same = |from: &ComparedStep, to: &ComparedStep| from.status == to.status;
+    by_name(from, to, |step| &step.name, of, is_same)
+}
+
+fn handlers(from: &[HandlerRecord], to: &[HandlerRecord]) -> Vec<Compared<ComparedHandler>> {
+    let of = |handler: &HandlerRecord| ComparedHandler {
+        handler: handler.handler,
+        status: handler.step.status,
+        duration_ms: handler.step.duration_ms,
+    };
+    let is_same = |from: &ComparedHandler, to: &ComparedHandler| {
+        (from.handler, from.status) == (to.handler, to.status)
+    };
+    by_name(from, to, |handler| &handler.step.name, of, is_same)
+}
+
+/// Matches records by name: those of the second in its order, then those that only the first has.
+fn by_name<R, T>(
+    from: &[R],
+    to: &[R],
+    name: impl Fn(&R) -> &str,
+    of: impl Fn(&R) -> T,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> Vec<Compared<T>> {
+    let before: HashMap<&str, &R> = from.iter().map(|record| (name(record), record)).collect();
+    let after: HashSet<&str> = to.iter().map(&name).collect();
+    let removed = from.iter().filter(|record| !after.contains(name(record)));
     to.iter()
-        .map(|step| (before.get(step.name.as_str()).map(|&step| of(step)), step))
-        .map(|(before, step)| compared(&step.name, (before, Some(of(step))), is_same))
-        .chain(removed.map(|step| compared(&step.name, (Some(of(step)), None), is_same)))
+        .map(|record| (name(record), before.get(name(record)).map(|&it| of(it)), Some(of(record))))
+        .chain(removed.map(|record| (name(record), Some(of(record)), None)))
+        .map(|(name, from, to)| compared(name, (from, to), &is_same))
         .collect()
 }
 

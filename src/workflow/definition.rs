@@ -117,11 +117,20 @@ pub struct ProcessKeys {
     pub env_file: Vec<String>,
     /// The output that holds what it writes to its standard output.
     pub stdout: Option<String>,
-    /// The exit statuses with which it succeeds; empty: 0.
+    /// The exit codes with which it succeeds; empty: 0.
     pub success_exit_codes: ExitCodes,
 }
 
 impl Definition {
+    /// The error of an execution, and of a step, that the timeout of the workflow ended.
+    #[must_use]
+    pub fn timeout_text(&self) -> String {
+        match self.timeout {
+            Some(timeout) => format!("the workflow timed out after {timeout}"),
+            None => "the workflow timed out".to_owned(),
+        }
+    }
+
     /// The same with what the defaults of its folder set.
     #[must_use]
     pub fn with_defaults(mut self, defaults: &FolderDefaults) -> Self {
@@ -131,7 +140,7 @@ impl Definition {
 }
 
 impl ProcessKeys {
-    /// Whether a process that ended with this exit status has succeeded.
+    /// Whether a process that ended with this exit code has succeeded.
     #[must_use]
     pub fn is_success(&self, exit_code: i32) -> bool {
         if self.success_exit_codes.is_empty() {

@@ -155,7 +155,7 @@ fn bare(line: &str) -> &str {
     }
     let comment = line.match_indices('#').map(|(at, _)| at);
     let end = comment.into_iter().find(|&at| line[..at].ends_with([' ', '\t']));
-    line[..end.unwrap_or(line.len())].trim()
+    line[..end.unwrap_or(line.len())].trim_ascii()
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
     fn values_are_data() {
         let text = "\u{feff}# a comment\n\nA=1\nexport B = two words  # not this\nC=a#b\r\n\
                     D='$(id) \\n # \"x\"'\nE=\"a\\n\\\"b\\\"\\\\ \\$HOME $HOME\" # said\nF=\n\
-                    G='line 1\nline 2'\nH=`id` $(id) ${A}\nI=#none\n_j2=x=y=z\nA=2";
+                    G='line 1\nline 2'\nN=\u{a0}x\u{a0} \nH=`id` $(id) ${A}\nI=#none\n_j2=x=y=z\nA=2";
         assert_eq!(
             pairs(text),
             [
@@ -186,6 +186,8 @@ mod tests {
                 pair("E", "a\n\"b\"\\ $HOME $HOME"),
                 pair("F", ""),
                 pair("G", "line 1\nline 2"),
+                // A blank is a space or a tab.
+                pair("N", "\u{a0}x\u{a0}"),
                 pair("H", "`id` $(id) ${A}"),
                 pair("I", ""),
                 pair("_j2", "x=y=z"),

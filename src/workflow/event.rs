@@ -58,7 +58,7 @@ pub struct AttemptEnd {
     pub started_at: Timestamp,
     /// How long its work took, by the monotonic clock.
     pub duration: Duration,
-    /// The exit status of its process.
+    /// The exit code of its process.
     pub exit_code: Option<i32>,
     /// How its process ended, if it failed.
     pub cause: EndCause,

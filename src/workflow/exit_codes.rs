@@ -1,17 +1,17 @@
-//! Sets of exit statuses, as a step lists them.
+//! Sets of exit codes, as a step lists them.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// The largest exit status of a process.
+/// The largest exit code of a process.
 pub(crate) const EXIT_CODE_MAX: u8 = 255;
 
-/// Exit statuses and ranges of them, in the order of the document. Empty: the key is not set.
+/// Exit codes and ranges of them, in the order of the document. Empty: the key is not set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExitCodes(Vec<ExitRange>);
 
-/// The exit statuses from `first` to `last`, both included.
+/// The exit codes from `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitRange {
     pub first: u8,
@@ -32,13 +32,13 @@ impl ExitCodes {
         self.0.is_empty()
     }
 
-    /// The smallest exit status that both list.
+    /// The smallest exit code that both list.
     #[must_use]
     pub fn shared(&self, other: &Self) -> Option<u8> {
         (0..=EXIT_CODE_MAX).find(|&code| self.contains(code.into()) && other.contains(code.into()))
     }
 
-    /// Whether it lists this exit status.
+    /// Whether it lists this exit code.
     #[must_use]
     pub fn contains(&self, code: i32) -> bool {
         self.0.iter().any(|range| (i32::from(range.first)..=i32::from(range.last)).contains(&code))

@@ -8,12 +8,20 @@ use serde_json::Number;
 
 use super::decimal;
 use super::scalar::Scalar;
+use crate::base::visible::{quote, quote_list};
 
 /// The longest pattern, bytes.
 pub(crate) const PATTERN_BYTES_MAX: usize = 4_096;
 /// The most memory of a compiled pattern, bytes. `\w` takes some 30 KiB each time, since it has the
 /// letters of all languages.
 const PATTERN_PROGRAM_BYTES_MAX: usize = 10 << 20;
+/// What is tried first, and doubled: so that it is known about how much a pattern takes.
+const PATTERN_PROGRAM_BYTES_FIRST: usize = 16 << 10;
+/// The most memory of a compiled pattern that takes values of any length: a match takes the product
+/// of both, some second at most.
+const PATTERN_PROGRAM_BYTES_USUAL: usize = 128 << 10;
+/// The longest value of a larger one.
+const LARGE_PATTERN_VALUE_BYTES_MAX: usize = 1_024;
 /// The remedy for a larger one.
 const PATTERN_TOO_LARGE: &str = "it is too large when it is compiled: repeat less, or name ASCII \
      characters, such as `[A-Za-z0-9_]` for `\\w`";
@@ -86,6 +94,8 @@ impl Kind {
 pub struct Pattern {
     text: String,
     whole: regex::Regex,
+    /// About how much memory it takes.
+    bytes: usize,
 }
 
 impl PartialEq for Pattern {
@@ -101,19 +111,38 @@ impl Pattern {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(format!("it has {} bytes of at most {PATTERN_BYTES_MAX}", text.len()));
         }
-        let compile = |text: &str| {
-            regex::RegexBuilder::new(text).size_limit(PATTERN_PROGRAM_BYTES_MAX).build()
+        let compile = |text: &str, bytes: usize| {
+            let mut builder = regex::RegexBuilder::new(text);
+            builder.size_limit(bytes).dfa_size_limit(PATTERN_PROGRAM_BYTES_USUAL).build()
         };
         // Alone first, so that `a)|(b` is no pattern.
-        compile(text).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PATTERN_TOO_LARGE.to_owned(),
-            error => reason(&error.to_string()),
-        })?;
+        let mut bytes = PATTERN_PROGRAM_BYTES_FIRST;
+        loop {
+            match compile(text, bytes) {
+                Err(regex::Error::CompiledTooBig(_)) if bytes < PATTERN_PROGRAM_BYTES_MAX => {
+                    bytes = PATTERN_PROGRAM_BYTES_MAX.min(bytes * 2);
+                }
+                Err(regex::Error::CompiledTooBig(_)) => return Err(PATTERN_TOO_LARGE.to_owned()),
+                Err(error) => return Err(reason(&error.to_string())),
+                Ok(_) => break,
+            }
+        }
         // A comment of the flag `x` would hide the bracket on its line.
-        let whole = compile(&format!(r"\A(?:{text})\z"))
-            .or_else(|_| compile(&format!("\\A(?:{text}\n)\\z")))
+        let whole = compile(&format!(r"\A(?:{text})\z"), PATTERN_PROGRAM_BYTES_MAX)
+            .or_else(|_| compile(&format!("\\A(?:{text}\n)\\z"), PATTERN_PROGRAM_BYTES_MAX))
             .map_err(|_| PATTERN_TOO_LARGE.to_owned())?;
-        Ok(Self { text: text.to_owned(), whole })
+        Ok(Self { text: text.to_owned(), whole, bytes })
+    }
+
+    /// About how much memory it takes.
+    #[must_use]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The longest value that it takes, if a match of a longer one would take long.
+    fn value_bytes_max(&self) -> Option<usize> {
+        (self.bytes > PATTERN_PROGRAM_BYTES_USUAL).then_some(LARGE_PATTERN_VALUE_BYTES_MAX)
     }
 
     /// The regular expression as written.
@@ -125,7 +154,7 @@ impl Pattern {
     /// Whether all of `text` matches.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text)
+        self.value_bytes_max().is_none_or(|most| text.len() <= most) && self.whole.is_match(text)
     }
 }
 
@@ -231,14 +260,10 @@ impl Rules {
     #[must_use]
     pub fn in_words(&self) -> String {
         if !self.choices.is_empty() {
-            let named: Vec<String> = self
-                .choices
-                .iter()
-                .map(|it| crate::base::visible::quote(&it.to_string()))
-                .collect();
-            return match &named[..] {
-                [only] => only.clone(),
-                named => format!("one of {}", named.join(", ")),
+            let texts: Vec<String> = self.choices.iter().map(Scalar::to_string).collect();
+            return match &texts[..] {
+                [only] => quote(only),
+                texts => format!("one of {}", quote_list(texts.iter().map(String::as_str))),
             };
         }
         let mut words =
@@ -251,7 +276,11 @@ impl Rules {
             (None, None) => {}
         }
         if let Some(pattern) = &self.pattern {
-            words += &format!(" that matches {}", crate::base::visible::quote(pattern.as_str()));
+            words += &format!(" that matches {}", quote(pattern.as_str()));
+            if let Some(most) = pattern.value_bytes_max() {
+                words +=
+                    &format!(" and has at most {most} bytes, since that is large when compiled");
+            }
         }
         words
     }
@@ -394,5 +423,27 @@ mod tests {
             assert!(Pattern::new(bad).is_err(), "{bad}");
         }
         assert!(Pattern::new(&"a".repeat(PATTERN_BYTES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn a_large_pattern_takes_no_long_value() {
+        let rules = |pattern: &str| Rules {
+            pattern: Some(Pattern::new(pattern).unwrap()),
+            ..rules(Kind::String)
+        };
+        let (small, large) = (rules("[ab]*"), rules("(?:[ab]{1,1000}){1,8}|[ab]*"));
+        let long = "ab".repeat(50_000);
+        assert!(small.read(&long).is_ok());
+        assert!(large.read(&long[..1_024]).is_ok());
+        let misfit = large.read(&long[..1_025]).unwrap_err();
+        assert!(misfit.takes.contains("at most 1024 bytes"), "{misfit:?}");
+    }
+
+    #[test]
+    fn many_values_are_not_all_listed() {
+        let choices = (0..1_000).map(|n| Scalar::String(format!("v{n}"))).collect();
+        let rules = Rules { choices, ..rules(Kind::String) };
+        let takes = rules.read("x").unwrap_err().takes;
+        assert!(takes.starts_with("one of `v0`, `v1`") && takes.ends_with("`v9`, …"), "{takes}");
     }
 }

@@ -345,7 +345,7 @@ pub struct Attempt {
     pub completed_at: Timestamp,
     /// By the monotonic clock.
     pub duration_ms: u64,
-    /// The exit status of its process.
+    /// The exit code of its process.
     pub exit_code: Option<i32>,
     /// Why it did not succeed.
     pub error: Option<String>,

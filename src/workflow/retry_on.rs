@@ -5,7 +5,7 @@ use super::exit_codes::ExitCodes;
 /// How the process of a failed attempt ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EndCause {
-    /// With an exit status.
+    /// With an exit code.
     Exit,
     /// By a signal that wfx did not send.
     Signal,
@@ -19,7 +19,7 @@ pub enum EndCause {
 /// The keys `on_exit_codes` and `on_timeout` of `retry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryOn {
-    /// Only these exit statuses are retried; empty: every failure.
+    /// Only these exit codes are retried; empty: every failure.
     pub exit_codes: ExitCodes,
     /// Whether a timeout is retried.
     pub timeout: bool,
@@ -63,7 +63,7 @@ mod tests {
         for (code, expected) in [(63, false), (64, true), (70, true), (71, false), (75, true)] {
             assert_eq!(listed(true).covers(EndCause::Exit, Some(code)), expected, "{code}");
         }
-        // 128 + 9: as shells count a signal, which is not the exit status 137.
+        // 128 + 9: as shells count a signal, which is not the exit code 137.
         assert!(listed(false).covers(EndCause::Signal, Some(137)));
         assert!(!listed(false).covers(EndCause::Exit, Some(137)));
         assert!(!listed(true).covers(EndCause::Other, None));

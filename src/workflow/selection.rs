@@ -13,17 +13,29 @@ use serde_json::value::RawValue;
 
 use super::check::nearest;
 use super::compiled::CompiledWorkflow;
-use super::definition::{Definition, Step};
+use super::definition::{Definition, Step, Work};
 use super::handler::HandlerKind;
 use super::record::{SkipReason, StepRecord, StepStatus};
+use super::retry_on::EndCause;
 use crate::base::visible::{quote, quote_list};
 
-/// Keys of a workflow that do not change what a step does. `env` is compared with that of each
-/// step.
-const HARMLESS_WORKFLOW_KEYS: [&str; 9] =
-    ["id", "name", "title", "description", "params", "env", "max_parallel", "timeout", "steps"];
+/// Keys of a workflow that do not change what a step does. `env` and `shell` are compared with those
+/// of each step.
+const HARMLESS_WORKFLOW_KEYS: [&str; 10] = [
+    "id",
+    "name",
+    "title",
+    "description",
+    "params",
+    "env",
+    "shell",
+    "max_parallel",
+    "timeout",
+    "steps",
+];
 /// Keys of a step that do not change what it does, and those that are compared on their own.
-const HARMLESS_STEP_KEYS: [&str; 5] = ["name", "title", "description", "depends_on", "env"];
+const HARMLESS_STEP_KEYS: [&str; 6] =
+    ["name", "title", "description", "depends_on", "env", "shell"];
 /// How many unknown names are reported.
 const UNKNOWN_MAX: usize = 1_000;
 /// After this many unknown names, similar ones are no longer looked up, since that takes time.
@@ -59,6 +71,8 @@ pub(crate) struct Recorded<'a> {
     pub compiled: &'a CompiledWorkflow,
     /// Its steps as they are stored; their output is not needed.
     pub steps: &'a [StepRecord],
+    /// Its error.
+    pub error: Option<&'a str>,
 }
 
 /// What is asked for. Neither: everything runs.
@@ -93,6 +107,8 @@ pub(crate) enum Why {
     WorkflowChanged(Vec<String>),
     /// Runs: it did not succeed.
     Unsuccessful(StepStatus),
+    /// Runs: the timeout of the workflow left it no time to succeed.
+    OutOfTime,
     /// Runs: it depends on this step, which runs.
     After(usize),
     /// Is reused: it succeeded.
@@ -136,6 +152,7 @@ impl Why {
                 StepStatus::Failed => format!("it failed in {original}"),
                 other => format!("it was {other} in {original}"),
             },
+            Self::OutOfTime => format!("{original} timed out before it ended"),
             Self::After(step) => {
                 format!("it depends on {}, which runs", quote(&target.step(*step).name))
             }
@@ -188,19 +205,30 @@ pub(crate) fn select(
     decided
 }
 
-/// Why the recorded end of a step holds for a replay; `None` if it does not: the step did not
-/// succeed.
-fn success(definition: &Step, step: &StepRecord) -> Option<Why> {
-    match step.status {
-        StepStatus::Success => Some(Why::Succeeded),
-        StepStatus::Failed if definition.continue_on_error => Some(Why::Tolerated),
-        StepStatus::Skipped => match step.skip_reason? {
-            // It runs after all if the step runs that it was skipped with.
-            SkipReason::Dependency => Some(Why::SkippedToo),
-            own => Some(Why::NothingToDo(own)),
+/// Why the recorded end of a step holds for a replay, or why it does not. `timeout` is the error of
+/// an execution that timed out.
+fn ended(definition: &Step, step: &StepRecord, timeout: Option<&str>) -> Why {
+    match (step.status, step.skip_reason) {
+        (StepStatus::Success, _) => Why::Succeeded,
+        (StepStatus::Failed, _) if definition.continue_on_error => match timeout {
+            Some(timeout) if is_out_of_time(definition, step, timeout) => Why::OutOfTime,
+            _ => Why::Tolerated,
         },
-        _ => None,
+        // It runs after all if the step runs that it was skipped with.
+        (StepStatus::Skipped, Some(SkipReason::Dependency)) => Why::SkippedToo,
+        (StepStatus::Skipped, Some(own)) => Why::NothingToDo(own),
+        (status, _) => Why::Unsuccessful(status),
     }
+}
+
+/// Whether a step of an execution that timed out was still to succeed then: it ran, or had another
+/// attempt left.
+fn is_out_of_time(definition: &Step, step: &StepRecord, timeout: &str) -> bool {
+    let may_repeat = || definition.retry_on.covers(EndCause::Exit, step.exit_code);
+    step.error.as_deref() == Some(timeout)
+        || step.reused_from.is_none()
+            && step.attempt < definition.retry.max_attempts
+            && may_repeat()
 }
 
 /// The steps that were recorded, by name, beside the definition that is run now.
@@ -209,6 +237,8 @@ struct Comparison<'a> {
     before: &'a Definition,
     now: &'a Definition,
     is_same: bool,
+    /// The error of an execution that timed out, if the recorded one did.
+    timeout: Option<&'a str>,
     /// Changed keys of the workflow that concern each step.
     changed: Vec<String>,
     /// Variables that the workflow does not set as it did.
@@ -232,8 +262,12 @@ impl<'a> Comparison<'a> {
             changed_env =
                 names.filter(|name| before.env.get(*name) != now.env.get(*name)).collect();
         }
-        let recorded = before.steps.iter().filter_map(pair).collect();
-        Self { recorded, before, now, is_same, changed, changed_env }
+        let by_name = before.steps.iter().filter_map(pair).collect();
+        // It may have ended for another reason all the same.
+        let text = before.timeout_text();
+        let errors = recorded.steps.iter().filter_map(|step| step.error.as_deref());
+        let timeout = recorded.error.into_iter().chain(errors).find(|error| *error == text);
+        Self { recorded: by_name, before, now, is_same, timeout, changed, changed_env }
     }
 
     /// Whether the step itself could be reused, whatever it depends on.
@@ -250,7 +284,7 @@ impl<'a> Comparison<'a> {
                 return Why::WorkflowChanged(self.changed.clone());
             }
         }
-        success(before, record).unwrap_or(Why::Unsuccessful(record.status))
+        ended(before, record, self.timeout)
     }
 
     fn changed_keys(&self, before: &Step, now: &Step) -> Vec<String> {
@@ -260,6 +294,9 @@ impl<'a> Comparison<'a> {
         }
         if self.is_env_changed(before, now) {
             changed.push("env".to_owned());
+        }
+        if shell_of(before, self.before) != shell_of(now, self.now) {
+            changed.push("shell".to_owned());
         }
         changed
     }
@@ -274,6 +311,13 @@ impl<'a> Comparison<'a> {
             then != now.env.get(name).or_else(|| self.now.env.get(name))
         })
     }
+}
+
+/// The `shell` that a step of a workflow is run with.
+fn shell_of<'a>(step: &'a Step, workflow: &'a Definition) -> Option<&'a [String]> {
+    let own = step.process.shell.as_deref();
+    let has_line = matches!(step.work, Work::Shell(_));
+    own.or_else(|| workflow.shell.as_deref().filter(|_| has_line))
 }
 
 fn names_of(step: &Step) -> BTreeSet<&str> {
@@ -323,6 +367,21 @@ pub(crate) struct UnknownStep {
     pub name: String,
     /// The step that was probably meant.
     pub near: Option<String>,
+    /// A handler has this name.
+    pub is_handler: bool,
+}
+
+impl UnknownStep {
+    /// What is wrong with it.
+    #[must_use]
+    pub(crate) fn message(&self) -> String {
+        let name = quote(&self.name);
+        match &self.near {
+            _ if self.is_handler => format!("{name} is a handler; handlers always run"),
+            Some(near) => format!("no step is called {name}; did you mean {}?", quote(near)),
+            None => format!("no step is called {name}"),
+        }
+    }
 }
 
 /// The steps of these names, by index in the list.
@@ -345,9 +404,11 @@ pub(crate) fn find_steps(
             Some(&step) => found.push(step),
             None if unknown.len() == UNKNOWN_MAX => break,
             None => {
-                let may_suggest = unknown.len() < SUGGESTIONS_MAX;
+                let is_handler =
+                    definition.handlers.iter().any(|handler| handler.step.name == *name);
+                let may_suggest = !is_handler && unknown.len() < SUGGESTIONS_MAX;
                 let near = may_suggest.then(|| nearest_step(name, definition)).flatten();
-                unknown.push(UnknownStep { index, name: name.clone(), near });
+                unknown.push(UnknownStep { index, name: name.clone(), near, is_handler });
             }
         }
     }
@@ -363,4 +424,4 @@ fn nearest_step(name: &str, definition: &Definition) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -69,7 +69,7 @@ steps:
         states(&execution),
         ["deploy failed", "smoke skipped", "undo success", "done skipped"]
     );
-    assert_eq!(execution["execution"]["error"], "step `deploy` failed: exit status 1");
+    assert_eq!(execution["execution"]["error"], "step `deploy` failed: exit code 1");
     assert!(place.path("undone").exists() && !place.path("done").exists());
 }
 
@@ -86,7 +86,7 @@ fn an_exit_code_skips_without_failing() {
     assert_eq!(states(&execution), ["check skipped", "work skipped"]);
     let check = &steps(&execution)["check"];
     assert_eq!((&check["exit_code"], &check["attempt"]), (&json!(99), &json!(1)));
-    assert_eq!(check["error"], "exit status 99 is one of its `skip_exit_codes`");
+    assert_eq!(check["error"], "exit code 99 is one of its `skip_exit_codes`");
     assert_eq!(check["skip_reason"], "exit_code");
     assert_eq!(check["outputs"], json!({"a": "1"}));
     let execution = place.exec(&document(", continue_on_skip: true"), 0);

@@ -303,3 +303,30 @@ fn is_gone(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
     stat.map_or(true, |stat| stat.contains(") Z "))
 }
+
+#[test]
+fn a_quiet_success_shows_nothing_and_a_failure_everything() {
+    let place = Place::new();
+    let file = place.write(
+        "w.yaml",
+        "id: job\nsteps: [{name: a, run: 'echo out; test -e go'}]\non_exit: [{name: b}]",
+    );
+    let quiet = |more: &[&str]| Ran::of(place.wfx(["exec", "--quiet"]).args(more).arg(&file));
+    let failed = quiet(&[]);
+    assert_eq!((failed.code, failed.stderr.as_str()), (Some(1), ""));
+    for text in ["job", "failed", "│ out", "exit", "timeline"] {
+        assert!(failed.stdout.contains(text), "{text}\n{}", failed.stdout);
+    }
+    assert_eq!(quiet(&["--format", "json"]).json()["execution"]["status"], "failed");
+    place.write("go", "");
+    for format in ["table", "json", "jsonl", "plain"] {
+        let ran = quiet(&["--format", format]);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    }
+    assert_eq!(place.list()["total"], 6);
+    // What is wrong is said all the same.
+    place.write("w.yaml", "steps: 7");
+    quiet(&[]).refused(2, &["steps"]);
+    let ran = place.run(["exec", "--quiet", "--verbose", "w.yaml"]);
+    ran.refused(2, &["--quiet"]);
+}

@@ -72,7 +72,7 @@ fn they_run_after_success_and_failure_and_see_the_end() {
 
     std::fs::remove_file(place.path("ran")).unwrap();
     let execution = place.exec(&format!("steps: [{{name: a, run: exit 3}}]\n{HANDLERS}"), 1);
-    assert_eq!(place.read("ran"), "bad failed a: step `a` failed: exit status 3\nalways failed\n");
+    assert_eq!(place.read("ran"), "bad failed a: step `a` failed: exit code 3\nalways failed\n");
     assert_eq!(handlers(&execution), ["bad on_failure success", "always on_exit success"]);
     assert_eq!(execution["execution"]["outcome"], "failed");
     // They run again in a replay.

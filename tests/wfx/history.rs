@@ -363,3 +363,53 @@ fn two_executions_are_compared() {
         assert_eq!(place.run(["diff", from, to]).code, Some(2));
     }
 }
+
+#[test]
+fn handlers_are_compared_and_reused_steps_marked() {
+    let place = Place::new();
+    place.exec(
+        "id: w\nsteps: [{name: a, run: 'true'}, {name: b, run: test -e go}]\n\
+         on_failure: [{name: warn, run: 'true'}]\non_success: [{name: praise, run: 'true'}]\n\
+         on_exit: [{name: tidy, run: test -e go}]",
+        1,
+    );
+    place.write("go", "");
+    assert_eq!(place.run(["retry", "@1"]).code, Some(0));
+    assert_eq!(place.run(["replay", "@2", "--from", "b"]).code, Some(0));
+    let comparison = place.run(["diff", "@1", "@2", "--format", "json"]).json();
+    let handlers: Vec<String> = comparison["handlers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|handler| {
+            let side =
+                |side: &str, key: &str| handler[side][key].as_str().unwrap_or("-").to_owned();
+            let pair = |key: &str| format!("{}/{}", side("from", key), side("to", key));
+            let (name, change) = (handler["name"].as_str(), handler["change"].as_str());
+            let text = format!("{} {}", name.unwrap(), change.unwrap());
+            format!("{text} {} {}", pair("handler"), pair("status"))
+        })
+        .collect();
+    let expected = [
+        "praise added -/on_success -/success",
+        "tidy changed on_exit/on_exit failed/success",
+        "warn removed on_failure/- success/-",
+    ];
+    assert_eq!(handlers, expected);
+    let step = &comparison["steps"][0];
+    assert!(step["from"]["reused_from"].is_null(), "{step}");
+    assert_eq!(step["to"]["reused_from"], comparison["executions"]["from"]["execution_id"]);
+    assert_eq!(step["to"]["reused_from_seq"], 1);
+    let plain = place.run(["diff", "@1", "@2", "--format", "plain"]).stdout;
+    let reused = |line: &str| line.starts_with("step\tsame\ta\t") && line.ends_with("\t\t@1");
+    assert!(plain.lines().any(reused), "{plain}");
+    assert!(plain.contains("\non_exit\tchanged\ttidy\tfailed\tsuccess\t"), "{plain}");
+    for (from, to, told) in
+        [("@1", "@2", "after: @1"), ("@2", "@1", "before: @1"), ("@2", "@3", "both: @1")]
+    {
+        let shown = place.run(["diff", from, to]).stdout;
+        for text in [told, "on_exit: tidy", "reused from"] {
+            assert!(shown.contains(text), "{text}\n{shown}");
+        }
+    }
+}

@@ -61,12 +61,17 @@ fn a_shell_of_the_workflow_or_the_step_gets_the_text() {
     assert_eq!(steps(&execution)["c"]["stdout"], "3\n");
     let error = steps(&execution)["e"]["error"].as_str().unwrap().to_owned();
     assert_eq!(error, "cannot start `no-such-shell`: no such program");
+    let words = format!(", {}", "x".repeat(100_000)).repeat(70);
+    let document = format!("steps: [{{name: a, run: x, shell: [sh, -c{words}]}}]");
+    let execution = place.exec(&document, 1);
+    let error = steps(&execution)["a"]["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("so large arguments: 7000"), "{error}");
 }
 
 #[test]
 fn exit_codes_decide_success_and_retries() {
     let place = Place::new();
-    // The exit status of each attempt is the next line of a file.
+    // The exit code of each attempt is the next line of a file.
     let next = |name: &str| {
         format!("read -r n < {name}; tail -n +2 {name} > {name}.new; mv {name}.new {name}; exit $n")
     };
@@ -101,7 +106,7 @@ fn exit_codes_decide_success_and_retries() {
     assert_eq!(of("b"), ("success", 3));
     assert_eq!(of("c"), ("failed", 2));
     assert_eq!(of("d"), ("failed", 1));
-    assert_eq!(of("signal"), ("failed", 2), "a signal is no exit status");
+    assert_eq!(of("signal"), ("failed", 2), "a signal is no exit code");
     assert_eq!(of("none"), ("failed", 1));
     assert_eq!(of("late"), ("failed", 2));
     assert_eq!(of("once"), ("failed", 1));
@@ -178,7 +183,9 @@ fn standard_output_and_lines_become_outputs() {
          - {name: nul, run: 'printf \"a\\000\"', stdout: it, continue_on_error: true}\n\
          - {name: twice, run: 'echo 1; echo it=2 > $WFX_OUTPUT', stdout: it, continue_on_error: true, retry: {max_attempts: 3, backoff: 1ms, on_exit_codes: [1]}}\n\
          - {name: open, run: 'echo \"it<<END\" > $WFX_OUTPUT', continue_on_error: true}\n\
-         - {name: failed, run: 'echo so far; exit 3', stdout: it, continue_on_error: true}\n",
+         - {name: failed, run: 'echo so far; exit 3', stdout: it, continue_on_error: true}\n\
+         - {name: failed-long, run: 'echo k=v > $WFX_OUTPUT; head -c 65537 /dev/zero; exit 3', stdout: it, continue_on_error: true}\n\
+         - {name: failed-bad, run: 'echo k > $WFX_OUTPUT; echo so far; exit 3', stdout: it, continue_on_error: true}\n",
         0,
     );
     assert_eq!(outputs(&execution, "a"), json!({"log": "l 1\nl=2", "text": "one\n$(id) \"x\"\n"}));
@@ -198,8 +205,11 @@ fn standard_output_and_lines_become_outputs() {
         let error = steps[name]["error"].as_str().unwrap();
         assert!(error.contains(why), "{name}: {error}");
     }
-    assert_eq!(steps["failed"]["error"], "exit status 3");
+    assert_eq!(steps["failed"]["error"], "exit code 3");
     assert_eq!(steps["failed"]["outputs"], json!({"it": "so far"}));
+    // What can be read is kept, whichever of the two it is.
+    assert_eq!(steps["failed-long"]["outputs"], json!({"k": "v"}));
+    assert_eq!(steps["failed-bad"]["outputs"], json!({"it": "so far"}));
 }
 
 #[test]
@@ -256,10 +266,11 @@ fn files_of_variables_are_data_below_env() {
 #[test]
 fn a_title_is_shown_instead_of_the_name() {
     let place = Place::new();
-    let document = "steps:\n- {name: one, title: \"Say \\e[2J hello\", run: echo hi; exit 1, retry: {max_attempts: 2, backoff: 1ms}}\n- {name: two, title: \"Say \\e[2J hello\", depends_on: [], run: echo there}\n";
+    let document = "steps:\n- {name: one, title: \"Say \\e[2J hello\", run: echo hi; exit 1, retry: {max_attempts: 2, backoff: 1ms}}\n- {name: two, title: \"Say \\e[2J hello\", depends_on: [], run: echo there}\non_exit: [{name: last, title: Tidy up, run: exit 3}]\n";
     let file = place.write("w.yaml", document);
     let ran = Ran::of(place.wfx(["exec", "-v"]).arg(file));
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("Tidy up started") && ran.stderr.contains("Tidy up failed"));
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello started"), "{ran:?}");
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello │ hi"), "{ran:?}");
     assert!(ran.stderr.contains("Say \\u{1b}[2J hello attempt 1 of 2 failed"), "{ran:?}");
@@ -270,6 +281,15 @@ fn a_title_is_shown_instead_of_the_name() {
     assert!(shown.stdout.contains("Say \\u{1b}[2J hello one\n"), "{}", shown.stdout);
     assert!(!shown.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'));
     assert_eq!(states(&place.show("@1")), ["one failed", "two success"]);
+    let document =
+        "steps: [{name: one}]\non_exit: [{name: two, title: Tidy up, run: echo done; exit 1}]";
+    let file = place.write("w.yaml", document);
+    let ran = Ran::of(place.wfx(["exec"]).arg(file));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for line in ["Tidy up started", "✗ Tidy up failed", "Tidy up │ done"] {
+        assert!(ran.stderr.contains(line), "no {line:?} in {ran:?}");
+    }
+    assert!(!ran.stderr.contains(" two "), "{ran:?}");
 }
 
 #[test]
@@ -348,8 +368,21 @@ fn defaults_of_another_user_are_refused() {
     }
     place.run(["exec", "w.yaml"]).refused(2, &["user 65534", "folder of your own"]);
     place.run(["validate", "w.yaml"]).refused(2, &["user 65534"]);
+    place.run(["validate", "."]).refused(2, &["user 65534"]);
+    let ran = place.run(["validate", "--format", "json", "."]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
     std::os::unix::fs::chown(place.path("w.yaml"), Some(65_534), None).unwrap();
     assert_eq!(place.run(["exec", "w.yaml"]).code, Some(0), "both are his");
+    assert_eq!(place.run(["validate", "."]).code, Some(0), "both are his");
+    // A link of his to a file of ours chooses what is read.
+    fs::remove_file(&file).unwrap();
+    place.write("w.yaml.new", "steps: [{name: a}]");
+    fs::rename(place.path("w.yaml.new"), place.path("w.yaml")).unwrap();
+    place.write("other.yml", "env: {A: 1}");
+    std::os::unix::fs::symlink("other.yml", &file).unwrap();
+    assert_eq!(place.run(["exec", "w.yaml"]).code, Some(0), "both are ours");
+    std::os::unix::fs::lchown(&file, Some(65_534), None).unwrap();
+    place.run(["exec", "w.yaml"]).refused(2, &["user 65534"]);
 }
 
 #[test]
@@ -370,7 +403,8 @@ fn a_daemon_reloads_defaults_and_checks_parameters() {
     // Without what they set it would run as nobody wrote it.
     let list = daemon.get("/api/v1/workflows").expect(200);
     let problem = list["items"][0]["problem"].as_str().unwrap();
-    assert!(problem.contains("flows/_defaults.yaml:1:10"), "{problem}");
+    let expected = "the `_defaults.yaml` of its folder cannot be used: flows/_defaults.yaml:1:10";
+    assert!(problem.starts_with(expected), "{problem}");
     assert_eq!(daemon.post(execute, "").status, 404);
     place.write("flows/_defaults.yaml", "env: {A: one}");
     until("it is loaded", || daemon.post(execute, "").status == 200);
@@ -416,4 +450,48 @@ fn a_drain_does_not_wait_for_a_long_stop_timeout() {
     until("it runs", || place.path("begun").exists());
     daemon.stop();
     assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
+}
+
+#[test]
+fn what_waits_for_a_file_of_variables_ends_at_once() {
+    let place = Place::new();
+    // A file that hangs: a pipe whose other end says nothing.
+    let document = |timeout: &str| {
+        format!(
+            "id: w\nsteps:\n- {{name: first, run: 'echo begun'}}\n\
+             - {{name: a, run: touch ran, env_file: /dev/stdin{timeout}}}\n"
+        )
+    };
+    let timed = place
+        .write("timed.yaml", document(", timeout: 50ms, retry: {max_attempts: 2, backoff: 1ms}"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    let ran = Ran::of(place.wfx(["exec"]).arg(timed).stdin(reader.try_clone().unwrap()));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let step = &steps(&place.show("@1"))["a"];
+    assert_eq!(step["error"], "timed out after 50ms while its env_file was read");
+    assert_eq!(step["attempt"], 2);
+
+    let file = place.write("w.yaml", document(""));
+    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file).stdin(reader));
+    running.wait_for("first success");
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(143));
+    assert_eq!(states(&place.show("@2")), ["first success", "a cancelled"]);
+    assert!(!place.path("ran").exists());
+    drop(writer);
+}
+
+#[test]
+fn a_file_of_variables_does_not_say_how_the_execution_ended() {
+    let place = Place::new();
+    place.write("own.env", "WFX_STATUS=success\n");
+    let execution = place.exec(
+        "steps: [{name: a, run: 'echo $WFX_STATUS', env_file: own.env}]\n\
+         on_exit: [{name: b, run: touch ran, env_file: own.env}]\n",
+        0,
+    );
+    assert_eq!(steps(&execution)["a"]["stdout"], "success\n");
+    let error = execution["handlers"][0]["error"].as_str().unwrap();
+    assert!(error.contains("`WFX_STATUS`, which wfx sets itself for handlers"), "{error}");
+    assert!(!place.path("ran").exists());
 }

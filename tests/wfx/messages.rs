@@ -191,3 +191,17 @@ fn a_missing_parameter_is_given_where_others_are() {
     assert!(detail.contains("`params` of the workflow in the body"), "{detail}");
     daemon.stop();
 }
+
+#[test]
+fn what_other_tools_call_a_command_leads_to_it() {
+    let place = Place::new();
+    for (word, command) in [
+        ("run", "wfx exec"),
+        ("logs", "wfx show"),
+        ("ps", "wfx list"),
+        ("stop", "wfx cancel"),
+        ("schedule", "cron"),
+    ] {
+        place.run([word, "x"]).refused(2, &["unrecognized subcommand", word, command]);
+    }
+}

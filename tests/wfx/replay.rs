@@ -311,6 +311,47 @@ fn a_default_of_then_gives_way_and_a_given_value_stays() {
 }
 
 #[test]
+fn old_values_get_the_types_of_now_or_are_refused_with_a_remedy() {
+    let place = Place::new();
+    let document = |params: &str| {
+        format!(
+            "id: w\nparams: {{{params}}}\nsteps: [{{name: a, run: 'echo $WFX_PARAM_N $WFX_PARAM_S; test -e go'}}]"
+        )
+    };
+    place.exec_with(&document("n: 1, s: x"), &["-p", "n=5", "-p", "s=true"], 1);
+    place.write("go", "");
+    place.write("typed.yaml", document("n: {type: int}, s: {type: bool}"));
+    let typed = json_of(&place, &["retry", "@1", "--with", "typed.yaml"], 0);
+    let params = &typed["execution"]["input_snapshot"]["params"];
+    assert_eq!(params, &json!({"n": 5, "s": true}));
+    place.write("strict.yaml", document("n: {type: int, max: 4}, s: {type: int}"));
+    let refused = place.run(["retry", "@1", "--with", "strict.yaml"]);
+    assert_eq!(refused.code, Some(2));
+    for told in [
+        "the parameter `n` takes a whole number of at most 4, and the execution that is replayed had `5`",
+        "give it with `-p n=VALUE`",
+        "the execution that is replayed had `true`",
+    ] {
+        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    }
+    let given = ["retry", "@1", "--with", "strict.yaml", "-p", "n=4", "-p", "s=0"];
+    assert_eq!(json_of(&place, &given, 0)["steps"][0]["stdout"], "4 0\n");
+}
+
+#[test]
+fn what_the_timeout_of_the_workflow_ended_is_left_to_run() {
+    let place = Place::new();
+    place.exec(
+        "timeout: 1s\nsteps: [{name: a, run: 'test -e go || sleep 60', continue_on_error: true}]",
+        1,
+    );
+    place.write("go", "");
+    let plan = json_of(&place, &["retry", "@1", "--dry-run"], 0);
+    assert_eq!(plan["steps"][0]["reason"], "@1 timed out before it ended");
+    json_of(&place, &["retry", "@1"], 0);
+}
+
+#[test]
 fn another_definition_is_run_where_it_differs() {
     let place = Place::new();
     let first = place.exec(ETL, 1);

@@ -78,7 +78,7 @@ fn pipes_get_lines_with_the_time_and_no_escapes() {
     let all = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all:?}");
     for told in
-        ["first started", "first success in", "second failed", "exit status 4", "second │ broken"]
+        ["first started", "first success in", "second failed", "exit code 4", "second │ broken"]
     {
         assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::visible::visible;
 use crate::system::{files, limits};
 use crate::workflow::dotenv;
-use crate::workflow::environment::Variables;
+use crate::workflow::environment::{self, Variables};
 
 /// Why the variables of a file cannot be used.
 #[derive(Debug)]
@@ -18,18 +18,27 @@ pub(crate) enum EnvFileError {
 }
 
 /// Adds the variables of these files, a later file over an earlier one, except those that
-/// `is_set` by the workflow. Relative paths start from `folder`.
+/// `is_set` by the workflow. Relative paths start from `folder`. A handler has variables that wfx
+/// sets and no other step has.
 ///
 /// # Errors
 /// [`EnvFileError`] for the first file that cannot be used.
 pub(crate) fn add(
     paths: &[String],
     folder: &Path,
+    is_handler: bool,
     is_set: impl Fn(&str) -> bool,
     variables: &mut Variables,
 ) -> Result<(), EnvFileError> {
     for path in paths {
         for (name, value) in read(&folder.join(path))? {
+            if is_handler && environment::is_set_for_handlers(&name) {
+                let shown = visible(path);
+                return Err(EnvFileError::Unusable(format!(
+                    "the env_file `{shown}` has `{name}`, which wfx sets itself for handlers: \
+                     choose another name"
+                )));
+            }
             if !is_set(&name) {
                 variables.insert(name.into(), value.into());
             }

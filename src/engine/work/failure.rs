@@ -30,6 +30,11 @@ pub(crate) fn spawn_error(job: &Job, error: &io::Error) -> String {
         return format!("cannot start `{program}`: {why}");
     }
     match errno {
+        Some(Errno::TOOBIG) if argument_bytes(job) > environment_bytes(job) => format!(
+            "cannot start `{program}`: the system refuses so large arguments: {} bytes; hand \
+             them on in a file",
+            argument_bytes(job)
+        ),
         Some(Errno::TOOBIG) => format!(
             "cannot start `{program}`: the system refuses so large an environment; \
              the largest are {}",
@@ -45,7 +50,7 @@ pub(crate) fn spawn_error(job: &Job, error: &io::Error) -> String {
     }
 }
 
-/// The exit status of shells when there is no such program. They report a script without its
+/// The exit code of shells when there is no such program. They report a script without its
 /// interpreter in the same way.
 pub(crate) const NOT_FOUND: i32 = 127;
 
@@ -87,6 +92,20 @@ fn program(job: &Job) -> Option<&str> {
     argv.first().map(String::as_str)
 }
 
+/// How long what it is called with is.
+fn argument_bytes(job: &Job) -> usize {
+    let of_list = |list: &[String]| list.iter().map(|it| it.len() + 1).sum();
+    match job.work() {
+        Work::Argv(argv) => of_list(argv),
+        Work::Shell(line) => job.shell().map_or(0, of_list) + line.len(),
+        Work::Nothing | Work::Sleep(_) => 0,
+    }
+}
+
+fn environment_bytes(job: &Job) -> usize {
+    job.variables.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
+}
+
 /// As shells count: 128 and the signal's number for a process ended by one.
 pub(crate) fn exit_code(status: ExitStatus) -> Option<i32> {
     use std::os::unix::process::ExitStatusExt;
@@ -98,7 +117,7 @@ pub(crate) fn failure(status: ExitStatus, is_success: impl FnOnce(i32) -> bool) 
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) if is_success(code) => None,
-        (Some(code), _) => Some(format!("exit status {code}")),
+        (Some(code), _) => Some(format!("exit code {code}")),
         (None, Some(signal)) => Some(format!("ended by signal {signal}{}", signal_name(signal))),
         (None, None) => Some(status.to_string()),
     }

@@ -71,12 +71,12 @@ impl Job {
         Ask { signal, grace: process.stop_timeout.map_or(GRACE, Period::duration) }
     }
 
-    /// Whether it succeeds with this exit status.
+    /// Whether it succeeds with this exit code.
     pub(crate) fn is_success(&self, exit_code: i32) -> bool {
         self.step().process.is_success(exit_code)
     }
 
-    /// Whether this exit status says that there was nothing to do.
+    /// Whether this exit code says that there was nothing to do.
     pub(crate) fn is_skip(&self, exit_code: i32) -> bool {
         self.step().flow.skip_exit_codes.contains(exit_code)
     }

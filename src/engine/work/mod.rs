@@ -7,6 +7,7 @@ pub(crate) mod env_file;
 mod failure;
 pub(crate) mod group;
 pub(crate) mod job;
+pub(crate) mod launch;
 pub(crate) mod orphans;
 pub(crate) mod outputs;
 pub(crate) mod parallelism;

@@ -30,9 +30,16 @@ pub(crate) enum OutputsError {
         /// From 1.
         line: usize,
     },
-    /// Not `key=value`.
+    /// No process can be given such a value.
+    #[error("line {line} of $WFX_OUTPUT has a NUL character, which no process can be given")]
+    Nul {
+        /// From 1.
+        line: usize,
+    },
+    /// Neither `key=value` nor the beginning of a value of several lines.
     #[error(
-        "line {line} of $WFX_OUTPUT is not `key=value` with a key of letters, digits and `_`: {text:?}"
+        "line {line} of $WFX_OUTPUT is neither `key=value` nor `key<<WORD`, with a key of letters, \
+         digits and `_`: {text:?}"
     )]
     BadLine {
         /// From 1.
@@ -97,8 +104,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
         // Whichever comes first, so that values may have both.
         let first = text.find('=').into_iter().chain(text.find("<<")).min().ok_or_else(bad)?;
         let (key, rest) = text.split_at(first);
-        if !is_key(key) || rest.contains('\0') {
+        if !is_key(key) {
             return Err(bad());
+        }
+        if rest.contains('\0') {
+            return Err(OutputsError::Nul { line });
         }
         let value = match rest.strip_prefix("<<") {
             Some(word) if word.is_empty() || word.contains(char::is_whitespace) => {
@@ -116,8 +126,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
                         break value.unwrap_or_default();
                     }
                     if more.contains('\0') {
-                        let (line, text) = (index + 1, more.chars().take(80).collect());
-                        return Err(OutputsError::BadLine { line, text });
+                        return Err(OutputsError::Nul { line: index + 1 });
                     }
                     value = Some(value.map_or_else(|| more.to_owned(), |text| text + "\n" + more));
                 }
@@ -142,11 +151,11 @@ fn is_key(key: &str) -> bool {
 ///
 /// # Errors
 /// [`OutputsError::BadStdout`] when it is too long or no text, or when `$WFX_OUTPUT` has the key.
-pub(crate) fn with_stdout(
-    mut outputs: Outputs,
+pub(crate) fn add_stdout(
+    outputs: &mut Outputs,
     key: &str,
     stdout: Whole,
-) -> Result<Outputs, OutputsError> {
+) -> Result<(), OutputsError> {
     let bad = |why: String| OutputsError::BadStdout { key: key.to_owned(), why };
     let too_long =
         || bad(format!("it has {} bytes of at most {OUTPUT_BYTES_MAX}", stdout.total_bytes));
@@ -168,7 +177,7 @@ pub(crate) fn with_stdout(
         ));
     }
     outputs.insert(key.to_owned(), text);
-    Ok(outputs)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -203,22 +212,24 @@ mod tests {
         for part in ["line 2", "`log`", "\"EOF\""] {
             assert!(error.contains(part), "{error}");
         }
-        for text in ["a<<", "a<< EOF\nEOF", "a b<<E\nE", "<<E\nE", "a<<E F\nE F", "a<<E\n\0\nE"] {
+        for text in ["a<<", "a<< EOF\nEOF", "a b<<E\nE", "<<E\nE", "a<<E F\nE F"] {
             assert!(
                 matches!(parse(text.as_bytes()), Err(OutputsError::BadLine { .. })),
                 "{text:?}"
             );
         }
         assert!(matches!(parse(b"a<<E\n\xff\nE"), Err(OutputsError::NotText { line: 2 })));
+        assert!(matches!(parse(b"a<<E\n\0\nE"), Err(OutputsError::Nul { line: 2 })));
     }
 
     #[test]
     fn standard_output_is_taken_whole_or_not_at_all() {
         let take = |bytes: &[u8]| {
             let (total_bytes, bytes) = (bytes.len() as u64, Some(bytes.to_vec()));
-            let earlier = Outputs::from([("other".to_owned(), "1".to_owned())]);
-            let taken = with_stdout(earlier, "it", Whole { bytes, total_bytes });
-            taken.map(|outputs| outputs["it"].clone()).map_err(|error| error.to_string())
+            let mut outputs = Outputs::from([("other".to_owned(), "1".to_owned())]);
+            let taken = add_stdout(&mut outputs, "it", Whole { bytes, total_bytes });
+            assert_eq!(outputs["other"], "1");
+            taken.map(|()| outputs["it"].clone()).map_err(|error| error.to_string())
         };
         assert_eq!(take(b""), Ok(String::new()));
         assert_eq!(take(b"a\n\n"), Ok("a\n".to_owned()));
@@ -231,10 +242,11 @@ mod tests {
         ] {
             assert!(take(bytes).unwrap_err().contains(why));
         }
-        let (whole, both) = (Whole::default(), Outputs::from([("it".to_owned(), String::new())]));
-        assert!(with_stdout(both.clone(), "it", whole).is_err());
+        let mut both = Outputs::from([("it".to_owned(), String::new())]);
+        assert!(add_stdout(&mut both, "it", Whole::default()).is_err());
         let whole = Whole { bytes: Some(Vec::new()), total_bytes: 0 };
-        assert!(with_stdout(both, "it", whole).unwrap_err().to_string().contains("rename"));
+        let error = add_stdout(&mut both, "it", whole).unwrap_err().to_string();
+        assert!(error.contains("rename"), "{error}");
     }
 
     proptest! {

@@ -1,42 +1,37 @@
 //! A step that runs a command, in a process group of its own.
 //!
 //! Its [`super::tree`] of processes ends with its first process, the leader: the remaining ones get
-//! SIGTERM or the step's `stop_signal`, and SIGKILL after [`GRACE`] or its `stop_timeout`. A process that started a session of its own (`setsid`)
-//! keeps running, but its output is no longer read. Spawning uses no `pre_exec` closure, and the
-//! program's path is [searched](super::search) before: otherwise the standard library forks instead
-//! of calling `posix_spawn`, and a fork copies the page tables of all of wfx.
+//! SIGTERM or the step's `stop_signal`, and SIGKILL after [`GRACE`] or its `stop_timeout`. A process
+//! that started a session of its own (`setsid`) keeps running, but its output is no longer read.
+//! Spawning uses no `pre_exec` closure, and the program's path is [searched](super::search) before:
+//! otherwise the standard library forks instead of calling `posix_spawn`, and a fork copies the
+//! page tables of all of wfx.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Component, Path};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::net::unix::pipe;
 use tokio::time;
 
 use super::Stop;
 use super::children;
-use super::detach;
 use super::failure::{NOT_FOUND, exit_code, failure, not_found, spawn_error};
 use super::group::Group;
 use super::job::{GRACE, Job};
+use super::launch::{self, Launch};
 use super::outputs::{self, OutputsError};
-use super::search;
 use super::tail::{Tail, Whole};
 use super::tree::{self, Left, Tree};
 use crate::base::clock;
 use crate::base::period::Period;
+use crate::base::timestamp::Timestamp;
 use crate::repository::ownership::ListedAttempt;
-use crate::system::limits::{self, OpenFiles, Spawning};
+use crate::system::limits::{self, OpenFiles};
 use crate::system::process_table::{self, Stat};
-use crate::workflow::definition::Work;
-use crate::workflow::environment::{self, OUTPUT_FILE};
 use crate::workflow::event::{AttemptEnd, Outcome};
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
@@ -82,22 +77,25 @@ impl Started {
     }
 }
 
-/// A command that is ready to be started.
-pub(crate) struct Launch {
-    command: Command,
-    /// What it was made for: the soft limit of open files that the step is to get.
-    soft_limit: Option<u64>,
+/// When an attempt began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    pub at: Timestamp,
+    since: Instant,
 }
 
-/// Prepares the start of a step, of which nothing can be noticed.
-///
-/// # Errors
-/// When there is no such program.
-pub(crate) fn prepare(job: &Job) -> io::Result<Launch> {
-    launch(job, Spawning::begin().soft_limit())
+impl Begun {
+    pub(crate) fn now() -> Self {
+        Self { at: clock::now(), since: clock::monotonic() }
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.since.elapsed()
+    }
 }
 
-/// Runs the command until its tree of processes has ended. `launch` is what was prepared of it. `began` is called when that begins, with
+/// Runs the command until its tree of processes has ended. `launch` is what was prepared of it, if
+/// anything was. `began` is called when that begins, with
 /// the process or, if the program cannot be started, without; its result is dropped at the end.
 ///
 /// # Errors
@@ -105,14 +103,14 @@ pub(crate) fn prepare(job: &Job) -> io::Result<Launch> {
 pub(crate) async fn run<T>(
     job: &Job,
     launch: Option<Launch>,
+    begun: Begun,
     stop: &Stop,
     listener: Option<Listener<'_>>,
     began: impl FnOnce(Option<Started>) -> T,
 ) -> io::Result<AttemptEnd> {
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
-    let (started_at, begun) = (clock::now(), clock::monotonic());
     let before = clock::since_boot();
-    let mut ended = match spawn(job, launch) {
+    let mut ended = match launch::spawn(job, launch) {
         Err(error) if limits::is_scarce(&error) => return Err(error),
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
@@ -133,24 +131,30 @@ pub(crate) async fn run<T>(
             outputs => break outputs,
         }
     };
-    let outputs = match job.stdout_output() {
-        Some(name) => outputs.and_then(|outputs| outputs::with_stdout(outputs, name, ended.whole)),
-        None => outputs,
+    // One that fails keeps what can be read of both.
+    let (mut outputs, mut error) = match outputs {
+        Ok(outputs) => (outputs, None),
+        Err(error) => (Outputs::new(), Some(error)),
     };
-    let (outcome, outputs) = match (ended.outcome, outputs) {
-        (Outcome::Success, Err(error)) => {
+    if let Some(name) = job.stdout_output()
+        && let Err(bad) = outputs::add_stdout(&mut outputs, name, ended.whole)
+    {
+        error.get_or_insert(bad);
+    }
+    let (outcome, outputs) = match (ended.outcome, error) {
+        (Outcome::Success, Some(error)) => {
             ended.cause = EndCause::Other;
             (Outcome::Failed(error.to_string()), Outputs::new())
         }
-        (Outcome::Failed(why), outputs) if ended.exit_code == Some(NOT_FOUND) => {
-            (Outcome::Failed(not_found(job, why)), outputs.unwrap_or_default())
+        (Outcome::Failed(why), _) if ended.exit_code == Some(NOT_FOUND) => {
+            (Outcome::Failed(not_found(job, why)), outputs)
         }
-        (outcome, outputs) => (outcome, outputs.unwrap_or_default()),
+        (outcome, _) => (outcome, outputs),
     };
     Ok(AttemptEnd {
         outcome,
         outputs,
-        started_at,
+        started_at: begun.at,
         duration: begun.elapsed(),
         exit_code: ended.exit_code,
         cause: ended.cause,
@@ -180,74 +184,6 @@ impl Ended {
             stderr: Captured::default(),
         }
     }
-}
-
-fn spawn(job: &Job, prepared: Option<Launch>) -> io::Result<Child> {
-    match spawn_once(job, prepared) {
-        // More descriptors than assumed may be uncounted.
-        Err(error) if is_no_file_left(&error) && limits::raise() => spawn_once(job, None),
-        spawned => spawned,
-    }
-}
-
-fn is_no_file_left(error: &io::Error) -> bool {
-    error.raw_os_error().map(Errno::from_raw_os_error) == Some(Errno::MFILE)
-}
-
-fn spawn_once(job: &Job, prepared: Option<Launch>) -> io::Result<Child> {
-    let spawning = Spawning::begin();
-    let limit = spawning.soft_limit();
-    let mut launch = match prepared {
-        Some(launch) if launch.soft_limit == limit => launch,
-        _ => launch(job, limit)?,
-    };
-    children::spawn(&mut launch.command, &job.key)
-}
-
-fn launch(job: &Job, limit: Option<u64>) -> io::Result<Launch> {
-    let mut command = match job.work() {
-        Work::Argv(argv) => {
-            let program = search::find(&argv[0], &job.variables, &job.folder)?;
-            let mut command = detach::command(&program, &argv[0], limit);
-            command.args(&argv[1..]);
-            command
-        }
-        Work::Shell(line) => match job.shell() {
-            Some(shell) => {
-                let program = search::find(&shell[0], &job.variables, &job.folder)?;
-                let mut command = detach::command(&program, &shell[0], limit);
-                command.args(&shell[1..]).arg(line);
-                command
-            }
-            None => {
-                let mut command = detach::command(Path::new("/bin/sh"), "/bin/sh", limit);
-                // A line that begins with `-` must not be taken for an option.
-                command.args(["-c", "--"]).arg(line);
-                command
-            }
-        },
-        Work::Nothing | Work::Sleep(_) => return Err(io::ErrorKind::Unsupported.into()),
-    };
-    command.env_clear().envs(&job.variables);
-    if !job.variables.contains_key(OsStr::new(environment::FOLDER)) {
-        command.env(environment::FOLDER, logical(&job.folder).as_os_str());
-    }
-    command
-        .env(OUTPUT_FILE, job.output_file.path())
-        .current_dir(&job.folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    Ok(Launch { command, soft_limit: limit })
-}
-
-/// The folder in the form of `PWD`: absolute, and without `.` and `..`, which programs reject.
-fn logical(folder: &Path) -> Cow<'_, Path> {
-    let is_parent = |component: Component<'_>| component == Component::ParentDir;
-    if folder.components().any(is_parent) {
-        return folder.canonicalize().map_or(Cow::Borrowed(folder), Cow::Owned);
-    }
-    Cow::Owned(folder.components().collect())
 }
 
 /// One of the two streams of a running process.
@@ -335,14 +271,14 @@ enum Ending {
 struct Running<'a> {
     child: Child,
     tree: Option<Tree>,
-    begun: Instant,
+    begun: Begun,
     stdout: Tap,
     stderr: Tap,
     listener: Option<Listener<'a>>,
 }
 
 impl<'a> Running<'a> {
-    fn new(mut child: Child, job: &Job, begun: Instant, listener: Option<Listener<'a>>) -> Self {
+    fn new(mut child: Child, job: &Job, begun: Begun, listener: Option<Listener<'a>>) -> Self {
         let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);

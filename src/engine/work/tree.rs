@@ -4,10 +4,11 @@
 //! (`timeout`, a shell's job control). A process that started a session of its own (`setsid`) has
 //! left the step.
 //!
-//! Each process gets SIGTERM, or the `stop_signal` of the step, once for each ending, since many programs take a second one as: at
-//! once, without cleaning up. The step's group gets it as a whole. In another group, the processes
-//! whose parent is outside the group get it first: `timeout` forwards it. A shell does not: it
-//! waits for its child before it runs its trap. So the rest of the group get it later: after
+//! Each process gets SIGTERM, or the `stop_signal` of the step, once for each ending, since many
+//! programs end at once and without cleaning up when they get a second one. The step's group gets
+//! it as a whole. In another group, the processes whose parent is outside the group get it first:
+//! `timeout` forwards it. A shell does not: it waits for its child before it runs its trap.
+//! Therefore the rest of the group get it later: after
 //! [`ASK_REST_AFTER`] those without a handler, which hence cannot have received it, and shortly
 //! before the end of the grace the others. A wfx that runs below the step asks its own processes.
 

@@ -315,7 +315,7 @@ pub(crate) fn reused_steps_have_the_output_of_where_they_ran<S: Store>() {
     original.attempts = vec![attempt(2, 1, "text")];
     store_change(&writer, "original", original);
     let seq = place.reader().execution("original").unwrap().unwrap().seq;
-    let reuse = |position| {
+    let reuse = |seq, position| {
         let reuse = Reuse { execution_id: "original".to_owned(), seq, position };
         StepState {
             reused: Some(Arc::new(reuse)),
@@ -325,7 +325,12 @@ pub(crate) fn reused_steps_have_the_output_of_where_they_ran<S: Store>() {
         }
     };
     let mut replay = creation(4, head(ExecutionStatus::Running, 2));
-    replay.steps.extend([(0, reuse(Some(2))), (2, reuse(None)), (3, ended(StepStatus::Success))]);
+    replay.steps.extend([
+        (0, reuse(seq, Some(2))),
+        // As if the original had no number when it was replayed.
+        (2, reuse(None, None)),
+        (3, ended(StepStatus::Success)),
+    ]);
     let pending = store_change(&writer, "replay", replay);
     assert!(pending.stored().borrow().refused.is_none());
     let reader = place.reader();
@@ -338,6 +343,7 @@ pub(crate) fn reused_steps_have_the_output_of_where_they_ran<S: Store>() {
     // It wrote nothing, and a step that ran is no reused one.
     assert_eq!(shown(&with_text[2]), (String::new(), None));
     assert_eq!(with_text[2].reused_from.as_deref(), Some("original"));
+    assert_eq!(with_text[2].reused_from_seq, seq);
     assert_eq!(with_text[3].reuse(), None);
     let without = reader.steps_without_text("replay").unwrap();
     assert_eq!(shown(&without[0]), (String::new(), None));

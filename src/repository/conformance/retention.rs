@@ -80,7 +80,7 @@ pub(crate) fn alerts_that_were_sent_are_stored_and_hold_nothing_up<S: Store>() {
     writer.alert_sent("slow", at(2));
     writer.alert_sent("fast", at(3));
     // It is done with them, and they are not stored.
-    assert_eq!(writer.last_detail("none").unwrap(), None);
+    assert_eq!(writer.last_detail("none", true).unwrap(), None);
     assert!(sent().is_empty());
     drop(hold);
     let _ = writer.close();

@@ -10,7 +10,7 @@ use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
-use crate::workflow::record::{Change, ExecutionDetail};
+use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 
 /// A connection that writes. It is used by one thread, and by one transaction at a time.
@@ -102,6 +102,9 @@ pub(crate) trait Backend: Send + 'static {
 
     /// Stores when alerts were sent, inside the transaction under way.
     fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;
+
+    /// An execution without its steps, as it is stored.
+    fn execution(&mut self, execution_id: &str) -> Result<Option<ExecutionRecord>, Self::Error>;
 
     /// An execution with its steps, as it is stored.
     fn detail(&mut self, execution_id: &str) -> Result<Option<ExecutionDetail>, Self::Error>;

@@ -19,6 +19,7 @@ pub(crate) enum Task {
     /// Read what is stored of an execution.
     Detail {
         execution_id: String,
+        has_steps: bool,
         answer: mpsc::Sender<Result<Option<ExecutionDetail>, StoreError>>,
     },
     /// Make `owner` the owner of executions whose process died.

@@ -22,6 +22,7 @@ use crate::repository::options::WriterOptions;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::CancelRequest;
 use crate::repository::patience::REPORT_AFTER;
+use crate::workflow::record::ExecutionDetail;
 
 mod purge;
 
@@ -177,9 +178,19 @@ impl<B: Backend> Worker<B> {
     /// Answers a task that is done at once. The asker may be gone.
     fn perform(&mut self, task: Task) {
         match task {
-            Task::Detail { execution_id, answer } => {
+            Task::Detail { execution_id, has_steps, answer } => {
                 let detail = self.backend.check().and_then(|()| {
-                    let detail = self.backend.detail(&execution_id);
+                    let detail = if has_steps {
+                        self.backend.detail(&execution_id)
+                    } else {
+                        let without_steps = |execution| ExecutionDetail {
+                            execution,
+                            handlers: Vec::new(),
+                            steps: Vec::new(),
+                        };
+                        let execution = self.backend.execution(&execution_id);
+                        execution.map(|found| found.map(without_steps))
+                    };
                     detail.map_err(|error| self.backend.explain("read", &error))
                 });
                 let _ = answer.send(detail);

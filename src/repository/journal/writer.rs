@@ -293,16 +293,20 @@ impl Writer {
         Err(closed())
     }
 
-    /// What is stored of an execution, as the last that this writer is asked for: it
+    /// What is stored of an execution, with its steps or without, as the last that this writer is asked for: it
     /// begins to close. Read over the connection that wrote it, since a process that ran
     /// one execution needs no second one.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn last_detail(&self, execution_id: &str) -> Result<Option<ExecutionDetail>, StoreError> {
+    pub fn last_detail(
+        &self,
+        execution_id: &str,
+        has_steps: bool,
+    ) -> Result<Option<ExecutionDetail>, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot read: the database is closed");
         let (answer, answered) = mpsc::channel();
-        let task = Task::Detail { execution_id: execution_id.to_owned(), answer };
+        let task = Task::Detail { execution_id: execution_id.to_owned(), has_steps, answer };
         self.queue.push_task(task).map_err(|_| closed())?;
         self.queue.close();
         answered.recv().map_err(|_| closed())?

@@ -19,7 +19,7 @@ use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
-use crate::workflow::record::ExecutionDetail;
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 
 /// A connection that writes, and the files below it.
@@ -218,6 +218,10 @@ impl Backend for SqliteBackend {
 
     fn store_alerts(&mut self, alerts: &SentAlerts) -> rusqlite::Result<()> {
         alerts::store(&self.connection, alerts)
+    }
+
+    fn execution(&mut self, execution_id: &str) -> rusqlite::Result<Option<ExecutionRecord>> {
+        detail::execution(&self.connection, execution_id)
     }
 
     fn detail(&mut self, execution_id: &str) -> rusqlite::Result<Option<ExecutionDetail>> {

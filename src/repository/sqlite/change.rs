@@ -53,6 +53,7 @@ pub(crate) struct Inserts<'c> {
 }
 
 impl<'c> Inserts<'c> {
+    /// An execution whose steps were reused before it was stored has its number by now.
     pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             execution: connection.prepare_cached(
@@ -65,7 +66,9 @@ impl<'c> Inserts<'c> {
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
                    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
                    outputs, skip_reason, reused_from, reused_from_seq, reused_position)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                   CASE WHEN ?14 IS NULL THEN NULL ELSE coalesce(?15,
+                     (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
             )?,
             next_completion: None,
         })

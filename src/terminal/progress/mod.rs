@@ -16,9 +16,9 @@ use super::Ui;
 use crate::render::titles::Titles;
 use crate::workflow::report::Observer;
 
-/// The observer that shows an execution on this terminal, its steps by their titles. With `verbose`, the output of steps is
-/// shown as it arrives; without it, the last lines of a failing step. Dropping it waits until
-/// everything is shown, unless nothing reads it.
+/// The observer that shows an execution on this terminal, its steps by their titles. With `verbose`,
+/// the output of steps is shown as it arrives; without it, the last lines of a failing step.
+/// Dropping it waits until everything is shown, unless nothing reads it.
 #[must_use]
 pub(crate) fn observer(ui: &Ui, verbose: bool, titles: Titles) -> Arc<dyn Observer> {
     let words = words::Words { unicode: ui.layout.unicode, colour: ui.live_colour };

@@ -12,6 +12,9 @@ use crate::base::visible::quote;
 const KEYS: [&str; 7] = ["type", "enum", "min", "max", "pattern", "default", "description"];
 /// The most values of one `enum`.
 const CHOICES_MAX: usize = 1_000;
+/// What a pattern that cannot be used counts: its compilation may have taken as long as that of a
+/// large one.
+const PATTERN_TRIED_BYTES: usize = 1 << 20;
 
 /// Other words for the types, as other programs have them.
 const KIND_ALIASES: [(&str, &str); 8] = [
@@ -218,10 +221,24 @@ fn pattern(field: &Field<'_>, rules: &mut Rules, findings: &mut Findings) -> Opt
             return None;
         }
     }
+    // Each takes time to compile, a wrong one as well.
+    let too_many = |field: &Field<'_>, findings: &mut Findings| {
+        let help = "leave the pattern out, and check the value in a step".to_owned();
+        field.add(findings, "the document has too many regular expressions", help);
+    };
+    if !findings.take_patterns(0) {
+        too_many(field, findings);
+        return None;
+    }
     match Pattern::new(&text) {
-        Ok(pattern) => Some(pattern),
+        Ok(pattern) if findings.take_patterns(pattern.bytes()) => Some(pattern),
+        Ok(_) => {
+            too_many(field, findings);
+            None
+        }
         Err(why) => {
-            let message = format!("`pattern` is no regular expression: {why}");
+            findings.take_patterns(PATTERN_TRIED_BYTES);
+            let message = format!("`pattern` is no regular expression that can be used: {why}");
             let help = "write one of linear time, without look-around and back references; all of \
                         the value has to match it";
             field.add(findings, message, help.to_owned());

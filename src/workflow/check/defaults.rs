@@ -4,7 +4,7 @@ use super::super::defaults::FolderDefaults;
 use super::super::document;
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{self, Fields};
-use super::{Source, keys};
+use super::{Source, handlers, keys};
 
 /// The keys of the file.
 const KEYS: [&str; 2] = ["env", "shell"];
@@ -28,6 +28,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         let fields = Fields::of(&root, Pointer::ROOT, what, &mut findings)?;
         fields.refuse_unknown(&KEYS, &mut findings);
         let env = field::env(&fields, &mut findings);
+        handlers::refuse_variables_of(&fields, &mut findings);
         let shell = keys::shell(&fields, &mut findings);
         Some(FolderDefaults { file, env, shell })
     });

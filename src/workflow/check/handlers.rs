@@ -115,11 +115,22 @@ pub(super) fn refuse_variables(fields: &Fields<'_>, findings: &mut Findings) {
     }
     places.dedup_by(|a, b| a.1 == b.1);
     for (env, at) in places {
-        let Value::Map(entries) = &env.value else { continue };
-        for entry in entries.iter().filter(|e| environment::is_set_for_handlers(&e.key)) {
-            let message = format!("{} is set by wfx itself for handlers", quote(&entry.key));
-            let at = format!("{at}/{}", entry.key);
-            findings.add(entry.span, at, message, "choose another name".to_owned());
-        }
+        refuse_in(env, &at, findings);
+    }
+}
+
+/// Refuses them in the `env` of a document for many workflows, of which some have handlers.
+pub(super) fn refuse_variables_of(fields: &Fields<'_>, findings: &mut Findings) {
+    if let Some(env) = fields.get("env") {
+        refuse_in(env.node, &env.at.to_string(), findings);
+    }
+}
+
+fn refuse_in(env: &Node, at: &str, findings: &mut Findings) {
+    let Value::Map(entries) = &env.value else { return };
+    for entry in entries.iter().filter(|e| environment::is_set_for_handlers(&e.key)) {
+        let message = format!("{} is set by wfx itself for handlers", quote(&entry.key));
+        let at = format!("{at}/{}", entry.key);
+        findings.add(entry.span, at, message, "choose another name".to_owned());
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of a step that concern its process, and its exit statuses.
+//! The keys of a step that concern its process, and its exit codes.
 
 use super::super::definition::ProcessKeys;
 use super::super::document::Value;
@@ -7,7 +7,7 @@ use super::super::problem::Findings;
 use super::super::retry_on::RetryOn;
 use super::field::{Field, Fields};
 use super::nearest;
-use crate::base::visible::quote;
+use crate::base::visible::{brief, quote};
 
 /// The signals that `stop_signal` takes, as `kill -l` names them on Linux.
 const SIGNALS: [&str; 29] = [
@@ -63,7 +63,7 @@ pub(super) fn shell(fields: &Fields<'_>, findings: &mut Findings) -> Option<Vec<
     let field = fields.get("shell")?;
     if let Value::String(text) = &field.node.value {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let help = format!("write `shell: [{}, -c]`", words.first().unwrap_or(&"bash"));
+        let help = format!("write `shell: [{}, -c]`", brief(words.first().unwrap_or(&"bash")));
         field.add(findings, "`shell` takes a list of a program and its arguments, not text", help);
         return None;
     }
@@ -159,13 +159,13 @@ fn output_name(field: &Field<'_>, findings: &mut Findings) -> Option<String> {
     None
 }
 
-/// A list of exit statuses and ranges of them; none if the key is not there.
+/// A list of exit codes and ranges of them; none if the key is not there.
 pub(super) fn exit_codes(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> ExitCodes {
     let Some(field) = fields.get(key) else { return ExitCodes::default() };
-    let expected = "a list of exit statuses, such as `[75, \"64-70\"]`";
+    let expected = "a list of exit codes, such as `[75, \"64-70\"]`";
     let Some(items) = field.list(expected, findings) else { return ExitCodes::default() };
     if items.is_empty() {
-        let help = "leave the key out, or list at least one exit status".to_owned();
+        let help = "leave the key out, or list at least one exit code".to_owned();
         field.add(findings, format!("`{key}` is empty"), help);
     }
     let item = |(index, node)| exit_range(&Field::item(node, field.at.index(index)), findings);
@@ -177,8 +177,7 @@ fn exit_range(field: &Field<'_>, findings: &mut Findings) -> Option<ExitRange> {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => {
-            let message =
-                format!("an exit status is a number or a range, not {}", field.node.kind());
+            let message = format!("an exit code is a number or a range, not {}", field.node.kind());
             field.add(findings, message, "write `75` or `\"64-70\"`".to_owned());
             return None;
         }
@@ -199,10 +198,10 @@ fn exit_range(field: &Field<'_>, findings: &mut Findings) -> Option<ExitRange> {
             None
         }
         None => {
-            let message = format!("{} is no exit status", quote(&text));
+            let message = format!("{} is no exit code", quote(&text));
             let help = format!(
                 "write a number from 0 to {EXIT_CODE_MAX}, or a range such as `\"64-70\"`; a \
-                 process that a signal ends has no exit status"
+                 process that a signal ends has no exit code"
             );
             field.add(findings, message, help);
             None

@@ -116,6 +116,11 @@ fn given_values_keep_the_rules() {
     let problems = parameters(&definition, &[("n".into(), text("0"))], GivenBy::Flags).unwrap_err();
     assert_eq!(problems.len(), 5, "{problems}");
     assert!(problems.to_string().contains("`-p env=VALUE`; it takes one of `dev`"), "{problems}");
+    let problems = parameters(&definition, &[], GivenBy::Request).unwrap_err().to_string();
+    assert!(problems.contains(r#"{"params":{"env":"dev"}}"#), "{problems}");
+    assert!(problems.contains(r#"{"params":{"ratio":0.10}}"#), "{problems}");
+    let problems = parameters(&definition, &[], GivenBy::Nobody).unwrap_err().to_string();
+    assert!(problems.contains("give it a `default`"), "{problems}");
     // A request gives values of the type.
     let number = |text: &str| Scalar::Number(serde_json::from_str(text).unwrap());
     let request = |name: &str, value: Scalar| {
@@ -172,11 +177,11 @@ fn keys_of_steps_are_checked_at_once() {
             &["7:34", "not the number 15", "`kill -l`"],
             &["7:58", "`success_exit_codes` is empty"],
             &["7:69", "names no program"],
-            &["8:42", "`256` is no exit status", "from 0 to 255"],
+            &["8:42", "`256` is no exit code", "from 0 to 255"],
             &["8:47", "`-1`"],
             &["8:51", "`1.5`"],
             &["8:56", "`9-2` ends before it begins", "write `\"2-9\"`"],
-            &["8:61", "`x` is no exit status"],
+            &["8:61", "`x` is no exit code"],
             &["8:64", "a list"],
             &["8:69", "`1-2-3`"],
             &["9:28", "does not say how often"],
@@ -271,7 +276,7 @@ fn defaults_of_a_folder_are_checked() {
         problems[3].contains("known are `env` and `shell`")
             || problems[3].contains("`env`, `shell`")
     );
-    for bad in ["[]", "5", "env: [", "env: {A: 1}\nenv: {B: 2}"] {
+    for bad in ["[]", "5", "env: {WFX_ERROR: x}", "env: [", "env: {A: 1}\nenv: {B: 2}"] {
         assert!(read(bad).is_err(), "{bad}");
     }
 }
@@ -297,11 +302,33 @@ fn what_expands_nothing_is_found() {
         "4: `env_file` is literal: `${DIR}`",
         "4: a value of `env` is literal: `${params.x}`",
         "5: without `-c`",
-        "5: the exit status 0 is a failure",
+        "5: the exit code 0 is a failure",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
+    let long = "x".repeat(1_000);
+    let found_long = lints(&format!(
+        "shell: [sh{}]\nsteps: [{{name: a, run: x}}]",
+        format!(", {long}").repeat(50)
+    ));
+    assert!(found_long[0].len() < 1_000 && found_long[0].ends_with("…, …, -c]`"), "{found_long:?}");
     for (lint, part) in found.iter().zip(expected) {
         let (line, part) = part.split_once(' ').unwrap();
         assert!(lint.starts_with(line) && lint.contains(part), "no {line} {part:?} in {lint}");
     }
+}
+
+#[test]
+fn regular_expressions_of_parameters_are_bounded_together() {
+    let params = |count: usize, pattern: &str| {
+        let list: String =
+            (0..count).map(|n| format!("  p{n}: {{pattern: '{pattern}'}}\n")).collect();
+        check(&format!("{STEPS}params:\n{list}")).map(|_| ())
+    };
+    assert_eq!(params(500, "v[0-9]+"), Ok(()));
+    let error = params(50, r"\w{1,100}").unwrap_err().to_string();
+    assert!(error.contains("too many regular expressions"), "{error}");
+    // Those that are too large are not all tried.
+    let problems = params(30, r"\w{900}").unwrap_err();
+    let tried = problems.iter().filter(|it| it.message.contains("too large when")).count();
+    assert_eq!((problems.iter().count(), tried), (30, 17));
 }

@@ -6,7 +6,7 @@ use super::super::document::{Node, Value};
 use super::super::problem::{Findings, Pointer};
 use super::field::Field;
 use super::handlers;
-use crate::base::visible::quote;
+use crate::base::visible::{brief, quote};
 
 /// The remedy where a list of command lines was intended.
 pub(crate) const LIST_IS_ONE_COMMAND: &str = "a list is one command and its arguments: write one step \
@@ -34,6 +34,9 @@ const EXPANDED_ELSEWHERE: [&str; 14] = [
     "secrets",
     "github",
 ];
+
+/// How many words of a `shell` a message has.
+const SHELL_WORDS_SHOWN: usize = 8;
 
 /// Finds them in a document that is a workflow.
 pub(super) fn find(root: &Node, findings: &mut Findings) {
@@ -144,7 +147,9 @@ fn shell(node: &Node, at: Pointer<'_>, findings: &mut Findings) {
     let takes_text = |word: &&str| word.starts_with('-') && word.contains('c');
     if texts.iter().any(is_shell) && !texts.iter().any(takes_text) {
         let message = "without `-c`, a shell takes the text of `run` for the name of a file";
-        let help = format!("write `shell: [{}, -c]`", texts.join(", "));
+        let words: Vec<String> = texts.iter().take(SHELL_WORDS_SHOWN).map(|it| brief(it)).collect();
+        let more = if texts.len() > words.len() { ", …" } else { "" };
+        let help = format!("write `shell: [{}{more}, -c]`", words.join(", "));
         field.add(findings, message, help);
     }
     for (index, node) in items.iter().enumerate() {
@@ -167,7 +172,7 @@ fn exit_codes(step: &Node, at: Pointer<'_>, findings: &mut Findings) {
     };
     if !items.iter().any(has_zero) {
         let field = Field::item(codes, at.key("success_exit_codes"));
-        let message = "the exit status 0 is a failure of this step, since the list lacks it";
+        let message = "the exit code 0 is a failure of this step, since the list lacks it";
         field.add(findings, message, "add 0, unless that is intended".to_owned());
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
 pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
-pub(crate) use parameters::{GivenBy, parameters};
+pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 
 use self::field::{Field, Fields};

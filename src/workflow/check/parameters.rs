@@ -4,7 +4,7 @@ use super::super::definition::{
     Definition, PROCESS_STRING_BYTES_MAX, Parameters, Scalar, environment_name,
 };
 use super::super::document::Value;
-use super::super::parameter::{Parameter, Rules};
+use super::super::parameter::{Kind, Parameter, Rules};
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{Field, Fields};
 use super::{Named, declared, name, nearest};
@@ -66,16 +66,35 @@ pub enum GivenBy {
 }
 
 impl GivenBy {
-    fn remedy(self, name: &str) -> String {
+    fn remedy(self, name: &str, rules: Option<&Rules>) -> String {
         match self {
             Self::Flags => format!("give it with `-p {name}=VALUE`"),
             Self::Request => format!(
                 "give it in the body of the request, with curl: `-H 'Content-Type: \
                  application/json' -d '{}'`",
-                serde_json::json!({"params": {name: "VALUE"}})
+                serde_json::json!({"params": {name: example(rules)}})
             ),
+            Self::Nobody if rules.is_some() => {
+                "give it a `default` in `params` of the workflow in the body".to_owned()
+            }
             Self::Nobody => "give it a value in `params` of the workflow in the body".to_owned(),
         }
+    }
+}
+
+/// A value of the type, for an example.
+fn example(rules: Option<&Rules>) -> Scalar {
+    let number = |rules: &Rules| rules.min.clone().or_else(|| rules.max.clone());
+    match rules {
+        Some(rules) if !rules.choices.is_empty() => rules.choices[0].clone(),
+        Some(rules) => match rules.kind {
+            Some(Kind::Int | Kind::Number) => {
+                Scalar::Number(number(rules).unwrap_or_else(|| 1.into()))
+            }
+            Some(Kind::Bool) => Scalar::Bool(true),
+            Some(Kind::String) | None => Scalar::String("VALUE".to_owned()),
+        },
+        None => Scalar::String("VALUE".to_owned()),
     }
 }
 
@@ -89,6 +108,15 @@ fn typed(rules: &Rules, given: &Scalar, by: GivenBy) -> Result<Scalar, (String, 
     value.map_err(|misfit| (misfit.takes, misfit.remedy.or_else(|| declared::near(rules, given))))
 }
 
+/// The value of a parameter in an earlier execution, as this type holds it: the type may have been
+/// declared since. What it takes, if it is none.
+fn typed_since(rules: &Rules, earlier: &Scalar) -> Result<Scalar, String> {
+    rules.take(earlier).or_else(|misfit| match earlier {
+        Scalar::Null => Err(misfit.takes),
+        value => rules.read(&value.to_string()).map_err(|misfit| misfit.takes),
+    })
+}
+
 /// The parameters of one execution: the declared defaults, and over them what is
 /// `given` as name and value.
 ///
@@ -100,10 +128,42 @@ pub fn parameters(
     given: &[(String, Scalar)],
     by: GivenBy,
 ) -> Result<Parameters, Problems> {
+    parameters_over(definition, &Parameters::new(), given, by)
+}
+
+/// The same, with values that an earlier execution had in place of defaults. All of these are
+/// declared, and not given.
+///
+/// # Errors
+/// As [`parameters`], and earlier values that do not fit any more.
+pub(crate) fn parameters_over(
+    definition: &Definition,
+    earlier: &Parameters,
+    given: &[(String, Scalar)],
+    by: GivenBy,
+) -> Result<Parameters, Problems> {
     let mut findings = Findings::default();
     let mut parameters: Parameters =
         definition.params.iter().map(|(name, it)| (name.clone(), it.default.clone())).collect();
     let root = Pointer::ROOT.key("params");
+    for (name, value) in earlier {
+        let rules = definition.params.get(name).and_then(|it| it.rules.as_deref());
+        let value = match rules.map(|rules| typed_since(rules, value)) {
+            None => value.clone(),
+            Some(Ok(value)) => value,
+            Some(Err(takes)) => {
+                let message = format!(
+                    "the parameter {} takes {takes}, and the execution that is replayed had {}",
+                    quote(name),
+                    quote(&value.to_string())
+                );
+                findings.add(None, root.key(name).to_string(), message, by.remedy(name, rules));
+                // It has a value, though a wrong one.
+                Scalar::Bool(false)
+            }
+        };
+        parameters.insert(name.clone(), value);
+    }
     let mut refuse = |name: &str, message: String, help: Option<String>| {
         findings.add(None, root.key(name).to_string(), message, help);
     };
@@ -157,7 +217,7 @@ pub fn parameters(
         let message = format!("the parameter {} is required", quote(name));
         let rules = definition.params.get(name).and_then(|it| it.rules.as_deref());
         let takes = rules.map(|rules| format!("; it takes {}", rules.in_words()));
-        refuse(name, message, Some(by.remedy(name) + &takes.unwrap_or_default()));
+        refuse(name, message, Some(by.remedy(name, rules) + &takes.unwrap_or_default()));
     }
     if findings.is_empty() {
         Ok(parameters)

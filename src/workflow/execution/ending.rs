@@ -104,10 +104,7 @@ impl Execution {
     }
 
     pub(super) fn timeout_text(&self) -> String {
-        match self.spec.snapshot.definition().timeout {
-            Some(timeout) => format!("the workflow timed out after {timeout}"),
-            None => "the workflow timed out".to_owned(),
-        }
+        self.spec.snapshot.definition().timeout_text()
     }
 
     fn step_text(&self, step: usize, what: &str) -> String {

@@ -10,7 +10,7 @@ fn compiled(text: &str) -> CompiledWorkflow {
     CompiledWorkflow::of(check::read(&source).unwrap()).unwrap()
 }
 
-fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
+pub(crate) fn record(name: &str, position: usize, status: StepStatus) -> StepRecord {
     StepRecord {
         name: name.to_owned(),
         status,
@@ -56,7 +56,7 @@ fn plan(
     let from: Vec<String> = from.iter().map(|&name| name.to_owned()).collect();
     let from = find_steps(&from, target.definition()).unwrap();
     let wanted = Wanted { from: &from, failed: true };
-    let recorded = Recorded { compiled: before, steps: records };
+    let recorded = Recorded { compiled: before, steps: records, error: None };
     let selected = select(recorded, target, wanted);
     let steps = target.definition().steps.iter().zip(selected);
     steps
@@ -120,7 +120,7 @@ fn without_either_everything_runs() {
     let etl = compiled(ETL);
     let records = records(&etl, &[]);
     let wanted = Wanted { from: &[], failed: false };
-    let selected = select(Recorded { compiled: &etl, steps: &records }, &etl, wanted);
+    let selected = select(Recorded { compiled: &etl, steps: &records, error: None }, &etl, wanted);
     assert_eq!(selected, vec![Why::Everything; 5]);
 }
 
@@ -207,6 +207,29 @@ fn a_variable_counts_wherever_it_is_set() {
 }
 
 #[test]
+fn a_shell_counts_for_the_steps_that_it_runs() {
+    let with = |workflow: &str, step: &str| {
+        format!(
+            "{workflow}\nsteps: [{{name: a, run: x{step}}}, {{name: b, depends_on: [], run: [x]}}, \
+             {{name: c, depends_on: [], sleep: 1s}}]"
+        )
+    };
+    let bash = "shell: [bash, -c]";
+    let before = with(bash, "");
+    let [a, b, c] = [
+        "a reuse: it succeeded in @1",
+        "b reuse: it succeeded in @1",
+        "c reuse: it succeeded in @1",
+    ];
+    assert_eq!(replaced(&before, &with("", ", shell: [bash, -c]")), [a, b, c]);
+    assert_eq!(replaced(&before, &with("shell: [ksh, -c]", ", shell: [bash, -c]")), [a, b, c]);
+    let changed = "a run: its `shell` changed";
+    for now in [with("", ""), with("shell: [ksh, -c]", ""), with(bash, ", shell: [ksh, -c]")] {
+        assert_eq!(replaced(&before, &now), [changed, b, c], "{now}");
+    }
+}
+
+#[test]
 fn a_default_of_a_parameter_is_no_key_of_a_step() {
     assert_eq!(
         replaced("params: {p: 1}\nsteps: [{name: a}]", "params: {p: 2, q: 3}\nsteps: [{name: a}]"),
@@ -225,23 +248,78 @@ fn an_unknown_name_is_found_with_the_nearest_of_a_thousand() {
     assert_eq!(shown, [(1, Some("stage-999")), (2, None)]);
 }
 
-fn any_status() -> impl Strategy<Value = StepStatus> {
+/// How `retry` plans the one step of a workflow whose failure is tolerated, in an execution that
+/// ended with `error`.
+fn tolerated(keys: &str, error: &str, step: StepRecord) -> String {
+    let one = compiled(&format!("timeout: 5s\nsteps: [{{name: a, run: x, {keys}}}]"));
+    let records = [StepRecord { status: StepStatus::Failed, ..step }];
+    let recorded = Recorded { compiled: &one, steps: &records, error: Some(error) };
+    let selected = select(recorded, &one, Wanted { from: &[], failed: true });
+    selected[0].words(&one, "@1", "@1")
+}
+
+#[test]
+fn what_the_timeout_of_the_workflow_ended_is_no_tolerated_failure() {
+    let (timeout, tolerate) = ("the workflow timed out after 5s", "continue_on_error: true");
+    let failed = |error: &str| StepRecord {
+        error: Some(error.to_owned()),
+        exit_code: Some(1),
+        ..record("a", 0, StepStatus::Failed)
+    };
+    let reuse = "it failed in @1, which its `continue_on_error` tolerates";
+    let run = "@1 timed out before it ended";
+    assert_eq!(tolerated(tolerate, timeout, failed(timeout)), run);
+    assert_eq!(tolerated(tolerate, "step `b` was interrupted", failed(timeout)), run);
+    assert_eq!(tolerated(tolerate, timeout, failed("exit status 1")), reuse);
+    assert_eq!(tolerated(tolerate, "step `b` failed", failed("exit status 1")), reuse);
+    // It waited for its next attempt.
+    let retry = format!("{tolerate}, retry: {{max_attempts: 2}}");
+    assert_eq!(tolerated(&retry, timeout, failed("exit status 1")), run);
+    let last = StepRecord { attempt: 2, ..failed("exit status 1") };
+    assert_eq!(tolerated(&retry, timeout, last), reuse);
+    let none = format!("{tolerate}, retry: {{max_attempts: 2, on_exit_codes: [75]}}");
+    assert_eq!(tolerated(&none, timeout, failed("exit status 1")), reuse);
+    // It failed in an execution that did not time out.
+    let earlier = StepRecord { reused_from: Some("e".to_owned()), ..failed("exit status 1") };
+    assert_eq!(tolerated(&retry, timeout, earlier), reuse);
+}
+
+#[test]
+fn a_handler_is_no_step() {
+    let with = compiled("steps: [{name: tidy-up}]\non_exit: [{name: tidy, run: x}]");
+    let unknown = find_steps(&["tidy", "tidyup"].map(str::to_owned), with.definition());
+    let messages: Vec<String> = unknown.unwrap_err().iter().map(UnknownStep::message).collect();
+    assert_eq!(
+        messages,
+        [
+            "`tidy` is a handler; handlers always run",
+            "no step is called `tidyup`; did you mean `tidy-up`?"
+        ]
+    );
+}
+
+/// How a step ended, and why it was skipped: earlier versions did not store that.
+type End = (StepStatus, Option<SkipReason>);
+
+fn any_end() -> impl Strategy<Value = End> {
+    let reason = prop::option::of(prop::sample::select(SkipReason::ALL.to_vec()));
     prop_oneof![
-        4 => Just(StepStatus::Success),
-        1 => prop::sample::select(StepStatus::ALL.to_vec()),
+        6 => Just((StepStatus::Success, None)),
+        1 => prop::sample::select(StepStatus::ALL.to_vec()).prop_map(|status| (status, None)),
+        1 => reason.prop_map(|reason| (StepStatus::Skipped, reason)),
     ]
 }
 
 /// A step of a random workflow: lower ones that it depends on, whether its failure is tolerated,
-/// its recorded status, how the new definition differs (0: not recorded, 1: another command, 2:
+/// its recorded end, how the new definition differs (0: not recorded, 1: another command, 2:
 /// other dependencies, else equal), and whether it is named.
-type Drawn = (Vec<prop::sample::Index>, bool, StepStatus, u8, bool);
+type Drawn = (Vec<prop::sample::Index>, bool, End, u8, bool);
 
 fn any_steps() -> impl Strategy<Value = Vec<Drawn>> {
     let step = (
         prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         prop::bool::weighted(0.2),
-        any_status(),
+        any_end(),
         0_u8..30,
         prop::bool::weighted(0.05),
     );
@@ -278,14 +356,17 @@ proptest! {
         failed in any::<bool>(),
     ) {
         let (before, now) = (compiled(&document(&steps, false)), compiled(&document(&steps, true)));
-        let statuses: HashMap<String, StepStatus> =
+        let ends: HashMap<String, End> =
             steps.iter().enumerate().map(|(at, step)| (format!("s{at}"), step.2)).collect();
-        let records: Vec<StepRecord> = before.step_order().iter().enumerate()
-            .map(|(position, name)| record(name, position, statuses[name])).collect();
+        let stored = |(position, name): (usize, &String)| {
+            let (status, skip_reason) = ends[name];
+            StepRecord { skip_reason, ..record(name, position, status) }
+        };
+        let records: Vec<StepRecord> = before.step_order().iter().enumerate().map(stored).collect();
         let from: Vec<usize> = steps.iter().enumerate()
             .filter(|(_, step)| step.4).map(|(at, _)| at).collect();
         let wanted = Wanted { from: &from, failed };
-        let recorded = Recorded { compiled: &before, steps: &records };
+        let recorded = Recorded { compiled: &before, steps: &records, error: None };
         let selected = select(recorded, &now, wanted);
         prop_assert_eq!(selected.len(), steps.len());
         for (at, why) in selected.iter().enumerate() {
@@ -298,6 +379,7 @@ proptest! {
             let is_success = record.is_some_and(|record| {
                 record.status == StepStatus::Success
                     || record.status == StepStatus::Failed && step.continue_on_error
+                    || record.status == StepStatus::Skipped && record.skip_reason.is_some()
             });
             let mut upstream = now.graph().ancestors(at).into_iter();
             let after = upstream.any(|before| selected[before].action() == Action::Run);

@@ -41,9 +41,9 @@ fn the_api_shows_them_beside_steps_and_metrics_count_them() {
     let done = daemon.get(&format!("{EXECUTIONS}/{id}")).expect(200);
     assert_eq!(done, place.show(&id));
     assert_eq!(states(&done), ["a failed"]);
-    assert_eq!(done["handlers"][0]["error"], "exit status 2");
+    assert_eq!(done["handlers"][0]["error"], "exit code 2");
     assert_eq!(done["handlers"][1]["stdout"], "failed\n");
-    assert_eq!(done["execution"]["error"], "step `a` failed: exit status 1");
+    assert_eq!(done["execution"]["error"], "step `a` failed: exit code 1");
     let metrics = daemon.get("/metrics").body;
     for line in [
         r#"wfx_handlers_total{kind="on_failure",status="failed"} 1"#,

@@ -272,6 +272,12 @@ fn the_current_definition_is_that_of_the_folder() {
     assert_eq!(done["steps"][1]["stdout"], "3 monday\nloaded\n");
     assert_eq!(done["steps"][0]["reused_from"], id.as_str());
     assert_eq!(place.read("ran"), "load\nreport\n");
+    // A value of then that does not fit any more.
+    place.write("workflows/etl.yaml", ETL.replace("day: monday", "day: {type: int}"));
+    until("the file is read again", || daemon.post(&dry, current).status == 422);
+    let problem = daemon.post(&dry, current).expect(422);
+    assert_eq!(pointers(&problem), ["/params/day"]);
+    assert!(problem.to_string().contains("the execution that is replayed had `monday`"));
     std::fs::remove_file(place.path("workflows/etl.yaml")).unwrap();
     until("the file is gone", || daemon.post(&dry, current).status == 409);
     let problem = daemon.post(&replay(&id), current).expect(409);

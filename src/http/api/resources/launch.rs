@@ -305,12 +305,9 @@ fn not_replayable(why: NotReplayable, execution_id: &str) -> Problem {
 }
 
 fn unknown_steps(unknown: &[UnknownStep]) -> Problem {
-    let errors = unknown.iter().map(|UnknownStep { index, name, near }| {
-        let near = near.as_ref().map(|near| format!("; did you mean {}?", quote(near)));
-        PointedError {
-            pointer: format!("/from/{index}"),
-            detail: format!("no step is called {}{}", quote(name), near.unwrap_or_default()),
-        }
+    let errors = unknown.iter().map(|unknown| PointedError {
+        pointer: format!("/from/{}", unknown.index),
+        detail: unknown.message(),
     });
     let detail = "`from` names steps that the workflow does not have";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors.collect())

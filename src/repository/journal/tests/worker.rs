@@ -16,7 +16,7 @@ use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
-use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::retention::Chosen;
 
 /// What is stored, and what fails.
@@ -184,6 +184,10 @@ impl Backend for Fake {
 
     fn store_alerts(&mut self, _alerts: &SentAlerts) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn execution(&mut self, _execution_id: &str) -> Result<Option<ExecutionRecord>, Failure> {
+        Ok(None)
     }
 
     fn detail(&mut self, _execution_id: &str) -> Result<Option<ExecutionDetail>, Failure> {
