@@ -109,9 +109,11 @@ fn wait(
         }
         if !explained && since.elapsed() >= EXPLAIN_AFTER {
             explained = true;
-            context.ui.note(&format!(
-                "waiting for {owner} to end it; Ctrl-C ends the wait, the request stays"
-            ));
+            let what = match detail.execution.outcome {
+                Some(_) => format!("its handlers run; waiting for {owner} to finish them"),
+                None => format!("waiting for {owner} to end it"),
+            };
+            context.ui.note(&format!("{what}; Ctrl-C ends the wait, the request stays"));
         }
         std::thread::sleep(LOOK);
     }

@@ -8,7 +8,6 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::condition::Condition;
 use super::definition::{Definition, Parameters, Step};
 use super::graph::{Cycle, Graph};
 
@@ -27,8 +26,6 @@ pub struct CompiledWorkflow {
 /// What the evaluation of conditions needs.
 #[derive(Debug)]
 struct Conditions {
-    /// The index of each step.
-    index: HashMap<String, usize>,
     /// The steps whose status the condition of each step tests, ascending.
     tested: Vec<Vec<usize>>,
     /// About how much memory their regular expressions take.
@@ -40,13 +37,14 @@ impl CompiledWorkflow {
     ///
     /// # Errors
     /// [`Cycle`] when its steps wait for each other, which a checked definition never does.
-    pub fn of(definition: Definition) -> Result<Self, Cycle> {
+    pub fn of(mut definition: Definition) -> Result<Self, Cycle> {
         let graph = Graph::of(&definition)?;
+        let conditions = Conditions::of(&mut definition).map(Box::new);
         let in_order = || graph.order.iter().map(|&index| &definition.steps[index]);
         Ok(Self {
             step_order: in_order().map(|step| step.name.clone()).collect(),
             depends_on: in_order().map(|step| step.depends_on.clone()).collect(),
-            conditions: Conditions::of(&definition).map(Box::new),
+            conditions,
             json: json(&definition),
             graph,
             definition,
@@ -98,12 +96,6 @@ impl CompiledWorkflow {
         }
     }
 
-    /// The index of the step with this name; `None` where no step has a condition.
-    #[must_use]
-    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
-        self.conditions.as_ref()?.index.get(name).copied()
-    }
-
     /// The steps whose status the condition of the step at `index` tests, ascending.
     #[must_use]
     pub(crate) fn tested_by(&self, index: usize) -> &[usize] {
@@ -112,30 +104,27 @@ impl CompiledWorkflow {
 }
 
 impl Conditions {
-    fn of(definition: &Definition) -> Option<Self> {
-        let steps = &definition.steps;
+    /// Looks up the steps that conditions name; `None` where there are no conditions.
+    fn of(definition: &mut Definition) -> Option<Self> {
+        let steps = &mut definition.steps;
         if steps.iter().all(|step| step.flow.when.is_none()) {
             return None;
         }
         let index: HashMap<String, usize> =
             steps.iter().enumerate().map(|(at, step)| (step.name.clone(), at)).collect();
-        let tested = |step: &Step| {
+        let mut pattern_bytes = 0;
+        let tested = |step: &mut Step| {
             let mut tested = Vec::new();
-            if let Some(when) = &step.flow.when {
-                when.for_each_leaf(&mut |leaf| {
-                    if let Condition::Status { step, .. } = leaf {
-                        tested.extend(index.get(step));
-                    }
-                });
+            if let Some(when) = &mut step.flow.when {
+                when.resolve(&|name| index.get(name).copied());
+                when.add_tested(&mut tested);
+                pattern_bytes += when.pattern_bytes();
             }
             tested.sort_unstable();
             tested.dedup();
             tested
         };
-        let tested = steps.iter().map(tested).collect();
-        let whens = steps.iter().filter_map(|step| step.flow.when.as_ref());
-        let pattern_bytes = whens.map(Condition::pattern_bytes).sum();
-        Some(Self { index, tested, pattern_bytes })
+        Some(Self { tested: steps.iter_mut().map(tested).collect(), pattern_bytes })
     }
 }
 

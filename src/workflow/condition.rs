@@ -35,7 +35,7 @@ pub enum Condition {
     /// An output of a step.
     Output {
         /// The step; a dependency, direct or not.
-        step: String,
+        step: StepRef,
         /// The key of the output. A missing one satisfies [`Test::IsNot`] alone.
         key: String,
         /// What its text is compared with.
@@ -44,10 +44,39 @@ pub enum Condition {
     /// How a step ended.
     Status {
         /// The step; a dependency, direct or not.
-        step: String,
+        step: StepRef,
         /// One of these; never empty, each terminal.
         statuses: Vec<StepStatus>,
     },
+}
+
+/// A step that a condition looks at.
+#[derive(Debug, Clone)]
+pub struct StepRef {
+    name: String,
+    /// Its index in the list; [`usize::MAX`] until its workflow is compiled.
+    index: usize,
+}
+
+impl StepRef {
+    /// What the step is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl From<String> for StepRef {
+    fn from(name: String) -> Self {
+        Self { name, index: usize::MAX }
+    }
+}
+
+impl PartialEq for StepRef {
+    /// The index is derived from the name.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 /// A comparison of a text.
@@ -135,8 +164,14 @@ impl PartialEq for Pattern {
 pub(crate) struct Facts<'f> {
     /// The parameters of the execution.
     pub(crate) params: &'f Parameters,
-    /// The state of a step by its name.
-    pub(crate) step: &'f dyn Fn(&str) -> Option<&'f StepState>,
+    /// The state of each step, by its index in the list.
+    pub(crate) steps: &'f [StepState],
+}
+
+impl Facts<'_> {
+    fn step(&self, step: &StepRef) -> Option<&StepState> {
+        self.steps.get(step.index)
+    }
 }
 
 /// The result of an evaluation.
@@ -195,11 +230,11 @@ impl Condition {
                 None => test.holds(None),
             },
             Self::Output { step, key, test } => {
-                let state = (facts.step)(step);
+                let state = facts.step(step);
                 test.holds(state.and_then(|state| state.outputs.get(key)).map(String::as_str))
             }
             Self::Status { step, statuses } => {
-                (facts.step)(step).is_some_and(|state| statuses.contains(&state.status))
+                facts.step(step).is_some_and(|state| statuses.contains(&state.status))
             }
             Self::All(_) | Self::Any(_) | Self::Not(_) => false,
         }
@@ -216,12 +251,12 @@ impl Condition {
                 None => "there is no such parameter".to_owned(),
             },
             Self::Output { step, key, .. } => {
-                match (facts.step)(step).and_then(|state| state.outputs.get(key)) {
+                match facts.step(step).and_then(|state| state.outputs.get(key)) {
                     Some(value) => format!("the output is {}", quote(value)),
                     None => "the step has no such output".to_owned(),
                 }
             }
-            Self::Status { step, .. } => match (facts.step)(step) {
+            Self::Status { step, .. } => match facts.step(step) {
                 Some(state) => format!("the step is {}", state.status),
                 None => "there is no such step".to_owned(),
             },
@@ -239,8 +274,31 @@ impl Condition {
         bytes
     }
 
+    /// Looks up the index of each step that it names.
+    pub(crate) fn resolve(&mut self, index_of: &impl Fn(&str) -> Option<usize>) {
+        match self {
+            Self::All(list) | Self::Any(list) => {
+                list.iter_mut().for_each(|clause| clause.resolve(index_of));
+            }
+            Self::Not(inner) => inner.resolve(index_of),
+            Self::Output { step, .. } | Self::Status { step, .. } => {
+                step.index = index_of(&step.name).unwrap_or(usize::MAX);
+            }
+            Self::Param { .. } => {}
+        }
+    }
+
+    /// Adds the indices of the steps whose status it tests.
+    pub(crate) fn add_tested(&self, tested: &mut Vec<usize>) {
+        self.for_each_leaf(&mut |leaf| {
+            if let Self::Status { step, .. } = leaf {
+                tested.push(step.index);
+            }
+        });
+    }
+
     /// Calls `look` for each clause that combines no others.
-    pub(crate) fn for_each_leaf<'c>(&'c self, look: &mut impl FnMut(&'c Self)) {
+    fn for_each_leaf<'c>(&'c self, look: &mut impl FnMut(&'c Self)) {
         match self {
             Self::All(list) | Self::Any(list) => {
                 list.iter().for_each(|clause| clause.for_each_leaf(look));
@@ -280,10 +338,10 @@ impl fmt::Display for Condition {
             Self::Not(inner) => write!(f, "{{not: {inner}}}"),
             Self::Param { name, test } => write!(f, "{{param: {}, {test}}}", Plain(name)),
             Self::Output { step, key, test } => {
-                write!(f, "{{step: {}, output: {}, {test}}}", Plain(step), Plain(key))
+                write!(f, "{{step: {}, output: {}, {test}}}", Plain(&step.name), Plain(key))
             }
             Self::Status { step, statuses } => {
-                write!(f, "{{step: {}, status: ", Plain(step))?;
+                write!(f, "{{step: {}, status: ", Plain(&step.name))?;
                 match &statuses[..] {
                     [only] => write!(f, "{only}}}"),
                     several => {
@@ -347,12 +405,12 @@ impl Serialize for Condition {
                 test.serialize_into(&mut map)?;
             }
             Self::Output { step, key, test } => {
-                map.serialize_entry("step", step)?;
+                map.serialize_entry("step", &step.name)?;
                 map.serialize_entry("output", key)?;
                 test.serialize_into(&mut map)?;
             }
             Self::Status { step, statuses } => {
-                map.serialize_entry("step", step)?;
+                map.serialize_entry("step", &step.name)?;
                 match &statuses[..] {
                     [only] => map.serialize_entry("status", only)?,
                     several => map.serialize_entry("status", several)?,

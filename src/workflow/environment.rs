@@ -22,6 +22,9 @@ const OWN_NAMES: [&str; 6] =
 const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
 /// Names that wfx sets for handlers, about the execution.
 const HANDLER_NAMES: [&str; 3] = ["WFX_STATUS", "WFX_ERROR", "WFX_FAILED_STEP"];
+/// The most bytes of outputs that a handler gets, names and values: Linux starts no process with
+/// more than 2 MiB of arguments and environment, and handlers get the outputs of every step.
+const HANDLER_OUTPUTS_MAX: usize = 1024 * 1024;
 /// Secrets of wfx itself, which no step receives.
 const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
@@ -106,7 +109,7 @@ pub(crate) struct Clash {
 ///
 /// # Errors
 /// [`Clash`] when two outputs of the steps it depends on have one name. A handler, which is to run
-/// whatever the steps did, gets neither of the two.
+/// whatever the steps did, gets neither of the two, and of too many outputs only the shortest.
 pub(crate) fn of_step(
     execution: &Execution,
     step: usize,
@@ -127,6 +130,7 @@ pub(crate) fn of_step(
     }
     let mut givers: HashMap<String, (&str, &str)> = HashMap::new();
     let mut ambiguous: Vec<String> = Vec::new();
+    let mut sizes: Vec<(usize, String)> = Vec::new();
     let is_handler = step >= execution.steps().len();
     let before = match is_handler {
         true => (0..execution.steps().len()).collect(),
@@ -151,6 +155,9 @@ pub(crate) fn of_step(
                     second_key: key.clone(),
                 });
             }
+            if is_handler {
+                sizes.push((name.len() + value.len(), name.clone()));
+            }
             set(name, value);
         }
     }
@@ -166,10 +173,20 @@ pub(crate) fn of_step(
         set(of_error.to_owned(), &fitting(head.error.as_deref().unwrap_or_default()));
         set(of_step.to_owned(), execution.failed_step().unwrap_or_default());
     }
-    for name in ambiguous {
+    for name in ambiguous.into_iter().chain(beyond(sizes, HANDLER_OUTPUTS_MAX)) {
         variables.shift_remove(OsStr::new(&name));
     }
     Ok(variables)
+}
+
+/// The names of the longest, without which the others have at most `bytes_max` together.
+fn beyond(mut sizes: Vec<(usize, String)>, bytes_max: usize) -> impl Iterator<Item = String> {
+    sizes.sort();
+    let mut total = 0;
+    sizes.into_iter().filter_map(move |(bytes, name)| {
+        total += bytes;
+        (total > bytes_max).then_some(name)
+    })
 }
 
 /// A text that a process can be given as the value of a variable.

@@ -64,8 +64,9 @@ pub struct Execution {
     admitting: BTreeSet<usize>,
     /// Steps that wait for their next attempt.
     waiting: BTreeSet<usize>,
-    /// Steps whose condition is to be evaluated: everything before them has ended.
-    undecided: BTreeSet<usize>,
+    /// Steps that are to be skipped since their condition is false, or a step before them did not
+    /// succeed that it does not test.
+    refused: BTreeMap<usize, (SkipReason, String)>,
     /// Steps with a condition whose dependencies have ended, by a step further up that has not.
     held: BTreeMap<usize, Vec<usize>>,
     running: BTreeSet<usize>,
@@ -128,7 +129,7 @@ impl Execution {
             ready: BTreeSet::new(),
             admitting: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            undecided: BTreeSet::new(),
+            refused: BTreeMap::new(),
             held: BTreeMap::new(),
             running: BTreeSet::new(),
             resumed: BTreeSet::new(),
@@ -278,7 +279,7 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         loop {
-            self.decide_conditions(moment, effects)?;
+            self.skip_refused(moment, effects)?;
             let is_full = self.running.len() + self.admitting.len() >= self.parallelism;
             if self.ending.is_some() || is_full {
                 break;

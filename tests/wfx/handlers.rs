@@ -308,6 +308,37 @@ fn names_that_would_be_one_variable_keep_no_handler_from_running() {
 }
 
 #[test]
+fn outputs_that_are_too_large_together_keep_no_handler_from_running() {
+    let place = Place::new();
+    let large =
+        "{ echo small=s; printf large=; head -c 65000 /dev/zero | tr '\\0' x; } > $WFX_OUTPUT";
+    let steps: String = (0..40)
+        .map(|n| {
+            format!("- {{name: s{n}, depends_on: [], run: \"{}\"}}\n", large.replace('\\', "\\\\"))
+        })
+        .collect();
+    let handler =
+        "'echo $(env | grep -c ^WFX_STEP_S.*_SMALL=s) $(env | grep -c ^WFX_STEP_S.*_LARGE=x)'";
+    let execution =
+        place.exec(&format!("steps:\n{steps}on_exit: [{{name: unlock, run: {handler}}}]\n"), 0);
+    assert_eq!(execution["handlers"][0]["error"], json!(null));
+    assert_eq!(execution["handlers"][0]["stdout"], "40 16\n");
+}
+
+#[test]
+fn progress_displays_their_titles() {
+    let place = Place::new();
+    let file = place.write(
+        "w.yaml",
+        "steps: [{name: a}]\non_exit: [{name: bell, title: Ring the bell, run: 'echo no >&2; exit 1'}]\n",
+    );
+    let ran = Ran::of(place.wfx(["exec"]).arg(file));
+    assert!(ran.stderr.contains("Ring the bell started"), "{ran:?}");
+    assert!(ran.stderr.contains("Ring the bell failed"), "{ran:?}");
+    assert!(!ran.stderr.lines().any(|line| line.starts_with("bell ")), "{ran:?}");
+}
+
+#[test]
 fn a_purge_deletes_them_with_their_execution() {
     let place = Place::new();
     for _ in 0..3 {

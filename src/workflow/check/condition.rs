@@ -170,7 +170,7 @@ impl Reader<'_> {
             (Some(output), None) => {
                 let key = output.text(findings);
                 let test = self.test(fields, findings);
-                Some(Condition::Output { step: step?, key: key?, test: test? })
+                Some(Condition::Output { step: step?.into(), key: key?, test: test? })
             }
             (None, Some(status)) => {
                 for test in TESTS.iter().filter_map(|key| fields.get(key)) {
@@ -179,7 +179,7 @@ impl Reader<'_> {
                     test.add(findings, message, help);
                 }
                 let statuses = self.statuses(&status, findings);
-                Some(Condition::Status { step: step?, statuses: statuses? })
+                Some(Condition::Status { step: step?.into(), statuses: statuses? })
             }
             (None, None) => {
                 value.add(

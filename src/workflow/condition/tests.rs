@@ -30,8 +30,9 @@ fn params() -> Parameters {
 
 fn refusal(when: &str, state: &StepState) -> Option<String> {
     let params = params();
-    let facts = Facts { params: &params, step: &|name| (name == "a").then_some(state) };
-    condition(when).refusal(&facts)
+    let mut condition = condition(when);
+    condition.resolve(&|name| (name == "a").then_some(0));
+    condition.refusal(&Facts { params: &params, steps: std::slice::from_ref(state) })
 }
 
 fn holds(when: &str, state: &StepState) -> bool {

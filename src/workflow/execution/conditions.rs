@@ -3,9 +3,6 @@
 //! A step with a condition waits until everything before it has ended, directly or not. So its
 //! evaluation depends on nothing that can still change, and is the same after a crash.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use super::{Execution, IllegalTransition};
 use crate::workflow::condition::{Condition, Facts};
 use crate::workflow::event::{Effect, Moment};
@@ -39,7 +36,7 @@ impl Execution {
         let open = self.unfinished_before(step);
         self.unmet[step] = open.len();
         if open.is_empty() {
-            self.undecided.insert(step);
+            self.decide(step);
         }
         for before in open {
             self.held.entry(before).or_default().push(step);
@@ -57,7 +54,8 @@ impl Execution {
         if open.is_empty() {
             return Vec::new();
         }
-        let mut seen: HashSet<usize> = open.iter().copied().collect();
+        let mut seen = Seen::new(self.count);
+        open.retain(|&step| seen.insert(step));
         let mut unfinished = Vec::new();
         while let Some(skipped) = open.pop() {
             for &before in &dependencies[skipped] {
@@ -87,23 +85,31 @@ impl Execution {
         }
     }
 
-    /// Evaluates the conditions of steps that wait for nothing else: each is ready then, or ends.
-    pub(super) fn decide_conditions(
+    /// Evaluates the condition of a step that waits for nothing else: it is ready, or refused.
+    fn decide(&mut self, step: usize) {
+        let refusal = match self.blocker(step) {
+            Some(because) => Some((SkipReason::Dependency, self.dependency_text(because))),
+            None => self.refusal(step).map(|error| (SkipReason::Condition, error)),
+        };
+        match refusal {
+            Some(refusal) => {
+                self.refused.insert(step, refusal);
+            }
+            None => {
+                self.ready.insert(step);
+            }
+        }
+    }
+
+    /// Ends the steps that their conditions refused, and those that are refused because of these.
+    pub(super) fn skip_refused(
         &mut self,
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
-        while let Some(step) = self.undecided.pop_first() {
-            if self.steps[step].status != StepStatus::Pending {
-                continue;
-            }
-            if let Some(because) = self.blocker(step) {
-                let error = Some(self.dependency_text(because));
-                self.skip(step, SkipReason::Dependency, error, moment, effects)?;
-            } else if let Some(error) = self.refusal(step) {
-                self.skip(step, SkipReason::Condition, Some(error), moment, effects)?;
-            } else {
-                self.ready.insert(step);
+        while let Some((step, (reason, error))) = self.refused.pop_first() {
+            if self.steps[step].status == StepStatus::Pending {
+                self.skip(step, reason, Some(error), moment, effects)?;
             }
         }
         Ok(())
@@ -128,39 +134,55 @@ impl Execution {
     }
 
     fn refusal(&self, step: usize) -> Option<String> {
-        let compiled = &self.spec.snapshot.compiled;
-        let facts = Facts {
-            params: &self.spec.snapshot.params,
-            step: &|name| Some(&self.steps[compiled.index_of(name)?]),
-        };
+        let facts = Facts { params: &self.spec.snapshot.params, steps: self.steps() };
         self.condition(step)?.refusal(&facts)
     }
 
-    /// The first dependency that did not succeed and whose status the condition does not test.
+    /// The first dependency that did not succeed and that the condition does not decide about.
     fn blocker(&self, step: usize) -> Option<usize> {
-        let spec = Arc::clone(&self.spec);
-        let tested = spec.snapshot.compiled.tested_by(step);
-        let mut dependencies = spec.graph().dependencies[step].iter().copied();
-        dependencies
-            .find(|&dependency| !self.passes(dependency) && !self.is_tested(dependency, tested))
+        let mut dependencies = self.spec.graph().dependencies[step].iter().copied();
+        let first = dependencies.find(|&dependency| !self.passes(dependency))?;
+        let tested = self.spec.snapshot.compiled.tested_by(step);
+        // What was seen for one dependency is not to be looked at for the next: it is tested.
+        let mut seen = Seen::new(self.count);
+        std::iter::once(first).chain(dependencies).find(|&dependency| {
+            !self.passes(dependency) && !self.is_tested(dependency, tested, &mut seen)
+        })
     }
 
     /// Whether a condition that tests the status of `tested` decides about a dependency that did
     /// not succeed: it tests that one, or the dependency was skipped because of such steps alone.
-    fn is_tested(&self, dependency: usize, tested: &[usize]) -> bool {
+    fn is_tested(&self, dependency: usize, tested: &[usize], seen: &mut Seen) -> bool {
         let mut open = vec![dependency];
-        let mut seen = HashSet::new();
         while let Some(step) = open.pop() {
-            if tested.binary_search(&step).is_ok() {
+            if !seen.insert(step) || tested.binary_search(&step).is_ok() {
                 continue;
             }
             if self.steps[step].skip_reason != Some(SkipReason::Dependency) {
                 return false;
             }
             let before = &self.spec.graph().dependencies[step];
-            open.extend(before.iter().copied().filter(|&b| !self.passes(b) && seen.insert(b)));
+            open.extend(before.iter().copied().filter(|&b| !self.passes(b) && !seen.has(b)));
         }
         true
+    }
+}
+
+/// The steps that a walk through the graph has seen.
+struct Seen(Vec<bool>);
+
+impl Seen {
+    fn new(steps: usize) -> Self {
+        Self(vec![false; steps])
+    }
+
+    fn has(&self, step: usize) -> bool {
+        self.0[step]
+    }
+
+    /// Whether it was not seen before.
+    fn insert(&mut self, step: usize) -> bool {
+        !std::mem::replace(&mut self.0[step], true)
     }
 }
 

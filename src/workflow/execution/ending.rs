@@ -31,7 +31,7 @@ impl Execution {
     ) -> Result<(), IllegalTransition> {
         let spec = Arc::clone(&self.spec);
         self.ready.clear();
-        self.undecided.clear();
+        self.refused.clear();
         self.admitting.clear();
         for &step in &spec.graph().order {
             if self.steps[step].status != StepStatus::Pending {

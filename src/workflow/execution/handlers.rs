@@ -210,25 +210,27 @@ impl Execution {
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         self.queue_handlers(outcome);
-        let was_cancelled =
-            self.handlers().iter().any(|handler| handler.status == StepStatus::Cancelled);
-        let steps = &self.steps;
-        // Its list was left when it was cancelled.
-        let left = self
-            .handlers
-            .queue
+        let queue = std::mem::take(&mut self.handlers.queue);
+        let status = |index: usize| self.steps[index].status;
+        // A cancel left the rest of a list: of the one that it ended, and of one that ended by
+        // itself meanwhile. They begin in order, so what begins after the rest shows the latter.
+        let cancelled_kind = queue
             .iter()
-            .copied()
-            .find(|&index| steps[index].status == StepStatus::Cancelled);
-        let left = left.map(|index| self.handler(index).on);
-        let open: VecDeque<usize> = self
-            .handlers
-            .queue
+            .find(|&&index| status(index) == StepStatus::Cancelled)
+            .map(|&index| self.handler(index).on);
+        let begun = queue.iter().rposition(|&index| self.steps[index].attempt > 0).unwrap_or(0);
+        let was_left = |at: usize, index: usize| at < begun && self.steps[index].attempt == 0;
+        let was_cancelled = cancelled_kind.is_some()
+            || queue.iter().enumerate().any(|(at, &index)| was_left(at, index));
+        let open = queue
             .iter()
-            .copied()
-            .filter(|&index| {
-                !self.steps[index].status.is_terminal() && left != Some(self.handler(index).on)
+            .enumerate()
+            .filter(|&(at, &index)| {
+                !status(index).is_terminal()
+                    && !was_left(at, index)
+                    && cancelled_kind != Some(self.handler(index).on)
             })
+            .map(|(_, &index)| index)
             .collect();
         self.handlers.queue = open;
         if let Some(&front) = self.handlers.queue.front() {

@@ -80,6 +80,8 @@ impl Recorded {
             if !handler.state.status.is_terminal() {
                 handler.state.status = StepStatus::Interrupted;
                 handler.state.completed_at = Some(now);
+                handler.state.duration_ms =
+                    handler.state.started_at.map(|at| millis(now.since(at)));
                 handler.state.error = Some(error.to_owned());
                 handlers.insert(position, handler);
             }

@@ -276,7 +276,7 @@ fn flow(bits: u64, depends_on: &[String]) -> Flow {
     let mut tests = depends_on
         .iter()
         .filter(|_| !statuses.is_empty())
-        .map(|step| Condition::Status { step: step.clone(), statuses: statuses.clone() });
+        .map(|step| Condition::Status { step: step.clone().into(), statuses: statuses.clone() });
     let condition = match bits >> 40 & 7 {
         0 => tests.next(),
         1 => tests.next_back().map(|test| Condition::Not(Box::new(test))),

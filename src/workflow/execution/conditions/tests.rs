@@ -8,7 +8,7 @@ use crate::workflow::record::ExecutionStatus;
 use StepStatus::{Failed, Interrupted, Skipped, Success};
 
 fn status(step: &str, statuses: &[StepStatus]) -> Condition {
-    Condition::Status { step: step.to_owned(), statuses: statuses.to_vec() }
+    Condition::Status { step: step.to_owned().into(), statuses: statuses.to_vec() }
 }
 
 fn never() -> Condition {
@@ -41,6 +41,25 @@ fn run(steps: Vec<Step>, outcomes: &[(usize, Outcome)]) -> Execution {
 
 fn reasons(e: &Execution) -> Vec<Option<SkipReason>> {
     e.steps().iter().map(|step| step.skip_reason).collect()
+}
+
+/// Paths through these graphs, and walks that begin anew for each dependency, have no end.
+#[test]
+fn a_dense_graph_below_a_tested_failure_is_walked_once_for_each_condition() {
+    let names: Vec<String> = (0..300).map(|n| format!("b{n}")).collect();
+    let mut steps = vec![step("a", &[])];
+    for (at, name) in names.iter().enumerate() {
+        let before: Vec<&str> =
+            std::iter::once("a").chain(names[..at].iter().map(String::as_str)).collect();
+        steps.push(step(name, &before));
+    }
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    for n in 0..300 {
+        steps.push(when(&format!("c{n}"), &all, status("a", &[Failed])));
+    }
+    let e = run(steps, &[(0, failed())]);
+    assert!(statuses(&e)[1..301].iter().all(|status| *status == Skipped));
+    assert!(statuses(&e)[301..].iter().all(|status| *status == Success));
 }
 
 #[test]

@@ -182,6 +182,33 @@ fn a_request_that_led_to_the_outcome_ends_no_handler() {
 }
 
 #[test]
+fn what_a_cancel_left_stays_left_after_a_crash() {
+    let mut nap = handler(HandlerKind::Exit, "nap");
+    nap.step.work = Work::Sleep(Period::new(Duration::from_secs(60)));
+    let handlers = vec![
+        handler(HandlerKind::Failure, "ends-by-itself"),
+        handler(HandlerKind::Failure, "left"),
+        nap,
+        handler(HandlerKind::Exit, "last"),
+    ];
+    // By a signal, of which nothing is stored, and by a request.
+    for request in [None, Some("asked".to_owned())] {
+        let mut e = begun(with_handlers(vec![step("a", &[])], handlers.clone(), 1));
+        apply(&mut e, ended(0, failed()), at(1)).unwrap();
+        apply(&mut e, Event::Cancel("asked".to_owned()), at(2)).unwrap();
+        // It took its signal for a reason to finish.
+        assert_eq!(starts(&apply(&mut e, ended(1, Outcome::Success), at(3)).unwrap()), [3]);
+        let mut e = crashed(e);
+        let effects = apply(&mut e, Event::Resume { cancelled: request }, at(4)).unwrap();
+        assert_eq!(starts(&effects), [3]);
+        assert_eq!(starts(&apply(&mut e, ended(3, Outcome::Success), at(5)).unwrap()), [4]);
+        apply(&mut e, ended(4, Outcome::Success), at(6)).unwrap();
+        assert_eq!(stand(&e), [Success, Pending, Success, Success]);
+        assert_eq!(e.head().status, ExecutionStatus::Failed);
+    }
+}
+
+#[test]
 fn an_execution_that_is_cancelled_before_it_began_runs_none() {
     let mut e = one_of_each();
     let mut e = {
