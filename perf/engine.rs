@@ -31,6 +31,7 @@ const STEPS: usize = 200;
 /// Steps with a condition each, and executions of them.
 const CONDITIONS: usize = 500;
 const DECIDED: usize = 400;
+const PROGRAMS: usize = 4;
 
 pub(crate) struct Nobody;
 
@@ -185,24 +186,36 @@ pub(crate) fn bytes_on_disk() -> Measured {
 /// Steps with a condition each against the same without, in one chain.
 pub(crate) fn conditions() -> Measured {
     let folder = store::folder()?;
-    let document = |when: &dyn Fn(usize) -> String| {
-        let steps = (1..CONDITIONS).map(|n| format!("- {{name: s{n}{}}}\n", when(n)));
-        format!("id: bench\nsteps:\n- {{name: s0}}\n{}", steps.collect::<String>())
+    let document = |work: &str, key: &str| {
+        let condition = |n| format!("{key}: {{step: s{n}, status: success}}");
+        let steps = (1..CONDITIONS).map(|n| match key {
+            "" => format!("- {{name: s{n}{work}}}\n"),
+            _ => format!("- {{name: s{n}{work}, {}}}\n", condition(n - 1)),
+        });
+        format!("id: bench\nsteps:\n- {{name: s0{work}}}\n{}", steps.collect::<String>())
     };
-    let with =
-        snapshot::of(&document(&|n| format!(", when: {{step: s{}, status: success}}", n - 1)))?;
-    let without = snapshot::of(&document(&|_| String::new()))?;
     let path = store::empty(folder.path(), "conditions.db")?;
-    let milliseconds = |snapshot| {
-        let rate = run_of(snapshot, &path, Some(64), DECIDED)?;
-        Ok(1000.0 / rate)
+    let compared = |work: &str, other: &str, count: usize| {
+        let (with, without) =
+            (snapshot::of(&document(work, "when"))?, snapshot::of(&document(work, other))?);
+        let milliseconds = |snapshot| {
+            let rate = run_of(snapshot, &path, Some(64), count)?;
+            Ok(1000.0 / rate)
+        };
+        milliseconds(&with)?;
+        alternate(|| milliseconds(&with), || milliseconds(&without))
     };
-    milliseconds(&with)?;
-    let pairs = alternate(|| milliseconds(&with), || milliseconds(&without))?;
+    let programs = compared(", run: ['true']", "", PROGRAMS)?;
+    let empty = compared("", "", DECIDED)?;
+    // A key that is stored alike and has no effect: what is left is the decision.
+    let alike = compared("", "x-is", DECIDED)?;
+    let mut lines = programs.lines("with", "without", "ms");
+    lines.push(format!("empty steps: {:.2}", empty.ratio()));
+    lines.push(format!("empty steps ÷ the same with a key of that length: {:.2}", alike.ratio()));
     Ok(Figure {
-        name: "conditions: time of 500 empty steps with a `when` each against without",
-        lines: pairs.lines("with", "without", "ms"),
-        value: pairs.ratio(),
+        name: "conditions: time of 500 steps that run `true` with a `when` each against without",
+        lines,
+        value: programs.ratio(),
         target: Target::AtMost(1.1),
     })
 }
