@@ -35,7 +35,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -l as-owner -d 'As root, work as t
 complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "serve" -d 'Serve the HTTP API'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "recover" -d 'Go on with executions whose process died'
@@ -78,7 +78,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l from -d 'Run this step, all that depend on it, and what `--failed` would; repeat for more' -r
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -s p -l param -d 'A parameter that replaces the value of then; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -s p -l param -d 'A parameter that replaces the stored value; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l with -d 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
@@ -98,7 +98,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l from -d 'Run this step, all that depend on it, and what `--failed` would; repeat for more' -r
-complete -c wfx -n "__fish_wfx_using_subcommand retry" -s p -l param -d 'A parameter that replaces the value of then; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -s p -l param -d 'A parameter that replaces the stored value; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l with -d 'Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads standard input' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
@@ -347,7 +347,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page o
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again: its definition and parameters of then'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'

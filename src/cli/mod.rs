@@ -54,7 +54,7 @@ Examples:
   wfx exec deploy.yaml -p version=7  with a parameter
   wfx list --status failed           what failed
   wfx show @latest                   steps, output and timeline of the last execution
-  wfx replay @12                     run number 12 again, exactly as it was
+  wfx replay @12                     run number 12 again: same definition, same parameters
   wfx retry @latest                  go on where the last execution failed
   wfx diff @12 nightly               what differs between that and the last run of a workflow
 
@@ -155,7 +155,7 @@ fn given<const N: usize>(
 enum Command {
     /// Run a workflow in the foreground
     Exec(Lazily<exec::Args>),
-    /// Run a stored execution again: its definition and parameters of then
+    /// Run a stored execution again, with its stored definition and parameters
     Replay(Lazily<replay::Args>),
     /// Run again what failed of a stored execution, and reuse the rest: `replay --failed`
     Retry(Lazily<retry::Args>),

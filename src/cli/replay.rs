@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// Run this step, all that depend on it, and what `--failed` would; repeat for more
     #[arg(long, value_name = "STEP")]
     pub from: Vec<String>,
-    /// A parameter that replaces the value of then; repeat for more
+    /// A parameter that replaces the stored value; repeat for more
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = exec::parameter)]
     pub param: Vec<(String, String)>,
     /// Run this definition, JSON or YAML by its extension, instead of the stored one; `-` reads

@@ -36,7 +36,7 @@ pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     text_of(open(path)?, bytes_max)
 }
 
-/// Reads text of at most `bytes_max` bytes from a file that is [open](open).
+/// Reads text of at most `bytes_max` bytes from a file that is [open].
 ///
 /// # Errors
 /// When it cannot be read, is longer or is not UTF-8.
