@@ -318,12 +318,17 @@ fn a_quiet_success_shows_nothing_and_a_failure_everything() {
         assert!(failed.stdout.contains(text), "{text}\n{}", failed.stdout);
     }
     assert_eq!(quiet(&["--format", "json"]).json()["execution"]["status"], "failed");
+    // Nobody reads what it shows: the exit code says it all the same.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = Ran::of(place.wfx(["exec", "--quiet"]).arg(&file).stdout(writer));
+    assert_eq!((unread.code, unread.stderr.as_str()), (Some(1), ""));
     place.write("go", "");
     for format in ["table", "json", "jsonl", "plain"] {
         let ran = quiet(&["--format", format]);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
     }
-    assert_eq!(place.list()["total"], 6);
+    assert_eq!(place.list()["total"], 7);
     // What is wrong is said all the same.
     place.write("w.yaml", "steps: 7");
     quiet(&[]).refused(2, &["steps"]);
