@@ -65,7 +65,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -l retention -d 'How many 
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s q -l quiet -d 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
@@ -84,7 +84,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l retention -d 'How man
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l failed -d 'Run only the steps that did not succeed, and all that depend on them; reuse the others'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
@@ -104,7 +104,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand retry" -l retention -d 'How many
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -s v -l verbose -d 'Show what the steps write as they write it'
@@ -157,7 +157,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand recover" -l retention -d 'How ma
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l assume-dead -d 'Also those of which it cannot be proven that their process is dead: of a database that was copied, of another machine or container. Only if you are sure that nobody runs them'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'With an ID, show what the steps write as they write it'
@@ -173,7 +173,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l retention -d 'How man
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -120,7 +120,7 @@ pub(crate) struct StorageArgs {
 pub(crate) struct ForegroundArgs {
     #[command(flatten)]
     storage: StorageArgs,
-    /// How long a database that fails is borne with [WFX_STORE_TIMEOUT; default: 60s]
+    /// How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub store_timeout: Option<String>,
 }

@@ -2,16 +2,16 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
 use super::durability;
-use super::work::env_file::{self, EnvFileError};
+use super::work::env_file::{self, FilesRead};
 use super::work::job::Job;
 use super::work::launch::{self, Launch};
 use super::work::parallelism::Permit;
@@ -156,7 +156,7 @@ impl AttemptTask {
         if !step.process.env_file.is_empty() {
             let variables = std::mem::take(&mut job.variables);
             let (outcome, cause) =
-                match with_env_files(&spec, self.step, variables, &self.stop, begun).await {
+                match env_file::read_all(&spec, self.step, variables, &self.stop, begun).await {
                     FilesRead::All(variables) => {
                         job.variables = variables;
                         (None, EndCause::Other)
@@ -184,74 +184,6 @@ impl AttemptTask {
         };
         let end = process::run(&job, launch, begun, &self.stop, listener, begin).await?;
         Ok((end, Some(job.output_file)))
-    }
-}
-
-/// What became of reading the files of variables of a step.
-enum FilesRead {
-    /// The variables of the step with theirs.
-    All(Variables),
-    /// A resource is exhausted: they may be readable later.
-    Scarce(io::Error),
-    /// One of them cannot be used, and why.
-    Unusable(String),
-    /// The `timeout` of the attempt was over before.
-    TimedOut(String),
-    /// The attempt was stopped before.
-    Stopped,
-}
-
-/// How many tasks read files of variables at a time. One that hangs occupies a thread of those that
-/// other work needs too; nothing can end it.
-const READERS_MAX: usize = 32;
-
-static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
-
-/// Reads the files of a step. They may be on a network that hangs, or be a terminal or a pipe whose
-/// other end is silent: whoever waits for them leaves at once.
-async fn with_env_files(
-    spec: &Arc<ExecutionSpec>,
-    step: usize,
-    variables: Variables,
-    stop: &Stop,
-    begun: Begun,
-) -> FilesRead {
-    let timeout = spec.step(step).timeout;
-    let left = timeout.map_or(Duration::MAX, Period::duration).saturating_sub(begun.elapsed());
-    tokio::select! {
-        biased;
-        () = stop.gently.cancelled() => FilesRead::Stopped,
-        () = stop.now.cancelled() => FilesRead::Stopped,
-        read = read_env_files(Arc::clone(spec), step, variables) => read,
-        () = tokio::time::sleep(left) => FilesRead::TimedOut(format!(
-            "timed out after {} while its env_file was read",
-            timeout.unwrap_or_default()
-        )),
-    }
-}
-
-async fn read_env_files(
-    spec: Arc<ExecutionSpec>,
-    step: usize,
-    mut variables: Variables,
-) -> FilesRead {
-    // It is never closed.
-    let permit = READERS.acquire().await.ok();
-    let read = move || {
-        let _permit = permit;
-        let (definition, of_step) = (spec.snapshot.definition(), spec.step(step));
-        let is_set =
-            |name: &str| definition.env.contains_key(name) || of_step.env.contains_key(name);
-        let (paths, workdir) = (&of_step.process.env_file, Path::new(&spec.snapshot.workdir));
-        let is_handler = step >= definition.steps.len();
-        env_file::add(paths, workdir, is_handler, is_set, &mut variables).map(|()| variables)
-    };
-    match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(variables)) => FilesRead::All(variables),
-        Ok(Err(EnvFileError::Scarce(error))) => FilesRead::Scarce(error),
-        Ok(Err(EnvFileError::Unusable(why))) => FilesRead::Unusable(why),
-        Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
-        Err(_) => FilesRead::Unusable("wfx ended while it read the env_file".to_owned()),
     }
 }
 

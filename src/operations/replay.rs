@@ -44,7 +44,7 @@ pub(crate) struct Request<'a> {
     pub from: &'a [String],
     /// Every step runs that did not succeed, with everything downstream; others are reused.
     pub failed: bool,
-    /// Parameters that replace those of then.
+    /// Parameters that replace the stored ones.
     pub params: &'a [(String, Scalar)],
     /// Where these come from.
     pub by: GivenBy,
@@ -63,7 +63,7 @@ pub(crate) struct Prepared {
     /// By index in the list of what is run now.
     from: Vec<usize>,
     failed: bool,
-    /// The parameters of then.
+    /// The parameters of the original execution.
     old_params: Parameters,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Plan {
     /// What becomes of each step and why, by index in the list.
     choices: Vec<Why>,
     original: Original,
-    /// The parameters of then.
+    /// The parameters of the original execution.
     old_params: Parameters,
 }
 
@@ -118,7 +118,7 @@ impl Prepared {
         Wanted { from: &self.from, failed: self.failed }
     }
 
-    /// A unified diff of the definition of then and the one that is run instead; empty if they are
+    /// A unified diff of the stored definition and the one that is run instead; empty if they are
     /// the same.
     #[must_use]
     pub(crate) fn definition_diff(&self) -> String {
@@ -295,7 +295,7 @@ pub(crate) fn prepare(
 }
 
 /// The parameters of a replay: those that are given, over those of the execution, over the defaults
-/// of what is run now. An old value that was only the default of then gives way to that of now, if
+/// of what is run now. An old value that was only the old default gives way to the new one, if
 /// there is one.
 fn parameters(
     before: &CompiledWorkflow,

@@ -8,7 +8,7 @@ use super::{OutputFormat, Ui};
 use crate::operations::replay::PlannedStep;
 
 impl Ui {
-    /// Reports how the definition that is run differs from that of then, beside the data.
+    /// Reports how the definition that is run differs from the stored one, beside the data.
     pub(crate) fn definition_diff(&self, diff: &str) {
         if diff.is_empty() {
             return self.note("the definition is the same");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Ran, Running, processes_with, states, until};
+use crate::support::{Place, Ran, nobody_is_left, processes_with, start_exec, states, until};
 
 const WAITS: &str = "run: 'echo begun; until test -e go; do sleep 0.02; done'";
 
@@ -23,18 +23,6 @@ fn handlers(execution: &Value) -> Vec<String> {
             format!("{} {} {}", text("name"), text("handler"), text("status"))
         })
         .collect()
-}
-
-fn start(place: &Place, document: &str) -> Running {
-    let file = place.write("w.yaml", document);
-    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
-    running.wait_for("begun");
-    running
-}
-
-fn nobody_is_left(place: &Place) {
-    let id = place.sql("SELECT execution_id FROM workflow_executions ORDER BY seq DESC LIMIT 1");
-    assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
 }
 
 #[test]
@@ -133,7 +121,7 @@ fn they_run_after_a_timeout() {
 fn they_run_after_a_signal() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let place = Place::new();
-        let running = start(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
+        let running = start_exec(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
         running.signal(signal);
         let ran = running.end();
         assert_eq!(ran.code, Some(code), "{ran:?}");
@@ -151,7 +139,7 @@ fn they_run_after_a_signal() {
 fn a_second_signal_kills_the_one_that_runs_and_starts_no_other() {
     let place = Place::new();
     let stubborn = "trap : INT TERM; echo begun on cancel; while :; do sleep 0.1; done";
-    let mut running = start(
+    let mut running = start_exec(
         &place,
         &format!(
             "steps: [{{name: a, {WAITS}}}]\non_cancel: [{{name: stubborn, run: '{stubborn}'}}]\n\
@@ -174,7 +162,7 @@ fn a_second_signal_kills_the_one_that_runs_and_starts_no_other() {
 #[test]
 fn a_cancel_while_they_run_ends_the_list_and_not_the_outcome() {
     let place = Place::new();
-    let running = start(
+    let running = start_exec(
         &place,
         &format!(
             "steps: [{{name: a}}]\non_success:\n- {{name: long, {WAITS}}}\n- {{name: next, run: touch next}}\n\
@@ -203,7 +191,7 @@ fn a_cancel_while_they_run_ends_the_list_and_not_the_outcome() {
 #[test]
 fn they_run_after_a_cancel_by_another_process() {
     let place = Place::new();
-    let running = start(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
+    let running = start_exec(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
     assert_eq!(place.run(["cancel", "@1"]).code, Some(0));
     running.end();
     assert_eq!(
@@ -221,7 +209,7 @@ fn they_run_after_a_crash_once_the_execution_is_recovered() {
         ("cancel", 0, ["cancelled on_cancel success", "always on_exit success"]),
     ] {
         let place = Place::new();
-        let running = start(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
+        let running = start_exec(&place, &format!("steps: [{{name: a, {WAITS}}}]\n{HANDLERS}"));
         running.signal("KILL");
         running.end();
         assert!(!place.path("ran").exists());
@@ -243,7 +231,7 @@ fn a_crash_during_a_handler_repeats_it_only_with_attempts() {
         let place = Place::new();
         let long =
             "echo $WFX_ATTEMPT >> attempts; echo begun; until test -e go; do sleep 0.02; done";
-        let running = start(
+        let running = start_exec(
             &place,
             &format!(
                 "steps: [{{name: a, run: exit 1}}]\non_failure:\n- {{name: first, run: echo once >> once}}\n\
@@ -281,7 +269,7 @@ fn a_crash_during_a_handler_repeats_it_only_with_attempts() {
 #[test]
 fn processes_of_a_handler_are_found_after_a_crash() {
     let place = Place::new();
-    let running = start(
+    let running = start_exec(
         &place,
         "steps: [{name: a}]\non_exit: [{name: long, run: 'echo begun; sleep 1000 & sleep 1000; wait'}]\n",
     );

@@ -5,7 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::daemon::Daemon;
-use crate::support::{Place, Ran, Running, processes_with, states, steps, until, with_stdin};
+use crate::support::{
+    Place, Ran, Running, nobody_is_left, processes_with, start_exec, states, steps, until,
+    with_stdin,
+};
 
 /// Counts how often it is asked to end, until some time after its parent has gone.
 const COUNTS: &str = "trap 'n=$((n+1))' TERM
@@ -21,18 +24,6 @@ echo $n > count
 #[expect(clippy::print_stdout, reason = "says that a test has not run")]
 fn skip(why: &str) {
     println!("skipped: {why}");
-}
-
-fn start(place: &Place, document: &str) -> Running {
-    let file = place.write("w.yaml", document);
-    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
-    running.wait_for("begun");
-    running
-}
-
-fn nobody_is_left(place: &Place) {
-    let id = place.sql("SELECT execution_id FROM workflow_executions");
-    assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
 }
 
 /// Whether a process has ended; one that only waits to be reaped has.
@@ -66,7 +57,7 @@ fn process_groups_made_by_a_step_end_at_its_timeout_and_when_it_is_cancelled() {
     nobody_is_left(&place);
 
     let place = Place::new();
-    let running = start(&place, &format!("steps: [{{name: a, {run}}}]"));
+    let running = start_exec(&place, &format!("steps: [{{name: a, {run}}}]"));
     running.signal("INT");
     let ran = running.end();
     assert_eq!(ran.code, Some(130), "{ran:?}");
@@ -103,7 +94,7 @@ fn a_step_leaves_the_processes_of_others_alone() {
 fn a_process_is_asked_to_end_once() {
     let place = Place::new();
     place.write("counts.sh", COUNTS);
-    let running = start(&place, "steps: [{name: a, run: 'sh counts.sh $$; echo over'}]");
+    let running = start_exec(&place, "steps: [{name: a, run: 'sh counts.sh $$; echo over'}]");
     running.signal("TERM");
     let ran = running.end();
     assert_eq!(ran.code, Some(143), "{ran:?}");
@@ -114,7 +105,7 @@ fn a_process_is_asked_to_end_once() {
 fn a_process_that_a_dead_wfx_left_is_asked_to_end_once() {
     let place = Place::new();
     place.write("counts.sh", COUNTS);
-    let running = start(
+    let running = start_exec(
         &place,
         "steps: [{name: a, run: 'echo begun; sh counts.sh $$ > log 2>&1; echo over'}]",
     );
@@ -308,7 +299,7 @@ fn a_step_that_ended_in_time_while_wfx_was_stopped_has_not_timed_out() {
         "timeout: 1s\nsteps: [{name: a, run: 'echo begun; until test -e go; do sleep 0.02; done; echo > ended'}]",
     ] {
         let place = Place::new();
-        let running = start(&place, document);
+        let running = start_exec(&place, document);
         running.signal("STOP");
         place.write("go", "");
         until("the step has ended", || place.path("ended").exists());
@@ -556,7 +547,8 @@ fn a_trap_of_a_shell_that_waits_for_what_it_runs_is_run() {
     ] {
         let place = Place::new();
         place.write("handles.sh", "trap exit TERM\necho begun\nwhile :; do sleep 0.1; done\n");
-        let running = start(&place, &format!("steps: [{{name: a, run: [bash, -c, '{line}']}}]"));
+        let running =
+            start_exec(&place, &format!("steps: [{{name: a, run: [bash, -c, '{line}']}}]"));
         running.signal("TERM");
         let ran = running.end();
         assert_eq!(ran.code, Some(143), "{ran:?}");

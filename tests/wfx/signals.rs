@@ -1,6 +1,6 @@
 //! Signals: cancelled and stored, no process left behind.
 
-use crate::support::{Place, Running, processes_with, states};
+use crate::support::{Place, Running, nobody_is_left, processes_with, start_exec, states};
 
 const LONG: &str = "id: long
 steps:
@@ -9,18 +9,6 @@ steps:
 - {name: nap, sleep: 1000s, depends_on: [first]}
 - {name: never, depends_on: [long]}
 ";
-
-fn start(place: &Place, document: &str) -> Running {
-    let file = place.write("w.yaml", document);
-    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
-    running.wait_for("begun");
-    running
-}
-
-fn nobody_is_left(place: &Place) {
-    let id = place.sql("SELECT execution_id FROM workflow_executions");
-    assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
-}
 
 #[test]
 fn who_is_not_stored_yet_can_be_cancelled() {
@@ -42,7 +30,7 @@ fn who_is_not_stored_yet_can_be_cancelled() {
 fn a_signal_cancels_and_stores() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let place = Place::new();
-        let running = start(&place, LONG);
+        let running = start_exec(&place, LONG);
         running.signal(signal);
         let ran = running.end();
         assert_eq!(ran.code, Some(code), "{ran:?}");
@@ -61,7 +49,7 @@ fn a_signal_cancels_and_stores() {
 #[expect(clippy::disallowed_methods, reason = "the second signal is there to save time")]
 fn a_second_signal_kills_what_will_not_end() {
     let place = Place::new();
-    let mut running = start(
+    let mut running = start_exec(
         &place,
         "steps: [{name: stubborn, run: \"trap 'echo not me' TERM INT; echo begun; while :; do sleep 0.1; done\"}]",
     );
@@ -80,7 +68,7 @@ fn a_second_signal_kills_what_will_not_end() {
 #[test]
 fn two_signals_at_once_are_a_cancel_that_kills() {
     let place = Place::new();
-    let running = start(&place, LONG);
+    let running = start_exec(&place, LONG);
     running.signal("HUP");
     running.signal("TERM");
     let ran = running.end();
@@ -117,7 +105,7 @@ fn what_the_caller_ignores_stays_ignored() {
 #[test]
 fn a_start_is_durable_before_the_work() {
     let place = Place::new();
-    let running = start(&place, "steps: [{name: a, run: 'echo begun; sleep 1000'}]");
+    let running = start_exec(&place, "steps: [{name: a, run: 'echo begun; sleep 1000'}]");
     // Killed as by a power loss: what is stored says which step may have run.
     running.signal("KILL");
     running.end();

@@ -270,3 +270,18 @@ pub(crate) fn processes_with_any(variables: &[String]) -> Vec<u32> {
     }
     found
 }
+
+/// `wfx exec -v` of a document, once one of its steps has written `begun`.
+pub(crate) fn start_exec(place: &Place, document: &str) -> Running {
+    let file = place.write("w.yaml", document);
+    let mut running = Running::start(place.wfx(["exec", "-v"]).arg(file));
+    running.wait_for("begun");
+    running
+}
+
+/// No process works for the newest execution any more.
+#[track_caller]
+pub(crate) fn nobody_is_left(place: &Place) {
+    let id = place.sql("SELECT execution_id FROM workflow_executions ORDER BY seq DESC LIMIT 1");
+    assert_eq!(processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
+}

@@ -2,19 +2,96 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::time;
+
+use super::Stop;
+use super::process::Begun;
+use crate::base::period::Period;
 use crate::base::visible::visible;
 use crate::system::{files, limits};
 use crate::workflow::dotenv;
 use crate::workflow::environment::{self, Variables};
+use crate::workflow::spec::ExecutionSpec;
 
 /// Why the variables of a file cannot be used.
 #[derive(Debug)]
-pub(crate) enum EnvFileError {
+enum EnvFileError {
     /// A resource is exhausted: it may be readable later.
     Scarce(io::Error),
     /// What to report. It quotes nothing of the file, since that may be a secret.
     Unusable(String),
+}
+
+/// What became of reading the files of variables of a step.
+pub(crate) enum FilesRead {
+    /// The variables of the step with theirs.
+    All(Variables),
+    /// A resource is exhausted: they may be readable later.
+    Scarce(io::Error),
+    /// One of them cannot be used, and why.
+    Unusable(String),
+    /// The `timeout` of the attempt was over before.
+    TimedOut(String),
+    /// The attempt was stopped before.
+    Stopped,
+}
+
+/// How many tasks read files of variables at a time. One that hangs occupies a thread of those that
+/// other work needs too; nothing can end it.
+const READERS_MAX: usize = 32;
+
+static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
+
+/// Reads the files of a step. They may be on a network that hangs, or be a terminal or a pipe whose
+/// other end is silent: whoever waits for them leaves at once.
+pub(crate) async fn read_all(
+    spec: &Arc<ExecutionSpec>,
+    step: usize,
+    variables: Variables,
+    stop: &Stop,
+    begun: Begun,
+) -> FilesRead {
+    let timeout = spec.step(step).timeout;
+    let left = timeout.map_or(Duration::MAX, Period::duration).saturating_sub(begun.elapsed());
+    tokio::select! {
+        biased;
+        () = stop.gently.cancelled() => FilesRead::Stopped,
+        () = stop.now.cancelled() => FilesRead::Stopped,
+        read = read_in_background(Arc::clone(spec), step, variables) => read,
+        () = time::sleep(left) => FilesRead::TimedOut(format!(
+            "timed out after {} while its env_file was read",
+            timeout.unwrap_or_default()
+        )),
+    }
+}
+
+async fn read_in_background(
+    spec: Arc<ExecutionSpec>,
+    step: usize,
+    mut variables: Variables,
+) -> FilesRead {
+    // It is never closed.
+    let permit = READERS.acquire().await.ok();
+    let read = move || {
+        let _permit = permit;
+        let (definition, of_step) = (spec.snapshot.definition(), spec.step(step));
+        let is_set =
+            |name: &str| definition.env.contains_key(name) || of_step.env.contains_key(name);
+        let (paths, workdir) = (&of_step.process.env_file, Path::new(&spec.snapshot.workdir));
+        let is_handler = step >= definition.steps.len();
+        add(paths, workdir, is_handler, is_set, &mut variables).map(|()| variables)
+    };
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(variables)) => FilesRead::All(variables),
+        Ok(Err(EnvFileError::Scarce(error))) => FilesRead::Scarce(error),
+        Ok(Err(EnvFileError::Unusable(why))) => FilesRead::Unusable(why),
+        Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+        Err(_) => FilesRead::Unusable("wfx ended while it read the env_file".to_owned()),
+    }
 }
 
 /// Adds the variables of these files, a later file over an earlier one, except those that
@@ -23,7 +100,7 @@ pub(crate) enum EnvFileError {
 ///
 /// # Errors
 /// [`EnvFileError`] for the first file that cannot be used.
-pub(crate) fn add(
+fn add(
     paths: &[String],
     folder: &Path,
     is_handler: bool,

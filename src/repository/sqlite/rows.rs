@@ -166,40 +166,17 @@ pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
     Ok(step)
 }
 
-/// The columns that [`handler`] reads, in its order, of `handlers` and its last attempt, `last`.
-pub(crate) const HANDLER_COLUMNS: &str = "handlers.handler_name, handlers.status, \
+/// The columns that [`handler`] reads: those of [`step`] for `handlers`, which depend on nothing and
+/// are never reused, and the kind.
+pub(crate) const HANDLER_COLUMNS: &str = "handlers.handler_name, handlers.status, '[]', \
      handlers.started_at, handlers.completed_at, handlers.error, handlers.position, \
      handlers.duration_ms, handlers.attempt, handlers.exit_code, last.stdout, last.stdout_bytes, \
-     last.stderr, last.stderr_bytes, handlers.outputs, handlers.kind, handlers.skip_reason";
+     last.stderr, last.stderr_bytes, handlers.outputs, NULL, NULL, NULL, last.seq IS NULL, \
+     handlers.skip_reason, handlers.kind";
 
 /// Reads a row of [`HANDLER_COLUMNS`].
 pub(crate) fn handler(row: &Row<'_>) -> rusqlite::Result<HandlerRecord> {
-    let stdout = captured(row, 9)?;
-    let stderr = captured(row, 11)?;
-    let step = StepRecord {
-        name: row.get(0)?,
-        status: row.get::<_, Text<_>>(1)?.0,
-        depends_on: Vec::new(),
-        started_at: optional(row, 2)?,
-        completed_at: optional(row, 3)?,
-        error: row.get(4)?,
-        position: row.get(5)?,
-        duration_ms: row.get::<_, Option<i64>>(6)?.map(count),
-        attempt: row.get(7)?,
-        exit_code: row.get(8)?,
-        stdout: stdout.text,
-        stdout_bytes: stdout.total_bytes,
-        stderr: stderr.text,
-        stderr_bytes: stderr.total_bytes,
-        outputs: row.get::<_, Option<Json<Outputs>>>(13)?.map_or_else(Outputs::new, |json| json.0),
-        skip_reason: optional(row, 15)?,
-        // A handler is never reused.
-        reused_from: None,
-        reused_from_seq: None,
-        output_note: None,
-        reused_position: None,
-    };
-    Ok(HandlerRecord { handler: row.get::<_, Text<_>>(14)?.0, step })
+    Ok(HandlerRecord { handler: row.get::<_, Text<_>>(20)?.0, step: step(row)? })
 }
 
 /// The columns that [`attempt`] reads, in its order.

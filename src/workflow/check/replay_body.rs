@@ -26,7 +26,7 @@ pub(crate) struct ReplayBody {
     pub from: Vec<String>,
     /// Whether what did not succeed runs, with everything downstream.
     pub failed: bool,
-    /// Parameters that replace those of then.
+    /// Parameters that replace the stored ones.
     pub params: Vec<(String, Scalar)>,
     /// Which definition is run.
     pub definition: WhichDefinition,

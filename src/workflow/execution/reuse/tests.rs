@@ -62,7 +62,7 @@ fn the_first_change_holds_what_is_reused() {
         assert_eq!(change.steps[&u32::try_from(step).unwrap()], reused_state(step, status));
     }
     assert_eq!(change.head.steps_completed, 2);
-    // A tolerated failure of then fails nothing now.
+    // A tolerated failure of the original fails nothing now.
     for step in [2, 3] {
         e.apply(Event::Admitted(step), at(6)).unwrap();
         e.apply(ended(step, Outcome::Success), at(7)).unwrap();
