@@ -7,6 +7,7 @@ mod limits;
 mod lists;
 mod logs;
 mod operations;
+mod outcome;
 mod replay;
 mod slo;
 mod unix;

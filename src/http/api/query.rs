@@ -81,16 +81,33 @@ impl<'q> Query<'q> {
     }
 }
 
-/// How long a request waits for what it started, from the query: `30s`, at most 5m.
-pub(super) fn wait(query: &Query<'_>) -> Result<Option<Duration>, Problem> {
+/// The keys that [`wait`] reads.
+pub(super) const WAIT_KEYS: [&str; 2] = ["wait", "fail"];
+
+/// How a request waits for what it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// For how long.
+    pub(super) limit: Duration,
+    /// Whether the answer is 424 unless the execution succeeded.
+    pub(super) fail: bool,
+}
+
+/// How a request waits for what it started, from the query: `wait=30s`, at most 5m, and
+/// `fail=true`.
+pub(super) fn wait(query: &Query<'_>) -> Result<Option<Wait>, Problem> {
     const WAIT_MAX: Duration = Duration::from_secs(300);
     let takes = "a duration of at most 5m such as 30s";
+    let fail = query.parsed::<bool>("fail", "true or false")?.unwrap_or(false);
     match query.parsed::<Period>("wait", takes)? {
         Some(period) if period.duration() > WAIT_MAX => {
             Err(Problem::bad_request("the query key `wait` is too long")
                 .with_hint(format!("it takes {takes}")))
         }
-        period => Ok(period.map(Period::duration)),
+        None if fail => Err(Problem::bad_request("the query key `fail` needs `wait`").with_hint(
+            "add how long the answer may wait for the end of the execution, such as wait=30s",
+        )),
+        period => Ok(period.map(|period| Wait { limit: period.duration(), fail })),
     }
 }
 

@@ -114,6 +114,9 @@ pub struct AnsweredRequest<'a> {
     pub path: &'a str,
     /// Of the answer.
     pub status: u16,
+    /// The status that says how wfx served the request: another one where the answer has that of an
+    /// execution which the client waited for.
+    pub served_as: u16,
     /// From the head to the answer, or to the moment given to [`Reply::counted_until`].
     pub latency: Duration,
     /// As in the answer's `X-Request-Id`.

@@ -42,6 +42,8 @@ pub struct Reply {
     tag: Option<[u8; 18]>,
     /// Until when the request's latency counts, if not until its answer.
     counted_until: Option<Instant>,
+    /// How the request was served, if its status says something else.
+    served_as: Option<StatusCode>,
 }
 
 impl Reply {
@@ -57,6 +59,7 @@ impl Reply {
             problem: None,
             tag: None,
             counted_until: None,
+            served_as: None,
         }
     }
 
@@ -144,6 +147,17 @@ impl Reply {
     #[must_use]
     pub fn counted_until(self, moment: Instant) -> Self {
         Self { counted_until: Some(moment), ..self }
+    }
+
+    /// The same with a status that says how an execution ended. For the service levels the request
+    /// was served with the status that the reply had before.
+    #[must_use]
+    pub fn with_outcome(self, status: StatusCode) -> Self {
+        Self { served_as: Some(self.served_as()), status, ..self }
+    }
+
+    pub(in crate::http) fn served_as(&self) -> StatusCode {
+        self.served_as.unwrap_or(self.status)
     }
 
     pub(in crate::http) fn latency_end(&self) -> Option<Instant> {

@@ -8,7 +8,8 @@
 //! `t` is the wall clock and `latency` a duration, both in seconds. Where the wall clock was set
 //! since the start of the daemon, `clock_step` has by how many seconds, all steps together: `t`
 //! less that is monotonic, and orders the lines as they were judged. What the service levels leave
-//! out has `"slo":false`. A file that was moved away is made anew within a
+//! out has `"slo":false`; where they count another status than that of the answer, `slo_status` is
+//! it. A file that was moved away is made anew within a
 //! second, as programs that rotate logs expect.
 
 use std::fs::File;
@@ -47,6 +48,8 @@ pub(crate) struct Entry {
     path: String,
     route: &'static str,
     status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slo_status: Option<u16>,
     #[serde(serialize_with = "seconds")]
     latency: u64,
     request_id: String,
@@ -116,6 +119,7 @@ impl Entry {
             path: cut(seen.path).to_owned(),
             route: seen.route_label,
             status: seen.status,
+            slo_status: Some(seen.served_as).filter(|served_as| *served_as != seen.status),
             latency: micros(seen.latency),
             request_id: seen.request_id.to_owned(),
             remote: seen.remote,

@@ -44,7 +44,7 @@ impl Observed {
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
         let counts = seen.method != "-" && !NOT_SERVED.contains(&seen.route_label);
         let answered = counts.then(|| Answered {
-            status: seen.status,
+            status: seen.served_as,
             latency: seen.latency,
             path: access_log::cut(seen.path),
         });

@@ -105,6 +105,9 @@ pub(super) struct Fields<'a> {
     /// In the access log of `wfx serve`: by how many seconds the wall clock was set since the
     /// start.
     pub(super) clock_step: Raw<'a>,
+    /// In the access log of `wfx serve`: the status that the service levels counted, where that is
+    /// not the one of the answer.
+    pub(super) slo_status: Raw<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -116,6 +119,7 @@ impl<'a> Fields<'a> {
         path: Raw::Null,
         slo: Raw::Null,
         clock_step: Raw::Null,
+        slo_status: Raw::Null,
     };
 
     /// The field of this name, if one has it.
@@ -143,7 +147,12 @@ impl<'a> Fields<'a> {
             at.us = unstepped(at.us, &self.clock_step)?;
         }
         let code = self.status.text().map_err(|()| Why::Bad("status", unusable))?;
-        let status = status(code.ok_or(Why::Missing("status"))?)?;
+        let mut counted = status(code.ok_or(Why::Missing("status"))?)?;
+        if self.slo_status != Raw::Null {
+            let bad = |()| Why::Bad("slo_status", unusable);
+            let code = self.slo_status.text().map_err(bad)?.unwrap_or_default();
+            counted = status(code).map_err(|_| Why::Bad("slo_status", STATUS))?;
+        }
         let latency_us = match latency("latency", &self.latency, 6)? {
             None => latency("latency_ms", &self.latency_ms, 3)?,
             known => known,
@@ -153,7 +162,7 @@ impl<'a> Fields<'a> {
             Raw::Null => None,
             _ => return Err(Why::Bad("path", "is no text")),
         };
-        Ok(Line::Event(Parsed { at, status, latency_us, path, marks: Marks::default() }))
+        Ok(Line::Event(Parsed { at, status: counted, latency_us, path, marks: Marks::default() }))
     }
 }
 
@@ -198,6 +207,9 @@ fn is_unknown(text: &str) -> bool {
     UNKNOWN.iter().any(|unknown| word.eq_ignore_ascii_case(unknown))
 }
 
+/// What is wrong with a status.
+const STATUS: &str = "is no whole number from 0 to 999";
+
 /// An HTTP status; 0 if there is none, since no answer was sent. Some tools write it as `200.0`.
 pub(super) fn status(text: &str) -> Result<u16, Why> {
     if matches!(text, "-" | "-1") {
@@ -206,7 +218,7 @@ pub(super) fn status(text: &str) -> Result<u16, Why> {
     let whole = text.strip_suffix(".0").unwrap_or(text);
     let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
     let status = whole.parse().ok().filter(|status| is_number && *status <= STATUS_MAX);
-    status.ok_or(Why::Bad("status", "is no whole number from 0 to 999"))
+    status.ok_or(Why::Bad("status", STATUS))
 }
 
 /// What is wrong with a time.

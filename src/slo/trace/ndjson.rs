@@ -75,6 +75,7 @@ fn lookup<'f, 'a>(fields: &'f mut Fields<'a>, name: &str) -> Option<(u8, &'f mut
         "path" => Some((16, &mut fields.path)),
         "slo" => Some((32, &mut fields.slo)),
         "clock_step" => Some((64, &mut fields.clock_step)),
+        "slo_status" => Some((128, &mut fields.slo_status)),
         _ => None,
     }
 }
@@ -215,6 +216,8 @@ struct Document<'a> {
     slo: Option<&'a RawValue>,
     #[serde(borrow)]
     clock_step: Option<&'a RawValue>,
+    #[serde(borrow)]
+    slo_status: Option<&'a RawValue>,
 }
 
 /// Any JSON object.
@@ -231,6 +234,7 @@ fn any(line: &str) -> Result<Fields<'_>, Why> {
         path: raw(document.path)?,
         slo: raw(document.slo)?,
         clock_step: raw(document.clock_step)?,
+        slo_status: raw(document.slo_status)?,
     })
 }
 
@@ -295,6 +299,18 @@ mod tests {
         for bad in ["\"soon\"", "[]", "\"--1\"", "-1e30"] {
             let line = format!(r#"{{"t":1,"status":200,"clock_step":{bad}}}"#);
             assert!(why(&line).starts_with("`clock_step` is "), "{bad}");
+        }
+    }
+
+    #[test]
+    fn another_status_than_that_of_the_answer_may_count() {
+        let status = |line: &str| event(line).status;
+        assert_eq!(status(r#"{"t":1,"status":424,"slo_status":200}"#), 200);
+        assert_eq!(status(r#"{"t":1,"slo_status":"500","status":424}"#), 500);
+        assert_eq!(status(r#"{"t":1,"status":424,"slo_status":null}"#), 424);
+        for bad in ["\"ok\"", "[]", "-3", "true", "1000"] {
+            let line = format!(r#"{{"t":1,"status":424,"slo_status":{bad}}}"#);
+            assert!(why(&line).starts_with("`slo_status` is "), "{bad}");
         }
     }
 

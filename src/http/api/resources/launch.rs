@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -13,7 +12,7 @@ use crate::base::visible::quote;
 use crate::engine::driver::RunError;
 use crate::engine::supervisor::{Full, Submitted};
 use crate::http::api::json_body;
-use crate::http::api::query::{self, Query};
+use crate::http::api::query::{self, Query, Wait};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::{executions, faults, workflows};
 use crate::http::exchange::bounded_wait::BoundedWait;
@@ -25,7 +24,7 @@ use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::check::{ReplayBody, WhichDefinition};
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
-use crate::workflow::record::{ExecutionDetail, StepRecord};
+use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepRecord};
 use crate::workflow::report::Observer;
 use crate::workflow::selection::UnknownStep;
 use crate::workflow::spec::{ExecutionSpec, ReusedStep};
@@ -42,7 +41,7 @@ impl Resources {
         body: Option<Bytes>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["wait"])?;
+        let query = Query::read(query, &query::WAIT_KEYS)?;
         let wait = query::wait(&query)?;
         let snapshot = self.snapshot(workflow_id, body.as_deref())?;
         // It is not kept for as long as the execution is waited for.
@@ -75,7 +74,7 @@ impl Resources {
         body: Option<&[u8]>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["wait", "dry_run"])?;
+        let query = Query::read(query, &[&query::WAIT_KEYS[..], &["dry_run"]].concat())?;
         let wait = query::wait(&query)?;
         let dry_run = query.parsed::<bool>("dry_run", "true or false")?.unwrap_or(false);
         let body = replay_body(body)?;
@@ -176,7 +175,7 @@ impl Resources {
         snapshot: Snapshot,
         replay_of: Option<String>,
         reused: Vec<ReusedStep>,
-        wait: Option<Duration>,
+        wait: Option<Wait>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
@@ -187,7 +186,9 @@ impl Resources {
         let submitted = self.submit(spec, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
         let foreseen = match submitted.start_ack.foreseen {
-            Some(foreseen) => foreseen.await.ok().as_deref().and_then(UnnumberedAnswer::write),
+            Some(foreseen) => foreseen.await.ok().and_then(|detail| {
+                Some((UnnumberedAnswer::write(&detail)?, detail.execution.status))
+            }),
             None => None,
         };
         // An end without a launch is answered below.
@@ -204,25 +205,43 @@ impl Resources {
         };
         if let Some(wait) = wait {
             let launched = clock::monotonic();
-            if let (Some(seq), Some(foreseen)) = (launch.ended_as, foreseen) {
-                return Ok(Reply::json_text(foreseen.numbered(seq)).counted_until(launched));
+            if let (Some(seq), Some((foreseen, status))) = (launch.ended_as, foreseen) {
+                let shown = Reply::json_text(foreseen.numbered(seq));
+                return Ok(with_outcome(shown, wait, Some(status)).counted_until(launched));
             }
-            let _ = bounded_wait.wait_for(wait, submitted.ended).await;
+            let ended = bounded_wait.wait_for(wait.limit, submitted.ended).await;
+            let status = ended.and_then(Result::ok).and_then(Result::ok);
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
-            if let Ok(shown) = self.shown(&execution_id) {
-                return Ok(shown.counted_until(launched));
-            }
+            let shown = self.shown(&execution_id);
+            let shown = shown
+                .unwrap_or_else(|_| started(&execution_id, launch.persisted, replay_of.as_deref()));
+            return Ok(with_outcome(shown, wait, status).counted_until(launched));
         }
-        let mut answer = json!({
-            "execution_id": execution_id,
-            "status": "started",
-            "persisted": launch.persisted,
-        });
-        if let Some(replay_of) = replay_of {
-            answer["replay_of"] = json!(replay_of);
-        }
-        Ok(Reply::json(&answer))
+        Ok(started(&execution_id, launch.persisted, replay_of.as_deref()))
+    }
+}
+
+/// The answer to whoever does not wait.
+fn started(execution_id: &str, persisted: bool, replay_of: Option<&str>) -> Reply {
+    let mut answer = json!({
+        "execution_id": execution_id,
+        "status": "started",
+        "persisted": persisted,
+    });
+    if let Some(replay_of) = replay_of {
+        answer["replay_of"] = json!(replay_of);
+    }
+    Reply::json(&answer)
+}
+
+/// The answer with a status that says that the execution did not succeed, or not yet, if the client
+/// asked for that.
+fn with_outcome(shown: Reply, wait: Wait, status: Option<ExecutionStatus>) -> Reply {
+    match status {
+        Some(ExecutionStatus::Success) => shown,
+        _ if wait.fail => shown.with_outcome(StatusCode::FAILED_DEPENDENCY),
+        _ => shown,
     }
 }
 
