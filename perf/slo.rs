@@ -20,11 +20,11 @@ const LINES: u64 = 3_000_000;
 
 fn policy() -> Result<Policy, Failure> {
     Ok(Policy {
-        error_rate: "0.05".parse()?,
-        error_rate_5xx: "0.05".parse()?,
-        error_rate_4xx: "0.10".parse()?,
+        error_rate: Some("0.05".parse()?),
+        error_rate_5xx: Some("0.05".parse()?),
+        error_rate_4xx: Some("0.10".parse()?),
         error_window: WINDOW,
-        latency_p95: Duration::from_millis(750),
+        latency_p95: Some(Duration::from_millis(750)),
         latency_window: WINDOW,
         min_samples: 1,
         cooldown: WINDOW,

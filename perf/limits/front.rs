@@ -45,11 +45,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let is_monitored = std::env::args().nth(1).is_some_and(|argument| argument == "monitored");
     let window = Duration::from_secs(300);
     let policy = Policy {
-        error_rate: "0.05".parse()?,
-        error_rate_5xx: "0.05".parse()?,
-        error_rate_4xx: "0.10".parse()?,
+        error_rate: Some("0.05".parse()?),
+        error_rate_5xx: Some("0.05".parse()?),
+        error_rate_4xx: Some("0.10".parse()?),
         error_window: window,
-        latency_p95: Duration::from_millis(750),
+        latency_p95: Some(Duration::from_millis(750)),
         latency_window: window,
         min_samples: 1,
         cooldown: window,

@@ -11,7 +11,7 @@ pub(super) const SERVICE_LEVELS: &str = "Service levels";
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = SERVICE_LEVELS)]
 pub(super) struct SloArgs {
-    /// The share of 4xx and 5xx from which on an alert is sent
+    /// The share of 4xx and 5xx from which on an alert is sent, or `off`, as of every threshold
     /// [SLO_ERROR_RATE_THRESHOLD; default: 0.05]
     #[arg(long, value_name = "SHARE")]
     pub slo_error_rate_threshold: Option<String>,

@@ -93,7 +93,10 @@ impl ServiceLevels {
                 // The series may not exist.
                 None => _ = self.value.remove_label_values(label),
             }
-            self.threshold.with_label_values(label).set(*threshold);
+            match threshold {
+                Some(threshold) => self.threshold.with_label_values(label).set(*threshold),
+                None => _ = self.threshold.remove_label_values(label),
+            }
             let is_breached = standing.breached_since_us.is_some();
             self.breached.with_label_values(label).set(f64::from(u8::from(is_breached)));
             self.samples.with_label_values(label).set(*samples as f64);

@@ -22,11 +22,11 @@ fn policy() -> Policy {
     let share = |text: &str| text.parse().unwrap();
     let seconds = Duration::from_secs;
     Policy {
-        error_rate: share("0.05"),
-        error_rate_5xx: share("0.05"),
-        error_rate_4xx: share("0.10"),
+        error_rate: Some(share("0.05")),
+        error_rate_5xx: Some(share("0.05")),
+        error_rate_4xx: Some(share("0.10")),
         error_window: seconds(300),
-        latency_p95: Duration::from_millis(750),
+        latency_p95: Some(Duration::from_millis(750)),
         latency_window: seconds(300),
         min_samples: 1,
         cooldown: seconds(300),

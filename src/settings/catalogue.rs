@@ -82,7 +82,10 @@ impl Setting {
 pub(crate) const RETENTION: &str = "WORKFLOW_EXECUTION_RETENTION";
 
 const MILLISECONDS: &str = "milliseconds, a decimal of 0 or more, such as 50";
-const SHARE: &str = "a decimal of 0 or more, such as 0.05, with at most 24 digits after the point";
+/// The value of a threshold that is never breached.
+pub(super) const OFF: &str = "off";
+const SHARE: &str =
+    "a decimal of 0 or more, such as 0.05, with at most 24 digits after the point, or off";
 const WINDOW: &str = "a duration such as 300, 300s or 5m, longer than 0 and at most 24h";
 /// Memory grows with a window: some 40 bytes for each 10 ms in which there was a request.
 const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
@@ -141,8 +144,8 @@ pub(crate) const SETTINGS: [Setting; 26] = [
     setting(
         "SLO_LATENCY_P95_THRESHOLD",
         Some("0.750"),
-        "a duration such as 0.750 or 750ms",
-        is_period,
+        "a duration such as 0.750 or 750ms, or off",
+        |v| v == OFF || is_period(v),
     )
     .flag("--slo-latency-p95-threshold"),
     setting("SLO_LATENCY_WINDOW", Some("300"), WINDOW, is_window).flag("--slo-latency-window"),
@@ -198,7 +201,7 @@ fn is_period(value: &str) -> bool {
 }
 
 fn is_share(value: &str) -> bool {
-    value.parse::<Share>().is_ok()
+    value == OFF || value.parse::<Share>().is_ok()
 }
 
 fn is_window(value: &str) -> bool {

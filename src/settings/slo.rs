@@ -1,5 +1,7 @@
 //! The settings of service levels.
 
+use std::str::FromStr;
+
 use super::{Origin, Settings, SettingsError, catalogue};
 use crate::base::period::Period;
 use crate::slo::{Policy, Secret, Share};
@@ -14,21 +16,29 @@ impl Settings {
     /// Exit 2 for the first invalid value.
     pub(crate) fn slo_policy(&self) -> Result<Policy, SettingsError> {
         let period = |name| Ok(self.parsed::<Period>(name)?.duration());
-        let error_rate: Share = self.parsed(ERROR_RATE)?;
+        let error_rate: Option<Share> = self.threshold(ERROR_RATE)?;
         let error_rate_5xx = match self.value_or_default(ERROR_RATE_5XX)?.0.as_str() {
             "" => error_rate.clone(),
-            _ => self.parsed(ERROR_RATE_5XX)?,
+            _ => self.threshold(ERROR_RATE_5XX)?,
         };
         Ok(Policy {
             error_rate,
             error_rate_5xx,
-            error_rate_4xx: self.parsed("SLO_ERROR_RATE_4XX_THRESHOLD")?,
+            error_rate_4xx: self.threshold("SLO_ERROR_RATE_4XX_THRESHOLD")?,
             error_window: period("SLO_ERROR_RATE_WINDOW")?,
-            latency_p95: period("SLO_LATENCY_P95_THRESHOLD")?,
+            latency_p95: self.threshold::<Period>("SLO_LATENCY_P95_THRESHOLD")?.map(Period::duration),
             latency_window: period("SLO_LATENCY_WINDOW")?,
             min_samples: self.parsed("SLO_MIN_SAMPLES")?,
             cooldown: period("SLO_ALERT_COOLDOWN_SECONDS")?,
         })
+    }
+
+    /// A threshold; `None` for `off`.
+    fn threshold<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
+        match self.value_or_default(name)?.0.as_str() {
+            catalogue::OFF => Ok(None),
+            _ => self.parsed(name).map(Some),
+        }
     }
 
     /// Whether the minimum number of requests for judging an indicator is set explicitly.

@@ -100,7 +100,7 @@ impl Engine {
         let micros = |nanos: u128| u64::try_from(nanos.div_ceil(1_000)).unwrap_or(u64::MAX);
         Self {
             // Latencies are whole microseconds: the next one reaches a threshold between two.
-            latency_threshold_us: micros(policy.latency_p95.as_nanos()),
+            latency_threshold_us: policy.latency_p95.map_or(u64::MAX, |p95| micros(p95.as_nanos())),
             cooldown_us: micros(policy.cooldown.as_nanos()),
             now: 0,
             latest_us: 0,
@@ -197,10 +197,12 @@ impl Engine {
     fn reaches(&self, indicator: Indicator) -> bool {
         let [all, c4xx, c5xx] = self.errors.counts();
         let policy = &self.policy;
+        let rate = |part| policy.share(indicator).is_some_and(|share| share.is_reached(part, all));
         match indicator {
-            Indicator::ErrorRate => policy.error_rate.is_reached(c4xx + c5xx, all),
-            Indicator::ErrorRate5xx => policy.error_rate_5xx.is_reached(c5xx, all),
-            Indicator::ErrorRate4xx => policy.error_rate_4xx.is_reached(c4xx, all),
+            Indicator::ErrorRate => rate(c4xx + c5xx),
+            Indicator::ErrorRate5xx => rate(c5xx),
+            Indicator::ErrorRate4xx => rate(c4xx),
+            Indicator::LatencyP95 if policy.latency_p95.is_none() => false,
             // The value at the rank is as slow as the threshold when no more than the rank's
             // number of values are faster.
             Indicator::LatencyP95 => {
@@ -259,7 +261,7 @@ impl Engine {
             indicator,
             t_us: self.latest_us,
             value: self.value(indicator).unwrap_or(0.0),
-            threshold: self.policy.threshold(indicator),
+            threshold: self.policy.threshold(indicator).unwrap_or_default(),
             window_seconds: self.policy.window_seconds(indicator),
             samples: self.samples(indicator),
         }

@@ -254,8 +254,8 @@ pub struct Stand {
     pub indicator: Indicator,
     /// Its value and its counts.
     pub standing: Standing,
-    /// A share, or seconds.
-    pub threshold: f64,
+    /// A share, or seconds; `None` when it is off.
+    pub threshold: Option<f64>,
     /// How many events it is judged by.
     pub samples: u64,
 }
@@ -326,7 +326,7 @@ impl IndicatorStatus {
             kind: indicator.alert_type(),
             field: indicator.field(),
             value: standing.value.map_or(Value::Null, number),
-            threshold: number(engine.policy().threshold(indicator)),
+            threshold: engine.policy().threshold(indicator).map_or(Value::Null, number),
             window_seconds: number(window),
             covered_seconds: number(up.as_secs_f64().min(window)),
             samples: engine.samples(indicator),

@@ -89,16 +89,16 @@ impl PartialOrd for Share {
 /// The objectives of a service, and when breaches are reported.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Of 4xx and 5xx together.
-    pub error_rate: Share,
+    /// Of 4xx and 5xx together; `None`: off, never breached. So are the others.
+    pub error_rate: Option<Share>,
     /// Of 5xx.
-    pub error_rate_5xx: Share,
+    pub error_rate_5xx: Option<Share>,
     /// Of 4xx.
-    pub error_rate_4xx: Share,
+    pub error_rate_4xx: Option<Share>,
     /// How far back the rates look.
     pub error_window: Duration,
     /// Of the 95th percentile.
-    pub latency_p95: Duration,
+    pub latency_p95: Option<Duration>,
     /// The window of the percentile.
     pub latency_window: Duration,
     /// With fewer events in its window an indicator is not judged.
@@ -108,14 +108,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The threshold of a signal: a share, or seconds.
+    /// The threshold of an indicator: a share, or seconds; `None` when it is off.
     #[must_use]
-    pub fn threshold(&self, indicator: Indicator) -> f64 {
+    pub fn threshold(&self, indicator: Indicator) -> Option<f64> {
         match indicator {
-            Indicator::ErrorRate => self.error_rate.value(),
-            Indicator::ErrorRate5xx => self.error_rate_5xx.value(),
-            Indicator::ErrorRate4xx => self.error_rate_4xx.value(),
-            Indicator::LatencyP95 => self.latency_p95.as_secs_f64(),
+            Indicator::LatencyP95 => self.latency_p95.as_ref().map(Duration::as_secs_f64),
+            _ => self.share(indicator).map(Share::value),
+        }
+    }
+
+    /// The threshold of a rate; `None` when it is off, or the indicator is no rate.
+    #[must_use]
+    pub fn share(&self, indicator: Indicator) -> Option<&Share> {
+        match indicator {
+            Indicator::ErrorRate => self.error_rate.as_ref(),
+            Indicator::ErrorRate5xx => self.error_rate_5xx.as_ref(),
+            Indicator::ErrorRate4xx => self.error_rate_4xx.as_ref(),
+            Indicator::LatencyP95 => None,
         }
     }
 

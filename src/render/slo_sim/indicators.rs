@@ -41,7 +41,7 @@ impl Layout {
             let plot = Plot {
                 lines: &lines(*indicator, report),
                 others: &[],
-                level: Some(report.found.policy.threshold(*indicator)).filter(|t| *t <= tops[at]),
+                level: report.found.policy.threshold(*indicator).filter(|t| *t <= tops[at]),
                 x: (0.0, length_us(report).max(1) as f64),
                 columns,
                 top: tops[at],
@@ -104,7 +104,7 @@ fn headline(indicator: Indicator, report: &Report) -> String {
     let outcome = report.found.outcomes[indicator as usize];
     let mut parts = vec![
         format!("peak {}", value(indicator, outcome.peak)),
-        format!("threshold {}", value(indicator, report.found.policy.threshold(indicator))),
+        format!("threshold {}", threshold(indicator, report)),
     ];
     if outcome.breaches > 0 {
         let breaches = if outcome.breaches == 1 {
@@ -121,12 +121,18 @@ fn headline(indicator: Indicator, report: &Report) -> String {
     format!("{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}", title(indicator), parts.join(", "))
 }
 
+/// The threshold as text.
+pub(super) fn threshold(indicator: Indicator, report: &Report) -> String {
+    let threshold = report.found.policy.threshold(indicator);
+    threshold.map_or_else(|| "off".to_owned(), |threshold| value(indicator, threshold))
+}
+
 /// The top of the plot: the peak, or the threshold unless that is far above.
 fn top(indicator: Indicator, report: &Report) -> f64 {
     const FAR: f64 = 5.0;
     let peak = report.found.outcomes[indicator as usize].peak;
     let threshold = report.found.policy.threshold(indicator);
-    if threshold > peak * FAR { peak } else { peak.max(threshold) }
+    threshold.filter(|threshold| *threshold <= peak * FAR).map_or(peak, |t| peak.max(t))
 }
 
 /// The whole length of the timeline.

@@ -16,7 +16,7 @@ pub fn document(report: &Report) -> Value {
             "type": alert.indicator.alert_type(),
             "t": seconds(alert.t_us),
             "value": number(alert.value),
-            "threshold": number(found.policy.threshold(alert.indicator)),
+            "threshold": threshold(found.policy.threshold(alert.indicator)),
             "window_seconds": number(found.policy.window_seconds(alert.indicator)),
             "path": path,
             "samples": alert.samples,
@@ -59,11 +59,16 @@ fn summary(report: &Report) -> Value {
     summary
 }
 
+/// A threshold; null when it is off.
+fn threshold(threshold: Option<f64>) -> Value {
+    threshold.map_or(Value::Null, number)
+}
+
 fn signal(report: &Report, indicator: Indicator) -> Value {
     let outcome = report.found.outcomes[indicator as usize];
     let mut fields = json!({
         "type": indicator.alert_type(),
-        "threshold": number(report.found.policy.threshold(indicator)),
+        "threshold": threshold(report.found.policy.threshold(indicator)),
         "window_seconds": number(report.found.policy.window_seconds(indicator)),
         "peak": number(outcome.peak),
         "judged": outcome.judged,

@@ -80,7 +80,7 @@ impl Layout {
                 table::cell(&end),
                 table::number(&lasted),
                 table::number(&value(indicator, peak)),
-                table::number(&value(indicator, report.found.policy.threshold(indicator))),
+                table::number(&indicators::threshold(indicator, report)),
             ]);
         }
         text += &table.finish();

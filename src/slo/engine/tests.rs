@@ -9,11 +9,11 @@ const SECOND: u64 = 1_000_000;
 
 fn policy() -> Policy {
     Policy {
-        error_rate: "0.5".parse().unwrap(),
-        error_rate_5xx: "0.5".parse().unwrap(),
-        error_rate_4xx: "0.5".parse().unwrap(),
+        error_rate: Some("0.5".parse().unwrap()),
+        error_rate_5xx: Some("0.5".parse().unwrap()),
+        error_rate_4xx: Some("0.5".parse().unwrap()),
         error_window: Duration::from_secs(10),
-        latency_p95: Duration::from_millis(750),
+        latency_p95: Some(Duration::from_millis(750)),
         latency_window: Duration::from_secs(10),
         min_samples: 1,
         cooldown: Duration::from_secs(60),
@@ -181,11 +181,11 @@ proptest! {
     ) {
         let share = |n: u64| format!("{}.{:03}", n / 1000, n % 1000).parse().unwrap();
         let mut engine = Engine::new(Policy {
-            error_rate: share(thousandths[0]),
-            error_rate_5xx: share(thousandths[1]),
-            error_rate_4xx: share(thousandths[2]),
+            error_rate: Some(share(thousandths[0])),
+            error_rate_5xx: Some(share(thousandths[1])),
+            error_rate_4xx: Some(share(thousandths[2])),
             error_window: Duration::from_micros(windows_us[0]),
-            latency_p95: Duration::from_micros(latency_us),
+            latency_p95: Some(Duration::from_micros(latency_us)),
             latency_window: Duration::from_micros(windows_us[1]),
             min_samples,
             cooldown: Duration::from_micros(cooldown_us),
@@ -241,7 +241,7 @@ fn an_unknown_latency_counts_in_the_rates_and_in_no_percentile() {
 
 #[test]
 fn a_rate_exactly_at_its_threshold_breaches() {
-    let mut engine = Engine::new(Policy { error_rate: "0.05".parse().unwrap(), ..policy() });
+    let mut engine = Engine::new(Policy { error_rate: Some("0.05".parse().unwrap()), ..policy() });
     for _ in 0..19 {
         assert!(engine.record(event(SECOND, 200, 0)).breached.is_empty());
     }
@@ -345,14 +345,24 @@ fn the_p95_is_decided_at_its_index() {
 #[test]
 fn a_threshold_of_zero_is_always_reached_and_one_above_one_never() {
     let none = Policy {
-        error_rate: "0".parse().unwrap(),
-        error_rate_5xx: "1.5".parse().unwrap(),
-        latency_p95: Duration::ZERO,
+        error_rate: Some("0".parse().unwrap()),
+        error_rate_5xx: Some("1.5".parse().unwrap()),
+        latency_p95: Some(Duration::ZERO),
         ..policy()
     };
     let mut engine = Engine::new(none);
     assert_eq!(names(engine.record(event(0, 200, 0)).breached), ["error_rate", "latency_p95"]);
     assert!(!engine.record(event(0, 500, 0)).breached.contains(Indicator::ErrorRate5xx));
+}
+
+#[test]
+fn a_threshold_that_is_off_is_never_reached() {
+    let (error_rate, latency_p95) = (None, None);
+    let mut engine = Engine::new(Policy { error_rate, latency_p95, ..policy() });
+    let judged = engine.record(event(0, 500, u64::MAX));
+    assert_eq!(names(judged.breached), ["error_rate_5xx"]);
+    assert_eq!(engine.policy().threshold(Indicator::LatencyP95), None);
+    assert!(engine.value(Indicator::LatencyP95).is_some_and(|seconds| seconds > 0.0));
 }
 
 #[test]
