@@ -333,7 +333,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --param --verbose --quiet --retention --durability --max-steps --store-timeout --help"
+            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -353,6 +353,10 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --workflows)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --param)

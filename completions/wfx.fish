@@ -60,6 +60,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l workflows -d 'The folder that the workflow is in' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s p -l param -d 'A parameter; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
@@ -117,19 +118,19 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen-mode -d 'The mode of the files of unix sockets, octal: who can write to one can do everything there, without a token' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [default: the current one]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen-mode -d 'The mode of the files of unix sockets, octal: who can write to one can do everything there, without a token [WFX_LISTEN_MODE; default: 0600]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [WFX_WORKDIR; default: the current one]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l definitions -d 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]' -r -f -a "files\t''
 api\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l token-file -d 'The file with the token that requests need [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l allowed-hosts -d 'Host names under which this server is reached, beside its own; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-connections -d 'The most connections' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The most executions that run, or have ended and are not stored; beyond: 503' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped [WFX_DRAIN_TIMEOUT; default: 30s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l log -d 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l access-log -d 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l access-log -d 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output [WFX_ACCESS_LOG; default: nowhere]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent, or `off`, as of every threshold [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-5xx-threshold -d 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-4xx-threshold -d 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-window -d 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]' -r
@@ -286,7 +287,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l scenario -d 'Made up
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l log-format -d 'What an access log is made of, as nginx (`log_format`) or Apache (`LogFormat`) has it, or `combined`, `common`, `main`, `vhost_combined`, `combinedio`, `haproxy` or `squid`; a duration in another unit is `${request_time:ms}` or `%{ms}D`' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l max-unreadable -d 'The share of lines that may be unreadable, such as 5% or 0.05; with more of them nothing is judged' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l seed -d 'Another seed gives other traffic of the same kind [default: that of the scenario, or 1]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent, or `off`, as of every threshold [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-5xx-threshold -d 'The same of 5xx [SLO_ERROR_RATE_5XX_THRESHOLD; default: that of both]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-4xx-threshold -d 'The same of 4xx [SLO_ERROR_RATE_4XX_THRESHOLD; default: 0.10]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-error-rate-window -d 'How far back the rates look [SLO_ERROR_RATE_WINDOW; default: 300]' -r

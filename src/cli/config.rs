@@ -26,6 +26,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
             .map(|setting| {
                 json!({
                     "name": setting.name,
+                    "group": setting.group.name(),
                     "value": setting.value,
                     "origin": setting.origin.to_string(),
                     "problem": setting.problem,
@@ -39,19 +40,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
         context.ui.json(&json!({"settings": settings, "files": files}))?;
         return Ok(Exit::Success);
     }
-    let rows: Vec<_> = shown
-        .into_iter()
-        .map(|setting| {
-            let value = match (setting.value, setting.problem) {
-                (Some(value), Some(problem)) => format!("{value}  (bad: {problem})"),
-                (None, Some(problem)) => format!("(bad: {problem})"),
-                (Some(value), None) => value,
-                (None, None) => "(unset)".to_owned(),
-            };
-            vec![setting.name.to_owned(), value, setting.origin.to_string()]
-        })
-        .collect();
-    context.ui.table(&["setting", "value", "from"], &rows)?;
+    show(shown, context)?;
     if let Some(error) = context.settings.config_problem() {
         context.ui.warning(&error.to_string());
     }
@@ -60,6 +49,31 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
         context.ui.note(&format!("configuration file {}: {state}", path.display()));
     }
     Ok(Exit::Success)
+}
+
+/// A table with a heading for each group; `plain` has one line for each setting.
+fn show(shown: Vec<Shown>, context: &Context) -> Result<(), CliError> {
+    let is_plain = context.ui.format() == OutputFormat::Plain;
+    let indent = if is_plain { "" } else { "  " };
+    let row = |setting: Shown| {
+        let value = match (setting.value, setting.problem) {
+            (Some(value), Some(problem)) => format!("{value}  (bad: {problem})"),
+            (None, Some(problem)) => format!("(bad: {problem})"),
+            (Some(value), None) => value,
+            (None, None) => "(unset)".to_owned(),
+        };
+        vec![format!("{indent}{}", setting.name), value, setting.origin.to_string()]
+    };
+    let mut rows = Vec::new();
+    let mut group = None;
+    for setting in shown {
+        if !is_plain && group.replace(setting.group) != Some(setting.group) {
+            rows.push(vec![setting.group.title().to_owned(), String::new(), String::new()]);
+        }
+        rows.push(row(setting));
+    }
+    context.ui.table(&["setting", "value", "from"], &rows)?;
+    Ok(())
 }
 
 /// Replaces the default retention by the one that a daemon has stored in this database.

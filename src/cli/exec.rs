@@ -14,8 +14,12 @@ use crate::workflow::definition::Scalar;
 /// What was typed after `wfx exec`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The workflow, JSON or YAML by its extension; `-` reads standard input
+    /// The workflow, JSON or YAML by its extension; `-` reads standard input. With --workflows, the
+    /// id of one of the folder
     pub file: PathBuf,
+    /// The folder that the workflow is in
+    #[arg(long, value_name = "DIR")]
+    pub workflows: Option<PathBuf>,
     /// A parameter; repeat for more
     #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub param: Vec<(String, String)>,
@@ -34,7 +38,11 @@ pub(crate) struct Args {
 /// # Errors
 /// Exit 2 for a bad document or bad parameters, 3 when the database fails.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let (definition, lints) = Document::read(&args.file)?.check()?;
+    let document = match &args.workflows {
+        Some(folder) => Document::of_folder(folder, &args.file.to_string_lossy())?,
+        None => Document::read(&args.file)?,
+    };
+    let (definition, lints) = document.check()?;
     if let Some(lints) = lints.filter(|_| !args.quiet) {
         context.ui.warning(&lints.to_string());
     }

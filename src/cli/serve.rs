@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given, handover};
 use crate::base::exit::Exit;
-use crate::base::period::Period;
 use crate::http::front::access::Access;
 use crate::http::front::server::FrontOptions;
 use crate::operations::start::Definitions;
@@ -31,15 +30,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHERE")]
     pub listen: Vec<String>,
     /// The mode of the files of unix sockets, octal: who can write to one can do everything there,
-    /// without a token
-    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = mode)]
-    pub listen_mode: u32,
-    /// The folder of the workflows that can be started by their id; watched
+    /// without a token [WFX_LISTEN_MODE; default: 0600]
+    #[arg(long, value_name = "MODE")]
+    pub listen_mode: Option<String>,
+    /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]
     #[arg(long, value_name = "DIR")]
-    pub workflows: Option<PathBuf>,
-    /// The folder in which steps run [default: the current one]
+    pub workflows: Option<String>,
+    /// The folder in which steps run [WFX_WORKDIR; default: the current one]
     #[arg(long, value_name = "DIR")]
-    pub workdir: Option<PathBuf>,
+    pub workdir: Option<String>,
     /// Who may define what is run: the files of --workflows only, or requests as well, which
     /// then can run any command [default: api where a token is set, else files]
     #[arg(long, value_name = "WHO", value_parser = ["files", "api"])]
@@ -60,14 +59,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = at_least_one)]
     pub max_in_flight: usize,
     /// How long running executions may take to end when the daemon is stopped
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    pub drain_timeout: Period,
+    /// [WFX_DRAIN_TIMEOUT; default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub drain_timeout: Option<String>,
     /// How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
     /// Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output
+    /// [WFX_ACCESS_LOG; default: nowhere]
     #[arg(long, value_name = "FILE")]
-    pub access_log: Option<PathBuf>,
+    pub access_log: Option<String>,
     #[command(flatten)]
     pub(super) service_levels: SloArgs,
     /// Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them
@@ -87,6 +88,11 @@ impl Args {
         let listen = (!self.listen.is_empty()).then(|| self.listen.join(","));
         let own = [
             ("WFX_LISTEN", &listen),
+            ("WFX_LISTEN_MODE", &self.listen_mode),
+            ("WFX_WORKFLOWS", &self.workflows),
+            ("WFX_WORKDIR", &self.workdir),
+            ("WFX_DRAIN_TIMEOUT", &self.drain_timeout),
+            ("WFX_ACCESS_LOG", &self.access_log),
             ("WFX_LOG", &self.log),
             ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
         ];
@@ -102,11 +108,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("give a whole number of 1 or more".to_owned()),
         Ok(count) => Ok(count),
     }
-}
-
-fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
-    mode.ok_or_else(|| "give a mode such as 0660, which lets a group in".to_owned())
 }
 
 fn host(text: &str) -> Result<String, String> {
@@ -170,19 +171,19 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
     };
     Ok(Options {
         listen,
-        listen_mode: args.listen_mode,
+        listen_mode: settings.listen_mode()?,
         front: FrontOptions {
             allowed_hosts: args.allowed_hosts.clone(),
             token,
             metrics_open: args.metrics_open,
             max_connections: args.max_connections,
         },
-        workflows: args.workflows.clone(),
-        workdir: workdir(args.workdir.as_deref())?,
-        access_log: args.access_log.clone(),
+        workflows: settings.workflows()?,
+        workdir: workdir(&settings.workdir()?)?,
+        access_log: settings.access_log()?,
         definitions,
         max_in_flight: args.max_in_flight,
-        drain_timeout: args.drain_timeout.duration(),
+        drain_timeout: settings.drain_timeout()?,
         webhook: webhook(args, settings)?,
         policy: settings.slo_policy()?,
         is_min_samples_default: !settings.is_slo_min_samples_set()?,
@@ -250,11 +251,10 @@ fn addresses(listen: &str) -> Result<Vec<SocketAddr>, CliError> {
     }
 }
 
-fn workdir(given: Option<&Path>) -> Result<String, CliError> {
-    let given = given.unwrap_or(Path::new("."));
+fn workdir(given: &Path) -> Result<String, CliError> {
     let refuse = |why: String| {
         CliError::new(Exit::Environment, format!("cannot run steps in {}: {why}", given.display()))
-            .with_hint("name a folder with --workdir")
+            .with_hint("name a folder with --workdir or WFX_WORKDIR")
     };
     let folder = given.canonicalize().map_err(|error| refuse(error.to_string()))?;
     if !folder.is_dir() {

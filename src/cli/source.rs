@@ -4,7 +4,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::CliError;
+use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::base::visible::quote;
+use crate::operations::catalogue::{Catalogue, Entry};
 use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::system::files;
 use crate::workflow::check::{self, Format, Problems, Source};
@@ -45,6 +48,36 @@ impl Document {
         let default_id = stem.map(|stem| stem.to_string_lossy().into_owned());
         let defaults = if is_stdin { Ok(None) } else { folder_defaults::beside(argument) };
         Ok(Self { name, text, format, default_id, defaults })
+    }
+
+    /// Reads the workflow of a folder that has this id, as `serve` finds it.
+    ///
+    /// # Errors
+    /// Exit 2 when there is none, 3 when the folder cannot be read.
+    pub(super) fn of_folder(folder: &Path, workflow_id: &str) -> Result<Self, CliError> {
+        let (catalogue, _) = Catalogue::load(folder, clock::now()).map_err(|error| {
+            let message = format!("cannot read the workflows of {}: {error}", folder.display());
+            CliError::new(Exit::Environment, message)
+                .with_hint("name another folder with --workflows")
+        })?;
+        let entries = catalogue.list();
+        // A file that cannot be used is read again for all that is wrong with it.
+        let is_it = |entry: &&Entry| entry.workflow_id == workflow_id;
+        let usable = entries.iter().filter(is_it).find(|entry| entry.compiled.is_some());
+        if let Some(entry) = usable.or_else(|| entries.iter().find(is_it)) {
+            return Self::read(&entry.file);
+        }
+        let message = format!("{} has no workflow {}", folder.display(), quote(workflow_id));
+        let names = entries.iter().map(|entry| entry.workflow_id.as_str());
+        let near = names.map(|name| (strsim::damerau_levenshtein(workflow_id, name), name)).min();
+        let hint = match near {
+            Some((distance, name)) if distance <= name.len() / 3 => {
+                format!("did you mean {}?", quote(name))
+            }
+            Some(_) => "`wfx status --workflows DIR` lists those of a folder".to_owned(),
+            None => "it has no file that ends with .yaml, .yml or .json".to_owned(),
+        };
+        Err(CliError::new(Exit::Usage, message).with_hint(hint))
     }
 
     /// The same, with the workflow id that it has if it does not say one.

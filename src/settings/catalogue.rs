@@ -23,7 +23,45 @@ pub(crate) struct Setting {
     pub default: Option<&'static str>,
     /// How much of it may be shown.
     pub secrecy: Secrecy,
+    /// What it is about.
+    pub group: Group,
     accepts: fn(&str) -> bool,
+}
+
+/// What settings are about. Those of one group stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Storage,
+    Execution,
+    Daemon,
+    ServiceLevels,
+    PerformanceGate,
+}
+
+impl Group {
+    /// Its title, with the commands that use it where they are few.
+    #[must_use]
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Execution => "execution",
+            Self::Daemon => "daemon (serve)",
+            Self::ServiceLevels => "service levels (serve, slo-sim)",
+            Self::PerformanceGate => "performance gate (perf-check)",
+        }
+    }
+
+    /// Its name in JSON.
+    #[must_use]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Execution => "execution",
+            Self::Daemon => "daemon",
+            Self::ServiceLevels => "service_levels",
+            Self::PerformanceGate => "performance_gate",
+        }
+    }
 }
 
 /// How much of a value may be shown.
@@ -60,12 +98,13 @@ impl Setting {
 }
 
 const fn setting(
+    group: Group,
     name: &'static str,
     default: Option<&'static str>,
     takes: &'static str,
     accepts: fn(&str) -> bool,
 ) -> Setting {
-    Setting { name, flag: None, takes, default, secrecy: Secrecy::Public, accepts }
+    Setting { name, flag: None, takes, default, secrecy: Secrecy::Public, group, accepts }
 }
 
 impl Setting {
@@ -91,33 +130,43 @@ const WINDOW: &str = "a duration such as 300, 300s or 5m, longer than 0 and at m
 const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
+use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
+
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 26] = [
-    setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
-    setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
-    setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
-        .flag("--durability"),
-    setting("WFX_TRUST_OWNER", None, "the name or the number of a user", |v| {
+pub(crate) const SETTINGS: [Setting; 31] = [
+    setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
+    setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
+    setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
+        matches!(v, "full" | "normal")
+    })
+    .flag("--durability"),
+    setting(Storage, "WFX_TRUST_OWNER", None, "the name or the number of a user", |v| {
         users::find(v).is_some()
     })
     .flag("--trust-owner"),
-    setting("WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
+    setting(Storage, "WFX_STORE_TIMEOUT", Some("60s"), "a duration such as 60 or 1m30s", is_period)
         .flag("--store-timeout"),
-    setting("WFX_MAX_STEPS", None, "a whole number of 1 or more", |v| {
+    setting(
+        Storage,
+        RETENTION,
+        Some("1000"),
+        "a whole number; 0 or less keeps every execution",
+        |v| v.parse::<i64>().is_ok(),
+    )
+    .flag("--retention"),
+    setting(Execution, "WFX_MAX_STEPS", None, "a whole number of 1 or more", |v| {
         v.parse::<usize>().is_ok_and(|count| count > 0)
     })
     .flag("--max-steps"),
-    setting(RETENTION, Some("1000"), "a whole number; 0 or less keeps every execution", |v| {
-        v.parse::<i64>().is_ok()
-    })
-    .flag("--retention"),
     setting(
+        Daemon,
         "WORKFLOW_STEP_DURATION_BUCKETS",
         Some("0.05,0.1,0.25,0.5,1,2,5,10"),
         "rising numbers of seconds separated by commas",
         is_buckets,
     ),
     setting(
+        Daemon,
         "WFX_LISTEN",
         Some("127.0.0.1:8080"),
         "an address and a port such as 127.0.0.1:8080, or unix:/run/wfx.sock; several separated by \
@@ -125,58 +174,94 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         |v| v.split(',').all(|place| is_address(place.trim())),
     )
     .flag("--listen"),
-    setting("WFX_TOKEN", None, "a token without spaces", |v| {
+    setting(
+        Daemon,
+        "WFX_LISTEN_MODE",
+        Some("0600"),
+        "an octal mode such as 0660, which lets a group in",
+        |v| mode(v).is_some(),
+    )
+    .flag("--listen-mode"),
+    setting(Daemon, "WFX_WORKFLOWS", None, "the path of a folder", not_empty).flag("--workflows"),
+    setting(Daemon, "WFX_WORKDIR", Some("."), "the path of a folder", not_empty).flag("--workdir"),
+    setting(Daemon, "WFX_DRAIN_TIMEOUT", Some("30s"), "a duration such as 30 or 5m", is_period)
+        .flag("--drain-timeout"),
+    setting(Daemon, "WFX_ACCESS_LOG", None, "the path of a file; - is standard output", not_empty)
+        .flag("--access-log"),
+    setting(Daemon, "WFX_TOKEN", None, "a token without spaces", |v| {
         !v.is_empty() && !v.contains(char::is_whitespace)
     })
     .secrecy(Secrecy::Secret),
-    setting("WFX_LOG", Some("info"), "error, warn, info, debug or trace", |v| {
+    setting(Daemon, "WFX_LOG", Some("info"), "error, warn, info, debug or trace", |v| {
         matches!(v, "error" | "warn" | "info" | "debug" | "trace")
     })
     .flag("--log"),
-    setting("SLO_ERROR_RATE_THRESHOLD", Some("0.05"), SHARE, is_share)
+    setting(ServiceLevels, "SLO_ERROR_RATE_THRESHOLD", Some("0.05"), SHARE, is_share)
         .flag("--slo-error-rate-threshold"),
-    setting("SLO_ERROR_RATE_5XX_THRESHOLD", None, SHARE, is_share)
+    setting(ServiceLevels, "SLO_ERROR_RATE_5XX_THRESHOLD", None, SHARE, is_share)
         .flag("--slo-error-rate-5xx-threshold"),
-    setting("SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), SHARE, is_share)
+    setting(ServiceLevels, "SLO_ERROR_RATE_4XX_THRESHOLD", Some("0.10"), SHARE, is_share)
         .flag("--slo-error-rate-4xx-threshold"),
-    setting("SLO_ERROR_RATE_WINDOW", Some("300"), WINDOW, is_window)
+    setting(ServiceLevels, "SLO_ERROR_RATE_WINDOW", Some("300"), WINDOW, is_window)
         .flag("--slo-error-rate-window"),
     setting(
+        ServiceLevels,
         "SLO_LATENCY_P95_THRESHOLD",
         Some("0.750"),
         "a duration such as 0.750 or 750ms, or off",
         |v| v == OFF || is_period(v),
     )
     .flag("--slo-latency-p95-threshold"),
-    setting("SLO_LATENCY_WINDOW", Some("300"), WINDOW, is_window).flag("--slo-latency-window"),
-    setting("SLO_MIN_SAMPLES", Some("1"), "a whole number of 0 or more", |v| {
+    setting(ServiceLevels, "SLO_LATENCY_WINDOW", Some("300"), WINDOW, is_window)
+        .flag("--slo-latency-window"),
+    setting(ServiceLevels, "SLO_MIN_SAMPLES", Some("1"), "a whole number of 0 or more", |v| {
         v.parse::<u64>().is_ok()
     })
     .flag("--slo-min-samples"),
-    setting("SLO_ALERT_COOLDOWN_SECONDS", Some("300"), "a duration such as 300 or 5m", is_period)
-        .flag("--slo-alert-cooldown-seconds"),
-    setting("SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url)
+    setting(
+        ServiceLevels,
+        "SLO_ALERT_COOLDOWN_SECONDS",
+        Some("300"),
+        "a duration such as 300 or 5m",
+        is_period,
+    )
+    .flag("--slo-alert-cooldown-seconds"),
+    setting(ServiceLevels, "SLO_ALERT_WEBHOOK_URL", None, "an http or https URL", is_url)
         .flag("--slo-alert-webhook-url")
         .secrecy(Secrecy::Url),
     setting(
+        ServiceLevels,
         "SLO_ALERT_WEBHOOK_SECRET",
         None,
         "a secret of Standard Webhooks: `whsec_` and base64, or any other text",
         |v| v.parse::<Secret>().is_ok(),
     )
     .secrecy(Secrecy::Secret),
-    setting("REG_TOL_MEDIAN_MS", Some("50"), MILLISECONDS, is_milliseconds)
+    setting(PerformanceGate, "REG_TOL_MEDIAN_MS", Some("50"), MILLISECONDS, is_milliseconds)
         .flag("--tolerance-median-ms"),
-    setting("REG_TOL_P95_MS", Some("80"), MILLISECONDS, is_milliseconds).flag("--tolerance-p95-ms"),
-    setting("TRACK_ENDPOINTS", None, "substrings of endpoints separated by commas", is_list)
-        .flag("--track-endpoints"),
-    setting("UPDATE_BASELINE", Some("false"), TRUTH, is_truth).flag("--update-baseline"),
-    setting("PERF_JUNIT", Some("false"), TRUTH, is_truth).flag("--junit"),
+    setting(PerformanceGate, "REG_TOL_P95_MS", Some("80"), MILLISECONDS, is_milliseconds)
+        .flag("--tolerance-p95-ms"),
+    setting(
+        PerformanceGate,
+        "TRACK_ENDPOINTS",
+        None,
+        "substrings of endpoints separated by commas",
+        is_list,
+    )
+    .flag("--track-endpoints"),
+    setting(PerformanceGate, "UPDATE_BASELINE", Some("false"), TRUTH, is_truth)
+        .flag("--update-baseline"),
+    setting(PerformanceGate, "PERF_JUNIT", Some("false"), TRUTH, is_truth).flag("--junit"),
 ];
 
 /// The setting called `name`, which must be in the table above.
 pub(super) fn find(name: &'static str) -> &'static Setting {
     SETTINGS.iter().find(|setting| setting.name == name).unwrap_or(&SETTINGS[0])
+}
+
+/// A mode of files, octal.
+pub(super) fn mode(value: &str) -> Option<u32> {
+    u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o777)
 }
 
 fn not_empty(value: &str) -> bool {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub(crate) use self::catalogue::{RETENTION, SETTINGS, Setting};
+pub(crate) use self::catalogue::{Group, RETENTION, SETTINGS, Setting};
 use self::file::ConfigFile;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
@@ -127,6 +127,8 @@ pub(crate) struct Shown {
     pub origin: Origin,
     /// Why it cannot be used.
     pub problem: Option<String>,
+    /// What it is about.
+    pub group: Group,
 }
 
 /// Finds settings. Each is checked when it is asked for, so that a command does not
@@ -214,6 +216,48 @@ impl Settings {
     pub(crate) fn listen(&self) -> Result<Vec<String>, SettingsError> {
         let (value, _) = self.value_or_default("WFX_LISTEN")?;
         Ok(value.split(',').map(|place| place.trim().to_owned()).collect())
+    }
+
+    /// The mode of the files of unix sockets.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn listen_mode(&self) -> Result<u32, SettingsError> {
+        let name = "WFX_LISTEN_MODE";
+        let (value, origin) = self.value_or_default(name)?;
+        catalogue::mode(&value).ok_or_else(|| refuse(catalogue::find(name), &value, &origin))
+    }
+
+    /// The folder of the workflows that the daemon starts; `None`: there is none.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn workflows(&self) -> Result<Option<PathBuf>, SettingsError> {
+        self.path("WFX_WORKFLOWS")
+    }
+
+    /// The folder in which the steps of the daemon run.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn workdir(&self) -> Result<PathBuf, SettingsError> {
+        Ok(self.path("WFX_WORKDIR")?.unwrap_or_default())
+    }
+
+    /// How long running executions may take to end when the daemon is stopped.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn drain_timeout(&self) -> Result<Duration, SettingsError> {
+        Ok(self.parsed::<Period>("WFX_DRAIN_TIMEOUT")?.duration())
+    }
+
+    /// Where requests are logged; `None`: nowhere.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn access_log(&self) -> Result<Option<PathBuf>, SettingsError> {
+        self.path("WFX_ACCESS_LOG")
     }
 
     /// The token that requests need; `None`: none is needed.
@@ -322,12 +366,14 @@ impl Settings {
                     value: Some(path.display().to_string()),
                     origin,
                     problem: None,
+                    group: setting.group,
                 },
                 Err(error) => Shown {
                     name: setting.name,
                     value: None,
                     origin: Origin::Default,
                     problem: Some(error.to_string()),
+                    group: setting.group,
                 },
             };
         }
@@ -340,7 +386,8 @@ impl Settings {
             Ok(None) => (setting.default.map(str::to_owned), Origin::Default, None),
             Err(error) => (None, Origin::Default, Some(error.to_string())),
         };
-        Shown { name: setting.name, value: value.map(|v| setting.redact(&v)), origin, problem }
+        let (name, group) = (setting.name, setting.group);
+        Shown { name, value: value.map(|v| setting.redact(&v)), origin, problem, group }
     }
 
     fn database_with_origin(&self) -> Result<(PathBuf, Origin), SettingsError> {
@@ -371,6 +418,12 @@ impl Settings {
     fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, SettingsError> {
         let (value, origin) = self.value_or_default(name)?;
         value.parse().map_err(|_| refuse(catalogue::find(name), &value, &origin))
+    }
+
+    /// A path, from the folder in which wfx was started.
+    fn path(&self, name: &'static str) -> Result<Option<PathBuf>, SettingsError> {
+        let (value, _) = self.value_or_default(name)?;
+        Ok(Some(value).filter(|value| !value.is_empty()).map(PathBuf::from))
     }
 
     /// The checked value of a setting that has a default, trimmed as it was for the check.

@@ -26,7 +26,9 @@ impl Settings {
             error_rate_5xx,
             error_rate_4xx: self.threshold("SLO_ERROR_RATE_4XX_THRESHOLD")?,
             error_window: period("SLO_ERROR_RATE_WINDOW")?,
-            latency_p95: self.threshold::<Period>("SLO_LATENCY_P95_THRESHOLD")?.map(Period::duration),
+            latency_p95: self
+                .threshold::<Period>("SLO_LATENCY_P95_THRESHOLD")?
+                .map(Period::duration),
             latency_window: period("SLO_LATENCY_WINDOW")?,
             min_samples: self.parsed("SLO_MIN_SAMPLES")?,
             cooldown: period("SLO_ALERT_COOLDOWN_SECONDS")?,

@@ -335,3 +335,24 @@ fn a_quiet_success_shows_nothing_and_a_failure_everything() {
     let ran = place.run(["exec", "--quiet", "--verbose", "w.yaml"]);
     ran.refused(2, &["--quiet"]);
 }
+
+#[test]
+fn a_workflow_of_a_folder_goes_by_its_id() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("jobs")).unwrap();
+    place.write("jobs/_defaults.yaml", "env: {FROM: defaults}\n");
+    let text = "id: nightly\nsteps:\n- name: a\n  run: echo \"$FROM\"\n";
+    place.write("jobs/backup.yaml", text);
+    place.write("jobs/broken.yaml", "id: broken\nsteps: 3\n");
+    let exec =
+        |id: &str, folder: &str| place.run(["exec", id, "--workflows", folder, "--format", "json"]);
+    let ran = exec("nightly", "jobs").json();
+    assert_eq!(ran["execution"]["workflow_id"], "nightly");
+    assert_eq!(ran["steps"][0]["stdout"], "defaults\n");
+    exec("nightli", "jobs")
+        .refused(2, &["jobs has no workflow `nightli`", "did you mean `nightly`?"]);
+    exec("backup", "jobs").refused(2, &["jobs has no workflow `backup`"]);
+    exec("broken", "jobs").refused(2, &["broken.yaml", "steps"]);
+    exec("nightly", "missing").refused(3, &["cannot read the workflows of missing"]);
+    exec("nightly", ".").refused(2, &["it has no file that ends with .yaml"]);
+}
