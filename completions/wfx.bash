@@ -137,7 +137,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --help --version exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -167,7 +167,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__cancel)
-            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --max-steps --store-timeout --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --no-wait --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -213,7 +213,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__completions)
-            opts="-h --db --config --as-owner --trust-owner --format --help bash elvish fish powershell zsh"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -243,7 +243,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__config)
-            opts="-h --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,7 +273,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__diff)
-            opts="-h --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -303,7 +303,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__doctor)
-            opts="-h --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -333,7 +333,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --max-steps --store-timeout --help"
+            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --utc --workflows --param --verbose --quiet --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -671,7 +671,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__list)
-            opts="-h --db --config --as-owner --trust-owner --format --workflow --status --limit --offset --since --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --workflow --status --limit --offset --since --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -721,7 +721,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__man)
-            opts="-h --db --config --as-owner --trust-owner --format --dir --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -755,7 +755,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__perf__subcmd__check)
-            opts="-h --db --config --as-owner --trust-owner --format --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -893,7 +893,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__purge)
-            opts="-h --db --config --as-owner --trust-owner --format --older-than --status --all --dry-run --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --older-than --status --all --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -931,7 +931,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --max-steps --store-timeout --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --utc --assume-dead --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -977,7 +977,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__replay)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --failed --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1039,7 +1039,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__retry)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1101,7 +1101,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schema)
-            opts="-h --db --config --as-owner --trust-owner --format --help workflow perf-scenario traffic"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help workflow perf-scenario traffic"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1131,7 +1131,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --format --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --max-connections --max-in-flight --drain-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --max-connections --max-in-flight --drain-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1261,7 +1261,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__show)
-            opts="-h --db --config --as-owner --trust-owner --format --output --source --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --output --source --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1295,7 +1295,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__slo__subcmd__sim)
-            opts="-h --db --config --as-owner --trust-owner --format --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1377,7 +1377,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__validate)
-            opts="-h --db --config --as-owner --trust-owner --format --help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wfx_global_optspecs
-    string join \n db= config= as-owner trust-owner= format= h/help V/version
+    string join \n db= config= as-owner trust-owner= format= utc h/help V/version
 end
 
 function __fish_wfx_needs_command
@@ -32,6 +32,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_needs_command" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_needs_command" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
@@ -68,6 +69,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s q -l quiet -d 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -87,6 +89,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l failed -d 'Run only the steps that did not succeed, and all that depend on them; reuse the others'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
@@ -107,6 +110,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -145,6 +149,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
@@ -160,6 +165,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l assume-dead -d 'Also those of which it cannot be proven that their process is dead: of a database that was copied, of another machine or container. Only if you are sure that nobody runs them'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'With an ID, show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -176,6 +182,7 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
@@ -191,6 +198,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at m
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -203,6 +211,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of 
 all\t'All that is kept: the last 64 KiB of each stream'
 none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l source -d 'Say where the values of its definition come from: the workflow or `_defaults.yaml`'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
@@ -213,6 +222,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -224,6 +234,7 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l older-than -d 'Only executions that completed longer ago than this' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l status -d 'Only executions in this state: success, failed, cancelled, interrupted' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l all -d 'Every finished execution that the other options let through'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l dry-run -d 'Show what would be deleted and delete nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -235,6 +246,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -271,6 +283,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l steps -d 'Judge how long steps of workflows took, as the database has them'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
@@ -296,6 +309,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-window -
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l list -d 'Lists the scenarios that have a name'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-given -d 'Takes requests in the order of the files instead of that of their times'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l strict -d 'Stops at the first line that cannot be read'
@@ -309,6 +323,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -318,6 +333,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -327,6 +343,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -336,6 +353,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -346,6 +364,7 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'

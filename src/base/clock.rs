@@ -1,7 +1,9 @@
 //! The only reader of system time. Everything else takes time as an argument.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::tz::TimeZone;
 
 use super::timestamp::Timestamp;
 
@@ -14,6 +16,13 @@ pub fn now() -> Timestamp {
         Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |m| -m),
     };
     Timestamp::from_micros(micros)
+}
+
+/// The time zone of this machine and user, from `TZ` or `/etc/localtime`; UTC where it is not known.
+#[must_use]
+pub(crate) fn zone() -> &'static TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    ZONE.get_or_init(|| TimeZone::try_system().unwrap_or(TimeZone::UTC))
 }
 
 /// The monotonic clock now: for durations, never for dates.

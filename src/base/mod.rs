@@ -11,3 +11,4 @@ pub(crate) mod since;
 pub(crate) mod timestamp;
 pub(crate) mod units;
 pub(crate) mod visible;
+pub(crate) mod zone;

@@ -96,6 +96,9 @@ struct Global {
     /// How results are written to standard output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     format: OutputFormat,
+    /// Show times in UTC, on a terminal too; without it they are local there
+    #[arg(long, global = true)]
+    utc: bool,
 }
 
 /// Flags of the commands that run executions.
@@ -279,7 +282,7 @@ impl From<io::Error> for CliError {
 /// Starts a step in place of this process, for [`detach`]; gives the exit code if that fails.
 pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
     let why = detach::start(arguments);
-    Ui::new(OutputFormat::Plain).error(&why, None);
+    Ui::new(OutputFormat::Plain, true).error(&why, None);
     126
 }
 
@@ -290,7 +293,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let error = vocabulary::explain(error);
-            Ui::new(OutputFormat::default()).usage_error(&error, &arguments);
+            Ui::new(OutputFormat::default(), true).usage_error(&error, &arguments);
             return Exit::Usage;
         }
         Err(help) => {
@@ -303,9 +306,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     if cli.global.as_owner {
         let Global { db, config, .. } = cli.global;
         let flags = Flags { db, config, values: HashMap::new() };
-        let ui = Ui::new(cli.global.format);
+        let ui = Ui::new(cli.global.format, cli.global.utc);
         let error = as_owner(&Context { ui, settings: Settings::new(environment, flags) });
-        Ui::new(cli.global.format).error(&error.message, error.hint.as_deref());
+        Ui::new(cli.global.format, cli.global.utc).error(&error.message, error.hint.as_deref());
         return error.exit;
     }
     let prepared = match &cli.command {
@@ -331,8 +334,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     };
     values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
-    let context =
-        Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
+    let context = Context {
+        ui: Ui::new(cli.global.format, cli.global.utc),
+        settings: Settings::new(environment, flags),
+    };
     if let Some(error) = failure {
         context.ui.warning(&format!(
             "wfx could not start anew without its secrets, so steps can read them: {error}"

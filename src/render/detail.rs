@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::layout::Layout;
-use super::lineage::short;
 use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
 use super::table;
@@ -128,7 +127,7 @@ impl Layout {
         }
         for (name, at) in [("created", execution.created_at), ("ended", execution.completed_at)] {
             if let Some(at) = at {
-                fact(name, &short(at));
+                fact(name, &self.zone.second(at));
             }
         }
         if let Some(outcome) = execution.outcome.filter(|_| !execution.status.is_terminal()) {

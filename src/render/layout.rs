@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::base::visible::visible;
+use crate::base::zone::Zone;
 
 /// What text is laid out for.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +15,8 @@ pub(crate) struct Layout {
     /// Whether tables have colours. Other text always has styles, which the terminal removes
     /// where they are not wanted.
     pub(crate) colour: bool,
+    /// In which zone times are written.
+    pub(crate) zone: Zone,
 }
 
 impl Layout {

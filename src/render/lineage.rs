@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use super::layout::Layout;
 use super::style::{BOLD, DIM, of_execution};
 use crate::base::units;
+use crate::base::zone::Zone;
 use crate::repository::{Lineage, LineageNode};
 
 /// How much is shown of each execution; less where lines would be too long.
@@ -44,7 +45,7 @@ impl Layout {
             ("|- ", "`- ", "|  ", "   ")
         };
         while let Some((node, lead, below)) = open.pop() {
-            text.push_str(&format!("{lead}{}\n", lineage_node(node, shown, detail)));
+            text.push_str(&format!("{lead}{}\n", lineage_node(node, shown, detail, self.zone)));
             for (index, child) in node.children.iter().enumerate().rev() {
                 let is_last = index + 1 == node.children.len();
                 let (here, further) = if is_last { (last, none) } else { (fork, line) };
@@ -57,7 +58,7 @@ impl Layout {
     }
 }
 
-fn lineage_node(node: &LineageNode, shown: &str, detail: Detail) -> String {
+fn lineage_node(node: &LineageNode, shown: &str, detail: Detail, zone: Zone) -> String {
     let id = &node.execution_id;
     let (Some(seq), Some(status)) = (node.seq, node.status) else {
         return format!("{DIM}{id}  pruned{DIM:#}");
@@ -71,7 +72,7 @@ fn lineage_node(node: &LineageNode, shown: &str, detail: Detail) -> String {
     }
     text += &of_execution(status).paint(status.as_str());
     if let Some(at) = node.created_at.filter(|_| detail == Detail::All) {
-        text += &format!("  {}", short(at));
+        text += &format!("  {}", zone.second(at));
     }
     if node.reused_steps > 0 {
         text += &format!("  reused {}", units::count(node.reused_steps, "step"));
@@ -80,13 +81,4 @@ fn lineage_node(node: &LineageNode, shown: &str, detail: Detail) -> String {
         text += "  (this one)";
     }
     text
-}
-
-/// A time to the second.
-pub(crate) fn short(at: crate::base::timestamp::Timestamp) -> String {
-    let text = at.to_string();
-    match text.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => text,
-    }
 }

@@ -1,7 +1,6 @@
 //! A page of executions.
 
 use super::layout::Layout;
-use super::lineage::short;
 use super::style::of_execution;
 use super::table;
 use super::table::Column;
@@ -14,8 +13,6 @@ use crate::workflow::record::{ExecutionRecord, ExecutionStatus, OwnerState};
 const ID_CUT: usize = 13;
 /// The width to which a workflow's name may be cut before columns are left out.
 const NAME_LEAST: usize = 24;
-/// This many characters of a timestamp give it to the minute.
-const TO_THE_MINUTE: usize = 16;
 /// The longest status.
 const STATUS_LEAST: usize = 11;
 
@@ -23,13 +20,15 @@ impl Layout {
     /// A table of executions.
     pub(crate) fn listing(&self, items: &[ExecutionRecord], now: Timestamp) -> String {
         let unfinished = items.iter().any(|item| item.owner_state.is_some());
+        let minutes = items.iter().filter_map(|item| item.created_at);
+        let minutes = minutes.map(|at| self.zone.minute(at).len()).max().unwrap_or(0);
         let mut columns = vec![
             Column::new("@"),
             // The number identifies it as well, within this database.
             Column::new("execution").prefix(ID_CUT).rank(4),
             Column::new("workflow").cut(NAME_LEAST),
             Column::new("status").cut(STATUS_LEAST),
-            Column::new("created").prefix(TO_THE_MINUTE).rank(2),
+            Column::new("created").prefix(minutes).rank(2),
             Column::new("took").rank(1),
             Column::new("steps").rank(3),
         ];
@@ -43,7 +42,7 @@ impl Layout {
                 table::cell(&visible(&item.execution_id)),
                 table::cell(&visible(&item.workflow_id)),
                 table::state(item.status.as_str(), of_execution(item.status)),
-                table::cell(&item.created_at.map(short).unwrap_or_default()),
+                self.time(item.created_at),
                 table::number(&took(item, now).map(units::duration).unwrap_or_default()),
                 table::number(&format!("{}/{}", item.steps_completed, item.total_steps)),
             ];
@@ -53,6 +52,14 @@ impl Layout {
             table.row(row);
         }
         table.finish()
+    }
+}
+
+impl Layout {
+    /// A time as it fits.
+    pub(super) fn time(&self, at: Option<Timestamp>) -> table::Cell {
+        let Some(at) = at else { return table::cell("") };
+        table::cell(&self.zone.second(at)).short(self.zone.minute(at))
     }
 }
 

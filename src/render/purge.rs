@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::layout::Layout;
-use super::lineage::short;
 use super::style::of_execution;
 use super::table;
 use super::table::Column;
@@ -36,7 +35,7 @@ impl Layout {
                 }
                 text += &table.finish();
                 if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
-                    let (from, to) = (short(oldest), short(newest));
+                    let (from, to) = (self.zone.second(oldest), self.zone.second(newest));
                     text += &self.flow(&[&format!("completed from {from}"), &format!("to {to}")]);
                 }
                 text

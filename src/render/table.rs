@@ -26,7 +26,7 @@ enum Narrow {
     Never,
     /// Cut anywhere; other columns are left out before it is cut below this width.
     Cut(usize),
-    /// To this many characters.
+    /// To this many characters, or to the short text of its cells.
     Prefix(usize),
 }
 
@@ -40,7 +40,8 @@ impl Column {
         Self { narrow: Narrow::Cut(width), ..self }
     }
 
-    /// If it does not fit, only its first characters are shown.
+    /// If it does not fit, only its first characters are shown, or the short texts of its cells,
+    /// which are no longer.
     pub(crate) fn prefix(self, characters: usize) -> Self {
         Self { narrow: Narrow::Prefix(characters), ..self }
     }
@@ -65,12 +66,14 @@ impl Column {
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
+    /// What is shown where the text does not fit.
+    short: Option<String>,
     is_number: bool,
     look: Option<Look>,
 }
 
 pub(crate) fn cell(text: &str) -> Cell {
-    Cell { text: text.to_owned(), is_number: false, look: None }
+    Cell { text: text.to_owned(), short: None, is_number: false, look: None }
 }
 
 pub(crate) fn number(text: &str) -> Cell {
@@ -79,6 +82,13 @@ pub(crate) fn number(text: &str) -> Cell {
 
 pub(crate) fn state(text: &str, look: Look) -> Cell {
     Cell { look: Some(look), ..cell(text) }
+}
+
+impl Cell {
+    /// The same with a text for a narrow column.
+    pub(crate) fn short(self, short: String) -> Self {
+        Self { short: Some(short), ..self }
+    }
 }
 
 /// A table that is being filled.
@@ -182,9 +192,10 @@ fn shown(column: &Column, cell: &Cell, width: usize, unicode: bool) -> comfy_tab
     let text = match column.narrow {
         Narrow::Never => cell.text.clone(),
         Narrow::Cut(_) => units::fit(&cell.text, width, unicode),
-        Narrow::Prefix(least) if cell.text.width() > width => {
-            cell.text.chars().take(least).collect()
-        }
+        Narrow::Prefix(least) if cell.text.width() > width => match &cell.short {
+            Some(short) => short.clone(),
+            None => cell.text.chars().take(least).collect(),
+        },
         Narrow::Prefix(_) => cell.text.clone(),
     };
     let shown = comfy_table::Cell::new(text);

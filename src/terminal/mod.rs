@@ -25,8 +25,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::clock;
 use crate::base::json;
 use crate::base::visible::visible;
+use crate::base::zone::Zone;
 use crate::render::layout::Layout;
 use crate::render::style::{BOLD, ERROR, WARNING};
 use crate::render::table;
@@ -73,9 +75,9 @@ pub(crate) struct Ui {
 
 impl Ui {
     /// Looks at the terminal, and at `COLUMNS`, `LC_ALL`, `LC_CTYPE`, `LANG`, `TERM`,
-    /// `NO_COLOR` and `CLICOLOR_FORCE`.
+    /// `NO_COLOR` and `CLICOLOR_FORCE`. On a terminal times are local unless they are to be in `utc`.
     #[must_use]
-    pub(crate) fn new(format: OutputFormat) -> Self {
+    pub(crate) fn new(format: OutputFormat, utc: bool) -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let columns = variable("COLUMNS").and_then(|columns| columns.trim().parse().ok());
         let terminal = rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
@@ -89,10 +91,14 @@ impl Ui {
         let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         let live_colour =
             anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        let zone = match io::stdout().is_terminal() && !utc {
+            true => Zone::Of(clock::zone),
+            false => Zone::Utc,
+        };
         let dumb = variable("TERM").is_none_or(|term| term == "dumb");
         Self {
             format,
-            layout: Layout { width: width.max(WIDTH_MIN), unicode, colour },
+            layout: Layout { width: width.max(WIDTH_MIN), unicode, colour, zone },
             live: io::stderr().is_terminal() && !dumb,
             live_colour,
             stalled: Arc::default(),

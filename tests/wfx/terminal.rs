@@ -62,7 +62,7 @@ fn terminal(place: &Place, columns: u16, line: &str, variables: &[(&str, &str)])
     for (name, value) in wfx.get_envs() {
         command.env(name, value.unwrap());
     }
-    command.env("TERM", "xterm-256color").env("SHELL", "/bin/sh");
+    command.env("TERM", "xterm-256color").env("SHELL", "/bin/sh").env("TZ", "UTC");
     for (name, value) in variables {
         command.env(name, value);
     }
@@ -241,4 +241,31 @@ fn the_version_names_the_commit_where_that_is_known() {
 /// The line without its escape sequences.
 fn strip(line: &str) -> String {
     anstream::adapter::strip_str(line.trim_end_matches('\r')).to_string()
+}
+
+/// On a terminal people read times of their own zone; whatever reads elsewhere gets UTC.
+#[test]
+fn times_are_local_on_a_terminal_and_nowhere_else() {
+    let place = Place::new();
+    place.write("w.yaml", "id: shown\nsteps: [{name: a, run: 'true'}]");
+    assert_eq!(place.run(["exec", "w.yaml"]).code, Some(0));
+    place.sql("UPDATE workflow_executions SET created_at = '2026-07-31T22:30:00.000000Z'");
+    let zone = [("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")];
+    let shown = |columns: u16, line: &str| {
+        strip(&Ran::of(&mut terminal(&place, columns, line, &zone)).stdout)
+    };
+    assert!(shown(130, "list").contains("2026-08-01 00:30:00 CEST"), "{}", shown(130, "list"));
+    assert!(shown(80, "list").contains("08-01 00:30 CEST"), "{}", shown(80, "list"));
+    assert!(shown(80, "show @1").contains("2026-08-01 00:30:00 CEST"));
+    for utc in ["show @1 --utc", "list --utc --format json", "show @1 --format json"] {
+        let shown = shown(100, utc);
+        assert!(shown.contains("2026-07-31T22:30:00"), "{shown}");
+        assert!(!shown.contains("CEST"), "{shown}");
+    }
+    let piped = Ran::of(place.wfx(["show", "@1"]).env("TZ", zone[0].1));
+    assert!(piped.stdout.contains("2026-07-31T22:30:00Z"), "{piped:?}");
+    // A zone that nobody knows is no reason to fail.
+    let lost = [("TZ", "Mars/Olympus")];
+    let lost = Ran::of(&mut terminal(&place, 100, "show @1", &lost)).stdout;
+    assert!(lost.contains("2026-07-31T22:30:00Z"), "{lost}");
 }

@@ -11,6 +11,7 @@ use super::super::plot::Plot;
 use super::super::style::{BOLD, DIM, ERROR, WARNING};
 use super::{moment, title, unknown, value};
 use crate::base::units;
+use crate::base::zone::Zone;
 use crate::slo::Indicator;
 use crate::slo::report::Report;
 
@@ -55,7 +56,8 @@ impl Layout {
             }
         }
         if !shown.is_empty() {
-            let _ = writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns));
+            let _ =
+                writeln!(text, "{}{}", " ".repeat(margin + 1), axis(report, columns, self.zone));
         }
         for indicator in Indicator::ALL.into_iter().filter(|indicator| !shown.contains(indicator)) {
             let unknown = unknown(indicator, report);
@@ -166,9 +168,10 @@ fn lines(indicator: Indicator, report: &Report) -> Vec<Vec<(f64, f64)>> {
 }
 
 /// The times at the beginning, in the middle and at the end.
-fn axis(report: &Report, columns: usize) -> String {
+fn axis(report: &Report, columns: usize, zone: Zone) -> String {
     let (start, length) = (report.found.timeline.start_us(), length_us(report));
-    let (first, last) = (moment(start, report), moment(start.saturating_add(length), report));
+    let (first, last) =
+        (moment(start, report, zone), moment(start.saturating_add(length), report, zone));
     let middle = format!("+{}", units::duration(Duration::from_micros(length / 2)));
     let gap = columns.saturating_sub(first.width() + last.width());
     let text = if gap > middle.width() + 4 {

@@ -11,6 +11,7 @@ use super::table::{self, Column};
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
+use crate::base::zone::Zone;
 use crate::slo::Indicator;
 use crate::slo::report::Report;
 use crate::slo::simulation::Breach;
@@ -28,7 +29,7 @@ impl Layout {
         let totals = &report.found.totals;
         let length = Duration::from_micros(totals.to_us - totals.from_us);
         let from = if report.is_epoch {
-            format!(" from {}", moment(totals.from_us, report))
+            format!(" from {}", moment(totals.from_us, report, self.zone))
         } else {
             String::new()
         };
@@ -73,10 +74,10 @@ impl Layout {
         for breach in breaches.iter().take(ROWS_MAX) {
             let Breach { indicator, from_us, to_us, peak, is_open } = *breach;
             let lasted = units::duration(Duration::from_micros(to_us - from_us));
-            let end = if is_open { "the end".to_owned() } else { moment(to_us, report) };
+            let end = if is_open { "the end".to_owned() } else { moment(to_us, report, self.zone) };
             table.row(vec![
                 table::cell(title(indicator)),
-                table::cell(&moment(from_us, report)),
+                table::cell(&moment(from_us, report, self.zone)),
                 table::cell(&end),
                 table::number(&lasted),
                 table::number(&value(indicator, peak)),
@@ -103,7 +104,7 @@ impl Layout {
         let mut table = table::Builder::new(*self, columns);
         for (alert, path) in alerts.iter().zip(&report.paths).take(ROWS_MAX) {
             table.row(vec![
-                table::cell(&moment(alert.t_us, report)),
+                table::cell(&moment(alert.t_us, report, self.zone)),
                 table::cell(title(alert.indicator)),
                 table::number(&value(alert.indicator, alert.value)),
                 table::number(&alert.samples.to_string()),
@@ -209,15 +210,18 @@ fn latency(seconds: f64) -> String {
     }
 }
 
-/// A time of the trace: of the day in UTC, or since the beginning.
-fn moment(t_us: u64, report: &Report) -> String {
+/// A time of the trace: in a zone, or since the beginning.
+fn moment(t_us: u64, report: &Report, zone: Zone) -> String {
     if !report.is_epoch {
         return since(t_us);
     }
-    let text = Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX)).to_string();
-    // To the second: `2026-01-31 08:15:00Z`.
-    let second = text.split('.').next().unwrap_or_default().replace('T', " ");
-    format!("{second}Z")
+    let at = Timestamp::from_micros(i64::try_from(t_us).unwrap_or(i64::MAX));
+    let text = zone.second(at);
+    // The date takes ten characters.
+    match text.split_at_checked(10) {
+        Some((date, time)) => format!("{date} {}", &time[1..]),
+        None => text,
+    }
 }
 
 /// A time since the beginning: `+4.2 s`, `+2m 03s`, `+1h 02m 03s`, `+3d 04h 05m 06s`.

@@ -7,7 +7,7 @@ use super::words::Words;
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
-use crate::render::lineage::short;
+use crate::base::zone::Zone;
 use crate::render::style::DIM;
 
 pub(super) struct Lines {
@@ -20,7 +20,7 @@ impl Lines {
     }
 
     fn line(&self, at: Timestamp, text: &str) -> String {
-        let line = format!("{DIM}{}{DIM:#} {text}\n", short(at));
+        let line = format!("{DIM}{}{DIM:#} {text}\n", Zone::Utc.second(at));
         self.words.styled(&line).into_owned()
     }
 

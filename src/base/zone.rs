@@ -1,0 +1,98 @@
+//! How points in time are written for people: in UTC, or as the clocks around them show it.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+
+use super::timestamp::Timestamp;
+
+/// The zone in which times are written.
+#[derive(Clone, Copy)]
+pub(crate) enum Zone {
+    /// `2026-01-31T08:15:00Z`.
+    Utc,
+    /// `2026-01-31 09:15:00 CET`. The zone is looked up when the first time is written: most
+    /// commands write none.
+    Of(fn() -> &'static TimeZone),
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Utc => "Utc",
+            Self::Of(_) => "Of",
+        })
+    }
+}
+
+impl Zone {
+    /// A time to the second, with its zone.
+    #[must_use]
+    pub(crate) fn second(self, at: Timestamp) -> String {
+        self.written(at, "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S %Z")
+    }
+
+    /// A time to the minute, as short as it can be: without its zone in UTC, without its year in
+    /// others.
+    #[must_use]
+    pub(crate) fn minute(self, at: Timestamp) -> String {
+        self.written(at, "%Y-%m-%dT%H:%M", "%m-%d %H:%M %Z")
+    }
+
+    fn written(self, at: Timestamp, in_utc: &str, elsewhere: &str) -> String {
+        let local = match self {
+            Self::Utc => None,
+            Self::Of(zone) => Some(zone()).filter(|zone| **zone != TimeZone::UTC),
+        };
+        let instant = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or_default();
+        match local {
+            None => instant.strftime(in_utc).to_string(),
+            Some(zone) => instant.to_zoned(zone.clone()).strftime(elsewhere).to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use jiff::tz;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn berlin() -> &'static TimeZone {
+        static BERLIN: OnceLock<TimeZone> = OnceLock::new();
+        BERLIN.get_or_init(|| TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap())
+    }
+
+    #[test]
+    fn a_time_is_written_with_its_zone() {
+        let winter = at("2026-01-31T08:15:00.999999Z");
+        assert_eq!(Zone::Utc.second(winter), "2026-01-31T08:15:00Z");
+        assert_eq!(Zone::Of(berlin).second(winter), "2026-01-31 09:15:00 CET");
+        assert_eq!(Zone::Of(berlin).second(at("2026-07-31T23:30:00Z")), "2026-08-01 01:30:00 CEST");
+        assert_eq!(Zone::Of(berlin).minute(winter), "01-31 09:15 CET");
+        assert_eq!(Zone::Utc.minute(winter), "2026-01-31T08:15");
+        // The hour that comes twice is told apart.
+        assert_eq!(Zone::Of(berlin).second(at("2026-10-25T00:30:00Z")), "2026-10-25 02:30:00 CEST");
+        assert_eq!(Zone::Of(berlin).second(at("2026-10-25T01:30:00Z")), "2026-10-25 02:30:00 CET");
+    }
+
+    #[test]
+    fn a_machine_on_utc_and_times_before_1970_are_as_ever() {
+        let utc: fn() -> &'static TimeZone = || {
+            static UTC: TimeZone = TimeZone::UTC;
+            &UTC
+        };
+        assert_eq!(Zone::Of(utc).second(at("1969-12-31T23:59:59.5Z")), "1969-12-31T23:59:59Z");
+        let offset: fn() -> &'static TimeZone = || {
+            static FIXED: TimeZone = TimeZone::fixed(tz::Offset::constant(-3));
+            &FIXED
+        };
+        assert_eq!(Zone::Of(offset).second(at("1970-01-01T00:00:00Z")), "1969-12-31 21:00:00 -03");
+    }
+}
