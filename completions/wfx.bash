@@ -70,6 +70,9 @@ _wfx() {
             wfx,slo-sim)
                 cmd="wfx__subcmd__slo__subcmd__sim"
                 ;;
+            wfx,status)
+                cmd="wfx__subcmd__status"
+                ;;
             wfx,validate)
                 cmd="wfx__subcmd__validate"
                 ;;
@@ -127,6 +130,9 @@ _wfx() {
             wfx__subcmd__help,slo-sim)
                 cmd="wfx__subcmd__help__subcmd__slo__subcmd__sim"
                 ;;
+            wfx__subcmd__help,status)
+                cmd="wfx__subcmd__help__subcmd__status"
+                ;;
             wfx__subcmd__help,validate)
                 cmd="wfx__subcmd__help__subcmd__validate"
                 ;;
@@ -137,7 +143,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry serve recover cancel status list show diff purge validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -391,7 +397,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry serve recover cancel status list show diff purge validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -643,6 +649,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__slo__subcmd__sim)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1366,6 +1386,40 @@ _wfx() {
                     return 0
                     ;;
                 --slo-alert-cooldown-seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__status)
+            opts="-h --db --config --as-owner --trust-owner --format --utc --workflows --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --workflows)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -34,6 +34,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
+            cand status 'Show every workflow: its last execution, its last success, how long it usually takes'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
@@ -177,6 +178,17 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand --no-wait 'Leave the request and do not wait for the end'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;status'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --workflows 'The folder of workflows, to show those that never ran and files that are broken [WFX_WORKFLOWS]'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -366,6 +378,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand serve 'Serve the HTTP API'
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
+            cand status 'Show every workflow: its last execution, its last success, how long it usually takes'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
@@ -391,6 +404,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;recover'= {
         }
         &'wfx;help;cancel'= {
+        }
+        &'wfx;help;status'= {
         }
         &'wfx;help;list'= {
         }

@@ -19,6 +19,7 @@ pub(crate) mod serve;
 pub(crate) mod show;
 mod slo_args;
 pub(crate) mod slo_sim;
+pub(crate) mod status;
 pub(crate) mod validate;
 
 mod foreground;
@@ -52,6 +53,7 @@ const EXAMPLES: &str = "\
 Examples:
   wfx exec backup.yaml               run a workflow and watch it
   wfx exec deploy.yaml -p version=7  with a parameter
+  wfx status                         every workflow, and how it went last
   wfx list --status failed           what failed
   wfx show @latest                   steps, output and timeline of the last execution
   wfx replay @12                     run number 12 again: same definition, same parameters
@@ -168,6 +170,8 @@ enum Command {
     Recover(Lazily<recover::Args>),
     /// End an execution that runs, in whichever process
     Cancel(Lazily<cancel::Args>),
+    /// Show every workflow: its last execution, its last success, how long it usually takes
+    Status(Lazily<status::Args>),
     /// List executions, newest first
     List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
@@ -329,6 +333,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Serve(args) => args.values(),
         Command::Cancel(args) => args.foreground.values(),
         Command::PerfCheck(args) => args.values(),
+        Command::Status(args) => given([("WFX_WORKFLOWS", &args.workflows)]).collect(),
         Command::SloSim(args) => args.values(),
         _ => HashMap::new(),
     };
@@ -393,6 +398,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Recover(args) => recover::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Cancel(args) => cancel::run(args, context),
+        Command::Status(args) => status::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),

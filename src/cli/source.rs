@@ -55,12 +55,7 @@ impl Document {
     /// # Errors
     /// Exit 2 when there is none, 3 when the folder cannot be read.
     pub(super) fn of_folder(folder: &Path, workflow_id: &str) -> Result<Self, CliError> {
-        let (catalogue, _) = Catalogue::load(folder, clock::now()).map_err(|error| {
-            let message = format!("cannot read the workflows of {}: {error}", folder.display());
-            CliError::new(Exit::Environment, message)
-                .with_hint("name another folder with --workflows")
-        })?;
-        let entries = catalogue.list();
+        let entries = self::folder(folder)?.list();
         // A file that cannot be used is read again for all that is wrong with it.
         let is_it = |entry: &&Entry| entry.workflow_id == workflow_id;
         let usable = entries.iter().filter(is_it).find(|entry| entry.compiled.is_some());
@@ -118,6 +113,18 @@ impl Document {
         };
         Ok((definition, lints))
     }
+}
+
+/// The workflows of a folder.
+///
+/// # Errors
+/// Exit 3 when it cannot be read. Broken files are no error.
+pub(super) fn folder(folder: &Path) -> Result<Catalogue, CliError> {
+    let (catalogue, _) = Catalogue::load(folder, clock::now()).map_err(|error| {
+        let message = format!("cannot read the workflows of {}: {error}", folder.display());
+        CliError::new(Exit::Environment, message).with_hint("name another folder with --workflows")
+    })?;
+    Ok(catalogue)
 }
 
 /// The text of a file.

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const WORDS: [(&[&str], &str); 10] = [
     (&["run", "start", "execute", "submit", "trigger", "apply"], "`wfx exec FILE` runs a workflow"),
     (&["logs", "log", "output", "tail"], "`wfx show ID --output all` shows what its steps wrote"),
-    (&["ps", "ls", "status", "history", "runs", "top"], "`wfx list` lists executions"),
+    (&["ps", "ls", "history", "runs", "top"], "`wfx list` lists executions"),
     (&["inspect", "describe", "get", "info"], "`wfx show ID` shows an execution"),
     (&["stop", "kill", "abort", "terminate"], "`wfx cancel ID` ends an execution"),
     (

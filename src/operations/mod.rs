@@ -10,3 +10,4 @@ pub(crate) mod query;
 pub(crate) mod recover;
 pub(crate) mod replay;
 pub(crate) mod start;
+pub(crate) mod status;

@@ -15,6 +15,7 @@ mod plot;
 pub(crate) mod purge;
 pub(crate) mod slo_sim;
 mod source;
+pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
 mod timeline;

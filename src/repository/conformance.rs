@@ -73,6 +73,7 @@ macro_rules! conformance {
             reading::steps_are_read_piece_by_piece,
             reading::lineage_leads_from_the_first_execution_to_its_replays,
             reading::durations_are_those_of_steps_that_succeeded,
+            reading::summaries_are_of_each_workflow,
             reading::reused_steps_have_the_output_of_where_they_ran,
             reading::readers_read_while_the_writer_writes,
             reading::a_reader_notices_what_others_store,

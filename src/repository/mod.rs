@@ -34,6 +34,7 @@ pub(crate) use read::listing::{ListFilter, Listing, Position};
 pub(crate) use read::pages::{ListPages, StepPages};
 pub(crate) use read::reader::Reader;
 pub(crate) use read::reference::{Candidate, Found, is_whole_id};
+pub(crate) use read::summary::{SummaryExecution, WorkflowSummary};
 
 #[cfg(test)]
 mod conformance;

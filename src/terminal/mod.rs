@@ -16,6 +16,7 @@ mod perf_check;
 mod purge;
 mod replay;
 pub(crate) mod slo_sim;
+mod status;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};

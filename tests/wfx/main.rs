@@ -33,6 +33,7 @@ mod replay;
 mod serve;
 mod signals;
 mod slo_sim;
+mod status;
 mod store;
 mod terminal;
 mod test_command;

@@ -47,6 +47,8 @@ pub enum Route {
         /// Which workflow.
         workflow_id: String,
     },
+    /// `GET /api/v1/status`
+    Status,
     /// `GET /api/v1/slo`
     Slo,
     /// `GET /api/v1/ping`
@@ -64,6 +66,7 @@ impl Route {
         Some(match segments {
             ["ping"] => Self::Ping,
             ["slo"] => Self::Slo,
+            ["status"] => Self::Status,
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
@@ -136,6 +139,7 @@ impl Endpoint for Route {
             Self::Workflows => "/api/v1/workflows",
             Self::Workflow { .. } => "/api/v1/workflows/{workflow_id}",
             Self::Slo => "/api/v1/slo",
+            Self::Status => "/api/v1/status",
             Self::Ping => "/api/v1/ping",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",

@@ -6,7 +6,9 @@ use super::{
     Store, at, attempt, change, created, creation, ended, head, pending, store, store_change, until,
 };
 use crate::repository::read::reference::{Candidate, Found};
-use crate::repository::{LineageNode, ListFilter, StepPages, StoreErrorKind, cursor};
+use crate::repository::{
+    LineageNode, ListFilter, StepPages, StoreErrorKind, SummaryExecution, cursor,
+};
 use crate::workflow::record::{
     Attempt, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepRecord, StepState,
     StepStatus,
@@ -303,6 +305,44 @@ pub(crate) fn durations_are_those_of_steps_that_succeeded<S: Store>() {
     assert_eq!(durations(Some("a"), None, None), ["a s0 [7]"]);
     assert_eq!(durations(None, Some(1), None), ["b s0 [8]"]);
     assert_eq!(durations(None, None, Some(1)), ["a s0 [7]"]);
+    writer.close().unwrap();
+}
+
+pub(crate) fn summaries_are_of_each_workflow<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    let stored = |id: &str, workflow_id: &str, status, second, replay_of: Option<&str>| {
+        let replay_of = replay_of.map(str::to_owned);
+        let created = Created { workflow_id: workflow_id.to_owned(), replay_of, ..created(1) };
+        let created = Some(Arc::new(created));
+        store_change(&writer, id, Change { created, ..change(head(status, second)) });
+    };
+    stored("b1", "b", ExecutionStatus::Success, 3, None);
+    stored("a1", "a", ExecutionStatus::Failed, 2, None);
+    stored("b2", "b", ExecutionStatus::Success, 5, None);
+    stored("b3", "b", ExecutionStatus::Success, 9, Some("b1"));
+    stored("b4", "b", ExecutionStatus::Running, 9, None);
+    let reader = place.reader();
+    let found = reader.summaries(None).unwrap();
+    let ids: Vec<&str> = found.iter().map(|summary| summary.workflow_id.as_str()).collect();
+    assert_eq!(ids, ["a", "b"]);
+    let id = |execution: &Option<SummaryExecution>| {
+        execution.as_ref().map(|execution| execution.execution_id.clone()).unwrap_or_default()
+    };
+    let [a, b] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (a.total, a.unfinished, id(&a.last), id(&a.last_success)),
+        (1, 0, "a1".into(), String::new())
+    );
+    assert!(a.durations_ms.is_empty());
+    assert_eq!(
+        (b.total, b.unfinished, id(&b.last), id(&b.last_success)),
+        (4, 1, "b4".into(), "b3".into())
+    );
+    // How long a replay took, of which steps may be reused, says nothing of the usual.
+    assert_eq!(b.durations_ms, [5_000, 3_000]);
+    assert_eq!(reader.summaries(Some("b")).unwrap(), [b.clone()]);
+    assert_eq!(reader.summaries(Some("c")).unwrap(), []);
     writer.close().unwrap();
 }
 

@@ -9,3 +9,4 @@ pub(crate) mod listing;
 pub(crate) mod pages;
 pub(crate) mod reader;
 pub(crate) mod reference;
+pub(crate) mod summary;

@@ -7,6 +7,7 @@ use super::inspection::Inspection;
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
 use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
+use super::summary::WorkflowSummary;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
@@ -296,6 +297,18 @@ impl Reader {
         until: Option<Timestamp>,
     ) -> Result<StepDurations, StoreError> {
         self.backend.step_durations(workflow_id, since, until)
+    }
+
+    /// What is known of all executions of each workflow that has some, or of one workflow, in the
+    /// order of their ids.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn summaries(
+        &self,
+        workflow_id: Option<&str>,
+    ) -> Result<Vec<WorkflowSummary>, StoreError> {
+        self.backend.summaries(workflow_id)
     }
 
     /// All finished executions, for [`crate::workflow::retention::plan`].

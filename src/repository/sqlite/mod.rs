@@ -22,6 +22,7 @@ mod predecessor;
 mod prune;
 mod retention;
 mod rows;
+mod summary;
 mod takeover;
 
 #[cfg(test)]

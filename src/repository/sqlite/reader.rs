@@ -11,7 +11,7 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, identity, inspect, lineage, list, open, retention, takeover,
+    alerts, detail, durations, identity, inspect, lineage, list, open, retention, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -23,6 +23,7 @@ use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::reference::{Candidate, Found};
+use crate::repository::read::summary::WorkflowSummary;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::Finished;
 
@@ -211,6 +212,13 @@ impl SqliteReader {
         until: Option<Timestamp>,
     ) -> Result<StepDurations, StoreError> {
         self.read(|connection| durations::of_steps(connection, workflow_id, since, until))
+    }
+
+    pub(crate) fn summaries(
+        &self,
+        workflow_id: Option<&str>,
+    ) -> Result<Vec<WorkflowSummary>, StoreError> {
+        self.read(|connection| summary::of_workflows(connection, workflow_id))
     }
 
     pub(crate) fn finished(&self) -> Result<Vec<Finished>, StoreError> {

@@ -19,6 +19,7 @@ impl Handler for Resources {
             Route::Readyz => Query::read(query, &[]).map(|_| self.ready()),
             Route::Metrics => self.metrics(query).await,
             Route::Slo => self.slo(query),
+            Route::Status => self.status(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {

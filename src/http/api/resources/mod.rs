@@ -9,4 +9,5 @@ mod launch;
 mod long_answers;
 mod metrics;
 pub(crate) mod readers;
+mod status;
 mod workflows;

@@ -1,0 +1,56 @@
+//! `wfx status`: every workflow with its last execution, its last success and how long it usually
+//! takes.
+
+use serde_json::json;
+
+use super::source::folder;
+use super::{CliError, Context};
+use crate::base::exit::Exit;
+use crate::base::visible::quote;
+use crate::operations::status;
+use crate::repository::{Reader, StoreErrorKind};
+
+/// What was typed after `wfx status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this workflow
+    #[arg(value_name = "WORKFLOW")]
+    pub workflow: Option<String>,
+    /// The folder of workflows, to show those that never ran and files that are broken
+    /// [WFX_WORKFLOWS]
+    #[arg(long, value_name = "DIR")]
+    pub workflows: Option<String>,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// Exit 2 for an unknown workflow, 3 when the database or the folder cannot be read.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let folder_of = context.settings.workflows()?;
+    let mut entries = match &folder_of {
+        Some(path) => folder(path)?.list(),
+        None => Vec::new(),
+    };
+    let only = args.workflow.as_deref();
+    let summaries =
+        Reader::open(&context.settings.database()?).and_then(|reader| reader.summaries(only));
+    let summaries = match summaries {
+        // Nothing of the folder ran yet.
+        Err(error) if error.kind() == StoreErrorKind::Missing && folder_of.is_some() => Vec::new(),
+        summaries => summaries?,
+    };
+    entries.retain(|entry| only.is_none_or(|only| entry.workflow_id == only));
+    let workflows = status::of_workflows(&entries, summaries);
+    if let (Some(only), true) = (only, workflows.is_empty()) {
+        let message = format!("there is no execution of a workflow {}", quote(only));
+        return Err(CliError::new(Exit::Usage, message)
+            .with_hint("`wfx status` without a name shows every workflow"));
+    }
+    if context.ui.format().is_json() {
+        context.ui.json(&json!({ "workflows": workflows }))?;
+    } else {
+        context.ui.status(&workflows)?;
+    }
+    Ok(Exit::Success)
+}
