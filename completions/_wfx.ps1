@@ -224,7 +224,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
             [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the output of steps')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How much of the output of steps and of what they run')
             [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
             [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
             [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Say where the values of its definition come from: the workflow or `_defaults.yaml`')

@@ -212,7 +212,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
-            cand --output 'How much of the output of steps'
+            cand --output 'How much of the output of steps and of what they run'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand --source 'Say where the values of its definition come from: the workflow or `_defaults.yaml`'

@@ -219,8 +219,8 @@ complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps' -r -f -a "tail\t'The last 10 lines of each stream'
-all\t'All that is kept: the last 64 KiB of each stream'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps and of what they run' -r -f -a "tail\t'The last 10 lines of each stream'
+all\t'All that is kept, of every attempt: the last 64 KiB of each stream; and whole scripts'
 none\t'None'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'

@@ -13,7 +13,7 @@ pub(crate) struct Args {
     /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
     /// workflow's id for its latest one
     pub id: String,
-    /// How much of the output of steps
+    /// How much of the output of steps and of what they run
     #[arg(long, value_enum, default_value_t, value_name = "HOW_MUCH")]
     pub output: Output,
     /// Say where the values of its definition come from: the workflow or `_defaults.yaml`
@@ -34,7 +34,7 @@ pub(crate) enum Output {
     /// The last 10 lines of each stream
     #[default]
     Tail,
-    /// All that is kept: the last 64 KiB of each stream
+    /// All that is kept, of every attempt: the last 64 KiB of each stream; and whole scripts
     All,
     /// None
     None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::commands::Commands;
 use super::layout::Layout;
 use super::listing::took;
 use super::style::{BOLD, DIM, of_execution, of_step};
@@ -72,6 +73,7 @@ impl Layout {
     ) -> String {
         let snapshot = detail.execution.input_snapshot.value();
         let titles = Titles::of_snapshot(&snapshot);
+        let commands = Commands::of_snapshot(&snapshot);
         let mut text = self.facts(&detail.execution, &snapshot, now);
         text.push('\n');
         let start = detail.execution.started_at;
@@ -88,11 +90,13 @@ impl Layout {
             text += &self.lineage_tree(lineage, &detail.execution.execution_id);
         }
         for step in &detail.steps {
-            text += &self.step_facts(step, attempts, output, &titles);
+            let command = self.command(&commands, &step.name, output);
+            text += &self.step_facts(step, command, attempts, output, &titles);
         }
         for handler in &detail.handlers {
+            let command = self.command(&commands, &handler.step.name, output);
             let row = named_by_kind(handler, &titles);
-            text += &self.step_facts(&row, attempts, output, &titles);
+            text += &self.step_facts(&row, command, attempts, output, &titles);
         }
         text
     }
@@ -241,14 +245,29 @@ impl Layout {
         text
     }
 
+    /// What a step runs.
+    fn command(&self, commands: &Commands<'_>, step: &str, output: OutputShown) -> String {
+        let (lines, left_out) = commands.lines(step, output == OutputShown::All);
+        let line = |line: String| {
+            format!("  {DIM}{}{DIM:#}\n", units::fit(&visible(&line), 2_000, self.unicode))
+        };
+        let mut text: String = lines.into_iter().map(line).collect();
+        if left_out > 0 {
+            let more = units::count(left_out as u64, "more line");
+            text += &format!("  {DIM}({more}, `--output all` shows them){DIM:#}\n");
+        }
+        text
+    }
+
     fn step_facts(
         &self,
         step: &StepRecord,
+        command: String,
         attempts: &[Attempt],
         output: OutputShown,
         titles: &Titles,
     ) -> String {
-        let mut text = String::new();
+        let mut text = command;
         if let Some(error) = &step.error
             && (step.status != StepStatus::Skipped
                 || step.skip_reason.is_some_and(SkipReason::is_own))
@@ -264,6 +283,11 @@ impl Layout {
                 let error = attempt.error.as_deref().map(visible).unwrap_or_default();
                 let status = of_step(attempt.status).paint(attempt.status.as_str());
                 text += &format!("  {DIM}attempt {}{DIM:#} {status} {error}\n", attempt.attempt);
+                if output == OutputShown::All {
+                    let Attempt { stdout, stderr, .. } = attempt;
+                    self.stream("stdout", &stdout.text, stdout.total_bytes, output, &mut text);
+                    self.stream("stderr", &stderr.text, stderr.total_bytes, output, &mut text);
+                }
             }
         }
         if let Some(note) = step.output_note.as_ref().filter(|_| output != OutputShown::Nothing) {

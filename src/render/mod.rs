@@ -4,6 +4,7 @@
 //! read it. `terminal` decides what is written where, and removes styles that are not wanted.
 //! What comes from documents and steps is shown with its control characters escaped.
 
+mod commands;
 pub(crate) mod detail;
 pub(crate) mod diff;
 pub(crate) mod doctor;

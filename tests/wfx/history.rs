@@ -413,3 +413,36 @@ fn handlers_are_compared_and_reused_steps_marked() {
         }
     }
 }
+
+#[test]
+fn what_each_step_ran_is_shown_and_the_output_of_every_attempt() {
+    let place = Place::new();
+    let script = "echo attempt $WFX_ATTEMPT\n    echo to-stderr >&2\n    test $WFX_ATTEMPT -ge 3\n";
+    let many: String = (0..12).map(|line| format!("    echo line-{line}\n")).collect();
+    place.exec(
+        &format!(
+            "id: r\nsteps:\n- name: flaky\n  run: |\n    {script}  retry: {{max_attempts: 3, backoff: 1ms}}\n\
+             - name: say\n  run: [echo, 'a b']\n- name: long\n  run: |\n{many}- {{name: rest, sleep: 1ms}}\n\
+             on_success:\n- {{name: bye, run: echo bye}}\n"
+        ),
+        0,
+    );
+    let tail = place.run(["show", "@1"]).stdout;
+    for line in [
+        "$ echo attempt $WFX_ATTEMPT",
+        "> test $WFX_ATTEMPT -ge 3",
+        "$ echo 'a b'",
+        "(sleeps 1ms)",
+        "$ echo bye",
+    ] {
+        assert!(tail.lines().any(|shown| shown.trim() == line), "no {line:?} in {tail}");
+    }
+    assert!(tail.contains("attempt 3") && !tail.contains("| attempt 1"), "{tail}");
+    assert!(tail.contains("(2 more lines, `--output all` shows them)"), "{tail}");
+    let all = place.run(["show", "@1", "--output", "all"]).stdout;
+    for attempt in 1..=3 {
+        assert!(all.contains(&format!("attempt {attempt}\n")), "{all}");
+    }
+    assert_eq!(all.matches("to-stderr\n").count(), 3, "{all}");
+    assert!(all.contains("> echo line-11"), "{all}");
+}
