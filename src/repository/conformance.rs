@@ -20,6 +20,7 @@ use crate::repository::{Writer, WriterOptions};
 use crate::workflow::record::{
     Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
+use crate::workflow::retention_policy::StartRetention;
 
 /// A store of the backend that is tried. Dropped, it is gone.
 pub(crate) trait Store: Sync + Sized {
@@ -147,6 +148,7 @@ pub(crate) fn created(steps: usize) -> Created {
         step_order: step_order.into(),
         replay_of: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
+        retention: StartRetention::Follows,
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`],
 //! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`report`],
-//! [`retention`], [`selection`] (what of a replay runs).
+//! [`retention`], [`retention_policy`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
@@ -25,6 +25,7 @@ pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod retention;
+pub(crate) mod retention_policy;
 pub(crate) mod retry_on;
 pub(crate) mod scalar;
 pub(crate) mod schema;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::handler::HandlerKind;
+use super::retention_policy::StartRetention;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
@@ -259,6 +260,8 @@ pub struct Created {
     pub replay_of: Option<String>,
     /// The JSON text of the [`crate::workflow::compiled::Snapshot`].
     pub input_snapshot: String,
+    /// What it says of the retention of its workflow.
+    pub retention: StartRetention,
 }
 
 /// The part of a step that changes while it runs.
@@ -482,6 +485,30 @@ pub struct ExecutionRecord {
     pub owner_state: Option<OwnerState>,
     /// Whether it is in the database.
     pub persisted: bool,
+    /// Set while it is pinned.
+    pub pinned: Option<Pin>,
+}
+
+impl Pin {
+    /// `pinned by anna: before the audit`.
+    #[must_use]
+    pub(crate) fn text(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("pinned by {}: {reason}", self.by),
+            None => format!("pinned by {}", self.by),
+        }
+    }
+}
+
+/// That retention never deletes an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pin {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who wanted that.
+    pub by: String,
+    /// Why, if that was said.
+    pub reason: Option<String>,
 }
 
 impl ExecutionRecord {

@@ -51,8 +51,8 @@ pub(crate) fn purging_deletes_what_was_chosen_and_nothing_unfinished<S: Store>()
     for pending in &pending {
         await_commit(&writer, pending);
     }
-    let finished = place.reader().finished().unwrap();
-    let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
+    let history = place.reader().history().unwrap();
+    let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &history, at(99));
     let running = place.reader().resolve("running", &[]).unwrap().unwrap();
     let Found { seq, execution_id } = running;
     all.chosen.push(Chosen { seq: seq.unwrap(), execution_id: execution_id.into() });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::durations::StepDurations;
-use super::inspection::Inspection;
+use super::inspection::{Inspection, RetentionCounts};
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
 use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
@@ -14,7 +14,7 @@ use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sqlite::reader::SqliteReader;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
-use crate::workflow::retention::Finished;
+use crate::workflow::retention::History;
 
 /// Reads a store, while others write to it. Each read sees one state of it and keeps none.
 #[derive(Debug)]
@@ -298,11 +298,19 @@ impl Reader {
         self.backend.step_durations(workflow_id, since, until)
     }
 
-    /// All finished executions, for [`crate::workflow::retention::plan`].
+    /// All executions, and the retention of workflows, for [`crate::workflow::retention::plan`].
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(crate) fn finished(&self) -> Result<Vec<Finished>, StoreError> {
-        self.backend.finished()
+    pub(crate) fn history(&self) -> Result<History, StoreError> {
+        self.backend.history()
+    }
+
+    /// What does not count for the number of finished executions that are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn retention_counts(&self) -> Result<RetentionCounts, StoreError> {
+        self.backend.retention_counts()
     }
 }
