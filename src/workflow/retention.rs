@@ -310,12 +310,12 @@ impl Groups {
         let keep = usize::try_from(policy.keep.unwrap_or(0)).unwrap_or(usize::MAX);
         groups.kept.extend(of_all.iter().take(keep).map(|(_, seq)| *seq));
         for (workflow_id, mut executions) in own {
-            executions.sort_unstable_by_key(|(number, execution)| Reverse((*number, execution.seq)));
+            executions
+                .sort_unstable_by_key(|(number, execution)| Reverse((*number, execution.seq)));
             let seqs = || executions.iter().map(|(_, execution)| execution.seq);
             groups.last_finished.extend(seqs().take(1));
-            let success = |(_, execution): &&(i64, &Stored)| {
-                execution.status == ExecutionStatus::Success
-            };
+            let success =
+                |(_, execution): &&(i64, &Stored)| execution.status == ExecutionStatus::Success;
             let last_success = executions.iter().find(success);
             groups.last_success.extend(last_success.map(|(_, execution)| execution.seq));
             let keep = history.policies.get(workflow_id).and_then(|policy| policy.keep);

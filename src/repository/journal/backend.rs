@@ -55,8 +55,11 @@ pub(crate) trait Backend: Send + 'static {
     /// Deletes what is beyond the retention of workflows that have their own, and of the other
     /// finished executions those that completed first until `keep` are left (`None`: all stay), as
     /// many as one transaction may, inside the transaction under way. With `now`, ages count.
-    fn retain(&mut self, keep: Option<u64>, now: Option<Timestamp>)
-    -> Result<Retained, Self::Error>;
+    fn retain(
+        &mut self,
+        keep: Option<u64>,
+        now: Option<Timestamp>,
+    ) -> Result<Retained, Self::Error>;
 
     /// Whether any workflow has its own retention.
     fn has_policies(&mut self) -> Result<bool, Self::Error>;
@@ -156,10 +159,7 @@ impl Entry {
     /// Whether it begins an execution of a workflow with its own retention.
     pub(crate) fn sets_policy(&self) -> bool {
         let created = self.change.created.as_deref();
-        matches!(
-            created.map(|created| created.retention),
-            Some(StartRetention::Defines(Some(_)))
-        )
+        matches!(created.map(|created| created.retention), Some(StartRetention::Defines(Some(_))))
     }
 }
 

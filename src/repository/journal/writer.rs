@@ -322,9 +322,7 @@ impl Writer {
     ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (sender, messages) = mpsc::channel();
-        self.queue
-            .push_task(Task::Purge(Purge::new(plan, sender)))
-            .map_err(|_| closed())?;
+        self.queue.push_task(Task::Purge(Purge::new(plan, sender))).map_err(|_| closed())?;
         for message in messages {
             match message {
                 PurgeProgress::Deleted(deleted) => progress(deleted),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::durations::StepDurations;
-use super::inspection::{Inspection, RetentionCounts};
+use super::inspection::Inspection;
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
 use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
@@ -304,13 +304,5 @@ impl Reader {
     /// When the database cannot be read.
     pub(crate) fn history(&self) -> Result<History, StoreError> {
         self.backend.history()
-    }
-
-    /// What does not count for the number of finished executions that are kept.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) fn retention_counts(&self) -> Result<RetentionCounts, StoreError> {
-        self.backend.retention_counts()
     }
 }

@@ -152,11 +152,7 @@ impl Backend for SqliteBackend {
         self.unfinished.apply(execution_id, written);
     }
 
-    fn retain(
-        &mut self,
-        keep: Option<u64>,
-        now: Option<Timestamp>,
-    ) -> rusqlite::Result<Retained> {
+    fn retain(&mut self, keep: Option<u64>, now: Option<Timestamp>) -> rusqlite::Result<Retained> {
         let pruned = prune::retain(&self.connection, keep, now)?;
         let is_worth_giving_back = match pruned.executions {
             0 => None,

@@ -65,8 +65,9 @@ fn row_of(
 
 /// The retention of all workflows that have their own.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, RetentionPolicy>> {
-    let mut statement = connection
-        .prepare_cached("SELECT workflow_id, keep, success_us, failed_us FROM workflow_retention")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT workflow_id, keep, success_us, failed_us FROM workflow_retention",
+    )?;
     let mut rows = statement.query([])?;
     let mut all = HashMap::new();
     while let Some(row) = rows.next()? {

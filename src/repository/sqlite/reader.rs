@@ -20,7 +20,7 @@ use crate::repository::error::StoreError;
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::read::durations::StepDurations;
-use crate::repository::read::inspection::{Inspection, RetentionCounts};
+use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::reference::{Candidate, Found};
@@ -251,20 +251,6 @@ impl SqliteReader {
                 .collect::<Result<Vec<_>, _>>()?;
             executions.sort_unstable_by_key(|execution| execution.seq);
             Ok(History { executions, policies: policies::all(connection)? })
-        })
-    }
-
-    pub(crate) fn retention_counts(&self) -> Result<RetentionCounts, StoreError> {
-        self.read(|connection| {
-            let pinned = connection
-                .prepare_cached(
-                    "SELECT count(*) FROM workflow_executions WHERE pinned_at IS NOT NULL",
-                )?
-                .query_row([], |row| row.get(0))
-                .map(rows::count)?;
-            let mut workflows: Vec<_> = policies::all(connection)?.into_iter().collect();
-            workflows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-            Ok(RetentionCounts { workflows, pinned })
         })
     }
 

@@ -113,10 +113,9 @@ fn nothing_asked_for_and_none_to_keep_prune_nothing() {
 fn the_retention_of_a_workflow_replaces_the_number_of_all() {
     use ExecutionStatus::Success;
     let mut executions: Vec<Stored> = (1..=4).map(|seq| finished(seq, Success, seq)).collect();
-    executions.extend((5..=8).map(|seq| Stored {
-        workflow_id: "minutely".into(),
-        ..finished(seq, Success, seq)
-    }));
+    executions.extend(
+        (5..=8).map(|seq| Stored { workflow_id: "minutely".into(), ..finished(seq, Success, seq) }),
+    );
     // What a request defines is none of the workflow's, and counts for the number of all.
     executions.push(Stored { is_ad_hoc: true, ..finished(9, Success, 0) });
     let history = with_policy(of(executions), RetentionPolicy { keep: Some(3), ..NO_LIMIT });

@@ -8,5 +8,6 @@ mod health;
 mod launch;
 mod long_answers;
 mod metrics;
+mod pins;
 pub(crate) mod readers;
 mod workflows;

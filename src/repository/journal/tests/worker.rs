@@ -128,11 +128,7 @@ impl Backend for Fake {
 
     fn committed(&mut self, _execution_id: &str, _written: Written) {}
 
-    fn retain(
-        &mut self,
-        _keep: Option<u64>,
-        _now: Option<Timestamp>,
-    ) -> Result<Retained, Failure> {
+    fn retain(&mut self, _keep: Option<u64>, _now: Option<Timestamp>) -> Result<Retained, Failure> {
         Ok(Retained { more: false, is_worth_giving_back: None })
     }
 
