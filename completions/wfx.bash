@@ -46,6 +46,9 @@ _wfx() {
             wfx,perf-check)
                 cmd="wfx__subcmd__perf__subcmd__check"
                 ;;
+            wfx,pin)
+                cmd="wfx__subcmd__pin"
+                ;;
             wfx,purge)
                 cmd="wfx__subcmd__purge"
                 ;;
@@ -69,6 +72,9 @@ _wfx() {
                 ;;
             wfx,slo-sim)
                 cmd="wfx__subcmd__slo__subcmd__sim"
+                ;;
+            wfx,unpin)
+                cmd="wfx__subcmd__unpin"
                 ;;
             wfx,validate)
                 cmd="wfx__subcmd__validate"
@@ -103,6 +109,9 @@ _wfx() {
             wfx__subcmd__help,perf-check)
                 cmd="wfx__subcmd__help__subcmd__perf__subcmd__check"
                 ;;
+            wfx__subcmd__help,pin)
+                cmd="wfx__subcmd__help__subcmd__pin"
+                ;;
             wfx__subcmd__help,purge)
                 cmd="wfx__subcmd__help__subcmd__purge"
                 ;;
@@ -127,6 +136,9 @@ _wfx() {
             wfx__subcmd__help,slo-sim)
                 cmd="wfx__subcmd__help__subcmd__slo__subcmd__sim"
                 ;;
+            wfx__subcmd__help,unpin)
+                cmd="wfx__subcmd__help__subcmd__unpin"
+                ;;
             wfx__subcmd__help,validate)
                 cmd="wfx__subcmd__help__subcmd__validate"
                 ;;
@@ -137,7 +149,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --help --version exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --help --version exec replay retry serve recover cancel list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -387,7 +399,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry serve recover cancel list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,6 +552,20 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__help__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__help__subcmd__purge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -639,6 +665,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__slo__subcmd__sim)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__unpin)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -888,8 +928,42 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__pin)
+            opts="-h --db --config --as-owner --trust-owner --format --reason --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__purge)
-            opts="-h --db --config --as-owner --trust-owner --format --older-than --status --all --dry-run --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --older-than --status --all --include-pinned --dry-run --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1363,6 +1437,36 @@ _wfx() {
                     ;;
                 --slo-alert-cooldown-seconds)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__unpin)
+            opts="-h --db --config --as-owner --trust-owner --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
                 *)

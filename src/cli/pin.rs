@@ -6,7 +6,7 @@ use crate::base::exit::Exit;
 use crate::operations::pin::{self, NotPinned, REASON_BYTES_MAX};
 use crate::repository::Retention;
 use crate::system::users;
-use crate::workflow::record::Pin;
+use crate::workflow::pin::Pin;
 
 /// What was typed after `wfx pin`.
 #[derive(Debug, clap::Args)]

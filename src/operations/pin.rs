@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::engine::memory::Memory;
 use crate::repository::{StoreError, Writer};
-use crate::workflow::record::Pin;
+use crate::workflow::pin::Pin;
 
 /// The longest reason.
 pub(crate) const REASON_BYTES_MAX: usize = 1_000;

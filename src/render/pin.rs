@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::layout::Layout;
 use crate::base::visible::visible;
-use crate::workflow::record::{ExecutionRecord, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::ExecutionRecord;
 
 impl Layout {
     /// An execution and its pin, in a line.

@@ -2,7 +2,7 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`],
-//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`report`],
+//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
 //! [`retention`], [`retention_policy`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
@@ -20,7 +20,9 @@ pub(crate) mod execution;
 pub(crate) mod exit_codes;
 pub(crate) mod graph;
 pub(crate) mod handler;
+pub(crate) mod json_text;
 pub(crate) mod parameter;
+pub(crate) mod pin;
 pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -7,10 +7,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::handler::HandlerKind;
+pub(crate) use super::json_text::JsonText;
+use super::pin::Pin;
 use super::retention_policy::StartRetention;
 use crate::base::timestamp::Timestamp;
 
@@ -420,32 +421,6 @@ pub struct AttemptKey {
     pub attempt: u32,
 }
 
-/// JSON that is passed on as it is stored, character by character.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JsonText(Box<RawValue>);
-
-impl JsonText {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.get()
-    }
-
-    /// What the text says.
-    #[must_use]
-    pub fn value(&self) -> serde_json::Value {
-        // It was read as JSON before.
-        serde_json::from_str(self.0.get()).unwrap_or_default()
-    }
-}
-
-impl PartialEq for JsonText {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
-
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
@@ -487,28 +462,6 @@ pub struct ExecutionRecord {
     pub persisted: bool,
     /// Set while it is pinned.
     pub pinned: Option<Pin>,
-}
-
-impl Pin {
-    /// `pinned by anna: before the audit`.
-    #[must_use]
-    pub(crate) fn text(&self) -> String {
-        match &self.reason {
-            Some(reason) => format!("pinned by {}: {reason}", self.by),
-            None => format!("pinned by {}", self.by),
-        }
-    }
-}
-
-/// That retention never deletes an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pin {
-    /// Since when.
-    pub at: Timestamp,
-    /// Who wanted that.
-    pub by: String,
-    /// Why, if that was said.
-    pub reason: Option<String>,
 }
 
 impl ExecutionRecord {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::record::{ExecutionStatus, Pin};
+use super::pin::Pin;
+use super::record::ExecutionStatus;
 use super::retention_policy::{RetentionPolicy, age_text};
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;

@@ -8,6 +8,7 @@ mod lists;
 mod logs;
 mod operations;
 mod replay;
+mod retention;
 mod slo;
 mod unix;
 mod upgrade;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::repository::read::reference::Found;
 use crate::repository::{PendingWrite, Retention, Writer, WriterOptions};
-use crate::workflow::record::{Change, Created, ExecutionStatus, Pin, StepStatus};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{Change, Created, ExecutionStatus, StepStatus};
 use crate::workflow::retention::{Chosen, PrunePolicy, plan};
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 

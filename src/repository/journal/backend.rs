@@ -10,7 +10,8 @@ use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
-use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 

@@ -10,7 +10,8 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
-use crate::workflow::record::{ExecutionDetail, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::ExecutionDetail;
 
 /// What the thread is asked for beside storing.
 #[derive(Debug)]

@@ -26,7 +26,8 @@ use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
-use crate::workflow::record::{ExecutionDetail, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
 
 /// A handle on the writing thread. Dropped, it stores what it can, as [`Self::close`].

@@ -21,7 +21,8 @@ use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 
 /// A connection that writes, and the files below it.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows;
 use crate::repository::options::Retention;
-use crate::workflow::record::Pin;
+use crate::workflow::pin::Pin;
 
 /// How many are kept, stored or read as the rule says.
 pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {

@@ -9,8 +9,9 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::de::DeserializeOwned;
 
 use crate::base::timestamp::Timestamp;
+use crate::workflow::pin::Pin;
 use crate::workflow::record::{
-    Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, Pin, StepRecord,
+    Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, StepRecord,
 };
 
 /// A text column that holds the text form of `T`.

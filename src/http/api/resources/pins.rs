@@ -14,7 +14,7 @@ use crate::http::api::resources::{executions, faults};
 use crate::http::exchange::problem::{PointedError, Problem};
 use crate::http::exchange::reply::Reply;
 use crate::operations::pin::{self, NotPinned, REASON_BYTES_MAX};
-use crate::workflow::record::Pin;
+use crate::workflow::pin::Pin;
 
 /// Who pins over the API.
 const BY: &str = "api";

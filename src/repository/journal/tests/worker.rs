@@ -18,7 +18,8 @@ use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
-use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::retention::Chosen;
 
 /// What is stored, and what fails.

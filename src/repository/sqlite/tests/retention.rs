@@ -13,7 +13,8 @@ use crate::repository::Reader;
 use crate::repository::conformance::{at, change, created, head};
 use crate::repository::sqlite::change::{Inserts, Unfinished, write};
 use crate::repository::sqlite::{policies, prune, retention};
-use crate::workflow::record::{Change, Created, ExecutionStatus, Pin};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{Change, Created, ExecutionStatus};
 use crate::workflow::retention::{History, PrunePolicy, plan};
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
