@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let policy = policy(args, context)?;
     let database = context.settings.database()?;
     let follows = args.retention.is_none()
-        && policy.keep.is_some()
+        && args.older_than.is_none()
+        && !args.all
         && !context.settings.is_retention_set()?;
     let plan = |reader: &Reader| purge::plan(reader, policy, follows, clock::now());
     if args.dry_run {
@@ -98,7 +99,7 @@ fn policy(args: &Args, context: &Context) -> Result<PrunePolicy, CliError> {
         }
         Some(count) => u64::try_from(count).ok(),
         None if others => None,
-        None => context.settings.retention()?.or(Some(0)),
+        None => context.settings.retention()?,
     };
     Ok(PrunePolicy {
         keep,

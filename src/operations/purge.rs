@@ -25,7 +25,7 @@ pub(crate) fn plan(
     now: Timestamp,
 ) -> Result<Planned, StoreError> {
     if let (true, Some(keep)) = (follows_daemon, reader.retention()?) {
-        policy.keep = keep.or(Some(0));
+        policy.keep = keep;
     }
     let history = reader.history()?;
     Ok(Planned { plan: retention::plan(&policy, &history, now), history })

@@ -50,8 +50,8 @@ pub(crate) struct History {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct PrunePolicy {
     /// How many of those in `status` that completed last are retained. Without `older_than` only
-    /// executions count that have no retention of their own. `None` and 0: all are retained, but
-    /// for what `older_than` and `all` say.
+    /// executions count that have no retention of their own. `None`: all of those are retained, but
+    /// for what `older_than` and `all` say. 0: nothing at all is pruned, except with `all`.
     pub keep: Option<u64>,
     /// Only executions that completed longer ago than this are pruned, whatever the retention of
     /// their workflow.
@@ -342,6 +342,9 @@ fn reason(
     if policy.status.is_some_and(|only| only != status) {
         return Reason::OtherStatus(status);
     }
+    if policy.keep == Some(0) && !policy.all {
+        return Reason::KeepsAll;
+    }
     let is_older = |age: Period| completed_at < now.minus(age.duration());
     let is_kept = groups.kept.contains(&execution.seq);
     if let Some(own) = history.own_policy(execution).filter(|_| policy.follows_workflows()) {
@@ -368,7 +371,7 @@ fn reason(
             policy.older_than.map_or(Reason::All, Reason::OlderThan)
         }
         (_, Some(age)) if policy.all => Reason::NotOlderThan(age),
-        (Some(0), _) | (None, None) => Reason::KeepsAll,
+        (None, None) => Reason::KeepsAll,
         (Some(keep), _) if is_kept => Reason::WithinRetention(keep),
         (_, Some(age)) if is_older(age) => Reason::OlderThan(age),
         (_, Some(age)) => Reason::NotOlderThan(age),

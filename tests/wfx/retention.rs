@@ -131,6 +131,14 @@ fn a_purge_says_why_each_goes_or_stays_and_then_does_it() {
     assert!(text.contains(&format!("\tetl\tsuccess\tstays\t{pinned}")), "{text}");
     place.run(["purge", "2", "--verbose"]).refused(2, &["--dry-run"]);
 
+    // As before: nothing is deleted, whatever workflows keep.
+    let nothing = place.run(["purge", "0", "--dry-run", "--format", "json"]).json();
+    assert_eq!(nothing["executions"], 0);
+    // Where no number limits the others, workflows still have their own.
+    let mut own = place.wfx(["purge", "--dry-run", "--format", "json"]);
+    let own = Ran::of(own.env("WORKFLOW_EXECUTION_RETENTION", "0")).json();
+    assert_eq!(own["executions"], 1);
+
     let purged = place.run(["purge", "2"]);
     assert!(purged.stdout.contains("5 finished stay, 1 of them pinned"), "{purged:?}");
     assert_eq!((numbers(&place, "etl"), numbers(&place, "minutely")), (vec![1, 3, 4], vec![6, 7]));

@@ -121,6 +121,8 @@ fn the_retention_of_a_workflow_replaces_the_number_of_all() {
     let history = with_policy(of(executions), RetentionPolicy { keep: Some(3), ..NO_LIMIT });
     let policy = PrunePolicy { keep: Some(2), ..PrunePolicy::default() };
     assert_eq!(seqs(&policy, &history), [9, 1, 5, 6]);
+    assert_eq!(seqs(&PrunePolicy::default(), &history), [1]);
+    assert_eq!(seqs(&PrunePolicy { keep: Some(0), ..policy }, &history), [] as [i64; 0]);
     // Asked for explicitly, it does not matter.
     let policy = PrunePolicy { older_than: Some(secs(10)), ..PrunePolicy::default() };
     assert_eq!(seqs(&policy, &history).len(), 9);
@@ -253,6 +255,7 @@ proptest! {
         for execution in history.executions.iter().filter(|e| plan.chosen.contains(&chosen(e))) {
             prop_assert!(execution.status.is_terminal() && !is_exempt(execution));
             prop_assert!(policy.status.is_none_or(|status| status == execution.status));
+            prop_assert!(policy.all || policy.keep != Some(0));
             let age = at(50).since(execution.completed.unwrap().1);
             let later = || finished.iter().filter(|e| rank(e) > rank(execution) && !is_exempt(e));
             if let Some(own_policy) = own(execution) {
