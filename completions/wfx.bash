@@ -46,6 +46,9 @@ _wfx() {
             wfx,perf-check)
                 cmd="wfx__subcmd__perf__subcmd__check"
                 ;;
+            wfx,pin)
+                cmd="wfx__subcmd__pin"
+                ;;
             wfx,purge)
                 cmd="wfx__subcmd__purge"
                 ;;
@@ -72,6 +75,9 @@ _wfx() {
                 ;;
             wfx,status)
                 cmd="wfx__subcmd__status"
+                ;;
+            wfx,unpin)
+                cmd="wfx__subcmd__unpin"
                 ;;
             wfx,validate)
                 cmd="wfx__subcmd__validate"
@@ -106,6 +112,9 @@ _wfx() {
             wfx__subcmd__help,perf-check)
                 cmd="wfx__subcmd__help__subcmd__perf__subcmd__check"
                 ;;
+            wfx__subcmd__help,pin)
+                cmd="wfx__subcmd__help__subcmd__pin"
+                ;;
             wfx__subcmd__help,purge)
                 cmd="wfx__subcmd__help__subcmd__purge"
                 ;;
@@ -133,6 +142,9 @@ _wfx() {
             wfx__subcmd__help,status)
                 cmd="wfx__subcmd__help__subcmd__status"
                 ;;
+            wfx__subcmd__help,unpin)
+                cmd="wfx__subcmd__help__subcmd__unpin"
+                ;;
             wfx__subcmd__help,validate)
                 cmd="wfx__subcmd__help__subcmd__validate"
                 ;;
@@ -143,7 +155,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry serve recover cancel status list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -397,7 +409,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry serve recover cancel status list show diff purge validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +562,20 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__help__subcmd__pin)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__help__subcmd__purge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -663,6 +689,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__unpin)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -912,8 +952,42 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__pin)
+            opts="-h --db --config --as-owner --trust-owner --format --utc --reason --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__purge)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --older-than --status --all --dry-run --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --utc --older-than --status --all --include-pinned --dry-run --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1421,6 +1495,36 @@ _wfx() {
                     ;;
                 --workflows)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__unpin)
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
                 *)

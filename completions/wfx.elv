@@ -39,6 +39,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
             cand purge 'Delete finished executions'
+            cand pin 'Keep an execution: retention never deletes one that is pinned'
+            cand unpin 'Let retention delete an execution again'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
@@ -239,7 +241,31 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand --all 'Every finished execution that the other options let through'
-            cand --dry-run 'Show what would be deleted and delete nothing'
+            cand --include-pinned 'Delete pinned executions like others'
+            cand --dry-run 'Show what would be deleted, and why each execution goes or stays; delete nothing'
+            cand -v 'With --dry-run: list every execution'
+            cand --verbose 'With --dry-run: list every execution'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;pin'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --reason 'Why it is kept, for those who find it later'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;unpin'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -383,6 +409,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
             cand purge 'Delete finished executions'
+            cand pin 'Keep an execution: retention never deletes one that is pinned'
+            cand unpin 'Let retention delete an execution again'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
@@ -414,6 +442,10 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;diff'= {
         }
         &'wfx;help;purge'= {
+        }
+        &'wfx;help;pin'= {
+        }
+        &'wfx;help;unpin'= {
         }
         &'wfx;help;validate'= {
         }

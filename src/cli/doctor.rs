@@ -110,6 +110,8 @@ fn usable(inspection: Inspection) -> Usable {
         unwritable: inspection.unwritable.map(|error| error.to_string()),
         owners: inspection.owners.into_iter().map(owner).collect(),
         dead_locks: inspection.dead_locks,
+        own_retention: inspection.retention.workflows,
+        pinned: inspection.retention.pinned,
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod exec;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod perf_check;
+pub(crate) mod pin;
 pub(crate) mod purge;
 pub(crate) mod recover;
 pub(crate) mod replay;
@@ -180,6 +181,10 @@ enum Command {
     Diff(Lazily<diff::Args>),
     /// Delete finished executions
     Purge(Lazily<purge::Args>),
+    /// Keep an execution: retention never deletes one that is pinned
+    Pin(Lazily<pin::PinArgs>),
+    /// Let retention delete an execution again
+    Unpin(Lazily<pin::UnpinArgs>),
     /// Check workflow documents without running them
     Validate(Lazily<validate::Args>),
     /// Check that nothing got slower: latencies against a baseline, for CI
@@ -403,6 +408,8 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Purge(args) => purge::run(args, context),
+        Command::Pin(args) => pin::pin(args, context),
+        Command::Unpin(args) => pin::unpin(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),
         Command::SloSim(args) => slo_sim::run(args, context),

@@ -1,10 +1,10 @@
-//! `wfx purge`: deletes finished executions, and says before what it would delete.
+//! `wfx purge`: deletes finished executions, and says before what it would delete and why.
 
 use super::{CliError, Context, session};
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
-use crate::operations::purge;
+use crate::operations::purge::{self, Planned};
 use crate::repository::{Reader, Retention, StoreError, WriterOptions};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::retention::PrunePolicy;
@@ -12,7 +12,8 @@ use crate::workflow::retention::PrunePolicy;
 /// What was typed after `wfx purge`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many of the finished executions that completed last stay
+    /// How many of the finished executions that completed last stay. Without --older-than and --all,
+    /// workflows with their own `retention` follow that
     /// [default without --older-than and --all: WORKFLOW_EXECUTION_RETENTION]
     #[arg(value_name = "RETENTION", allow_negative_numbers = true, conflicts_with = "all")]
     pub retention: Option<i64>,
@@ -25,9 +26,15 @@ pub(crate) struct Args {
     /// Every finished execution that the other options let through
     #[arg(long)]
     pub all: bool,
-    /// Show what would be deleted and delete nothing
+    /// Delete pinned executions like others
+    #[arg(long)]
+    pub include_pinned: bool,
+    /// Show what would be deleted, and why each execution goes or stays; delete nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// With --dry-run: list every execution
+    #[arg(short, long, requires = "dry_run")]
+    pub verbose: bool,
 }
 
 /// Deletes, or shows what would be deleted.
@@ -38,12 +45,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let policy = policy(args, context)?;
     let database = context.settings.database()?;
     let follows = args.retention.is_none()
-        && policy.keep.is_some()
+        && args.older_than.is_none()
+        && !args.all
         && !context.settings.is_retention_set()?;
     let plan = |reader: &Reader| purge::plan(reader, policy, follows, clock::now());
     if args.dry_run {
-        let plan = plan(&Reader::open(&database)?)?;
-        context.ui.purge(&plan, None)?;
+        let planned = plan(&Reader::open(&database)?)?;
+        context.ui.purge_plan(&planned, args.verbose)?;
         return Ok(Exit::Success);
     }
     // A purge makes no database.
@@ -63,14 +71,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         commits: None,
     };
     let writer = session::writer(context, options)?;
-    let plan = plan(&Reader::open(&database)?)?;
+    let Planned { plan, .. } = plan(&Reader::open(&database)?)?;
     let progress = context.ui.progress_bar(plan.executions());
     let mut waits =
         |error: &StoreError| progress.say(|| session::report_wait(context, error, patience));
     let purged = writer.purge_reporting(&plan, &mut |deleted| progress.set(deleted), &mut waits)?;
     drop(progress);
     writer.close()?;
-    context.ui.purge(&plan, Some(&purged))?;
+    context.ui.purge(&plan, &purged)?;
     Ok(Exit::Success)
 }
 
@@ -91,13 +99,14 @@ fn policy(args: &Args, context: &Context) -> Result<PrunePolicy, CliError> {
         }
         Some(count) => u64::try_from(count).ok(),
         None if others => None,
-        None => context.settings.retention()?.or(Some(0)),
+        None => context.settings.retention()?,
     };
     Ok(PrunePolicy {
         keep,
-        older_than: args.older_than.map(Period::duration),
+        older_than: args.older_than,
         status: args.status,
         all: args.all,
+        include_pinned: args.include_pinned,
     })
 }
 

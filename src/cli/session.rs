@@ -164,7 +164,11 @@ pub(super) fn report_wait(context: &Context, error: &StoreError, patience: Perio
     context.ui.warning(&format!("{error}{hint}; waiting up to {patience}"));
 }
 
-fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {
+/// How the database is written by a command.
+///
+/// # Errors
+/// Exit 2 for a bad setting.
+pub(super) fn options(context: &Context, retention: Retention) -> Result<WriterOptions, CliError> {
     Ok(WriterOptions {
         durability: context.settings.durability()?,
         trusted_owner: context.settings.trusted_owner()?,

@@ -156,6 +156,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         owner: head.owner.clone().filter(|_| !head.status.is_terminal()),
         owner_state: None,
         persisted: false,
+        pinned: None,
     };
     let count = execution.steps().len();
     let began = execution.handlers().iter().enumerate().filter(|(_, state)| state.attempt > 0);

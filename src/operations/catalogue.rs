@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::folder_defaults::{self, FILE_BYTES_MAX, UnusableDefaults};
 use crate::base::timestamp::Timestamp;
+use crate::repository::Policies;
 use crate::workflow::check::{self, Format, Source};
 use crate::workflow::compiled::CompiledWorkflow;
 use crate::workflow::defaults::{self, FolderDefaults};
@@ -216,6 +217,16 @@ impl Catalogue {
     pub(crate) fn get(&self, workflow_id: &str) -> Option<Arc<CompiledWorkflow>> {
         let known = self.known.read().ok()?;
         known.files.get(known.by_id.get(workflow_id)?)?.compiled.clone()
+    }
+
+    /// The retention of the workflows that were loaded, `None` for one without its own.
+    #[must_use]
+    pub(crate) fn loaded_retention(&self, events: &[Event]) -> Policies {
+        let loaded = events.iter().filter_map(|event| match &event.what {
+            What::Loaded(id) => Some((id, self.get(id)?)),
+            _ => None,
+        });
+        loaded.map(|(id, compiled)| (id.clone(), compiled.definition().retention)).collect()
     }
 
     /// Every file of the folder, by name.

@@ -76,6 +76,10 @@ pub(crate) struct Usable {
     pub owners: Vec<Owner>,
     /// Lock files that dead processes left.
     pub dead_locks: usize,
+    /// Workflows with their own retention.
+    pub own_retention: Vec<String>,
+    /// How many executions are pinned.
+    pub pinned: u64,
 }
 
 /// A file system.
@@ -171,6 +175,7 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
     if let Database::Usable(database) = &facts.database {
         files(database, &facts.path, &mut findings);
         owners(database, &mut findings);
+        retention(database, &mut findings);
     }
     processes(&facts.processes, &mut findings);
     temporary(facts, &mut findings);
@@ -329,6 +334,30 @@ fn owners(database: &Usable, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The most workflows that are named.
+const WORKFLOWS_NAMED: usize = 5;
+
+/// What does not count for the number of finished executions that are kept.
+fn retention(database: &Usable, findings: &mut Vec<Finding>) {
+    let mut text = Vec::new();
+    if !database.own_retention.is_empty() {
+        let count = units::count(database.own_retention.len() as u64, "workflow");
+        let named = database.own_retention.iter().take(WORKFLOWS_NAMED);
+        let named: Vec<&str> = named.map(String::as_str).collect();
+        let more = match database.own_retention.len() > named.len() {
+            true => ", …",
+            false => "",
+        };
+        text.push(format!("own rules for {count} ({}{more})", named.join(", ")));
+    }
+    if database.pinned > 0 {
+        text.push(format!("{} pinned", units::count(database.pinned, "execution")));
+    }
+    if !text.is_empty() {
+        findings.push(ok("retention", text.join("; ")));
+    }
+}
+
 fn processes(processes: &[Process], findings: &mut Vec<Finding>) {
     for process in processes {
         let Process { pid, name, execution_id, step, .. } = process;
@@ -439,6 +468,18 @@ mod tests {
         for (check, change) in notes {
             assert_eq!(worst(&usable(change)), (State::Note, vec![check]));
         }
+    }
+
+    #[test]
+    fn what_the_retention_of_all_leaves_alone_is_listed() {
+        let text = |change: fn(&mut Usable)| {
+            let findings = diagnose(&usable(change));
+            findings.into_iter().find(|it| it.check == "retention").map(|it| it.detail)
+        };
+        assert_eq!(text(|_| {}), None);
+        assert_eq!(text(|d| d.pinned = 2).as_deref(), Some("2 executions pinned"));
+        let both = text(|d| (d.pinned, d.own_retention) = (1, vec!["a".into(), "b".into()]));
+        assert_eq!(both.as_deref(), Some("own rules for 2 workflows (a, b); 1 execution pinned"));
     }
 
     #[test]

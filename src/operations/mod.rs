@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod catalogue;
 pub(crate) mod diagnosis;
 pub(crate) mod folder_defaults;
+pub(crate) mod pin;
 pub(crate) mod purge;
 pub(crate) mod query;
 pub(crate) mod recover;

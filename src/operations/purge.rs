@@ -2,7 +2,16 @@
 
 use crate::base::timestamp::Timestamp;
 use crate::repository::{Reader, StoreError};
-use crate::workflow::retention::{self, PrunePlan, PrunePolicy};
+use crate::workflow::retention::{self, History, PrunePlan, PrunePolicy};
+
+/// What a purge would do with each execution.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// What it deletes.
+    pub plan: PrunePlan,
+    /// All executions.
+    pub history: History,
+}
 
 /// The executions that `policy` deletes. With `follows_daemon`, what the daemon of this database
 /// keeps goes before `policy.keep`, which is only a default.
@@ -14,9 +23,10 @@ pub(crate) fn plan(
     mut policy: PrunePolicy,
     follows_daemon: bool,
     now: Timestamp,
-) -> Result<PrunePlan, StoreError> {
+) -> Result<Planned, StoreError> {
     if let (true, Some(keep)) = (follows_daemon, reader.retention()?) {
-        policy.keep = keep.or(Some(0));
+        policy.keep = keep;
     }
-    Ok(retention::plan(&policy, &reader.finished()?, now))
+    let history = reader.history()?;
+    Ok(Planned { plan: retention::plan(&policy, &history, now), history })
 }

@@ -141,6 +141,11 @@ impl Layout {
         if let Some(error) = &execution.error {
             fact("error", &visible(error));
         }
+        if let Some(pin) = &execution.pinned {
+            let reason = pin.reason.iter().map(|reason| format!(": {}", visible(reason)));
+            let reason: String = reason.collect();
+            fact("pinned", &format!("by {}, {}{reason}", visible(&pin.by), self.zone.second(pin.at)));
+        }
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));
         }

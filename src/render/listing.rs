@@ -35,6 +35,10 @@ impl Layout {
         if unfinished {
             columns.insert(4, Column::new("owner"));
         }
+        let any_pinned = items.iter().any(|item| item.pinned.is_some());
+        if any_pinned {
+            columns.push(Column::new("pinned"));
+        }
         let mut table = table::Builder::new(*self, columns);
         for item in items {
             let mut row = vec![
@@ -48,6 +52,9 @@ impl Layout {
             ];
             if unfinished {
                 row.insert(4, owner(item.owner_state));
+            }
+            if any_pinned {
+                row.push(table::cell(if item.pinned.is_some() { "pinned" } else { "" }));
             }
             table.row(row);
         }
@@ -77,7 +84,7 @@ fn owner(state: Option<OwnerState>) -> table::Cell {
 
 /// The fields of `--format plain`.
 pub(crate) fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
-    vec![
+    let mut row = vec![
         item.number(),
         item.execution_id.clone(),
         item.workflow_id.clone(),
@@ -85,7 +92,9 @@ pub(crate) fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
         item.created_at.map(|at| at.to_string()).unwrap_or_default(),
         took(item, now).map(|took| took.as_millis().to_string()).unwrap_or_default(),
         format!("{}/{}", item.steps_completed, item.total_steps),
-    ]
+    ];
+    row.extend(item.pinned.iter().map(|_| "pinned".to_owned()));
+    row
 }
 
 /// The time from its start to its end, or until now.

@@ -42,6 +42,9 @@ impl Layout {
         if !definition["shell"].is_null() {
             line("shell", &definition["shell"].to_string(), "/shell");
         }
+        if !definition["retention"].is_null() {
+            line("retention", &definition["retention"].to_string(), "/retention");
+        }
         text
     }
 }

@@ -20,6 +20,7 @@ use crate::repository::{Writer, WriterOptions};
 use crate::workflow::record::{
     Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
+use crate::workflow::retention_policy::StartRetention;
 
 /// A store of the backend that is tried. Dropped, it is gone.
 pub(crate) trait Store: Sync + Sized {
@@ -80,6 +81,10 @@ macro_rules! conformance {
             retention::retention_keeps_those_that_completed_last_and_all_unfinished,
             retention::purging_deletes_what_was_chosen_and_nothing_unfinished,
             retention::what_a_daemon_was_set_to_keep_is_stored_and_followed,
+            retention::a_workflow_with_its_own_retention_is_kept_apart,
+            retention::a_long_history_gets_and_loses_its_own_retention,
+            retention::the_retention_of_workflows_is_stored_by_and_by,
+            retention::pinned_executions_stay,
             retention::alerts_that_were_sent_are_stored_and_hold_nothing_up,
             writing::many_pending_writes_are_stored_in_the_order_they_came,
             writing::what_waits_together_is_committed_together,
@@ -148,6 +153,7 @@ pub(crate) fn created(steps: usize) -> Created {
         step_order: step_order.into(),
         replay_of: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
+        retention: StartRetention::Follows,
     }
 }
 

@@ -19,6 +19,7 @@ mod read;
 mod sqlite;
 
 pub(crate) use error::{StoreError, StoreErrorKind};
+pub(crate) use journal::backend::Policies;
 pub(crate) use journal::health::Health;
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite};
 pub(crate) use journal::purge::Purged;

@@ -23,6 +23,15 @@ pub(crate) fn shown(uid: u32) -> String {
     }
 }
 
+/// The name of a user, or the number where there is none.
+#[must_use]
+pub(crate) fn name(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => user.name,
+        _ => uid.to_string(),
+    }
+}
+
 /// The user that a name or a number means.
 #[must_use]
 pub(crate) fn find(name: &str) -> Option<u32> {

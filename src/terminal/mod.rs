@@ -13,6 +13,7 @@ mod diff;
 mod doctor;
 mod listing;
 mod perf_check;
+mod pin;
 mod purge;
 mod replay;
 pub(crate) mod slo_sim;

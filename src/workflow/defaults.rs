@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::retention_policy::RetentionPolicy;
+
 /// The name of the file in a folder of workflows. It is no workflow.
 pub(crate) const FILE_NAME: &str = "_defaults.yaml";
 
@@ -15,6 +17,8 @@ pub struct FolderDefaults {
     pub env: IndexMap<String, String>,
     /// The `shell` of workflows without one.
     pub shell: Option<Vec<String>>,
+    /// The `retention` of workflows without one.
+    pub retention: Option<RetentionPolicy>,
 }
 
 /// Which values of a definition came from `_defaults.yaml`.
@@ -27,13 +31,14 @@ pub struct AppliedDefaults {
 }
 
 impl FolderDefaults {
-    /// Sets what a workflow with this `env` and `shell` does not set itself; `None` if it sets
-    /// everything.
+    /// Sets what a workflow with this `env`, `shell` and `retention` does not set itself; `None` if it
+    /// sets everything.
     #[must_use]
     pub fn apply(
         &self,
         env: &mut IndexMap<String, String>,
         shell: &mut Option<Vec<String>>,
+        retention: &mut Option<RetentionPolicy>,
     ) -> Option<AppliedDefaults> {
         let mut set = Vec::new();
         for (name, value) in &self.env {
@@ -46,12 +51,16 @@ impl FolderDefaults {
             shell.clone_from(&self.shell);
             set.push("/shell".to_owned());
         }
+        if retention.is_none() && self.retention.is_some() {
+            *retention = self.retention;
+            set.push("/retention".to_owned());
+        }
         (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })
     }
 }
 
 impl AppliedDefaults {
-    /// Whether the value of this key came from the file: `/shell`, or `/env/NAME`.
+    /// Whether the value of this key came from the file: `/shell`, `/retention`, or `/env/NAME`.
     #[must_use]
     pub fn has(&self, pointer: &str) -> bool {
         self.set.iter().any(|set| set == pointer)

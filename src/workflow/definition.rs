@@ -13,6 +13,7 @@ use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
 use super::handler::HandlerKind;
 use super::parameter::Parameter;
+use super::retention_policy::RetentionPolicy;
 use super::retry_on::RetryOn;
 pub(crate) use super::scalar::{Parameters, Scalar};
 use crate::base::backoff::Retry;
@@ -46,6 +47,8 @@ pub struct Definition {
     pub max_parallel: Option<u16>,
     /// Longest time of one execution, from its start.
     pub timeout: Option<Period>,
+    /// What is kept of its executions; `None`: they count for the number of all workflows.
+    pub retention: Option<RetentionPolicy>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
     /// What runs once the steps have ended: by kind, and as listed.
@@ -134,7 +137,7 @@ impl Definition {
     /// The same with what the defaults of its folder set.
     #[must_use]
     pub fn with_defaults(mut self, defaults: &FolderDefaults) -> Self {
-        self.from_folder = defaults.apply(&mut self.env, &mut self.shell);
+        self.from_folder = defaults.apply(&mut self.env, &mut self.shell, &mut self.retention);
         self
     }
 }
@@ -212,6 +215,7 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "shell", self.shell.as_ref())?;
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
+        entry_if_some(&mut map, "retention", self.retention.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
         for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {
             let of_kind = self.handlers.iter().filter(|handler| handler.on == on);

@@ -2,8 +2,8 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`],
-//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`report`],
-//! [`retention`], [`selection`] (what of a replay runs).
+//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
+//! [`retention`], [`retention_policy`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
@@ -20,11 +20,14 @@ pub(crate) mod execution;
 pub(crate) mod exit_codes;
 pub(crate) mod graph;
 pub(crate) mod handler;
+pub(crate) mod json_text;
 pub(crate) mod parameter;
+pub(crate) mod pin;
 pub(crate) mod problem;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod retention;
+pub(crate) mod retention_policy;
 pub(crate) mod retry_on;
 pub(crate) mod scalar;
 pub(crate) mod schema;

@@ -7,10 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::handler::HandlerKind;
+pub(crate) use super::json_text::JsonText;
+use super::pin::Pin;
+use super::retention_policy::StartRetention;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
@@ -259,6 +261,8 @@ pub struct Created {
     pub replay_of: Option<String>,
     /// The JSON text of the [`crate::workflow::compiled::Snapshot`].
     pub input_snapshot: String,
+    /// What it says of the retention of its workflow.
+    pub retention: StartRetention,
 }
 
 /// The part of a step that changes while it runs.
@@ -417,32 +421,6 @@ pub struct AttemptKey {
     pub attempt: u32,
 }
 
-/// JSON that is passed on as it is stored, character by character.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JsonText(Box<RawValue>);
-
-impl JsonText {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.get()
-    }
-
-    /// What the text says.
-    #[must_use]
-    pub fn value(&self) -> serde_json::Value {
-        // It was read as JSON before.
-        serde_json::from_str(self.0.get()).unwrap_or_default()
-    }
-}
-
-impl PartialEq for JsonText {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
-
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExecutionRecord {
@@ -482,6 +460,8 @@ pub struct ExecutionRecord {
     pub owner_state: Option<OwnerState>,
     /// Whether it is in the database.
     pub persisted: bool,
+    /// Set while it is pinned.
+    pub pinned: Option<Pin>,
 }
 
 impl ExecutionRecord {

@@ -1,40 +1,74 @@
-//! What to prune: a policy and the finished executions give a plan, which can be
+//! What retention deletes: a plan of which executions go, and why each other one stays. It can be
 //! shown before it is applied.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::Serialize;
+
+use super::pin::Pin;
 use super::record::ExecutionStatus;
+use super::retention_policy::{RetentionPolicy, age_text};
+use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
 
-/// The fields of a finished execution that pruning uses.
+/// How old executions of a workflow become that ended so; `None`: any age.
+fn age_limit(policy: &RetentionPolicy, status: ExecutionStatus) -> Option<Period> {
+    if status == ExecutionStatus::Success { policy.success } else { policy.failed }
+}
+
+/// The fields of a stored execution that retention uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finished {
+pub(crate) struct Stored {
     /// Its number in the database.
     pub seq: i64,
     /// Its id everywhere.
     pub execution_id: Box<str>,
-    /// Its position in the order of completion, which does not depend on any clock.
-    pub completion: i64,
-    /// How it ended.
+    /// What it ran.
+    pub workflow_id: Box<str>,
+    /// How it stands.
     pub status: ExecutionStatus,
-    /// When it ended.
-    pub completed_at: Timestamp,
+    /// Its position in the order of completion, which does not depend on any clock, and when it
+    /// ended; `None` until it has.
+    pub completed: Option<(i64, Timestamp)>,
+    /// Whether its definition came with a request.
+    pub is_ad_hoc: bool,
+    /// Set while it is pinned.
+    pub pin: Option<Box<Pin>>,
 }
 
-/// Which executions may be pruned. Every condition that is set must hold; with none of `keep`,
-/// `older_than` and `all`, nothing is pruned.
+/// The executions of a database, and the retention of workflows that have their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct History {
+    /// All executions, finished or not.
+    pub executions: Vec<Stored>,
+    /// Policies by workflow.
+    pub policies: HashMap<String, RetentionPolicy>,
+}
+
+/// Which executions may be pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct PrunePolicy {
-    /// How many of those in `status` that completed last are retained; 0 prunes nothing.
+    /// How many of those in `status` that completed last are retained. Without `older_than` only
+    /// executions count that have no retention of their own. `None`: all of those are retained, but
+    /// for what `older_than` and `all` say. 0: nothing at all is pruned, except with `all`.
     pub keep: Option<u64>,
-    /// Only executions that completed longer ago than this are pruned.
-    pub older_than: Option<Duration>,
+    /// Only executions that completed longer ago than this are pruned, whatever the retention of
+    /// their workflow.
+    pub older_than: Option<Period>,
     /// Only executions with this status are pruned, and only they count for `keep`.
     pub status: Option<ExecutionStatus>,
-    /// Prunes without regard to `keep`.
+    /// Prunes without regard to `keep` and to the retention of workflows.
     pub all: bool,
+    /// Prunes pinned executions like others.
+    pub include_pinned: bool,
+}
+
+impl PrunePolicy {
+    /// Whether the retention of workflows decides about their executions.
+    fn follows_workflows(&self) -> bool {
+        !self.all && self.older_than.is_none()
+    }
 }
 
 /// An execution to prune. A database that was restored may have assigned its number again.
@@ -46,7 +80,84 @@ pub struct Chosen {
     pub execution_id: Box<str>,
 }
 
-/// The executions to prune, and a summary.
+/// Why an execution goes or stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Goes: it is beyond the number that its workflow keeps.
+    BeyondKeep(u64),
+    /// Goes: it is beyond the number that is kept of all workflows without their own.
+    BeyondRetention(u64),
+    /// Goes: it is older than its workflow keeps those that ended so.
+    TooOld(Period, ExecutionStatus),
+    /// Goes: it is older than was asked for.
+    OlderThan(Period),
+    /// Goes: every one was asked for.
+    All,
+    /// Stays: it has not ended.
+    Unfinished(ExecutionStatus),
+    /// Stays: it is pinned.
+    Pinned,
+    /// Stays: it ended otherwise than was asked for.
+    OtherStatus(ExecutionStatus),
+    /// Stays: it is the one of its workflow that finished last.
+    LastFinished,
+    /// Stays: it is the last success of its workflow.
+    LastSuccess,
+    /// Stays: it is within the number that its workflow keeps.
+    WithinKeep(u64),
+    /// Stays: its workflow keeps those that ended so for this long.
+    Young(Period, ExecutionStatus),
+    /// Stays: its workflow has no limit for those that ended so.
+    NoLimit(ExecutionStatus),
+    /// Stays: it is within the number that is kept of all workflows without their own.
+    WithinRetention(u64),
+    /// Stays: it is not older than was asked for.
+    NotOlderThan(Period),
+    /// Stays: no number limits those of workflows without their own retention.
+    KeepsAll,
+}
+
+impl Reason {
+    /// Whether the execution goes.
+    #[must_use]
+    pub fn goes(self) -> bool {
+        matches!(
+            self,
+            Self::BeyondKeep(_)
+                | Self::BeyondRetention(_)
+                | Self::TooOld(..)
+                | Self::OlderThan(_)
+                | Self::All
+        )
+    }
+}
+
+impl Reason {
+    /// The same in words, for an execution of this workflow.
+    #[must_use]
+    pub(crate) fn text(self, workflow_id: &str) -> String {
+        match self {
+            Self::BeyondKeep(keep) => format!("beyond keep {keep} of {workflow_id}"),
+            Self::BeyondRetention(keep) => format!("beyond retention {keep}"),
+            Self::TooOld(age, status) => format!("older than {} ({status})", age_text(age)),
+            Self::OlderThan(age) => format!("older than {}", age_text(age)),
+            Self::All => "all finished ones go".to_owned(),
+            Self::Unfinished(status) => status.to_string(),
+            Self::Pinned => "pinned".to_owned(),
+            Self::OtherStatus(status) => format!("its status is {status}"),
+            Self::LastFinished => format!("finished last of {workflow_id}"),
+            Self::LastSuccess => format!("last success of {workflow_id}"),
+            Self::WithinKeep(keep) => format!("within keep {keep} of {workflow_id}"),
+            Self::Young(age, status) => format!("not older than {} ({status})", age_text(age)),
+            Self::NoLimit(status) => format!("{workflow_id} has no limit for {status}"),
+            Self::WithinRetention(keep) => format!("within retention {keep}"),
+            Self::NotOlderThan(age) => format!("not older than {}", age_text(age)),
+            Self::KeepsAll => "no retention limits it".to_owned(),
+        }
+    }
+}
+
+/// The executions to prune, why, and a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PrunePlan {
     /// The executions in the order of their completion.
@@ -59,6 +170,10 @@ pub struct PrunePlan {
     pub by_status: BTreeMap<ExecutionStatus, u64>,
     /// How many finished executions remain.
     pub remaining: u64,
+    /// Why each execution goes or stays, in the order of the history.
+    pub reasons: Vec<Reason>,
+    /// Whether `chosen` may hold pinned ones.
+    pub include_pinned: bool,
 }
 
 impl PrunePlan {
@@ -67,172 +182,202 @@ impl PrunePlan {
     pub fn executions(&self) -> u64 {
         self.chosen.len() as u64
     }
+
+    /// How many finished executions stay since they are pinned.
+    #[must_use]
+    pub fn pinned(&self) -> u64 {
+        self.reasons.iter().filter(|reason| **reason == Reason::Pinned).count() as u64
+    }
 }
 
-/// Selects the executions to prune. Unfinished ones are never selected.
+/// Executions of one workflow that go or stay for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct ReasonCount {
+    pub workflow_id: String,
+    /// Whether they go.
+    pub goes: bool,
+    pub reason: String,
+    /// How many.
+    pub executions: u64,
+}
+
+/// How many executions of each workflow go and stay, and why.
 #[must_use]
-pub(crate) fn plan(policy: &PrunePolicy, finished: &[Finished], now: Timestamp) -> PrunePlan {
-    let keep = match policy.keep {
-        _ if policy.all => 0,
-        Some(0) => return PrunePlan { remaining: count(finished), ..PrunePlan::default() },
-        Some(keep) => usize::try_from(keep).unwrap_or(usize::MAX),
-        None if policy.older_than.is_some() => 0,
-        None => return PrunePlan { remaining: count(finished), ..PrunePlan::default() },
-    };
-    let mut candidates: Vec<&Finished> = finished
-        .iter()
-        .filter(|execution| execution.status.is_terminal())
-        .filter(|execution| policy.status.is_none_or(|status| execution.status == status))
-        .collect();
-    candidates.sort_unstable_by_key(|execution| Reverse((execution.completion, execution.seq)));
-    let mut going: Vec<&Finished> = candidates.into_iter().skip(keep).collect();
-    if let Some(age) = policy.older_than {
-        let limit = now.minus(age);
-        going.retain(|execution| execution.completed_at < limit);
+pub(crate) fn summary(plan: &PrunePlan, history: &History) -> Vec<ReasonCount> {
+    let mut counts: BTreeMap<(&str, Reverse<bool>, Reason), u64> = BTreeMap::new();
+    for (execution, reason) in history.executions.iter().zip(&plan.reasons) {
+        let key = (&*execution.workflow_id, Reverse(reason.goes()), *reason);
+        *counts.entry(key).or_insert(0) += 1;
     }
-    going.reverse();
+    let row = |((workflow_id, goes, reason), executions): ((&str, Reverse<bool>, Reason), u64)| {
+        let reason = reason.text(workflow_id);
+        ReasonCount { workflow_id: workflow_id.to_owned(), goes: goes.0, reason, executions }
+    };
+    counts.into_iter().map(row).collect()
+}
+
+impl Stored {
+    /// Why it goes or stays, in words.
+    #[must_use]
+    pub(crate) fn text_of(&self, reason: Reason) -> String {
+        match &self.pin {
+            Some(pin) if reason == Reason::Pinned => pin.text(),
+            _ => reason.text(&self.workflow_id),
+        }
+    }
+}
+
+/// Selects the executions to prune, and says of each why it goes or stays. Unfinished ones are
+/// never selected.
+#[must_use]
+pub(crate) fn plan(policy: &PrunePolicy, history: &History, now: Timestamp) -> PrunePlan {
+    let groups = Groups::of(policy, history);
+    let reasons: Vec<Reason> = history
+        .executions
+        .iter()
+        .map(|execution| reason(policy, history, &groups, execution, now))
+        .collect();
+    let both = || history.executions.iter().zip(&reasons);
+    let mut going: Vec<(i64, Timestamp, &Stored)> = both()
+        .filter(|(_, reason)| reason.goes())
+        .filter_map(|(execution, _)| {
+            execution.completed.map(|(number, at)| (number, at, execution))
+        })
+        .collect();
+    going.sort_unstable_by_key(|(number, _, execution)| (*number, execution.seq));
     let mut by_status = BTreeMap::new();
-    for execution in &going {
+    for (_, _, execution) in &going {
         *by_status.entry(execution.status).or_insert(0) += 1;
     }
+    let finished = history.executions.iter().filter(|execution| execution.completed.is_some());
+    let remaining = (finished.count() - going.len()) as u64;
     PrunePlan {
-        chosen: going.iter().map(|execution| chosen(execution)).collect(),
-        oldest: going.iter().map(|execution| execution.completed_at).min(),
-        newest: going.iter().map(|execution| execution.completed_at).max(),
+        chosen: going.iter().map(|(_, _, execution)| chosen(execution)).collect(),
+        oldest: going.iter().map(|(_, at, _)| *at).min(),
+        newest: going.iter().map(|(_, at, _)| *at).max(),
         by_status,
-        remaining: count(finished) - going.len() as u64,
+        remaining,
+        reasons,
+        include_pinned: policy.include_pinned,
     }
 }
 
-fn chosen(execution: &Finished) -> Chosen {
+fn chosen(execution: &Stored) -> Chosen {
     Chosen { seq: execution.seq, execution_id: execution.execution_id.clone() }
 }
 
-fn count(finished: &[Finished]) -> u64 {
-    finished.iter().filter(|execution| execution.status.is_terminal()).count() as u64
+impl Stored {
+    fn is_exempt(&self, policy: &PrunePolicy) -> bool {
+        self.pin.is_some() && !policy.include_pinned
+    }
+}
+
+impl History {
+    /// The retention of the workflow of an execution, if that applies to it.
+    fn own_policy(&self, execution: &Stored) -> Option<&RetentionPolicy> {
+        self.policies.get(&*execution.workflow_id).filter(|_| !execution.is_ad_hoc)
+    }
+}
+
+/// What the executions of a workflow, or of all workflows without their own retention, decide
+/// together.
+#[derive(Debug, Default)]
+struct Groups {
+    /// Those that are within `keep`, of their workflow or of all.
+    kept: HashSet<i64>,
+    /// Of each workflow with its own retention, the one that finished last.
+    last_finished: HashSet<i64>,
+    /// The same of those that succeeded.
+    last_success: HashSet<i64>,
+}
+
+impl Groups {
+    fn of(policy: &PrunePolicy, history: &History) -> Self {
+        let mut groups = Self::default();
+        let mut of_all: Vec<(i64, i64)> = Vec::new();
+        let mut own: HashMap<&str, Vec<(i64, &Stored)>> = HashMap::new();
+        for execution in &history.executions {
+            let Some((number, _)) = execution.completed else { continue };
+            if execution.is_exempt(policy) {
+                continue;
+            }
+            if policy.follows_workflows() && history.own_policy(execution).is_some() {
+                own.entry(&execution.workflow_id).or_default().push((number, execution));
+            } else if policy.status.is_none_or(|status| status == execution.status) {
+                of_all.push((number, execution.seq));
+            }
+        }
+        of_all.sort_unstable_by_key(|key| Reverse(*key));
+        let keep = usize::try_from(policy.keep.unwrap_or(0)).unwrap_or(usize::MAX);
+        groups.kept.extend(of_all.iter().take(keep).map(|(_, seq)| *seq));
+        for (workflow_id, mut executions) in own {
+            executions
+                .sort_unstable_by_key(|(number, execution)| Reverse((*number, execution.seq)));
+            let seqs = || executions.iter().map(|(_, execution)| execution.seq);
+            groups.last_finished.extend(seqs().take(1));
+            let success =
+                |(_, execution): &&(i64, &Stored)| execution.status == ExecutionStatus::Success;
+            let last_success = executions.iter().find(success);
+            groups.last_success.extend(last_success.map(|(_, execution)| execution.seq));
+            let keep = history.policies.get(workflow_id).and_then(|policy| policy.keep);
+            let keep = keep.map_or(usize::MAX, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
+            groups.kept.extend(seqs().take(keep));
+        }
+        groups
+    }
+}
+
+fn reason(
+    policy: &PrunePolicy,
+    history: &History,
+    groups: &Groups,
+    execution: &Stored,
+    now: Timestamp,
+) -> Reason {
+    let status = execution.status;
+    let Some((_, completed_at)) = execution.completed else { return Reason::Unfinished(status) };
+    if execution.is_exempt(policy) {
+        return Reason::Pinned;
+    }
+    if policy.status.is_some_and(|only| only != status) {
+        return Reason::OtherStatus(status);
+    }
+    if policy.keep == Some(0) && !policy.all {
+        return Reason::KeepsAll;
+    }
+    let is_older = |age: Period| completed_at < now.minus(age.duration());
+    let is_kept = groups.kept.contains(&execution.seq);
+    if let Some(own) = history.own_policy(execution).filter(|_| policy.follows_workflows()) {
+        if groups.last_finished.contains(&execution.seq) {
+            return Reason::LastFinished;
+        }
+        let (age, beyond) = (age_limit(own, status), own.keep.filter(|_| !is_kept));
+        let goes = match (age.filter(|age| is_older(*age)), beyond) {
+            (Some(age), _) => Some(Reason::TooOld(age, status)),
+            (None, beyond) => beyond.map(Reason::BeyondKeep),
+        };
+        return match goes {
+            Some(_) if groups.last_success.contains(&execution.seq) => Reason::LastSuccess,
+            Some(goes) => goes,
+            None => match (own.keep, age) {
+                (Some(keep), _) => Reason::WithinKeep(keep),
+                (None, Some(age)) => Reason::Young(age, status),
+                (None, None) => Reason::NoLimit(status),
+            },
+        };
+    }
+    match (policy.keep, policy.older_than) {
+        _ if policy.all && policy.older_than.is_none_or(is_older) => {
+            policy.older_than.map_or(Reason::All, Reason::OlderThan)
+        }
+        (_, Some(age)) if policy.all => Reason::NotOlderThan(age),
+        (None, None) => Reason::KeepsAll,
+        (Some(keep), _) if is_kept => Reason::WithinRetention(keep),
+        (_, Some(age)) if is_older(age) => Reason::OlderThan(age),
+        (_, Some(age)) => Reason::NotOlderThan(age),
+        (Some(keep), None) => Reason::BeyondRetention(keep),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_micros(second * 1_000_000)
-    }
-
-    /// One that completed in that second, by a clock that was never set.
-    fn finished(seq: i64, status: ExecutionStatus, second: i64) -> Finished {
-        completed(seq, status, second, second)
-    }
-
-    fn completed(seq: i64, status: ExecutionStatus, completion: i64, second: i64) -> Finished {
-        let execution_id = format!("e{seq}").into();
-        Finished { seq, execution_id, completion, status, completed_at: at(second) }
-    }
-
-    fn seqs(policy: &PrunePolicy, executions: &[Finished]) -> Vec<i64> {
-        plan(policy, executions, at(1000)).chosen.iter().map(|chosen| chosen.seq).collect()
-    }
-
-    #[test]
-    fn a_clock_that_was_ahead_deletes_nothing_that_completed_since() {
-        use ExecutionStatus::Success;
-        // The clock said 900 for the first two, then it was set back.
-        let executions = [
-            completed(1, Success, 1, 900),
-            completed(2, Success, 2, 901),
-            completed(3, Success, 3, 100),
-        ];
-        let policy = PrunePolicy { keep: Some(2), ..PrunePolicy::default() };
-        assert_eq!(seqs(&policy, &executions), [1]);
-        let plan = plan(&PrunePolicy { all: true, ..policy }, &executions, at(1000));
-        assert_eq!((plan.oldest, plan.newest), (Some(at(100)), Some(at(901))));
-    }
-
-    #[test]
-    fn the_last_completed_are_retained_not_the_last_started() {
-        use ExecutionStatus::{Failed, Success};
-        let executions =
-            [finished(1, Success, 900), finished(2, Failed, 100), finished(3, Success, 500)];
-        let policy = PrunePolicy { keep: Some(1), ..PrunePolicy::default() };
-        assert_eq!(seqs(&policy, &executions), [2, 3]);
-        let plan = plan(&policy, &executions, at(1000));
-        assert_eq!((plan.oldest, plan.newest), (Some(at(100)), Some(at(500))));
-        assert_eq!(plan.by_status, BTreeMap::from([(Success, 1), (Failed, 1)]));
-        assert_eq!((plan.executions(), plan.remaining), (2, 1));
-    }
-
-    #[test]
-    fn conditions_add_up() {
-        use ExecutionStatus::{Failed, Success};
-        let executions = [
-            finished(1, Failed, 100),
-            finished(2, Failed, 200),
-            finished(3, Failed, 900),
-            finished(4, Success, 50),
-        ];
-        let policy = PrunePolicy { status: Some(Failed), ..PrunePolicy::default() };
-        assert_eq!(seqs(&policy, &executions), [] as [i64; 0]);
-        let policy = PrunePolicy { keep: Some(1), ..policy };
-        assert_eq!(seqs(&policy, &executions), [1, 2]);
-        let policy = PrunePolicy { older_than: Some(Duration::from_secs(850)), ..policy };
-        assert_eq!(seqs(&policy, &executions), [1]);
-        let policy = PrunePolicy { status: Some(Failed), all: true, ..PrunePolicy::default() };
-        assert_eq!(seqs(&policy, &executions), [1, 2, 3]);
-    }
-
-    #[test]
-    fn nothing_asked_for_and_none_to_keep_prune_nothing() {
-        let executions = [finished(1, ExecutionStatus::Success, 1)];
-        for keep in [None, Some(0)] {
-            let policy = PrunePolicy { keep, ..PrunePolicy::default() };
-            assert_eq!(plan(&policy, &executions, at(1000)).executions(), 0);
-        }
-        let policy = PrunePolicy { all: true, ..PrunePolicy::default() };
-        assert_eq!(seqs(&policy, &executions), [1]);
-    }
-
-    fn any_execution() -> impl Strategy<Value = (ExecutionStatus, i64, i64)> {
-        (prop::sample::select(&ExecutionStatus::ALL[..]), 0..50_i64, 0..50_i64)
-    }
-
-    fn any_policy() -> impl Strategy<Value = PrunePolicy> {
-        let status = prop::option::of(prop::sample::select(&ExecutionStatus::ALL[..]));
-        let age = prop::option::of((0..60_u64).prop_map(Duration::from_secs));
-        (prop::option::of(0..20_u64), age, status, any::<bool>()).prop_map(
-            |(keep, older_than, status, all)| PrunePolicy { keep, older_than, status, all },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn unfinished_and_retained_executions_are_never_pruned(
-            executions in prop::collection::vec(any_execution(), 0..60),
-            policy in any_policy(),
-        ) {
-            let executions: Vec<Finished> = (1..)
-                .zip(executions)
-                .map(|(seq, (status, number, second))| completed(seq, status, number, second))
-                .collect();
-            let plan = plan(&policy, &executions, at(50));
-            let gone = |execution: &Finished| plan.chosen.contains(&chosen(execution));
-            let terminal: Vec<_> = executions.iter().filter(|e| e.status.is_terminal()).collect();
-            for execution in executions.iter().filter(|e| gone(e)) {
-                prop_assert!(execution.status.is_terminal());
-                prop_assert!(policy.status.is_none_or(|status| status == execution.status));
-                let age = at(50).since(execution.completed_at);
-                prop_assert!(policy.older_than.is_none_or(|least| age > least));
-                if let (Some(keep), false) = (policy.keep, policy.all) {
-                    let later = terminal.iter().filter(|e| {
-                        policy.status.is_none_or(|status| status == e.status)
-                            && (e.completion, e.seq) > (execution.completion, execution.seq)
-                    });
-                    prop_assert!(keep > 0 && later.count() as u64 >= keep);
-                }
-            }
-            prop_assert_eq!(plan.remaining + plan.executions(), terminal.len() as u64);
-        }
-    }
-}
+mod tests;

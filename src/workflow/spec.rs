@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::compiled::Snapshot;
+use super::compiled::{DefinitionSource, Snapshot};
 use super::definition::Step;
 use super::graph::Graph;
 use super::record::{Created, StepState};
+use super::retention_policy::StartRetention;
 use crate::base::timestamp::Timestamp;
 
 /// The memory of a running execution, and of each of its steps, without text.
@@ -74,6 +75,19 @@ impl ExecutionSpec {
             depends_on: Arc::clone(compiled.depends_on()),
             replay_of: self.replay_of.clone(),
             input_snapshot: self.snapshot.to_json(),
+            retention: self.retention(),
+        }
+    }
+
+    /// What its start says of the retention of its workflow.
+    fn retention(&self) -> StartRetention {
+        match self.snapshot.source {
+            Some(DefinitionSource::Request) => StartRetention::AdHoc,
+            _ if self.replay_of.is_some() => StartRetention::Follows,
+            Some(DefinitionSource::Predecessor) | None => StartRetention::Follows,
+            Some(DefinitionSource::Catalogue | DefinitionSource::File) => {
+                StartRetention::Defines(self.snapshot.definition().retention)
+            }
         }
     }
 

@@ -218,6 +218,17 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    DROP TRIGGER workflow_executions_inserted_apart;
+    DROP TRIGGER workflow_executions_inserted_pinned;
+    DROP TRIGGER workflow_executions_moved_apart;
+    DROP TRIGGER workflow_executions_deleted_apart;
+    DROP INDEX workflow_executions_finished_apart;
+    DROP INDEX workflow_executions_own_by_completion;
+    DROP INDEX workflow_executions_own_by_age;
+    DROP INDEX workflow_executions_own_successes;
+    DROP INDEX workflow_executions_pinned;
+    DROP TABLE workflow_retention;
+    DROP TABLE workflow_pinned_counts;
     DROP TRIGGER workflow_executions_deleted_with_handlers;
     DROP TABLE workflow_execution_handlers;
     ALTER TABLE workflow_executions DROP COLUMN outcome;
@@ -226,6 +237,11 @@ const BEFORE_COMPLETIONS: &str = "
     ALTER TABLE workflow_execution_steps DROP COLUMN reused_from_seq;
     ALTER TABLE workflow_execution_steps DROP COLUMN reused_position;
     DROP INDEX workflow_executions_finished;
+    ALTER TABLE workflow_executions DROP COLUMN ad_hoc;
+    ALTER TABLE workflow_executions DROP COLUMN own_retention;
+    ALTER TABLE workflow_executions DROP COLUMN pinned_at;
+    ALTER TABLE workflow_executions DROP COLUMN pinned_by;
+    ALTER TABLE workflow_executions DROP COLUMN pin_reason;
     ALTER TABLE workflow_executions DROP COLUMN completion_number;
     CREATE INDEX workflow_executions_finished ON workflow_executions (completed_at)
       WHERE completed_at IS NOT NULL;

@@ -30,6 +30,7 @@ mod readme;
 mod receiver;
 mod recovery;
 mod replay;
+mod retention;
 mod serve;
 mod signals;
 mod slo_sim;

@@ -9,6 +9,7 @@ mod logs;
 mod operations;
 mod outcome;
 mod replay;
+mod retention;
 mod settings;
 mod slo;
 mod unix;

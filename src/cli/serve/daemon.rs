@@ -32,7 +32,7 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::operations::catalogue::{Catalogue, Event, What};
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
-use crate::repository::{Health, Reader, Retention, StoreError, Which};
+use crate::repository::{Health, Policies, Reader, Retention, StoreError, Which};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
@@ -69,7 +69,8 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
         })
     });
     let access_log = access_log.transpose()?;
-    let catalogue = Arc::new(catalogue(options.workflows.as_deref())?);
+    let (catalogue, retention) = catalogue(options.workflows.as_deref())?;
+    let catalogue = Arc::new(catalogue);
     let runtime = files::check_for_runtimes(1)
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
         .map_err(|error| environment("start the threads that serve", &error))?;
@@ -84,8 +85,9 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
              default; require more with `--slo-min-samples`, such as 20, or set 1 to accept this"
         );
     }
-    Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?
-        .serve(runtime, listeners)
+    let daemon = Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?;
+    daemon.writer.set_policies(retention);
+    daemon.serve(runtime, listeners)
 }
 
 fn listen(options: &Options) -> Result<Vec<Listener>, CliError> {
@@ -262,7 +264,8 @@ impl Daemon {
         tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
         if self.options.workflows.is_some() {
             let draining = self.resources.draining.clone();
-            tokio::spawn(rescan_again_and_again(Arc::clone(&self.catalogue), draining));
+            let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
+            tokio::spawn(rescan_again_and_again(catalogue, writer, draining));
         }
         tokio::spawn(keep_watchdog_quiet());
     }
@@ -434,14 +437,20 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
     }
 }
 
-async fn rescan_again_and_again(catalogue: Arc<Catalogue>, draining: CancellationToken) {
+async fn rescan_again_and_again(
+    catalogue: Arc<Catalogue>,
+    writer: Arc<Writer>,
+    draining: CancellationToken,
+) {
     let mut pause = RESCAN_EVERY;
     while !draining.is_cancelled() {
         time::sleep(pause).await;
-        let catalogue = Arc::clone(&catalogue);
+        let scanning = Arc::clone(&catalogue);
         let begun = clock::monotonic();
-        let scanned = tokio::task::spawn_blocking(move || catalogue.rescan(clock::now())).await;
-        log_events(&scanned.unwrap_or_default());
+        let scanned = tokio::task::spawn_blocking(move || scanning.rescan(clock::now())).await;
+        let events = scanned.unwrap_or_default();
+        log_events(&events);
+        writer.set_policies(catalogue.loaded_retention(&events));
         pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
     }
 }
@@ -465,14 +474,16 @@ async fn keep_watchdog_quiet() {
     }
 }
 
-fn catalogue(folder: Option<&Path>) -> Result<Catalogue, CliError> {
-    let Some(folder) = folder else { return Ok(Catalogue::default()) };
+/// The workflows of the folder, and the retention of each.
+fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
+    let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
     let (catalogue, events) = Catalogue::load(folder, clock::now()).map_err(|error| {
         let message = format!("cannot read the workflows of {}: {error}", folder.display());
         CliError::new(Exit::Environment, message).with_hint("name another folder with --workflows")
     })?;
     log_events(&events);
-    Ok(catalogue)
+    let retention = catalogue.loaded_retention(&events);
+    Ok((catalogue, retention))
 }
 
 fn list(addresses: &[SocketAddr]) -> String {

@@ -40,6 +40,16 @@ pub enum Route {
         /// Which execution.
         execution_id: String,
     },
+    /// `POST /api/v1/workflows/executions/{execution_id}/pin`
+    Pin {
+        /// Which execution.
+        execution_id: String,
+    },
+    /// `POST /api/v1/workflows/executions/{execution_id}/unpin`
+    Unpin {
+        /// Which execution.
+        execution_id: String,
+    },
     /// `GET /api/v1/workflows`
     Workflows,
     /// `GET /api/v1/workflows/{workflow_id}`
@@ -76,6 +86,8 @@ impl Route {
             ["workflows", RESERVED, id, "cancel"] => {
                 Self::Cancel { execution_id: (*id).to_owned() }
             }
+            ["workflows", RESERVED, id, "pin"] => Self::Pin { execution_id: (*id).to_owned() },
+            ["workflows", RESERVED, id, "unpin"] => Self::Unpin { execution_id: (*id).to_owned() },
             ["workflows", id] => Self::Workflow { workflow_id: (*id).to_owned() },
             ["workflows", id, "execute"] => Self::Execute { workflow_id: (*id).to_owned() },
             ["workflows", id, "executions"] => {
@@ -117,7 +129,14 @@ impl Endpoint for Route {
     }
 
     fn is_post(&self) -> bool {
-        matches!(self, Self::Execute { .. } | Self::Replay { .. } | Self::Cancel { .. })
+        matches!(
+            self,
+            Self::Execute { .. }
+                | Self::Replay { .. }
+                | Self::Cancel { .. }
+                | Self::Pin { .. }
+                | Self::Unpin { .. }
+        )
     }
 
     fn is_probe(&self) -> bool {
@@ -136,6 +155,8 @@ impl Endpoint for Route {
             Self::Executions => "/api/v1/workflows/executions",
             Self::Replay { .. } => "/api/v1/workflows/executions/{execution_id}/replay",
             Self::Cancel { .. } => "/api/v1/workflows/executions/{execution_id}/cancel",
+            Self::Pin { .. } => "/api/v1/workflows/executions/{execution_id}/pin",
+            Self::Unpin { .. } => "/api/v1/workflows/executions/{execution_id}/unpin",
             Self::Workflows => "/api/v1/workflows",
             Self::Workflow { .. } => "/api/v1/workflows/{workflow_id}",
             Self::Slo => "/api/v1/slo",
@@ -205,6 +226,14 @@ mod tests {
             (
                 "/api/v1/workflows/executions/x/cancel",
                 "/api/v1/workflows/executions/{execution_id}/cancel",
+            ),
+            (
+                "/api/v1/workflows/executions/x/pin",
+                "/api/v1/workflows/executions/{execution_id}/pin",
+            ),
+            (
+                "/api/v1/workflows/executions/x/unpin",
+                "/api/v1/workflows/executions/{execution_id}/unpin",
             ),
             ("/api/v1/workflows", "/api/v1/workflows"),
             ("/api/v1/workflows/a", "/api/v1/workflows/{workflow_id}"),

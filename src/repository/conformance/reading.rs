@@ -13,7 +13,7 @@ use crate::workflow::record::{
     Attempt, Change, Created, ExecutionState, ExecutionStatus, Reuse, StepRecord, StepState,
     StepStatus,
 };
-use crate::workflow::retention::{Chosen, Finished, PrunePlan};
+use crate::workflow::retention::{Chosen, PrunePlan, Stored};
 
 /// The ids that a filter lists, all on one page, and the total.
 fn listed<S: Store>(place: &S, filter: &ListFilter) -> (Vec<String>, u64) {
@@ -127,10 +127,10 @@ pub(crate) fn a_list_goes_on_where_it_ended_while_executions_come_and_go<S: Stor
             store(&writer, &format!("new-{round}-{page}"), ExecutionStatus::Failed, 2);
             let later = before.iter().find(|id| !seen.contains(id) && !deleted.contains(*id));
             let going: Vec<String> = seen.last().into_iter().chain(later).cloned().collect();
-            let finished = reader.finished().unwrap().into_iter();
-            let chosen = finished
+            let history = reader.history().unwrap().executions.into_iter();
+            let chosen = history
                 .filter(|one| going.iter().any(|id| **id == *one.execution_id))
-                .map(|Finished { seq, execution_id, .. }| Chosen { seq, execution_id });
+                .map(|Stored { seq, execution_id, .. }| Chosen { seq, execution_id });
             let plan = PrunePlan { chosen: chosen.collect(), ..PrunePlan::default() };
             writer.purge(&plan, &mut |_| {}).unwrap();
             deleted.extend(going);

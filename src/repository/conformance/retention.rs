@@ -1,12 +1,18 @@
 //! What is deleted, and what is kept beside executions.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::{
-    Store, at, attempt, await_commit, creation, ended, head, options, pending, store, until,
+    Store, at, attempt, await_commit, change, created, creation, ended, head, options, pending,
+    store, store_change, until,
 };
 use crate::repository::read::reference::Found;
-use crate::repository::{PendingWrite, Retention, WriterOptions};
-use crate::workflow::record::{ExecutionStatus, StepStatus};
+use crate::repository::{PendingWrite, Retention, Writer, WriterOptions};
+use crate::workflow::pin::Pin;
+use crate::workflow::record::{Change, Created, ExecutionStatus, StepStatus};
 use crate::workflow::retention::{Chosen, PrunePolicy, plan};
+use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
 pub(crate) fn retention_keeps_those_that_completed_last_and_all_unfinished<S: Store>() {
     let place = S::new();
@@ -51,8 +57,8 @@ pub(crate) fn purging_deletes_what_was_chosen_and_nothing_unfinished<S: Store>()
     for pending in &pending {
         await_commit(&writer, pending);
     }
-    let finished = place.reader().finished().unwrap();
-    let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
+    let history = place.reader().history().unwrap();
+    let mut all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &history, at(99));
     let running = place.reader().resolve("running", &[]).unwrap().unwrap();
     let Found { seq, execution_id } = running;
     all.chosen.push(Chosen { seq: seq.unwrap(), execution_id: execution_id.into() });
@@ -115,4 +121,133 @@ pub(crate) fn what_a_daemon_was_set_to_keep_is_stored_and_followed<S: Store>() {
     writer.close().unwrap();
     assert_eq!(place.ids(), ["e3", "e4"]);
     assert_eq!(open(Retention::Led(None)), Some(None));
+}
+
+/// A started execution of a workflow that has ended.
+fn of(
+    writer: &Writer,
+    id: &str,
+    workflow_id: &str,
+    retention: StartRetention,
+    status: ExecutionStatus,
+) {
+    let created = Created { workflow_id: workflow_id.to_owned(), retention, ..created(1) };
+    let creation = Change { created: Some(Arc::new(created)), ..change(head(status, 1)) };
+    store_change(writer, id, creation);
+}
+
+const KEEP_2: StartRetention =
+    StartRetention::Defines(Some(RetentionPolicy { keep: Some(2), success: None, failed: None }));
+
+pub(crate) fn a_workflow_with_its_own_retention_is_kept_apart<S: Store>() {
+    use ExecutionStatus::{Failed, Running, Success};
+    use StartRetention::{AdHoc, Defines, Follows};
+    let place = S::new();
+    let options = WriterOptions { retention: Retention::Given(Some(3)), ..options() };
+    let writer = place.open_with(options.clone()).unwrap();
+    for number in 1..=3 {
+        of(&writer, &format!("n{number}"), "nightly", KEEP_2, Success);
+    }
+    of(&writer, "n-running", "nightly", KEEP_2, Running);
+    for number in 1..=9 {
+        of(&writer, &format!("m{number}"), "minutely", Defines(None), Failed);
+    }
+    // What a request defines neither changes what is kept of the workflow, nor counts for it.
+    of(&writer, "n-ad-hoc", "nightly", AdHoc, Success);
+    writer.close().unwrap();
+    assert_eq!(place.ids(), ["n2", "n3", "n-running", "m8", "m9", "n-ad-hoc"]);
+
+    // A replay follows, also where no number is kept of all.
+    let given = Retention::Given(None);
+    let writer = place.open_with(WriterOptions { retention: given, ..options.clone() }).unwrap();
+    of(&writer, "n-replay", "nightly", Follows, Failed);
+    writer.close().unwrap();
+    assert_eq!(place.ids(), ["n3", "n-running", "m8", "m9", "n-ad-hoc", "n-replay"]);
+
+    // Without the key, its executions count for the number of all again.
+    let writer = place.open_with(options).unwrap();
+    of(&writer, "n-last", "nightly", Defines(None), Success);
+    writer.close().unwrap();
+    assert_eq!(place.ids(), ["n-running", "n-ad-hoc", "n-replay", "n-last"]);
+    assert!(place.reader().history().unwrap().policies.is_empty());
+}
+
+pub(crate) fn a_long_history_gets_and_loses_its_own_retention<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for pending in pending(2500) {
+        assert!(writer.enqueue(&pending));
+    }
+    writer.close().unwrap();
+    let last = |ids: Vec<String>| (ids.len(), ids.last().cloned());
+    let keeps = |retention, id: &str, of_all| {
+        let retention_of_all = Retention::Given(Some(of_all));
+        let writer =
+            place.open_with(WriterOptions { retention: retention_of_all, ..options() }).unwrap();
+        of(&writer, id, "w", retention, ExecutionStatus::Success);
+        writer.close().unwrap();
+        last(place.ids())
+    };
+    let own = |keep| {
+        StartRetention::Defines(Some(RetentionPolicy {
+            keep: Some(keep),
+            success: None,
+            failed: None,
+        }))
+    };
+    // Nothing goes by the number of all before it is known that it does not count.
+    assert_eq!(keeps(own(2400), "own", 5), (2400, Some("own".to_owned())));
+    assert_eq!(keeps(StartRetention::Defines(None), "none", 2000), (2000, Some("none".to_owned())));
+    assert_eq!(keeps(own(10), "again", 1), (10, Some("again".to_owned())));
+}
+
+pub(crate) fn the_retention_of_workflows_is_stored_by_and_by<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    for number in 1..=4 {
+        of(&writer, &format!("e{number}"), "w", StartRetention::Follows, ExecutionStatus::Success);
+    }
+    let StartRetention::Defines(policy) = KEEP_2 else { unreachable!() };
+    let hold = place.hold();
+    writer.set_policies([("w".to_owned(), policy), ("other".to_owned(), None)].into());
+    drop(hold);
+    // Nothing else is started.
+    until("what it does not keep is deleted", || place.ids() == ["e3", "e4"]);
+    assert_eq!(place.reader().history().unwrap().policies.len(), 1);
+    writer.set_policies([("w".to_owned(), None)].into());
+    until("it has none", || place.reader().history().unwrap().policies.is_empty());
+    writer.close().unwrap();
+}
+
+pub(crate) fn pinned_executions_stay<S: Store>() {
+    use ExecutionStatus::{Running, Success};
+    let place = S::new();
+    let options = WriterOptions { retention: Retention::Given(Some(2)), ..options() };
+    let writer = place.open_with(options).unwrap();
+    let pin = Pin { at: at(5), by: "anna".to_owned(), reason: Some("audit".to_owned()) };
+    let patience = Duration::from_secs(5);
+    let set = |id: &str, pin: Option<&Pin>| writer.pin(id, pin, patience).unwrap();
+    store(&writer, "a", Success, 1);
+    store(&writer, "b", Running, 0);
+    assert!(set("a", Some(&pin)) && set("b", Some(&pin)) && !set("nobody", Some(&pin)));
+    let shown = place.reader().detail("a").unwrap().unwrap();
+    assert_eq!(shown.execution.pinned, Some(pin.clone()));
+    for second in 1..=4 {
+        store(&writer, &format!("e{second}"), Success, second);
+    }
+    store_change(&writer, "b", change(head(Success, 9)));
+    until("those that are not pinned are pruned", || place.ids() == ["a", "b", "e3", "e4"]);
+    // A purge that was planned before leaves what was pinned since.
+    let all = |include_pinned| PrunePolicy { all: true, include_pinned, ..PrunePolicy::default() };
+    let purge = |policy| {
+        let planned = plan(&policy, &place.reader().history().unwrap(), at(99));
+        set("e3", Some(&pin));
+        writer.purge(&planned, &mut |_| {}).unwrap().executions
+    };
+    assert_eq!(purge(all(false)), 1);
+    assert_eq!(place.ids(), ["a", "b", "e3"]);
+    assert!(set("a", None));
+    assert_eq!(place.reader().execution("a").unwrap().unwrap().pinned, None);
+    assert_eq!(purge(all(true)), 3);
+    writer.close().unwrap();
 }

@@ -1,7 +1,7 @@
 //! What the writer's thread needs of a database. Only the [worker](super::worker) is generic over
 //! it: all calls are static.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::pending_write::PendingWrite;
@@ -10,8 +10,13 @@ use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
+use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
+
+/// The retention of workflows; `None`: a workflow has none of its own.
+pub(crate) type Policies = BTreeMap<String, Option<RetentionPolicy>>;
 
 /// A connection that writes. It is used by one thread, and by one transaction at a time.
 pub(crate) trait Backend: Send + 'static {
@@ -48,13 +53,31 @@ pub(crate) trait Backend: Send + 'static {
     /// The commit of what was written of an execution has succeeded.
     fn committed(&mut self, execution_id: &str, written: Written);
 
-    /// Deletes the finished executions that completed first until `keep` are left, as many as one
-    /// transaction may, inside the transaction under way.
-    fn retain(&mut self, keep: u64) -> Result<Retained, Self::Error>;
+    /// Deletes what is beyond the retention of workflows that have their own, and of the other
+    /// finished executions those that completed first until `keep` are left (`None`: all stay), as
+    /// many as one transaction may, inside the transaction under way. With `now`, ages count.
+    fn retain(
+        &mut self,
+        keep: Option<u64>,
+        now: Option<Timestamp>,
+    ) -> Result<Retained, Self::Error>;
+
+    /// Whether any workflow has its own retention.
+    fn has_policies(&mut self) -> Result<bool, Self::Error>;
+
+    /// Whether the retention of a workflow has something to delete. Begins no transaction.
+    fn is_retention_due(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
+
+    /// Stores the retention of workflows, inside the transaction under way.
+    fn set_policies(&mut self, policies: &Policies) -> Result<(), Self::Error>;
+
+    /// Pins an execution, or with `None` unpins it, inside the transaction under way; `false` where
+    /// there is no such execution.
+    fn pin(&mut self, execution_id: &str, pin: Option<&Pin>) -> Result<bool, Self::Error>;
 
     /// Deletes those that are finished, with all that belongs to them, inside the transaction under
-    /// way; returns how many.
-    fn delete(&mut self, chosen: &[Chosen]) -> Result<usize, Self::Error>;
+    /// way; returns how many. One that is pinned goes only with `include_pinned`.
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> Result<usize, Self::Error>;
 
     /// Gives free space back, as much as one transaction may, inside the transaction under way;
     /// whether there is more.
@@ -115,6 +138,8 @@ pub(crate) struct Opened<B> {
     pub(crate) backend: B,
     /// How many finished executions are kept; `None` and 0: all.
     pub(crate) keep: Option<u64>,
+    /// Whether any workflow has its own retention.
+    pub(crate) has_policies: bool,
     /// Which processes have executions in it.
     pub(crate) registry: Registry,
 }
@@ -130,6 +155,12 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn execution_id(&self) -> &str {
         self.pending.execution_id()
+    }
+
+    /// Whether it begins an execution of a workflow with its own retention.
+    pub(crate) fn sets_policy(&self) -> bool {
+        let created = self.change.created.as_deref();
+        matches!(created.map(|created| created.retention), Some(StartRetention::Defines(Some(_))))
     }
 }
 

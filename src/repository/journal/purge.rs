@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use crate::repository::error::StoreError;
-use crate::workflow::retention::Chosen;
+use crate::workflow::retention::{Chosen, PrunePlan};
 
 /// What a purge did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,6 +18,8 @@ pub struct Purged {
 #[derive(Debug)]
 pub(crate) struct Purge {
     pub(crate) chosen: Vec<Chosen>,
+    /// Whether those go that are pinned.
+    pub(crate) include_pinned: bool,
     /// How many of them were looked at.
     pub(crate) next: usize,
     pub(crate) deleted: u64,
@@ -27,8 +29,10 @@ pub(crate) struct Purge {
 }
 
 impl Purge {
-    pub(crate) fn new(chosen: Vec<Chosen>, progress: mpsc::Sender<PurgeProgress>) -> Self {
-        Self { chosen, next: 0, deleted: 0, size_bytes: None, progress }
+    pub(crate) fn new(plan: &PrunePlan, progress: mpsc::Sender<PurgeProgress>) -> Self {
+        let PrunePlan { chosen, include_pinned, .. } = plan;
+        let (chosen, include_pinned) = (chosen.clone(), *include_pinned);
+        Self { chosen, include_pinned, next: 0, deleted: 0, size_bytes: None, progress }
     }
 }
 

@@ -4,11 +4,13 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::{mpsc as asynchronous, oneshot};
 
+use super::backend::Policies;
 use super::purge::Purge;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 
 /// What the thread is asked for beside storing.
@@ -50,6 +52,10 @@ pub(crate) enum Task {
     WatchOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
     RequestCancel { execution_id: String, answer: mpsc::Sender<Result<CancelRequest, StoreError>> },
+    /// Pin an execution, or with `None` unpin it; the answer is whether there is such an execution.
+    Pin { execution_id: String, pin: Option<Pin>, answer: mpsc::Sender<Result<bool, StoreError>> },
+    /// Store the retention of workflows.
+    SetPolicies(Policies),
     /// Watch for requests to cancel executions of `owner`.
     WatchCancels {
         /// The process that runs them.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::backend::{Backend, Entry, NotWritten, Written};
+use super::backend::{Backend, Entry, NotWritten, Policies, Written};
 use super::cancel;
 use super::delivery::{Delivery, Outcome};
 use super::health::Health;
@@ -16,6 +16,7 @@ use super::queue::{Next, Queue};
 use super::stall::AtWork;
 use super::task::Task;
 use crate::base::clock;
+use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
@@ -37,6 +38,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const ASK_PATIENCE: Duration = Duration::from_millis(500);
 /// So often the writer looks at the files and for requests, if nothing else wakes it.
 const LOOK: Duration = Duration::from_millis(500);
+/// So often it is looked whether executions are too old for the retention of their workflow.
+const LOOK_AT_AGES: Duration = Duration::from_secs(5);
 /// So many that completed are worth a deletion while others complete. Less than what one
 /// transaction may delete: what came with them goes with them.
 const WORTH_DELETING: usize = 512;
@@ -52,11 +55,28 @@ enum NotCommitted {
     Failed(StoreError),
 }
 
+/// What retention keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keeps {
+    /// How many finished executions; `None` and 0: all.
+    pub(crate) keep: Option<u64>,
+    /// Whether any workflow has its own retention.
+    pub(crate) has_policies: bool,
+}
+
 /// What lives on the thread.
 pub(crate) struct Worker<B> {
     backend: B,
     /// How many finished executions are kept, if not all.
     retention: Option<u64>,
+    /// Whether workflows have their own retention, as far as this process knows.
+    has_policies: bool,
+    /// The retention of workflows that is not stored yet.
+    new_policies: Policies,
+    /// When it was looked last whether the retention of workflows has something to delete.
+    ages_looked_at: Instant,
+    /// An execution has completed, so that retention deletes once more at the end.
+    has_completed: bool,
     options: WriterOptions,
     queue: Arc<Queue<Task>>,
     health: watch::Sender<Health>,
@@ -83,17 +103,20 @@ pub(crate) struct Worker<B> {
 }
 
 impl<B: Backend> Worker<B> {
-    /// One that keeps so many finished executions; `None` and 0: all.
     pub(crate) fn new(
         backend: B,
-        keep: Option<u64>,
+        keeps: Keeps,
         options: WriterOptions,
         queue: Arc<Queue<Task>>,
         health: watch::Sender<Health>,
     ) -> Self {
         Self {
             backend,
-            retention: keep.filter(|keep| *keep > 0),
+            retention: keeps.keep.filter(|keep| *keep > 0),
+            has_policies: keeps.has_policies,
+            new_policies: Policies::new(),
+            ages_looked_at: clock::monotonic(),
+            has_completed: false,
             options,
             queue,
             health,
@@ -137,6 +160,10 @@ impl<B: Backend> Worker<B> {
             let Next { pending, task, closed } = self.queue.next(patience);
             self.at_work.begin();
             if deferred && pending.is_empty() {
+                self.prune_more = true;
+            }
+            if closed && std::mem::take(&mut self.has_completed) && self.has_policies {
+                // What became too old since goes although nothing else completes.
                 self.prune_more = true;
             }
             let tidying = self.prune_more || self.give_back;
@@ -223,6 +250,15 @@ impl<B: Backend> Worker<B> {
                 }
                 let _ = answer.send(request);
             }
+            Task::Pin { execution_id, pin, answer } => {
+                let done = self
+                    .transaction("write to", |backend| backend.pin(&execution_id, pin.as_ref()));
+                let _ = answer.send(done);
+            }
+            Task::SetPolicies(policies) => {
+                self.new_policies.extend(policies);
+                self.store_policies();
+            }
             Task::WatchCancels { owner, sender } => {
                 self.cancels = Some(cancel::Watch::new(owner, sender));
             }
@@ -240,6 +276,31 @@ impl<B: Backend> Worker<B> {
         match stored.and_then(|()| self.backend.commit()) {
             Ok(()) => self.sent_alerts.clear(),
             Err(_) => self.backend.rollback(),
+        }
+    }
+
+    /// Stores the retention of workflows, as [`Self::store_sent_alerts`].
+    fn store_policies(&mut self) {
+        if self.new_policies.is_empty() || self.begin(Duration::ZERO).is_err() {
+            return;
+        }
+        let stored = self.backend.set_policies(&self.new_policies);
+        match stored.and_then(|()| self.backend.commit()) {
+            Ok(()) => {
+                self.new_policies.clear();
+                self.look_at_policies();
+            }
+            Err(_) => self.backend.rollback(),
+        }
+    }
+
+    /// Looks whether the retention of workflows has something to delete. What cannot be read fails
+    /// elsewhere as well, and is reported there.
+    fn look_at_policies(&mut self) {
+        self.ages_looked_at = clock::monotonic();
+        self.has_policies = self.backend.has_policies().unwrap_or(self.has_policies);
+        if self.has_policies && self.backend.is_retention_due(clock::now()).unwrap_or(false) {
+            self.prune_more = true;
         }
     }
 
@@ -282,6 +343,10 @@ impl<B: Backend> Worker<B> {
             let _ = watch.look(&mut self.backend);
         }
         self.store_sent_alerts();
+        self.store_policies();
+        if self.ages_looked_at.elapsed() >= LOOK_AT_AGES {
+            self.look_at_policies();
+        }
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
         // What waits is tried again by itself, and reports then.
         if self.queue.len() == 0 && (is_failing || self.begun_at.elapsed() >= LOOK) {
@@ -390,8 +455,10 @@ impl<B: Backend> Worker<B> {
     ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
         let outcomes = self.write_batch(batch)?;
         let completed = outcomes.iter().flatten().filter(|written| written.finished).count();
+        self.has_policies = self.has_policies || batch.iter().any(Entry::sets_policy);
+        self.has_completed |= completed > 0;
         let prune_now = may_prune && self.is_prune_due(completed);
-        if prune_now && let Err(error) = self.prune() {
+        if prune_now && let Err(error) = self.prune(None) {
             self.prune_error = Some(self.backend.explain("prune", &error));
             self.prune_more = true;
             return Err(NotCommitted::Pruning);
@@ -399,7 +466,7 @@ impl<B: Backend> Worker<B> {
         self.backend.commit().map_err(|error| self.failed(&error))?;
         if prune_now && !self.prune_more {
             self.unpruned = 0;
-        } else if self.retention.is_some() {
+        } else if self.may_prune() {
             self.unpruned += completed;
         }
         Ok(outcomes)
@@ -429,17 +496,22 @@ impl<B: Backend> Worker<B> {
     /// Whether retention is to delete now: one by one as they complete; many at a time when
     /// there are many, which costs a fraction of the pages.
     fn is_prune_due(&self, completed: usize) -> bool {
-        if completed == 0 || self.retention.is_none() || self.prune_error.is_some() {
+        if completed == 0 || !self.may_prune() || self.prune_error.is_some() {
             return false;
         }
         let count = self.unpruned + completed;
         count <= FEW || count >= WORTH_DELETING
     }
 
-    /// Deletes what retention asks for, inside the transaction under way.
-    fn prune(&mut self) -> Result<(), B::Error> {
-        let Some(keep) = self.retention else { return Ok(()) };
-        let retained = self.backend.retain(keep)?;
+    /// Whether anything limits what is kept.
+    fn may_prune(&self) -> bool {
+        self.retention.is_some() || self.has_policies
+    }
+
+    /// Deletes what retention asks for, inside the transaction under way; with `now`, also what is
+    /// too old.
+    fn prune(&mut self, now: Option<Timestamp>) -> Result<(), B::Error> {
+        let retained = self.backend.retain(self.retention, now)?;
         self.prune_more = retained.more;
         self.give_back = retained.is_worth_giving_back.unwrap_or(self.give_back);
         Ok(())
@@ -451,7 +523,7 @@ impl<B: Backend> Worker<B> {
         let pruning = self.prune_more;
         let done = self.begin(LOCK_PATIENCE).and_then(|()| {
             let outcome = if pruning {
-                self.prune()
+                self.prune(Some(clock::now()))
             } else {
                 self.backend.give_back().map(|more| self.give_back = more)
             };

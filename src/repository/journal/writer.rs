@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
-use super::backend::{Backend, Opened};
+use super::backend::{Backend, Opened, Policies};
 use super::delivery::Delivery;
 use super::health::Health;
 use super::pending_write::PendingWrite;
@@ -19,13 +19,14 @@ use super::purge::{Purge, PurgeProgress, Purged};
 use super::queue::Queue;
 use super::stall::AtWork;
 use super::task::Task;
-use super::worker::Worker;
+use super::worker::{Keeps, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
+use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
 
@@ -57,11 +58,12 @@ impl Writer {
         opened: Opened<B>,
         options: WriterOptions,
     ) -> Result<Self, StoreError> {
-        let Opened { backend, keep, registry } = opened;
+        let Opened { backend, keep, has_policies, registry } = opened;
         let queue = Arc::new(Queue::new(options.queue_capacity));
         let busy_timeout = options.busy_timeout;
         let (health_sender, health) = watch::channel(Health::Working);
-        let mut worker = Worker::new(backend, keep, options, Arc::clone(&queue), health_sender);
+        let keeps = Keeps { keep, has_policies };
+        let mut worker = Worker::new(backend, keeps, options, Arc::clone(&queue), health_sender);
         let (at_work, delivery) = (worker.at_work(), worker.delivery());
         let thread = thread::Builder::new()
             .name("wfx-writer".to_owned())
@@ -220,16 +222,30 @@ impl Writer {
         execution_id: &str,
         patience: Duration,
     ) -> Result<CancelRequest, StoreError> {
-        let closed =
-            || StoreError::new(StoreErrorKind::Io, "cannot cancel: the database is closed");
-        let busy = || StoreError::new(StoreErrorKind::Locked, "cannot cancel: the writer is busy");
+        self.ask("cancel", patience, |answer| Task::RequestCancel {
+            execution_id: execution_id.to_owned(),
+            answer,
+        })
+    }
+
+    /// Has a task done that answers, again for `patience` while others have the database locked;
+    /// `doing` says what it is, should it fail.
+    fn ask<T>(
+        &self,
+        doing: &str,
+        patience: Duration,
+        task: impl Fn(mpsc::Sender<Result<T, StoreError>>) -> Task,
+    ) -> Result<T, StoreError> {
+        let failed = |kind, why| StoreError::new(kind, format!("cannot {doing}: {why}"));
+        let closed = || failed(StoreErrorKind::Io, "the database is closed");
         let since = clock::monotonic();
         loop {
             let (answer, answered) = mpsc::channel();
-            let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
-            self.queue.push_task(task).map_err(|_| closed())?;
+            self.queue.push_task(task(answer)).map_err(|_| closed())?;
             let answer = match answered.recv_timeout(patience.max(ANSWER_PATIENCE)) {
-                Err(RecvTimeoutError::Timeout) => Err(busy()),
+                Err(RecvTimeoutError::Timeout) => {
+                    Err(failed(StoreErrorKind::Locked, "the writer is busy"))
+                }
                 answer => answer.map_err(|_| closed())?,
             };
             match answer {
@@ -240,6 +256,33 @@ impl Writer {
                 }
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// Pins an execution, or with `None` unpins it; `false` where there is no such execution. Others
+    /// may have the database locked for `patience`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) fn pin(
+        &self,
+        execution_id: &str,
+        pin: Option<&Pin>,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        self.ask(if pin.is_some() { "pin" } else { "unpin" }, patience, |answer| Task::Pin {
+            execution_id: execution_id.to_owned(),
+            pin: pin.cloned(),
+            answer,
+        })
+    }
+
+    /// Stores the retention of workflows, by and by: nobody waits. It is tried again until the
+    /// database takes it.
+    pub(crate) fn set_policies(&self, policies: Policies) {
+        if !policies.is_empty() {
+            // A closed writer stores nothing any more.
+            let _ = self.queue.push_task(Task::SetPolicies(policies));
         }
     }
 
@@ -280,9 +323,7 @@ impl Writer {
     ) -> Result<Purged, StoreError> {
         let closed = || StoreError::new(StoreErrorKind::Io, "cannot purge: the database is closed");
         let (sender, messages) = mpsc::channel();
-        self.queue
-            .push_task(Task::Purge(Purge::new(plan.chosen.clone(), sender)))
-            .map_err(|_| closed())?;
+        self.queue.push_task(Task::Purge(Purge::new(plan, sender))).map_err(|_| closed())?;
         for message in messages {
             match message {
                 PurgeProgress::Deleted(deleted) => progress(deleted),

@@ -29,4 +29,15 @@ pub(crate) struct Inspection {
     pub owners: Vec<OwnerCount>,
     /// Lock files that dead processes left.
     pub dead_locks: usize,
+    /// What does not count for the number of finished executions that are kept.
+    pub retention: RetentionCounts,
+}
+
+/// What does not count for the number of finished executions that are kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RetentionCounts {
+    /// Workflows with their own retention, by id.
+    pub workflows: Vec<String>,
+    /// How many executions are pinned.
+    pub pinned: u64,
 }

@@ -15,7 +15,7 @@ use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sqlite::reader::SqliteReader;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
-use crate::workflow::retention::Finished;
+use crate::workflow::retention::History;
 
 /// Reads a store, while others write to it. Each read sees one state of it and keeps none.
 #[derive(Debug)]
@@ -311,11 +311,11 @@ impl Reader {
         self.backend.summaries(workflow_id)
     }
 
-    /// All finished executions, for [`crate::workflow::retention::plan`].
+    /// All executions, and the retention of workflows, for [`crate::workflow::retention::plan`].
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(crate) fn finished(&self) -> Result<Vec<Finished>, StoreError> {
-        self.backend.finished()
+    pub(crate) fn history(&self) -> Result<History, StoreError> {
+        self.backend.history()
     }
 }

@@ -10,15 +10,18 @@ use rusqlite::config::DbConfig;
 use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
-use super::{alerts, detail, identity, open, prune, retention, takeover};
+use super::{alerts, detail, identity, open, policies, prune, retention, takeover};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
-use crate::repository::journal::backend::{Backend, Entry, NotWritten, Opened, Retained, Written};
+use crate::repository::journal::backend::{
+    Backend, Entry, NotWritten, Opened, Policies, Retained, Written,
+};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
+use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 
@@ -49,6 +52,8 @@ pub(crate) fn open(
         identity::establish(&connection, path, fresh)
             .map_err(|error| explain("write to", path, &error))
     })?;
+    let has_policies =
+        policies::exist(&connection).map_err(|error| explain("open", path, &error))?;
     let page_bytes =
         prune::page_bytes(&connection).map_err(|error| explain("open", path, &error))?;
     let files = FileGuard::new(path, page_bytes);
@@ -58,7 +63,7 @@ pub(crate) fn open(
         files,
         unfinished: Unfinished::default(),
     };
-    Ok(Opened { backend, keep, registry: Registry::new(path, Some(identity)) })
+    Ok(Opened { backend, keep, has_policies, registry: Registry::new(path, Some(identity)) })
 }
 
 impl Drop for SqliteBackend {
@@ -134,6 +139,7 @@ impl Backend for SqliteBackend {
                 Ok(written) => Ok(written),
                 Err(NotWritten::Refused(error)) => {
                     self.execute("ROLLBACK TO item")?;
+                    inserts.undone();
                     Err(error)
                 }
                 Err(NotWritten::Failed(error)) => return Err(error),
@@ -147,8 +153,8 @@ impl Backend for SqliteBackend {
         self.unfinished.apply(execution_id, written);
     }
 
-    fn retain(&mut self, keep: u64) -> rusqlite::Result<Retained> {
-        let pruned = prune::retain(&self.connection, keep)?;
+    fn retain(&mut self, keep: Option<u64>, now: Option<Timestamp>) -> rusqlite::Result<Retained> {
+        let pruned = prune::retain(&self.connection, keep, now)?;
         let is_worth_giving_back = match pruned.executions {
             0 => None,
             _ => Some(prune::is_worth_giving_back(&self.connection)?),
@@ -156,8 +162,26 @@ impl Backend for SqliteBackend {
         Ok(Retained { more: pruned.more, is_worth_giving_back })
     }
 
-    fn delete(&mut self, chosen: &[Chosen]) -> rusqlite::Result<usize> {
-        prune::delete_chosen(&self.connection, chosen)
+    fn has_policies(&mut self) -> rusqlite::Result<bool> {
+        policies::exist(&self.connection)
+    }
+
+    fn is_retention_due(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        policies::is_due(&self.connection, now)
+    }
+
+    fn set_policies(&mut self, policies: &Policies) -> rusqlite::Result<()> {
+        policies.iter().try_for_each(|(workflow_id, policy)| {
+            policies::set(&self.connection, workflow_id, *policy)
+        })
+    }
+
+    fn pin(&mut self, execution_id: &str, pin: Option<&Pin>) -> rusqlite::Result<bool> {
+        retention::pin(&self.connection, execution_id, pin)
+    }
+
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> rusqlite::Result<usize> {
+        prune::delete_chosen(&self.connection, chosen, include_pinned)
     }
 
     fn give_back(&mut self) -> rusqlite::Result<bool> {

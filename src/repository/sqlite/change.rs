@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::policies;
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, Written};
@@ -11,6 +12,7 @@ use crate::workflow::record::{
     Attempt, Change, Created, ExecutionState, ExecutionStatus, HandlerState, SkipReason, StepState,
     StepStatus,
 };
+use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
 type NotWritten = backend::NotWritten<rusqlite::Error>;
 
@@ -50,6 +52,8 @@ pub(crate) struct Inserts<'c> {
     execution: CachedStatement<'c>,
     step: CachedStatement<'c>,
     next_completion: Option<i64>,
+    /// The retention of workflows, as far as that was looked up.
+    retention: HashMap<String, Option<RetentionPolicy>>,
 }
 
 impl<'c> Inserts<'c> {
@@ -59,8 +63,10 @@ impl<'c> Inserts<'c> {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-                   owner, error, step_order, input_snapshot, completion_number, outcome)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                   owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
+                   own_retention)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                   ?17, ?18)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -71,7 +77,38 @@ impl<'c> Inserts<'c> {
                      (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
             )?,
             next_completion: None,
+            retention: HashMap::new(),
         })
+    }
+
+    /// Whether the retention of its workflow applies to a new execution; stores that retention
+    /// first where the start defines it. One look for each workflow in a transaction.
+    fn has_own_retention(
+        &mut self,
+        connection: &Connection,
+        created: &Created,
+    ) -> rusqlite::Result<bool> {
+        let workflow_id = created.workflow_id.as_str();
+        let known = self.retention.get(workflow_id);
+        let policy = match (created.retention, known) {
+            (StartRetention::AdHoc, _) => return Ok(false),
+            (StartRetention::Follows, Some(known)) => return Ok(known.is_some()),
+            (StartRetention::Follows, None) => policies::stored(connection, workflow_id)?,
+            (StartRetention::Defines(policy), Some(known)) if *known == policy => {
+                return Ok(policy.is_some());
+            }
+            (StartRetention::Defines(policy), _) => {
+                policies::set(connection, workflow_id, policy)?;
+                policy
+            }
+        };
+        self.retention.insert(workflow_id.to_owned(), policy);
+        Ok(policy.is_some())
+    }
+
+    /// What was written is undone in part, and what was looked up may no longer hold.
+    pub(crate) fn undone(&mut self) {
+        self.retention.clear();
     }
 
     /// The number of a completion: greater than any that is stored. `None` for what has not
@@ -88,8 +125,13 @@ impl<'c> Inserts<'c> {
             Some(number) => number,
             None => connection
                 .prepare_cached(
-                    "SELECT coalesce(max(completion_number), 0) + 1 FROM workflow_executions
-                     WHERE completion_number IS NOT NULL",
+                    "SELECT 1 + max(
+                       coalesce((SELECT max(completion_number) FROM workflow_executions
+                         WHERE completion_number IS NOT NULL AND own_retention IS NULL
+                           AND pinned_at IS NULL), 0),
+                       coalesce((SELECT max(completion_number) FROM workflow_executions
+                         WHERE completion_number IS NOT NULL
+                           AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)), 0))",
                 )?
                 .query_row([], |row| row.get(0))?,
         };
@@ -113,7 +155,9 @@ pub(crate) fn write(
             let mut times = Times::default();
             let completion = inserts.completion(connection, &change.head)?;
             let head = &change.head;
-            insert_execution(inserts, execution_id, created, head, completion, &mut times)?;
+            let has_own_retention = inserts.has_own_retention(connection, created)?;
+            let marks = Marks { completion, has_own_retention };
+            insert_execution(inserts, execution_id, created, head, marks, &mut times)?;
             let seq = connection.last_insert_rowid();
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&*created.step_order) {
@@ -159,12 +203,20 @@ fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> 
         .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
 }
 
+/// What retention orders executions by.
+struct Marks {
+    /// Its number among those that ended.
+    completion: Option<i64>,
+    /// The retention of its workflow applies to it.
+    has_own_retention: bool,
+}
+
 fn insert_execution(
     inserts: &mut Inserts<'_>,
     execution_id: &str,
     created: &Created,
     head: &ExecutionState,
-    completion: Option<i64>,
+    marks: Marks,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
     inserts.execution.execute(params![
@@ -182,8 +234,10 @@ fn insert_execution(
         head.error,
         rows::names(&created.step_order),
         created.input_snapshot,
-        completion,
+        marks.completion,
         outcome(head),
+        (created.retention == StartRetention::AdHoc).then_some(1),
+        marks.has_own_retention.then_some(1),
     ])?;
     Ok(())
 }

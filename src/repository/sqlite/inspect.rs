@@ -7,9 +7,9 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::file_guard::FileGuard;
-use super::{file, identity, prune, rows, takeover};
+use super::{file, identity, policies, prune, rows, takeover};
 use crate::repository::ownership::Registry;
-use crate::repository::read::inspection::Inspection;
+use crate::repository::read::inspection::{Inspection, RetentionCounts};
 
 /// The most damages that are reported.
 const DAMAGES_SHOWN: u32 = 20;
@@ -40,7 +40,18 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<
         unwritable: file::check_writable(path).err(),
         owners,
         dead_locks,
+        retention: retention(connection)?,
     })
+}
+
+fn retention(connection: &Connection) -> rusqlite::Result<RetentionCounts> {
+    let pinned = connection
+        .prepare_cached("SELECT count(*) FROM workflow_executions WHERE pinned_at IS NOT NULL")?
+        .query_row([], |row| row.get(0))
+        .map(rows::count)?;
+    let mut workflows: Vec<String> = policies::all(connection)?.into_keys().collect();
+    workflows.sort_unstable();
+    Ok(RetentionCounts { workflows, pinned })
 }
 
 fn damages(connection: &Connection) -> rusqlite::Result<Vec<String>> {

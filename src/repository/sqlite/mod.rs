@@ -18,6 +18,7 @@ mod lineage;
 mod list;
 mod migrate;
 mod open;
+mod policies;
 mod predecessor;
 mod prune;
 mod retention;

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::{policies, rows};
+use crate::base::timestamp::Timestamp;
 use crate::workflow::retention::Chosen;
 
 /// The most executions deleted in one transaction, so that commits of others wait a
@@ -20,31 +22,63 @@ pub(crate) struct Pruned {
     pub(crate) more: bool,
 }
 
-/// Deletes the finished executions that completed first until `retention` are left,
-/// within the bound of one transaction.
-pub(crate) fn retain(connection: &Connection, retention: u64) -> rusqlite::Result<Pruned> {
-    let finished: i64 = connection
-        .prepare_cached(
-            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
-             WHERE status NOT IN ('pending', 'running')",
-        )?
-        .query_row([], |row| row.get(0))?;
-    let keep = i64::try_from(retention).unwrap_or(i64::MAX);
-    let excess = usize::try_from(finished.saturating_sub(keep)).unwrap_or(0);
-    if excess == 0 {
+/// Deletes what is beyond the retention of workflows that have their own, and of the others those
+/// that completed first until `retention` are left (`None`: all stay), within the bound of one
+/// transaction. With `now`, ages count as well.
+pub(crate) fn retain(
+    connection: &Connection,
+    retention: Option<u64>,
+    now: Option<Timestamp>,
+) -> rusqlite::Result<Pruned> {
+    let has_policies = policies::exist(connection)?;
+    // First it has to be known of each execution what applies to it.
+    if has_policies && policies::move_some(connection)? {
+        return Ok(Pruned { executions: 0, more: true });
+    }
+    let mut chosen = match has_policies {
+        true => policies::excess(connection, now, DELETED_PER_TRANSACTION)?,
+        false => Vec::new(),
+    };
+    let mut more = chosen.len() >= DELETED_PER_TRANSACTION;
+    let room = DELETED_PER_TRANSACTION - chosen.len().min(DELETED_PER_TRANSACTION);
+    let excess = match retention {
+        Some(retention) => counted(connection, has_policies)?.saturating_sub(retention),
+        None => 0,
+    };
+    let excess = usize::try_from(excess).unwrap_or(usize::MAX);
+    if excess > 0 && room > 0 {
+        more |= excess > room;
+        let oldest = connection
+            .prepare_cached(
+                "SELECT seq FROM workflow_executions INDEXED BY workflow_executions_finished
+                 WHERE completion_number IS NOT NULL AND own_retention IS NULL
+                   AND pinned_at IS NULL
+                 ORDER BY completion_number LIMIT ?1",
+            )?
+            .query_map([rows::integer(excess.min(room) as u64)], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        chosen.extend(oldest);
+    }
+    if chosen.is_empty() {
         return Ok(Pruned { executions: 0, more: false });
     }
-    let limit = excess.min(DELETED_PER_TRANSACTION);
-    let chosen: Vec<i64> = connection
-        .prepare_cached(
-            "SELECT seq FROM workflow_executions
-             WHERE completion_number IS NOT NULL AND completed_at IS NOT NULL
-             ORDER BY completion_number LIMIT ?1",
-        )?
-        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
     let executions = delete(connection, chosen)?;
-    Ok(Pruned { executions, more: excess > limit && executions > 0 })
+    Ok(Pruned { executions, more: more && executions > 0 })
+}
+
+/// How many finished executions count for the number of all workflows.
+fn counted(connection: &Connection, has_policies: bool) -> rusqlite::Result<u64> {
+    let count = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
+    let finished = count(
+        "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
+         WHERE status NOT IN ('pending', 'running')",
+    )?;
+    let pinned = count("SELECT coalesce(sum(finished), 0) FROM workflow_pinned_counts")?;
+    let own = match has_policies {
+        true => count("SELECT coalesce(sum(finished), 0) FROM workflow_retention")?,
+        false => 0,
+    };
+    Ok(rows::count(finished - pinned - own))
 }
 
 /// Numbers the finished executions by the times at which they completed, where a database had
@@ -59,13 +93,20 @@ pub(crate) fn number_completions(connection: &Connection) -> rusqlite::Result<()
 }
 
 /// Deletes those of the executions that are finished and still have the id that they were chosen
-/// by, with their steps and output; returns how many.
-pub(crate) fn delete_chosen(connection: &Connection, chosen: &[Chosen]) -> rusqlite::Result<usize> {
-    let mut has_id = connection
-        .prepare_cached("SELECT 1 FROM workflow_executions WHERE seq = ?1 AND execution_id = ?2")?;
+/// by, with their steps and output; returns how many. One that was pinned since goes only with
+/// `include_pinned`.
+pub(crate) fn delete_chosen(
+    connection: &Connection,
+    chosen: &[Chosen],
+    include_pinned: bool,
+) -> rusqlite::Result<usize> {
+    let mut has_id = connection.prepare_cached(
+        "SELECT 1 FROM workflow_executions
+         WHERE seq = ?1 AND execution_id = ?2 AND (?3 OR pinned_at IS NULL)",
+    )?;
     let mut seqs = Vec::with_capacity(chosen.len());
     for Chosen { seq, execution_id } in chosen {
-        if has_id.exists((seq, execution_id))? {
+        if has_id.exists((seq, execution_id, include_pinned))? {
             seqs.push(*seq);
         }
     }

@@ -11,7 +11,8 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, identity, inspect, lineage, list, open, retention, summary, takeover,
+    alerts, detail, durations, identity, inspect, lineage, list, open, policies, retention,
+    summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -25,7 +26,7 @@ use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::summary::WorkflowSummary;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
-use crate::workflow::retention::Finished;
+use crate::workflow::retention::{History, Stored};
 
 const CANDIDATES: &str =
     "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions";
@@ -221,24 +222,43 @@ impl SqliteReader {
         self.read(|connection| summary::of_workflows(connection, workflow_id))
     }
 
-    pub(crate) fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+    pub(crate) fn history(&self) -> Result<History, StoreError> {
         self.read(|connection| {
-            connection
+            // The indexes have the numbers of completions: long snapshots need not be read.
+            let mut executions = connection
                 .prepare_cached(
-                    "SELECT seq, execution_id, completion_number, status, completed_at
+                    "SELECT seq, execution_id, workflow_id, status, completion_number,
+                       completed_at, ad_hoc, pinned_at, pinned_by, pin_reason
                      FROM workflow_executions INDEXED BY workflow_executions_finished
-                     WHERE completion_number IS NOT NULL AND completed_at IS NOT NULL",
+                     WHERE completion_number IS NOT NULL AND own_retention IS NULL
+                       AND pinned_at IS NULL
+                     UNION ALL
+                     SELECT seq, execution_id, workflow_id, status, completion_number,
+                       completed_at, ad_hoc, pinned_at, pinned_by, pin_reason
+                     FROM workflow_executions INDEXED BY workflow_executions_finished_apart
+                     WHERE completion_number IS NOT NULL
+                       AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)
+                     UNION ALL
+                     SELECT seq, execution_id, workflow_id, status, NULL, NULL, ad_hoc,
+                       pinned_at, pinned_by, pin_reason
+                     FROM workflow_executions
+                     WHERE status IN ('pending', 'running') AND status <> 'success'",
                 )?
                 .query_map([], |row| {
-                    Ok(Finished {
+                    let number: Option<i64> = row.get(4)?;
+                    Ok(Stored {
                         seq: row.get(0)?,
                         execution_id: row.get(1)?,
-                        completion: row.get(2)?,
+                        workflow_id: row.get(2)?,
                         status: row.get::<_, Text<_>>(3)?.0,
-                        completed_at: row.get::<_, Text<_>>(4)?.0,
+                        completed: number.zip(rows::optional(row, 5)?),
+                        is_ad_hoc: row.get::<_, Option<i64>>(6)?.is_some(),
+                        pin: rows::pin(row, 7)?.map(Box::new),
                     })
                 })?
-                .collect()
+                .collect::<Result<Vec<_>, _>>()?;
+            executions.sort_unstable_by_key(|execution| execution.seq);
+            Ok(History { executions, policies: policies::all(connection)? })
         })
     }
 

@@ -1,10 +1,11 @@
-//! How many finished executions are kept: as this process was told, or as the daemon that
-//! uses the same database was.
+//! How many finished executions are kept, as this process was set to, or as the daemon that uses
+//! the same database was; and which ones are pinned.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows;
 use crate::repository::options::Retention;
+use crate::workflow::pin::Pin;
 
 /// How many are kept, stored or read as the rule says.
 pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
@@ -33,4 +34,25 @@ pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<
         .optional()?;
     let keep = text.and_then(|text| text.parse::<u64>().ok());
     Ok(keep.map(|keep| Some(keep).filter(|keep| *keep > 0)))
+}
+
+/// Pins an execution, or with `None` unpins it, inside the caller's transaction; `false` where there
+/// is no such execution.
+pub(crate) fn pin(
+    connection: &Connection,
+    execution_id: &str,
+    pin: Option<&Pin>,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_executions SET pinned_at = ?2, pinned_by = ?3, pin_reason = ?4
+             WHERE execution_id = ?1",
+        )?
+        .execute(params![
+            execution_id,
+            pin.map(|pin| pin.at.to_string()),
+            pin.map(|pin| pin.by.as_str()),
+            pin.and_then(|pin| pin.reason.as_deref()),
+        ])?;
+    Ok(changed > 0)
 }

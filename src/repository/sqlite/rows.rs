@@ -9,6 +9,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::de::DeserializeOwned;
 
 use crate::base::timestamp::Timestamp;
+use crate::workflow::pin::Pin;
 use crate::workflow::record::{
     Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, StepRecord,
 };
@@ -77,7 +78,7 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 /// The columns that [`execution`] reads, in its order.
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
-     input_snapshot, error, owner, outcome";
+     input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -103,7 +104,15 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         owner: row.get(14)?,
         owner_state: None,
         persisted: true,
+        pinned: pin(row, 16)?,
     })
+}
+
+/// Reads three columns: since when an execution is pinned, who wanted that, and why.
+pub(crate) fn pin(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Pin>> {
+    let Some(at) = optional(row, column)? else { return Ok(None) };
+    let by: Option<String> = row.get(column + 1)?;
+    Ok(Some(Pin { at, by: by.unwrap_or_default(), reason: row.get(column + 2)? }))
 }
 
 /// The columns of `steps` and of `last`, with these for the text of the output.

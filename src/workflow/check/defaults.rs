@@ -4,10 +4,10 @@ use super::super::defaults::FolderDefaults;
 use super::super::document;
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{self, Fields};
-use super::{Source, handlers, keys};
+use super::{Source, handlers, keys, retention};
 
 /// The keys of the file.
-const KEYS: [&str; 2] = ["env", "shell"];
+const KEYS: [&str; 3] = ["env", "shell", "retention"];
 
 /// Reads and checks the defaults of a folder. A file of comments alone gives none.
 ///
@@ -30,7 +30,8 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         let env = field::env(&fields, &mut findings);
         handlers::refuse_variables_of(&fields, &mut findings);
         let shell = keys::shell(&fields, &mut findings);
-        Some(FolderDefaults { file, env, shell })
+        let retention = retention::read(&fields, &mut findings);
+        Some(FolderDefaults { file, env, shell, retention })
     });
     match defaults {
         Some(defaults) if findings.is_empty() => Ok(defaults),

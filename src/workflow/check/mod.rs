@@ -12,6 +12,7 @@ mod name;
 pub(in crate::workflow) mod nearest;
 pub(crate) mod parameters;
 mod replay_body;
+mod retention;
 mod step;
 
 use std::collections::HashMap;
@@ -49,8 +50,18 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 9] =
-    ["id", "name", "description", "params", "env", "shell", "max_parallel", "timeout", "steps"];
+const WORKFLOW_KEYS: [&str; 10] = [
+    "id",
+    "name",
+    "description",
+    "params",
+    "env",
+    "shell",
+    "max_parallel",
+    "timeout",
+    "retention",
+    "steps",
+];
 
 /// The origin of a tree, which decides which rules apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +236,7 @@ fn workflow(
         .and_then(|field| field.integer(1..=u64::from(PARALLEL_MAX), findings))
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
+    let retention = retention::read(&fields, findings);
     let steps = steps(&fields, &params, origin, findings);
     let handlers = handlers::read(&fields, origin, findings);
     handlers::refuse_variables(&fields, findings);
@@ -237,6 +249,7 @@ fn workflow(
         shell,
         max_parallel,
         timeout,
+        retention,
         steps: steps?,
         handlers,
         extra: fields.extra(),

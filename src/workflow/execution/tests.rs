@@ -52,6 +52,7 @@ pub(super) fn with_handlers(
         shell: None,
         max_parallel: None,
         timeout: Some(Period::new(Duration::from_secs(5))),
+        retention: None,
         steps,
         handlers,
         extra: Default::default(),

@@ -32,6 +32,8 @@ impl Handler for Resources {
                 self.replay(execution_id, query, body, &bounded_wait).await
             }
             Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,
+            Route::Pin { execution_id } => self.pin(execution_id, query, body).await,
+            Route::Unpin { execution_id } => self.unpin(execution_id, query, body).await,
         };
         outcome.unwrap_or_else(Reply::from)
     }

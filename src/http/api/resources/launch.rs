@@ -395,6 +395,7 @@ mod tests {
             owner: None,
             owner_state: None,
             persisted: true,
+            pinned: None,
         };
         let mut detail =
             ExecutionDetail { execution: record, handlers: Vec::new(), steps: Vec::new() };

@@ -8,6 +8,7 @@ mod health;
 mod launch;
 mod long_answers;
 mod metrics;
+mod pins;
 pub(crate) mod readers;
 mod status;
 mod workflows;

@@ -11,11 +11,14 @@ use crate::repository::alerts::SentAlerts;
 use crate::repository::conformance::{
     await_commit, change, creation, head, options, store, store_change, until,
 };
-use crate::repository::journal::backend::{Backend, Entry, NotWritten, Opened, Retained, Written};
+use crate::repository::journal::backend::{
+    Backend, Entry, NotWritten, Opened, Policies, Retained, Written,
+};
 use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
+use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::retention::Chosen;
 
@@ -54,7 +57,7 @@ impl Fake {
 
     fn open(&self) -> Writer {
         let registry = Registry::new(Path::new("/nonexistent/wfx.db"), None);
-        let opened = Opened { backend: self.clone(), keep: None, registry };
+        let opened = Opened { backend: self.clone(), keep: None, has_policies: false, registry };
         Writer::start(opened, options()).unwrap()
     }
 
@@ -126,11 +129,27 @@ impl Backend for Fake {
 
     fn committed(&mut self, _execution_id: &str, _written: Written) {}
 
-    fn retain(&mut self, _keep: u64) -> Result<Retained, Failure> {
+    fn retain(&mut self, _keep: Option<u64>, _now: Option<Timestamp>) -> Result<Retained, Failure> {
         Ok(Retained { more: false, is_worth_giving_back: None })
     }
 
-    fn delete(&mut self, _chosen: &[Chosen]) -> Result<usize, Failure> {
+    fn has_policies(&mut self) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn is_retention_due(&mut self, _now: Timestamp) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn set_policies(&mut self, _policies: &Policies) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn pin(&mut self, _execution_id: &str, _pin: Option<&Pin>) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn delete(&mut self, _chosen: &[Chosen], _include_pinned: bool) -> Result<usize, Failure> {
         Ok(0)
     }
 

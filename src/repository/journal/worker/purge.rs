@@ -64,7 +64,8 @@ impl<B: Backend> Worker<B> {
             return Ok(Progress { next: purge.next, deleted: purge.deleted, more });
         }
         let end = purge.chosen.len().min(purge.next + WORTH_DELETING);
-        let deleted = self.backend.delete(&purge.chosen[purge.next..end])? as u64;
+        let deleted =
+            self.backend.delete(&purge.chosen[purge.next..end], purge.include_pinned)? as u64;
         Ok(Progress { next: end, deleted: purge.deleted + deleted, more: true })
     }
 }

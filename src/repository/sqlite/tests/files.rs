@@ -18,7 +18,7 @@ fn a_number_given_out_again_leads_to_no_other_execution() {
     let writer = open(&place.path);
     store(&writer, "kept", ExecutionStatus::Success, 1);
     let pending = store(&writer, "lost", ExecutionStatus::Running, 0);
-    let finished = Reader::open(&place.path).unwrap().finished().unwrap();
+    let finished = Reader::open(&place.path).unwrap().history().unwrap();
     let mut planned = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
     // What restoring an older copy does: the row is gone, and so is the memory of its number.
     place
@@ -109,7 +109,7 @@ fn purging_gives_space_back_to_the_file_system() {
     for pending in &pending {
         await_commit(&writer, pending);
     }
-    let finished = Reader::open(&place.path).unwrap().finished().unwrap();
+    let finished = Reader::open(&place.path).unwrap().history().unwrap();
     let all = plan(&PrunePolicy { all: true, ..PrunePolicy::default() }, &finished, at(99));
     let mut progress = Vec::new();
     let purged = writer.purge(&all, &mut |deleted| progress.push(deleted)).unwrap();

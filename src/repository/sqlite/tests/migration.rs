@@ -56,7 +56,7 @@ fn assert_whole(place: &Place, executions: u64) {
     let listing = reader.list(&ListFilter::default(), 1000, 0).unwrap();
     assert_eq!(listing.total, executions);
     assert_eq!(listing.items.len() as u64, executions);
-    assert_eq!(reader.finished().unwrap().len() as u64, executions);
+    assert_eq!(reader.history().unwrap().executions.len() as u64, executions);
     for execution in listing.items {
         assert!(execution.status.is_terminal());
         let detail = reader.detail(&execution.execution_id).unwrap().unwrap();

@@ -3,6 +3,7 @@
 mod files;
 mod migration;
 mod opening;
+mod retention;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
