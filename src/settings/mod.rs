@@ -37,6 +37,11 @@ impl Environment {
         self
     }
 
+    /// The variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
     /// The value of a variable; an empty one counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
@@ -143,6 +148,11 @@ impl Settings {
     #[must_use]
     pub(crate) fn new(environment: Environment, flags: Flags) -> Self {
         Self { environment, flags, file: OnceLock::new() }
+    }
+
+    /// The environment that the settings come from.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The path of the database.
