@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,8 @@ use crate::workflow::environment;
 
 /// How often executions of daemons that died are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+/// After what time they are looked for once more when a daemon has ended.
+const RECOVER_SOON: Duration = Duration::from_secs(1);
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
 /// A look at very many files is followed by a pause of so many times its length: it takes less than
@@ -152,6 +155,8 @@ struct Daemon {
     writer: Arc<Writer>,
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
+    /// A process of this service has ended, and may have left executions.
+    left_behind: Arc<Notify>,
 }
 
 impl Daemon {
@@ -217,7 +222,8 @@ impl Daemon {
             draining: CancellationToken::new(),
             observed,
         });
-        Ok(Self { options, owner, supervisor, writer, catalogue, resources })
+        let left_behind = Arc::default();
+        Ok(Self { options, owner, supervisor, writer, catalogue, resources, left_behind })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
@@ -231,21 +237,24 @@ impl Daemon {
         let served = runtime.block_on(self.serve_to_the_end(listening, launcher, handed_over));
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        served.map_err(|error| super::environment("serve", &error))?;
+        let successor = served.map_err(|error| super::environment("serve", &error))?;
         let Self { owner, supervisor, writer, resources, .. } = self;
         drop((resources, supervisor));
         let closed = writer.close();
         drop(owner);
+        // It looks whether something was left once the link is closed.
+        drop(successor);
         closed?;
         Ok(Exit::Success)
     }
 
+    /// Returns the successor, if there is one.
     async fn serve_to_the_end(
         &self,
         listening: Listening,
         launcher: &Launcher,
         handed_over: Option<HandedOver>,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<Option<Successor>> {
         let mut stopped = Signals::new()?;
         let mut reload =
             session::unless_ignored(session::ignored_signals(), SignalKind::user_defined2())?;
@@ -257,7 +266,7 @@ impl Daemon {
             let lead = tokio::select! {
                 lead = handed_over.wait_for_lead(listening.adopted) => lead?,
                 // The daemon before this one goes on.
-                () = stopped.next() => return Ok(()),
+                () = stopped.next() => return Ok(None),
             };
             if lead.is_alone {
                 tracing::warn!(old, "the daemon before this one ended before it had handed over");
@@ -287,10 +296,15 @@ impl Daemon {
                 Older::default()
             }
         };
-        let successor = loop {
+        let mut successor = loop {
             tokio::select! {
                 () = stopped.next() => break None,
                 () = one(&mut reload) => {}
+                () = older.one_ended() => {
+                    // It may not have run everything to the end.
+                    self.left_behind.notify_one();
+                    continue;
+                }
                 ended = &mut answers => {
                     return Err(std::io::Error::other(format!("nobody accepts: {ended:?}")));
                 }
@@ -317,7 +331,7 @@ impl Daemon {
         drop(listeners);
         // What it has begun goes on.
         drop(lead.end());
-        match successor {
+        match &mut successor {
             Some(successor) => {
                 ending.hand_over.cancel();
                 service_manager::handed_over(successor.pid);
@@ -331,13 +345,15 @@ impl Daemon {
             }
         }
         self.resources.observed.monitor.close(ALERTS_TIME).await;
-        Ok(())
+        Ok(successor)
     }
 
     /// What this process decides while it leads.
     fn lead(&self) -> Lead {
-        let resources = Arc::clone(&self.resources);
-        Lead::default().duty(move |ends| recover_again_and_again(Arc::clone(&resources), ends))
+        let (resources, left_behind) = (Arc::clone(&self.resources), Arc::clone(&self.left_behind));
+        Lead::default().duty(move |ends| {
+            recover_again_and_again(Arc::clone(&resources), Arc::clone(&left_behind), ends)
+        })
     }
 
     /// What goes on beside the requests.
@@ -366,7 +382,7 @@ impl Daemon {
     /// successor, asks for the end.
     async fn finish(
         &self,
-        (mut successor, stopped, reload): (Successor, &mut Signals, &mut Option<Signal>),
+        (successor, stopped, reload): (&mut Successor, &mut Signals, &mut Option<Signal>),
         mut answers: JoinHandle<()>,
     ) {
         let running = self.supervisor.in_flight();
@@ -493,8 +509,13 @@ async fn tell_of_store(writer: Arc<Writer>) {
     }
 }
 
-async fn recover_again_and_again(resources: Arc<Resources>, ends: CancellationToken) {
+async fn recover_again_and_again(
+    resources: Arc<Resources>,
+    left_behind: Arc<Notify>,
+    ends: CancellationToken,
+) {
     let mut orphans = Orphans::default();
+    let mut pause = RECOVER_EVERY;
     loop {
         if let Err(error) = recover(&resources, &mut orphans, &ends).await {
             tracing::warn!(%error, "cannot take over executions of daemons that died");
@@ -502,7 +523,9 @@ async fn recover_again_and_again(resources: Arc<Resources>, ends: CancellationTo
         resources.writer.sweep_owners();
         tokio::select! {
             () = ends.cancelled() => return,
-            () = time::sleep(RECOVER_EVERY) => {}
+            () = time::sleep(pause) => pause = RECOVER_EVERY,
+            // It closes the link a moment before it is gone.
+            () = left_behind.notified() => pause = RECOVER_SOON,
         }
     }
 }

@@ -22,6 +22,16 @@ impl Older {
         &self.0[self.0.len().saturating_sub(max)..]
     }
 
+    /// Waits until one of them has ended; for ever, if there is none. May be cancelled.
+    pub(crate) async fn one_ended(&mut self) {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let closed = self.0.iter_mut().map(|link| Box::pin(link.closed()));
+        let ((), ended, _) = future::select_all(closed).await;
+        drop(self.0.swap_remove(ended));
+    }
+
     /// Asks them to end their executions as SIGTERM does; `now`: as a second one does.
     pub(crate) async fn stop(&mut self, now: bool) {
         for link in &mut self.0 {
