@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use wfx::parts::http::Metrics;
 use wfx::parts::http::{AnsweredRequest, FrontOptions, Handler, Reply, Route, RoutedRequest};
 use wfx::parts::slo::Policy;
@@ -70,8 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        let listeners = vec![wfx::parts::http::Listener::Tcp(listener)];
-        wfx::parts::http::serve(listeners, options, api, CancellationToken::new()).await;
+        let listeners = vec![Arc::new(wfx::parts::http::Listener::Tcp(listener))];
+        wfx::parts::http::serve(listeners, options, api, wfx::parts::http::Ending::default()).await;
         Ok(())
     })
 }

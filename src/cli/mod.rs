@@ -219,19 +219,19 @@ pub(crate) struct CliError {
     exit: Exit,
     message: String,
     hint: Option<String>,
-    /// There is no database.
-    missing: bool,
+    /// What the database has refused.
+    kind: Option<StoreErrorKind>,
 }
 
 impl CliError {
     /// An error with the exit code that scripts see.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None, missing: false }
+        Self { exit, message: message.into(), hint: None, kind: None }
     }
 
     /// Whether all that is wrong is that nothing was ever stored.
     fn is_missing(&self) -> bool {
-        self.missing
+        self.kind == Some(StoreErrorKind::Missing)
     }
 
     /// The same with another exit code.
@@ -256,7 +256,7 @@ impl From<StoreError> for CliError {
             exit,
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
-            missing: error.kind() == StoreErrorKind::Missing,
+            kind: Some(error.kind()),
         }
     }
 }
@@ -267,7 +267,7 @@ impl From<SettingsError> for CliError {
             exit: error.exit(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
-            missing: false,
+            kind: None,
         }
     }
 }
@@ -320,6 +320,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Ui::new(cli.global.format, cli.global.utc).error(&error.message, error.hint.as_deref());
         return error.exit;
     }
+    let received = match &cli.command {
+        Command::Serve(_) => serve::receive(environment),
+        _ => Ok((environment, None)),
+    };
+    let (environment, handed_over) = match received {
+        Ok(received) => received,
+        Err(error) => {
+            Ui::new(cli.global.format, cli.global.utc).error(&error.message, error.hint.as_deref());
+            return error.exit;
+        }
+    };
     let prepared = match &cli.command {
         Command::Exec(_)
         | Command::Replay(_)
@@ -359,7 +370,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, survived) {
         context.ui.warning(&format!("cannot catch SIGXFSZ: {error}"));
     }
-    match dispatch(&cli.command, &context) {
+    match dispatch(&cli.command, &context, handed_over) {
         Ok(exit) => exit,
         Err(error) => {
             if !error.message.is_empty() {
@@ -395,13 +406,17 @@ fn as_owner(context: &Context) -> CliError {
     )
 }
 
-fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
+fn dispatch(
+    command: &Command,
+    context: &Context,
+    handed_over: Option<serve::HandedOver>,
+) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Retry(args) => retry::run(args, context),
         Command::Recover(args) => recover::run(args, context),
-        Command::Serve(args) => serve::run(args, context),
+        Command::Serve(args) => serve::run(args, context, handed_over),
         Command::Cancel(args) => cancel::run(args, context),
         Command::Status(args) => status::run(args, context),
         Command::List(args) => list::run(args, context),

@@ -2,22 +2,28 @@
 
 mod daemon;
 mod descriptors;
+mod listening;
+mod service_manager;
+mod succession;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given, handover};
 use crate::base::exit::Exit;
 use crate::http::front::access::Access;
 use crate::http::front::server::FrontOptions;
 use crate::operations::start::Definitions;
-use crate::settings::Settings;
+use crate::repository::StoreErrorKind;
+use crate::settings::{Environment, Settings};
 use crate::slo::Policy;
 use crate::slo::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::system::files;
+use crate::workflow::environment::SUCCESSOR;
 
 /// The longest file with a token or a secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -62,6 +68,10 @@ pub(crate) struct Args {
     /// [WFX_DRAIN_TIMEOUT; default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub drain_timeout: Option<String>,
+    /// How long the daemon that is started on SIGUSR2 may take to get ready; then this one goes on
+    /// [WFX_HANDOVER_TIMEOUT; default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub handover_timeout: Option<String>,
     /// How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<String>,
@@ -92,6 +102,7 @@ impl Args {
             ("WFX_WORKFLOWS", &self.workflows),
             ("WFX_WORKDIR", &self.workdir),
             ("WFX_DRAIN_TIMEOUT", &self.drain_timeout),
+            ("WFX_HANDOVER_TIMEOUT", &self.handover_timeout),
             ("WFX_ACCESS_LOG", &self.access_log),
             ("WFX_LOG", &self.log),
             ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
@@ -129,6 +140,7 @@ struct Options {
     definitions: Definitions,
     max_in_flight: usize,
     drain_timeout: std::time::Duration,
+    handover_timeout: std::time::Duration,
     policy: Policy,
     /// Nobody said from how many requests on a signal is judged.
     is_min_samples_default: bool,
@@ -147,12 +159,46 @@ enum Place {
 ///
 /// # Errors
 /// Exit 2 for bad settings, 3 when the address, the database or a folder fails.
-pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let options = check(args, context)?;
-    if options.front.token.is_some() || options.webhook.is_some() {
-        handover::hide_memory();
+pub(crate) fn run(
+    args: &Args,
+    context: &Context,
+    mut handed_over: Option<HandedOver>,
+) -> Result<Exit, CliError> {
+    let ran = check(args, context).and_then(|options| {
+        if options.front.token.is_some() || options.webhook.is_some() {
+            handover::hide_memory();
+        }
+        daemon::run(options, context, &mut handed_over)
+    });
+    if let (Err(error), Some(handed_over)) = (&ran, &handed_over) {
+        let needs_migration = error.kind == Some(StoreErrorKind::NeedsMigration);
+        handed_over.report_failure(error.to_string(), needs_migration);
     }
-    daemon::run(options, context)
+    ran
+}
+
+/// Receives what a daemon hands over, if one has started this process for that; the environment
+/// then has its secrets.
+///
+/// # Errors
+/// Exit 2 when it does not come.
+pub(crate) fn receive(
+    environment: Environment,
+) -> Result<(Environment, Option<HandedOver>), CliError> {
+    if environment.get(SUCCESSOR).is_none() {
+        return Ok((environment, None));
+    }
+    let mut handed_over = HandedOver::receive().map_err(|error| {
+        let message = format!("cannot receive what the daemon before this one hands over: {error}");
+        CliError::new(Exit::Usage, message)
+            .with_hint(format!("unset {SUCCESSOR}, which only wfx itself sets"))
+    })?;
+    let environment = environment.with(std::mem::take(&mut handed_over.secrets));
+    Ok((environment, Some(handed_over)))
+}
+
+fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
+    CliError::new(Exit::Environment, format!("cannot {what}: {error}"))
 }
 
 fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
@@ -184,6 +230,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         definitions,
         max_in_flight: args.max_in_flight,
         drain_timeout: settings.drain_timeout()?,
+        handover_timeout: settings.handover_timeout()?,
         webhook: webhook(args, settings)?,
         policy: settings.slo_policy()?,
         is_min_samples_default: !settings.is_slo_min_samples_set()?,

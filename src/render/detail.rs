@@ -144,7 +144,10 @@ impl Layout {
         if let Some(pin) = &execution.pinned {
             let reason = pin.reason.iter().map(|reason| format!(": {}", visible(reason)));
             let reason: String = reason.collect();
-            fact("pinned", &format!("by {}, {}{reason}", visible(&pin.by), self.zone.second(pin.at)));
+            fact(
+                "pinned",
+                &format!("by {}, {}{reason}", visible(&pin.by), self.zone.second(pin.at)),
+            );
         }
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));

@@ -133,7 +133,7 @@ const TRUTH: &str = "true or false (1 or 0, yes or no)";
 use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 31] = [
+pub(crate) const SETTINGS: [Setting; 32] = [
     setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
@@ -186,6 +186,8 @@ pub(crate) const SETTINGS: [Setting; 31] = [
     setting(Daemon, "WFX_WORKDIR", Some("."), "the path of a folder", not_empty).flag("--workdir"),
     setting(Daemon, "WFX_DRAIN_TIMEOUT", Some("30s"), "a duration such as 30 or 5m", is_period)
         .flag("--drain-timeout"),
+    setting(Daemon, "WFX_HANDOVER_TIMEOUT", Some("30s"), "a duration such as 30 or 5m", is_period)
+        .flag("--handover-timeout"),
     setting(Daemon, "WFX_ACCESS_LOG", None, "the path of a file; - is standard output", not_empty)
         .flag("--access-log"),
     setting(Daemon, "WFX_TOKEN", None, "a token without spaces", |v| {

@@ -37,6 +37,11 @@ impl Environment {
         self
     }
 
+    /// The variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
     /// The value of a variable; an empty one counts as unset.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&OsStr> {
@@ -147,6 +152,11 @@ impl Settings {
         Self { environment, flags, file: OnceLock::new() }
     }
 
+    /// The environment that the settings come from.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The path of the database.
     ///
     /// # Errors
@@ -250,6 +260,14 @@ impl Settings {
     /// Exit 2 when the value is invalid.
     pub(crate) fn drain_timeout(&self) -> Result<Duration, SettingsError> {
         Ok(self.parsed::<Period>("WFX_DRAIN_TIMEOUT")?.duration())
+    }
+
+    /// How long the daemon that is started on SIGUSR2 may take to get ready.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn handover_timeout(&self) -> Result<Duration, SettingsError> {
+        Ok(self.parsed::<Period>("WFX_HANDOVER_TIMEOUT")?.duration())
     }
 
     /// Where requests are logged; `None`: nowhere.

@@ -32,10 +32,11 @@ const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
 
 /// Names that describe the process of wfx: its folder, its connection to systemd. A step that
 /// inherited them would work in the wrong folder, or report to systemd in the name of wfx.
-const PROCESS_NAMES: [&str; 14] = [
+const PROCESS_NAMES: [&str; 15] = [
     FOLDER,
     "OLDPWD",
     RESTARTED,
+    SUCCESSOR,
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -52,6 +53,8 @@ const PROCESS_NAMES: [&str; 14] = [
 pub(crate) const FOLDER: &str = "PWD";
 /// Set when wfx has executed itself again in its process.
 pub(crate) const RESTARTED: &str = "WFX_RESTARTED";
+/// Set when a daemon has started wfx to hand over to it.
+pub(crate) const SUCCESSOR: &str = "WFX_SUCCESSOR";
 
 /// Variables of one process.
 pub(crate) type Variables = IndexMap<OsString, OsString>;

@@ -110,23 +110,7 @@ impl Daemon {
     }
 
     pub(crate) fn try_send(&self, request: &str) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer
-            .split_once("\r\n\r\n")
-            .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))?;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let is_chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
-        let whole = is_chunked.then(|| dechunked(body)).transpose()?;
-        let body = whole.as_deref().unwrap_or(body);
-        Ok(Answer {
-            status: status.ok_or_else(|| std::io::Error::other(head.to_owned()))?,
-            head: head.to_owned(),
-            body: body.to_owned(),
-        })
+        exchange(TcpStream::connect(self.address)?, request)
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -159,6 +143,26 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends bytes as they are and reads until the connection is closed.
+pub(crate) fn exchange(mut stream: TcpStream, request: &str) -> std::io::Result<Answer> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| std::io::Error::other(format!("no answer: {answer:?}")))?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let is_chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
+    let whole = is_chunked.then(|| dechunked(body)).transpose()?;
+    let body = whole.as_deref().unwrap_or(body);
+    Ok(Answer {
+        status: status.ok_or_else(|| std::io::Error::other(head.to_owned()))?,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
 }
 
 /// The body that comes in these chunks, to the last of them.

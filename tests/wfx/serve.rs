@@ -3,6 +3,7 @@
 mod access;
 mod catalogue;
 mod handlers;
+mod handover;
 mod limits;
 mod lists;
 mod logs;

@@ -1,18 +1,24 @@
 //! The daemon from its start to its end.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
-use super::{Options, Place, descriptors};
+use super::listening::{Listening, listen};
+use super::succession::lead::Lead;
+use super::succession::old_process::{Launcher, Outcome, Successor};
+use super::succession::older::Older;
+use super::succession::successor::HandedOver;
+use super::{Options, descriptors, service_manager};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
@@ -24,8 +30,7 @@ use crate::engine::work::children;
 use crate::engine::work::orphans::{Ended, Ender, Process, Survivor};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::readers::Readers;
-use crate::http::front::server;
-use crate::http::front::socket::Listener;
+use crate::http::front::server::{self, Ending};
 use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
 use crate::logging;
@@ -37,11 +42,13 @@ use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
-use crate::system::files;
+use crate::system::{files, program};
 use crate::workflow::environment;
 
 /// How often executions of daemons that died are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+/// After what time they are looked for once more when a daemon has ended.
+const RECOVER_SOON: Duration = Duration::from_secs(1);
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
 /// A look at very many files is followed by a pause of so many times its length: it takes less than
@@ -59,13 +66,18 @@ const ALERTS_TIME: Duration = Duration::from_secs(2);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the daemon until a signal ends it.
-pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(
+    mut options: Options,
+    context: &Context,
+    handed_over: &mut Option<HandedOver>,
+) -> Result<Exit, CliError> {
+    let launcher = launcher(&options, context);
     let _log = logging::start(&context.settings.log_level()?)
-        .map_err(|error| environment("start the thread that logs", &error))?;
+        .map_err(|error| super::environment("start the thread that logs", &error))?;
     options.front.max_connections = descriptors::make_room(options.front.max_connections);
     let access_log = options.access_log.as_ref().map(|target| {
         AccessLog::start(target).map_err(|error| {
-            environment(&format!("open the access log {}", target.display()), &error)
+            super::environment(&format!("open the access log {}", target.display()), &error)
         })
     });
     let access_log = access_log.transpose()?;
@@ -73,11 +85,18 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     let catalogue = Arc::new(catalogue);
     let runtime = files::check_for_runtimes(1)
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
-        .map_err(|error| environment("start the threads that serve", &error))?;
+        .map_err(|error| super::environment("start the threads that serve", &error))?;
     // Bound before the database is opened: a second daemon on one address fails at once.
-    let listeners = runtime.block_on(async { listen(&options) })?;
+    let listening = runtime.block_on(async {
+        let sockets = handed_over.as_mut().map(HandedOver::sockets);
+        listen(&options, sockets.unwrap_or_default())
+    })?;
+    if handed_over.is_some() {
+        // Its schema must not change while the daemon before has it, nor may it be made anew.
+        Reader::open(&context.settings.database()?)?;
+    }
     let metrics = Metrics::new(&context.settings.step_duration_buckets()?)
-        .map_err(|error| environment("set up the metrics", &error))?;
+        .map_err(|error| super::environment("set up the metrics", &error))?;
     if let (Some(webhook), true) = (&options.webhook, options.is_min_samples_default) {
         tracing::warn!(
             webhook = webhook.shown_url,
@@ -87,24 +106,19 @@ pub(super) fn run(mut options: Options, context: &Context) -> Result<Exit, CliEr
     }
     let daemon = Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?;
     daemon.writer.set_policies(retention);
-    daemon.serve(runtime, listeners)
+    daemon.serve(runtime, listening, &launcher, handed_over.take())
 }
 
-fn listen(options: &Options) -> Result<Vec<Listener>, CliError> {
-    let listen = |place: &Place| {
-        let (listener, what) = match place {
-            Place::Tcp(addresses) => (Listener::tcp(addresses), list(addresses)),
-            Place::Unix(path) => {
-                (Listener::unix(path, options.listen_mode), format!("unix:{}", path.display()))
-            }
-        };
-        listener.map_err(|error| environment(&format!("listen on {what}"), &error))
-    };
-    options.listen.iter().map(listen).collect()
-}
-
-fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
-    CliError::new(Exit::Environment, format!("cannot {what}: {error}"))
+fn launcher(options: &Options, context: &Context) -> Launcher {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let variables = context.settings.environment().variables();
+    let secrets = variables.filter(|(name, _)| environment::is_secret(name));
+    Launcher {
+        program: program::path(arguments.first().map(AsRef::as_ref)),
+        arguments,
+        secrets: secrets.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        timeout: options.handover_timeout,
+    }
 }
 
 fn start(
@@ -139,6 +153,8 @@ struct Daemon {
     writer: Arc<Writer>,
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
+    /// A process of this service has ended, and may have left executions.
+    left_behind: Arc<Notify>,
 }
 
 impl Daemon {
@@ -204,50 +220,142 @@ impl Daemon {
             draining: CancellationToken::new(),
             observed,
         });
-        Ok(Self { options, owner, supervisor, writer, catalogue, resources })
+        let left_behind = Arc::default();
+        Ok(Self { options, owner, supervisor, writer, catalogue, resources, left_behind })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
-    fn serve(self, runtime: Runtime, listeners: Vec<Listener>) -> Result<Exit, CliError> {
-        let served = runtime.block_on(async {
-            let mut stopped = Signals::new()?;
-            children::serve_as_init();
-            let addresses: Vec<String> = listeners.iter().map(Listener::to_string).collect();
-            let mut answers = tokio::spawn(server::serve(
-                listeners,
-                self.options.front.clone(),
-                Arc::clone(&self.resources),
-                self.resources.draining.clone(),
-            ));
-            self.start_tasks();
-            for address in addresses {
-                tracing::info!(%address, "serving");
-            }
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-            tokio::select! {
-                () = stopped.next() => {}
-                ended = &mut answers => {
-                    return Err(std::io::Error::other(format!("nobody accepts: {ended:?}")));
-                }
-            }
-            self.drain(&mut stopped).await;
-            let _ = time::timeout(ANSWERS_TIME, answers).await;
-            self.resources.observed.monitor.close(ALERTS_TIME).await;
-            Ok(())
-        });
+    fn serve(
+        self,
+        runtime: Runtime,
+        listening: Listening,
+        launcher: &Launcher,
+        handed_over: Option<HandedOver>,
+    ) -> Result<Exit, CliError> {
+        let served = runtime.block_on(self.serve_to_the_end(listening, launcher, handed_over));
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        served.map_err(|error| environment("serve", &error))?;
+        let successor = served.map_err(|error| super::environment("serve", &error))?;
         let Self { owner, supervisor, writer, resources, .. } = self;
         drop((resources, supervisor));
         let closed = writer.close();
         drop(owner);
+        // It looks whether something was left once the link is closed.
+        drop(successor);
         closed?;
         Ok(Exit::Success)
     }
 
+    /// Returns the successor, if there is one.
+    async fn serve_to_the_end(
+        &self,
+        listening: Listening,
+        launcher: &Launcher,
+        handed_over: Option<HandedOver>,
+    ) -> std::io::Result<Option<Successor>> {
+        let mut stopped = Signals::new()?;
+        let mut reload =
+            session::unless_ignored(session::ignored_signals(), SignalKind::user_defined2())?;
+        children::serve_as_init();
+        let mut leading = None;
+        if let Some(handed_over) = handed_over {
+            let old = handed_over.pid;
+            tracing::info!(old, "ready to take over from the daemon before this one");
+            let lead = tokio::select! {
+                lead = handed_over.wait_for_lead(listening.adopted) => lead?,
+                // The daemon before this one goes on.
+                () = stopped.next() => return Ok(None),
+            };
+            if lead.is_alone {
+                tracing::warn!(old, "the daemon before this one ended before it had handed over");
+            }
+            leading = Some(lead);
+        }
+        let listeners: Vec<_> = listening.listeners.into_iter().map(Arc::new).collect();
+        listeners.iter().for_each(|listener| listener.set_file_kept(false));
+        let ending =
+            Ending { stop: self.resources.draining.clone(), hand_over: CancellationToken::new() };
+        let mut answers = tokio::spawn(server::serve(
+            listeners.clone(),
+            self.options.front.clone(),
+            Arc::clone(&self.resources),
+            ending.clone(),
+        ));
+        self.start_tasks(&ending.hand_over);
+        let lead = self.lead();
+        lead.begin();
+        for address in &listeners {
+            tracing::info!(%address, pid = std::process::id(), "serving");
+        }
+        let mut older = match leading {
+            Some(leading) => leading.begin().await,
+            None => {
+                service_manager::ready();
+                Older::default()
+            }
+        };
+        let mut successor = loop {
+            tokio::select! {
+                () = stopped.next() => break None,
+                () = one(&mut reload) => {}
+                () = older.one_ended() => {
+                    // It may not have run everything to the end.
+                    self.left_behind.notify_one();
+                    continue;
+                }
+                ended = &mut answers => {
+                    return Err(std::io::Error::other(format!("nobody accepts: {ended:?}")));
+                }
+            }
+            service_manager::reloading();
+            let stop = stopped.next();
+            match launcher.hand_over(&listeners, &mut older, &lead, stop).await {
+                Outcome::HandedOver(successor) => break Some(successor),
+                Outcome::Stopped => break None,
+                Outcome::NeedsMigration(why) => {
+                    tracing::warn!(
+                        why,
+                        "the successor would have to change the schema of the database: stopping, so \
+                         that it can when it is started anew"
+                    );
+                    break None;
+                }
+                Outcome::Failed(why) => {
+                    tracing::error!(why, "there is no successor: this daemon goes on");
+                    service_manager::not_reloaded(&why);
+                }
+            }
+        };
+        drop(listeners);
+        // What it has begun goes on.
+        drop(lead.end());
+        match &mut successor {
+            Some(successor) => {
+                ending.hand_over.cancel();
+                service_manager::handed_over(successor.pid);
+                drop(older);
+                self.finish((successor, &mut stopped, &mut reload), answers).await;
+            }
+            None => {
+                service_manager::stopping();
+                self.drain(stopped.next(), &mut older).await;
+                let _ = time::timeout(ANSWERS_TIME, answers).await;
+            }
+        }
+        self.resources.observed.monitor.close(ALERTS_TIME).await;
+        Ok(successor)
+    }
+
+    /// What this process decides while it leads.
+    fn lead(&self) -> Lead {
+        let (resources, left_behind) = (Arc::clone(&self.resources), Arc::clone(&self.left_behind));
+        Lead::default().duty(move |ends| {
+            recover_again_and_again(Arc::clone(&resources), Arc::clone(&left_behind), ends)
+        })
+    }
+
     /// What goes on beside the requests.
-    fn start_tasks(&self) {
+    fn start_tasks(&self, handed_over: &CancellationToken) {
         let mut requests = self.writer.cancel_requests(self.owner.id());
         let cancelling = Arc::clone(&self.supervisor);
         tokio::spawn(async move {
@@ -261,30 +369,84 @@ impl Daemon {
             tracing::warn!(%error, "commits are told from the thread of the writer");
         });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
-        tokio::spawn(recover_again_and_again(Arc::clone(&self.resources)));
         if self.options.workflows.is_some() {
-            let draining = self.resources.draining.clone();
+            let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
-            tokio::spawn(rescan_again_and_again(catalogue, writer, draining));
+            tokio::spawn(rescan_again_and_again(catalogue, writer, tokens));
         }
-        tokio::spawn(keep_watchdog_quiet());
+        tokio::spawn(service_manager::keep_watchdog_quiet(handed_over.clone()));
     }
 
-    /// Lets what runs finish, for so long or until another signal comes, then ends it.
-    async fn drain(&self, stopped: &mut Signals) {
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    /// After the hand-over: lets what runs finish, without a limit; with one once a signal, or the
+    /// successor, asks for the end.
+    async fn finish(
+        &self,
+        (successor, stopped, reload): (&mut Successor, &mut Signals, &mut Option<Signal>),
+        mut answers: JoinHandle<()>,
+    ) {
+        let running = self.supervisor.in_flight();
+        tracing::info!(successor = successor.pid, running, "handed over to the successor");
+        if successor.was_stopped {
+            // That was meant for the service.
+            successor.stop();
+        } else {
+            let is_finished = async {
+                // Requests that came before may still start something.
+                let _ = (&mut answers).await;
+                self.supervisor.idle().await;
+            };
+            let mut is_finished = std::pin::pin!(is_finished);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stopped.next() => break,
+                    // It came for this process, and is meant for the service.
+                    () = one(reload) => successor.reload(),
+                    () = successor.asks_to_stop(false) => break,
+                    () = &mut is_finished => {
+                        tracing::info!("all executions of this process have ended");
+                        return;
+                    }
+                }
+            }
+        }
+        let again = async {
+            tokio::select! {
+                () = stopped.next() => {}
+                () = successor.asks_to_stop(true) => {}
+            }
+        };
+        self.drain(again, &mut Older::default()).await;
+        if !answers.is_finished() {
+            let _ = time::timeout(ANSWERS_TIME, answers).await;
+        }
+    }
+
+    /// Lets what runs finish, here and in `older` processes, for so long or until it is asked for
+    /// `again`, then ends it.
+    async fn drain(&self, again: impl Future<Output = ()>, older: &mut Older) {
         tracing::info!(running = self.supervisor.in_flight(), "stopping");
         self.resources.draining.cancel();
+        older.stop(false).await;
+        let idle = async {
+            self.supervisor.idle().await;
+            older.ended().await;
+        };
         let is_idle = tokio::select! {
-            () = self.supervisor.idle() => true,
+            () = idle => true,
             () = time::sleep(self.options.drain_timeout) => false,
-            () = stopped.next() => false,
+            () = again => false,
         };
         if !is_idle {
             tracing::warn!(running = self.supervisor.in_flight(), "ending what runs");
+            older.stop(true).await;
         }
         self.supervisor.abandon();
-        let _ = time::timeout(ABANDON_TIME, self.supervisor.idle()).await;
+        let ended = async {
+            self.supervisor.idle().await;
+            older.ended().await;
+        };
+        let _ = time::timeout(ABANDON_TIME, ended).await;
     }
 }
 
@@ -346,17 +508,23 @@ async fn tell_of_store(writer: Arc<Writer>) {
     }
 }
 
-async fn recover_again_and_again(resources: Arc<Resources>) {
-    let draining = resources.draining.clone();
+async fn recover_again_and_again(
+    resources: Arc<Resources>,
+    left_behind: Arc<Notify>,
+    ends: CancellationToken,
+) {
     let mut orphans = Orphans::default();
+    let mut pause = RECOVER_EVERY;
     loop {
-        if let Err(error) = recover(&resources, &mut orphans).await {
+        if let Err(error) = recover(&resources, &mut orphans, &ends).await {
             tracing::warn!(%error, "cannot take over executions of daemons that died");
         }
         resources.writer.sweep_owners();
         tokio::select! {
-            () = draining.cancelled() => return,
-            () = time::sleep(RECOVER_EVERY) => {}
+            () = ends.cancelled() => return,
+            () = time::sleep(pause) => pause = RECOVER_EVERY,
+            // It closes the link a moment before it is gone.
+            () = left_behind.notified() => pause = RECOVER_SOON,
         }
     }
 }
@@ -409,11 +577,15 @@ impl Orphans {
 }
 
 /// Goes on with what daemons left that died, as far as there is room for it.
-async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), StoreError> {
+async fn recover(
+    resources: &Resources,
+    orphans: &mut Orphans,
+    ends: &CancellationToken,
+) -> Result<(), StoreError> {
     let (supervisor, observed) = (&resources.supervisor, &resources.observed);
     let mut which = Which::kind(OwnerKind::Serve);
     loop {
-        if !supervisor.has_room() || resources.draining.is_cancelled() {
+        if !supervisor.has_room() || ends.is_cancelled() {
             return Ok(());
         }
         let Taken { executions, ended, in_doubt } =
@@ -440,7 +612,7 @@ async fn recover(resources: &Resources, orphans: &mut Orphans) -> Result<(), Sto
 async fn rescan_again_and_again(
     catalogue: Arc<Catalogue>,
     writer: Arc<Writer>,
-    draining: CancellationToken,
+    (draining, handed_over): (CancellationToken, CancellationToken),
 ) {
     let mut pause = RESCAN_EVERY;
     while !draining.is_cancelled() {
@@ -449,8 +621,11 @@ async fn rescan_again_and_again(
         let begun = clock::monotonic();
         let scanned = tokio::task::spawn_blocking(move || scanning.rescan(clock::now())).await;
         let events = scanned.unwrap_or_default();
-        log_events(&events);
-        writer.set_policies(catalogue.loaded_retention(&events));
+        // The successor does the same.
+        if !handed_over.is_cancelled() {
+            log_events(&events);
+            writer.set_policies(catalogue.loaded_retention(&events));
+        }
         pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
     }
 }
@@ -466,14 +641,6 @@ fn log_events(events: &[Event]) {
     }
 }
 
-async fn keep_watchdog_quiet() {
-    let Some(period) = sd_notify::watchdog_enabled() else { return };
-    loop {
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-        time::sleep(period / 2).await;
-    }
-}
-
 /// The workflows of the folder, and the retention of each.
 fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
     let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
@@ -484,8 +651,4 @@ fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
     log_events(&events);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -77,6 +77,8 @@ struct Known {
     foreign_groups: HashSet<i32>,
     /// Leaders that could not be ended, to be reaped when they end.
     given_up: Vec<Child>,
+    /// Children that are no steps, and that others reap.
+    apart: HashSet<i32>,
 }
 
 static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
@@ -140,6 +142,31 @@ pub(crate) fn spawn(command: &mut Command, key: &AttemptKey) -> io::Result<Child
     Ok(child)
 }
 
+/// Spawns a child that is no step: no step ends it, and [`reap_apart`] reaps it.
+///
+/// # Errors
+/// When it cannot be spawned.
+pub(crate) fn spawn_apart(command: &mut Command) -> io::Result<Child> {
+    let _shared = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+    let child = command.spawn()?;
+    let mut known = known();
+    known.apart.insert(child.id().cast_signed());
+    // What it leaves, should it die, comes to this process.
+    known.has_foreign = true;
+    Ok(child)
+}
+
+/// Reaps such a child, which has ended.
+///
+/// # Errors
+/// When the system does not report how it ended.
+pub(crate) fn reap_apart(child: &mut Child) -> io::Result<ExitStatus> {
+    let mut known = known();
+    let status = child.wait();
+    known.apart.remove(&child.id().cast_signed());
+    status
+}
+
 /// The step that this process leads; its output goes through `pipes`.
 #[must_use]
 pub(crate) fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {
@@ -200,6 +227,7 @@ pub(crate) fn orphans_of(step: StepId, is_empty: bool) -> Orphans {
     let is_known = |known: &Known| {
         children.iter().all(|pid| {
             known.leaders.contains_key(pid)
+                || known.apart.contains(pid)
                 || known.orphans.get(pid).is_some_and(|claim| !is_for(claim, step))
         })
     };
@@ -300,7 +328,10 @@ impl Known {
         let mut orphans = Orphans::default();
         for &pid in children {
             let is_given_up = |child: &Child| child.id().cast_signed() == pid;
-            if self.leaders.contains_key(&pid) || self.given_up.iter().any(is_given_up) {
+            if self.leaders.contains_key(&pid)
+                || self.apart.contains(&pid)
+                || self.given_up.iter().any(is_given_up)
+            {
                 continue;
             }
             let before = self.orphans.get(&pid);
@@ -391,7 +422,9 @@ fn reap() {
     known.given_up.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
     let given_up: HashSet<u32> = known.given_up.iter().map(Child::id).collect();
     for pid in children() {
-        let is_ours = known.leaders.contains_key(&pid) || given_up.contains(&pid.cast_unsigned());
+        let is_ours = known.leaders.contains_key(&pid)
+            || known.apart.contains(&pid)
+            || given_up.contains(&pid.cast_unsigned());
         if !is_ours && reap_one(pid) {
             known.orphans.remove(&pid);
         }

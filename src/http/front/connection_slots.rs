@@ -111,6 +111,11 @@ impl ConnectionSlots {
         self.open().by_number.values().for_each(|state| state.drain());
     }
 
+    /// Lets each connection make one more request.
+    pub(super) fn close_after_next(&self) {
+        self.open().by_number.values().for_each(|state| state.close_after_next());
+    }
+
     fn open(&self) -> MutexGuard<'_, OpenConnections> {
         // Each change is one insertion or one removal.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)

@@ -152,6 +152,8 @@ pub(super) struct Inner {
     pub(super) refused: Option<RefusedHead>,
     /// The server drains: no request after this one.
     is_draining: bool,
+    /// The connection is closed after the next answer.
+    closes_after_next: bool,
     /// Another connection needs the slot: this one is evicted if what it did since then goes on.
     evicted_since: Option<Instant>,
     /// Another connection needs the file descriptor.
@@ -221,6 +223,7 @@ impl ConnectionState {
                 body_timed_out: false,
                 refused: None,
                 is_draining: false,
+                closes_after_next: false,
                 evicted_since: None,
                 is_close_requested: false,
                 slot: None,
@@ -249,6 +252,16 @@ impl ConnectionState {
         };
         stream.inspect(CancellationToken::cancel);
         waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// No request after the next one, or the one in progress, which is ended if it is a live stream.
+    pub(super) fn close_after_next(&self) {
+        let stream = {
+            let mut state = self.lock();
+            state.closes_after_next = true;
+            state.live.as_ref().map(|live| live.ended.clone())
+        };
+        stream.inspect(CancellationToken::cancel);
     }
 
     /// Ends the live stream that the connection has since then.
@@ -423,7 +436,7 @@ impl Inner {
     /// closed after this response.
     pub(super) fn answer(&mut self, stays: bool, now: Instant) -> bool {
         self.await_request(now);
-        !stays || self.is_draining || self.answered_early
+        !stays || self.is_draining || self.closes_after_next || self.answered_early
     }
 
     fn await_request(&mut self, now: Instant) {
@@ -449,7 +462,7 @@ impl Inner {
         permit: OwnedSemaphorePermit,
     ) {
         self.begin_stream();
-        if self.is_draining {
+        if self.is_draining || self.closes_after_next {
             ended.cancel();
         }
         let is_cut_off_deferred = false;

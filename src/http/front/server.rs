@@ -31,22 +31,34 @@ pub struct FrontOptions {
     pub max_connections: usize,
 }
 
-/// Serves what comes to the `listeners` until `stop`, and then what is in progress. The caller
-/// bounds how long that may take.
+/// How a server ends.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// It is to stop: it accepts nothing more, and each connection ends after the answer in
+    /// progress, an idle one at once.
+    pub stop: CancellationToken,
+    /// Another process accepts from the same sockets: this server accepts nothing more, and each
+    /// connection ends after its next answer. An idle one stays until then, or until it has been
+    /// idle for too long: a request may be on its way to it.
+    pub hand_over: CancellationToken,
+}
+
+/// Serves what comes to the `listeners` until its `ending`, and then what is in progress. The
+/// caller bounds how long that may take.
 pub async fn serve<H: Handler>(
-    listeners: Vec<Listener>,
+    listeners: Vec<Arc<Listener>>,
     options: FrontOptions,
     handler: Arc<H>,
-    stop: CancellationToken,
+    ending: Ending,
 ) {
-    serve_within(listeners, options, handler, stop, TimeLimits::default()).await;
+    serve_within(listeners, options, handler, ending, TimeLimits::default()).await;
 }
 
 pub(in crate::http) async fn serve_within<H: Handler>(
-    listeners: Vec<Listener>,
+    listeners: Vec<Arc<Listener>>,
     options: FrontOptions,
     handler: Arc<H>,
-    stop: CancellationToken,
+    Ending { stop, hand_over }: Ending,
     limits: TimeLimits,
 ) {
     let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
@@ -59,15 +71,27 @@ pub(in crate::http) async fn serve_within<H: Handler>(
         limits,
     };
     let Acceptor { slots, tasks, .. } = &acceptor;
-    let accept = |listener| acceptor.accept_from(listener);
+    let accept = |listener: &Arc<Listener>| {
+        let (acceptor, listener) = (&acceptor, Arc::clone(listener));
+        async move { acceptor.accept_from(&listener).await }
+    };
     tokio::select! {
         () = stop.cancelled() => {}
+        () = hand_over.cancelled() => {}
         _ = future::join_all(listeners.iter().map(accept)) => {}
         () = slots.run_evictions(&acceptor.limits) => {}
     }
     drop(listeners);
-    slots.drain();
     tasks.close();
+    if !stop.is_cancelled() {
+        slots.close_after_next();
+        tokio::select! {
+            () = tasks.wait() => return,
+            () = slots.run_evictions(&acceptor.limits) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    slots.drain();
     // Requests that wait for a slot are served as well.
     tokio::select! {
         () = tasks.wait() => {}

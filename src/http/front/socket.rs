@@ -1,12 +1,17 @@
 //! Where connections come from: TCP, or a unix socket, whose file says who may connect.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SocketAddrUnix, getsockname};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
@@ -93,6 +98,62 @@ impl Listener {
         Ok(Self::Unix(UnixListener::from_std(listener)?, file))
     }
 
+    /// A socket that another process of wfx has bound and listens on. `file`: which file it made for
+    /// it, by device and inode; `None` for TCP. It still belongs to that process.
+    ///
+    /// # Errors
+    /// When it is no such socket, or its file is not in its place any more: then nobody can connect.
+    pub(crate) fn adopt(socket: OwnedFd, file: Option<FileIdentity>) -> io::Result<Self> {
+        let address = getsockname(&socket)?;
+        if address.address_family() != AddressFamily::UNIX {
+            let listener = std::net::TcpListener::from(socket);
+            listener.set_nonblocking(true)?;
+            return Ok(Self::Tcp(TcpListener::from_std(listener)?));
+        }
+        let address = SocketAddrUnix::try_from(address)?;
+        let path = address.path_bytes().map(|path| PathBuf::from(OsStr::from_bytes(path)));
+        let path = path.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let there = SocketFile::of(&path)?;
+        there.set_kept(true);
+        if Some(there.identity) != file {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        let listener = std::os::unix::net::UnixListener::from(socket);
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener)?, there))
+    }
+
+    /// The device and inode of the file that was made for it.
+    pub(crate) fn file(&self) -> Option<FileIdentity> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(_, file) => Some(file.identity),
+        }
+    }
+
+    /// Whether its file stays where it is when this is dropped: it belongs to another process, which
+    /// listens there.
+    pub(crate) fn set_file_kept(&self, is_kept: bool) {
+        if let Self::Unix(_, file) = self {
+            file.set_kept(is_kept);
+        }
+    }
+
+    /// Whether it listens on one of these addresses. `exactly`: otherwise port 0 means any.
+    pub(crate) fn is_at(&self, addresses: &[SocketAddr], exactly: bool) -> bool {
+        let Self::Tcp(listener) = self else { return false };
+        listener.local_addr().is_ok_and(|own| {
+            let is_any = |address: &&SocketAddr| address.port() == 0 && address.ip() == own.ip();
+            addresses.contains(&own) || !exactly && addresses.iter().any(|it| is_any(&it))
+        })
+    }
+
+    /// Whether it is the unix socket at this path.
+    pub(crate) fn is_at_path(&self, path: &Path) -> bool {
+        let Self::Unix(_, file) = self else { return false };
+        std::path::absolute(path).is_ok_and(|path| path == file.path)
+    }
+
     pub(super) async fn accept(&self) -> io::Result<Option<(Socket, Remote, Local)>> {
         match self {
             Self::Tcp(listener) => {
@@ -113,6 +174,15 @@ impl Listener {
     }
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener, _) => listener.as_fd(),
+        }
+    }
+}
+
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,22 +195,33 @@ impl fmt::Display for Listener {
     }
 }
 
-/// The file of a unix socket, removed when this is dropped.
+/// The device and inode of a file.
+pub(crate) type FileIdentity = (u64, u64);
+
+/// The file of a unix socket, removed when this is dropped, unless it is to be kept.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Its device and inode.
-    identity: (u64, u64),
+    identity: FileIdentity,
+    is_kept: AtomicBool,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: std::path::absolute(path)?, identity: identity(path)? })
+        let path = std::path::absolute(path)?;
+        Ok(Self { identity: identity(&path)?, path, is_kept: AtomicBool::new(false) })
+    }
+
+    fn set_kept(&self, is_kept: bool) {
+        self.is_kept.store(is_kept, Ordering::Relaxed);
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.is_kept.load(Ordering::Relaxed) {
+            return;
+        }
         // Another process may have put its own there.
         if identity(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
@@ -148,7 +229,7 @@ impl Drop for SocketFile {
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+fn identity(path: &Path) -> io::Result<FileIdentity> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
 }

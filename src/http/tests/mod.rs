@@ -36,7 +36,7 @@ use crate::http::exchange::handler::{AnsweredRequest, Handler, Remote, RoutedReq
 use crate::http::exchange::live_stream::LiveSender;
 use crate::http::exchange::reply::Reply;
 use crate::http::front::connection_state::TimeLimits;
-use crate::http::front::server::{FrontOptions, serve_within};
+use crate::http::front::server::{Ending, FrontOptions, serve_within};
 use crate::http::front::socket::Listener;
 use answer::Answer;
 
@@ -216,10 +216,10 @@ impl Setup {
         let address = listener.local_addr().unwrap();
         let (api, stop) = (Arc::new(EchoHandler::new()), CancellationToken::new());
         let served = serve_within(
-            vec![Listener::Tcp(listener)],
+            vec![Arc::new(Listener::Tcp(listener))],
             self.options,
             Arc::clone(&api),
-            stop.clone(),
+            Ending { stop: stop.clone(), ..Ending::default() },
             self.limits,
         );
         let task = tokio::spawn(served);
