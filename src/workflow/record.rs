@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::handler::HandlerKind;
+use super::json_text::JsonText;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
     /// Accepted, not started.
@@ -32,7 +34,9 @@ pub enum ExecutionStatus {
 }
 
 /// The status of a step. A terminal one never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
     /// Waits for its dependencies, for a permit, or for its next attempt.
@@ -51,7 +55,7 @@ pub enum StepStatus {
 }
 
 /// Why a step was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
     /// Its own `when` was false.
@@ -355,6 +359,15 @@ pub struct Attempt {
     pub stderr: Captured,
 }
 
+impl Attempt {
+    /// How long the text is that a program decided.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let error = self.error.as_ref().map_or(0, String::len);
+        self.stdout.text.len() + self.stderr.text.len() + error
+    }
+}
+
 /// The unsaved changes of one execution: its newest state, the newest state of changed steps, and
 /// the attempts that ended. Changes merge, so that any number of them costs one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -396,7 +409,7 @@ pub struct HandlerState {
 }
 
 /// Whether the process that runs an execution is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OwnerState {
     Alive,
@@ -417,34 +430,8 @@ pub struct AttemptKey {
     pub attempt: u32,
 }
 
-/// JSON that is passed on as it is stored, character by character.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct JsonText(Box<RawValue>);
-
-impl JsonText {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.get()
-    }
-
-    /// What the text says.
-    #[must_use]
-    pub fn value(&self) -> serde_json::Value {
-        // It was read as JSON before.
-        serde_json::from_str(self.0.get()).unwrap_or_default()
-    }
-}
-
-impl PartialEq for JsonText {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
-
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionRecord {
     /// Its number in this database, once it is stored.
     pub seq: Option<i64>,
@@ -493,7 +480,7 @@ impl ExecutionRecord {
 }
 
 /// A step as it is stored and shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Unique in the workflow.
     pub name: String,
@@ -585,7 +572,7 @@ pub struct HandlerRecord {
 }
 
 /// One execution with its steps: the answer of `show --format json` and of the API.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionDetail {
     /// The execution.
     pub execution: ExecutionRecord,

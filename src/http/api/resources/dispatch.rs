@@ -27,6 +27,8 @@ impl Handler for Resources {
             Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query).await,
             Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
+            Route::Attempts { execution_id } => self.attempts(execution_id, query),
+            Route::Lineage { execution_id } => self.lineage(execution_id, query),
             Route::Replay { execution_id } => {
                 self.replay(execution_id, query, body, &bounded_wait).await
             }

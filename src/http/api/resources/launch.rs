@@ -42,16 +42,22 @@ impl Resources {
         body: Option<Bytes>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["wait"])?;
+        let query = Query::read(query, &["wait", "params"])?;
         let wait = query::wait(&query)?;
-        let snapshot = self.snapshot(workflow_id, body.as_deref())?;
+        let by = query::given_by(&query)?;
+        let snapshot = self.snapshot(workflow_id, body.as_deref(), by)?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
         self.launch(snapshot, None, Vec::new(), wait, bounded_wait).await
     }
 
     /// What a request runs.
-    fn snapshot(&self, workflow_id: &str, body: Option<&[u8]>) -> Result<Snapshot, Problem> {
+    fn snapshot(
+        &self,
+        workflow_id: &str,
+        body: Option<&[u8]>,
+        by: GivenBy,
+    ) -> Result<Snapshot, Problem> {
         let text = match body {
             None | Some(b"") => "{}",
             Some(body) => {
@@ -63,7 +69,7 @@ impl Resources {
         let source =
             Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
         let workdir = self.workdir.clone();
-        start::of_request(workflow_id, &source, &self.catalogue, self.definitions, workdir)
+        start::of_request(workflow_id, &source, by, &self.catalogue, self.definitions, workdir)
             .map_err(|why| invalid_start(why, workflow_id))
     }
 
@@ -75,7 +81,7 @@ impl Resources {
         body: Option<&[u8]>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &["wait", "dry_run"])?;
+        let query = Query::read(query, &["wait", "dry_run", "params"])?;
         let wait = query::wait(&query)?;
         let dry_run = query.parsed::<bool>("dry_run", "true or false")?.unwrap_or(false);
         let body = replay_body(body)?;
@@ -96,7 +102,7 @@ impl Resources {
             WhichDefinition::Current => Some(self.current(&original.workflow_id)?),
         };
         let (from, params) = (&body.from[..], &body.params[..]);
-        let (failed, by) = (body.failed, GivenBy::Request);
+        let (failed, by) = (body.failed, query::given_by(&query)?);
         let request = Request { from, failed, params, by, with };
         let prepared = replay::prepare(&original, snapshot, request).map_err(refuse)?;
         let steps = match prepared.is_partial() {
