@@ -83,7 +83,7 @@ fn finish_quietly(
         context.ui.warning(&error.to_string());
     }
     if status != ExecutionStatus::Success {
-        match show::run(&show::Args::of(execution_id), context) {
+        match show::run_stored(&show::Args::of(execution_id), context) {
             Err(error) if error.exit == Exit::Environment => return Err(error),
             // Who stopped reading still gets the exit code of the execution, and so does who finds
             // that another process has pruned it.

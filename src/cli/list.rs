@@ -1,11 +1,11 @@
 //! `wfx list`: executions, newest first.
 
+use super::server_args::ServerArgs;
 use super::{CliError, Context};
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::since::Since;
-use crate::repository::ListPages;
-use crate::repository::{ListFilter, Listing, Reader};
+use crate::repository::{ListFilter, Listing};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// What was typed after `wfx list`.
@@ -26,12 +26,14 @@ pub(crate) struct Args {
     /// Only executions created in the last 2h, or since 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 /// Lists a page.
 ///
 /// # Errors
-/// Exit 3 when the database cannot be read.
+/// Exit 3 when the database or the daemon cannot be read.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let now = clock::now();
     let filter = ListFilter {
@@ -40,20 +42,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         since: args.since.map(|since| since.start(now)),
         after: None,
     };
-    let reader = Reader::open(&context.settings.database()?)?;
-    let mut pages = ListPages::of(filter, args.limit, args.offset, usize::MAX);
-    let next = |pages: &mut ListPages| -> Result<Option<Vec<ExecutionRecord>>, CliError> {
-        Ok(pages.next(|filter, limit, offset, bytes| {
-            reader.list_within(filter, limit, offset, bytes)
-        })?)
-    };
-    let first = next(&mut pages)?.unwrap_or_default();
-    let total = pages.total().unwrap_or(0);
+    let source = args.server.source(context)?;
+    let mut pages = source.list(filter, args.limit, args.offset);
+    let first = pages.next()?.unwrap_or_default();
+    let total = pages.total();
     if context.ui.format().is_json() {
         let mut first = Some(first);
         let next = || match first.take() {
             Some(first) => Ok(Some(first)),
-            None => next(&mut pages),
+            None => Ok::<_, CliError>(pages.next()?),
         };
         context.ui.list_json(total, args.limit, args.offset, next)?;
         return Ok(Exit::Success);
@@ -63,7 +60,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         // Tables show nothing of what was given, which may be a megabyte each.
         let without = |item| ExecutionRecord { input_snapshot: Default::default(), ..item };
         items.extend(more.into_iter().map(without));
-        piece = next(&mut pages)?;
+        piece = pages.next()?;
     }
     context.ui.list(&Listing { items, total, ..Listing::default() }, args.offset, now)?;
     Ok(Exit::Success)

@@ -25,8 +25,10 @@ mod foreground;
 mod handover;
 mod lazily;
 mod lookup;
+mod server_args;
 mod session;
 mod source;
+mod tokens;
 mod tree;
 mod vocabulary;
 
@@ -325,6 +327,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Recover(args) => args.foreground.values(),
         Command::Serve(args) => args.values(),
         Command::Cancel(args) => args.foreground.values(),
+        Command::List(args) => args.server.values(),
+        Command::Show(args) => args.server.values(),
+        Command::Diff(args) => args.server.values(),
         Command::PerfCheck(args) => args.values(),
         Command::SloSim(args) => args.values(),
         _ => HashMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::catalogue::Catalogue;
@@ -97,7 +97,7 @@ pub(crate) struct Plan {
 }
 
 /// What becomes of a step, in words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PlannedStep {
     /// Which.
     pub name: String,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::base::period::Period;
+use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
 use crate::slo::signature::Secret;
@@ -33,6 +34,8 @@ pub(crate) enum Secrecy {
     Secret,
     /// Scheme and host: the path of a webhook is its password.
     Url,
+    /// All of it, unless a user and a password stand in it.
+    Address,
 }
 
 impl Setting {
@@ -50,6 +53,8 @@ impl Setting {
         match self.secrecy {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
+            Secrecy::Address if value.contains('@') => "***".to_owned(),
+            Secrecy::Address => value.to_owned(),
             // In text that is no URL, the host cannot be found.
             Secrecy::Url => match url(value.trim()) {
                 Some((scheme, host)) => format!("{scheme}://{host}/***"),
@@ -89,7 +94,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 26] = [
+pub(crate) const SETTINGS: [Setting; 27] = [
     setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
@@ -122,6 +127,11 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         |v| v.split(',').all(|place| is_address(place.trim())),
     )
     .flag("--listen"),
+    setting("WFX_SERVER", None, "unix:PATH, http://HOST:PORT or https://HOST", |v| {
+        ServerAddress::parse(v).is_ok()
+    })
+    .flag("--server")
+    .secrecy(Secrecy::Address),
     setting("WFX_TOKEN", None, "a token without spaces", |v| {
         !v.is_empty() && !v.contains(char::is_whitespace)
     })

@@ -16,6 +16,7 @@ pub(crate) use self::catalogue::{RETENTION, SETTINGS, Setting};
 use self::file::ConfigFile;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
+use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::repository::Durability;
 use crate::system::users;
@@ -151,6 +152,35 @@ impl Settings {
     /// Exit 3 when no path is set and there is no default.
     pub(crate) fn database(&self) -> Result<PathBuf, SettingsError> {
         Ok(self.database_with_origin()?.0)
+    }
+
+    /// The daemon that commands work with instead of a database. `--db` chooses a database, and so
+    /// does `WFX_DB` where no flag and no variable names a daemon.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid, or a daemon and a database were chosen by flags.
+    pub(crate) fn server(&self) -> Result<Option<ServerAddress>, SettingsError> {
+        let name = "WFX_SERVER";
+        let (value, origin) = match &self.flags.db {
+            Some(_) if self.flags.values.contains_key(name) => {
+                return Err(SettingsError::usage(
+                    "--server and --db cannot be given together: a daemon has its own database"
+                        .to_owned(),
+                    "leave out one of them".to_owned(),
+                ));
+            }
+            Some(_) => return Ok(None),
+            None => self.value_or_default(name)?,
+        };
+        let is_from_file = matches!(origin, Origin::File { .. });
+        if value.is_empty() || is_from_file && self.environment.get("WFX_DB").is_some() {
+            return Ok(None);
+        }
+        let refused = |error| {
+            let hint = format!("it takes {}", catalogue::find(name).takes);
+            SettingsError::usage(format!("{name}: {error}"), hint)
+        };
+        ServerAddress::parse(&value).map(Some).map_err(refused)
     }
 
     /// How many finished executions are kept; `None`: all.

@@ -17,8 +17,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("slo", &["base", "system"]),
     ("perf", &["base", "system"]),
     ("operations", &["base", "system", "workflow", "repository", "engine"]),
+    ("client", &["base", "system", "workflow", "repository", "operations"]),
     ("metrics", &["base", "workflow", "repository", "slo"]),
-    ("settings", &["base", "system", "repository", "slo", "perf"]),
+    ("settings", &["base", "system", "repository", "slo", "perf", "client"]),
     ("render", &["base", "workflow", "repository", "slo", "perf", "operations"]),
     (
         "terminal",
@@ -48,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "repository",
             "engine",
             "operations",
+            "client",
             "metrics",
             "settings",
             "slo",
