@@ -95,7 +95,7 @@ fn finish_quietly(
 }
 
 /// The exit code of an execution that ended so.
-fn exit(status: ExecutionStatus, signalled: Option<Exit>) -> Exit {
+pub(super) fn exit(status: ExecutionStatus, signalled: Option<Exit>) -> Exit {
     match (status, signalled) {
         (ExecutionStatus::Cancelled, Some(exit)) => exit,
         (ExecutionStatus::Success, _) => Exit::Success,

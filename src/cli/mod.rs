@@ -19,8 +19,10 @@ pub(crate) mod serve;
 pub(crate) mod show;
 mod slo_args;
 pub(crate) mod slo_sim;
+pub(crate) mod start;
 pub(crate) mod validate;
 
+mod follow;
 mod foreground;
 mod handover;
 mod lazily;
@@ -43,6 +45,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lazily::Lazily;
 use crate::base::exit::Exit;
+use crate::client::server::Server;
 use crate::engine::work::detach;
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
@@ -133,6 +136,22 @@ impl ForegroundArgs {
         values.extend(given([("WFX_STORE_TIMEOUT", &self.store_timeout)]));
         values
     }
+
+    /// Refuses these flags for what a daemon runs.
+    ///
+    /// # Errors
+    /// Exit 2 when one of them was given.
+    fn refuse_for(&self, server: &Server) -> Result<(), CliError> {
+        if self.values().is_empty() {
+            return Ok(());
+        }
+        let message = "--retention, --durability, --max-steps and --store-timeout are for what \
+                       this command runs itself";
+        Err(CliError::new(Exit::Usage, message).with_hint(format!(
+            "leave them out: {} runs it, as `wfx serve` was started",
+            server.address()
+        )))
+    }
 }
 
 impl StorageArgs {
@@ -161,6 +180,8 @@ enum Command {
     Replay(Lazily<replay::Args>),
     /// Run again what failed of a stored execution, and reuse the rest: `replay --failed`
     Retry(Lazily<retry::Args>),
+    /// Start a workflow of a daemon's folder, and wait for its end if that is wanted
+    Start(Lazily<start::Args>),
     /// Serve the HTTP API
     Serve(Lazily<serve::Args>),
     /// Go on with executions whose process died
@@ -310,23 +331,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Ui::new(cli.global.format).error(&error.message, error.hint.as_deref());
         return error.exit;
     }
-    let prepared = match &cli.command {
-        Command::Exec(_)
-        | Command::Replay(_)
-        | Command::Retry(_)
-        | Command::Recover(_)
-        | Command::Cancel(_) => handover::prepare(environment, &arguments, false),
-        Command::Serve(_) => handover::prepare(environment, &arguments, true),
-        _ => handover::Prepared { environment, failure: None },
-    };
-    let handover::Prepared { environment, failure } = prepared;
     let mut values = match &cli.command {
         Command::Exec(args) => args.foreground.values(),
-        Command::Replay(args) => args.options.foreground.values(),
-        Command::Retry(args) => args.options.foreground.values(),
+        Command::Replay(args) => args.options.values(),
+        Command::Retry(args) => args.options.values(),
         Command::Recover(args) => args.foreground.values(),
         Command::Serve(args) => args.values(),
-        Command::Cancel(args) => args.foreground.values(),
+        Command::Cancel(args) => args.values(),
+        Command::Start(args) => args.values(),
         Command::List(args) => args.server.values(),
         Command::Show(args) => args.server.values(),
         Command::Diff(args) => args.server.values(),
@@ -336,6 +348,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
     };
     values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
+    let prepared = match &cli.command {
+        // A daemon runs the steps, and this process needs the token.
+        Command::Replay(_) | Command::Retry(_) | Command::Cancel(_)
+            if is_served(&environment, &flags) =>
+        {
+            handover::Prepared { environment, failure: None }
+        }
+        Command::Exec(_)
+        | Command::Replay(_)
+        | Command::Retry(_)
+        | Command::Recover(_)
+        | Command::Cancel(_) => handover::prepare(environment, &arguments, false),
+        Command::Serve(_) => handover::prepare(environment, &arguments, true),
+        _ => handover::Prepared { environment, failure: None },
+    };
+    let handover::Prepared { environment, failure } = prepared;
     let context =
         Context { ui: Ui::new(cli.global.format), settings: Settings::new(environment, flags) };
     if let Some(error) = failure {
@@ -358,6 +386,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             error.exit
         }
     }
+}
+
+/// Whether a command works with a daemon. What is wrong with the settings, it reports itself.
+fn is_served(environment: &Environment, flags: &Flags) -> bool {
+    let settings = Settings::new(environment.clone(), flags.clone());
+    settings.server().is_ok_and(|server| server.is_some())
 }
 
 /// Begins anew as the owner of the database; comes back only where that cannot be.
@@ -390,6 +424,7 @@ fn dispatch(command: &Command, context: &Context) -> Result<Exit, CliError> {
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Retry(args) => retry::run(args, context),
+        Command::Start(args) => start::run(args, context),
         Command::Recover(args) => recover::run(args, context),
         Command::Serve(args) => serve::run(args, context),
         Command::Cancel(args) => cancel::run(args, context),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use http::Uri;
 
@@ -87,15 +87,6 @@ impl ServerAddress {
         match self {
             Self::Unix(_) => false,
             Self::Http(address) => !address.is_tls && !address.is_loopback(),
-        }
-    }
-
-    /// The path of the socket, if it is one.
-    #[must_use]
-    pub(crate) fn socket(&self) -> Option<&Path> {
-        match self {
-            Self::Unix(path) => Some(path),
-            Self::Http(_) => None,
         }
     }
 }

@@ -107,12 +107,19 @@ impl Connection {
     /// # Errors
     /// When there is no answer, or another one.
     pub(crate) fn send(&self, call: &Call) -> Result<Bytes, ClientError> {
-        match self.runtime.block_on(self.exchange(call)) {
+        self.block_on(self.sent(call))
+    }
+
+    /// The same within [`Self::block_on`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn sent(&self, call: &Call) -> Result<Bytes, ClientError> {
+        match self.exchange(call).await {
             Err(error)
                 if error.kind() == ClientErrorKind::Broken && call.method == Method::GET =>
             {
-                self.sender.take();
-                self.runtime.block_on(self.exchange(call))
+                self.exchange(call).await
             }
             Err(error) if call.method != Method::GET => Err(error.of_change()),
             sent => sent,

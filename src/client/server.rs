@@ -106,9 +106,21 @@ impl Server {
         reference: &str,
         output: OutputRead,
     ) -> Result<Option<ExecutionDetail>, ClientError> {
+        self.block_on(self.look(reference, output))
+    }
+
+    /// The same within [`Self::block_on`].
+    ///
+    /// # Errors
+    /// As [`Self::detail`].
+    pub(crate) async fn look(
+        &self,
+        reference: &str,
+        output: OutputRead,
+    ) -> Result<Option<ExecutionDetail>, ClientError> {
         let Some(path) = execution(reference) else { return Ok(None) };
         let query = if output == OutputRead::None { "?output=none" } else { "" };
-        let answer = self.connection.send(&Call::get(format!("{path}{query}")));
+        let answer = self.connection.sent(&Call::get(format!("{path}{query}"))).await;
         unless_unknown(answer)?.map(|answer| self.parse(&answer)).transpose()
     }
 
@@ -281,12 +293,6 @@ pub(crate) enum Waited {
 }
 
 impl ReplayRequest<'_> {
-    /// Whether what is stored of the steps decides.
-    #[must_use]
-    pub(crate) fn is_partial(&self) -> bool {
-        self.failed || !self.from.is_empty()
-    }
-
     fn body(&self) -> String {
         let Self { from, failed, params } = self;
         let params = object(params);
