@@ -14,6 +14,7 @@ use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::render::titles::Titles;
 use crate::repository::Reader;
 use crate::repository::ownership::{Doubt, Liveness, id};
+use crate::system::users;
 use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, OwnerState};
 
@@ -60,7 +61,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let (supervisor, writer) = (&session.supervisor, &session.writer);
     let patience = context.settings.store_timeout()?;
-    let owner = match cancel::request(supervisor, writer, None, &execution_id, patience) {
+    let by = users::name(users::own());
+    let by = Some(by.as_str());
+    let owner = match cancel::request(supervisor, writer, None, &execution_id, by, patience) {
         Ok(Requested::Stored { owner }) => owner,
         // This process runs nothing yet.
         Ok(Requested::Here) => None,

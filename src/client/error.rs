@@ -189,7 +189,8 @@ impl ClientError {
             | StatusCode::CONFLICT
             | StatusCode::UNPROCESSABLE_ENTITY
             | StatusCode::PAYLOAD_TOO_LARGE => Self::new(ClientErrorKind::Refused, message),
-            _ => environment(format!("{address}: {message}")),
+            _ => environment(format!("{address}: {message}"))
+                .with_hint("the log of the daemon says more"),
         }
     }
 }

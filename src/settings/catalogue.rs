@@ -94,7 +94,7 @@ const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 27] = [
+pub(crate) const SETTINGS: [Setting; 28] = [
     setting("WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting("WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting("WFX_DURABILITY", Some("full"), "full or normal", |v| matches!(v, "full" | "normal"))
@@ -131,6 +131,11 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         ServerAddress::parse(v).is_ok()
     })
     .flag("--server")
+    .secrecy(Secrecy::Address),
+    setting("WFX_PUBLIC_URL", None, "an http or https URL without user and query", |v| {
+        matches!(ServerAddress::parse(v), Ok(ServerAddress::Http(_)))
+    })
+    .flag("--public-url")
     .secrecy(Secrecy::Address),
     setting("WFX_TOKEN", None, "a token without spaces", |v| {
         !v.is_empty() && !v.contains(char::is_whitespace)

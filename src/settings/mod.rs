@@ -160,27 +160,29 @@ impl Settings {
     /// # Errors
     /// Exit 2 when the value is invalid, or a daemon and a database were chosen by flags.
     pub(crate) fn server(&self) -> Result<Option<ServerAddress>, SettingsError> {
-        let name = "WFX_SERVER";
-        let (value, origin) = match &self.flags.db {
-            Some(_) if self.flags.values.contains_key(name) => {
-                return Err(SettingsError::usage(
-                    "--server and --db cannot be given together: a daemon has its own database"
-                        .to_owned(),
-                    "leave out one of them".to_owned(),
-                ));
+        let setting = catalogue::find("WFX_SERVER");
+        if self.flags.db.is_some() {
+            if !self.flags.values.contains_key(setting.name) {
+                return Ok(None);
             }
-            Some(_) => return Ok(None),
-            None => self.value_or_default(name)?,
-        };
+            return Err(SettingsError::usage(
+                "--server and --db cannot be given together: a daemon has its own database"
+                    .to_owned(),
+                "leave out one of them".to_owned(),
+            ));
+        }
+        let Some((value, origin)) = self.find(setting)? else { return Ok(None) };
         let is_from_file = matches!(origin, Origin::File { .. });
-        if value.is_empty() || is_from_file && self.environment.get("WFX_DB").is_some() {
+        if is_from_file && self.environment.get("WFX_DB").is_some() {
             return Ok(None);
         }
-        let refused = |error| {
-            let hint = format!("it takes {}", catalogue::find(name).takes);
-            SettingsError::usage(format!("{name}: {error}"), hint)
-        };
-        ServerAddress::parse(&value).map(Some).map_err(refused)
+        let address = ServerAddress::parse(value.trim());
+        // It says more than what a setting takes.
+        address.map(Some).map_err(|why| {
+            let mut error = refuse(setting, &value, &origin);
+            error.message += &format!(": {why}");
+            error
+        })
     }
 
     /// How many finished executions are kept; `None`: all.
@@ -253,6 +255,15 @@ impl Settings {
     pub(crate) fn token(&self) -> Result<Option<String>, SettingsError> {
         let (token, _) = self.value_or_default("WFX_TOKEN")?;
         Ok(Some(token).filter(|token| !token.is_empty()))
+    }
+
+    /// The URL under which the daemon is reached, if it says so.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn public_url(&self) -> Result<Option<String>, SettingsError> {
+        let (url, _) = self.value_or_default("WFX_PUBLIC_URL")?;
+        Ok(Some(url).filter(|url| !url.is_empty()))
     }
 
     /// The upper bounds of the histogram of step durations, seconds, rising.

@@ -32,3 +32,4 @@ pub(crate) mod scalar;
 pub(crate) mod schema;
 pub(crate) mod selection;
 pub(crate) mod spec;
+pub(crate) mod trigger;

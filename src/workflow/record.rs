@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handler::HandlerKind;
 use super::json_text::JsonText;
+use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
@@ -261,6 +262,8 @@ pub struct Created {
     pub depends_on: Arc<[Vec<String>]>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who started it; `None`: nobody says.
+    pub trigger: Option<Trigger>,
     /// The JSON text of the [`crate::workflow::compiled::Snapshot`].
     pub input_snapshot: String,
 }
@@ -457,6 +460,10 @@ pub struct ExecutionRecord {
     pub step_order: Vec<String>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who or what started it; `None` where that was not recorded.
+    pub trigger: Option<Trigger>,
+    /// Who asked for its end.
+    pub cancel_requested_by: Option<String>,
     /// The definition as run, the parameters and the working folder.
     pub input_snapshot: JsonText,
     /// Why it did not succeed.

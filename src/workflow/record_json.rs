@@ -76,7 +76,6 @@ impl<'de> Deserialize<'de> for HandlerRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::workflow::record::ExecutionDetail;
 
     #[test]

@@ -6,6 +6,7 @@ use super::compiled::Snapshot;
 use super::definition::Step;
 use super::graph::Graph;
 use super::record::{Created, StepState};
+use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
 
 /// The memory of a running execution, and of each of its steps, without text.
@@ -25,6 +26,8 @@ pub struct ExecutionSpec {
     pub created_at: Timestamp,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who or what starts it.
+    pub trigger: Option<Trigger>,
     /// The steps of that execution that are not run again.
     pub reused: Vec<ReusedStep>,
 }
@@ -47,7 +50,14 @@ impl ExecutionSpec {
         replay_of: Option<String>,
         created_at: Timestamp,
     ) -> Self {
-        Self { execution_id, snapshot, created_at, replay_of, reused: Vec::new() }
+        let (trigger, reused) = (None, Vec::new());
+        Self { execution_id, snapshot, created_at, replay_of, trigger, reused }
+    }
+
+    /// The same, with who or what starts it.
+    #[must_use]
+    pub fn triggered(self, trigger: Option<Trigger>) -> Self {
+        Self { trigger, ..self }
     }
 
     /// The same, with steps that are not run. What they depend on must be among them.
@@ -73,6 +83,7 @@ impl ExecutionSpec {
             step_order: Arc::clone(compiled.step_order()),
             depends_on: Arc::clone(compiled.depends_on()),
             replay_of: self.replay_of.clone(),
+            trigger: self.trigger.clone(),
             input_snapshot: self.snapshot.to_json(),
         }
     }

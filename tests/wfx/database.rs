@@ -218,6 +218,11 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    ALTER TABLE workflow_executions DROP COLUMN trigger_kind;
+    ALTER TABLE workflow_executions DROP COLUMN trigger_by;
+    ALTER TABLE workflow_executions DROP COLUMN schedule;
+    ALTER TABLE workflow_executions DROP COLUMN scheduled_at;
+    ALTER TABLE workflow_executions DROP COLUMN cancel_requested_by;
     DROP TRIGGER workflow_executions_deleted_with_handlers;
     DROP TABLE workflow_execution_handlers;
     ALTER TABLE workflow_executions DROP COLUMN outcome;

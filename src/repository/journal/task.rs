@@ -49,7 +49,11 @@ pub(crate) enum Task {
     /// Watch over the lock file of this process.
     WatchOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
-    RequestCancel { execution_id: String, answer: mpsc::Sender<Result<CancelRequest, StoreError>> },
+    RequestCancel {
+        execution_id: String,
+        by: Option<String>,
+        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
+    },
     /// Watch for requests to cancel executions of `owner`.
     WatchCancels {
         /// The process that runs them.

@@ -210,14 +210,15 @@ impl Writer {
         error.kind() == StoreErrorKind::Locked && since.elapsed() < self.busy_timeout
     }
 
-    /// Leaves a request to cancel an execution for the process that runs it. Others may have
-    /// the database locked for `patience`.
+    /// Leaves a request to cancel an execution for the process that runs it, `by` whoever asks. Others
+    /// may have the database locked for `patience`.
     ///
     /// # Errors
     /// When the database fails.
     pub fn request_cancel(
         &self,
         execution_id: &str,
+        by: Option<&str>,
         patience: Duration,
     ) -> Result<CancelRequest, StoreError> {
         let closed =
@@ -226,7 +227,8 @@ impl Writer {
         let since = clock::monotonic();
         loop {
             let (answer, answered) = mpsc::channel();
-            let task = Task::RequestCancel { execution_id: execution_id.to_owned(), answer };
+            let (execution_id, by) = (execution_id.to_owned(), by.map(str::to_owned));
+            let task = Task::RequestCancel { execution_id, by, answer };
             self.queue.push_task(task).map_err(|_| closed())?;
             let answer = match answered.recv_timeout(patience.max(ANSWER_PATIENCE)) {
                 Err(RecvTimeoutError::Timeout) => Err(busy()),

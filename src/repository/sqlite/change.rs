@@ -59,8 +59,10 @@ impl<'c> Inserts<'c> {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-                   owner, error, step_order, input_snapshot, completion_number, outcome)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                   owner, error, step_order, input_snapshot, completion_number, outcome,
+                   trigger_kind, trigger_by, schedule, scheduled_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                   ?17, ?18, ?19, ?20)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -167,6 +169,7 @@ fn insert_execution(
     completion: Option<i64>,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
+    let trigger = created.trigger.as_ref();
     inserts.execution.execute(params![
         execution_id,
         created.workflow_id,
@@ -184,6 +187,10 @@ fn insert_execution(
         created.input_snapshot,
         completion,
         outcome(head),
+        trigger.map(|trigger| trigger.kind.as_str()),
+        trigger.and_then(|trigger| trigger.by.as_deref()),
+        trigger.and_then(|trigger| trigger.schedule.as_deref()),
+        time(trigger.and_then(|trigger| trigger.scheduled_at)),
     ])?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::base::timestamp::Timestamp;
 use crate::workflow::record::{
     Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, StepRecord,
 };
+use crate::workflow::trigger::Trigger;
 
 /// A text column that holds the text form of `T`.
 pub(crate) struct Text<T>(pub(crate) T);
@@ -77,7 +78,8 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 /// The columns that [`execution`] reads, in its order.
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
-     input_snapshot, error, owner, outcome";
+     input_snapshot, error, owner, outcome, trigger_kind, trigger_by, schedule, scheduled_at, \
+     cancel_requested_by";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -97,6 +99,8 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         total_steps: row.get(9)?,
         step_order: row.get::<_, Json<_>>(10)?.0,
         replay_of: row.get(11)?,
+        trigger: trigger(row)?,
+        cancel_requested_by: row.get(20)?,
         input_snapshot: row.get::<_, Json<_>>(12)?.0,
         error: row.get(13)?,
         outcome,
@@ -104,6 +108,13 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         owner_state: None,
         persisted: true,
     })
+}
+
+/// What started an execution, of a row of [`EXECUTION_COLUMNS`].
+fn trigger(row: &Row<'_>) -> rusqlite::Result<Option<Trigger>> {
+    let Some(kind) = optional(row, 16)? else { return Ok(None) };
+    let (by, schedule, scheduled_at) = (row.get(17)?, row.get(18)?, optional(row, 19)?);
+    Ok(Some(Trigger { kind, by, schedule, scheduled_at }))
 }
 
 /// The columns of `steps` and of `last`, with these for the text of the output.

@@ -18,6 +18,7 @@ use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::faults;
 use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Page, PageRequest};
 use crate::http::api::resources::readers::{Key, QueryAnswer};
+use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::operations::cancel::{self, NotCancelled, Requested};
@@ -225,14 +226,16 @@ impl Resources {
         reference: &str,
         query: &str,
         body: Option<&[u8]>,
+        caller: &Caller,
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         no_body(body)?;
+        let by = self.callers.name(caller);
         let execution_id = &*self.execution_id(reference)?;
         let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
         let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
         let requested = tokio::task::spawn_blocking(move || {
-            cancel::request(&supervisor, &writer, Some(&memory), &id, Duration::ZERO)
+            cancel::request(&supervisor, &writer, Some(&memory), &id, by.as_deref(), Duration::ZERO)
         });
         match requested.await.map_err(|fault| faults::fault(&fault.to_string()))? {
             Ok(Requested::Here) => {}

@@ -17,6 +17,7 @@ use crate::http::api::query::{self, Query};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::{executions, faults, workflows};
 use crate::http::exchange::bounded_wait::BoundedWait;
+use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::PointedError;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -28,7 +29,8 @@ use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::record::{ExecutionDetail, StepRecord};
 use crate::workflow::report::Observer;
 use crate::workflow::selection::UnknownStep;
-use crate::workflow::spec::{ExecutionSpec, ReusedStep};
+use crate::workflow::spec::ExecutionSpec;
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -40,6 +42,7 @@ impl Resources {
         workflow_id: &str,
         query: &str,
         body: Option<Bytes>,
+        caller: &Caller,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait", "params"])?;
@@ -48,7 +51,9 @@ impl Resources {
         let snapshot = self.snapshot(workflow_id, body.as_deref(), by)?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        self.launch(snapshot, None, Vec::new(), wait, bounded_wait).await
+        let trigger = Trigger::by(TriggerKind::Api, self.callers.name(caller));
+        let spec = self.supervisor.plan(snapshot, None).triggered(Some(trigger));
+        self.launch(spec, wait, bounded_wait).await
     }
 
     /// What a request runs.
@@ -79,6 +84,7 @@ impl Resources {
         reference: &str,
         query: &str,
         body: Option<&[u8]>,
+        caller: &Caller,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         let query = Query::read(query, &["wait", "dry_run", "params"])?;
@@ -115,7 +121,9 @@ impl Resources {
             return Ok(Reply::json(&json!({ "steps": steps })));
         }
         let replay_of = Some(execution_id.to_owned());
-        self.launch(plan.snapshot, replay_of, plan.reused, wait, bounded_wait).await
+        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller));
+        let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
+        self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
     }
 
     /// What the catalogue holds of a workflow.
@@ -179,16 +187,14 @@ impl Resources {
 
     async fn launch(
         &self,
-        snapshot: Snapshot,
-        replay_of: Option<String>,
-        reused: Vec<ReusedStep>,
+        spec: ExecutionSpec,
         wait: Option<Duration>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        let spec = self.supervisor.plan(snapshot, replay_of.clone()).reusing(reused);
+        let replay_of = spec.replay_of.clone();
         let observer = self.observed.of_execution(&spec.execution_id, spec.workflow_id());
         let submitted = self.submit(spec, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
@@ -376,6 +382,8 @@ mod tests {
             total_steps: 0,
             step_order: Vec::new(),
             replay_of: None,
+            trigger: None,
+            cancel_requested_by: None,
             input_snapshot: Default::default(),
             error: None,
             outcome: None,
