@@ -57,6 +57,7 @@ const EXAMPLES: &str = "\
 Examples:
   wfx exec backup.yaml               run a workflow and watch it
   wfx exec deploy.yaml -p version=7  with a parameter
+  wfx start nightly --wait           run a workflow of a daemon (WFX_SERVER)
   wfx list --status failed           what failed
   wfx show @latest                   steps, output and timeline of the last execution
   wfx replay @12                     run number 12 again: same definition, same parameters

@@ -68,6 +68,7 @@ const PURE: &[&str] = &[
     "base/fields.rs",
     "base/json.rs",
     "base/period.rs",
+    "base/tokens.rs",
     "base/timestamp.rs",
     "base/units.rs",
     "base/visible.rs",
