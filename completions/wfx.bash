@@ -726,7 +726,7 @@ _wfx() {
                     return 0
                     ;;
                 --status)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "pending running success failed cancelled interrupted" -- "${cur}"))
                     return 0
                     ;;
                 --limit)
@@ -1523,8 +1523,29 @@ _wfx() {
     esac
 }
 
+_wfx_names() {
+    _wfx "$@"
+    local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" what="" word
+    case "$before" in
+        --workflow) what=workflows ;;
+        -*) ;;
+        *)
+            for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+                [[ $word == -* ]] || break
+            done
+            case "$word" in
+                show|diff|replay|retry|cancel|recover) what=executions ;;
+                start) what=startable ;;
+            esac
+            ;;
+    esac
+    if [[ -n $what && $current != -* ]]; then
+        COMPREPLY+=($(compgen -W "$(wfx complete "$what" 2>/dev/null)" -- "$current"))
+    fi
+}
+
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _wfx -o nosort -o bashdefault -o default wfx
+    complete -F _wfx_names -o nosort -o bashdefault -o default wfx
 else
-    complete -F _wfx -o bashdefault -o default wfx
+    complete -F _wfx_names -o bashdefault -o default wfx
 fi

@@ -209,7 +209,12 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r -f -a "pending\t''
+running\t''
+success\t''
+failed\t''
+cancelled\t''
+interrupted\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
@@ -400,3 +405,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel list show diff purge validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -f -k -a '(wfx complete startable 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -x -a '(wfx complete workflows 2>/dev/null)'

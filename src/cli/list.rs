@@ -1,5 +1,7 @@
 //! `wfx list`: executions, newest first.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::server_args::ServerArgs;
 use super::{CliError, Context};
 use crate::base::clock;
@@ -15,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     pub workflow: Option<String>,
     /// Only executions in this state
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = status())]
     pub status: Option<ExecutionStatus>,
     /// How many at most, up to 10000
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -28,6 +30,12 @@ pub(crate) struct Args {
     pub since: Option<Since>,
     #[command(flatten)]
     pub(super) server: ServerArgs,
+}
+
+/// A status, with those that there are for help and completions.
+fn status() -> impl TypedValueParser<Value = ExecutionStatus> {
+    PossibleValuesParser::new(ExecutionStatus::ALL.map(ExecutionStatus::as_str))
+        .try_map(|text| text.parse::<ExecutionStatus>())
 }
 
 /// Lists a page.

@@ -2,6 +2,7 @@
 //! what is shown.
 
 pub(crate) mod cancel;
+pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod diff;
@@ -310,6 +311,9 @@ pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
 /// Runs what `arguments` say and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(what) = complete::wanted(&arguments) {
+        return complete::run(what, environment);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {

@@ -81,6 +81,15 @@ impl ServerAddress {
         }))
     }
 
+    /// Whether it is on this machine.
+    #[must_use]
+    pub(crate) fn is_here(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Http(address) => address.is_loopback(),
+        }
+    }
+
     /// Whether others on the way may read what is sent.
     #[must_use]
     pub(crate) fn is_readable_by_others(&self) -> bool {

@@ -186,6 +186,24 @@ impl Server {
         self.parse(&self.connection.send(&Call::get(path))?)
     }
 
+    /// The ids of the workflows of the daemon's catalogue.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn workflow_ids(&self) -> Result<Vec<String>, ClientError> {
+        #[derive(Deserialize)]
+        struct Workflows {
+            items: Vec<Workflow>,
+        }
+        #[derive(Deserialize)]
+        struct Workflow {
+            workflow_id: String,
+        }
+        let answer = self.connection.send(&Call::get("/api/v1/workflows".to_owned()))?;
+        let Workflows { items } = self.parse(&answer)?;
+        Ok(items.into_iter().map(|workflow| workflow.workflow_id).collect())
+    }
+
     /// Starts a workflow of the daemon's catalogue.
     ///
     /// # Errors

@@ -137,6 +137,35 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The newest that fit `filter`, at most `limit` and not many more `bytes` than these.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn list_short(
+        &self,
+        filter: ListFilter,
+        limit: u32,
+        bytes: usize,
+    ) -> Result<Vec<ExecutionRecord>, SourceError> {
+        match self {
+            Self::Database(reader) => Ok(reader.list_within(&filter, limit, 0, bytes)?.items),
+            Self::Server(server) => Ok(server.list(&filter, limit, &PageStart::Offset(0))?.items),
+        }
+    }
+
+    /// The ids of at most `limit` workflows that have executions, or that a daemon has.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, SourceError> {
+        match self {
+            Self::Database(reader) => Ok(reader.workflow_ids(limit)?),
+            Self::Server(server) => Ok(server.workflow_ids()?),
+        }
+    }
+}
+
 /// An execution whose steps are read piece by piece.
 #[derive(Debug)]
 pub(crate) struct Pieces<'a> {

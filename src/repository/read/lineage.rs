@@ -102,8 +102,9 @@ impl LineageRows {
             above.filter(|above| *above < at)
         };
         let parents: Vec<_> = self.executions.iter().enumerate().map(parent).collect();
-        let has_one_root = parents.iter().filter(|parent| parent.is_none()).count() == 1;
-        if !has_one_root {
+        let roots = self.executions.iter().zip(&parents).filter(|(_, parent)| parent.is_none());
+        let roots: Vec<&LineageRow> = roots.map(|(row, _)| row).collect();
+        if !matches!(roots[..], [root] if root.replay_of.is_none()) {
             return None;
         }
         let node = |row: LineageRow| LineageNode {

@@ -312,6 +312,14 @@ impl Reader {
         self.backend.step_durations(workflow_id, since, until)
     }
 
+    /// The ids of at most `limit` workflows that have executions, sorted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.backend.workflow_ids(limit)
+    }
+
     /// All finished executions, for [`crate::workflow::retention::plan`].
     ///
     /// # Errors

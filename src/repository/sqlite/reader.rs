@@ -189,6 +189,10 @@ impl SqliteReader {
         self.read(|connection| detail::attempts(connection, execution_id, after, bytes))
     }
 
+    pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| list::workflow_ids(connection, limit))
+    }
+
     pub(crate) fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {
         self.read(|connection| lineage::read(connection, execution_id))
     }
