@@ -38,6 +38,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -s V -l version -d 'Print version'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "start" -d 'Start a workflow of a daemon\'s folder, and wait for its end if that is wanted'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "serve" -d 'Serve the HTTP API'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "recover" -d 'Go on with executions whose process died'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "cancel" -d 'End an execution that runs, in whichever process'
@@ -72,9 +73,9 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand exec" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s v -l verbose -d 'Show what the steps write as they write it'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s q -l quiet -d 'Show nothing of a success, and of anything else what `wfx show` has: for cron'
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -91,11 +92,14 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`norma
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l failed -d 'Run only the steps that did not succeed, and all that depend on them; reuse the others'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -112,29 +116,45 @@ complete -c wfx -n "__fish_wfx_using_subcommand retry" -l durability -d '`normal
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l dry-run -d 'Show for each step whether it would run or be reused, and why; store nothing'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -s v -l verbose -d 'Show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand start" -s p -l param -d 'A parameter; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand start" -s w -l wait -d 'Wait for its end: the exit codes are those of `wfx exec`. Ctrl-C leaves the execution running'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen-mode -d 'The mode of the files of unix sockets, octal: who can write to one can do everything there, without a token [WFX_LISTEN_MODE; default: 0600]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [WFX_WORKDIR; default: the current one]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l definitions -d 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]' -r -f -a "files\t''
 api\t''"
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l token-file -d 'The file with the token that requests need [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l token-file -d 'The file with the token that requests need, or with lines of `NAME TOKEN`, one for each who has access [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l allowed-hosts -d 'Host names under which this server is reached, beside its own; repeat for more' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l public-url -d 'The URL under which this server is reached, such as that of a proxy: requests for its host and from its pages are accepted [WFX_PUBLIC_URL]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-connections -d 'The most connections' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The most executions that run, or have ended and are not stored; beyond: 503' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped [WFX_DRAIN_TIMEOUT; default: 30s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l handover-timeout -d 'How long the daemon that is started on SIGUSR2 may take to get ready; then this one goes on [WFX_HANDOVER_TIMEOUT; default: 30s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l log -d 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l access-log -d 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output [WFX_ACCESS_LOG; default: nowhere]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent, or `off`, as of every threshold [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r
@@ -151,10 +171,14 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -168,9 +192,9 @@ normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand recover" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l assume-dead -d 'Also those of which it cannot be proven that their process is dead: of a database that was copied, of another machine or container. Only if you are sure that nobody runs them'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'With an ID, show what the steps write as they write it'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -184,39 +208,52 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`norma
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand status" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l workflows -d 'The folder of workflows, to show those that never ran and files that are broken [WFX_WORKFLOWS]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -d 'Only executions of this workflow' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l status -d 'Only executions in this state' -r -f -a "pending\t''
+running\t''
+success\t''
+failed\t''
+cancelled\t''
+interrupted\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -224,19 +261,26 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps and of what they run' -r -f -a "tail\t'The last 10 lines of each stream'
 all\t'All that is kept, of every attempt: the last 64 KiB of each stream; and whole scripts'
 none\t'None'"
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l source -d 'Say where the values of its definition come from: the workflow or `_defaults.yaml`'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand diff" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -262,8 +306,11 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l reason -d 'Why it is kept, for those who find it later' -r
+complete -c wfx -n "__fish_wfx_using_subcommand pin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand pin" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand pin" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -272,22 +319,24 @@ complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand validate" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -319,15 +368,14 @@ complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l max-error-rate -d
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l junit -d 'Write a JUnit report [PERF_JUNIT; default: false; default path: perf/performance_junit.xml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l markdown -d 'Write the result as Markdown' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l summary -d 'Write the result as JSON' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l steps -d 'Judge how long steps of workflows took, as the database has them'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l update-baseline -d 'Take what is measured for the new baseline, and judge nothing [UPDATE_BASELINE; default: false]'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l strict -d 'Endpoints that the baseline does not have fail'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -345,16 +393,18 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-p95-thre
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-window -d 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l list -d 'Lists the scenarios that have a name'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-given -d 'Takes requests in the order of the files instead of that of their times'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l strict -d 'Stops at the first line that cannot be read'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l fail-on-breach -d 'Exits with 1 when there is a breach'
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
@@ -364,64 +414,73 @@ complete -c wfx -n "__fish_wfx_using_subcommand schema" -l utc -d 'Show times in
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand config" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
-complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
-complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "status" -d 'Show every workflow: its last execution, its last success, how long it usually takes'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "diff" -d 'Compare two executions: definition, parameters, steps'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "pin" -d 'Keep an execution: retention never deletes one that is pinned'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "unpin" -d 'Let retention delete an execution again'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
-complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "start" -d 'Start a workflow of a daemon\'s folder, and wait for its end if that is wanted'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "serve" -d 'Serve the HTTP API'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "recover" -d 'Go on with executions whose process died'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "cancel" -d 'End an execution that runs, in whichever process'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "status" -d 'Show every workflow: its last execution, its last success, how long it usually takes'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "list" -d 'List executions, newest first'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "show" -d 'Show an execution: steps, timeline, output, lineage'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "diff" -d 'Compare two executions: definition, parameters, steps'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "purge" -d 'Delete finished executions'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "pin" -d 'Keep an execution: retention never deletes one that is pinned'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "unpin" -d 'Let retention delete an execution again'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "validate" -d 'Check workflow documents without running them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "slo-sim" -d 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "schema" -d 'Print the JSON Schema of workflow documents'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "config" -d 'Show every setting, its value and where it comes from'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "doctor" -d 'Look for what is wrong with the database, its surroundings and what was left'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status list show diff purge pin unpin validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand show" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand start" -f -k -a '(wfx complete startable 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l workflow -x -a '(wfx complete workflows 2>/dev/null)'

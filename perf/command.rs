@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::measure::{Failure, Figure, PAIRS, Pairs, Target, median, timed};
+use crate::serve::Server;
 use crate::{Measured, store};
 
 pub(crate) const WFX: &str = env!("CARGO_BIN_EXE_wfx");
@@ -77,6 +78,27 @@ pub(crate) fn list() -> Measured {
         lines: pairs.lines("wfx list", "minimal", "ms"),
         value: pairs.ratio(),
         target: Target::AtMost(1.5),
+    })
+}
+
+/// `wfx start --wait` over a unix socket against `curl` that does the same.
+pub(crate) fn start() -> Measured {
+    let folder = store::folder()?;
+    let database = store::empty(folder.path(), "start.db")?;
+    let socket = folder.path().join("wfx.sock");
+    let _server = Server::wfx_at(folder.path(), &database, &[&socket])?;
+    let mut ours = Command::new(WFX);
+    ours.args(["start", "bench", "--wait", "--server"]);
+    ours.arg(format!("unix:{}", socket.display()));
+    let mut other = Command::new("curl");
+    other.args(["-sf", "-X", "POST", "--unix-socket"]).arg(&socket);
+    other.arg("http://localhost/api/v1/workflows/bench/execute?wait=300s");
+    let pairs = alternate_runs(&mut ours, &mut other)?;
+    Ok(Figure {
+        name: "client: `wfx start --wait` of 3 empty steps over a unix socket against curl",
+        lines: pairs.lines("wfx start --wait", "curl", "ms"),
+        value: pairs.ratio(),
+        target: Target::AtMost(1.2),
     })
 }
 

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "engine",
     "stored",
     "retention",
@@ -41,6 +41,7 @@ const NAMES: [&str; 24] = [
     "start",
     "start-32",
     "wait",
+    "client",
     "ping",
     "read",
     "ready",
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
             "start" => serve::start(),
             "start-32" => one(serve::absolute()),
             "wait" => one(serve::wait()),
+            "client" => one(command::start()),
             "ping" => serve::ping(),
             "read" => serve::reads_of_a_million(),
             "ready" => one(serve::ready()),

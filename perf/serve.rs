@@ -34,6 +34,15 @@ impl Drop for Server {
 impl Server {
     /// `wfx serve` over a database, with retention off: the limit deletes nothing either.
     pub(crate) fn wfx(folder: &Path, database: &Path) -> Result<Self, Failure> {
+        Self::wfx_at(folder, database, &[])
+    }
+
+    /// The same, which listens on these unix sockets as well.
+    pub(crate) fn wfx_at(
+        folder: &Path,
+        database: &Path,
+        sockets: &[&Path],
+    ) -> Result<Self, Failure> {
         let workflows = folder.join("workflows");
         std::fs::create_dir_all(&workflows)?;
         std::fs::write(
@@ -45,6 +54,7 @@ impl Server {
             .arg(&workflows)
             .arg("--db")
             .arg(database)
+            .args(sockets.iter().map(|socket| format!("--listen=unix:{}", socket.display())))
             .env("WORKFLOW_EXECUTION_RETENTION", "0")
             .stderr(Stdio::piped())
             .spawn()?;

@@ -11,6 +11,7 @@
 //! - [`slo`]: service levels: windows, breaches, alerts; [`perf`]: the performance gate of CI
 //! - [`metrics`]: the metrics of the daemon; [`settings`]: flag, variable, file or default
 //! - [`render`]: values as text; [`terminal`]: nothing else writes to a terminal
+//! - [`client`]: the command line as a client of a daemon
 //! - [`http`]: the API of the daemon; [`cli`]: one file per subcommand
 //!
 //! Everything is private to the crate but what `main` calls and [`parts`].
@@ -20,6 +21,7 @@ compile_error!("wfx needs process groups and signals as Unix has them; Windows i
 
 mod base;
 mod cli;
+mod client;
 mod engine;
 mod http;
 mod logging;

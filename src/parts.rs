@@ -84,12 +84,13 @@ pub mod perf {
 
 /// The daemon as clients see it.
 pub mod http {
+    pub use crate::base::tokens::NamedToken;
     pub use crate::http::api::json_body::parse as parse_json_body;
     pub use crate::http::api::query::pairs as query_pairs;
     pub use crate::http::api::route::Route;
     pub use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, RoutedRequest};
     pub use crate::http::exchange::reply::Reply;
-    pub use crate::http::front::access::{Access, AccessRequest};
+    pub use crate::http::front::access::{Access, AccessRequest, PublicUrl};
     pub use crate::http::front::server::{Ending, FrontOptions, serve};
     pub use crate::http::front::socket::{Listener, Local};
     pub use crate::metrics::Metrics;

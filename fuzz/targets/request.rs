@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Uri, Version};
 use libfuzzer_sys::fuzz_target;
 use wfx::parts::http::Endpoint;
-use wfx::parts::http::{Access, AccessRequest, Local};
+use wfx::parts::http::{Access, AccessRequest, Local, NamedToken};
 use wfx::parts::http::query_pairs;
 use wfx::parts::http::Route;
 
@@ -22,6 +22,8 @@ fn names(route: &Route) -> Vec<&str> {
         | Route::Workflow { workflow_id }
         | Route::WorkflowExecutions { workflow_id } => vec![workflow_id],
         Route::Execution { execution_id }
+        | Route::Attempts { execution_id }
+        | Route::Lineage { execution_id }
         | Route::Replay { execution_id }
         | Route::Cancel { execution_id } => vec![execution_id],
         _ => Vec::new(),
@@ -51,7 +53,8 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(keys.len(), pairs.len());
     }
 
-    let access = Access::new(&["wfx.example:8080".to_owned()], Some(TOKEN), false);
+    let token = NamedToken { name: None, token: TOKEN.to_owned() };
+    let access = Access::new(&["wfx.example:8080".to_owned()], &[token], false);
     for method in [Method::GET, Method::POST] {
         let request = AccessRequest {
             method: &method,

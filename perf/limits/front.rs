@@ -61,7 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let api = Arc::new(Front { metrics: Metrics::new(&[1.0])?, busy, monitor });
     let options = FrontOptions {
         allowed_hosts: Vec::new(),
-        token: None,
+        tokens: Vec::new(),
+        public_url: None,
         metrics_open: false,
         max_connections: 1024,
     };

@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod period;
 pub(crate) mod since;
 pub(crate) mod timestamp;
+pub(crate) mod tokens;
 pub(crate) mod units;
 pub(crate) mod visible;
 pub(crate) mod zone;

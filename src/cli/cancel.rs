@@ -1,18 +1,22 @@
 //! `wfx cancel`: ends an execution of whichever process.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use super::server_args::ServerArgs;
 use super::session::{self, Session};
 use super::{CliError, Context, ForegroundArgs, foreground, lookup, recover};
 use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::client::server::{OutputRead, Server};
 use crate::engine::recovery::One;
 use crate::operations::cancel::{self, NotCancelled, Requested};
 use crate::render::titles::Titles;
 use crate::repository::Reader;
 use crate::repository::ownership::{Doubt, Liveness, id};
+use crate::system::users;
 use crate::terminal;
-use crate::workflow::record::{ExecutionDetail, ExecutionStatus};
+use crate::workflow::record::{ExecutionDetail, ExecutionStatus, OwnerState};
 
 /// Between looks whether the owner has ended it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -30,6 +34,16 @@ pub(crate) struct Args {
     pub no_wait: bool,
     #[command(flatten)]
     pub(super) foreground: ForegroundArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+impl Args {
+    pub(super) fn values(&self) -> HashMap<&'static str, String> {
+        let mut values = self.foreground.values();
+        values.extend(self.server.values());
+        values
+    }
 }
 
 /// Asks the process that runs it to end it, and waits for that; ends it itself when that
@@ -38,13 +52,18 @@ pub(crate) struct Args {
 /// # Errors
 /// Exit 2 for an unknown execution or one that has ended, 3 when the database fails.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    if let Some(server) = args.server.server(context)? {
+        return run_served(&server, args, context);
+    }
     let reader = session::reader(context)?;
     let execution_id = lookup::record(&reader, &args.id)?.execution_id;
     let judge = reader.judge()?;
     let session = Session::open(context)?;
     let (supervisor, writer) = (&session.supervisor, &session.writer);
     let patience = context.settings.store_timeout()?;
-    let owner = match cancel::request(supervisor, writer, None, &execution_id, patience) {
+    let by = users::name(users::own());
+    let by = Some(by.as_str());
+    let owner = match cancel::request(supervisor, writer, None, &execution_id, by, patience) {
         Ok(Requested::Stored { owner }) => owner,
         // This process runs nothing yet.
         Ok(Requested::Here) => None,
@@ -85,6 +104,72 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     show(&detail, context)
 }
 
+/// Asks a daemon to end it, and waits for that.
+fn run_served(server: &Server, args: &Args, context: &Context) -> Result<Exit, CliError> {
+    args.foreground.refuse_for(server)?;
+    let unknown = || lookup::unknown(&args.id);
+    let look = |id: &str| server.detail(id, OutputRead::None);
+    let execution = look(&args.id)?.ok_or_else(unknown)?.execution;
+    let execution_id = execution.execution_id.as_str();
+    if execution.status.is_terminal() {
+        return Err(ended(execution_id, execution.status));
+    }
+    server.cancel(execution_id)?;
+    let asked = execution.owner.as_deref().map_or("the daemon".to_owned(), id::shown);
+    if args.no_wait {
+        context.ui.note(&format!("asked {asked} to end it"));
+        return Ok(Exit::Success);
+    }
+    let mut waited = Waited::new();
+    loop {
+        let detail = look(execution_id)?.ok_or_else(unknown)?;
+        if detail.execution.status.is_terminal() {
+            let with_output = context.ui.format().is_json();
+            let detail = match with_output {
+                true => server.detail(execution_id, OutputRead::Kept)?.unwrap_or(detail),
+                false => detail,
+            };
+            return show(&detail, context);
+        }
+        if detail.execution.owner_state == Some(OwnerState::Unknown) {
+            return Err(CliError::new(
+                Exit::Environment,
+                format!(
+                    "execution {execution_id} is not ended yet, the request stays: whether its \
+                     process is alive is not known"
+                ),
+            )
+            .with_hint("`wfx recover` on the machine of the daemon says why"));
+        }
+        waited.explain(&detail, &asked, context);
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// A wait that is explained once it takes long.
+struct Waited {
+    since: std::time::Instant,
+    explained: bool,
+}
+
+impl Waited {
+    fn new() -> Self {
+        Self { since: clock::monotonic(), explained: false }
+    }
+
+    fn explain(&mut self, detail: &ExecutionDetail, owner: &str, context: &Context) {
+        if self.explained || self.since.elapsed() < EXPLAIN_AFTER {
+            return;
+        }
+        self.explained = true;
+        let what = match detail.execution.outcome {
+            Some(_) => format!("its handlers run; waiting for {owner} to finish them"),
+            None => format!("waiting for {owner} to end it"),
+        };
+        context.ui.note(&format!("{what}; Ctrl-C ends the wait, the request stays"));
+    }
+}
+
 /// Waits until the owner has ended it; `None` when the owner dies before.
 fn wait(
     reader: &Reader,
@@ -93,8 +178,7 @@ fn wait(
     liveness: &dyn Fn() -> Liveness,
     context: &Context,
 ) -> Result<Option<ExecutionDetail>, CliError> {
-    let since = clock::monotonic();
-    let mut explained = false;
+    let mut waited = Waited::new();
     loop {
         // Asked first: who dies after it has ended the execution has ended it.
         let alive = liveness() == Liveness::Alive;
@@ -107,14 +191,7 @@ fn wait(
         if !alive {
             return Ok(None);
         }
-        if !explained && since.elapsed() >= EXPLAIN_AFTER {
-            explained = true;
-            let what = match detail.execution.outcome {
-                Some(_) => format!("its handlers run; waiting for {owner} to finish them"),
-                None => format!("waiting for {owner} to end it"),
-            };
-            context.ui.note(&format!("{what}; Ctrl-C ends the wait, the request stays"));
-        }
+        waited.explain(&detail, owner, context);
         std::thread::sleep(LOOK);
     }
 }

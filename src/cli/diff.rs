@@ -1,10 +1,12 @@
 //! `wfx diff`: what differs between two executions.
 
+use super::server_args::ServerArgs;
 use super::{CliError, Context, lookup};
 use crate::base::exit::Exit;
-use crate::repository::{Reader, StepPages};
+use crate::client::server::OutputRead;
+use crate::client::source::Source;
 use crate::workflow::comparison::{ComparedWith, Comparison};
-use crate::workflow::record::{ExecutionRecord, HandlerRecord, StepRecord};
+use crate::workflow::record::ExecutionDetail;
 
 /// What was typed after `wfx diff`.
 #[derive(Debug, clap::Args)]
@@ -14,43 +16,32 @@ pub(crate) struct Args {
     pub from: String,
     /// The second execution, named in the same ways
     pub to: String,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 /// Compares definition, parameters, and status and duration of each step and handler.
 ///
 /// # Errors
-/// Exit 2 when there is no such execution, 3 when the database cannot be read.
+/// Exit 2 when there is no such execution, 3 when the database or the daemon cannot be read.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let reader = Reader::open(&context.settings.database()?)?;
-    let from = lookup::record(&reader, &args.from)?;
-    let to = lookup::record(&reader, &args.to)?;
-    let (from_steps, to_steps) = (steps(&reader, &from)?, steps(&reader, &to)?);
-    let (from_handlers, to_handlers) = (handlers(&reader, &from)?, handlers(&reader, &to)?);
-    let comparison = Comparison::of(
-        ComparedWith { execution: &from, steps: &from_steps, handlers: &from_handlers },
-        ComparedWith { execution: &to, steps: &to_steps, handlers: &to_handlers },
-    );
-    context.ui.comparison(&comparison)?;
+    let source = args.server.source(context)?;
+    let (from, to) = (compared(&source, &args.from)?, compared(&source, &args.to)?);
+    context.ui.comparison(&Comparison::of(side(&from), side(&to)))?;
     Ok(Exit::Success)
 }
 
-/// The steps of an execution without their output, which may be a hundred megabytes.
-fn steps(reader: &Reader, execution: &ExecutionRecord) -> Result<Vec<StepRecord>, CliError> {
-    let mut pages = StepPages::of(execution);
-    let mut steps = Vec::new();
-    while let Some(piece) = pages.next(|id, next, bytes| reader.steps(id, next, bytes))? {
-        steps.extend(piece.into_iter().map(|step| StepRecord {
-            stdout: String::new(),
-            stderr: String::new(),
-            outputs: Default::default(),
-            ..step
-        }));
-    }
-    Ok(steps)
+fn side(of: &ExecutionDetail) -> ComparedWith<'_> {
+    let ExecutionDetail { execution, steps, handlers } = of;
+    ComparedWith { execution, steps, handlers }
 }
 
-/// The handlers of an execution that began.
-fn handlers(reader: &Reader, execution: &ExecutionRecord) -> Result<Vec<HandlerRecord>, CliError> {
-    let detail = reader.detail_within(&execution.execution_id, 0)?;
-    Ok(detail.map(|(detail, _)| detail.handlers).unwrap_or_default())
+/// An execution without what its steps wrote, which may be a hundred megabytes.
+fn compared(source: &Source, reference: &str) -> Result<ExecutionDetail, CliError> {
+    let detail = source.detail(reference, OutputRead::None)?;
+    let mut detail = detail.ok_or_else(|| lookup::unknown(reference))?;
+    for step in &mut detail.steps {
+        step.outputs = Default::default();
+    }
+    Ok(detail)
 }

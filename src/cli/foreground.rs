@@ -8,11 +8,13 @@ use super::{CliError, Context, show};
 use crate::base::exit::Exit;
 use crate::engine::driver::RunError;
 use crate::render::titles::Titles;
+use crate::system::users;
 use crate::terminal::{self, OutputFormat};
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Unobserved};
 use crate::workflow::spec::ReusedStep;
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -52,7 +54,10 @@ impl Progress {
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let titles = Titles::of(run.snapshot.definition());
-    let plan = session.supervisor.plan(run.snapshot, run.replay_of).reusing(run.reused);
+    let kind = if run.replay_of.is_some() { TriggerKind::Replay } else { TriggerKind::Cli };
+    let trigger = Trigger::by(kind, Some(users::name(users::own())));
+    let plan = session.supervisor.plan(run.snapshot, run.replay_of);
+    let plan = plan.triggered(Some(trigger)).reusing(run.reused);
     let execution_id = plan.execution_id.clone();
     let observer: Arc<dyn Observer> = match run.progress {
         Progress::Quiet => Arc::new(Unobserved),
@@ -83,7 +88,7 @@ fn finish_quietly(
         context.ui.warning(&error.to_string());
     }
     if status != ExecutionStatus::Success {
-        match show::run(&show::Args::of(execution_id), context) {
+        match show::run_stored(&show::Args::of(execution_id), context) {
             Err(error) if error.exit == Exit::Environment => return Err(error),
             // Who stopped reading still gets the exit code of the execution, and so does who finds
             // that another process has pruned it.
@@ -95,7 +100,7 @@ fn finish_quietly(
 }
 
 /// The exit code of an execution that ended so.
-fn exit(status: ExecutionStatus, signalled: Option<Exit>) -> Exit {
+pub(super) fn exit(status: ExecutionStatus, signalled: Option<Exit>) -> Exit {
     match (status, signalled) {
         (ExecutionStatus::Cancelled, Some(exit)) => exit,
         (ExecutionStatus::Success, _) => Exit::Success,

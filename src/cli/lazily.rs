@@ -50,9 +50,86 @@ impl<A: Args> Args for Lazily<A> {
     }
 }
 
+/// Options of all commands, and the commands whose help leaves each out, since it says nothing to
+/// them. They are still accepted there.
+const UNUSED: [(&str, &[&str]); 6] = [
+    ("db", &["start", "validate", "slo-sim", "schema", "completions", "man"]),
+    ("as_owner", &["start", "validate", "perf-check", "slo-sim", "schema", "completions", "man"]),
+    (
+        "trust_owner",
+        &[
+            "start",
+            "list",
+            "show",
+            "status",
+            "diff",
+            "validate",
+            "perf-check",
+            "slo-sim",
+            "schema",
+            "config",
+            "doctor",
+            "completions",
+            "man",
+        ],
+    ),
+    ("config", &["validate", "schema", "completions", "man"]),
+    ("format", &["serve", "schema", "completions", "man"]),
+    (
+        "utc",
+        &[
+            "exec",
+            "start",
+            "serve",
+            "recover",
+            "cancel",
+            "validate",
+            "perf-check",
+            "schema",
+            "config",
+            "doctor",
+            "completions",
+            "man",
+        ],
+    ),
+];
+
 /// The command with its flags. What it is for was said already, and stays.
 fn described(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = command.get_about().cloned();
     let long_about = command.get_long_about().cloned();
-    augment(command).about(Resettable::from(about)).long_about(Resettable::from(long_about))
+    let mut command = augment(command);
+    for (option, commands) in UNUSED {
+        // The options of all commands are there when this one was typed.
+        let is_there = command.get_arguments().any(|argument| argument.get_id() == option);
+        if is_there && commands.contains(&command.get_name()) {
+            command = command.mut_arg(option, |argument| argument.hide(true));
+        }
+    }
+    command.about(Resettable::from(about)).long_about(Resettable::from(long_about))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::description;
+    use super::UNUSED;
+
+    #[test]
+    fn each_help_has_the_options_that_its_command_uses() {
+        let mut description = description();
+        description.build();
+        for command in description.get_subcommands().filter(|it| it.get_name() != "help") {
+            for (option, unused) in UNUSED {
+                let argument = command.get_arguments().find(|it| it.get_id() == option);
+                let argument = argument.unwrap_or_else(|| panic!("{option} is of no command"));
+                let is_unused = unused.contains(&command.get_name());
+                assert_eq!(argument.is_hide_set(), is_unused, "{option} {}", command.get_name());
+            }
+        }
+        for (_, commands) in UNUSED {
+            for name in commands {
+                assert!(description.find_subcommand(name).is_some(), "{name}");
+            }
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! `wfx list`: executions, newest first.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::server_args::ServerArgs;
 use super::{CliError, Context};
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::since::Since;
-use crate::repository::ListPages;
-use crate::repository::{ListFilter, Listing, Reader};
+use crate::repository::{ListFilter, Listing};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// What was typed after `wfx list`.
@@ -15,7 +17,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     pub workflow: Option<String>,
     /// Only executions in this state
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = status())]
     pub status: Option<ExecutionStatus>,
     /// How many at most, up to 10000
     #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -26,12 +28,20 @@ pub(crate) struct Args {
     /// Only executions created in the last 2h, or since 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+/// A status, with those that there are for help and completions.
+fn status() -> impl TypedValueParser<Value = ExecutionStatus> {
+    PossibleValuesParser::new(ExecutionStatus::ALL.map(ExecutionStatus::as_str))
+        .try_map(|text| text.parse::<ExecutionStatus>())
 }
 
 /// Lists a page.
 ///
 /// # Errors
-/// Exit 3 when the database cannot be read.
+/// Exit 3 when the database or the daemon cannot be read.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let now = clock::now();
     let filter = ListFilter {
@@ -40,20 +50,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         since: args.since.map(|since| since.start(now)),
         after: None,
     };
-    let reader = Reader::open(&context.settings.database()?)?;
-    let mut pages = ListPages::of(filter, args.limit, args.offset, usize::MAX);
-    let next = |pages: &mut ListPages| -> Result<Option<Vec<ExecutionRecord>>, CliError> {
-        Ok(pages.next(|filter, limit, offset, bytes| {
-            reader.list_within(filter, limit, offset, bytes)
-        })?)
-    };
-    let first = next(&mut pages)?.unwrap_or_default();
-    let total = pages.total().unwrap_or(0);
+    let source = args.server.source(context)?;
+    let mut pages = source.list(filter, args.limit, args.offset);
+    let first = pages.next()?.unwrap_or_default();
+    let total = pages.total();
     if context.ui.format().is_json() {
         let mut first = Some(first);
         let next = || match first.take() {
             Some(first) => Ok(Some(first)),
-            None => next(&mut pages),
+            None => Ok::<_, CliError>(pages.next()?),
         };
         context.ui.list_json(total, args.limit, args.offset, next)?;
         return Ok(Exit::Success);
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         // Tables show nothing of what was given, which may be a megabyte each.
         let without = |item| ExecutionRecord { input_snapshot: Default::default(), ..item };
         items.extend(more.into_iter().map(without));
-        piece = next(&mut pages)?;
+        piece = pages.next()?;
     }
     context.ui.list(&Listing { items, total, ..Listing::default() }, args.offset, now)?;
     Ok(Exit::Success)

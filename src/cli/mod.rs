@@ -2,6 +2,7 @@
 //! what is shown.
 
 pub(crate) mod cancel;
+pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod diff;
@@ -20,15 +21,19 @@ pub(crate) mod serve;
 pub(crate) mod show;
 mod slo_args;
 pub(crate) mod slo_sim;
+pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod validate;
 
+mod follow;
 mod foreground;
 mod handover;
 mod lazily;
 mod lookup;
+mod server_args;
 mod session;
 mod source;
+mod tokens;
 mod tree;
 mod vocabulary;
 
@@ -43,6 +48,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lazily::Lazily;
 use crate::base::exit::Exit;
+use crate::client::server::Server;
 use crate::engine::work::detach;
 use crate::repository::{StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
@@ -54,6 +60,7 @@ const EXAMPLES: &str = "\
 Examples:
   wfx exec backup.yaml               run a workflow and watch it
   wfx exec deploy.yaml -p version=7  with a parameter
+  wfx start nightly --wait           run a workflow of a daemon (WFX_SERVER)
   wfx status                         every workflow, and how it went last
   wfx list --status failed           what failed
   wfx show @latest                   steps, output and timeline of the last execution
@@ -137,6 +144,22 @@ impl ForegroundArgs {
         values.extend(given([("WFX_STORE_TIMEOUT", &self.store_timeout)]));
         values
     }
+
+    /// Refuses these flags for what a daemon runs.
+    ///
+    /// # Errors
+    /// Exit 2 when one of them was given.
+    fn refuse_for(&self, server: &Server) -> Result<(), CliError> {
+        if self.values().is_empty() {
+            return Ok(());
+        }
+        let message = "--retention, --durability, --max-steps and --store-timeout are for what \
+                       this command runs itself";
+        Err(CliError::new(Exit::Usage, message).with_hint(format!(
+            "leave them out: {} runs it, as `wfx serve` was started",
+            server.address()
+        )))
+    }
 }
 
 impl StorageArgs {
@@ -165,6 +188,8 @@ enum Command {
     Replay(Lazily<replay::Args>),
     /// Run again what failed of a stored execution, and reuse the rest: `replay --failed`
     Retry(Lazily<retry::Args>),
+    /// Start a workflow of a daemon's folder, and wait for its end if that is wanted
+    Start(Lazily<start::Args>),
     /// Serve the HTTP API
     Serve(Lazily<serve::Args>),
     /// Go on with executions whose process died
@@ -298,6 +323,9 @@ pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
 /// Runs what `arguments` say and tells how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(what) = complete::wanted(&arguments) {
+        return complete::run(what, environment);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
@@ -331,7 +359,33 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             return error.exit;
         }
     };
+    let mut values = match &cli.command {
+        Command::Exec(args) => args.foreground.values(),
+        Command::Replay(args) => args.options.values(),
+        Command::Retry(args) => args.options.values(),
+        Command::Recover(args) => args.foreground.values(),
+        Command::Serve(args) => args.values(),
+        Command::Cancel(args) => args.values(),
+        Command::Start(args) => args.values(),
+        Command::List(args) => args.server.values(),
+        Command::Show(args) => args.server.values(),
+        Command::Diff(args) => args.server.values(),
+        Command::PerfCheck(args) => args.values(),
+        Command::SloSim(args) => args.values(),
+        Command::Status(args) => args.values(),
+        Command::Pin(args) => args.server.values(),
+        Command::Unpin(args) => args.server.values(),
+        _ => HashMap::new(),
+    };
+    values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
+    let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let prepared = match &cli.command {
+        // A daemon runs the steps, and this process needs the token.
+        Command::Replay(_) | Command::Retry(_) | Command::Cancel(_)
+            if is_served(&environment, &flags) =>
+        {
+            handover::Prepared { environment, failure: None }
+        }
         Command::Exec(_)
         | Command::Replay(_)
         | Command::Retry(_)
@@ -341,20 +395,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         _ => handover::Prepared { environment, failure: None },
     };
     let handover::Prepared { environment, failure } = prepared;
-    let mut values = match &cli.command {
-        Command::Exec(args) => args.foreground.values(),
-        Command::Replay(args) => args.options.foreground.values(),
-        Command::Retry(args) => args.options.foreground.values(),
-        Command::Recover(args) => args.foreground.values(),
-        Command::Serve(args) => args.values(),
-        Command::Cancel(args) => args.foreground.values(),
-        Command::PerfCheck(args) => args.values(),
-        Command::Status(args) => given([("WFX_WORKFLOWS", &args.workflows)]).collect(),
-        Command::SloSim(args) => args.values(),
-        _ => HashMap::new(),
-    };
-    values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
-    let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let context = Context {
         ui: Ui::new(cli.global.format, cli.global.utc),
         settings: Settings::new(environment, flags),
@@ -379,6 +419,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
             error.exit
         }
     }
+}
+
+/// Whether a command works with a daemon. What is wrong with the settings, it reports itself.
+fn is_served(environment: &Environment, flags: &Flags) -> bool {
+    let settings = Settings::new(environment.clone(), flags.clone());
+    settings.server().is_ok_and(|server| server.is_some())
 }
 
 /// Begins anew as the owner of the database; comes back only where that cannot be.
@@ -415,6 +461,7 @@ fn dispatch(
         Command::Exec(args) => exec::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Retry(args) => retry::run(args, context),
+        Command::Start(args) => start::run(args, context),
         Command::Recover(args) => recover::run(args, context),
         Command::Serve(args) => serve::run(args, context, handed_over),
         Command::Cancel(args) => cancel::run(args, context),

@@ -1,8 +1,10 @@
 //! `wfx pin` and `wfx unpin`: whether retention may delete an execution.
 
+use super::server_args::ServerArgs;
 use super::{CliError, Context, lookup, session};
 use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::client::server::{OutputRead, Server};
 use crate::operations::pin::{self, NotPinned, REASON_BYTES_MAX};
 use crate::repository::Retention;
 use crate::system::users;
@@ -17,6 +19,8 @@ pub(crate) struct PinArgs {
     /// Why it is kept, for those who find it later
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 /// What was typed after `wfx unpin`.
@@ -25,6 +29,8 @@ pub(crate) struct UnpinArgs {
     /// An execution: its id, a unique prefix of it, @latest, @N as `wfx list` shows it, or a
     /// workflow's id for its latest one
     pub id: String,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 /// Pins an execution; one that is pinned already gets the new reason.
@@ -34,7 +40,7 @@ pub(crate) struct UnpinArgs {
 pub(crate) fn pin(args: &PinArgs, context: &Context) -> Result<Exit, CliError> {
     let reason = args.reason.clone().filter(|reason| !reason.is_empty());
     let pin = Pin { at: clock::now(), by: users::name(users::own()), reason };
-    set(&args.id, Some(&pin), context)
+    set(&args.id, Some(&pin), &args.server, context)
 }
 
 /// Unpins an execution.
@@ -42,10 +48,18 @@ pub(crate) fn pin(args: &PinArgs, context: &Context) -> Result<Exit, CliError> {
 /// # Errors
 /// Exit 2 for an unknown execution, 3 when the database fails.
 pub(crate) fn unpin(args: &UnpinArgs, context: &Context) -> Result<Exit, CliError> {
-    set(&args.id, None, context)
+    set(&args.id, None, &args.server, context)
 }
 
-fn set(reference: &str, pin: Option<&Pin>, context: &Context) -> Result<Exit, CliError> {
+fn set(
+    reference: &str,
+    pin: Option<&Pin>,
+    server: &ServerArgs,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    if let Some(server) = server.server(context)? {
+        return set_served(&server, reference, pin, context);
+    }
     let reader = session::reader(context)?;
     let before = lookup::record(&reader, reference)?;
     if pin.is_none() && before.pinned.is_none() {
@@ -67,5 +81,26 @@ fn set(reference: &str, pin: Option<&Pin>, context: &Context) -> Result<Exit, Cl
         return Err(lookup::unknown(reference));
     };
     context.ui.pinned(&execution)?;
+    Ok(Exit::Success)
+}
+
+/// The same with a daemon, which records who asked for it.
+fn set_served(
+    server: &Server,
+    reference: &str,
+    pin: Option<&Pin>,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let look = |id: &str| {
+        let detail = server.detail(id, OutputRead::None)?;
+        detail.map(|detail| detail.execution).ok_or_else(|| lookup::unknown(reference))
+    };
+    let before = look(reference)?;
+    if pin.is_none() && before.pinned.is_none() {
+        context.ui.note(&format!("execution {} is not pinned", before.execution_id));
+    } else {
+        server.pin(&before.execution_id, pin)?;
+    }
+    context.ui.pinned(&look(&before.execution_id)?)?;
     Ok(Exit::Success)
 }

@@ -1,20 +1,24 @@
 //! `wfx replay`: runs a stored execution again, exactly as it was given then, or only what is left
 //! of it to run.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::follow::{self, Shown};
 use super::foreground::{self, Progress, Run};
+use super::server_args::ServerArgs;
 use super::source::Document;
 use super::{CliError, Context, ForegroundArgs, exec, lookup, session};
 use crate::base::exit::Exit;
 use crate::base::visible::quote;
+use crate::client::server::{OutputRead, ReplayRequest, Server};
 use crate::operations::replay::{self, NotReplayable, Plan, Request};
 use crate::repository::Reader;
 use crate::workflow::check::GivenBy;
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource};
 use crate::workflow::definition::Scalar;
-use crate::workflow::record::ExecutionRecord;
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::selection::UnknownStep;
 
 /// What was typed after `wfx replay`.
@@ -51,6 +55,16 @@ pub(crate) struct Options {
     pub verbose: bool,
     #[command(flatten)]
     pub(super) foreground: ForegroundArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+impl Options {
+    pub(super) fn values(&self) -> HashMap<&'static str, String> {
+        let mut values = self.foreground.values();
+        values.extend(self.server.values());
+        values
+    }
 }
 
 /// Replays a finished execution.
@@ -72,6 +86,9 @@ pub(super) fn run_with(
     options: &Options,
     context: &Context,
 ) -> Result<Exit, CliError> {
+    if let Some(server) = options.server.server(context)? {
+        return run_served(&server, id, failed, options, context);
+    }
     // A database of an earlier version is not even migrated.
     let reader = match options.dry_run {
         true => Reader::open(&context.settings.database()?)?,
@@ -91,6 +108,44 @@ pub(super) fn run_with(
     let replay_of = Some(execution.execution_id);
     let progress = Progress::of(options.verbose);
     foreground::run(Run { snapshot, replay_of, reused, progress }, context)
+}
+
+/// The same by a daemon, which runs it; this command follows it.
+fn run_served(
+    server: &Server,
+    id: &str,
+    failed: bool,
+    options: &Options,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    options.foreground.refuse_for(server)?;
+    if options.with.is_some() {
+        let message = "--with and a daemon cannot be used together: it takes definitions from its \
+                       own folder only";
+        return Err(CliError::new(Exit::Usage, message).with_hint(
+            "change the file there and `wfx start` it, or work with the database: --db",
+        ));
+    }
+    let original = server.detail(id, OutputRead::None)?.ok_or_else(|| lookup::unknown(id))?;
+    let original = original.execution;
+    let execution_id = &original.execution_id;
+    let request = ReplayRequest { from: &options.from, failed, params: &options.param };
+    if options.dry_run {
+        context.ui.replay_plan(&server.replay_plan(execution_id, &request)?)?;
+        return Ok(Exit::Success);
+    }
+    let started = server.replay(execution_id, &request)?;
+    let note = |replay: &ExecutionDetail| {
+        let reused = replay.steps.iter().filter(|step| step.reused_from.is_some()).count();
+        let changed = replay::changed_parameters(&original, &replay.execution);
+        let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+        let all = replay.steps.len();
+        if let Some(note) = replay::reuse_note(reused, all, &original.number(), &changed) {
+            context.ui.note(&note);
+        }
+    };
+    let shown = if options.verbose { Shown::Output } else { Shown::Steps };
+    follow::follow(server, &started.execution_id, shown, note, context)
 }
 
 fn plan(

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
+use super::tokens::{self, SECRET_BYTES_MAX};
 use super::{CliError, Context, StorageArgs, given, handover};
 use crate::base::exit::Exit;
-use crate::http::front::access::Access;
+use crate::base::tokens::NamedToken;
+use crate::http::front::access::{Access, PublicUrl};
 use crate::http::front::server::FrontOptions;
 use crate::operations::start::Definitions;
 use crate::repository::StoreErrorKind;
@@ -24,9 +26,6 @@ use crate::slo::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::system::files;
 use crate::workflow::environment::SUCCESSOR;
-
-/// The longest file with a token or a secret.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// What was typed after `wfx serve`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +48,8 @@ pub(crate) struct Args {
     /// then can run any command [default: api where a token is set, else files]
     #[arg(long, value_name = "WHO", value_parser = ["files", "api"])]
     pub definitions: Option<String>,
-    /// The file with the token that requests need [WFX_TOKEN holds the token itself]
+    /// The file with the token that requests need, or with lines of `NAME TOKEN`, one for each who
+    /// has access [WFX_TOKEN holds the token itself]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Lets /metrics be read without the token
@@ -58,6 +58,10 @@ pub(crate) struct Args {
     /// Host names under which this server is reached, beside its own; repeat for more
     #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
+    /// The URL under which this server is reached, such as that of a proxy: requests for its host
+    /// and from its pages are accepted [WFX_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
     /// The most connections
     #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = at_least_one)]
     pub max_connections: usize,
@@ -105,6 +109,7 @@ impl Args {
             ("WFX_HANDOVER_TIMEOUT", &self.handover_timeout),
             ("WFX_ACCESS_LOG", &self.access_log),
             ("WFX_LOG", &self.log),
+            ("WFX_PUBLIC_URL", &self.public_url),
             ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
         ];
         let mut values = self.storage.values();
@@ -165,7 +170,7 @@ pub(crate) fn run(
     mut handed_over: Option<HandedOver>,
 ) -> Result<Exit, CliError> {
     let ran = check(args, context).and_then(|options| {
-        if options.front.token.is_some() || options.webhook.is_some() {
+        if !options.front.tokens.is_empty() || options.webhook.is_some() {
             handover::hide_memory();
         }
         daemon::run(options, context, &mut handed_over)
@@ -203,16 +208,19 @@ fn environment(what: &str, error: &dyn std::error::Error) -> CliError {
 
 fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
     let settings = &context.settings;
-    let token = match &args.token_file {
-        Some(file) => Some(token_of(file)?),
-        None => settings.token()?,
+    let tokens = match &args.token_file {
+        Some(file) => tokens::of_daemon(file)?,
+        None => {
+            settings.token()?.map(|token| NamedToken { name: None, token }).into_iter().collect()
+        }
     };
+    let has_token = !tokens.is_empty();
     let listen = settings.listen()?;
-    let listen = listen.iter().map(|text| place(text, token.is_some()));
+    let listen = listen.iter().map(|text| place(text, has_token));
     let listen = listen.collect::<Result<Vec<Place>, CliError>>()?;
     let definitions = match args.definitions.as_deref() {
         Some("api") => Definitions::Api,
-        None if token.is_some() => Definitions::Api,
+        None if has_token => Definitions::Api,
         _ => Definitions::Files,
     };
     Ok(Options {
@@ -220,7 +228,8 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         listen_mode: settings.listen_mode()?,
         front: FrontOptions {
             allowed_hosts: args.allowed_hosts.clone(),
-            token,
+            public_url: settings.public_url()?.as_deref().and_then(PublicUrl::parse),
+            tokens,
             metrics_open: args.metrics_open,
             max_connections: args.max_connections,
         },
@@ -252,20 +261,6 @@ fn webhook(args: &Args, settings: &Settings) -> Result<Option<WebhookOptions>, C
     let Some((url, shown_url)) = settings.webhook_url()? else { return Ok(None) };
     let cooldown = settings.slo_policy()?.cooldown;
     Ok(Some(WebhookOptions { url, shown_url, secret, cooldown }))
-}
-
-fn token_of(file: &Path) -> Result<String, CliError> {
-    let refuse = |why: String| {
-        CliError::new(Exit::Usage, format!("cannot take a token from {}: {why}", file.display()))
-            .with_hint("write one line without spaces into it")
-    };
-    let text = files::read_text(file, SECRET_BYTES_MAX);
-    let text = text.map_err(|error| refuse(error.to_string()))?;
-    let token = text.trim();
-    if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(refuse("it holds no token of one line".to_owned()));
-    }
-    Ok(token.to_owned())
 }
 
 fn place(text: &str, has_token: bool) -> Result<Place, CliError> {

@@ -1,10 +1,12 @@
 //! `wfx show`: everything that is known of an execution.
 
+use super::server_args::ServerArgs;
 use super::{CliError, Context, lookup};
 use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::client::server::OutputRead;
+use crate::client::source::{Pieces, Source};
 use crate::repository::Reader;
-use crate::repository::StepPages;
 use crate::terminal::OutputShown;
 
 /// What was typed after `wfx show`.
@@ -19,12 +21,15 @@ pub(crate) struct Args {
     /// Say where the values of its definition come from: the workflow or `_defaults.yaml`
     #[arg(long)]
     pub source: bool,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
 }
 
 impl Args {
     /// As if nothing but this id was typed.
     pub(super) fn of(id: &str) -> Self {
-        Self { id: id.to_owned(), output: Output::default(), source: false }
+        let server = ServerArgs::default();
+        Self { id: id.to_owned(), output: Output::default(), source: false, server }
     }
 }
 
@@ -43,28 +48,40 @@ pub(crate) enum Output {
 /// Shows it.
 ///
 /// # Errors
-/// Exit 2 when there is no such execution, 3 when the database cannot be read.
+/// Exit 2 when there is no such execution, 3 when the database or the daemon cannot be read.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
-    let reader = Reader::open(&context.settings.database()?)?;
+    show(&args.server.source(context)?, args, context)
+}
+
+/// The same from the database, whatever daemon is named.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_stored(args: &Args, context: &Context) -> Result<Exit, CliError> {
+    show(&Source::Database(Reader::open(&context.settings.database()?)?), args, context)
+}
+
+fn show(source: &Source, args: &Args, context: &Context) -> Result<Exit, CliError> {
+    let unknown = || lookup::unknown(&args.id);
     if context.ui.format().is_json() {
-        let execution = lookup::record(&reader, &args.id)?;
-        let mut pages = StepPages::of(&execution);
+        let Pieces { execution, handlers, mut steps } =
+            source.in_pieces(&args.id)?.ok_or_else(unknown)?;
         let execution_id = execution.execution_id.clone();
-        let handlers = reader.detail_within(&execution_id, 0)?;
-        let handlers = handlers.map(|(detail, _)| detail.handlers).unwrap_or_default();
-        context.ui.execution_json(execution, handlers, || {
-            let steps = pages.next(|id, next, bytes| reader.steps(id, next, bytes))?;
-            if steps.is_none() && !pages.is_over() {
-                let message = format!("execution {execution_id} was deleted while it was shown");
-                return Err(CliError::new(Exit::Environment, message));
-            }
-            Ok(steps)
-        })?;
+        let next = || Ok::<_, CliError>(steps.next(&execution_id)?);
+        context.ui.execution_json(execution, handlers, next)?;
         return Ok(Exit::Success);
     }
-    let detail = lookup::detail(&reader, &args.id)?;
+    let of_steps = match args.output {
+        Output::None => OutputRead::None,
+        Output::Tail | Output::All => OutputRead::Kept,
+    };
+    let detail = source.detail(&args.id, of_steps)?.ok_or_else(unknown)?;
     let id = &detail.execution.execution_id;
-    let (attempts, lineage) = (reader.attempts(id)?, reader.lineage(id)?);
+    let of_attempts = match args.output {
+        Output::All => OutputRead::Kept,
+        Output::Tail | Output::None => OutputRead::None,
+    };
+    let (attempts, lineage) = (source.attempts(id, of_attempts)?, source.lineage(id)?);
     let output = match args.output {
         Output::Tail => OutputShown::Tail,
         Output::All => OutputShown::All,

@@ -5,7 +5,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words of other tools, and what does that here.
 const WORDS: [(&[&str], &str); 10] = [
-    (&["run", "start", "execute", "submit", "trigger", "apply"], "`wfx exec FILE` runs a workflow"),
+    (
+        &["run", "execute", "submit", "trigger", "apply"],
+        "`wfx exec FILE` runs a workflow, `wfx start ID` one of a daemon's folder",
+    ),
     (&["logs", "log", "output", "tail"], "`wfx show ID --output all` shows what its steps wrote"),
     (&["ps", "ls", "history", "runs", "top"], "`wfx list` lists executions"),
     (&["inspect", "describe", "get", "info"], "`wfx show ID` shows an execution"),

@@ -150,6 +150,8 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
         step_order: created.step_order.to_vec(),
         replay_of: created.replay_of,
+        trigger: created.trigger,
+        cancel_requested_by: None,
         input_snapshot: snapshot,
         error: head.error.clone(),
         outcome: head.outcome.or(Some(head.status).filter(|status| status.is_terminal())),

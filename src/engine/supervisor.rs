@@ -444,7 +444,8 @@ fn plan_again(taken: &TakenOver, clock: &Clock) -> Result<ExecutionSpec, String>
         .map_err(|problems| problems.to_string())?;
     let created_at = execution.created_at.unwrap_or_else(|| clock.now());
     let id = execution.execution_id.clone();
-    let spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at);
+    let spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at)
+        .triggered(execution.trigger.clone());
     let step_order = spec.snapshot.compiled.step_order();
     if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
         return Err("its stored steps are not those of its snapshot".to_owned());

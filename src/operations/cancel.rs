@@ -34,7 +34,7 @@ pub(crate) enum NotCancelled {
     Store(StoreError),
 }
 
-/// Asks for the end of an execution. Blocks while the request is stored; others may have the
+/// Asks for the end of an execution, `by` somebody. Blocks while the request is stored; others may have the
 /// database locked for `patience`. What runs here needs no database to be ended. `unstored` are
 /// executions that no database has.
 ///
@@ -45,6 +45,7 @@ pub(crate) fn request(
     writer: &Writer,
     unstored: Option<&Memory>,
     execution_id: &str,
+    by: Option<&str>,
     patience: Duration,
 ) -> Result<Requested, NotCancelled> {
     if let Some(status) = unstored.and_then(|unstored| unstored.status(execution_id)) {
@@ -54,7 +55,7 @@ pub(crate) fn request(
         supervisor.cancel(execution_id);
         return Ok(Requested::Here);
     }
-    match writer.request_cancel(execution_id, patience) {
+    match writer.request_cancel(execution_id, by, patience) {
         Err(_) if supervisor.cancel(execution_id) => Ok(Requested::Here),
         Err(error) => Err(NotCancelled::Store(error)),
         Ok(CancelRequest::Unknown) => Err(NotCancelled::Unknown),

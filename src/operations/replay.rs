@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::catalogue::Catalogue;
@@ -97,7 +97,7 @@ pub(crate) struct Plan {
 }
 
 /// What becomes of a step, in words.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct PlannedStep {
     /// Which.
     pub name: String,
@@ -219,25 +219,61 @@ impl Plan {
             .filter(|(name, value)| now.get(*name).is_some_and(|now| now != *value))
             .map(|(name, _)| name.as_str())
             .collect();
-        let names = quote_list(changed.iter().copied());
-        match changed.len() {
-            0 => String::new(),
-            1 => format!(", with the old value of {names}"),
-            _ => format!(", with the old values of {names}"),
-        }
+        old_values(&changed)
     }
 
     /// What is reused, in a sentence; nothing if that is nothing.
     #[must_use]
     pub(crate) fn note(&self) -> Option<String> {
-        let (reused, all) = (self.reused.len(), self.choices.len());
-        if reused == 0 {
-            return None;
-        }
-        let are = if reused == 1 { "is" } else { "are" };
-        let old_values = self.old_values(&self.old_params);
-        let number = self.original.number();
-        Some(format!("{reused} of {all} steps {are} reused from {number}{old_values}"))
+        let now = &self.snapshot.params;
+        let is_changed =
+            |(name, value): &(&String, &Scalar)| now.get(*name).is_some_and(|now| now != *value);
+        let changed: Vec<&str> =
+            self.old_params.iter().filter(is_changed).map(|(name, _)| name.as_str()).collect();
+        reuse_note(self.reused.len(), self.choices.len(), &self.original.number(), &changed)
+    }
+}
+
+/// How many steps of a replay are reused from execution `number`, in a sentence; nothing if none
+/// are. `changed` are the parameters that had another value then.
+#[must_use]
+pub(crate) fn reuse_note(
+    reused: usize,
+    all: usize,
+    number: &str,
+    changed: &[&str],
+) -> Option<String> {
+    if reused == 0 {
+        return None;
+    }
+    let are = if reused == 1 { "is" } else { "are" };
+    let old_values = old_values(changed);
+    Some(format!("{reused} of {all} steps {are} reused from {number}{old_values}"))
+}
+
+/// The parameters that had another value in the execution that is replayed, by the snapshots of both.
+#[must_use]
+pub(crate) fn changed_parameters(
+    original: &ExecutionRecord,
+    replay: &ExecutionRecord,
+) -> Vec<String> {
+    let [old, new] = [original, replay].map(|execution| execution.input_snapshot.value());
+    let Some(old) = old["params"].as_object() else { return Vec::new() };
+    let is_changed = |name: &str, value: &serde_json::Value| {
+        new["params"].get(name).is_some_and(|now| now != value)
+    };
+    old.iter()
+        .filter(|(name, value)| is_changed(name, value))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn old_values(changed: &[&str]) -> String {
+    let names = quote_list(changed.iter().copied());
+    match changed.len() {
+        0 => String::new(),
+        1 => format!(", with the old value of {names}"),
+        _ => format!(", with the old values of {names}"),
     }
 }
 

@@ -64,20 +64,21 @@ pub(crate) fn of_definition(
 }
 
 /// What to run when asked for `workflow_id` with `body`: a workflow of the catalogue where that
-/// holds parameters only, else the workflow that it defines.
+/// holds parameters only, given `by` whoever made the request, else the workflow that it defines.
 ///
 /// # Errors
 /// Every [`InvalidStart`].
 pub(crate) fn of_request(
     workflow_id: &str,
     body: &Source<'_>,
+    by: GivenBy,
     catalogue: &Catalogue,
     definitions: Definitions,
     workdir: String,
 ) -> Result<Snapshot, InvalidStart> {
     if let Some(given) = check::given_parameters(body).map_err(InvalidStart::Given)? {
         let compiled = catalogue.get(workflow_id).ok_or(InvalidStart::UnknownWorkflow)?;
-        let params = check::parameters(compiled.definition(), &given, GivenBy::Request)
+        let params = check::parameters(compiled.definition(), &given, by)
             .map_err(|problems| InvalidStart::Unfit(Unfit::Parameters(problems)))?;
         let source = Some(DefinitionSource::Catalogue);
         return Ok(Snapshot { compiled, params, workdir, source });

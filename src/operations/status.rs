@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::catalogue::Entry;
 use crate::base::timestamp::Timestamp;
@@ -11,7 +11,7 @@ use crate::workflow::compiled::CompiledWorkflow;
 use crate::workflow::record::ExecutionStatus;
 
 /// A workflow that has executions, or that the folder of workflows has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkflowStatus {
     /// Which workflow.
     pub workflow_id: String,
@@ -34,7 +34,7 @@ pub(crate) struct WorkflowStatus {
 }
 
 /// One execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// Its id.
     pub execution_id: String,
@@ -53,7 +53,7 @@ pub(crate) struct Run {
 }
 
 /// How long the newest successes took, replays left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UsualDuration {
     /// The median.
     pub median_ms: u64,

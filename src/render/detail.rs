@@ -21,6 +21,7 @@ use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, OUTPUT_KEPT_BYTES, OwnerState,
     SkipReason, StepRecord, StepStatus,
 };
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// How many lines of each stream are shown unless all of it is asked for.
 const LINES_SHOWN: usize = 10;
@@ -148,6 +149,12 @@ impl Layout {
                 "pinned",
                 &format!("by {}, {}{reason}", visible(&pin.by), self.zone.second(pin.at)),
             );
+        }
+        if let Some(trigger) = &execution.trigger {
+            fact("started by", &self.started_by(trigger));
+        }
+        if let Some(by) = &execution.cancel_requested_by {
+            fact("cancel", &format!("asked for by {}", visible(by)));
         }
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));
@@ -353,6 +360,29 @@ impl Layout {
             };
             *text += &format!("  {}{line}\n", if self.unicode { "│ " } else { "| " });
         }
+    }
+}
+
+impl Layout {
+    /// Who or what started an execution, in words.
+    fn started_by(&self, trigger: &Trigger) -> String {
+        let way = match trigger.kind {
+            TriggerKind::Api => "API",
+            TriggerKind::Cli => "command line",
+            TriggerKind::Replay => "replay",
+            TriggerKind::Schedule => "schedule",
+        };
+        let mut words = match &trigger.by {
+            Some(by) => format!("{} ({way})", visible(by)),
+            None => way.to_owned(),
+        };
+        if let Some(schedule) = &trigger.schedule {
+            words += &format!(" {}", visible(schedule));
+        }
+        if let Some(at) = trigger.scheduled_at {
+            words += &format!(", for {}", self.zone.second(at));
+        }
+        words
     }
 }
 

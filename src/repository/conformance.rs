@@ -152,6 +152,7 @@ pub(crate) fn created(steps: usize) -> Created {
         depends_on: depends_on.map(Iterator::collect).collect(),
         step_order: step_order.into(),
         replay_of: None,
+        trigger: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
         retention: StartRetention::Follows,
     }

@@ -30,7 +30,7 @@ pub(crate) use ownership::takeover::{
 };
 pub(crate) use read::cursor;
 pub(crate) use read::inspection::Inspection;
-pub(crate) use read::lineage::{Lineage, LineageNode};
+pub(crate) use read::lineage::{Lineage, LineageNode, LineageRow, LineageRows};
 pub(crate) use read::listing::{ListFilter, Listing, Position};
 pub(crate) use read::pages::{ListPages, StepPages};
 pub(crate) use read::reader::Reader;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::base::period::Period;
+use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
 use crate::slo::signature::Secret;
@@ -71,6 +72,8 @@ pub(crate) enum Secrecy {
     Secret,
     /// Scheme and host: the path of a webhook is its password.
     Url,
+    /// All of it, unless a user and a password stand in it.
+    Address,
 }
 
 impl Setting {
@@ -88,6 +91,8 @@ impl Setting {
         match self.secrecy {
             Secrecy::Public => value.to_owned(),
             Secrecy::Secret => "***".to_owned(),
+            Secrecy::Address if value.contains('@') => "***".to_owned(),
+            Secrecy::Address => value.to_owned(),
             // In text that is no URL, the host cannot be found.
             Secrecy::Url => match url(value.trim()) {
                 Some((scheme, host)) => format!("{scheme}://{host}/***"),
@@ -133,7 +138,7 @@ const TRUTH: &str = "true or false (1 or 0, yes or no)";
 use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 32] = [
+pub(crate) const SETTINGS: [Setting; 34] = [
     setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
@@ -158,6 +163,11 @@ pub(crate) const SETTINGS: [Setting; 32] = [
         v.parse::<usize>().is_ok_and(|count| count > 0)
     })
     .flag("--max-steps"),
+    setting(Storage, "WFX_SERVER", None, "unix:PATH, http://HOST:PORT or https://HOST", |v| {
+        ServerAddress::parse(v).is_ok()
+    })
+    .flag("--server")
+    .secrecy(Secrecy::Address),
     setting(
         Daemon,
         "WORKFLOW_STEP_DURATION_BUCKETS",
@@ -190,6 +200,11 @@ pub(crate) const SETTINGS: [Setting; 32] = [
         .flag("--handover-timeout"),
     setting(Daemon, "WFX_ACCESS_LOG", None, "the path of a file; - is standard output", not_empty)
         .flag("--access-log"),
+    setting(Daemon, "WFX_PUBLIC_URL", None, "an http or https URL without user and query", |v| {
+        matches!(ServerAddress::parse(v), Ok(ServerAddress::Http(_)))
+    })
+    .flag("--public-url")
+    .secrecy(Secrecy::Address),
     setting(Daemon, "WFX_TOKEN", None, "a token without spaces", |v| {
         !v.is_empty() && !v.contains(char::is_whitespace)
     })

@@ -16,6 +16,7 @@ pub(crate) use self::catalogue::{Group, RETENTION, SETTINGS, Setting};
 use self::file::ConfigFile;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
+use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::repository::Durability;
 use crate::system::users;
@@ -165,6 +166,37 @@ impl Settings {
         Ok(self.database_with_origin()?.0)
     }
 
+    /// The daemon that commands work with instead of a database. `--db` chooses a database, and so
+    /// does `WFX_DB` where no flag and no variable names a daemon.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid, or a daemon and a database were chosen by flags.
+    pub(crate) fn server(&self) -> Result<Option<ServerAddress>, SettingsError> {
+        let setting = catalogue::find("WFX_SERVER");
+        if self.flags.db.is_some() {
+            if !self.flags.values.contains_key(setting.name) {
+                return Ok(None);
+            }
+            return Err(SettingsError::usage(
+                "--server and --db cannot be given together: a daemon has its own database"
+                    .to_owned(),
+                "leave out one of them".to_owned(),
+            ));
+        }
+        let Some((value, origin)) = self.find(setting)? else { return Ok(None) };
+        let is_from_file = matches!(origin, Origin::File { .. });
+        if is_from_file && self.environment.get("WFX_DB").is_some() {
+            return Ok(None);
+        }
+        let address = ServerAddress::parse(value.trim());
+        // It says more than what a setting takes.
+        address.map(Some).map_err(|why| {
+            let mut error = refuse(setting, &value, &origin);
+            error.message += &format!(": {why}");
+            error
+        })
+    }
+
     /// How many finished executions are kept; `None`: all.
     ///
     /// # Errors
@@ -285,6 +317,15 @@ impl Settings {
     pub(crate) fn token(&self) -> Result<Option<String>, SettingsError> {
         let (token, _) = self.value_or_default("WFX_TOKEN")?;
         Ok(Some(token).filter(|token| !token.is_empty()))
+    }
+
+    /// The URL under which the daemon is reached, if it says so.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn public_url(&self) -> Result<Option<String>, SettingsError> {
+        let (url, _) = self.value_or_default("WFX_PUBLIC_URL")?;
+        Ok(Some(url).filter(|url| !url.is_empty()))
     }
 
     /// The upper bounds of the histogram of step durations, seconds, rising.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -36,6 +37,16 @@ pub(crate) fn client() -> Result<ClientConfig, String> {
         .map_err(|error| error.to_string())?;
     let verifier = Arc::new(Verifier { verifier, trusted: loaded.certs });
     Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// What connects to servers of HTTP/1.1 over TLS.
+///
+/// # Errors
+/// As [`client`].
+pub(crate) fn http_connector() -> Result<TlsConnector, String> {
+    let mut config = client()?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// Verifies as webpki does, and in addition, as OpenSSL does, trusts a server whose certificate is

@@ -107,6 +107,7 @@ mod tests {
     #[test]
     fn users_are_found_by_name_and_by_number() {
         assert_eq!((find("root"), find("0"), find("no such user")), (Some(0), Some(0), None));
+        assert_eq!((name(0), name(4_000_000_000)), ("root".to_owned(), "4000000000".to_owned()));
         assert_eq!(shown(0), "root (0)");
         assert_eq!(shown(4_000_000_000), "4000000000");
     }

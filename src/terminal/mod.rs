@@ -113,6 +113,12 @@ impl Ui {
         self.format
     }
 
+    /// Whether progress is drawn on a terminal.
+    #[must_use]
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// Writes a value as JSON: in lines, or on one line for `jsonl`.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! JSON as it is stored.
+//! JSON that is stored and passed on as text.                                            (pure)
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

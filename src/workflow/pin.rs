@@ -1,11 +1,11 @@
 //! That an execution is kept by hand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::timestamp::Timestamp;
 
 /// That retention never deletes an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
     /// Since when.
     pub at: Timestamp,

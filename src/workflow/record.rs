@@ -7,16 +7,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::handler::HandlerKind;
 pub(crate) use super::json_text::JsonText;
 use super::pin::Pin;
 use super::retention_policy::StartRetention;
+use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
     /// Accepted, not started.
@@ -34,7 +35,7 @@ pub enum ExecutionStatus {
 }
 
 /// The status of a step. A terminal one never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
     /// Waits for its dependencies, for a permit, or for its next attempt.
@@ -53,7 +54,7 @@ pub enum StepStatus {
 }
 
 /// Why a step was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
     /// Its own `when` was false.
@@ -259,6 +260,8 @@ pub struct Created {
     pub depends_on: Arc<[Vec<String>]>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who started it; `None`: nobody says.
+    pub trigger: Option<Trigger>,
     /// The JSON text of the [`crate::workflow::compiled::Snapshot`].
     pub input_snapshot: String,
     /// What it says of the retention of its workflow.
@@ -359,6 +362,15 @@ pub struct Attempt {
     pub stderr: Captured,
 }
 
+impl Attempt {
+    /// How long the text is that a program decided.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let error = self.error.as_ref().map_or(0, String::len);
+        self.stdout.text.len() + self.stderr.text.len() + error
+    }
+}
+
 /// The unsaved changes of one execution: its newest state, the newest state of changed steps, and
 /// the attempts that ended. Changes merge, so that any number of them costs one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -400,7 +412,7 @@ pub struct HandlerState {
 }
 
 /// Whether the process that runs an execution is alive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OwnerState {
     Alive,
@@ -422,7 +434,7 @@ pub struct AttemptKey {
 }
 
 /// An execution as it is stored and shown: the columns of `workflow_executions`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionRecord {
     /// Its number in this database, once it is stored.
     pub seq: Option<i64>,
@@ -448,6 +460,10 @@ pub struct ExecutionRecord {
     pub step_order: Vec<String>,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who or what started it; `None` where that was not recorded.
+    pub trigger: Option<Trigger>,
+    /// Who asked for its end.
+    pub cancel_requested_by: Option<String>,
     /// The definition as run, the parameters and the working folder.
     pub input_snapshot: JsonText,
     /// Why it did not succeed.
@@ -473,7 +489,7 @@ impl ExecutionRecord {
 }
 
 /// A step as it is stored and shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Unique in the workflow.
     pub name: String,
@@ -565,7 +581,7 @@ pub struct HandlerRecord {
 }
 
 /// One execution with its steps: the answer of `show --format json` and of the API.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionDetail {
     /// The execution.
     pub execution: ExecutionRecord,

@@ -7,6 +7,7 @@ use super::definition::Step;
 use super::graph::Graph;
 use super::record::{Created, StepState};
 use super::retention_policy::StartRetention;
+use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
 
 /// The memory of a running execution, and of each of its steps, without text.
@@ -26,6 +27,8 @@ pub struct ExecutionSpec {
     pub created_at: Timestamp,
     /// The execution that this one repeats.
     pub replay_of: Option<String>,
+    /// Who or what starts it.
+    pub trigger: Option<Trigger>,
     /// The steps of that execution that are not run again.
     pub reused: Vec<ReusedStep>,
 }
@@ -48,7 +51,14 @@ impl ExecutionSpec {
         replay_of: Option<String>,
         created_at: Timestamp,
     ) -> Self {
-        Self { execution_id, snapshot, created_at, replay_of, reused: Vec::new() }
+        let (trigger, reused) = (None, Vec::new());
+        Self { execution_id, snapshot, created_at, replay_of, trigger, reused }
+    }
+
+    /// The same, with who or what starts it.
+    #[must_use]
+    pub fn triggered(self, trigger: Option<Trigger>) -> Self {
+        Self { trigger, ..self }
     }
 
     /// The same, with steps that are not run. What they depend on must be among them.
@@ -74,6 +84,7 @@ impl ExecutionSpec {
             step_order: Arc::clone(compiled.step_order()),
             depends_on: Arc::clone(compiled.depends_on()),
             replay_of: self.replay_of.clone(),
+            trigger: self.trigger.clone(),
             input_snapshot: self.snapshot.to_json(),
             retention: self.retention(),
         }

@@ -229,6 +229,11 @@ const BEFORE_COMPLETIONS: &str = "
     DROP INDEX workflow_executions_pinned;
     DROP TABLE workflow_retention;
     DROP TABLE workflow_pinned_counts;
+    ALTER TABLE workflow_executions DROP COLUMN trigger_kind;
+    ALTER TABLE workflow_executions DROP COLUMN trigger_by;
+    ALTER TABLE workflow_executions DROP COLUMN schedule;
+    ALTER TABLE workflow_executions DROP COLUMN scheduled_at;
+    ALTER TABLE workflow_executions DROP COLUMN cancel_requested_by;
     DROP TRIGGER workflow_executions_deleted_with_handlers;
     DROP TABLE workflow_execution_handlers;
     ALTER TABLE workflow_executions DROP COLUMN outcome;

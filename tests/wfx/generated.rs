@@ -36,6 +36,67 @@ fn bash_reads_its_completions() {
     assert_eq!(ran.stdout.trim(), "replay", "{ran:?}");
 }
 
+/// What a shell completes, with the script that wfx prints.
+fn completed(place: &Place, words: &[&str], more: &[(&str, &str)]) -> Vec<String> {
+    let binary = place.wfx([""; 0]);
+    let folder = std::path::Path::new(binary.get_program()).parent().unwrap().to_owned();
+    let script = format!(
+        "PATH={folder}:$PATH; . '{file}'; COMP_WORDS=({words}); COMP_CWORD={last}; \
+         _wfx_names wfx '{current}' '{before}'; printf '%s\\n' ${{COMPREPLY[@]}}",
+        folder = folder.display(),
+        file = root().join("completions/wfx.bash").display(),
+        words = words.join(" "),
+        last = words.len() - 1,
+        current = words[words.len() - 1].trim_matches('\''),
+        before = words[words.len() - 2],
+    );
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", &script]).env_clear().current_dir(place.path(""));
+    for (name, value) in binary.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let ran = crate::support::Ran::of(command.envs(more.iter().copied()));
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    ran.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn names_are_completed_from_what_is_stored() {
+    let place = Place::new();
+    // Nothing is there, which is no error.
+    assert_eq!(completed(&place, &["wfx", "show", "nigh"], &[]), [""]);
+    place.exec("id: nightly\nsteps: [{name: a}]", 0);
+    place.exec("id: hourly\nsteps: [{name: a}]", 0);
+    let id = place.list()["items"][0]["execution_id"].as_str().unwrap().to_owned();
+    assert_eq!(completed(&place, &["wfx", "show", "nigh"], &[]), ["nightly"]);
+    assert_eq!(completed(&place, &["wfx", "show", &id[..20]], &[]).len(), 1);
+    let all = completed(&place, &["wfx", "--format", "json", "retry", "''"], &[]);
+    assert!(!all.contains(&"nightly".to_owned()), "the word after an option is a command: {all:?}");
+    let all = completed(&place, &["wfx", "diff", "nightly", "hour"], &[]);
+    assert_eq!(all, ["hourly"]);
+    assert_eq!(completed(&place, &["wfx", "list", "--workflow", "ni"], &[]), ["nightly"]);
+    assert_eq!(completed(&place, &["wfx", "list", "--status", "fa"], &[]), ["failed"]);
+    // Only a daemon can start one; one that is not there says nothing.
+    assert_eq!(completed(&place, &["wfx", "start", "ni"], &[]), [""]);
+    for server in ["unix:none.sock", "http://127.0.0.1:1", "https://wfx.invalid", "no address"] {
+        let more = [("WFX_SERVER", server)];
+        assert_eq!(completed(&place, &["wfx", "start", "ni"], &more), [""], "{server}");
+    }
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/nice.yaml", "steps: [{name: a}]");
+    let daemon = crate::daemon::Daemon::start(
+        &place,
+        &["--workflows", "workflows", "--listen", "unix:wfx.sock"],
+    );
+    let more = [("WFX_SERVER", "unix:wfx.sock")];
+    assert_eq!(completed(&place, &["wfx", "start", "ni"], &more), ["nice"]);
+    daemon.stop();
+    // A database that is none is no error either.
+    place.write("other.db", "no database");
+    let more = [("WFX_DB", "other.db")];
+    assert_eq!(completed(&place, &["wfx", "show", "ni"], &more), [""]);
+}
+
 #[test]
 fn there_is_a_manual_page_for_every_command() {
     let place = Place::new();
@@ -58,7 +119,9 @@ fn there_is_a_manual_page_for_every_command() {
         "man",
     ] {
         let page = fs::read_to_string(pages.join(format!("wfx-{command}.1"))).unwrap();
-        assert!(page.contains(".SH SYNOPSIS") && page.contains("\\-\\-db"), "{command}: {page}");
+        assert!(page.contains(".SH SYNOPSIS"), "{command}: {page}");
+        let uses_a_database = !["validate", "schema", "completions", "man"].contains(&command);
+        assert_eq!(page.contains("\\-\\-db"), uses_a_database, "{command}: {page}");
     }
     place.run(["man", "--dir", "/proc/none"]).refused(3, &["/proc/none"]);
 }

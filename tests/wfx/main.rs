@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod client;
 mod conditions;
 mod crash;
 mod daemon;

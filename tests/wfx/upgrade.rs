@@ -120,10 +120,18 @@ fn history(place: &Place) {
 
 /// All that wfx tells of these executions, in the order of the list.
 fn told(place: &Place) -> (Value, Vec<Value>) {
-    let list = place.list();
+    let mut list = place.list();
+    let untold = |execution: &mut Value| {
+        // Version 7 stores who started it, and who asked for its end.
+        for key in ["trigger", "cancel_requested_by"] {
+            assert!(execution.as_object_mut().unwrap().remove(key).is_some(), "{key}");
+        }
+    };
+    list["items"].as_array_mut().unwrap().iter_mut().for_each(untold);
     let items = list["items"].as_array().unwrap().iter();
     let shown = items.map(|item| {
         let mut shown = place.show(item["execution_id"].as_str().unwrap());
+        untold(&mut shown["execution"]);
         for step in shown["steps"].as_array_mut().unwrap() {
             // Version 6 stores it; before, there was one reason only.
             step.as_object_mut().unwrap().remove("skip_reason");

@@ -28,6 +28,7 @@ use crate::engine::recovery::{self, Taken};
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::engine::work::orphans::{Ended, Ender, Process, Survivor};
+use crate::http::api::resources::callers::Callers;
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::readers::Readers;
 use crate::http::front::server::{self, Ending};
@@ -218,6 +219,7 @@ impl Daemon {
             definitions: options.definitions,
             workdir: options.workdir.clone(),
             draining: CancellationToken::new(),
+            callers: Callers::default(),
             observed,
         });
         let left_behind = Arc::default();

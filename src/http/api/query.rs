@@ -8,6 +8,7 @@ use crate::base::period::Period;
 use crate::base::visible::quote;
 use crate::http::api::route::decode;
 use crate::http::exchange::problem::Problem;
+use crate::workflow::check::GivenBy;
 
 /// The keys and values of a query string, without its `?`, in the order they were sent. `+`
 /// is a space, as forms write it; a key without `=` has an empty value.
@@ -109,6 +110,63 @@ pub(super) fn wait(query: &Query<'_>) -> Result<Option<Wait>, Problem> {
         )),
         period => Ok(period.map(|period| Wait { limit: period.duration(), fail })),
     }
+}
+
+/// How much of the output of steps an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Output {
+    /// The end of each stream, as it is kept.
+    #[default]
+    Tail,
+    /// None; only how long it was.
+    None,
+}
+
+impl FromStr for Output {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "tail" => Ok(Self::Tail),
+            "none" => Ok(Self::None),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How much of the output of steps is wanted: `output=none`.
+pub(super) fn output(query: &Query<'_>) -> Result<Output, Problem> {
+    Ok(query.parsed::<Output>("output", "tail or none")?.unwrap_or_default())
+}
+
+/// How the parameters in a body are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ParamsAre {
+    /// Values of JSON: `3` is a number and `"3"` a text.
+    Json,
+    /// Text as in flags of the command line: `"3"` is a number where one is declared.
+    Text,
+}
+
+impl FromStr for ParamsAre {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Where the parameters of a request come from: `params=text` says that they were flags.
+pub(super) fn given_by(query: &Query<'_>) -> Result<GivenBy, Problem> {
+    let are = query.parsed::<ParamsAre>("params", "json or text")?;
+    Ok(match are.unwrap_or(ParamsAre::Json) {
+        ParamsAre::Json => GivenBy::Request,
+        ParamsAre::Text => GivenBy::Flags,
+    })
 }
 
 #[cfg(test)]

@@ -23,6 +23,16 @@ pub enum Route {
         /// Which execution.
         execution_id: String,
     },
+    /// `GET /api/v1/workflows/executions/{execution_id}/attempts`
+    Attempts {
+        /// Of which execution.
+        execution_id: String,
+    },
+    /// `GET /api/v1/workflows/executions/{execution_id}/lineage`
+    Lineage {
+        /// Of which execution.
+        execution_id: String,
+    },
     /// `GET /api/v1/workflows/{workflow_id}/executions`
     WorkflowExecutions {
         /// Of which workflow.
@@ -80,6 +90,12 @@ impl Route {
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
+            ["workflows", RESERVED, id, "attempts"] => {
+                Self::Attempts { execution_id: (*id).to_owned() }
+            }
+            ["workflows", RESERVED, id, "lineage"] => {
+                Self::Lineage { execution_id: (*id).to_owned() }
+            }
             ["workflows", RESERVED, id, "replay"] => {
                 Self::Replay { execution_id: (*id).to_owned() }
             }
@@ -151,6 +167,8 @@ impl Endpoint for Route {
         match self {
             Self::Execute { .. } => "/api/v1/workflows/{workflow_id}/execute",
             Self::Execution { .. } => "/api/v1/workflows/executions/{execution_id}",
+            Self::Attempts { .. } => "/api/v1/workflows/executions/{execution_id}/attempts",
+            Self::Lineage { .. } => "/api/v1/workflows/executions/{execution_id}/lineage",
             Self::WorkflowExecutions { .. } => "/api/v1/workflows/{workflow_id}/executions",
             Self::Executions => "/api/v1/workflows/executions",
             Self::Replay { .. } => "/api/v1/workflows/executions/{execution_id}/replay",
@@ -219,6 +237,14 @@ mod tests {
             ("/api/v1/workflows/executions/x", "/api/v1/workflows/executions/{execution_id}"),
             ("/api/v1/workflows/a/executions", "/api/v1/workflows/{workflow_id}/executions"),
             ("/api/v1/workflows/executions", "/api/v1/workflows/executions"),
+            (
+                "/api/v1/workflows/executions/x/attempts",
+                "/api/v1/workflows/executions/{execution_id}/attempts",
+            ),
+            (
+                "/api/v1/workflows/executions/x/lineage",
+                "/api/v1/workflows/executions/{execution_id}/lineage",
+            ),
             (
                 "/api/v1/workflows/executions/x/replay",
                 "/api/v1/workflows/executions/{execution_id}/replay",

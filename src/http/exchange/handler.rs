@@ -4,6 +4,7 @@ use std::fmt;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
@@ -79,6 +80,17 @@ pub struct RoutedRequest<R> {
     pub request_id: String,
     /// How long it may wait for what it starts.
     pub bounded_wait: BoundedWait,
+    /// Who made it.
+    pub caller: Caller,
+}
+
+/// Who made a request that passed the front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Where it came from.
+    pub remote: Remote,
+    /// The name of the token that it had.
+    pub token: Option<Arc<str>>,
 }
 
 /// Who made a request.

@@ -7,11 +7,13 @@
 //! places (request smuggling) are refused before any of that.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
 use subtle::ConstantTimeEq;
 
+use crate::base::tokens::NamedToken;
 use crate::http::exchange::problem::Problem;
 use crate::http::front::socket::Local;
 
@@ -28,16 +30,56 @@ const METRICS: &str = "/metrics";
 pub struct Access {
     /// Names beside those of this machine, in lower case, without port.
     allowed_hosts: Vec<String>,
-    token: Option<Token>,
+    public_url: Option<PublicUrl>,
+    tokens: Vec<Token>,
     metrics_open: bool,
 }
 
-/// A secret, kept out of logs.
-struct Token(Vec<u8>);
+/// The URL under which a server is reached, as far as browsers say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    is_tls: bool,
+    /// In lower case, without port.
+    host: String,
+    port: u16,
+}
+
+impl PublicUrl {
+    /// Reads `http://HOST:PORT/PATH` or `https://…`; `None` for what is neither.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let is_tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let Authority { host, port } = Authority::parse(authority)?;
+        let port = port.unwrap_or(if is_tls { 443 } else { 80 });
+        Some(Self { is_tls, host: host.to_string(), port })
+    }
+
+    fn is_host(&self, host: &Host<'_>) -> bool {
+        host.to_string() == self.host
+    }
+}
+
+/// A secret, kept out of logs, and the name of who has it.
+struct Token {
+    secret: Vec<u8>,
+    name: Option<Arc<str>>,
+}
 
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token(…)")
+    }
+}
+
+impl From<&NamedToken> for Token {
+    fn from(token: &NamedToken) -> Self {
+        Self { secret: token.token.as_bytes().to_vec(), name: token.name.as_deref().map(Arc::from) }
     }
 }
 
@@ -63,10 +105,10 @@ pub struct AccessRequest<'a> {
 }
 
 impl Access {
-    /// Rules with these names beside those of this machine, this token if any, and
+    /// Rules with these names beside those of this machine, these tokens if any is needed, and
     /// `/metrics` open to all or not. A name that is no [`Self::is_host`] gives nobody access.
     #[must_use]
-    pub fn new(allowed_hosts: &[String], token: Option<&str>, metrics_open: bool) -> Self {
+    pub fn new(allowed_hosts: &[String], tokens: &[NamedToken], metrics_open: bool) -> Self {
         let name = |host: &String| Some(Authority::parse(host)?.host.to_string());
         Self {
             allowed_hosts: allowed_hosts
@@ -74,9 +116,16 @@ impl Access {
                 .filter(|host| Self::is_host(host))
                 .filter_map(name)
                 .collect(),
-            token: token.map(|token| Token(token.as_bytes().to_vec())),
+            public_url: None,
+            tokens: tokens.iter().map(Token::from).collect(),
             metrics_open,
         }
+    }
+
+    /// The same, reached under this URL as well.
+    #[must_use]
+    pub fn reached_at(self, public_url: Option<PublicUrl>) -> Self {
+        Self { public_url, ..self }
     }
 
     /// Whether it is a name that a `Host` can have.
@@ -86,18 +135,19 @@ impl Access {
         Authority::parse(name).is_some() && !name.contains('*')
     }
 
-    /// Lets a request pass, or says why not.
+    /// Lets a request pass, with the name of its token if that has one, or says why not.
     ///
     /// # Errors
     /// 400 for heads that can be read in two ways and for a missing, repeated or malformed
     /// `Host`, 421 for a foreign one, 401 without the token, 403 for what a foreign web page
     /// asks to change.
-    pub fn check(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
         check_framing(request)?;
         let host = self.check_host(request)?;
         self.check_target(request)?;
-        self.check_token(request)?;
-        self.check_origin(request, host.as_ref())
+        let name = self.check_token(request)?;
+        self.check_origin(request, host.as_ref())?;
+        Ok(name)
     }
 
     fn check_host<'a>(
@@ -146,11 +196,16 @@ impl Access {
         authority: &Authority<'_>,
         request: &AccessRequest<'_>,
     ) -> Result<(), Problem> {
-        if is_local(&authority.host, request.local) || self.is_allowed(&authority.host) {
+        let host = &authority.host;
+        let is_public = |url: &PublicUrl| url.is_host(host);
+        if is_local(host, request.local)
+            || self.is_allowed(host)
+            || self.public_url.as_ref().is_some_and(is_public)
+        {
             return Ok(());
         }
         let detail = format!("`{}` is not served here", authority.host);
-        let hint = "an operator can add names with --allowed-hosts";
+        let hint = "an operator can add names with --allowed-hosts and --public-url";
         Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).with_hint(hint))
     }
 
@@ -158,28 +213,37 @@ impl Access {
         !self.allowed_hosts.is_empty() && self.allowed_hosts.contains(&host.to_string())
     }
 
-    fn check_token(&self, request: &AccessRequest<'_>) -> Result<(), Problem> {
+    fn check_token(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
         // The file of a unix socket says who may connect.
-        if request.local == Local::Unix {
-            return Ok(());
+        if request.local == Local::Unix || self.tokens.is_empty() {
+            return Ok(None);
         }
-        let Some(Token(token)) = &self.token else { return Ok(()) };
         let path = request.uri.path();
         if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
-            return Ok(());
+            return Ok(None);
         }
         let mut given = request.headers.get_all(AUTHORIZATION).iter();
-        match (given.next(), given.next()) {
-            (None, _) => Err(Problem::unauthorized("a token is needed")
-                .with_hint("send it as `Authorization: Bearer TOKEN`")),
-            (Some(value), None)
-                if bearer(value.as_bytes()).is_some_and(|given| given.ct_eq(token).into()) =>
-            {
-                Ok(())
-            }
-            _ => Err(Problem::unauthorized("the token is wrong")
+        let Some(value) = given.next() else {
+            return Err(Problem::unauthorized("a token is needed")
+                .with_hint("send it as `Authorization: Bearer TOKEN`"));
+        };
+        let token = bearer(value.as_bytes()).filter(|_| given.next().is_none());
+        match token.and_then(|token| self.find(token)) {
+            Some(token) => Ok(token.name.clone()),
+            None => Err(Problem::unauthorized("the token is wrong")
                 .with_hint("send it once, as `Authorization: Bearer TOKEN`")),
         }
+    }
+
+    /// The token that was given. All are compared, so that the time says nothing of which it is.
+    fn find(&self, given: &[u8]) -> Option<&Token> {
+        let mut found = None;
+        for token in &self.tokens {
+            if given.ct_eq(&token.secret).into() {
+                found = Some(token);
+            }
+        }
+        found
     }
 
     /// A page may have its reader's browser send a request anywhere; the browser says so.
@@ -216,6 +280,9 @@ impl Access {
         request: &AccessRequest<'_>,
         host: Option<&Authority<'_>>,
     ) -> bool {
+        if self.public_url.is_some() && PublicUrl::parse(origin) == self.public_url {
+            return true;
+        }
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let default_port = match scheme.to_ascii_lowercase().as_str() {
             "http" => 80,
@@ -354,11 +421,15 @@ mod tests {
             has_fragment: false,
             local: Local::Address("10.0.0.5:8080".parse().unwrap()),
         };
-        access.check(&request).map_or_else(|problem| problem.status().as_u16(), |()| 200)
+        access.check(&request).map_or_else(|problem| problem.status().as_u16(), |_| 200)
+    }
+
+    fn s3cret() -> NamedToken {
+        NamedToken { name: None, token: "s3cret".to_owned() }
     }
 
     fn open() -> Access {
-        Access::new(&["Wfx.Example.com".to_owned(), "b.example:8443".to_owned()], None, false)
+        Access::new(&["Wfx.Example.com".to_owned(), "b.example:8443".to_owned()], &[], false)
     }
 
     #[test]
@@ -439,7 +510,7 @@ mod tests {
 
     #[test]
     fn a_token_is_needed_and_is_the_right_one() {
-        let access = Access::new(&[], Some("s3cret"), false);
+        let access = Access::new(&[], &[s3cret()], false);
         let request = |path: &str, given: &[&str]| {
             let mut fields = vec![("host", "localhost")];
             fields.extend(given.iter().map(|value| ("authorization", *value)));
@@ -474,7 +545,7 @@ mod tests {
         for path in ["/api/v1/ping?token=s3cret", "/healthz/", "//healthz", "/%68ealthz", "/"] {
             assert_eq!(request(path, &[]), 401, "{path}");
         }
-        let open = Access::new(&[], Some("s3cret"), true);
+        let open = Access::new(&[], &[s3cret()], true);
         assert_eq!(judged(&open, &Method::GET, "/metrics", &[("host", "localhost")]), 200);
         assert_eq!(judged(&open, &Method::GET, "/metrics/x", &[("host", "localhost")]), 401);
         assert!(!format!("{open:?}").contains("s3cret"));
@@ -544,5 +615,63 @@ mod tests {
             let seen = judged(&open(), &Method::POST, "/x", &fields(encodings));
             assert_eq!(seen, status, "{encodings:?}");
         }
+    }
+
+    #[test]
+    fn a_public_url_is_accepted_as_host_and_as_origin() {
+        let access = Access::new(&[], &[], false)
+            .reached_at(PublicUrl::parse("https://Wfx.example.com/ops/"));
+        let post = |host: &str, origin: &str| {
+            judged(&access, &Method::POST, "/", &[("host", host), ("origin", origin)])
+        };
+        for host in ["wfx.example.com", "WFX.example.com:443", "wfx.example.com:8080"] {
+            for origin in ["https://wfx.example.com", "https://wfx.example.com:443"] {
+                assert_eq!(post(host, origin), 200, "{host} {origin}");
+            }
+            for origin in [
+                "http://wfx.example.com",
+                "https://wfx.example.com:8443",
+                "https://evil.example.com",
+                "https://wfx.example.com.evil.example",
+                "null",
+            ] {
+                assert_eq!(post(host, origin), 403, "{host} {origin}");
+            }
+        }
+        assert_eq!(post("evil.example.com", "https://wfx.example.com"), 421);
+        for none in ["wfx.example.com", "ftp://x", "https://", "https:///x", "https://a b"] {
+            assert_eq!(PublicUrl::parse(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn each_token_has_its_name() {
+        let named = |name: &str, token: &str| NamedToken {
+            name: Some(name.to_owned()),
+            token: token.to_owned(),
+        };
+        let access = Access::new(&[], &[named("ann", "one"), named("ci", "two")], false);
+        let name = |token: &str, local| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("localhost"));
+            let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+            headers.insert(AUTHORIZATION, value);
+            let request = AccessRequest {
+                method: &Method::GET,
+                uri: &"/".parse().unwrap(),
+                version: Version::HTTP_11,
+                headers: &headers,
+                has_two_lengths: false,
+                has_bare_line_feed: false,
+                has_fragment: false,
+                local,
+            };
+            access.check(&request).map(|name| name.map(|name| name.to_string()))
+        };
+        let address = Local::Address("127.0.0.1:8080".parse().unwrap());
+        assert_eq!(name("one", address), Ok(Some("ann".to_owned())));
+        assert_eq!(name("two", address), Ok(Some("ci".to_owned())));
+        assert_eq!(name("three", address).unwrap_err().status(), 401);
+        assert_eq!(name("three", Local::Unix), Ok(None));
     }
 }

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::base::clock;
+use crate::base::tokens::NamedToken;
 use crate::http::exchange::byte_budget::ByteBudget;
 use crate::http::exchange::handler::{Handler, Remote};
-use crate::http::front::access::Access;
+use crate::http::front::access::{Access, PublicUrl};
 use crate::http::front::connection;
 use crate::http::front::connection_slots::ConnectionSlots;
 use crate::http::front::connection_state::{ConnectionState, TimeLimits};
@@ -23,8 +24,10 @@ use crate::system::limits::{self, OpenFiles};
 pub struct FrontOptions {
     /// Names under which this server is reached, beside its own.
     pub allowed_hosts: Vec<String>,
-    /// The token that requests need; `None`: none.
-    pub token: Option<String>,
+    /// The URL under which this server is reached, beside its own.
+    pub public_url: Option<PublicUrl>,
+    /// The tokens of which requests need one; without any, they need none.
+    pub tokens: Vec<NamedToken>,
     /// Whether `/metrics` is read without it.
     pub metrics_open: bool,
     /// The most connections that make requests; some more are accepted, whose requests wait.
@@ -61,10 +64,11 @@ pub(in crate::http) async fn serve_within<H: Handler>(
     Ending { stop, hand_over }: Ending,
     limits: TimeLimits,
 ) {
-    let FrontOptions { allowed_hosts, token, metrics_open, max_connections } = options;
+    let FrontOptions { allowed_hosts, public_url, tokens, metrics_open, max_connections } = options;
+    let access = Access::new(&allowed_hosts, &tokens, metrics_open).reached_at(public_url);
     let acceptor = Acceptor {
         handler,
-        access: Arc::new(Access::new(&allowed_hosts, token.as_deref(), metrics_open)),
+        access: Arc::new(access),
         budget: Arc::new(ByteBudget::new()),
         slots: Arc::new(ConnectionSlots::new(max_connections)),
         tasks: TaskTracker::new(),

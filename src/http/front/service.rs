@@ -15,7 +15,7 @@ use crate::base::clock;
 use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::byte_budget::{self, ByteBudget};
 use crate::http::exchange::handler::{
-    AnsweredRequest, Endpoint, Handler, OTHER, Remote, RoutedRequest,
+    AnsweredRequest, Caller, Endpoint, Handler, OTHER, Remote, RoutedRequest,
 };
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -126,7 +126,7 @@ impl<H: Handler> ConnectionService<H> {
         request_id: &HeaderValue,
         progress: &mut Progress,
     ) -> Result<Reply, Problem> {
-        self.access.check(&AccessRequest {
+        let token = self.access.check(&AccessRequest {
             method: &parts.method,
             uri: &parts.uri,
             version: parts.version,
@@ -167,7 +167,8 @@ impl<H: Handler> ConnectionService<H> {
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
         let bounded_wait = BoundedWait::new(Arc::clone(&self.state) as _);
-        let request = RoutedRequest { route, query, body, request_id, bounded_wait };
+        let caller = Caller { remote: self.remote, token };
+        let request = RoutedRequest { route, query, body, request_id, bounded_wait, caller };
         let mut reply = self.handler.handle(request).await;
         if is_tagged {
             reply.tag(&parts.headers);

@@ -1,10 +1,11 @@
 //! Who is let in.
 
 use super::*;
+use crate::base::tokens::NamedToken;
 
 async fn guarded(metrics_open: bool) -> TestServer {
     let mut setup = Setup::new();
-    setup.options.token = Some(TOKEN.to_owned());
+    setup.options.tokens = vec![NamedToken { name: None, token: TOKEN.to_owned() }];
     setup.options.metrics_open = metrics_open;
     setup.start().await
 }

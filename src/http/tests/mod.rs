@@ -191,7 +191,8 @@ impl Setup {
         Self {
             options: FrontOptions {
                 allowed_hosts: Vec::new(),
-                token: None,
+                tokens: Vec::new(),
+                public_url: None,
                 metrics_open: false,
                 max_connections: 64,
             },

@@ -84,19 +84,14 @@ impl Target {
         let tls = if self.is_tls {
             let name = ServerName::try_from(self.host.clone());
             let name = name.map_err(|error| unreachable(error.to_string(), Obstacle::Name))?;
-            let connector = connector().map_err(|why| unreachable(why, Obstacle::Certificate))?;
+            let connector =
+                tls::http_connector().map_err(|why| unreachable(why, Obstacle::Certificate))?;
             Some((connector, name))
         } else {
             None
         };
         Ok(Route { addresses, tls, has_long_heads: Arc::default() })
     }
-}
-
-fn connector() -> Result<TlsConnector, String> {
-    let mut config = tls::client()?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 impl Route {

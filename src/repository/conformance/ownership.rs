@@ -216,7 +216,7 @@ pub(crate) fn a_request_to_cancel_is_reported_once<S: Store>() {
     store_of(&runs, "ended", ExecutionStatus::Cancelled, Some("exec-me"));
     let mut requests = runs.cancel_requests("exec-me");
     let ask = |writer: &Writer, id: &str| {
-        writer.request_cancel(id, std::time::Duration::from_secs(60)).unwrap()
+        writer.request_cancel(id, Some("ann"), std::time::Duration::from_secs(60)).unwrap()
     };
     let stored = |owner: &str| CancelRequest::Stored { owner: Some(owner.to_owned()) };
     // From another process, twice, and over the writer that watches.

@@ -17,6 +17,7 @@ use crate::workflow::record::{
     Attempt, Captured, Change, Created, ExecutionState, ExecutionStatus, HandlerState, Reuse,
     SkipReason, StepState, StepStatus,
 };
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 pub(crate) fn many_pending_writes_are_stored_in_the_order_they_came<S: Store>() {
     let place = S::new();
@@ -87,6 +88,12 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
         let created = Created {
             workflow_id: format!("w {text}"),
             replay_of: (index % 2 == 1).then(|| format!("e{}", index - 1)),
+            trigger: TriggerKind::ALL.get(index).map(|&kind| Trigger {
+                kind,
+                by: (index % 2 == 1).then(|| text.to_owned()),
+                schedule: (kind == TriggerKind::Schedule).then(|| text.to_owned()),
+                scheduled_at: (kind == TriggerKind::Schedule).then(|| at(9)),
+            }),
             input_snapshot: r#"{"n": 1.10, "t": "\u0000"}"#.to_owned(),
             ..created(StepStatus::ALL.len())
         };

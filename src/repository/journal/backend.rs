@@ -109,10 +109,12 @@ pub(crate) trait Backend: Send + 'static {
     /// Forgets dead processes that nothing names any more.
     fn sweep_owners(&mut self) -> Result<(), Self::Error>;
 
-    /// Leaves a request to cancel an execution, inside the transaction under way.
+    /// Leaves a request to cancel an execution, with who asks for it, inside the transaction under
+    /// way. The first one stays.
     fn request_cancel(
         &mut self,
         execution_id: &str,
+        by: Option<&str>,
         now: Timestamp,
     ) -> Result<CancelRequest, Self::Error>;
 

@@ -51,7 +51,11 @@ pub(crate) enum Task {
     /// Watch over the lock file of this process.
     WatchOwner(Arc<Owner>),
     /// Leave a request to cancel an execution.
-    RequestCancel { execution_id: String, answer: mpsc::Sender<Result<CancelRequest, StoreError>> },
+    RequestCancel {
+        execution_id: String,
+        by: Option<String>,
+        answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
+    },
     /// Pin an execution, or with `None` unpin it; the answer is whether there is such an execution.
     Pin { execution_id: String, pin: Option<Pin>, answer: mpsc::Sender<Result<bool, StoreError>> },
     /// Store the retention of workflows.

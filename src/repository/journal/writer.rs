@@ -212,18 +212,20 @@ impl Writer {
         error.kind() == StoreErrorKind::Locked && since.elapsed() < self.busy_timeout
     }
 
-    /// Leaves a request to cancel an execution for the process that runs it. Others may have
-    /// the database locked for `patience`.
+    /// Leaves a request to cancel an execution for the process that runs it, `by` whoever asks. Others
+    /// may have the database locked for `patience`.
     ///
     /// # Errors
     /// When the database fails.
     pub fn request_cancel(
         &self,
         execution_id: &str,
+        by: Option<&str>,
         patience: Duration,
     ) -> Result<CancelRequest, StoreError> {
         self.ask("cancel", patience, |answer| Task::RequestCancel {
             execution_id: execution_id.to_owned(),
+            by: by.map(str::to_owned),
             answer,
         })
     }

@@ -223,7 +223,21 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub(crate) fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
-        self.backend.attempts(execution_id)
+        Ok(self.attempts_after(execution_id, (0, 0), usize::MAX)?.0)
+    }
+
+    /// The same after the one with this position and number, ending with the one whose text makes
+    /// them longer than so many `bytes`; and whether there are further ones.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn attempts_after(
+        &self,
+        execution_id: &str,
+        after: (u32, u32),
+        bytes: usize,
+    ) -> Result<(Vec<Attempt>, bool), StoreError> {
+        self.backend.attempts(execution_id, after, bytes)
     }
 
     /// What the execution replays, up to the first one, and what replays it.
@@ -297,6 +311,14 @@ impl Reader {
         until: Option<Timestamp>,
     ) -> Result<StepDurations, StoreError> {
         self.backend.step_durations(workflow_id, since, until)
+    }
+
+    /// The ids of at most `limit` workflows that have executions, sorted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.backend.workflow_ids(limit)
     }
 
     /// What is known of all executions of each workflow that has some, or of one workflow, in the

@@ -227,9 +227,10 @@ impl Backend for SqliteBackend {
     fn request_cancel(
         &mut self,
         execution_id: &str,
+        by: Option<&str>,
         now: Timestamp,
     ) -> rusqlite::Result<CancelRequest> {
-        takeover::request_cancel(&self.connection, execution_id, now)
+        takeover::request_cancel(&self.connection, execution_id, by, now)
     }
 
     fn cancel_requests(&mut self, owner: &str) -> rusqlite::Result<HashSet<String>> {

@@ -64,9 +64,9 @@ impl<'c> Inserts<'c> {
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
                    owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
-                   own_retention)
+                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18)",
+                   ?17, ?18, ?19, ?20, ?21, ?22)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -219,6 +219,7 @@ fn insert_execution(
     marks: Marks,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
+    let trigger = created.trigger.as_ref();
     inserts.execution.execute(params![
         execution_id,
         created.workflow_id,
@@ -238,6 +239,10 @@ fn insert_execution(
         outcome(head),
         (created.retention == StartRetention::AdHoc).then_some(1),
         marks.has_own_retention.then_some(1),
+        trigger.map(|trigger| trigger.kind.as_str()),
+        trigger.and_then(|trigger| trigger.by.as_deref()),
+        trigger.and_then(|trigger| trigger.schedule.as_deref()),
+        time(trigger.and_then(|trigger| trigger.scheduled_at)),
     ])?;
     Ok(())
 }

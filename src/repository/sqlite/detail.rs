@@ -100,15 +100,17 @@ pub(crate) fn steps_without_text(
         .collect()
 }
 
-/// The stored attempts by position and number: for a reused step those that it made where it
-/// really ran.
+/// The stored attempts by position and number, after the one with this position and number and up to
+/// the one that makes their text longer than `bytes`; and whether there are further ones. Those of a
+/// reused step are what it made where it really ran.
 pub(crate) fn attempts(
     connection: &Connection,
     execution_id: &str,
-) -> rusqlite::Result<Vec<Attempt>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
+    after: (u32, u32),
+    bytes: usize,
+) -> rusqlite::Result<(Vec<Attempt>, bool)> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT * FROM (SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL
              SELECT {REUSED_ATTEMPT_COLUMNS} FROM workflow_execution_steps AS steps
@@ -116,9 +118,18 @@ pub(crate) fn attempts(
              CROSS JOIN workflow_execution_attempts AS made
                ON made.seq = original.seq AND made.position = steps.reused_position
              WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-               AND steps.reused_from IS NOT NULL
-             ORDER BY 1, 2"
-        ))?
-        .query_map([execution_id], rows::attempt)?
-        .collect()
+               AND steps.reused_from IS NOT NULL)
+             WHERE (position, attempt) > (?2, ?3) ORDER BY 1, 2"
+    ))?;
+    let mut rows = statement.query((execution_id, after.0, after.1))?;
+    let (mut attempts, mut length) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let attempt = rows::attempt(row)?;
+        length += attempt.text_bytes();
+        attempts.push(attempt);
+        if length > bytes {
+            return Ok((attempts, rows.next()?.is_some()));
+        }
+    }
+    Ok((attempts, false))
 }

@@ -57,6 +57,17 @@ pub(crate) fn list(
     Ok(Listing { items, total, is_cut, end })
 }
 
+/// The ids of at most `limit` workflows that have executions, sorted.
+pub(crate) fn workflow_ids(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT DISTINCT workflow_id FROM workflow_execution_counts WHERE executions > 0
+             ORDER BY workflow_id LIMIT ?1",
+        )?
+        .query_map([limit], |row| row.get(0))?
+        .collect()
+}
+
 /// The WHERE clause of a filter and its values.
 fn condition(filter: &ListFilter) -> (String, Vec<Value>) {
     let mut terms = Vec::new();

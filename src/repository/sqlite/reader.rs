@@ -182,8 +182,17 @@ impl SqliteReader {
         self.read(|connection| detail::steps_without_text(connection, execution_id))
     }
 
-    pub(crate) fn attempts(&self, execution_id: &str) -> Result<Vec<Attempt>, StoreError> {
-        self.read(|connection| detail::attempts(connection, execution_id))
+    pub(crate) fn attempts(
+        &self,
+        execution_id: &str,
+        after: (u32, u32),
+        bytes: usize,
+    ) -> Result<(Vec<Attempt>, bool), StoreError> {
+        self.read(|connection| detail::attempts(connection, execution_id, after, bytes))
+    }
+
+    pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| list::workflow_ids(connection, limit))
     }
 
     pub(crate) fn lineage(&self, execution_id: &str) -> Result<Lineage, StoreError> {

@@ -13,6 +13,7 @@ use crate::workflow::pin::Pin;
 use crate::workflow::record::{
     Attempt, Captured, ExecutionRecord, ExecutionStatus, HandlerRecord, Outputs, StepRecord,
 };
+use crate::workflow::trigger::Trigger;
 
 /// A text column that holds the text form of `T`.
 pub(crate) struct Text<T>(pub(crate) T);
@@ -78,7 +79,8 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 /// The columns that [`execution`] reads, in its order.
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
-     input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason";
+     input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason, trigger_kind, \
+     trigger_by, schedule, scheduled_at, cancel_requested_by";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -98,6 +100,8 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         total_steps: row.get(9)?,
         step_order: row.get::<_, Json<_>>(10)?.0,
         replay_of: row.get(11)?,
+        trigger: trigger(row)?,
+        cancel_requested_by: row.get(20)?,
         input_snapshot: row.get::<_, Json<_>>(12)?.0,
         error: row.get(13)?,
         outcome,
@@ -113,6 +117,13 @@ pub(crate) fn pin(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Pin>>
     let Some(at) = optional(row, column)? else { return Ok(None) };
     let by: Option<String> = row.get(column + 1)?;
     Ok(Some(Pin { at, by: by.unwrap_or_default(), reason: row.get(column + 2)? }))
+}
+
+/// What started an execution, of a row of [`EXECUTION_COLUMNS`].
+fn trigger(row: &Row<'_>) -> rusqlite::Result<Option<Trigger>> {
+    let Some(kind) = optional(row, 19)? else { return Ok(None) };
+    let (by, schedule, scheduled_at) = (row.get(20)?, row.get(21)?, optional(row, 22)?);
+    Ok(Some(Trigger { kind, by, schedule, scheduled_at }))
 }
 
 /// The columns of `steps` and of `last`, with these for the text of the output.

@@ -166,6 +166,7 @@ pub(crate) fn owners(
 pub(crate) fn request_cancel(
     connection: &Connection,
     execution_id: &str,
+    by: Option<&str>,
     now: Timestamp,
 ) -> rusqlite::Result<CancelRequest> {
     let stored = connection
@@ -180,10 +181,10 @@ pub(crate) fn request_cancel(
     }
     connection
         .prepare_cached(
-            "UPDATE workflow_executions SET cancel_requested_at = coalesce(cancel_requested_at, ?2)
-             WHERE execution_id = ?1",
+            "UPDATE workflow_executions SET cancel_requested_at = ?2, cancel_requested_by = ?3
+             WHERE execution_id = ?1 AND cancel_requested_at IS NULL",
         )?
-        .execute(params![execution_id, now.to_string()])?;
+        .execute(params![execution_id, now.to_string(), by])?;
     Ok(CancelRequest::Stored { owner })
 }
 

@@ -11,11 +11,12 @@ use crate::support::{Place, Ran, Running, root};
 
 /// Sections whose commands need more than a place of their own, and how many blocks they have: each
 /// is run by a test of its own below. All others are run as they stand.
-const PREPARED: [(&str, &str, usize); 8] = [
+const PREPARED: [(&str, &str, usize); 9] = [
     ("README.md", "# wfx", 1),
     ("README.md", "## A tour", 4),
     ("docs/durability.md", "## After a crash", 1),
     ("docs/daemon.md", "# The daemon", 1),
+    ("docs/client.md", "# The command line and the daemon", 1),
     ("docs/service-levels.md", "# Service levels", 1),
     ("docs/performance-gate.md", "# Performance in CI", 1),
     ("docs/performance-gate.md", "## Against the build before", 1),
@@ -258,6 +259,21 @@ fn the_daemon_can_be_asked() {
     for line in asked.lines() {
         succeeds(&place, line);
     }
+    daemon.stop();
+    assert_eq!(place.list()["total"], 2);
+}
+
+#[test]
+fn commands_work_with_a_daemon() {
+    let place = place();
+    let block = Page::read("docs/client.md").blocks("sh").remove(0);
+    let (serve, others) = block.split_once('\n').unwrap();
+    let arguments = serve.split(" #").next().unwrap().strip_prefix("wfx serve ").unwrap();
+    let arguments: Vec<_> = arguments.split_whitespace().collect();
+    let daemon = Daemon::start(&place, &arguments);
+    assert_eq!(others.lines().count(), 6);
+    // No database is needed.
+    succeeds(&place, &format!("unset WFX_DB\n{others}"));
     daemon.stop();
     assert_eq!(place.list()["total"], 2);
 }

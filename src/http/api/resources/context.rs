@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::memory::Memory;
 use crate::engine::supervisor::Supervisor;
+use crate::http::api::resources::callers::Callers;
 use crate::http::api::resources::readers::Readers;
 use crate::http::observe::observer::Observed;
 use crate::operations::catalogue::Catalogue;
@@ -31,6 +32,8 @@ pub(crate) struct Resources {
     pub workdir: String,
     /// Cancelled when nothing new is taken.
     pub draining: CancellationToken,
+    /// The names of those who make requests.
+    pub callers: Callers,
     /// What requests and executions are reported to.
     pub observed: Observed,
 }

@@ -11,7 +11,7 @@ impl Handler for Resources {
     type Route = Route;
 
     async fn handle(&self, request: RoutedRequest<Route>) -> Reply {
-        let RoutedRequest { route, query, body: given, bounded_wait, .. } = request;
+        let RoutedRequest { route, query, body: given, bounded_wait, caller, .. } = request;
         let (query, body) = (query.as_str(), given.as_deref());
         let outcome = match &route {
             Route::Ping => Query::read(query, &[]).map(|_| health::ping()),
@@ -23,16 +23,18 @@ impl Handler for Resources {
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {
-                self.execute(workflow_id, query, given, &bounded_wait).await
+                self.execute(workflow_id, query, given, &caller, &bounded_wait).await
             }
             Route::WorkflowExecutions { workflow_id } => self.list(Some(workflow_id), query).await,
             Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
+            Route::Attempts { execution_id } => self.attempts(execution_id, query),
+            Route::Lineage { execution_id } => self.lineage(execution_id, query),
             Route::Replay { execution_id } => {
-                self.replay(execution_id, query, body, &bounded_wait).await
+                self.replay(execution_id, query, body, &caller, &bounded_wait).await
             }
-            Route::Cancel { execution_id } => self.cancel(execution_id, query, body).await,
-            Route::Pin { execution_id } => self.pin(execution_id, query, body).await,
+            Route::Cancel { execution_id } => self.cancel(execution_id, query, body, &caller).await,
+            Route::Pin { execution_id } => self.pin(execution_id, query, body, &caller).await,
             Route::Unpin { execution_id } => self.unpin(execution_id, query, body).await,
         };
         outcome.unwrap_or_else(Reply::from)

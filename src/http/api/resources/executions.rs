@@ -13,17 +13,18 @@ use crate::engine::cancel::Cancel;
 use crate::engine::recovery::One;
 use crate::engine::work::orphans::{Process, Survivor};
 use crate::http::api::json_body;
-use crate::http::api::query::Query;
+use crate::http::api::query::{self, Output, Query};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::faults;
 use crate::http::api::resources::long_answers::{self, AT_ONCE_BYTES, Page, PageRequest};
 use crate::http::api::resources::readers::{Key, QueryAnswer};
+use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::operations::cancel::{self, NotCancelled, Requested};
-use crate::operations::query;
+use crate::operations::query as executions;
 use crate::repository::cursor::{self, CursorError};
-use crate::repository::{ListFilter, TakenOver, is_whole_id};
+use crate::repository::{LineageRow, LineageRows, ListFilter, Reader, TakenOver, is_whole_id};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -32,7 +33,10 @@ const LIMIT_MAX: u32 = 500;
 impl Resources {
     /// One execution with its steps.
     pub(super) fn execution(&self, reference: &str, query: &str) -> Result<Reply, Problem> {
-        Query::read(query, &[])?;
+        let query = Query::read(query, &["output"])?;
+        if query::output(&query)? == Output::None {
+            return self.without_output(&self.execution_id(reference)?);
+        }
         // Most requests have a whole id.
         match self.shown_if_kept(reference)? {
             Some(shown) => Ok(shown),
@@ -48,7 +52,7 @@ impl Resources {
             return Ok(reference.to_owned());
         }
         self.readers
-            .read(|reader| query::execution_id(reader, &self.memory, reference))?
+            .read(|reader| executions::execution_id(reader, &self.memory, reference))?
             .ok_or_else(|| unknown(reference))
     }
 
@@ -79,6 +83,52 @@ impl Resources {
         })
     }
 
+    /// How an execution stands, without the text that its steps wrote.
+    fn without_output(&self, execution_id: &str) -> Result<Reply, Problem> {
+        if let Some((unstored, _)) = self.memory.get_within(execution_id, usize::MAX) {
+            return Ok(Reply::json(&silenced(unstored)));
+        }
+        let read = |reader: &Reader| {
+            let Some((detail, _)) = reader.detail_within(execution_id, 0)? else { return Ok(None) };
+            let steps = reader.steps_without_text(execution_id)?;
+            Ok(Some(ExecutionDetail { steps, ..detail }))
+        };
+        let detail = self.readers.read(read)?.ok_or_else(|| unknown(execution_id))?;
+        Ok(Reply::json(&silenced(detail)))
+    }
+
+    /// The attempts of the steps of an execution that are kept.
+    pub(super) fn attempts(&self, reference: &str, query: &str) -> Result<Reply, Problem> {
+        let query = Query::read(query, &["output"])?;
+        let output = query::output(&query)?;
+        let execution_id = self.record(reference)?.execution_id;
+        Ok(long_answers::attempts(Arc::clone(&self.readers), execution_id, output))
+    }
+
+    /// What an execution repeats, and what repeats it.
+    pub(super) fn lineage(&self, reference: &str, query: &str) -> Result<Reply, Problem> {
+        Query::read(query, &[])?;
+        let record = self.record(reference)?;
+        let read = |id: &str| self.readers.read(|reader| reader.lineage(id)).map(LineageRows::from);
+        if record.persisted {
+            return Ok(Reply::json(&read(&record.execution_id)?));
+        }
+        // No database has it; it may have what it repeats.
+        let mut rows = match &record.replay_of {
+            Some(original) => read(original)?,
+            None => LineageRows { executions: Vec::new(), truncated: false },
+        };
+        rows.executions.push(LineageRow {
+            execution_id: record.execution_id,
+            seq: None,
+            status: Some(record.status),
+            created_at: record.created_at,
+            reused_steps: 0,
+            replay_of: record.replay_of,
+        });
+        Ok(Reply::json(&rows))
+    }
+
     /// An execution whose steps are read later.
     fn long_detail(&self, detail: ExecutionDetail) -> Reply {
         let ExecutionDetail { execution, handlers, .. } = detail;
@@ -89,7 +139,7 @@ impl Resources {
     /// The execution that a path means, without its steps, in memory or in the database.
     pub(super) fn record(&self, reference: &str) -> Result<ExecutionRecord, Problem> {
         let execution_id = self.execution_id(reference)?;
-        if let Some(unstored) = query::unstored(&self.memory, &execution_id) {
+        if let Some(unstored) = executions::unstored(&self.memory, &execution_id) {
             return Ok(unstored);
         }
         self.readers
@@ -176,14 +226,16 @@ impl Resources {
         reference: &str,
         query: &str,
         body: Option<&[u8]>,
+        caller: &Caller,
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         no_body(body)?;
+        let by = self.callers.name(caller);
         let execution_id = &*self.execution_id(reference)?;
         let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
         let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
         let requested = tokio::task::spawn_blocking(move || {
-            cancel::request(&supervisor, &writer, Some(&memory), &id, Duration::ZERO)
+            cancel::request(&supervisor, &writer, Some(&memory), &id, by.as_deref(), Duration::ZERO)
         });
         match requested.await.map_err(|fault| faults::fault(&fault.to_string()))? {
             Ok(Requested::Here) => {}
@@ -224,6 +276,16 @@ impl Resources {
             }
         });
     }
+}
+
+/// The same without what its steps wrote.
+fn silenced(mut detail: ExecutionDetail) -> ExecutionDetail {
+    let handlers = detail.handlers.iter_mut().map(|handler| &mut handler.step);
+    for step in detail.steps.iter_mut().chain(handlers) {
+        step.stdout.clear();
+        step.stderr.clear();
+    }
+    detail
 }
 
 /// Whether it will be shown the same until it is deleted: of one that runs, the life of its

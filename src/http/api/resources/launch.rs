@@ -16,6 +16,7 @@ use crate::http::api::query::{self, Query, Wait};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::{executions, faults, workflows};
 use crate::http::exchange::bounded_wait::BoundedWait;
+use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::PointedError;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -27,7 +28,8 @@ use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepRecord};
 use crate::workflow::report::Observer;
 use crate::workflow::selection::UnknownStep;
-use crate::workflow::spec::{ExecutionSpec, ReusedStep};
+use crate::workflow::spec::ExecutionSpec;
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// Beyond the answer that is promised within a second.
 const RETRY_AFTER: u32 = 1;
@@ -39,18 +41,27 @@ impl Resources {
         workflow_id: &str,
         query: &str,
         body: Option<Bytes>,
+        caller: &Caller,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &query::WAIT_KEYS)?;
+        let query = Query::read(query, &[&query::WAIT_KEYS[..], &["params"]].concat())?;
         let wait = query::wait(&query)?;
-        let snapshot = self.snapshot(workflow_id, body.as_deref())?;
+        let by = query::given_by(&query)?;
+        let snapshot = self.snapshot(workflow_id, body.as_deref(), by)?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        self.launch(snapshot, None, Vec::new(), wait, bounded_wait).await
+        let trigger = Trigger::by(TriggerKind::Api, self.callers.name(caller));
+        let spec = self.supervisor.plan(snapshot, None).triggered(Some(trigger));
+        self.launch(spec, wait, bounded_wait).await
     }
 
     /// What a request runs.
-    fn snapshot(&self, workflow_id: &str, body: Option<&[u8]>) -> Result<Snapshot, Problem> {
+    fn snapshot(
+        &self,
+        workflow_id: &str,
+        body: Option<&[u8]>,
+        by: GivenBy,
+    ) -> Result<Snapshot, Problem> {
         let text = match body {
             None | Some(b"") => "{}",
             Some(body) => {
@@ -62,7 +73,7 @@ impl Resources {
         let source =
             Source { name: "body", text, format: Format::Json, default_id: Some(workflow_id) };
         let workdir = self.workdir.clone();
-        start::of_request(workflow_id, &source, &self.catalogue, self.definitions, workdir)
+        start::of_request(workflow_id, &source, by, &self.catalogue, self.definitions, workdir)
             .map_err(|why| invalid_start(why, workflow_id))
     }
 
@@ -72,9 +83,10 @@ impl Resources {
         reference: &str,
         query: &str,
         body: Option<&[u8]>,
+        caller: &Caller,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
-        let query = Query::read(query, &[&query::WAIT_KEYS[..], &["dry_run"]].concat())?;
+        let query = Query::read(query, &[&query::WAIT_KEYS[..], &["dry_run", "params"]].concat())?;
         let wait = query::wait(&query)?;
         let dry_run = query.parsed::<bool>("dry_run", "true or false")?.unwrap_or(false);
         let body = replay_body(body)?;
@@ -95,7 +107,7 @@ impl Resources {
             WhichDefinition::Current => Some(self.current(&original.workflow_id)?),
         };
         let (from, params) = (&body.from[..], &body.params[..]);
-        let (failed, by) = (body.failed, GivenBy::Request);
+        let (failed, by) = (body.failed, query::given_by(&query)?);
         let request = Request { from, failed, params, by, with };
         let prepared = replay::prepare(&original, snapshot, request).map_err(refuse)?;
         let steps = match prepared.is_partial() {
@@ -108,7 +120,9 @@ impl Resources {
             return Ok(Reply::json(&json!({ "steps": steps })));
         }
         let replay_of = Some(execution_id.to_owned());
-        self.launch(plan.snapshot, replay_of, plan.reused, wait, bounded_wait).await
+        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller));
+        let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
+        self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
     }
 
     /// What the catalogue holds of a workflow.
@@ -172,16 +186,14 @@ impl Resources {
 
     async fn launch(
         &self,
-        snapshot: Snapshot,
-        replay_of: Option<String>,
-        reused: Vec<ReusedStep>,
+        spec: ExecutionSpec,
         wait: Option<Wait>,
         bounded_wait: &BoundedWait,
     ) -> Result<Reply, Problem> {
         if self.draining.is_cancelled() {
             return Err(Problem::unavailable("wfx is being stopped", RETRY_AFTER));
         }
-        let spec = self.supervisor.plan(snapshot, replay_of.clone()).reusing(reused);
+        let replay_of = spec.replay_of.clone();
         let observer = self.observed.of_execution(&spec.execution_id, spec.workflow_id());
         let submitted = self.submit(spec, observer, wait.is_some())?;
         let execution_id = submitted.execution_id;
@@ -389,6 +401,8 @@ mod tests {
             total_steps: 0,
             step_order: Vec::new(),
             replay_of: None,
+            trigger: None,
+            cancel_requested_by: None,
             input_snapshot: Default::default(),
             error: None,
             outcome: None,

@@ -9,18 +9,20 @@ use serde::Serialize;
 
 use crate::base::json;
 use crate::engine::memory::Memory;
+use crate::http::api::query::Output;
 use crate::http::api::resources::readers::Readers;
 use crate::http::exchange::chunk_source::ChunkSource;
 use crate::http::exchange::reply::Reply;
 use crate::repository::{ListFilter, ListPages, Listing, StepPages, cursor};
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, HandlerRecord};
+use crate::workflow::record_json::AttemptRow;
 
 /// So much stored text is read on the way of a request; what is longer comes in chunks.
 pub(super) const AT_ONCE_BYTES: usize = 128 * 1024;
 /// A page ends with the execution whose stored JSON makes it longer than this.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// What follows the last step of an execution.
+/// What follows the last step of an execution, and its last attempt.
 const STEPS_END: &[u8] = b"]}";
 
 /// An execution whose steps are too long to be written on the way of the request, all of them: of
@@ -75,6 +77,54 @@ impl ChunkSource for Steps {
             chunk.remove(0);
         }
         if self.pages.is_over() {
+            chunk.extend_from_slice(STEPS_END);
+        }
+        Ok(Some(chunk))
+    }
+}
+
+/// The attempts of an execution that are kept.
+pub(super) fn attempts(readers: Arc<Readers>, execution_id: String, output: Output) -> Reply {
+    let begin = br#"{"attempts":["#.to_vec();
+    let attempts = Attempts { readers, execution_id, output, after: (0, 0), is_over: false };
+    Reply::json_chunks(begin, attempts)
+}
+
+/// Attempts by the position of their step and their number.
+struct Attempts {
+    readers: Arc<Readers>,
+    execution_id: String,
+    output: Output,
+    /// The last one that was written.
+    after: (u32, u32),
+    is_over: bool,
+}
+
+impl ChunkSource for Attempts {
+    fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, String> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let is_first = self.after == (0, 0);
+        let (attempts, has_more) = self
+            .readers
+            .read(|reader| reader.attempts_after(&self.execution_id, self.after, AT_ONCE_BYTES))
+            .map_err(|problem| problem.detail().to_owned())?;
+        let mut chunk = Vec::new();
+        for mut attempt in attempts {
+            self.after = (attempt.position, attempt.attempt);
+            if self.output == Output::None {
+                attempt.stdout.text.clear();
+                attempt.stderr.text.clear();
+            }
+            append(&mut chunk, &AttemptRow::from(attempt))?;
+        }
+        if is_first && !chunk.is_empty() {
+            // The first has none before it.
+            chunk.remove(0);
+        }
+        self.is_over = !has_more;
+        if self.is_over {
             chunk.extend_from_slice(STEPS_END);
         }
         Ok(Some(chunk))

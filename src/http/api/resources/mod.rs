@@ -1,5 +1,6 @@
 //! What the API answers: one file for each kind of resource.
 
+pub(crate) mod callers;
 pub(crate) mod context;
 mod dispatch;
 mod executions;

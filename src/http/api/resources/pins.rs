@@ -11,12 +11,13 @@ use crate::http::api::json_body;
 use crate::http::api::query::Query;
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::{executions, faults};
+use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::{PointedError, Problem};
 use crate::http::exchange::reply::Reply;
 use crate::operations::pin::{self, NotPinned, REASON_BYTES_MAX};
 use crate::workflow::pin::Pin;
 
-/// Who pins over the API.
+/// Who pins over the API, where nobody says who asks.
 const BY: &str = "api";
 /// An execution that is not stored yet is, as soon as the database works.
 const RETRY_AFTER: u32 = 1;
@@ -35,6 +36,7 @@ impl Resources {
         reference: &str,
         query: &str,
         body: Option<&[u8]>,
+        caller: &Caller,
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let body: Body = match body {
@@ -42,7 +44,8 @@ impl Resources {
             Some(body) => json_body::parse(body)?,
         };
         let reason = body.reason.filter(|reason| !reason.is_empty());
-        self.set_pin(reference, Some(Pin { at: clock::now(), by: BY.to_owned(), reason })).await
+        let by = self.callers.name(caller).unwrap_or_else(|| BY.to_owned());
+        self.set_pin(reference, Some(Pin { at: clock::now(), by, reason })).await
     }
 
     /// Lets retention delete an execution again.

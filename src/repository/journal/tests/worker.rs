@@ -187,7 +187,12 @@ impl Backend for Fake {
         Ok(())
     }
 
-    fn request_cancel(&mut self, _id: &str, _now: Timestamp) -> Result<CancelRequest, Failure> {
+    fn request_cancel(
+        &mut self,
+        _id: &str,
+        _by: Option<&str>,
+        _now: Timestamp,
+    ) -> Result<CancelRequest, Failure> {
         Ok(CancelRequest::Unknown)
     }
 
