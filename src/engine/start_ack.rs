@@ -1,9 +1,12 @@
 //! The acknowledgement of a start: reports to the caller whether the execution is stored, as soon
 //! as that is known.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::memory;
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::execution::Execution;
 use crate::workflow::record::ExecutionDetail;
 
@@ -14,6 +17,8 @@ pub struct StartOutcome {
     pub persisted: bool,
     /// The number of one whose end is stored already.
     pub ended_as: Option<i64>,
+    /// What it waits for before it begins.
+    pub waiting_for: Option<Arc<WaitingFor>>,
 }
 
 /// Reports the result of a start, once.
@@ -62,12 +67,19 @@ impl StartAck {
 
     /// Reports that it proceeds unstored.
     pub(crate) fn unstored(self) {
-        let _ = self.sender.send(StartOutcome { persisted: false, ended_as: None });
+        let _ =
+            self.sender.send(StartOutcome { persisted: false, ended_as: None, waiting_for: None });
     }
 
     /// Reports that it is committed under `seq`; `is_over`: its end as well.
     pub(crate) fn stored(self, seq: Option<i64>, is_over: bool) {
         let ended_as = seq.filter(|_| is_over);
-        let _ = self.sender.send(StartOutcome { persisted: true, ended_as });
+        let _ = self.sender.send(StartOutcome { persisted: true, ended_as, waiting_for: None });
+    }
+
+    /// Reports that it is committed as one that waits.
+    pub(crate) fn waits(self, on: Arc<WaitingFor>) {
+        let waiting_for = Some(on);
+        let _ = self.sender.send(StartOutcome { persisted: true, ended_as: None, waiting_for });
     }
 }

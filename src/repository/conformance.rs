@@ -155,6 +155,7 @@ pub(crate) fn created(steps: usize) -> Created {
         trigger: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
         retention: StartRetention::Follows,
+        slot: None,
     }
 }
 

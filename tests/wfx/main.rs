@@ -44,6 +44,9 @@ mod values;
 
 /// Where sources that are [tried here](interleavings) look for it.
 mod workflow {
+    pub(crate) mod concurrency {
+        pub(crate) use wfx::parts::workflow::WaitingFor;
+    }
     pub(crate) mod record {
         pub(crate) use wfx::parts::workflow::Change;
     }

@@ -38,7 +38,8 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::operations::catalogue::{Catalogue, Event, What};
 use crate::repository::ownership::{Doubt, Owner, OwnerKind, id};
-use crate::repository::{Health, Policies, Reader, Retention, StoreError, Which};
+use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
+use crate::repository::{TakenOver, Which};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
@@ -107,6 +108,7 @@ pub(super) fn run(
     }
     let daemon = Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?;
     daemon.writer.set_policies(retention);
+    daemon.writer.set_catalogued(daemon.catalogue.groups(&Catalogued::default()));
     daemon.serve(runtime, listening, &launcher, handed_over.take())
 }
 
@@ -205,6 +207,8 @@ impl Daemon {
             store_timeout: Duration::MAX,
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
+            leave_queues: CancellationToken::new(),
+            waiting: Arc::default(),
         };
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
         let bounds =
@@ -361,10 +365,11 @@ impl Daemon {
         let mut requests = self.writer.cancel_requests(self.owner.id());
         let cancelling = Arc::clone(&self.supervisor);
         tokio::spawn(async move {
-            while let Some(execution_id) = requests.recv().await {
-                cancelling.cancel_own(&execution_id);
+            while let Some(notice) = requests.recv().await {
+                cancelling.cancel_own(&notice);
             }
         });
+        tokio::spawn(settle_dead_holders(Arc::clone(&self.resources)));
         let delivering = self.writer.deliver();
         tokio::spawn(async move {
             let Err(error) = delivering.await;
@@ -429,6 +434,8 @@ impl Daemon {
     async fn drain(&self, again: impl Future<Output = ()>, older: &mut Older) {
         tracing::info!(running = self.supervisor.in_flight(), "stopping");
         self.resources.draining.cancel();
+        // Whoever comes next goes on with them, in their place.
+        self.supervisor.leave_queues();
         older.stop(false).await;
         let idle = async {
             self.supervisor.idle().await;
@@ -507,6 +514,37 @@ async fn tell_of_store(writer: Arc<Writer>) {
             _ => {}
         }
         told = failing;
+    }
+}
+
+/// Ends executions that hold a slot of a concurrency group though their `exec` died.
+async fn settle_dead_holders(resources: Arc<Resources>) {
+    let mut dead = resources.writer.dead_holders(true);
+    while let Some(execution_id) = dead.recv().await {
+        if resources.draining.is_cancelled() {
+            return;
+        }
+        let resources = Arc::clone(&resources);
+        tokio::spawn(async move {
+            let Resources { supervisor, observed, .. } = &*resources;
+            let counted = |taken: &TakenOver| {
+                let execution = &taken.execution;
+                observed.of_execution(&execution.execution_id, &execution.workflow_id)
+            };
+            match recovery::settle(supervisor, &execution_id, counted).await {
+                Ok(None) => {}
+                Ok(Some(Ok(status))) => {
+                    let message = "its process died while it held a slot of a concurrency group";
+                    tracing::warn!(execution_id, "ended as {status}: {message}");
+                }
+                Ok(Some(Err(error))) => {
+                    tracing::warn!(execution_id, %error, "cannot end what a dead process held");
+                }
+                Err(error) => {
+                    tracing::warn!(execution_id, %error, "cannot end what a dead process held");
+                }
+            }
+        });
     }
 }
 
@@ -617,6 +655,7 @@ async fn rescan_again_and_again(
     (draining, handed_over): (CancellationToken, CancellationToken),
 ) {
     let mut pause = RESCAN_EVERY;
+    let mut groups = catalogue.groups(&Catalogued::default());
     while !draining.is_cancelled() {
         time::sleep(pause).await;
         let scanning = Arc::clone(&catalogue);
@@ -627,6 +666,10 @@ async fn rescan_again_and_again(
         if !handed_over.is_cancelled() {
             log_events(&events);
             writer.set_policies(catalogue.loaded_retention(&events));
+            if !events.is_empty() {
+                groups = catalogue.groups(&groups);
+                writer.set_catalogued(groups.clone());
+            }
         }
         pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
     }

@@ -146,7 +146,7 @@ pub struct TakenOver {
     /// Where it stands.
     pub recorded: Recorded,
     /// Somebody wanted it ended.
-    pub cancel_requested: bool,
+    pub cancelled: Option<String>,
     /// Who had it.
     pub previous_owner: Option<String>,
 }
@@ -159,7 +159,7 @@ impl TakenOver {
         ended_at: &HashMap<u32, Timestamp>,
         new_owner: &str,
         previous_owner: Option<String>,
-        cancel_requested: bool,
+        cancelled: Option<String>,
     ) -> Self {
         let execution = detail.execution;
         let head = ExecutionState {
@@ -187,7 +187,7 @@ impl TakenOver {
             });
         let handlers = handlers.collect();
         let recorded = Recorded { head, steps: steps.collect(), handlers };
-        Self { execution, recorded, cancel_requested, previous_owner }
+        Self { execution, recorded, cancelled, previous_owner }
     }
 }
 
