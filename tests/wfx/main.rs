@@ -15,6 +15,7 @@ mod exec;
 mod faults;
 mod fixtures;
 mod generated;
+mod groups;
 mod handlers;
 mod history;
 mod interleavings;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time;
@@ -19,6 +20,27 @@ use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::event::{Effect, Event};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::Report;
+
+/// How long a start that cannot be stored waits to learn that it never will be.
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(400);
+
+/// What the first commit says of a slot.
+enum First {
+    Holds,
+    Waits(Arc<WaitingFor>),
+    /// Somebody was told that it is not started.
+    Refused,
+}
+
+/// What became of the attempt to withdraw a start.
+enum Refusal {
+    /// Nothing of it will ever be stored.
+    Withdrawn,
+    /// A commit came first.
+    CameTooLate,
+    /// The same, and somebody was told by then that it is not started.
+    Told,
+}
 
 /// Counts one that waits, for as long as it lives.
 struct Waiting(Arc<AtomicUsize>);
@@ -68,11 +90,17 @@ impl Driver {
             return self.wait_in_line(begin, cancel).await.map(Some);
         }
         let effects = self.record(begin)?;
-        let waits = self.first_commit(cancel, health).await?;
-        let Some(on) = waits else {
-            // A permit was taken before it was known.
-            self.perform(effects);
-            return Ok(None);
+        let on = match self.first_commit(cancel, health).await? {
+            First::Holds => {
+                self.perform(effects);
+                return Ok(None);
+            }
+            First::Waits(on) => on,
+            First::Refused => {
+                self.drop_start(effects);
+                let reason = "its start was refused, since the database did not answer in time";
+                return Ok(Some(Event::Resume { cancelled: Some(reason.to_owned()) }));
+            }
         };
         self.drop_start(effects);
         if let Some(start_ack) = self.launched.take() {
@@ -95,12 +123,12 @@ impl Driver {
         self.observer.report(&Report::Resting);
     }
 
-    /// What the execution waits for, once a commit holds it; `None`: it has its slot.
+    /// What the first commit says of the slot.
     async fn first_commit(
         &mut self,
         cancel: &Cancel,
         health: &mut watch::Receiver<Health>,
-    ) -> Result<Option<Arc<WaitingFor>>, RunError> {
+    ) -> Result<First, RunError> {
         // A daemon answers at once that it cannot store anything.
         let is_served = matches!(self.context.unstored, Unstored::Run(_));
         let abandon = self.context.abandon.clone();
@@ -115,19 +143,20 @@ impl Driver {
             }
             if commit.version > 0 {
                 return Ok(match &commit.slot {
-                    SlotStatus::Held => None,
-                    SlotStatus::Waiting(on) => Some(Arc::clone(on)),
-                    SlotStatus::Granted => Some(Arc::new(self.own_group())),
+                    SlotStatus::Held => First::Holds,
+                    SlotStatus::Waiting(on) => First::Waits(Arc::clone(on)),
+                    SlotStatus::Granted => First::Waits(Arc::new(self.own_group())),
                 });
             }
             let now = self.context.clock.elapsed();
             let is_late = now.saturating_sub(began) >= FIRST_COMMIT_TIMEOUT;
             let error = self.store_error(&health.borrow(), is_late);
             if let Some(error) = error.filter(|_| is_served) {
-                if self.withdraw().await {
-                    return Err(RunError::NotStored(error));
+                match self.refuse(&error).await {
+                    Refusal::Withdrawn => return Err(RunError::NotStored(error)),
+                    Refusal::CameTooLate => continue,
+                    Refusal::Told => return Ok(First::Refused),
                 }
-                continue;
             }
             let activity = Activity { attempts_running: false, is_ended: is_cancelled };
             let until = match self.durability.next(now, activity) {
@@ -157,11 +186,23 @@ impl Driver {
                     self.note_health(health);
                 }
                 () = time::sleep(QUEUE_RETRY), if self.queue_full => self.enqueue(),
-                () = time::sleep_until(deadline(next.map_or(time::Duration::MAX, |at| {
+                () = time::sleep_until(deadline(next.map_or(Duration::MAX, |at| {
                     at.saturating_sub(now)
                 }))), if next.is_some() => {}
             }
         }
+    }
+
+    /// Withdraws a start that cannot be stored now. Whoever asked for it is answered although the
+    /// database does not say whether it was faster.
+    async fn refuse(&mut self, error: &Arc<StoreError>) -> Refusal {
+        if let Ok(withdrawn) = time::timeout(REFUSAL_PATIENCE, self.withdraw()).await {
+            return if withdrawn { Refusal::Withdrawn } else { Refusal::CameTooLate };
+        }
+        if let Some(start_ack) = self.launched.take() {
+            start_ack.refused(Arc::clone(error));
+        }
+        if self.withdraw().await { Refusal::Withdrawn } else { Refusal::Told }
     }
 
     /// Why nothing is stored now.

@@ -227,6 +227,9 @@ impl Resources {
                 _ => faults::fault("an execution ended before it was launched"),
             });
         };
+        if let Some(error) = &launch.refused {
+            return Err(faults::unavailable(error));
+        }
         if let Some(wait) = wait {
             let launched = clock::monotonic();
             if let (Some(seq), Some((foreseen, status))) = (launch.ended_as, foreseen) {
