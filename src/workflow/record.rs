@@ -239,12 +239,35 @@ pub struct ExecutionState {
     pub updated_at: Timestamp,
     /// Steps in a terminal state.
     pub steps_completed: u32,
+    /// Of these, steps that failed, were cancelled or interrupted.
+    pub steps_failed: u32,
+    /// Of these, steps that were skipped. The rest succeeded.
+    pub steps_skipped: u32,
     /// Why it did not succeed.
     pub error: Option<String>,
     /// How its steps ended, once that is decided and handlers run. It never changes.
     pub outcome: Option<ExecutionStatus>,
     /// The process that runs it, see `repository::liveness`; stored until it ends.
     pub owner: Option<String>,
+}
+
+impl ExecutionState {
+    /// Counts a step that has ended.
+    pub(crate) fn count(&mut self, status: StepStatus) {
+        self.steps_completed += 1;
+        match status {
+            StepStatus::Failed | StepStatus::Cancelled | StepStatus::Interrupted => {
+                self.steps_failed += 1;
+            }
+            StepStatus::Skipped => self.steps_skipped += 1,
+            StepStatus::Pending | StepStatus::Running | StepStatus::Success => {}
+        }
+    }
+
+    /// Counts no step any more, to count them anew.
+    pub(crate) fn uncount(&mut self) {
+        (self.steps_completed, self.steps_failed, self.steps_skipped) = (0, 0, 0);
+    }
 }
 
 /// The part of an execution that never changes.
@@ -454,6 +477,12 @@ pub struct ExecutionRecord {
     pub updated_at: Option<Timestamp>,
     /// Steps in a terminal state.
     pub steps_completed: u32,
+    /// Of these, steps that failed, were cancelled or interrupted.
+    #[serde(default)]
+    pub steps_failed: u32,
+    /// Of these, steps that were skipped. The rest succeeded.
+    #[serde(default)]
+    pub steps_skipped: u32,
     /// Steps in all.
     pub total_steps: u32,
     /// Step names by position.
@@ -481,6 +510,12 @@ pub struct ExecutionRecord {
 }
 
 impl ExecutionRecord {
+    /// How many of its steps have succeeded.
+    #[must_use]
+    pub fn steps_succeeded(&self) -> u32 {
+        self.steps_completed.saturating_sub(self.steps_failed + self.steps_skipped)
+    }
+
     /// `@N`, as it is named in commands; nothing while it is in no database.
     #[must_use]
     pub fn number(&self) -> String {

@@ -229,6 +229,8 @@ const BEFORE_COMPLETIONS: &str = "
     DROP INDEX workflow_executions_pinned;
     DROP TABLE workflow_retention;
     DROP TABLE workflow_pinned_counts;
+    ALTER TABLE workflow_executions DROP COLUMN steps_failed;
+    ALTER TABLE workflow_executions DROP COLUMN steps_skipped;
     ALTER TABLE workflow_executions DROP COLUMN trigger_kind;
     ALTER TABLE workflow_executions DROP COLUMN trigger_by;
     ALTER TABLE workflow_executions DROP COLUMN schedule;

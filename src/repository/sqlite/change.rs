@@ -64,9 +64,10 @@ impl<'c> Inserts<'c> {
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
                    owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
-                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at)
+                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
+                   steps_skipped)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18, ?19, ?20, ?21, ?22)",
+                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -243,6 +244,8 @@ fn insert_execution(
         trigger.and_then(|trigger| trigger.by.as_deref()),
         trigger.and_then(|trigger| trigger.schedule.as_deref()),
         time(trigger.and_then(|trigger| trigger.scheduled_at)),
+        head.steps_failed,
+        head.steps_skipped,
     ])?;
     Ok(())
 }
@@ -257,7 +260,8 @@ fn goes_on(
 ) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
-            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
+            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3,
+               steps_failed = ?10, steps_skipped = ?11
              WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
                AND execution_id = ?8 AND outcome IS ?9",
         )?
@@ -271,6 +275,8 @@ fn goes_on(
             head.owner,
             execution_id,
             outcome(head),
+            head.steps_failed,
+            head.steps_skipped,
         ])?;
     Ok(changed > 0)
 }
@@ -289,7 +295,8 @@ fn update_execution(
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
                updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-               completion_number = ?11, outcome = coalesce(outcome, ?12)
+               completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
+               steps_skipped = ?14
              WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
         )?
         .execute(params![
@@ -305,6 +312,8 @@ fn update_execution(
             execution_id,
             completion,
             outcome(head),
+            head.steps_failed,
+            head.steps_skipped,
         ])?;
     if changed > 0 {
         return Ok(());
