@@ -40,6 +40,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lazily::Lazily;
+pub use self::serve::START_SUCCESSOR;
 use crate::base::exit::Exit;
 use crate::engine::work::detach;
 use crate::repository::{StoreError, StoreErrorKind};
@@ -281,6 +282,11 @@ pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
     let why = detach::start(arguments);
     Ui::new(OutputFormat::Plain).error(&why, None);
     126
+}
+
+/// Starts a daemon to which another one hands over; gives its exit code.
+pub fn start_successor(arguments: impl Iterator<Item = OsString>) -> u8 {
+    serve::start_successor(arguments)
 }
 
 /// Runs what `arguments` say and tells how it ended.

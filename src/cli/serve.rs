@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use self::succession::starter::ARGUMENT as START_SUCCESSOR;
+pub(crate) use self::succession::starter::run as start_successor;
 pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::{CliError, Context, StorageArgs, given, handover};

@@ -45,7 +45,7 @@ fn without_a_successor_the_daemon_goes_on() {
     let id = started(&service);
     let program = place.path("wfx");
     let scripts = [
-        ("#!/bin/sh\nexit 7\n", "exit status: 7"),
+        ("#!/bin/sh\nexit 7\n", "exit code 7"),
         ("no program", "Exec format error"),
         ("#!/bin/sh\nexec sleep 600\n", "not ready within 1s"),
         // It closes the stream, and stays.
@@ -142,7 +142,7 @@ fn a_successor_that_is_killed_leaves_the_old_process() {
     hold(&place);
     service.signal("USR2");
     service::signal(held(&place), "KILL");
-    service.wait_for_log("ended before it was ready: signal: 9");
+    service.wait_for_log("ended before it was ready: signal 9");
     assert_works(&service);
     // The next one does better.
     place.write("release", "");
@@ -195,5 +195,5 @@ fn a_daemon_that_stops_starts_no_successor() {
     place.write("go", "");
     assert!(service.first.wait().unwrap().success());
     assert!(service.family().is_empty());
-    assert!(!service.log().contains("started a successor"));
+    assert!(!service.log().contains("starting a successor"));
 }
