@@ -3,6 +3,7 @@
 mod daemon;
 mod descriptors;
 mod listening;
+mod recovery;
 mod service_manager;
 mod succession;
 
