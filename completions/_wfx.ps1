@@ -129,6 +129,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--max-connections', '--max-connections', [CompletionResultType]::ParameterName, 'The most connections')
             [CompletionResult]::new('--max-in-flight', '--max-in-flight', [CompletionResultType]::ParameterName, 'The most executions that run, or have ended and are not stored; beyond: 503')
             [CompletionResult]::new('--drain-timeout', '--drain-timeout', [CompletionResultType]::ParameterName, 'How long running executions may take to end when the daemon is stopped')
+            [CompletionResult]::new('--handover-timeout', '--handover-timeout', [CompletionResultType]::ParameterName, 'How long the daemon that is started on SIGUSR2 may take to get ready; then this one goes on')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]')
             [CompletionResult]::new('--access-log', '--access-log', [CompletionResultType]::ParameterName, 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output')
             [CompletionResult]::new('--slo-error-rate-threshold', '--slo-error-rate-threshold', [CompletionResultType]::ParameterName, 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]')

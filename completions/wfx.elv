@@ -122,6 +122,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --max-connections 'The most connections'
             cand --max-in-flight 'The most executions that run, or have ended and are not stored; beyond: 503'
             cand --drain-timeout 'How long running executions may take to end when the daemon is stopped'
+            cand --handover-timeout 'How long the daemon that is started on SIGUSR2 may take to get ready; then this one goes on'
             cand --log 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]'
             cand --access-log 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output'
             cand --slo-error-rate-threshold 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]'

@@ -127,6 +127,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l allowed-hosts -d 'Host
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-connections -d 'The most connections' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The most executions that run, or have ended and are not stored; beyond: 503' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l handover-timeout -d 'How long the daemon that is started on SIGUSR2 may take to get ready; then this one goes on' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l log -d 'How much is logged: error, warn, info, debug or trace [WFX_LOG; default: info]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l access-log -d 'Where each request is logged, a line of JSON as slo-sim reads it; `-`: standard output' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-error-rate-threshold -d 'The share of 4xx and 5xx from which on an alert is sent [SLO_ERROR_RATE_THRESHOLD; default: 0.05]' -r

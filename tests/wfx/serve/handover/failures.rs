@@ -152,6 +152,30 @@ fn a_successor_that_is_killed_leaves_the_old_process() {
 }
 
 #[test]
+fn a_successor_that_ends_as_it_should_lead_leaves_that_to_the_old_process() {
+    let place = place();
+    place.write("workflows/waiting.yaml", AGAIN);
+    let service = replaceable(&place, &[]);
+    // Executions of another daemon that dies: nobody looks for them before the lead changes.
+    let mut other = crate::daemon::Daemon::start(&place, &["--workflows", "workflows"]);
+    let id = id_of(&other.post(WAIT, "").expect(200));
+    until("it runs", || service.execution(&id)["steps"][0]["status"] == "running");
+    other.child.kill().unwrap();
+    other.child.wait().unwrap();
+    let script = "#!/bin/sh\nread -r greeting\n\
+                  echo '{\"says\":\"ready\",\"pid\":'$$',\"adopted\":[0]}' >&0\n\
+                  read -r lead\necho \"$lead\" > lead\n";
+    service::executable(&place.path("wfx"), script);
+    service.signal("USR2");
+    service.wait_for_log("it ended before it served");
+    assert_eq!(place.read("lead"), "{\"says\":\"lead\"}\n");
+    place.write("go", "");
+    until("it was recovered", || service.execution(&id)["execution"]["status"] == "success");
+    assert_works(&service);
+    service.stop();
+}
+
+#[test]
 fn a_stop_during_the_hand_over_ends_both() {
     let place = place();
     let mut service = replaceable(&place, &[]);

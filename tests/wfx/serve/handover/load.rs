@@ -178,7 +178,7 @@ fn whoever_is_killed_during_a_reload_nothing_stored_is_lost() {
             let old = service.pid;
             service.signal("USR2");
             // A hand-over takes some milliseconds more than starting the program.
-            thread::sleep(Duration::from_micros(random(60_000)));
+            thread::sleep(Duration::from_micros(random(40_000)));
             let kills_old = round % 2 == 0;
             let successor =
                 || service.family().into_iter().find(|pid| *pid != old && is_successor(*pid));
