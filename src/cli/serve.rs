@@ -3,6 +3,7 @@
 mod daemon;
 mod descriptors;
 mod listening;
+mod recovery;
 mod service_manager;
 mod succession;
 
@@ -10,6 +11,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use self::succession::starter::ARGUMENT as START_SUCCESSOR;
+pub(crate) use self::succession::starter::run as start_successor;
 pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::tokens::{self, SECRET_BYTES_MAX};
