@@ -226,6 +226,7 @@ fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> 
 }
 
 /// What retention orders executions by.
+#[derive(Clone, Copy)]
 struct Marks {
     /// Its number among those that ended.
     completion: Option<i64>,
