@@ -218,8 +218,6 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
-    DROP TRIGGER workflow_executions_inserted_apart;
-    DROP TRIGGER workflow_executions_inserted_pinned;
     DROP TRIGGER workflow_executions_moved_apart;
     DROP TRIGGER workflow_executions_deleted_apart;
     DROP INDEX workflow_executions_finished_apart;

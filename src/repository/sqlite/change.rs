@@ -52,6 +52,8 @@ pub(crate) struct Inserts<'c> {
     execution: CachedStatement<'c>,
     step: CachedStatement<'c>,
     next_completion: Option<i64>,
+    /// Whether some executions do not count for the retention of all, once that was looked up.
+    has_apart: Option<bool>,
     /// The retention of workflows, as far as that was looked up.
     retention: HashMap<String, Option<RetentionPolicy>>,
 }
@@ -78,6 +80,7 @@ impl<'c> Inserts<'c> {
                      (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
             )?,
             next_completion: None,
+            has_apart: None,
             retention: HashMap::new(),
         })
     }
@@ -100,6 +103,7 @@ impl<'c> Inserts<'c> {
             }
             (StartRetention::Defines(policy), _) => {
                 policies::set(connection, workflow_id, policy)?;
+                self.has_apart = None;
                 policy
             }
         };
@@ -107,9 +111,20 @@ impl<'c> Inserts<'c> {
         Ok(policy.is_some())
     }
 
+    /// Counts a completion, where it does not count for the retention of all.
+    fn count_apart(&mut self, connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+        let has_apart = match self.has_apart {
+            Some(has_apart) => has_apart,
+            None => policies::has_apart(connection)?,
+        };
+        self.has_apart = Some(has_apart);
+        if has_apart { policies::count_completion(connection, seq) } else { Ok(()) }
+    }
+
     /// What was written is undone in part, and what was looked up may no longer hold.
     pub(crate) fn undone(&mut self) {
         self.retention.clear();
+        self.has_apart = None;
     }
 
     /// The number of a completion: greater than any that is stored. `None` for what has not
@@ -160,6 +175,9 @@ pub(crate) fn write(
             let marks = Marks { completion, has_own_retention };
             insert_execution(inserts, execution_id, created, head, marks, &mut times)?;
             let seq = connection.last_insert_rowid();
+            if finished {
+                inserts.count_apart(connection, seq)?;
+            }
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&*created.step_order) {
                 let depends_on =
@@ -176,7 +194,11 @@ pub(crate) fn write(
             };
             // First: it proves that the row is still that of this execution.
             let completion = inserts.completion(connection, &change.head)?;
-            update_execution(connection, seq, execution_id, &change.head, completion)?;
+            let has_changed =
+                update_execution(connection, seq, execution_id, &change.head, completion)?;
+            if finished && has_changed {
+                inserts.count_apart(connection, seq)?;
+            }
             for (position, state) in &change.steps {
                 update_step(connection, seq, *position, state)?;
             }
@@ -205,6 +227,7 @@ fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> 
 }
 
 /// What retention orders executions by.
+#[derive(Clone, Copy)]
 struct Marks {
     /// Its number among those that ended.
     completion: Option<i64>,
@@ -281,15 +304,16 @@ fn goes_on(
     Ok(changed > 0)
 }
 
+/// Whether it was not so already.
 fn update_execution(
     connection: &Connection,
     seq: i64,
     execution_id: &str,
     head: &ExecutionState,
     completion: Option<i64>,
-) -> Result<(), NotWritten> {
+) -> Result<bool, NotWritten> {
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
-        return Ok(());
+        return Ok(true);
     }
     let changed = connection
         .prepare_cached(
@@ -316,7 +340,7 @@ fn update_execution(
             head.steps_skipped,
         ])?;
     if changed > 0 {
-        return Ok(());
+        return Ok(true);
     }
     let stored = connection
         .prepare_cached(
@@ -331,7 +355,7 @@ fn update_execution(
             "the execution was taken over by {}",
             owner.as_deref().unwrap_or("nobody")
         ))),
-        Some((status, _)) if status == head.status => Ok(()),
+        Some((status, _)) if status == head.status => Ok(false),
         Some((status, _)) => Err(refused(format!(
             "the execution has ended as {status} and cannot be {}",
             head.status
