@@ -55,7 +55,8 @@ pub(super) fn follow(
     first_look: impl FnOnce(&ExecutionDetail),
     context: &Context,
 ) -> Result<Exit, CliError> {
-    let followed = server.block_on(look_until_the_end(server, execution_id, shown, first_look, context));
+    let followed =
+        server.block_on(look_until_the_end(server, execution_id, shown, first_look, context));
     match followed? {
         Followed::Ended(detail) => finish(server, *detail, context),
         Followed::Left(exit) => {
@@ -73,11 +74,7 @@ pub(super) fn follow(
 ///
 /// # Errors
 /// Exit 3 when its output is shown and cannot be read.
-fn finish(
-    server: &Server,
-    detail: ExecutionDetail,
-    context: &Context,
-) -> Result<Exit, CliError> {
+fn finish(server: &Server, detail: ExecutionDetail, context: &Context) -> Result<Exit, CliError> {
     let id = &detail.execution.execution_id;
     let with_output = match context.ui.format() {
         OutputFormat::Json | OutputFormat::Jsonl => server.detail(id, OutputRead::Kept)?,

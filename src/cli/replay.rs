@@ -140,8 +140,7 @@ fn run_served(
         let changed = replay::changed_parameters(&original, &replay.execution);
         let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
         let all = replay.steps.len();
-        if let Some(note) = 
-            replay::reuse_note(reused, all, &original.number(), &changed) {
+        if let Some(note) = replay::reuse_note(reused, all, &original.number(), &changed) {
             context.ui.note(&note);
         }
     };

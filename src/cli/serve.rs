@@ -13,7 +13,8 @@ use super::{CliError, Context, StorageArgs, given, handover};
 use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::base::tokens::NamedToken;
-use crate::http::front::access::{Access, PublicUrl};
+use crate::http::front::access::Access;
+use crate::http::front::authority::PublicUrl;
 use crate::http::front::server::FrontOptions;
 use crate::operations::start::Definitions;
 use crate::settings::Settings;
@@ -163,7 +164,9 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
     let settings = &context.settings;
     let tokens = match &args.token_file {
         Some(file) => tokens::of_daemon(file)?,
-        None => settings.token()?.map(|token| NamedToken { name: None, token }).into_iter().collect(),
+        None => {
+            settings.token()?.map(|token| NamedToken { name: None, token }).into_iter().collect()
+        }
     };
     let has_token = !tokens.is_empty();
     let listen = settings.listen()?;

@@ -78,8 +78,9 @@ impl Connection {
     pub(crate) fn new(address: ServerAddress, token: Option<&str>) -> Result<Self, ClientError> {
         let environment = |what: String| ClientError::new(ClientErrorKind::Environment, what);
         let authorization = token.map(|token| {
-            let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| environment("the token has characters that no token has".to_owned()))?;
+            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+                environment("the token has characters that no token has".to_owned())
+            })?;
             value.set_sensitive(true);
             Ok(value)
         });
@@ -116,9 +117,7 @@ impl Connection {
     /// As [`Self::send`].
     pub(crate) async fn sent(&self, call: &Call) -> Result<Bytes, ClientError> {
         match self.exchange(call).await {
-            Err(error)
-                if error.kind() == ClientErrorKind::Broken && call.method == Method::GET =>
-            {
+            Err(error) if error.kind() == ClientErrorKind::Broken && call.method == Method::GET => {
                 self.exchange(call).await
             }
             Err(error) if call.method != Method::GET => Err(error.of_change()),
@@ -139,16 +138,18 @@ impl Connection {
                 }
             },
         };
-        let broken = |error: &dyn std::error::Error| ClientError::broken(address, &innermost(error));
+        let broken =
+            |error: &dyn std::error::Error| ClientError::broken(address, &innermost(error));
         let late = || {
             let message = format!("{address} took longer than {ANSWER_TIME:?} to answer");
             ClientError::new(ClientErrorKind::Environment, message)
                 .with_hint("see what the daemon does: its log, /metrics")
         };
         sender.ready().await.map_err(|error| broken(&error))?;
-        let answer = time::timeout(call.wait + ANSWER_TIME, sender.send_request(self.request(call)?))
-            .await
-            .map_err(|_| late())?;
+        let answer =
+            time::timeout(call.wait + ANSWER_TIME, sender.send_request(self.request(call)?))
+                .await
+                .map_err(|_| late())?;
         let answer = answer.map_err(|error| {
             // It speaks, and not HTTP.
             if error.is_parse() {
@@ -164,8 +165,10 @@ impl Connection {
             let Some(frame) = frame else { break };
             let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
             if first.len() + all.len() + data.len() > ANSWER_BYTES_MAX {
-                let message =
-                    format!("the answer of {address} is longer than {} MiB", ANSWER_BYTES_MAX >> 20);
+                let message = format!(
+                    "the answer of {address} is longer than {} MiB",
+                    ANSWER_BYTES_MAX >> 20
+                );
                 return Err(ClientError::new(ClientErrorKind::Environment, message)
                     .with_hint("ask for less, or use --db on the machine of the daemon"));
             }
@@ -185,11 +188,7 @@ impl Connection {
     }
 
     /// The body of an answer, if it is a good one of wfx.
-    fn judge(
-        &self,
-        parts: &http::response::Parts,
-        body: Bytes,
-    ) -> Result<Bytes, ClientError> {
+    fn judge(&self, parts: &http::response::Parts, body: Bytes) -> Result<Bytes, ClientError> {
         let address = &self.address;
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);

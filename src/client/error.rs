@@ -76,10 +76,12 @@ impl ClientError {
         let kind = ClientErrorKind::Environment;
         match (address, error.kind()) {
             (ServerAddress::Unix(path), io::ErrorKind::NotFound) => {
-                Self::new(kind, format!("there is no socket {}", path.display())).with_hint(format!(
-                    "`wfx serve --listen {address}` makes it; see whether the daemon runs, and \
+                Self::new(kind, format!("there is no socket {}", path.display())).with_hint(
+                    format!(
+                        "`wfx serve --listen {address}` makes it; see whether the daemon runs, and \
                      whether --server or WFX_SERVER names its socket"
-                ))
+                    ),
+                )
             }
             (ServerAddress::Unix(path), io::ErrorKind::PermissionDenied) => Self::new(
                 kind,
@@ -157,7 +159,8 @@ impl ClientError {
     ) -> Self {
         let problem = serde_json::from_slice::<Problem>(body).ok().filter(|_| is_problem);
         let Some(problem) = problem else {
-            if status == StatusCode::UNAUTHORIZED || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            if status == StatusCode::UNAUTHORIZED
+                || status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             {
                 return Self::foreign(address, &format!("it answers {status}"));
             }
@@ -171,11 +174,10 @@ impl ClientError {
         }
         let environment = |message: String| Self::new(ClientErrorKind::Environment, message);
         match status {
-            StatusCode::UNAUTHORIZED if has_token => {
-                environment(format!("{address} does not accept the token")).with_hint(
-                    "--token-file or WFX_TOKEN must hold a token that `wfx serve` was given",
-                )
-            }
+            StatusCode::UNAUTHORIZED if has_token => environment(format!(
+                "{address} does not accept the token"
+            ))
+            .with_hint("--token-file or WFX_TOKEN must hold a token that `wfx serve` was given"),
             StatusCode::UNAUTHORIZED => environment(format!("{address} wants a token"))
                 .with_hint("pass the file that holds it with --token-file, or set WFX_TOKEN"),
             StatusCode::NOT_FOUND if message.starts_with("there is nothing at") => {

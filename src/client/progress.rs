@@ -247,7 +247,11 @@ mod tests {
         let first = detail(
             "running",
             1,
-            &[old.clone(), step("a", "running", 1, [Some(3), None]), step("b", "pending", 0, [None; 2])],
+            &[
+                old.clone(),
+                step("a", "running", 1, [Some(3), None]),
+                step("b", "pending", 0, [None; 2]),
+            ],
             &[],
         );
         seen.report(&first, &words);
@@ -257,7 +261,11 @@ mod tests {
         let last = detail(
             "failed",
             3,
-            &[old, step("a", "success", 1, [Some(3), Some(8)]), step("b", "failed", 2, [Some(4), Some(7)])],
+            &[
+                old,
+                step("a", "success", 1, [Some(3), Some(8)]),
+                step("b", "failed", 2, [Some(4), Some(7)]),
+            ],
             &[handler],
         );
         assert!(seen.wants_output(&last, false) && !seen.wants_output(&first, false));

@@ -226,9 +226,8 @@ impl Plan {
     #[must_use]
     pub(crate) fn note(&self) -> Option<String> {
         let now = &self.snapshot.params;
-        let is_changed = |(name, value): &(&String, &Scalar)| {
-            now.get(*name).is_some_and(|now| now != *value)
-        };
+        let is_changed =
+            |(name, value): &(&String, &Scalar)| now.get(*name).is_some_and(|now| now != *value);
         let changed: Vec<&str> =
             self.old_params.iter().filter(is_changed).map(|(name, _)| name.as_str()).collect();
         reuse_note(self.reused.len(), self.choices.len(), &self.original.number(), &changed)
@@ -254,7 +253,10 @@ pub(crate) fn reuse_note(
 
 /// The parameters that had another value in the execution that is replayed, by the snapshots of both.
 #[must_use]
-pub(crate) fn changed_parameters(original: &ExecutionRecord, replay: &ExecutionRecord) -> Vec<String> {
+pub(crate) fn changed_parameters(
+    original: &ExecutionRecord,
+    replay: &ExecutionRecord,
+) -> Vec<String> {
     let [old, new] = [original, replay].map(|execution| execution.input_snapshot.value());
     let Some(old) = old["params"].as_object() else { return Vec::new() };
     let is_changed = |name: &str, value: &serde_json::Value| {

@@ -15,9 +15,7 @@ use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
 
 /// The status of an execution. A terminal one never changes.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
     /// Accepted, not started.
@@ -35,9 +33,7 @@ pub enum ExecutionStatus {
 }
 
 /// The status of a step. A terminal one never changes.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepStatus {
     /// Waits for its dependencies, for a permit, or for its next attempt.

@@ -84,7 +84,8 @@ impl Target {
         let tls = if self.is_tls {
             let name = ServerName::try_from(self.host.clone());
             let name = name.map_err(|error| unreachable(error.to_string(), Obstacle::Name))?;
-            let connector = tls::http_connector().map_err(|why| unreachable(why, Obstacle::Certificate))?;
+            let connector =
+                tls::http_connector().map_err(|why| unreachable(why, Obstacle::Certificate))?;
             Some((connector, name))
         } else {
             None

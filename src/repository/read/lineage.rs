@@ -77,7 +77,8 @@ impl From<Lineage> for LineageRows {
         let mut executions = Vec::new();
         let mut open = vec![(None, lineage.root)];
         while let Some((replay_of, node)) = open.pop() {
-            let LineageNode { execution_id, seq, status, created_at, reused_steps, children } = node;
+            let LineageNode { execution_id, seq, status, created_at, reused_steps, children } =
+                node;
             let child = |child| (Some(execution_id.clone()), child);
             open.extend(children.into_iter().rev().map(child));
             executions.push(LineageRow {

@@ -110,7 +110,7 @@ pub(crate) fn attempts(
     bytes: usize,
 ) -> rusqlite::Result<(Vec<Attempt>, bool)> {
     let mut statement = connection.prepare_cached(&format!(
-            "SELECT * FROM (SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
+        "SELECT * FROM (SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL
              SELECT {REUSED_ATTEMPT_COLUMNS} FROM workflow_execution_steps AS steps

@@ -127,7 +127,13 @@ on_exit: [{name: done, run: echo bye}]
         assert_eq!((stored.code, told.code), (Some(0), Some(0)), "{told:?}");
         let words = |text: &str| {
             let is_said = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
-            let words = |line: &str| line.split_whitespace().filter(is_said).map(str::to_owned).collect::<Vec<_>>().join(" ");
+            let words = |line: &str| {
+                line.split_whitespace()
+                    .filter(is_said)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
             let mut lines: Vec<String> = text.lines().map(words).collect();
             // Both streams of a step come when it ends.
             lines.sort();
@@ -135,7 +141,12 @@ on_exit: [{name: done, run: echo bye}]
         };
         assert_eq!(words(&stored.stderr), words(&told.stderr), "{stored:?} {told:?}");
     }
-    let kinds: Value = place.list()["items"].as_array().unwrap().iter().map(|item| item["trigger"]["kind"].clone()).collect();
+    let kinds: Value = place.list()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["trigger"]["kind"].clone())
+        .collect();
     assert_eq!(kinds, json!(["replay", "replay", "replay", "replay", "api"]));
     daemon.stop();
 }

@@ -168,9 +168,8 @@ fn long_lists_and_long_output_come_as_a_whole() {
 /// What a replay shows, without what differs each time: ids, numbers and durations.
 fn without_times(ran: &Ran) -> (Option<i32>, String) {
     let words = |line: &str| {
-        let is_said = |word: &&str| {
-            !word.contains(|c: char| c.is_ascii_digit()) || word.ends_with("/3")
-        };
+        let is_said =
+            |word: &&str| !word.contains(|c: char| c.is_ascii_digit()) || word.ends_with("/3");
         line.split_whitespace().filter(is_said).collect::<Vec<_>>().join(" ").replace(" ms", "")
     };
     (ran.code, ran.stdout.lines().map(words).collect::<Vec<_>>().join("\n"))

@@ -29,9 +29,7 @@ fn who_started_it_is_recorded_and_shown() {
     place.write("tokens", "# who may\nann ann-s3cret\n\nci.deploy ci-s3cret\n");
     let daemon = serve(&place, &["--token-file", "tokens"]);
     let user = own_name();
-    let by = |kind: &str, by: &str| {
-        json!({"kind": kind, "by": by, "schedule": null, "scheduled_at": null})
-    };
+    let by = |kind: &str, by: &str| json!({"kind": kind, "by": by, "schedule": null, "scheduled_at": null});
     for (token, name) in [("ann-s3cret", "ann"), ("x ci-s3cret", "ci.deploy")] {
         let ran = with_token(&place, &daemon, token, &["start", "one", "--wait"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -82,7 +80,10 @@ fn an_execution_that_is_recovered_keeps_who_started_it() {
     place.write("go", "");
     let daemon = serve(&place, &[]);
     crate::support::until("it ends", || place.show("@1")["execution"]["status"] == "success");
-    assert_eq!((trigger(&place, "@1"), before["by"].as_str()), (before.clone(), Some(&*own_name())));
+    assert_eq!(
+        (trigger(&place, "@1"), before["by"].as_str()),
+        (before.clone(), Some(&*own_name()))
+    );
     daemon.stop();
 }
 

@@ -32,9 +32,7 @@ impl Handler for Resources {
             Route::Replay { execution_id } => {
                 self.replay(execution_id, query, body, &caller, &bounded_wait).await
             }
-            Route::Cancel { execution_id } => {
-                self.cancel(execution_id, query, body, &caller).await
-            }
+            Route::Cancel { execution_id } => self.cancel(execution_id, query, body, &caller).await,
         };
         outcome.unwrap_or_else(Reply::from)
     }
