@@ -90,7 +90,8 @@ pub mod http {
     pub use crate::http::api::route::Route;
     pub use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, RoutedRequest};
     pub use crate::http::exchange::reply::Reply;
-    pub use crate::http::front::access::{Access, AccessRequest, PublicUrl};
+    pub use crate::http::front::access::{Access, AccessRequest};
+    pub use crate::http::front::authority::PublicUrl;
     pub use crate::http::front::server::{Ending, FrontOptions, serve};
     pub use crate::http::front::socket::{Listener, Local};
     pub use crate::metrics::Metrics;
