@@ -38,6 +38,6 @@ mod workflow;
 
 pub mod parts;
 
-pub use cli::{run, start_step};
+pub use cli::{START_SUCCESSOR, run, start_step, start_successor};
 pub use engine::work::detach::ARGUMENT as START_STEP;
 pub use settings::Environment;

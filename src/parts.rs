@@ -18,9 +18,10 @@ pub mod workflow {
     pub use crate::workflow::environment::inherited;
     pub use crate::workflow::event::{Event, Moment};
     pub use crate::workflow::execution::Execution;
-    pub use crate::workflow::record::{Change, ExecutionState, ExecutionStatus};
+    pub use crate::workflow::record::{Change, ExecutionState};
     pub use crate::workflow::report::{Observer, Report};
     pub use crate::workflow::scalar::Parameters;
+    pub use crate::workflow::status::ExecutionStatus;
 
     /// Reads and checks documents.
     pub mod check {
@@ -91,7 +92,8 @@ pub mod http {
     pub use crate::http::api::route::Route;
     pub use crate::http::exchange::handler::{AnsweredRequest, Endpoint, Handler, RoutedRequest};
     pub use crate::http::exchange::reply::Reply;
-    pub use crate::http::front::access::{Access, AccessRequest, PublicUrl};
+    pub use crate::http::front::access::{Access, AccessRequest};
+    pub use crate::http::front::authority::PublicUrl;
     pub use crate::http::front::server::{Ending, FrontOptions, serve};
     pub use crate::http::front::socket::{Listener, Local};
     pub use crate::metrics::Metrics;

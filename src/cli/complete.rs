@@ -75,7 +75,7 @@ fn candidates(what: What, context: &Context) -> Result<Vec<String>, CliError> {
         (What::Executions, source) => {
             let mut all = source.workflow_ids(WORKFLOWS_MAX)?;
             let newest =
-                source.list_short(ListFilter::default(), EXECUTIONS_MAX, SNAPSHOT_BYTES_MAX)?;
+                source.list_short(&ListFilter::default(), EXECUTIONS_MAX, SNAPSHOT_BYTES_MAX)?;
             all.extend(newest.into_iter().map(|execution| execution.execution_id));
             all
         }

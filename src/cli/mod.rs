@@ -48,6 +48,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::lazily::Lazily;
+pub use self::serve::START_SUCCESSOR;
 use crate::base::exit::Exit;
 use crate::client::server::Server;
 use crate::engine::work::detach;
@@ -321,6 +322,11 @@ pub fn start_step(arguments: impl Iterator<Item = OsString>) -> u8 {
     let why = detach::start(arguments);
     Ui::new(OutputFormat::Plain, true).error(&why, None);
     126
+}
+
+/// Starts a daemon to which another one hands over; gives its exit code.
+pub fn start_successor(arguments: impl Iterator<Item = OsString>) -> u8 {
+    serve::start_successor(arguments)
 }
 
 /// Runs what `arguments` say and tells how it ended.

@@ -3,6 +3,7 @@
 mod daemon;
 mod descriptors;
 mod listening;
+mod recovery;
 mod service_manager;
 mod succession;
 
@@ -10,13 +11,16 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use self::succession::starter::ARGUMENT as START_SUCCESSOR;
+pub(crate) use self::succession::starter::run as start_successor;
 pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::tokens::{self, SECRET_BYTES_MAX};
 use super::{CliError, Context, StorageArgs, given, handover};
 use crate::base::exit::Exit;
 use crate::base::tokens::NamedToken;
-use crate::http::front::access::{Access, PublicUrl};
+use crate::http::front::access::Access;
+use crate::http::front::authority::PublicUrl;
 use crate::http::front::server::FrontOptions;
 use crate::operations::start::Definitions;
 use crate::repository::StoreErrorKind;

@@ -144,13 +144,13 @@ impl Source {
     /// When they cannot be read.
     pub(crate) fn list_short(
         &self,
-        filter: ListFilter,
+        filter: &ListFilter,
         limit: u32,
         bytes: usize,
     ) -> Result<Vec<ExecutionRecord>, SourceError> {
         match self {
-            Self::Database(reader) => Ok(reader.list_within(&filter, limit, 0, bytes)?.items),
-            Self::Server(server) => Ok(server.list(&filter, limit, &PageStart::Offset(0))?.items),
+            Self::Database(reader) => Ok(reader.list_within(filter, limit, 0, bytes)?.items),
+            Self::Server(server) => Ok(server.list(filter, limit, &PageStart::Offset(0))?.items),
         }
     }
 

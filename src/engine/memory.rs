@@ -147,6 +147,8 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         completed_at: head.completed_at,
         updated_at: Some(head.updated_at),
         steps_completed: head.steps_completed,
+        steps_failed: head.steps_failed,
+        steps_skipped: head.steps_skipped,
         total_steps: u32::try_from(created.step_order.len()).unwrap_or(u32::MAX),
         step_order: created.step_order.to_vec(),
         replay_of: created.replay_of,

@@ -49,13 +49,12 @@ impl Layout {
         let took = took(execution, execution.updated_at.unwrap_or_else(epoch));
         let state = look.paint(&format!("{} {}", look.sign(self.unicode), execution.status));
         let mut text = format!(
-            "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}/{} steps\n",
+            "{state}  {BOLD}{}{BOLD:#}  {}  {}  {}  {}\n",
             visible(&execution.workflow_id),
             execution.number(),
             execution.execution_id,
             took.map(units::duration).unwrap_or_default(),
-            execution.steps_completed,
-            execution.total_steps,
+            steps(execution),
         );
         if let Some(error) = &execution.error {
             text += &format!("  {}\n", visible(error));
@@ -390,6 +389,18 @@ impl Layout {
         }
         words
     }
+}
+
+/// `3/6 steps, 1 failed, 2 skipped`.
+fn steps(execution: &ExecutionRecord) -> String {
+    let mut text = format!("{}/{} steps", execution.steps_succeeded(), execution.total_steps);
+    for (count, what) in [(execution.steps_failed, "failed"), (execution.steps_skipped, "skipped")]
+    {
+        if count > 0 {
+            text += &format!(", {count} {what}");
+        }
+    }
+    text
 }
 
 /// The execution that a step was reused from, as it is named in commands.

@@ -32,6 +32,14 @@ impl Layout {
             Column::new("took").rank(1),
             Column::new("steps").rank(3),
         ];
+        let any_failed = items.iter().any(|item| item.steps_failed > 0);
+        let any_skipped = items.iter().any(|item| item.steps_skipped > 0);
+        if any_failed {
+            columns.push(Column::new("failed").rank(5));
+        }
+        if any_skipped {
+            columns.push(Column::new("skipped").rank(6));
+        }
         if unfinished {
             columns.insert(4, Column::new("owner"));
         }
@@ -48,8 +56,14 @@ impl Layout {
                 table::state(item.status.as_str(), of_execution(item.status)),
                 self.time(item.created_at),
                 table::number(&took(item, now).map(units::duration).unwrap_or_default()),
-                table::number(&format!("{}/{}", item.steps_completed, item.total_steps)),
+                table::number(&format!("{}/{}", item.steps_succeeded(), item.total_steps)),
             ];
+            if any_failed {
+                row.push(count(item.steps_failed));
+            }
+            if any_skipped {
+                row.push(count(item.steps_skipped));
+            }
             if unfinished {
                 row.insert(4, owner(item.owner_state));
             }
@@ -68,6 +82,11 @@ impl Layout {
         let Some(at) = at else { return table::cell("") };
         table::cell(&self.zone.second(at)).short(self.zone.minute(at))
     }
+}
+
+/// Nothing for 0: what is there is to be seen.
+fn count(steps: u32) -> table::Cell {
+    table::number(&if steps == 0 { String::new() } else { steps.to_string() })
 }
 
 /// Whether the process that runs it is alive.
@@ -91,7 +110,9 @@ pub(crate) fn plain_row(item: &ExecutionRecord, now: Timestamp) -> Vec<String> {
         item.status.to_string(),
         item.created_at.map(|at| at.to_string()).unwrap_or_default(),
         took(item, now).map(|took| took.as_millis().to_string()).unwrap_or_default(),
-        format!("{}/{}", item.steps_completed, item.total_steps),
+        format!("{}/{}", item.steps_succeeded(), item.total_steps),
+        item.steps_failed.to_string(),
+        item.steps_skipped.to_string(),
     ];
     row.extend(item.pinned.iter().map(|_| "pinned".to_owned()));
     row

@@ -143,6 +143,8 @@ pub(crate) fn head(status: ExecutionStatus, second: i64) -> ExecutionState {
         completed_at: status.is_terminal().then(|| at(second)),
         updated_at: at(second),
         steps_completed: 0,
+        steps_failed: 0,
+        steps_skipped: 0,
         error: None,
         outcome: None,
         owner: Some("exec-1-0".to_owned()),

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -28,11 +29,14 @@ pub(crate) fn send(socket: impl AsFd, line: &[u8], files: &[BorrowedFd<'_>]) -> 
     }
     let message = [line, &[END]].concat();
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    let sent = sendmsg(socket, &[IoSlice::new(&message)], &mut ancillary, flags)?;
-    if sent < message.len() {
-        return Err(ErrorKind::FileTooLarge.into());
+    match sendmsg(socket, &[IoSlice::new(&message)], &mut ancillary, flags) {
+        Ok(sent) if sent == message.len() => Ok(()),
+        Ok(_) | Err(Errno::AGAIN) => {
+            let length = message.len();
+            Err(io::Error::other(format!("{length} bytes do not fit into the buffer of a socket")))
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// Receives such a message, of at most `bytes_max` bytes. Its files are closed in programs that
@@ -115,6 +119,9 @@ mod tests {
         (&one).write_all(b"no end").unwrap();
         drop(one);
         assert_eq!(receive(&other, 50).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        let (unread, _other) = UnixStream::pair().unwrap();
+        let error = send(&unread, &vec![b'x'; 8 << 20], &[]).unwrap_err();
+        assert!(error.to_string().contains("8388609 bytes do not fit"), "{error}");
         let file = File::open("/dev/null").unwrap();
         receive(&file, 50).unwrap_err();
     }

@@ -3,6 +3,7 @@
 pub(crate) mod descriptors;
 pub(crate) mod files;
 pub(crate) mod limits;
+pub(crate) mod process_handle;
 pub(crate) mod process_table;
 pub(crate) mod program;
 pub(crate) mod tls;

@@ -117,6 +117,8 @@ impl Execution {
             completed_at: None,
             updated_at: spec.created_at,
             steps_completed: 0,
+            steps_failed: 0,
+            steps_skipped: 0,
             error: None,
             outcome: None,
             owner,
@@ -506,7 +508,7 @@ impl Execution {
         state.duration_ms = begun
             .map(|begun| millis(begun.before + moment.monotonic.saturating_sub(begun.monotonic)));
         state.error = error;
-        self.head.steps_completed += 1;
+        self.head.count(status);
         effects.push(Effect::StepEnded { step });
         self.release_held(step);
         let tolerated = self.spec.step(step).continue_on_error;

@@ -35,4 +35,5 @@ pub(crate) mod scalar;
 pub(crate) mod schema;
 pub(crate) mod selection;
 pub(crate) mod spec;
+pub(crate) mod status;
 pub(crate) mod trigger;

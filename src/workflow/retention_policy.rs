@@ -43,7 +43,8 @@ pub(crate) fn age_text(age: Period) -> String {
     let day = Duration::from_secs(86_400);
     let duration = age.duration();
     let days = duration.as_secs() / day.as_secs();
-    if days > 0 && duration.subsec_nanos() == 0 && duration.as_secs() % day.as_secs() == 0 {
+    if days > 0 && duration.subsec_nanos() == 0 && duration.as_secs().is_multiple_of(day.as_secs())
+    {
         format!("{days}d")
     } else {
         age.to_string()

@@ -227,8 +227,6 @@ const BEFORE_COMPLETIONS: &str = "
     DROP TABLE workflow_group_limits;
     ALTER TABLE workflow_executions DROP COLUMN concurrency_group;
     ALTER TABLE workflow_executions DROP COLUMN replaced_by;
-    DROP TRIGGER workflow_executions_inserted_apart;
-    DROP TRIGGER workflow_executions_inserted_pinned;
     DROP TRIGGER workflow_executions_moved_apart;
     DROP TRIGGER workflow_executions_deleted_apart;
     DROP INDEX workflow_executions_finished_apart;
@@ -238,6 +236,8 @@ const BEFORE_COMPLETIONS: &str = "
     DROP INDEX workflow_executions_pinned;
     DROP TABLE workflow_retention;
     DROP TABLE workflow_pinned_counts;
+    ALTER TABLE workflow_executions DROP COLUMN steps_failed;
+    ALTER TABLE workflow_executions DROP COLUMN steps_skipped;
     ALTER TABLE workflow_executions DROP COLUMN trigger_kind;
     ALTER TABLE workflow_executions DROP COLUMN trigger_by;
     ALTER TABLE workflow_executions DROP COLUMN schedule;

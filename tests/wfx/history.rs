@@ -446,3 +446,25 @@ fn what_each_step_ran_is_shown_and_the_output_of_every_attempt() {
     assert_eq!(all.matches("to-stderr\n").count(), 3, "{all}");
     assert!(all.contains("> echo line-11"), "{all}");
 }
+
+#[test]
+fn successes_are_counted_and_the_rest_apart() {
+    let place = Place::new();
+    let text = "id: mixed\nsteps:\n- {name: a, run: 'true'}\n- {name: b, run: exit 3, depends_on: [a]}\n\
+                - {name: c, run: 'true', depends_on: [b]}\n- {name: d, run: 'true', depends_on: [c]}\n";
+    let execution = place.exec(text, 1);
+    let head = &execution["execution"];
+    let counts = ["steps_completed", "steps_failed", "steps_skipped"].map(|key| head[key].clone());
+    assert_eq!(counts, [json!(4), json!(1), json!(2)]);
+    place.write("w.yaml", text);
+    let summary = place.run(["exec", "w.yaml"]).stdout;
+    assert!(summary.contains("1/4 steps, 1 failed, 2 skipped"), "{summary}");
+    let list = place.run(["list"]).stdout;
+    assert!(
+        list.contains("steps") && list.contains("failed") && list.contains("skipped"),
+        "{list}"
+    );
+    assert!(list.contains("1/4"), "{list}");
+    let plain = place.run(["list", "--format", "plain", "--limit", "1"]).stdout;
+    assert!(plain.ends_with("\t1/4\t1\t2\n"), "{plain}");
+}

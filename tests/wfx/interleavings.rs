@@ -47,6 +47,8 @@ fn change(number: u32) -> Change {
         completed_at: None,
         updated_at: Timestamp::from_micros(0),
         steps_completed: number,
+        steps_failed: 0,
+        steps_skipped: 0,
         error: None,
         outcome: None,
         owner: None,

@@ -167,6 +167,26 @@ pub(crate) fn reap_apart(child: &mut Child) -> io::Result<ExitStatus> {
     status
 }
 
+/// While this exists, orphans go to whoever adopts those of this process: a process that leaves a
+/// step in this moment is not ended with it.
+#[derive(Debug)]
+pub(crate) struct PausedAdoption(());
+
+/// Lets the children of a child that ends go to the parent of this process, or above.
+#[must_use]
+pub(crate) fn pause_adoption() -> PausedAdoption {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(None);
+    PausedAdoption(())
+}
+
+impl Drop for PausedAdoption {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    }
+}
+
 /// The step that this process leads; its output goes through `pipes`.
 #[must_use]
 pub(crate) fn step_led_by(leader: i32, pipes: Vec<u64>) -> Option<StepId> {

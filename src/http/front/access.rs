@@ -6,7 +6,6 @@
 //! programs by a token, where there is one. Requests whose end two readers may see at different
 //! places (request smuggling) are refused before any of that.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
@@ -15,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::base::tokens::NamedToken;
 use crate::http::exchange::problem::Problem;
+use crate::http::front::authority::{Authority, Host, PublicUrl};
 use crate::http::front::socket::Local;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -33,36 +33,6 @@ pub struct Access {
     public_url: Option<PublicUrl>,
     tokens: Vec<Token>,
     metrics_open: bool,
-}
-
-/// The URL under which a server is reached, as far as browsers say it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicUrl {
-    is_tls: bool,
-    /// In lower case, without port.
-    host: String,
-    port: u16,
-}
-
-impl PublicUrl {
-    /// Reads `http://HOST:PORT/PATH` or `https://…`; `None` for what is neither.
-    #[must_use]
-    pub fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let is_tls = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return None,
-        };
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let Authority { host, port } = Authority::parse(authority)?;
-        let port = port.unwrap_or(if is_tls { 443 } else { 80 });
-        Some(Self { is_tls, host: host.to_string(), port })
-    }
-
-    fn is_host(&self, host: &Host<'_>) -> bool {
-        host.to_string() == self.host
-    }
 }
 
 /// A secret, kept out of logs, and the name of who has it.
@@ -338,56 +308,6 @@ fn is_local(host: &Host<'_>, local: Local) -> bool {
     }
 }
 
-/// `host[:port]`: RFC 3986, section 3.2, without a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Authority<'a> {
-    host: Host<'a>,
-    port: Option<u16>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Host<'a> {
-    Address(IpAddr),
-    Name(&'a str),
-}
-
-impl std::fmt::Display for Host<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Address(address) => address.fmt(f),
-            Self::Name(name) => f.write_str(&name.to_ascii_lowercase()),
-        }
-    }
-}
-
-impl<'a> Authority<'a> {
-    fn parse(written: &'a str) -> Option<Self> {
-        let (host, port) = if let Some(rest) = written.strip_prefix('[') {
-            let (address, rest) = rest.split_once(']')?;
-            let address = address.parse::<Ipv6Addr>().ok()?;
-            let port = if rest.is_empty() { "" } else { rest.strip_prefix(':')? };
-            (Host::Address(IpAddr::V6(address).to_canonical()), port)
-        } else {
-            let (host, port) = written.split_once(':').unwrap_or((written, ""));
-            let is_name = !host.is_empty() && host.bytes().all(is_of_name);
-            let address = host.parse::<IpAddr>().ok();
-            (address.map_or(is_name.then_some(Host::Name(host)), |a| Some(Host::Address(a)))?, port)
-        };
-        let port = match port {
-            "" => None,
-            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(digits.parse().ok()?)
-            }
-            _ => return None,
-        };
-        Some(Self { host, port })
-    }
-}
-
-fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
-}
-
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
@@ -639,9 +559,6 @@ mod tests {
             }
         }
         assert_eq!(post("evil.example.com", "https://wfx.example.com"), 421);
-        for none in ["wfx.example.com", "ftp://x", "https://", "https:///x", "https://a b"] {
-            assert_eq!(PublicUrl::parse(none), None, "{none}");
-        }
     }
 
     #[test]

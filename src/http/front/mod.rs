@@ -9,10 +9,11 @@
 //! - `connection_state`, `transport`: what a connection is doing; the bytes below hyper
 //! - `raw_head`: the head of a request as it was sent
 //! - `service`: one request from its head to its response
-//! - [`access`], [`request_body`], `request_id`: the rules, without a socket
+//! - [`access`], [`authority`], [`request_body`], `request_id`: the rules, without a socket
 //! - `response`, `response_body`: replies as hyper sends them
 
 pub(crate) mod access;
+pub(crate) mod authority;
 pub(crate) mod connection;
 mod connection_slots;
 pub(super) mod connection_state;

@@ -171,6 +171,8 @@ impl TakenOver {
                 .or(execution.created_at)
                 .unwrap_or_else(|| Timestamp::from_micros(0)),
             steps_completed: execution.steps_completed,
+            steps_failed: execution.steps_failed,
+            steps_skipped: execution.steps_skipped,
             error: execution.error.clone(),
             outcome: execution.outcome,
             owner: Some(new_owner.to_owned()),

@@ -60,6 +60,8 @@ pub(crate) struct Inserts<'c> {
     execution: CachedStatement<'c>,
     step: CachedStatement<'c>,
     next_completion: Option<i64>,
+    /// Whether some executions do not count for the retention of all, once that was looked up.
+    has_apart: Option<bool>,
     /// The retention of workflows, as far as that was looked up.
     retention: HashMap<String, Option<RetentionPolicy>>,
     /// The limits of concurrency groups, the same.
@@ -75,10 +77,10 @@ impl<'c> Inserts<'c> {
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
                    owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
-                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at,
-                   concurrency_group)
+                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
+                   steps_skipped, concurrency_group)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -89,6 +91,7 @@ impl<'c> Inserts<'c> {
                      (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
             )?,
             next_completion: None,
+            has_apart: None,
             retention: HashMap::new(),
             limits: Limits::new(),
             path,
@@ -113,6 +116,7 @@ impl<'c> Inserts<'c> {
             }
             (StartRetention::Defines(policy), _) => {
                 policies::set(connection, workflow_id, policy)?;
+                self.has_apart = None;
                 policy
             }
         };
@@ -120,10 +124,21 @@ impl<'c> Inserts<'c> {
         Ok(policy.is_some())
     }
 
+    /// Counts a completion, where it does not count for the retention of all.
+    fn count_apart(&mut self, connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+        let has_apart = match self.has_apart {
+            Some(has_apart) => has_apart,
+            None => policies::has_apart(connection)?,
+        };
+        self.has_apart = Some(has_apart);
+        if has_apart { policies::count_completion(connection, seq) } else { Ok(()) }
+    }
+
     /// What was written is undone in part, and what was looked up may no longer hold.
     pub(crate) fn undone(&mut self) {
         self.retention.clear();
         self.limits.clear();
+        self.has_apart = None;
     }
 
     /// Whether a new execution runs, if it needs a slot, or waits.
@@ -200,6 +215,9 @@ pub(crate) fn write(
             let marks = Marks { completion, has_own_retention };
             insert_execution(inserts, execution_id, created, head, marks, &mut times)?;
             let seq = connection.last_insert_rowid();
+            if finished {
+                inserts.count_apart(connection, seq)?;
+            }
             let pending = StepState::default();
             for (position, name) in (0_u32..).zip(&*created.step_order) {
                 let depends_on =
@@ -226,7 +244,11 @@ pub(crate) fn write(
             };
             // First: it proves that the row is still that of this execution.
             let completion = inserts.completion(connection, &change.head)?;
-            update_execution(connection, seq, execution_id, &change.head, completion)?;
+            let has_changed =
+                update_execution(connection, seq, execution_id, &change.head, completion)?;
+            if finished && has_changed {
+                inserts.count_apart(connection, seq)?;
+            }
             for (position, state) in &change.steps {
                 update_step(connection, seq, *position, state)?;
             }
@@ -251,12 +273,14 @@ fn refused(message: String) -> NotWritten {
 /// The creation of an execution that begins at once, as that of one that waits: nothing of it has
 /// begun but what it takes over from an earlier one.
 fn as_waiting(change: &Change, created: &Created) -> Change {
-    let head = ExecutionState {
+    let mut head = ExecutionState {
         status: ExecutionStatus::Pending,
         started_at: None,
         completed_at: None,
         updated_at: created.created_at,
         steps_completed: 0,
+        steps_failed: 0,
+        steps_skipped: 0,
         error: None,
         outcome: None,
         owner: change.head.owner.clone(),
@@ -264,8 +288,7 @@ fn as_waiting(change: &Change, created: &Created) -> Change {
     let reused = change.steps.iter().filter(|(_, state)| state.reused.is_some());
     let steps: BTreeMap<u32, StepState> =
         reused.map(|(position, state)| (*position, state.clone())).collect();
-    let head =
-        ExecutionState { steps_completed: u32::try_from(steps.len()).unwrap_or(u32::MAX), ..head };
+    steps.values().for_each(|state| head.count(state.status));
     Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new() }
 }
 
@@ -282,6 +305,7 @@ fn find(connection: &Connection, execution_id: &str) -> Result<Known, NotWritten
 }
 
 /// What retention orders executions by.
+#[derive(Clone, Copy)]
 struct Marks {
     /// Its number among those that ended.
     completion: Option<i64>,
@@ -321,6 +345,8 @@ fn insert_execution(
         trigger.and_then(|trigger| trigger.by.as_deref()),
         trigger.and_then(|trigger| trigger.schedule.as_deref()),
         time(trigger.and_then(|trigger| trigger.scheduled_at)),
+        head.steps_failed,
+        head.steps_skipped,
         created.slot.as_ref().map(|slot| slot.group.as_str()),
     ])?;
     Ok(())
@@ -336,7 +362,8 @@ fn goes_on(
 ) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
-            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3
+            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3,
+               steps_failed = ?10, steps_skipped = ?11
              WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
                AND execution_id = ?8 AND outcome IS ?9",
         )?
@@ -350,25 +377,29 @@ fn goes_on(
             head.owner,
             execution_id,
             outcome(head),
+            head.steps_failed,
+            head.steps_skipped,
         ])?;
     Ok(changed > 0)
 }
 
+/// Whether it was not so already.
 fn update_execution(
     connection: &Connection,
     seq: i64,
     execution_id: &str,
     head: &ExecutionState,
     completion: Option<i64>,
-) -> Result<(), NotWritten> {
+) -> Result<bool, NotWritten> {
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
-        return Ok(());
+        return Ok(true);
     }
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
                updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-               completion_number = ?11, outcome = coalesce(outcome, ?12)
+               completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
+               steps_skipped = ?14
              WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
                AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')",
         )?
@@ -385,9 +416,11 @@ fn update_execution(
             execution_id,
             completion,
             outcome(head),
+            head.steps_failed,
+            head.steps_skipped,
         ])?;
     if changed > 0 {
-        return Ok(());
+        return Ok(true);
     }
     let stored = connection
         .prepare_cached(
@@ -405,7 +438,7 @@ fn update_execution(
             "the execution was taken over by {}",
             owner.as_deref().unwrap_or("nobody")
         ))),
-        Some((status, _)) if status == head.status => Ok(()),
+        Some((status, _)) if status == head.status => Ok(false),
         Some((status, _)) => Err(refused(format!(
             "the execution has ended as {status} and cannot be {}",
             head.status

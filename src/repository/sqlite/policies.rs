@@ -78,6 +78,37 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, R
     Ok(all)
 }
 
+/// Whether any execution does not count for the retention of all.
+pub(crate) fn has_apart(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_retention)
+               OR EXISTS (SELECT 1 FROM workflow_executions WHERE pinned_at IS NOT NULL)",
+        )?
+        .query_row([], |row| row.get(0))
+}
+
+/// Counts an execution that has completed in the transaction under way, where it is pinned or has
+/// its own retention.
+pub(crate) fn count_completion(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow_retention SET finished = finished + 1
+             WHERE workflow_id = (SELECT workflow_id FROM workflow_executions
+               WHERE seq = ?1 AND own_retention IS NOT NULL AND pinned_at IS NULL)",
+        )?
+        .execute([seq])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_pinned_counts
+             SELECT workflow_id, 1 FROM workflow_executions
+             WHERE seq = ?1 AND pinned_at IS NOT NULL
+             ON CONFLICT DO UPDATE SET finished = finished + 1",
+        )?
+        .execute([seq])?;
+    Ok(())
+}
+
 /// Whether anything is known of any workflow.
 pub(crate) fn exist(connection: &Connection) -> rusqlite::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM workflow_retention LIMIT 1")?.exists([])

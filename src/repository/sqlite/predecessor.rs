@@ -78,6 +78,7 @@ pub(crate) fn rebuild(
         [executions.add_unknown(connection, EXECUTIONS)?, steps.add_unknown(connection, STEPS)?];
     copy(connection, &executions, &steps, &kept)?;
     prune::number_completions(connection)?;
+    connection.execute_batch(COUNT_STEPS)?;
     connection.execute_batch(&format!("DROP TABLE {OLD_STEPS}; DROP TABLE {OLD_EXECUTIONS}"))
 }
 
@@ -258,6 +259,14 @@ fn copy(
     }
     Ok(())
 }
+
+/// As version 9 of the schema counts the steps of what it finds.
+const COUNT_STEPS: &str =
+    "UPDATE workflow_executions SET steps_failed = counted.failed, steps_skipped = counted.skipped
+     FROM (SELECT seq, sum(status IN ('failed', 'cancelled', 'interrupted')) AS failed,
+             sum(status = 'skipped') AS skipped
+           FROM workflow_execution_steps GROUP BY seq) AS counted
+     WHERE counted.seq = workflow_executions.seq";
 
 /// Sorts by the stored order; what it does not name comes after, as it was stored.
 fn put_in_order(steps: &mut [Step], step_order: &[String]) {

@@ -52,7 +52,7 @@ pub(crate) fn retain(
             .prepare_cached(
                 "SELECT seq FROM workflow_executions INDEXED BY workflow_executions_finished
                  WHERE completion_number IS NOT NULL AND own_retention IS NULL
-                   AND pinned_at IS NULL
+                   AND pinned_at IS NULL AND completed_at IS NOT NULL
                  ORDER BY completion_number LIMIT ?1",
             )?
             .query_map([rows::integer(excess.min(room) as u64)], |row| row.get(0))?

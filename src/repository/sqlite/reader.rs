@@ -249,13 +249,14 @@ impl SqliteReader {
                        completed_at, ad_hoc, pinned_at, pinned_by, pin_reason
                      FROM workflow_executions INDEXED BY workflow_executions_finished
                      WHERE completion_number IS NOT NULL AND own_retention IS NULL
-                       AND pinned_at IS NULL
+                       AND pinned_at IS NULL AND completed_at IS NOT NULL
                      UNION ALL
                      SELECT seq, execution_id, workflow_id, status, completion_number,
                        completed_at, ad_hoc, pinned_at, pinned_by, pin_reason
                      FROM workflow_executions INDEXED BY workflow_executions_finished_apart
                      WHERE completion_number IS NOT NULL
                        AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)
+                       AND completed_at IS NOT NULL
                      UNION ALL
                      SELECT seq, execution_id, workflow_id, status, NULL, NULL, ad_hoc,
                        pinned_at, pinned_by, pin_reason

@@ -80,7 +80,8 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
      input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason, trigger_kind, \
-     trigger_by, schedule, scheduled_at, cancel_requested_by, concurrency_group";
+     trigger_by, schedule, scheduled_at, cancel_requested_by, steps_failed, steps_skipped, \
+     concurrency_group";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -97,6 +98,8 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         completed_at: optional(row, 6)?,
         updated_at: optional(row, 7)?,
         steps_completed: row.get(8)?,
+        steps_failed: row.get(24)?,
+        steps_skipped: row.get(25)?,
         total_steps: row.get(9)?,
         step_order: row.get::<_, Json<_>>(10)?.0,
         replay_of: row.get(11)?,
@@ -109,7 +112,7 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         owner_state: None,
         persisted: true,
         pinned: pin(row, 16)?,
-        concurrency_group: row.get(24)?,
+        concurrency_group: row.get(26)?,
         waiting_for: None,
     })
 }

@@ -59,17 +59,18 @@ impl Recorded {
                 Some(_) => self.head.error,
                 None => Some(error.to_owned()),
             },
-            steps_completed: 0,
             ..self.head
         };
+        head.uncount();
         let mut steps = BTreeMap::new();
         for (position, RecordedStep { mut state, .. }) in (0_u32..).zip(self.steps) {
-            head.steps_completed += 1;
             if state.status.is_terminal() {
+                head.count(state.status);
                 continue;
             }
             let ran = state.status == StepStatus::Running;
             state.status = if ran { StepStatus::Interrupted } else { StepStatus::Skipped };
+            head.count(state.status);
             state.completed_at = Some(now);
             state.duration_ms = state.started_at.map(|at| millis(now.since(at)));
             state.error = Some(error.to_owned());
@@ -129,7 +130,7 @@ impl Execution {
     /// Derives from the state of each step what it means for the others.
     pub(super) fn count_ended(&mut self) {
         let spec = Arc::clone(&self.spec);
-        self.head.steps_completed = 0;
+        self.head.uncount();
         for &step in &spec.graph().order {
             let status = self.steps[step].status;
             let tolerated = spec.step(step).continue_on_error;
@@ -152,7 +153,9 @@ impl Execution {
                     self.unmet[dependent] -= 1;
                 }
             }
-            self.head.steps_completed += u32::from(status.is_terminal());
+            if status.is_terminal() {
+                self.head.count(status);
+            }
         }
     }
 

@@ -292,6 +292,26 @@ fn flow(bits: u64, depends_on: &[String]) -> Flow {
     }
 }
 
+/// How many steps have ended, how many of them did not succeed, and how many were skipped: as the
+/// head has it, and as the steps are.
+pub(super) fn counts(e: &Execution) -> [u32; 3] {
+    let ExecutionState { steps_completed, steps_failed, steps_skipped, .. } = *e.head();
+    [steps_completed, steps_failed, steps_skipped]
+}
+
+pub(super) fn counted(e: &Execution) -> [u32; 3] {
+    let count = |of: fn(StepStatus) -> bool| {
+        let states = e.steps().iter().filter(|state| of(state.status));
+        u32::try_from(states.count()).unwrap()
+    };
+    use StepStatus::{Cancelled, Failed, Interrupted, Skipped};
+    [
+        count(StepStatus::is_terminal),
+        count(|status| matches!(status, Failed | Cancelled | Interrupted)),
+        count(|status| status == Skipped),
+    ]
+}
+
 /// Steps that depend on earlier ones only, with random kinds.
 pub(super) fn graphs() -> impl Strategy<Value = Vec<Step>> {
     let one = (any::<u64>(), 0..4_u8, any::<bool>(), 1..4_u32);
@@ -375,6 +395,7 @@ proptest! {
                 _ => {}
             }
             prop_assert!(running.len() + postponed.len() <= parallelism);
+            prop_assert_eq!(counts(&e), counted(&e));
             if dice.next().unwrap() < 128 {
                 let change = e.take_change();
                 match &mut merged {

@@ -64,6 +64,11 @@ fn words(line: &str) -> Vec<&str> {
             && !word.starts_with('/')
             && !matches!(*word, "ms" | "s" | "min" | "us")
     };
+    // The name of who runs the tests.
+    let line = match line.strip_prefix("started by ") {
+        Some(rest) => rest.split_once(' ').map_or("", |(_, way)| way),
+        None => line,
+    };
     line.split_whitespace().filter(is_word).collect()
 }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::http::front::socket::FileIdentity;
+use crate::system::descriptors;
 
 /// The longest message but the first.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -35,8 +36,15 @@ pub(super) struct Greeting {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
 pub(super) enum Message {
+    /// The successor was started.
+    Started {
+        /// Its number.
+        pid: u32,
+    },
     /// The successor could serve. It has taken these of the sockets.
     Ready {
+        /// Its number.
+        pid: u32,
         /// By their places in [`Greeting::sockets`].
         adopted: Vec<usize>,
     },
@@ -63,8 +71,13 @@ pub(super) enum Message {
 
 impl Message {
     /// As it is sent, without the end of the line.
-    pub(super) fn line(&self) -> io::Result<Vec<u8>> {
+    fn line(&self) -> io::Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Sends it without waiting.
+    pub(super) fn send_over(&self, stream: impl AsFd) -> io::Result<()> {
+        descriptors::send(stream, &self.line()?, &[])
     }
 }
 
@@ -132,7 +145,7 @@ mod tests {
     async fn messages_come_whole_and_in_order() {
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         let (mut one, mut other) = (Link::new(one).unwrap(), Link::new(other).unwrap());
-        let ready = || Message::Ready { adopted: vec![0, 2] };
+        let ready = || Message::Ready { pid: 7, adopted: vec![0, 2] };
         one.send(&ready()).await.unwrap();
         one.send(&Message::Leading).await.unwrap();
         assert_eq!(other.receive().await.unwrap(), Some(ready()));

@@ -1,8 +1,9 @@
 //! The hand-over of a daemon to a successor, without a request that is refused.
 //!
 //! On SIGUSR2 the old process starts the program that is on the disk now, with the same arguments.
-//! The successor's standard input is one end of a stream, on which the listening sockets already
-//! wait. Then:
+//! A small process between the two, the starter, reports how the successor ends, and is killed once
+//! that serves. The successor's standard input is one end of a stream, on which the listening sockets
+//! already wait. Then:
 //!
 //! ```text
 //! successor: opens everything, accepts nothing              ready      -> old process
@@ -20,4 +21,5 @@ pub(super) mod lead;
 pub(super) mod link;
 pub(super) mod old_process;
 pub(super) mod older;
+pub(super) mod starter;
 pub(super) mod successor;

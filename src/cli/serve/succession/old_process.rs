@@ -4,25 +4,26 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
 use super::lead::Lead;
 use super::link::{Greeting, Link, Message};
 use super::older::Older;
+use super::starter;
 use crate::base::period::Period;
 use crate::engine::work::children;
 use crate::http::front::socket::Listener;
 use crate::system::descriptors;
 use crate::system::limits;
+use crate::system::process_handle::ProcessHandle;
 use crate::workflow::environment::{self, RESTARTED, SUCCESSOR};
 
 /// How long a successor may take from `lead` to `leading`, however much of the time was used up.
@@ -108,24 +109,28 @@ impl Launcher {
                        container anew";
             return Outcome::Failed(why.to_owned());
         }
-        let (process, mut link) = match self.start(listeners, older) {
+        tracing::info!("starting a successor");
+        let (mut process, mut link) = match self.start(listeners, older) {
             Ok(started) => started,
             Err(error) => return Outcome::Failed(format!("cannot start it: {error}")),
         };
-        tracing::info!(successor = process.pid, "started a successor");
         let deadline = Instant::now() + self.timeout;
         let mut stop = std::pin::pin!(stop);
         let late = || format!("it was not ready within {}", Period::new(self.timeout));
 
         let ready = tokio::select! {
-            () = &mut stop => {
-                process.end(link, Duration::ZERO).await;
-                return Outcome::Stopped;
-            }
-            ready = time::timeout_at(deadline, link.receive()) => ready,
+            () = &mut stop => None,
+            ready = time::timeout_at(deadline, process.receive(&mut link)) => Some(ready),
+        };
+        let Some(ready) = ready else {
+            process.end(link, Duration::ZERO).await;
+            return Outcome::Stopped;
         };
         let failed = match ready {
-            Ok(Ok(Some(Message::Ready { adopted }))) => Ok(adopted),
+            Ok(Ok(Some(Message::Ready { pid, adopted }))) => {
+                process.note(pid);
+                Ok((pid, adopted))
+            }
             Ok(Ok(Some(Message::NeedsMigration { why }))) => {
                 process.end(link, END_TIME).await;
                 return Outcome::NeedsMigration(why);
@@ -137,13 +142,15 @@ impl Launcher {
             }
             Err(_) => Err((late(), Duration::ZERO)),
         };
-        let adopted = match failed {
-            Ok(adopted) => adopted,
+        let (pid, adopted) = match failed {
+            Ok(ready) => ready,
             Err((why, patience)) => {
                 let status = process.end(link, patience).await;
                 return Outcome::Failed(match (why.is_empty(), status) {
                     (false, _) => why,
-                    (true, Some(status)) => format!("it ended before it was ready: {status}"),
+                    (true, Some(status)) => {
+                        format!("it ended before it was ready: {}", how(status))
+                    }
                     (true, None) => "it ended before it was ready".to_owned(),
                 });
             }
@@ -169,7 +176,7 @@ impl Launcher {
         let leading = {
             let leading = async {
                 link.send(&Message::Lead).await?;
-                link.receive().await
+                process.receive(&mut link).await
             };
             let mut leading = std::pin::pin!(time::timeout_at(deadline, leading));
             loop {
@@ -181,10 +188,8 @@ impl Launcher {
         };
         let is_leading = matches!(leading, Ok(Ok(Some(Message::Leading))));
         if !is_leading {
-            process.kill();
             // Never do both lead.
-            process.ended().await;
-            drop(link);
+            process.kill(&mut link).await;
             if was_stopped {
                 return Outcome::Stopped;
             }
@@ -200,7 +205,8 @@ impl Launcher {
                 listener.set_file_kept(true);
             }
         }
-        Outcome::HandedOver(Successor { pid: process.pid, was_stopped, process, link })
+        process.let_go().await;
+        Outcome::HandedOver(Successor { pid, was_stopped, process, link })
     }
 
     fn start(&self, listeners: &[Arc<Listener>], older: &mut Older) -> io::Result<(Process, Link)> {
@@ -219,11 +225,8 @@ impl Launcher {
         // Before it is started: should this process die now, the successor has everything.
         descriptors::send(&own, &serde_json::to_vec(&greeting)?, &files)?;
         drop(files);
-        let mut command = Command::new(program);
-        if let Some(name) = self.arguments.first() {
-            command.arg0(name);
-        }
-        command.args(self.arguments.iter().skip(1)).stdin(Stdio::from(OwnedFd::from(theirs)));
+        let mut command = starter::command(program, &self.arguments);
+        command.stdin(Stdio::from(OwnedFd::from(theirs)));
         for (name, _) in std::env::vars_os().filter(|(name, _)| environment::is_secret(name)) {
             command.env_remove(name);
         }
@@ -233,85 +236,126 @@ impl Launcher {
             command.env_remove("WATCHDOG_PID");
         }
         let link = Link::new(own)?;
-        let program = program.display();
-        let process = Process::start(&mut command)
-            .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
-        Ok((process, link))
+        Ok((Process::start(&mut command)?, link))
     }
 }
 
-/// A process that this one has started.
+/// The process that starts the successor and reports its end, and the successor itself.
 #[derive(Debug)]
 struct Process {
-    pid: u32,
-    child: Arc<Mutex<Running>>,
-    /// How it ended; `None` inside where that is not known.
+    starter: Arc<Mutex<Starter>>,
+    /// How the starter ended, which is how the successor did; `None` inside where that is not known.
     ended: watch::Receiver<Option<Option<ExitStatus>>>,
+    successor: Option<ProcessHandle>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct Starter {
     child: Child,
     is_reaped: bool,
 }
 
-fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(starter: &Mutex<Starter>) -> MutexGuard<'_, Starter> {
+    starter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Process {
     fn start(command: &mut Command) -> io::Result<Self> {
         let child = children::spawn_apart(command)?;
         let pid = child.id();
-        let child = Arc::new(Mutex::new(Running { child, is_reaped: false }));
+        let starter = Arc::new(Mutex::new(Starter { child, is_reaped: false }));
         let (sender, ended) = watch::channel(None);
-        let process = Self { pid, child: Arc::clone(&child), ended };
+        let process = Self { starter: Arc::clone(&starter), ended, successor: None };
         let wait = move || {
             // It is reaped under the lock: until then its number is not given out again.
             if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
             }
-            let mut running = lock(&child);
-            let status = children::reap_apart(&mut running.child).ok();
-            running.is_reaped = true;
-            drop(running);
+            let mut starter = lock(&starter);
+            let status = children::reap_apart(&mut starter.child).ok();
+            starter.is_reaped = true;
+            drop(starter);
             sender.send_replace(Some(status));
         };
         let waits = std::thread::Builder::new().name("wfx-successor".to_owned()).spawn(wait);
-        waits.inspect_err(|_| process.kill())?;
+        waits.inspect_err(|_| process.kill_starter())?;
         Ok(process)
     }
 
-    fn signal(&self, signal: Signal) {
-        let running = lock(&self.child);
-        if let (false, Some(pid)) = (running.is_reaped, Pid::from_raw(self.pid.cast_signed())) {
-            let _ = kill_process(pid, signal);
+    /// The next message; notes the number of the successor on the way.
+    async fn receive(&mut self, link: &mut Link) -> io::Result<Option<Message>> {
+        loop {
+            match link.receive().await? {
+                Some(Message::Started { pid }) => self.note(pid),
+                message => return Ok(message),
+            }
         }
     }
 
-    fn kill(&self) {
-        self.signal(Signal::KILL);
+    fn note(&mut self, pid: u32) {
+        if self.successor.is_none() {
+            self.successor = ProcessHandle::open(pid);
+        }
     }
 
-    async fn ended(&self) -> Option<ExitStatus> {
+    fn signal(&self, signal: Signal) {
+        self.successor.iter().for_each(|successor| successor.signal(signal));
+    }
+
+    fn kill_starter(&self) {
+        let mut starter = lock(&self.starter);
+        if !starter.is_reaped {
+            let _ = starter.child.kill();
+        }
+    }
+
+    async fn starter_ended(&self) -> Option<ExitStatus> {
         let mut ended = self.ended.clone();
         let ended = ended.wait_for(Option::is_some).await;
         ended.ok().and_then(|ended| (*ended).flatten())
     }
 
-    /// Ends one that does not lead, unless it does so by itself within `patience`; returns how it
-    /// ended if that happens soon. The link lasts as long as the process, which would take its end
-    /// for the end of this process.
-    async fn end(self, link: Link, patience: Duration) -> Option<ExitStatus> {
+    /// Makes the successor a child of whoever started this process: systemd ends a service by
+    /// SIGTERM, and notices its end, only if the main process is its own child.
+    async fn let_go(&self) {
+        let _paused = children::pause_adoption();
+        self.kill_starter();
+        self.starter_ended().await;
+    }
+
+    /// Ends a successor, and waits until it is gone, which the end of the link proves.
+    async fn kill(&mut self, link: &mut Link) -> Option<ExitStatus> {
+        if self.successor.is_none() {
+            // It is known as soon as it is there.
+            let _ = time::timeout(END_TIME, self.receive(link)).await;
+        }
+        self.signal(Signal::KILL);
+        link.closed().await;
+        self.starter_ended().await
+    }
+
+    /// Ends a successor that does not lead, unless it ends by itself within `patience`; returns how
+    /// it ended if that happens soon. The link lasts as long as the successor, which would take its
+    /// end for the end of this process.
+    async fn end(mut self, mut link: Link, patience: Duration) -> Option<ExitStatus> {
         let ends = tokio::spawn(async move {
-            if time::timeout(patience, self.ended()).await.is_err() {
-                self.kill();
-            }
-            let status = self.ended().await;
+            let status = match time::timeout(patience, self.starter_ended()).await {
+                Ok(status) => status,
+                Err(_) => self.kill(&mut link).await,
+            };
             drop(link);
             status
         });
         time::timeout(DEATH_TIME, ends).await.ok()?.ok()?
+    }
+}
+
+/// How the successor ended, as the starter passes it on.
+fn how(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code @ 129..=192) => format!("signal {}", code - 128),
+        Some(code) => format!("exit code {code}"),
+        None => status.to_string(),
     }
 }

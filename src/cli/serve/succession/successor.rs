@@ -75,7 +75,7 @@ impl HandedOver {
             false => Message::Failed { why },
         };
         // It may be gone.
-        let _ = message.line().and_then(|line| descriptors::send(&self.stream, &line, &[]));
+        let _ = message.send_over(&self.stream);
     }
 
     /// Reports that this process could serve with these sockets, and waits until it is to lead: the
@@ -86,7 +86,7 @@ impl HandedOver {
     pub(crate) async fn wait_for_lead(self, adopted: Vec<usize>) -> io::Result<Leading> {
         let mut link = Link::new(self.stream)?;
         // An end of the old process shows when the answer is read.
-        let _ = link.send(&Message::Ready { adopted }).await;
+        let _ = link.send(&Message::Ready { pid: std::process::id(), adopted }).await;
         let is_alone = match link.receive().await? {
             Some(Message::Lead) => false,
             None => true,

@@ -416,6 +416,8 @@ mod tests {
             completed_at: None,
             updated_at: None,
             steps_completed: 0,
+            steps_failed: 0,
+            steps_skipped: 0,
             total_steps: 0,
             step_order: Vec::new(),
             replay_of: None,

@@ -14,6 +14,8 @@ fn change() -> Change {
         completed_at: None,
         updated_at: Timestamp::from_micros(0),
         steps_completed: 0,
+        steps_failed: 0,
+        steps_skipped: 0,
         error: None,
         outcome: None,
         owner: None,

@@ -1,4 +1,4 @@
--- Version 7. Released: never edited, only followed by further files.
+-- Version 8. Released: never edited, only followed by further files.
 --
 -- Who or what started an execution. NULL for those that were started before this was recorded.
 ALTER TABLE workflow_executions ADD COLUMN trigger_kind TEXT

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{apply, at, ended, execution, failed, graphs, starts, statuses, step};
+use super::super::tests::{
+    apply, at, counted, counts, ended, execution, failed, graphs, starts, statuses, step,
+};
 use super::*;
 use crate::base::period::Period;
 use crate::workflow::compiled::CompiledWorkflow;
@@ -217,6 +219,7 @@ proptest! {
             for (before, after) in before.iter().zip(statuses(&e)) {
                 prop_assert!(!before.is_terminal() || *before == after);
             }
+            prop_assert_eq!(counts(&e), counted(&e));
             stored.commit(&mut e);
             for effect in effects {
                 match effect {

@@ -45,7 +45,7 @@ fn without_a_successor_the_daemon_goes_on() {
     let id = started(&service);
     let program = place.path("wfx");
     let scripts = [
-        ("#!/bin/sh\nexit 7\n", "exit status: 7"),
+        ("#!/bin/sh\nexit 7\n", "exit code 7"),
         ("no program", "Exec format error"),
         ("#!/bin/sh\nexec sleep 600\n", "not ready within 1s"),
         // It closes the stream, and stays.
@@ -142,11 +142,35 @@ fn a_successor_that_is_killed_leaves_the_old_process() {
     hold(&place);
     service.signal("USR2");
     service::signal(held(&place), "KILL");
-    service.wait_for_log("ended before it was ready: signal: 9");
+    service.wait_for_log("ended before it was ready: signal 9");
     assert_works(&service);
     // The next one does better.
     place.write("release", "");
     service.reload();
+    assert_works(&service);
+    service.stop();
+}
+
+#[test]
+fn a_successor_that_ends_as_it_should_lead_leaves_that_to_the_old_process() {
+    let place = place();
+    place.write("workflows/waiting.yaml", AGAIN);
+    let service = replaceable(&place, &[]);
+    // Executions of another daemon that dies: nobody looks for them before the lead changes.
+    let mut other = crate::daemon::Daemon::start(&place, &["--workflows", "workflows"]);
+    let id = id_of(&other.post(WAIT, "").expect(200));
+    until("it runs", || service.execution(&id)["steps"][0]["status"] == "running");
+    other.child.kill().unwrap();
+    other.child.wait().unwrap();
+    let script = "#!/bin/sh\nread -r greeting\n\
+                  echo '{\"says\":\"ready\",\"pid\":'$$',\"adopted\":[0]}' >&0\n\
+                  read -r lead\necho \"$lead\" > lead\n";
+    service::executable(&place.path("wfx"), script);
+    service.signal("USR2");
+    service.wait_for_log("it ended before it served");
+    assert_eq!(place.read("lead"), "{\"says\":\"lead\"}\n");
+    place.write("go", "");
+    until("it was recovered", || service.execution(&id)["execution"]["status"] == "success");
     assert_works(&service);
     service.stop();
 }
@@ -195,5 +219,5 @@ fn a_daemon_that_stops_starts_no_successor() {
     place.write("go", "");
     assert!(service.first.wait().unwrap().success());
     assert!(service.family().is_empty());
-    assert!(!service.log().contains("started a successor"));
+    assert!(!service.log().contains("starting a successor"));
 }

@@ -62,6 +62,8 @@ fn the_sockets_are_handed_over_and_the_old_process_runs_its_executions_to_the_en
         UnixStream::connect(path).unwrap();
     }
     assert!(is_alive(old));
+    // systemd ends, and watches, only its own children.
+    assert!(!service::children_of(old).contains(&service.pid));
     // The successor shows what the old process runs.
     assert_eq!(service.execution(&id)["execution"]["status"], "running");
     let list = service.get(&format!("{EXECUTIONS}?status=running")).expect(200);

@@ -192,6 +192,12 @@ pub(super) fn is_alive(pid: u32) -> bool {
         .is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
 }
 
+/// The children of a process.
+pub(super) fn children_of(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
 /// Puts a script in the place of a program.
 pub(super) fn executable(path: &Path, script: &str) {
     let new = path.with_extension("new");

@@ -94,5 +94,8 @@ fn the_units_fit_the_daemon() {
         }
     }
     let docs = std::fs::read_to_string(root().join("docs/daemon.md")).unwrap();
-    assert!(docs.contains("packaging/systemd/wfx.service"));
+    let unit = std::fs::read_to_string(root().join("packaging/systemd/wfx.service")).unwrap();
+    let lines = unit.lines().filter(|line| !line.starts_with('#'));
+    let shown = lines.collect::<Vec<_>>().join("\n");
+    assert!(docs.contains(&format!("```ini\n{shown}\n```")), "docs/daemon.md shows another unit");
 }
