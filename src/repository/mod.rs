@@ -20,14 +20,13 @@ mod sqlite;
 
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
-pub(crate) use journal::cancel::CancelNotice;
 pub(crate) use journal::health::Health;
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
 pub(crate) use journal::writer::Writer;
 pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
 pub(crate) use ownership::takeover::{
-    Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
+    Abandonment, CancelNotice, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
 pub(crate) use read::cursor;
 pub(crate) use read::inspection::Inspection;

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::cancel::CancelNotice;
 use super::pending_write::PendingWrite;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Registry;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};

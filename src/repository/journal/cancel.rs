@@ -5,26 +5,7 @@ use std::collections::HashSet;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::backend::Backend;
-
-/// An execution that is to be cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CancelNotice {
-    /// Which one.
-    pub execution_id: String,
-    /// The number of the execution that takes its place, if that is why.
-    pub replaced_by: Option<i64>,
-}
-
-impl CancelNotice {
-    /// Why, for the record.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self.replaced_by {
-            Some(seq) => format!("replaced by @{seq}"),
-            None => "cancelled on request".to_owned(),
-        }
-    }
-}
+use crate::repository::ownership::takeover::CancelNotice;
 
 /// Looks for requests to cancel the executions of one process.
 #[derive(Debug)]

@@ -175,6 +175,11 @@ impl PendingWrite {
         state.change = Some(change);
     }
 
+    /// Whether what was taken is to be withdrawn, so that it is better not written.
+    pub(crate) fn is_withdrawing(&self) -> bool {
+        self.lock().phase == Phase::Withdrawing
+    }
+
     /// A commit holds some of it, to be acknowledged by [`Self::acknowledge`].
     pub(crate) fn committed(&self) {
         self.lock().phase = Phase::Committed;

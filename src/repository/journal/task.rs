@@ -5,13 +5,14 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::{mpsc as asynchronous, oneshot};
 
 use super::backend::{Catalogued, Policies};
-use super::cancel::CancelNotice;
 use super::pending_write::PendingWrite;
 use super::purge::Purge;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 

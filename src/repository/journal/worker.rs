@@ -56,6 +56,8 @@ const IDLE: Duration = Duration::from_millis(10);
 enum NotCommitted {
     /// Deleting what retention asks for failed: without it the batch may still be stored.
     Pruning,
+    /// Some of it was withdrawn while others kept the transaction from beginning.
+    Withdrawn,
     Failed(StoreError),
 }
 
@@ -444,13 +446,17 @@ impl<B: Backend> Worker<B> {
                 self.works();
                 Ok(())
             }
-            Err(error) => {
+            Err(why) => {
                 let pending = batch.into_iter().map(|entry| {
                     entry.pending.put_back(entry.change);
                     entry.pending
                 });
                 self.queue.put_back(pending.collect::<Vec<_>>().into_iter());
-                Err(error)
+                match why {
+                    NotCommitted::Failed(error) => Err(error),
+                    // The rest is taken again at once.
+                    NotCommitted::Withdrawn | NotCommitted::Pruning => Ok(()),
+                }
             }
         }
     }
@@ -465,21 +471,28 @@ impl<B: Backend> Worker<B> {
 
     /// Writes the batch in one transaction, with what retention deletes for it; if that
     /// cannot be deleted, without.
-    fn commit(&mut self, batch: &[Entry]) -> Result<Committed, StoreError> {
+    fn commit(&mut self, batch: &[Entry]) -> Result<Committed, NotCommitted> {
         let outcome = match self.try_commit(batch, true) {
             Err(NotCommitted::Pruning) => self.try_commit(batch, false),
             outcome => outcome,
         };
         outcome.map_err(|why| match why {
-            NotCommitted::Failed(error) => error,
-            NotCommitted::Pruning => self.prune_error.clone().unwrap_or_else(|| {
-                StoreError::new(StoreErrorKind::Io, "cannot prune the database")
-            }),
+            NotCommitted::Pruning => {
+                NotCommitted::Failed(self.prune_error.clone().unwrap_or_else(|| {
+                    StoreError::new(StoreErrorKind::Io, "cannot prune the database")
+                }))
+            }
+            why => why,
         })
     }
 
     fn try_commit(&mut self, batch: &[Entry], may_prune: bool) -> Result<Committed, NotCommitted> {
         self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
+        let is_new = |entry: &&Entry| entry.change.created.is_some();
+        if batch.iter().filter(is_new).any(|entry| entry.pending.is_withdrawing()) {
+            self.backend.rollback();
+            return Err(NotCommitted::Withdrawn);
+        }
         let outcome = self.write_and_prune(batch, may_prune);
         if outcome.is_err() {
             self.backend.rollback();

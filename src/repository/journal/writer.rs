@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::backend::{Backend, Catalogued, Opened, Policies};
-use super::cancel::CancelNotice;
 use super::delivery::Delivery;
 use super::health::Health;
 use super::pending_write::PendingWrite;
@@ -25,7 +24,9 @@ use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;

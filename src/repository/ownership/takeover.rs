@@ -225,3 +225,23 @@ pub enum CancelRequest {
     /// There is no such execution.
     Unknown,
 }
+
+/// An execution that is to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CancelNotice {
+    /// Which one.
+    pub execution_id: String,
+    /// The number of the execution that takes its place, if that is why.
+    pub replaced_by: Option<i64>,
+}
+
+impl CancelNotice {
+    /// Why, for the record.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self.replaced_by {
+            Some(seq) => format!("replaced by @{seq}"),
+            None => "cancelled on request".to_owned(),
+        }
+    }
+}

@@ -17,9 +17,10 @@ use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
     Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
 };
-use crate::repository::journal::cancel::CancelNotice;
 use crate::repository::options::WriterOptions;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
 use crate::workflow::pin::Pin;

@@ -162,8 +162,13 @@ struct InLine {
     is_cancelled: bool,
 }
 
-/// Those that wait for a group, first come first, after the one with this `seq`.
-fn line(connection: &Connection, group: &str, after: i64) -> rusqlite::Result<Vec<InLine>> {
+/// At most `limit` of those that wait for a group, first come first, after the one with this `seq`.
+fn line(
+    connection: &Connection,
+    group: &str,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<InLine>> {
     connection
         .prepare_cached(
             "SELECT seq, execution_id, owner, cancel_requested_at IS NOT NULL
@@ -171,7 +176,7 @@ fn line(connection: &Connection, group: &str, after: i64) -> rusqlite::Result<Ve
              WHERE concurrency_group = ?1 AND status = 'pending' AND completed_at IS NULL
                AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?
-        .query_map(params![group, after, rows::integer(PAGE as u64)], |row| {
+        .query_map(params![group, after, rows::integer(limit as u64)], |row| {
             Ok(InLine {
                 seq: row.get(0)?,
                 execution_id: row.get(1)?,
@@ -190,7 +195,7 @@ fn is_line_alive(
 ) -> rusqlite::Result<bool> {
     let mut after = 0;
     loop {
-        let page = line(connection, group, after)?;
+        let page = line(connection, group, after, PAGE)?;
         let Some(last) = page.last() else { return Ok(false) };
         after = last.seq;
         if page.iter().any(|one| !one.is_cancelled && !is_dead(judge, one.owner.as_deref())) {
@@ -220,7 +225,8 @@ pub(crate) fn next_in_line(
     let mut free = limit.map_or(u64::MAX, |limit| u64::from(limit).saturating_sub(running));
     let (mut next, mut after, mut known) = (Vec::new(), 0, None);
     while free > 0 {
-        let page = line(connection, group, after)?;
+        let wanted = usize::try_from(free).unwrap_or(PAGE).min(PAGE);
+        let page = line(connection, group, after, wanted)?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         for InLine { seq, execution_id, owner: theirs, is_cancelled } in page {

@@ -7,9 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::detail;
 use super::rows::{self, Text};
 use crate::base::timestamp::Timestamp;
-use crate::repository::journal::cancel::CancelNotice;
 use crate::repository::ownership::takeover::{
-    Abandoned, CancelRequest, Of, OwnerCount, SNAPSHOT_BYTES, TakenOver, Which,
+    Abandoned, CancelNotice, CancelRequest, Of, OwnerCount, SNAPSHOT_BYTES, TakenOver, Which,
 };
 use crate::repository::ownership::{Judge, Liveness};
 use crate::workflow::record::{AttemptKey, ExecutionStatus};

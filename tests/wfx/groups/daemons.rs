@@ -274,3 +274,29 @@ fn many_wait_and_none_is_dropped() {
     daemon.stop();
     check_counts(&place);
 }
+
+#[test]
+fn the_command_line_sees_the_queue_of_a_daemon() {
+    let place = place(&waits_for_go("concurrency: {limit: 1, max_queued: 1}"));
+    let daemon = serve(&place);
+    let server = format!("http://{}", daemon.address);
+    let run = |args: &[&str]| place.run([args, &["--server", &server]].concat());
+    let started = run(&["start", "held", "--format", "json"]);
+    assert_eq!((started.code, &started.json()["status"]), (Some(0), &json!("started")));
+    let queued = run(&["start", "held", "--format", "json"]);
+    assert_eq!((queued.code, &queued.json()["status"]), (Some(0), &json!("queued")));
+    assert!(queued.stderr.contains("held by @2"), "{queued:?}");
+    run(&["start", "held"]).refused(1, &["max_queued"]);
+    run(&["start", "held", "--wait"]).refused(1, &["max_queued"]);
+    for format in ["plain", "json"] {
+        let of_daemon = run(&["queue", "--format", format]);
+        assert_eq!(of_daemon.code, Some(0), "{of_daemon:?}");
+        assert_eq!(of_daemon.stdout, place.run(["queue", "--format", format]).stdout);
+    }
+    let of_daemon = run(&["show", "@3", "--format", "json"]).json();
+    assert_eq!(of_daemon["execution"]["waiting_for"]["holder_seqs"], json!([2]));
+    place.write("go", "");
+    until("both have ended", || status(&place, 3) == "success");
+    daemon.stop();
+    check_counts(&place);
+}

@@ -15,9 +15,11 @@ use crate::repository::journal::backend::{
     Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, SlotChange, Waiter,
     Written,
 };
-use crate::repository::journal::cancel::{CancelNotice, Watch};
+use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};

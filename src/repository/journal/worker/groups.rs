@@ -135,25 +135,24 @@ impl<B: Backend> Worker<B> {
             self.grant_now(&groups);
         }
         let Some(watch) = &mut self.holders else { return };
-        let all = watch.all && watch.looked_at.elapsed() >= LOOK_AT_HOLDERS;
+        // Those that are still there are reported again: what was done about them may have failed.
+        let again = watch.looked_at.elapsed() >= LOOK_AT_HOLDERS;
+        if again {
+            watch.reported.clear();
+            watch.looked_at = clock::monotonic();
+        }
+        let all = watch.all && again;
         if !all && self.waiters.is_empty() {
             return;
         }
         let groups: Vec<String> = self.waiters.groups().iter().map(ToString::to_string).collect();
         // A database that cannot be read fails elsewhere as well, and is reported there.
         let Ok(dead) = self.backend.dead_holders((!all).then_some(&groups)) else { return };
-        for execution_id in &dead {
-            if !watch.reported.contains(execution_id) {
+        for execution_id in dead {
+            if watch.reported.insert(execution_id.clone()) {
                 // Who no longer listens ends.
-                let _ = watch.sender.send(execution_id.clone());
+                let _ = watch.sender.send(execution_id);
             }
-        }
-        if all {
-            // Those that are still there are reported again: it may have failed.
-            watch.reported.clear();
-            watch.looked_at = clock::monotonic();
-        } else {
-            watch.reported.extend(dead);
         }
     }
 
