@@ -12,6 +12,7 @@
 mod client;
 mod command;
 mod engine;
+mod groups;
 mod limits;
 mod load;
 mod measure;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "engine",
     "stored",
     "retention",
@@ -40,6 +41,7 @@ const NAMES: [&str; 25] = [
     "replay",
     "start",
     "start-32",
+    "groups",
     "wait",
     "client",
     "ping",
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
             "memory" => one(command::memory()),
             "recover-memory" => one(recovery::memory()),
             "start" => serve::start(),
+            "groups" => groups::groups(),
             "start-32" => one(serve::absolute()),
             "wait" => one(serve::wait()),
             "client" => one(command::start()),

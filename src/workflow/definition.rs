@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::concurrency::Concurrency;
 use super::condition::Condition;
 use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
@@ -49,6 +50,8 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// What is kept of its executions; `None`: they count for the number of all workflows.
     pub retention: Option<RetentionPolicy>,
+    /// How many of its executions run at a time; `None`: any number.
+    pub concurrency: Option<Concurrency>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
     /// What runs once the steps have ended: by kind, and as listed.
@@ -216,6 +219,7 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         entry_if_some(&mut map, "retention", self.retention.as_ref())?;
+        entry_if_some(&mut map, "concurrency", self.concurrency.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
         for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {
             let of_kind = self.handlers.iter().filter(|handler| handler.on == on);

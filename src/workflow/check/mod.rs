@@ -1,6 +1,7 @@
 //! Tree → [`Definition`]: checks every rule of a workflow document, and reports all problems at
 //! once, each with its span and a remedy.
 
+mod concurrency;
 mod condition;
 mod declared;
 mod defaults;
@@ -50,7 +51,7 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 10] = [
+const WORKFLOW_KEYS: [&str; 11] = [
     "id",
     "name",
     "description",
@@ -60,6 +61,7 @@ const WORKFLOW_KEYS: [&str; 10] = [
     "max_parallel",
     "timeout",
     "retention",
+    "concurrency",
     "steps",
 ];
 
@@ -237,6 +239,7 @@ fn workflow(
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let retention = retention::read(&fields, findings);
+    let concurrency = concurrency::read(&fields, &params, findings);
     let steps = steps(&fields, &params, origin, findings);
     let handlers = handlers::read(&fields, origin, findings);
     handlers::refuse_variables(&fields, findings);
@@ -250,6 +253,7 @@ fn workflow(
         max_parallel,
         timeout,
         retention,
+        concurrency,
         steps: steps?,
         handlers,
         extra: fields.extra(),
