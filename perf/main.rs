@@ -17,6 +17,7 @@ mod load;
 mod measure;
 mod recovery;
 mod replay;
+mod schedule;
 mod serve;
 mod slo;
 mod snapshot;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 26] = [
     "engine",
     "stored",
     "retention",
@@ -53,6 +54,7 @@ const NAMES: [&str; 25] = [
     "slo-engine",
     "slo-ping",
     "slo-ndjson",
+    "schedule-year",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
             "slo-engine" => slo::engine(),
             "slo-ping" => one(slo::ping()),
             "slo-ndjson" => one(slo::ndjson()),
+            "schedule-year" => schedule::year(),
             "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");

@@ -16,6 +16,7 @@ mod perf_check;
 mod pin;
 mod purge;
 mod replay;
+mod schedule;
 pub(crate) mod slo_sim;
 mod status;
 
