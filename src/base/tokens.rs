@@ -23,7 +23,7 @@ impl fmt::Debug for NamedToken {
 /// What is wrong with a file of tokens. It names lines, and never what stands in them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseTokensError {
-    #[error("it holds no token")]
+    #[error("it holds no token of one line")]
     Empty,
     #[error("line {0} is neither `NAME TOKEN` nor the only token")]
     Shape(usize),

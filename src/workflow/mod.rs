@@ -36,4 +36,5 @@ pub(crate) mod scheduling;
 pub(crate) mod schema;
 pub(crate) mod selection;
 pub(crate) mod spec;
+pub(crate) mod status;
 pub(crate) mod trigger;

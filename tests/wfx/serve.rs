@@ -162,8 +162,8 @@ fn defaults_are_safe() {
     let refused = |args: &[&str]| place.run([&["serve"], args].concat());
     refused(&["--listen", "0.0.0.0:0"]).refused(2, &["no token is set", "--token-file"]);
     refused(&["--token-file", "missing"]).refused(2, &["cannot take a token from missing"]);
-    place.write("two-words", "a b\n");
-    refused(&["--token-file", "two-words"]).refused(2, &["one line"]);
+    place.write("words", "a b c\n");
+    refused(&["--token-file", "words"]).refused(2, &["cannot take a token from words"]);
     refused(&["--workflows", "missing"]).refused(3, &["missing", "--workflows"]);
     refused(&["--workdir", "missing"]).refused(3, &["missing", "--workdir"]);
     for host in ["http://wfx.example.com", "*.example.com", "a.example/x", "a.example,"] {

@@ -155,7 +155,7 @@ fn each_execution_has_one_line() {
         (40, &["@", "workflow", "status"]),
         (60, &["@", "workflow", "status", "took"]),
         (80, &["@", "workflow", "status", "created", "took"]),
-        (120, &["@", "execution", "workflow", "status", "created", "took", "steps"]),
+        (120, &["@", "execution", "workflow", "status", "created", "took", "steps", "failed"]),
     ] {
         let shown = lines(&place, columns, "list");
         assert_eq!(shown.len(), 4 + 4, "{shown:#?}");

@@ -1,6 +1,6 @@
 //! The same output and the same exit codes with `--db` and with `--server`.
 
-use crate::client::{WAITING, place, run_served, serve};
+use crate::client::{WAITING, place, run_served, serve, served};
 use crate::support::{Place, Ran, Running};
 
 const OUTPUT: &str = "id: output
@@ -73,7 +73,7 @@ fn same(place: &Place, args: &[&str]) -> Ran {
     let without_time = |ran: &Ran| {
         let line = |line: &str| {
             let mut fields: Vec<&str> = line.split('\t').collect();
-            if fields.len() == 7 && fields[3] == "running" {
+            if fields.len() == 9 && fields[3] == "running" {
                 fields[5] = "";
             }
             fields.join("\t")
@@ -129,6 +129,45 @@ fn list_show_and_diff_say_the_same_of_every_execution() {
     }
     // The lineage has one that was deleted.
     assert!(same(&place, &["show", "@8"]).stdout.contains("pruned"));
+    place.write("go", "");
+    assert_eq!(running.end().code, Some(0));
+    daemon.stop();
+}
+
+#[test]
+fn status_and_pins_say_the_same() {
+    let place = place(&[("output", OUTPUT), ("fails", FAILS), ("waiting", WAITING)]);
+    place.write("workflows/broken.yaml", "id: broken\nsteps: 3\n");
+    let running = history(&place);
+    let daemon = serve(&place, &[]);
+    // The daemon has a folder of its own.
+    let of_folder =
+        |mut command: std::process::Command| Ran::of(command.env("WFX_WORKFLOWS", "workflows"));
+    for format in ["table", "json", "plain"] {
+        for args in [&["status"][..], &["status", "fails"], &["status", "nothing"]] {
+            let args = [args, &["--format", format]].concat();
+            let (stored, told) = (of_folder(place.wfx(&args)), of_folder(served(&place, &args)));
+            assert_eq!((stored.code, &stored.stdout), (told.code, &told.stdout), "{args:?}");
+            assert_eq!(stored.stderr, told.stderr, "{args:?}");
+        }
+    }
+    run_served(&place, &["status", "--workflows", "workflows"]).refused(2, &["leave it out"]);
+    let shown = |ran: &Ran| (ran.code, ran.stdout.clone(), ran.stderr.clone());
+    for args in [
+        &["unpin", "@1"][..],
+        &["pin", "@1", "--reason", "before the audit"],
+        &["pin", "@1"],
+        &["unpin", "@1"],
+        &["pin", "@99"],
+    ] {
+        // Each from the same state.
+        let told = run_served(&place, args);
+        let undo = if args[0] == "pin" { "unpin" } else { "pin" };
+        if args[1] == "@1" && told.stderr.is_empty() {
+            assert_eq!(run_served(&place, &[undo, "@1"]).code, Some(0));
+        }
+        assert_eq!(shown(&place.run(args)), shown(&told), "{args:?}");
+    }
     place.write("go", "");
     assert_eq!(running.end().code, Some(0));
     daemon.stop();

@@ -18,9 +18,10 @@ fn a_token_of_the_environment_lets_others_be_served() {
     Ran::of(serve().env("WFX_TOKEN", "two words")).refused(2, &["WFX_TOKEN"]);
     // As if it was not set.
     Ran::of(serve().env("WFX_TOKEN", "")).refused(2, &["no token is set"]);
-    for text in ["", "\n", "two\nlines\n"] {
+    let none = "no token of one line";
+    for (text, told) in [("", none), ("\n", none), ("two\nlines\n", "line 1 is neither")] {
         place.write("token", text);
-        Ran::of(serve().args(["--token-file", "token"])).refused(2, &["no token of one line"]);
+        Ran::of(serve().args(["--token-file", "token"])).refused(2, &[told]);
     }
     assert!(!place.database().exists());
     let mut daemon = Daemon::of(serve().env("WFX_TOKEN", "secret-token"));

@@ -53,24 +53,31 @@ fn without_a_successor_the_daemon_goes_on() {
         ("#!/bin/sh\necho nonsense >&0\nexec sleep 600\n", "no wfx that this one understands"),
         ("#!/bin/sh\necho '{\"says\":\"leading\"}' >&0\nexec sleep 600\n", "no wfx"),
     ];
+    // Each is waited for: a signal that comes meanwhile would concern the same hand-over.
+    let mut failures = 0;
+    let mut fails = |why: &str| {
+        service.signal("USR2");
+        failures += 1;
+        let of = |log: &str| -> Vec<String> {
+            let is_failure =
+                |line: &&str| line.contains("there is no successor: this daemon goes on");
+            log.lines().filter(is_failure).map(str::to_owned).collect()
+        };
+        until("it goes on", || of(&service.log()).len() == failures);
+        let told = of(&service.log()).pop().unwrap();
+        assert!(told.contains(why), "no {why:?} in {told}");
+    };
     for (script, why) in scripts {
         service::executable(&program, script);
-        service.signal("USR2");
-        service.wait_for_log(why);
+        fails(why);
         assert_works(&service);
     }
     std::fs::remove_file(&program).unwrap();
-    service.signal("USR2");
-    service.wait_for_log("No such file or directory");
+    fails("No such file or directory");
     // A broken configuration, a database of somebody else.
     symlink(WFX, &program).unwrap();
     place.write("config.toml", "no_such_setting = 1\n");
-    service.signal("USR2");
-    service.wait_for_log("no_such_setting");
-    until("it goes on", || {
-        service.log().matches("there is no successor: this daemon goes on").count()
-            == scripts.len() + 2
-    });
+    fails("no_such_setting");
     place.write("config.toml", "");
     assert_works(&service);
     until("nothing is left of them", || service.daemons() == [service.pid]);

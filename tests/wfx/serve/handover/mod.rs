@@ -117,9 +117,12 @@ fn a_stop_concerns_older_processes_as_well() {
     let mut service = Service::start(&place, &[]);
     let first = started(&service);
     service.reload();
+    // Until then both accept, and the old process may get the second one as well.
+    service.wait_for_log("handed over to the successor");
     let second = started(&service);
     service.reload();
-    assert_eq!(service.daemons().len(), 3);
+    // The process that has started the successor is there for a moment longer.
+    until("three are left", || service.daemons().len() == 3);
     service.signal("TERM");
     until("all of them drain", || service.log().matches("\"message\":\"stopping\"").count() == 3);
     place.write("go", "");

@@ -121,8 +121,9 @@ impl Service {
     pub(super) fn daemons(&self) -> Vec<u32> {
         let mut found = self.family();
         found.retain(|pid| {
+            // One that has just ended has none.
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            !environment.windows(17).any(|it| it == b"WFX_EXECUTION_ID=")
+            !environment.is_empty() && !environment.windows(17).any(|it| it == b"WFX_EXECUTION_ID=")
         });
         found
     }
