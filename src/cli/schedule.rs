@@ -231,7 +231,7 @@ fn database_identity(context: &Context) -> Result<String, CliError> {
     Ok(number.map(|number| number.to_string()).unwrap_or_default())
 }
 
-/// Something of the database, if there is one.
+/// Something of the database, if there is one. One that cannot be read is no reason not to rehearse.
 fn stored<T>(
     context: &Context,
     read: impl FnOnce(&Reader) -> Result<T, crate::repository::StoreError>,
@@ -239,6 +239,10 @@ fn stored<T>(
     match Reader::open(&context.settings.database()?).and_then(|reader| read(&reader)) {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == StoreErrorKind::Missing => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            let message = "jitter and the usual durations of executions are unknown here";
+            context.ui.warning(&format!("{message}: {error}"));
+            Ok(None)
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::base::visible::visible;
 use crate::operations::catalogue;
 use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::operations::rehearsal::local;
-use crate::schedule::schedule::Schedule;
+use crate::schedule::rules::Schedule;
 use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
 use crate::workflow::defaults::{AppliedDefaults, FILE_NAME, FolderDefaults};

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::base::timestamp::Timestamp;
-use crate::schedule::schedule::Rules;
+use crate::schedule::rules::Rules;
 use crate::schedule::simulation::{self, Rehearsal, Span};
 use crate::workflow::definition::Definition;
 

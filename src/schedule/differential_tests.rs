@@ -185,7 +185,7 @@ fn slow(cron: &Cron, zone: &TimeZone, start: i64, end: i64) -> Vec<i64> {
         } else {
             while next_minute <= shown {
                 is_due |= cron.matches(next_minute);
-                next_minute = next_minute + Span::new().minutes(1);
+                next_minute += Span::new().minutes(1);
             }
         }
         if is_due && at >= start {

@@ -3,7 +3,7 @@
 //! - [`expression`]: the five fields of cron, read and matched against dates; [`calendar`]: dates
 //! - [`occurrences`]: the instants of an expression in a zone, through every clock change
 //! - [`timing`]: `cron`, `every` or `at`, and the instants of each
-//! - [`schedule`]: a schedule with its rules; [`blackout`]: spans without scheduled starts
+//! - [`rules`]: a schedule with its rules; [`blackout`]: spans without scheduled starts
 //! - [`decision`], [`collapse`]: what was decided of one scheduled time, and of many alike
 //! - [`planner`]: state and time → decisions; the daemon and `wfx schedule sim` both call it
 //! - [`simulation`]: the planner on a virtual clock
@@ -17,7 +17,7 @@ pub(crate) mod decision;
 pub(crate) mod expression;
 pub(crate) mod occurrences;
 pub(crate) mod planner;
-pub(crate) mod schedule;
+pub(crate) mod rules;
 pub(crate) mod simulation;
 pub(crate) mod timing;
 

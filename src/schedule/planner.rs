@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::blackout::{Blackouts, Covered};
 use super::decision::{Action, Decision, ExecutionNumber, Reason};
-use super::schedule::{CatchUp, Due, Overlap, Rules, START_DEADLINE, Schedule};
+use super::rules::{CatchUp, Due, Overlap, Rules, START_DEADLINE, Schedule};
+use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
 
 /// A start later than this after its time is late.
@@ -125,6 +126,7 @@ impl InTheWay<'_> {
 }
 
 /// Why nothing may start at an instant.
+#[derive(Clone, Copy)]
 enum Suppressed {
     Skip(Reason),
     Defer(Option<Timestamp>),
@@ -145,9 +147,9 @@ impl LaneRules {
     fn of(schedule: &Schedule, offset: Duration) -> Self {
         Self {
             offset,
-            start_deadline: schedule.start_deadline.map_or(START_DEADLINE, |it| it.duration()),
+            start_deadline: schedule.start_deadline.map_or(START_DEADLINE, Period::duration),
             catch_up: schedule.catch_up,
-            window: schedule.catch_up_window.map(|window| window.duration()),
+            window: schedule.catch_up_window.map(Period::duration),
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::decision::{Action, Decision, ExecutionNumber, Reason};
 use super::occurrences::{changes_after, offset};
 use super::planner::{Known, Planner, Unfinished};
-use super::schedule::Rules;
+use super::rules::Rules;
 use crate::base::timestamp::Timestamp;
 
 /// What waits at the end of the span is followed for so long.

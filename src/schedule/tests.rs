@@ -11,7 +11,7 @@ use super::collapse::Collapser;
 use super::decision::{Action, Decision, Reason};
 use super::expression::{Combination, Expression};
 use super::planner::{Known, Pause, Planner, Unfinished};
-use super::schedule::{Bound, CatchUp, Overlap, Rules, Schedule};
+use super::rules::{Bound, CatchUp, Overlap, Rules, Schedule};
 use super::simulation::{Rehearsal, Rehearsed, Span, rehearse};
 use super::timing::Timing;
 use crate::base::timestamp::Timestamp;
@@ -507,9 +507,7 @@ fn stepped(
                 before.is_none_or(|before| !before.action.is_final()),
                 "{before:?} {decision:?}"
             );
-            if start_at.is_none() {
-                return None;
-            }
+            start_at?;
             if reason == Reason::Replaces {
                 running.clear();
             }

@@ -312,6 +312,10 @@ fn percent(text: &str) -> (String, Option<String>) {
             }
         }
     }
+    // The last line has an end anyway.
+    if parts.len() > 2 && parts.last().is_some_and(String::is_empty) {
+        parts.pop();
+    }
     let input = (parts.len() > 1).then(|| parts.split_off(1).join("\n"));
     (parts.remove(0).trim_end().to_owned(), input)
 }
@@ -400,10 +404,10 @@ mod tests {
         for part in [
             "id: backup\n",
             "description: nightly\n",
-            "cron: 30 2 * * *",
+            "cron: \"30 2 * * *\"",
             "timezone: Europe/Berlin\n",
             "overlap: allow\n",
-            "run: /opt/backup.sh --full >/dev/null 2>&1\n",
+            "run: \"/opt/backup.sh --full >/dev/null 2>&1\"\n",
         ] {
             assert!(yaml.contains(part), "{part}\n{yaml}");
         }
@@ -418,7 +422,7 @@ mod tests {
         );
         assert!(!all.workflows[0].yaml.contains("PATH"));
         let second = &all.workflows[1].yaml;
-        assert!(second.contains("PATH: /opt/bin:/bin\n"), "{second}");
+        assert!(second.contains("PATH: \"/opt/bin:/bin\"\n"), "{second}");
         assert!(second.contains("# Not carried over: cron mailed the output to ops@example.org"));
         assert!(second.contains("/bin/bash"), "{second}");
         assert!(!second.contains("MAILTO:"), "{second}");
@@ -427,8 +431,10 @@ mod tests {
     #[test]
     fn percent_signs_are_standard_input_unless_escaped() {
         let yaml = only("0 1 * * * date +\\%F\n");
-        assert!(yaml.contains("run: date +%F\n"), "{yaml}");
+        assert!(yaml.contains("run: \"date +%F\"\n"), "{yaml}");
         assert_eq!(percent("cat%it's%two").1.as_deref(), Some("it's\ntwo"));
+        assert_eq!(percent("cat%one%").1.as_deref(), Some("one"));
+        assert_eq!(percent("cat%").1.as_deref(), Some(""));
         let yaml = only("0 1 * * * cat; true%it's%two\n");
         assert!(yaml.contains(r"printf '%s\n' 'it'\''s' 'two' | { cat; true"), "{yaml}");
     }
@@ -441,7 +447,7 @@ mod tests {
         assert!(system.user_column);
         assert_eq!(system.workflows[0].id, "run-parts-cron-hourly");
         assert!(system.workflows[1].yaml.contains("as the user deploy"));
-        assert!(system.workflows[1].yaml.contains("run: /srv/x\n"));
+        assert!(system.workflows[1].yaml.contains("run: \"/srv/x\"\n"));
         // A command that has the name of a user, and others that are none.
         assert!(!imported("0 1 * * * root\n").user_column);
         assert!(!imported("0 1 * * * root x\n0 1 * * * /bin/y z\n").user_column);

@@ -9,7 +9,7 @@ use super::scalar::Scalar;
 use crate::base::period::Period;
 use crate::schedule::blackout::{Blackout, Spans, Then};
 use crate::schedule::expression::Combination;
-use crate::schedule::schedule::{Bound, CatchUp, Overlap, Rules, Schedule};
+use crate::schedule::rules::{Bound, CatchUp, Overlap, Rules, Schedule};
 use crate::schedule::timing::Timing;
 
 /// What a workflow says about scheduled starts.

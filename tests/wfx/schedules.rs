@@ -228,7 +228,7 @@ fn an_import_replaces_no_file_unless_it_is_asked_to() {
     assert!(!place.path("out/a.yaml").exists(), "nothing is written");
     assert_eq!(place.read("out/b.yaml"), "mine");
     assert_eq!(import(&place, crontab, &["--overwrite"]).code, Some(0));
-    assert!(place.read("out/b.yaml").contains("run: /x/b"));
+    assert!(place.read("out/b.yaml").contains("run: \"/x/b\""));
     import(&place, "# nothing\n", &[]).refused(2, &["no line with a command"]);
     import(&place, crontab, &["--timezone", "Berlin"]).refused(2, &["no time zone"]);
 }

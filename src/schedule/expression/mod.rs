@@ -256,7 +256,7 @@ impl Weekdays {
                 days |= weeks.clone().fold(0, |days, day| days | 1_u32 << day);
             }
             if self.last & bit != 0 {
-                days |= weeks.last().map_or(0, |day| 1 << day);
+                days |= weeks.max().map_or(0, |day| 1 << day);
             }
         }
         let nth = self.nth.iter().map(|(weekday, nth)| first_of(*weekday) + 7 * (nth - 1));

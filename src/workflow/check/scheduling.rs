@@ -20,7 +20,7 @@ use crate::base::visible::{quote, quote_list};
 use crate::base::zone;
 use crate::schedule::blackout::{Blackout, Spans, Then};
 use crate::schedule::expression::{Combination, Expression};
-use crate::schedule::schedule::{Bound, CatchUp, Overlap, Schedule};
+use crate::schedule::rules::{Bound, CatchUp, Overlap, Schedule};
 use crate::schedule::timing::{EVERY_MIN, Timing};
 
 /// The keys of a workflow that are read here.
@@ -255,7 +255,7 @@ fn every(field: &Field<'_>, fields: &Fields<'_>, findings: &mut Findings) -> Opt
         return None;
     }
     // Periods are counted in microseconds.
-    let whole = |it: Duration| it.subsec_nanos() % 1_000 == 0;
+    let whole = |it: Duration| it.subsec_nanos().is_multiple_of(1_000);
     if !whole(period) || !whole(offset) {
         field.add(
             findings,

@@ -1,7 +1,7 @@
 use super::super::defaults::FolderDefaults;
 use super::*;
 use crate::base::zone;
-use crate::schedule::schedule::Overlap;
+use crate::schedule::rules::Overlap;
 
 fn source(text: &str) -> Source<'_> {
     Source { name: "w.yaml", text, format: Format::Yaml, default_id: Some("w") }
