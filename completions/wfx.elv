@@ -36,6 +36,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand status 'Show every workflow: its last execution, its last success, how long it usually takes'
+            cand queue 'Show who waits for a slot of a concurrency group, for whom and since when'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
@@ -222,6 +223,19 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;queue'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand --insecure 'Send to another machine over http://, where others can read the token'
@@ -541,6 +555,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand recover 'Go on with executions whose process died'
             cand cancel 'End an execution that runs, in whichever process'
             cand status 'Show every workflow: its last execution, its last success, how long it usually takes'
+            cand queue 'Show who waits for a slot of a concurrency group, for whom and since when'
             cand list 'List executions, newest first'
             cand show 'Show an execution: steps, timeline, output, lineage'
             cand diff 'Compare two executions: definition, parameters, steps'
@@ -574,6 +589,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;cancel'= {
         }
         &'wfx;help;status'= {
+        }
+        &'wfx;help;queue'= {
         }
         &'wfx;help;list'= {
         }

@@ -53,6 +53,8 @@ pub(crate) fn engine_context(
         store_timeout: Duration::from_secs(60),
         unstored: wfx::parts::engine::Unstored::Refuse,
         abandon: tokio_util::sync::CancellationToken::new(),
+        leave_queues: tokio_util::sync::CancellationToken::new(),
+        waiting: Arc::default(),
     })
 }
 

@@ -12,6 +12,7 @@
 mod client;
 mod command;
 mod engine;
+mod groups;
 mod limits;
 mod load;
 mod measure;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "engine",
     "stored",
     "retention",
@@ -41,6 +42,7 @@ const NAMES: [&str; 26] = [
     "replay",
     "start",
     "start-32",
+    "groups",
     "wait",
     "client",
     "ping",
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
             "memory" => one(command::memory()),
             "recover-memory" => one(recovery::memory()),
             "start" => serve::start(),
+            "groups" => groups::groups(),
             "start-32" => one(serve::absolute()),
             "wait" => one(serve::wait()),
             "client" => one(command::start()),

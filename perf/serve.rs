@@ -15,7 +15,7 @@ use crate::{Measured, limits, store};
 const STARTS: usize = 30_000;
 /// Requests of one measurement of a read.
 const READS: usize = 60_000;
-const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 const STORED: usize = 1_000_000;
 
 /// A server that ends with it.
@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Its resident memory, MB; without the pages of files that it has mapped.
-    fn memory(&self) -> Result<f64, Failure> {
+    pub(crate) fn memory(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
         let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("no value")?.parse()?;
@@ -117,15 +117,15 @@ impl Server {
 }
 
 /// What one measurement of starts gives.
-struct Starts {
-    per_second: f64,
+pub(crate) struct Starts {
+    pub(crate) per_second: f64,
     /// Of the server, seconds for each execution.
     cpu: f64,
     p99: f64,
 }
 
 /// Starts executions and waits until all have ended.
-fn starts(
+pub(crate) fn starts(
     server: &Server,
     start: &str,
     finished: &str,
@@ -391,11 +391,11 @@ pub(crate) fn memory() -> Result<Vec<Figure>, Failure> {
     ])
 }
 
-fn pairs() -> Pairs {
+pub(crate) fn pairs() -> Pairs {
     Pairs { ours: Vec::new(), other: Vec::new() }
 }
 
-fn push(pairs: &mut Pairs, ours: f64, other: f64) {
+pub(crate) fn push(pairs: &mut Pairs, ours: f64, other: f64) {
     pairs.ours.push(ours);
     pairs.other.push(other);
 }

@@ -14,6 +14,7 @@ pub mod base {
 /// Workflows: documents, the state machine, what is stored of it.
 pub mod workflow {
     pub use crate::workflow::compiled::{CompiledWorkflow, Snapshot};
+    pub use crate::workflow::concurrency::WaitingFor;
     pub use crate::workflow::environment::inherited;
     pub use crate::workflow::event::{Event, Moment};
     pub use crate::workflow::execution::Execution;

@@ -159,7 +159,7 @@ pub(super) fn finish(
 /// The error for an execution that did not run to its end.
 pub(super) fn gave_up(error: &RunError, execution_id: &str) -> CliError {
     let exit = match error {
-        RunError::Illegal(_) => Exit::Failed,
+        RunError::Illegal(_) | RunError::NoSlot(_) => Exit::Failed,
         _ => Exit::Environment,
     };
     let mut message = format!("execution {execution_id}: {error}");

@@ -14,7 +14,8 @@ pub(crate) mod man;
 pub(crate) mod perf_check;
 pub(crate) mod pin;
 pub(crate) mod purge;
-pub(crate) mod recover;
+pub(crate) mod queue;
+mod recover;
 pub(crate) mod replay;
 pub(crate) mod retry;
 pub(crate) mod schedule;
@@ -201,6 +202,8 @@ enum Command {
     Cancel(Lazily<cancel::Args>),
     /// Show every workflow: its last execution, its last success, how long it usually takes
     Status(Lazily<status::Args>),
+    /// Show who waits for a slot of a concurrency group, for whom and since when
+    Queue(Lazily<queue::Args>),
     /// List executions, newest first
     List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
@@ -386,6 +389,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::SloSim(args) => args.values(),
         Command::Status(args) => args.values(),
         Command::Schedule(args) => args.values(),
+        Command::Queue(args) => args.values(),
         Command::Pin(args) => args.server.values(),
         Command::Unpin(args) => args.server.values(),
         _ => HashMap::new(),
@@ -479,6 +483,7 @@ fn dispatch(
         Command::Serve(args) => serve::run(args, context, handed_over),
         Command::Cancel(args) => cancel::run(args, context),
         Command::Status(args) => status::run(args, context),
+        Command::Queue(args) => queue::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
         Command::Diff(args) => diff::run(args, context),

@@ -91,6 +91,7 @@ impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match error.kind() {
             ClientErrorKind::Refused | ClientErrorKind::Unknown => Exit::Usage,
+            ClientErrorKind::Busy => Exit::Failed,
             ClientErrorKind::Environment | ClientErrorKind::Broken => Exit::Environment,
         };
         let cli_error = Self::new(exit, error.to_string());

@@ -15,6 +15,7 @@ use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::engine::cancel::Cancel;
 use crate::engine::context::{EngineContext, Unstored};
+use crate::engine::recovery;
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::engine::work::detach;
@@ -22,12 +23,13 @@ use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
 use crate::repository::Reader;
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Retention, StoreError, StoreErrorKind};
+use crate::repository::{Retention, StoreError, StoreErrorKind, TakenOver};
 use crate::repository::{Writer, WriterOptions};
 use crate::system::files;
 use crate::system::limits::Limits;
 use crate::system::process_table;
 use crate::workflow::environment;
+use crate::workflow::report::Unobserved;
 
 /// Executions that may wait for the writer: more than a command runs side by side.
 const QUEUE_CAPACITY: usize = 256;
@@ -72,6 +74,8 @@ impl Session {
             store_timeout,
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
+            leave_queues: CancellationToken::new(),
+            waiting: Arc::default(),
         };
         let parallelism = available_parallelism().map_or(1, usize::from);
         // Of `recover`; what is run in the foreground is one.
@@ -102,6 +106,7 @@ impl Session {
             listen_to_signals(&cancel, &signalled)?;
             children::serve_as_init();
             self.listen_to_requests();
+            self.settle_dead_holders();
             Ok(work(&self.supervisor, &cancel).await)
         });
         // A task of a step that cannot be killed must not keep us.
@@ -113,8 +118,24 @@ impl Session {
         let mut requests = self.writer.cancel_requests(self.owner.id());
         let supervisor = Arc::clone(&self.supervisor);
         tokio::spawn(async move {
-            while let Some(execution_id) = requests.recv().await {
-                supervisor.cancel_own(&execution_id);
+            while let Some(notice) = requests.recv().await {
+                supervisor.cancel_own(&notice);
+            }
+        });
+    }
+
+    /// Ends executions whose process died while this one waits for their slot.
+    fn settle_dead_holders(&self) {
+        let mut dead = self.writer.dead_holders(false);
+        let supervisor = Arc::clone(&self.supervisor);
+        tokio::spawn(async move {
+            while let Some(execution_id) = dead.recv().await {
+                let supervisor = Arc::clone(&supervisor);
+                tokio::spawn(async move {
+                    let unobserved = |_: &TakenOver| Arc::new(Unobserved) as _;
+                    // What fails is found again by whoever waits.
+                    let _ = recovery::settle(&supervisor, &execution_id, unobserved).await;
+                });
             }
         });
     }

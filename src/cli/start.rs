@@ -8,6 +8,7 @@ use super::follow::{self, Shown};
 use super::server_args::ServerArgs;
 use super::{CliError, Context, exec};
 use crate::base::exit::Exit;
+use crate::base::visible::visible;
 use crate::client::server::{Server, Started, Waited};
 
 /// What was typed after `wfx start`.
@@ -61,13 +62,24 @@ fn wait(server: &Server, args: &Args, context: &Context) -> Result<Exit, CliErro
 }
 
 fn show_start(started: &Started, context: &Context) -> Result<Exit, CliError> {
-    let Started { execution_id, persisted } = started;
+    let Started { execution_id, persisted, waiting_for } = started;
     if context.ui.format().is_json() {
-        let answer =
-            json!({"execution_id": execution_id, "status": "started", "persisted": persisted});
+        let status = if waiting_for.is_some() { "queued" } else { "started" };
+        let mut answer =
+            json!({"execution_id": execution_id, "status": status, "persisted": persisted});
+        if let Some(on) = waiting_for {
+            answer["waiting_for"] = json!(on);
+        }
         context.ui.json(&answer)?;
     } else {
         context.ui.line(execution_id)?;
+    }
+    if let Some(on) = waiting_for {
+        context.ui.note(&format!(
+            "it waits for a slot of the concurrency group {}, held by {}",
+            visible(&on.group),
+            on.holders_text()
+        ));
     }
     if !persisted {
         context.ui.warning(

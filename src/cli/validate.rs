@@ -1,6 +1,6 @@
 //! `wfx validate`: checks documents without running them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -120,7 +120,24 @@ fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
         let checked = check(&file);
         results.push((file, checked));
     }
+    refuse_differing_limits(&mut results, arguments);
     results
+}
+
+/// Workflows of one folder that give a concurrency group another limit than the file before them.
+fn refuse_differing_limits(results: &mut [(PathBuf, Result<Good, Wrong>)], arguments: &[PathBuf]) {
+    for folder in arguments.iter().filter(|argument| argument.is_dir()) {
+        let mut limits = HashMap::new();
+        for (file, checked) in results.iter_mut().filter(|(file, _)| file.parent() == Some(folder))
+        {
+            let Ok(Good::Workflow(definition, _)) = checked else { continue };
+            catalogue::add_limit(&mut limits, file, definition);
+            if let Some(why) = catalogue::differing_limit(&limits, definition) {
+                let why = format!("{}: {why}", file.display());
+                *checked = Err(Wrong::Unread(why));
+            }
+        }
+    }
 }
 
 fn check(file: &Path) -> Result<Good, Wrong> {

@@ -4,7 +4,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words of other tools, and what does that here.
-const WORDS: [(&[&str], &str); 10] = [
+const WORDS: [(&[&str], &str); 11] = [
     (
         &["run", "execute", "submit", "trigger", "apply"],
         "`wfx exec FILE` runs a workflow, `wfx start ID` one of a daemon's folder",
@@ -18,6 +18,7 @@ const WORDS: [(&[&str], &str); 10] = [
         "`wfx retry ID` runs what failed again, `wfx replay ID` everything, `wfx recover` goes on \
          after a crash",
     ),
+    (&["waiting", "locks", "jobs"], "`wfx queue` shows who waits for a slot of a group"),
     (&["rm", "delete", "remove", "prune", "clean", "gc"], "`wfx purge` deletes executions"),
     (&["lint", "check", "verify", "dry"], "`wfx validate FILE` checks a workflow"),
     (&["server", "daemon", "up", "scheduler"], "`wfx serve` is the daemon"),

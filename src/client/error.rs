@@ -13,6 +13,8 @@ use crate::system::tls::Failure;
 pub(crate) enum ClientErrorKind {
     /// The daemon refuses what was asked for.
     Refused,
+    /// The executions of a concurrency group are in the way.
+    Busy,
     /// What was asked for is not there.
     Unknown,
     /// The daemon cannot be reached, lets nobody in, or fails.
@@ -186,6 +188,11 @@ impl ClientError {
             StatusCode::NOT_FOUND => Self::new(ClientErrorKind::Unknown, message),
             StatusCode::BAD_REQUEST if message.starts_with("the query has an unknown key") => {
                 Self::older(address, "such query")
+            }
+            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE
+                if message.contains("the concurrency group") =>
+            {
+                Self::new(ClientErrorKind::Busy, message)
             }
             StatusCode::BAD_REQUEST
             | StatusCode::CONFLICT

@@ -14,7 +14,9 @@ use super::connection::{Call, Connection};
 use super::error::{ClientError, ClientErrorKind};
 use crate::operations::replay::PlannedStep;
 use crate::operations::status::WorkflowStatus;
+use crate::repository::Queue;
 use crate::repository::{Lineage, LineageRows, ListFilter};
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
 use crate::workflow::record_json::AttemptRow;
@@ -68,6 +70,9 @@ pub(crate) enum PageStart {
 pub(crate) struct Started {
     pub execution_id: String,
     pub persisted: bool,
+    /// What it waits for before it begins.
+    #[serde(default)]
+    pub waiting_for: Option<WaitingFor>,
 }
 
 /// What the replay of an execution is to be.
@@ -299,6 +304,15 @@ impl Server {
         let answer = self.connection.send(&Call::get("/api/v1/status".to_owned()))?;
         let Status { workflows } = self.parse(&answer)?;
         Ok(workflows)
+    }
+
+    /// Who waits for a slot of a concurrency group.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn queue(&self) -> Result<Queue, ClientError> {
+        let answer = self.connection.send(&Call::get("/api/v1/queue".to_owned()))?;
+        self.parse(&answer)
     }
 
     /// Pins an execution with a reason, or unpins it.

@@ -1,6 +1,7 @@
 //! What every execution of this process shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -43,4 +44,8 @@ pub struct EngineContext {
     pub unstored: Unstored,
     /// Ends what runs as a crash would: nothing of its end is recorded.
     pub abandon: CancellationToken,
+    /// Leaves executions that wait for a slot of a concurrency group to the next process.
+    pub leave_queues: CancellationToken,
+    /// How many wait for a slot.
+    pub waiting: Arc<AtomicUsize>,
 }

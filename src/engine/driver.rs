@@ -69,7 +69,8 @@ pub(crate) async fn drive(
         stored: pending.stored(),
         durability: Durability::new(Rules {
             is_new: matches!(begin, Event::Begin),
-            may_run_unstored: matches!(context.unstored, Unstored::Run(_)),
+            may_run_unstored: matches!(context.unstored, Unstored::Run(_))
+                && execution.spec().slot.is_none(),
             store_timeout: context.store_timeout,
             began: context.clock.elapsed(),
         }),
@@ -85,7 +86,8 @@ pub(crate) async fn drive(
         tasks: JoinSet::new(),
         timeline: Timeline::begin(
             &context.clock,
-            matches!(begin, Event::Resume { .. }).then(|| execution.head().updated_at),
+            matches!(begin, Event::Resume { .. } | Event::Settle(_))
+                .then(|| execution.head().updated_at),
         ),
         launched,
         unstored: CancellationToken::new(),
@@ -156,10 +158,16 @@ impl Driver {
 
     async fn run_to_end(&mut self, begin: Event, cancel: &Cancel) -> Result<(), RunError> {
         let mut health = self.context.writer.health();
-        let mut cancelled = matches!(begin, Event::Resume { cancelled: Some(_) });
+        let mut begin = Some(begin);
         // What a second request ends are handlers alone; attempts are killed all the same.
         let mut killed = self.execution.handlers().is_empty();
-        self.step(begin)?;
+        if let Some(first) = begin.take_if(|begin| self.needs_slot(begin)) {
+            begin = self.take_slot(first, cancel, &mut health).await?;
+        }
+        let mut cancelled = matches!(begin, Some(Event::Resume { cancelled: Some(_) }));
+        if let Some(begin) = begin {
+            self.step(begin)?;
+        }
         // While the writer is at work.
         if let Some(start_ack) = &mut self.launched {
             start_ack.begun(&self.execution);
@@ -368,6 +376,13 @@ impl Driver {
     }
 
     fn step(&mut self, event: Event) -> Result<(), IllegalTransition> {
+        let effects = self.record(event)?;
+        self.perform(effects);
+        Ok(())
+    }
+
+    /// Applies an event and has what changed stored.
+    fn record(&mut self, event: Event) -> Result<Vec<Effect>, IllegalTransition> {
         let mut effects = self.execution.apply(event, self.moment())?;
         self.admit(&mut effects)?;
         let change = self.execution.take_change();
@@ -376,6 +391,11 @@ impl Driver {
         let version = self.pending.record(change);
         self.durability.record(version, self.context.clock.elapsed());
         self.enqueue();
+        Ok(effects)
+    }
+
+    /// Does what the state machine asks for.
+    fn perform(&mut self, effects: Vec<Effect>) {
         // While the writer is at work.
         self.used = None;
         self.report_effects(&effects);
@@ -406,7 +426,6 @@ impl Driver {
             self.observer.report(&Report::Resting);
         }
         self.was_resting = is_resting;
-        Ok(())
     }
 
     fn enqueue(&mut self) {
@@ -539,3 +558,4 @@ fn deadline(wait: Duration) -> time::Instant {
 
 mod admission;
 mod reports;
+mod slot;

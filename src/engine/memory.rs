@@ -161,6 +161,8 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         owner_state: None,
         persisted: false,
         pinned: None,
+        concurrency_group: execution.spec().slot.as_ref().map(|slot| slot.group.clone()),
+        waiting_for: None,
     };
     let count = execution.steps().len();
     let began = execution.handlers().iter().enumerate().filter(|(_, state)| state.attempt > 0);

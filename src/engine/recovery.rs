@@ -254,6 +254,24 @@ pub(crate) async fn recover_one(
     }
 }
 
+/// Ends an execution that holds a slot though its process is dead: as interrupted, once what that
+/// process left is ended, and with its handlers. `None` where another process was faster, or
+/// something works for it that cannot be ended.
+///
+/// # Errors
+/// When the database fails before it is taken over.
+pub(crate) async fn settle(
+    supervisor: &Supervisor,
+    execution_id: &str,
+    observer: impl FnOnce(&TakenOver) -> Arc<dyn Observer>,
+) -> Result<Option<Result<ExecutionStatus, RunError>>, StoreError> {
+    let mut which = Which::one(execution_id);
+    let Taken { executions, .. } = take(supervisor, &mut which, 1, &mut Ender::default()).await?;
+    let Some(taken) = executions.into_iter().next() else { return Ok(None) };
+    let observer = observer(&taken);
+    Ok(Some(supervisor.settle(taken, &observer).await))
+}
+
 /// The attempts of each dead process.
 fn left_by(found: Abandonment) -> Vec<Left> {
     let mut by_owner: HashMap<Option<String>, Left> = HashMap::new();

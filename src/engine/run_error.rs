@@ -18,6 +18,9 @@ pub enum RunError {
     /// The repository refuses the changes of this execution.
     #[error("the repository refused the execution: {0}")]
     Refused(Arc<StoreError>),
+    /// The executions of its concurrency group are in the way; nothing is stored.
+    #[error("nothing was started: {0}")]
+    NoSlot(Arc<StoreError>),
     /// The process ends before it; what is stored of it stays as a crash would leave it.
     #[error("the process that ran it was told to end; what is stored of it stays to be recovered")]
     Abandoned {
@@ -38,16 +41,26 @@ impl RunError {
     #[must_use]
     pub fn store_error(&self) -> Option<&StoreError> {
         match self {
-            Self::NotStored(error) | Self::StoreLost(error) | Self::Refused(error) => Some(error),
+            Self::NotStored(error)
+            | Self::StoreLost(error)
+            | Self::Refused(error)
+            | Self::NoSlot(error) => Some(error),
             Self::Abandoned { .. } | Self::Withdrawn | Self::Illegal(_) => None,
         }
+    }
+}
+
+impl RunError {
+    /// What the repository refuses for this reason.
+    pub(crate) fn refused(error: Arc<StoreError>) -> Self {
+        if error.is_of_group() { Self::NoSlot(error) } else { Self::Refused(error) }
     }
 }
 
 impl From<Loss> for RunError {
     fn from(loss: Loss) -> Self {
         match loss {
-            Loss::Refused(error) => Self::Refused(error),
+            Loss::Refused(error) => Self::refused(error),
             Loss::NotStored(error) => Self::NotStored(error),
             Loss::StoreLost(error) => Self::StoreLost(error),
         }

@@ -1,9 +1,13 @@
 //! The acknowledgement of a start: reports to the caller whether the execution is stored, as soon
 //! as that is known.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::memory;
+use crate::repository::StoreError;
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::execution::Execution;
 use crate::workflow::record::ExecutionDetail;
 
@@ -14,6 +18,10 @@ pub struct StartOutcome {
     pub persisted: bool,
     /// The number of one whose end is stored already.
     pub ended_as: Option<i64>,
+    /// What it waits for before it begins.
+    pub waiting_for: Option<Arc<WaitingFor>>,
+    /// Why it is not started, though it cannot be known yet whether it is stored.
+    pub refused: Option<Arc<StoreError>>,
 }
 
 /// Reports the result of a start, once.
@@ -62,12 +70,34 @@ impl StartAck {
 
     /// Reports that it proceeds unstored.
     pub(crate) fn unstored(self) {
-        let _ = self.sender.send(StartOutcome { persisted: false, ended_as: None });
+        self.send(StartOutcome { persisted: false, ..StartOutcome::stored() });
     }
 
     /// Reports that it is committed under `seq`; `is_over`: its end as well.
     pub(crate) fn stored(self, seq: Option<i64>, is_over: bool) {
         let ended_as = seq.filter(|_| is_over);
-        let _ = self.sender.send(StartOutcome { persisted: true, ended_as });
+        self.send(StartOutcome { ended_as, ..StartOutcome::stored() });
+    }
+
+    /// Reports that it is committed as one that waits.
+    pub(crate) fn waits(self, on: Arc<WaitingFor>) {
+        self.send(StartOutcome { waiting_for: Some(on), ..StartOutcome::stored() });
+    }
+
+    /// Reports that it is not started: it is withdrawn, or cancelled should a commit come first.
+    pub(crate) fn refused(self, error: Arc<StoreError>) {
+        let refused = Some(error);
+        self.send(StartOutcome { persisted: false, refused, ..StartOutcome::stored() });
+    }
+
+    fn send(self, outcome: StartOutcome) {
+        // The caller may be gone.
+        let _ = self.sender.send(outcome);
+    }
+}
+
+impl StartOutcome {
+    fn stored() -> Self {
+        Self { persisted: true, ended_as: None, waiting_for: None, refused: None }
     }
 }

@@ -1,6 +1,7 @@
 //! Runs executions on behalf of one process: new ones, and those of processes that died.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinHandle;
@@ -14,7 +15,7 @@ use super::finish_abandoned;
 use super::start_ack::{StartAck, StartAckReceiver};
 use super::work::parallelism::Parallelism;
 use crate::base::clock::Clock;
-use crate::repository::{Abandonment, Of, StoreError, TakenOver, Which};
+use crate::repository::{Abandonment, CancelNotice, Of, StoreError, TakenOver, Which};
 use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::event::Event;
@@ -75,18 +76,19 @@ struct Running {
     /// Executions taken over and not running yet, with their approximate memory in bytes.
     taken: HashMap<String, usize>,
     /// Executions among these, or in a take-over under way, that are to be ended.
-    requested: HashSet<String>,
+    requested: HashMap<String, String>,
 }
 
 impl Running {
-    fn in_flight(&self) -> usize {
-        self.cancels.len() + self.taken.len() + self.reserved
+    /// How many run or are about to; `waiting` of them wait for a slot of their group.
+    fn in_flight(&self, waiting: usize) -> usize {
+        (self.cancels.len() + self.taken.len() + self.reserved).saturating_sub(waiting)
     }
 
     /// How many more executions are admitted, if the next one takes `memory_bytes`. This is the
     /// only check of the bounds, for started and taken-over executions alike.
-    fn room(&self, bounds: Bounds, memory_bytes: usize) -> Result<usize, Full> {
-        let in_flight = self.in_flight();
+    fn room(&self, waiting: usize, bounds: Bounds, memory_bytes: usize) -> Result<usize, Full> {
+        let in_flight = self.in_flight(waiting);
         if in_flight >= bounds.executions {
             return Err(Full::Executions(in_flight));
         }
@@ -97,8 +99,8 @@ impl Running {
         Ok(bounds.executions - in_flight)
     }
 
-    /// Removes an execution that now runs, or ended before it ran; `true` when it is to be ended.
-    fn leave_taken(&mut self, execution_id: &str) -> bool {
+    /// Removes an execution that now runs, or ended before it ran; why it is to be ended, if it is.
+    fn leave_taken(&mut self, execution_id: &str) -> Option<String> {
         self.memory_bytes -= self.taken.remove(execution_id).unwrap_or(0);
         self.requested.remove(execution_id)
     }
@@ -169,7 +171,7 @@ impl Supervisor {
         let execution =
             Execution::new(Arc::new(spec), self.parallelism, Some(self.owner().to_owned()));
         let mut running = self.running();
-        running.room(self.bounds, execution.spec().memory_bytes())?;
+        running.room(self.waiting(), self.bounds, execution.spec().memory_bytes())?;
         let own = Self::enter_in(&mut running, &execution, &Cancel::default());
         drop(running);
         let (supervisor, id) = (Arc::clone(self), execution_id.clone());
@@ -201,7 +203,7 @@ impl Supervisor {
     /// How many executions run here, have ended and are not stored, or are being taken over.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.running().in_flight()
+        self.running().in_flight(self.waiting())
     }
 
     /// How much may run at a time.
@@ -213,7 +215,7 @@ impl Supervisor {
     /// Whether one more would be admitted.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.running().room(self.bounds, 1).is_ok()
+        self.running().room(self.waiting(), self.bounds, 1).is_ok()
     }
 
     /// How many steps may run, and how many do.
@@ -232,6 +234,17 @@ impl Supervisor {
     pub async fn idle(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Leaves what waits for a slot of a concurrency group to the next process.
+    pub fn leave_queues(&self) {
+        self.context.leave_queues.cancel();
+    }
+
+    /// How many executions wait for a slot of their concurrency group.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.context.waiting.load(Ordering::Relaxed)
     }
 
     /// Ends what runs as a crash would: it stays to be recovered.
@@ -274,7 +287,7 @@ impl Supervisor {
     ) -> Result<Vec<TakenOver>, StoreError> {
         let limit = {
             let mut running = self.running();
-            let limit = match (&which.of, running.room(self.bounds, 1)) {
+            let limit = match (&which.of, running.room(self.waiting(), self.bounds, 1)) {
                 (Of::One(_), _) => limit,
                 (Of::Kind(_), Ok(room)) => limit.min(room),
                 (Of::Kind(_), Err(_)) => return Ok(Vec::new()),
@@ -295,7 +308,7 @@ impl Supervisor {
         *taking -= 1;
         if *taking == 0 {
             // The others have ended and are not requested any more.
-            requested.retain(|id| taken.contains_key(id));
+            requested.retain(|id, _| taken.contains_key(id));
         }
         outcome
     }
@@ -312,7 +325,32 @@ impl Supervisor {
         cancel: &Cancel,
     ) -> Result<ExecutionStatus, RunError> {
         let requested = self.running().requested.remove(&taken.execution.execution_id);
-        let cancelled = (taken.cancel_requested || requested).then(|| CANCELLED.to_owned());
+        let cancelled = taken.cancelled.clone().or(requested);
+        self.go_on_with(taken, Event::Resume { cancelled }, observer, cancel).await
+    }
+
+    /// Ends an execution that was taken over as interrupted, and runs its handlers.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub async fn settle(
+        &self,
+        taken: TakenOver,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<ExecutionStatus, RunError> {
+        self.running().requested.remove(&taken.execution.execution_id);
+        let reason = "wfx ended while it ran, and others wait for its concurrency group";
+        let settle = Event::Settle(reason.to_owned());
+        self.go_on_with(taken, settle, observer, &Cancel::default()).await
+    }
+
+    async fn go_on_with(
+        &self,
+        taken: TakenOver,
+        begin: Event,
+        observer: &Arc<dyn Observer>,
+        cancel: &Cancel,
+    ) -> Result<ExecutionStatus, RunError> {
         match plan_again(&taken, &self.context.clock) {
             Ok(spec) => {
                 let recorded = taken.recorded;
@@ -323,7 +361,6 @@ impl Supervisor {
                     recorded,
                 );
                 let own = self.enter(&execution, cancel);
-                let begin = Event::Resume { cancelled };
                 let driven = self.drive(execution, begin, observer, &own, None);
                 self.tasks.track_future(driven).await
             }
@@ -357,12 +394,13 @@ impl Supervisor {
     }
 
     /// Ends an execution of this process, if necessary as soon as it begins.
-    pub fn cancel_own(&self, execution_id: &str) {
+    pub fn cancel_own(&self, notice: &CancelNotice) {
+        let (execution_id, reason) = (&notice.execution_id, notice.reason());
         let mut running = self.running();
         match running.cancels.get(execution_id) {
-            Some(cancel) => cancel.request_once(CANCELLED),
+            Some(cancel) => cancel.request_once(&reason),
             None if running.taking > 0 || running.taken.contains_key(execution_id) => {
-                running.requested.insert(execution_id.to_owned());
+                running.requested.insert(execution_id.clone(), reason);
             }
             // It has ended meanwhile.
             None => {}
@@ -378,8 +416,8 @@ impl Supervisor {
         let own = above.child();
         let execution_id = execution.spec().execution_id.clone();
         // It was requested between the takeover and now.
-        if running.leave_taken(&execution_id) {
-            own.request_once(CANCELLED);
+        if let Some(reason) = running.leave_taken(&execution_id) {
+            own.request_once(&reason);
         }
         running.memory_bytes += execution.spec().memory_bytes();
         running.cancels.insert(execution_id, own.clone());
@@ -444,8 +482,11 @@ fn plan_again(taken: &TakenOver, clock: &Clock) -> Result<ExecutionSpec, String>
         .map_err(|problems| problems.to_string())?;
     let created_at = execution.created_at.unwrap_or_else(|| clock.now());
     let id = execution.execution_id.clone();
-    let spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at)
+    let mut spec = ExecutionSpec::new(id, snapshot, execution.replay_of.clone(), created_at)
         .triggered(execution.trigger.clone());
+    if execution.concurrency_group.is_none() {
+        spec.slot = None;
+    }
     let step_order = spec.snapshot.compiled.step_order();
     if **step_order != *execution.step_order || step_order.len() != taken.recorded.steps.len() {
         return Err("its stored steps are not those of its snapshot".to_owned());
@@ -496,6 +537,8 @@ mod tests {
             store_timeout: Duration::from_secs(1),
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
+            leave_queues: CancellationToken::new(),
+            waiting: Arc::default(),
         };
         Supervisor::new(context, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })
     }
@@ -504,11 +547,12 @@ mod tests {
     async fn an_ended_execution_cannot_be_cancelled_any_more() {
         let folder = tempfile::tempdir().unwrap();
         let supervisor = supervisor(folder.path());
-        supervisor.cancel_own("has-ended");
+        let notice = |id: &str| CancelNotice { execution_id: id.to_owned(), replaced_by: None };
+        supervisor.cancel_own(&notice("has-ended"));
         assert_eq!(supervisor.running().requested.len(), 0);
         // The request may concern an execution that is being taken over.
         supervisor.running().taking += 1;
-        supervisor.cancel_own("may-be-taken");
+        supervisor.cancel_own(&notice("may-be-taken"));
         supervisor.running().taking -= 1;
         assert_eq!(supervisor.running().requested.len(), 1);
         // It was not.
@@ -520,20 +564,20 @@ mod tests {
     async fn what_is_taken_over_counts_from_the_moment_it_may_come() {
         let folder = tempfile::tempdir().unwrap();
         let supervisor = supervisor(folder.path());
-        let room = || supervisor.running().room(supervisor.bounds(), 1);
+        let room = || supervisor.running().room(0, supervisor.bounds(), 1);
         assert_eq!(room(), Ok(2));
         supervisor.running().reserved = 1;
         assert_eq!((room(), supervisor.in_flight()), (Ok(1), 1));
         supervisor.running().reserved = 0;
         supervisor.running().taken = HashMap::from([("a".to_owned(), 600_000)]);
         supervisor.running().memory_bytes = 600_000;
-        assert_eq!(supervisor.running().room(supervisor.bounds(), 400_000), Ok(1));
-        let full = supervisor.running().room(supervisor.bounds(), 400_001);
+        assert_eq!(supervisor.running().room(0, supervisor.bounds(), 400_000), Ok(1));
+        let full = supervisor.running().room(0, supervisor.bounds(), 400_001);
         assert_eq!(full, Err(Full::Memory(600_000)));
         supervisor.running().taken.insert("b".to_owned(), 0);
         assert_eq!(room(), Err(Full::Executions(2)));
         // Executions that left are not counted any more.
-        assert!(!supervisor.running().leave_taken("a"));
+        assert_eq!(supervisor.running().leave_taken("a"), None);
         assert_eq!((room(), supervisor.running().memory_bytes), (Ok(1), 0));
     }
 }

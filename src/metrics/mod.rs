@@ -39,6 +39,9 @@ const REQUEST_SECONDS: [f64; 12] =
 /// Buckets of commits: from a fast disk to one that hardly responds.
 const COMMIT_SECONDS: [f64; 12] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0];
+/// Buckets of waits for a slot: from the end of another execution to a day.
+const WAIT_SECONDS: [f64; 12] =
+    [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 const BATCH_SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// Every collector.
@@ -63,6 +66,8 @@ pub struct Metrics {
     request_duration: HistogramVec,
     workflows: IntGaugeVec,
     recovered: IntCounter,
+    group_waiting: IntGaugeVec,
+    group_wait: Histogram,
     service_levels: ServiceLevels,
     steps: RwLock<Steps>,
 }
@@ -109,6 +114,8 @@ pub struct Snapshot {
     pub workflows_loaded: usize,
     /// Workflow files that are broken.
     pub workflows_broken: usize,
+    /// How many wait for the concurrency groups that most wait for.
+    pub groups_waiting: Vec<(String, u64)>,
     /// The state of the service levels.
     pub service_levels: Standings,
 }
@@ -218,6 +225,23 @@ impl Metrics {
                 on,
                 ("wfx_executions_recovered_total", "Executions taken over from a dead daemon."),
             )?,
+            group_waiting: {
+                let options = Opts::new(
+                    "wfx_group_waiting",
+                    "Executions that wait for a slot of a concurrency group; of the groups that \
+                     most wait for.",
+                );
+                registered(on, IntGaugeVec::new(options, &["group"])?)?
+            },
+            group_wait: histogram(
+                on,
+                (
+                    "wfx_group_wait_seconds",
+                    "How long executions waited for a slot of their concurrency group; those that \
+                     had one at once are not counted.",
+                ),
+                &WAIT_SECONDS,
+            )?,
             service_levels: ServiceLevels::new(on)?,
             steps: RwLock::default(),
             registry: registry.clone(),
@@ -249,6 +273,11 @@ impl Metrics {
         set(&self.store_up, usize::from(now.is_store_up));
         set(&self.workflows.with_label_values(&["loaded"]), now.workflows_loaded);
         set(&self.workflows.with_label_values(&["broken"]), now.workflows_broken);
+        self.group_waiting.reset();
+        for (group, waiting) in &now.groups_waiting {
+            let waiting = i64::try_from(*waiting).unwrap_or(i64::MAX);
+            self.group_waiting.with_label_values(&[group]).set(waiting);
+        }
         self.queue_refusals.reach(now.queue_refusals);
         self.service_levels.set(&now.service_levels);
         TextEncoder::new().encode_to_string(&self.registry.gather())
@@ -333,6 +362,7 @@ impl Observer for OfWorkflow {
             Report::HandlerEnded { on, status, .. } => {
                 metrics.handlers.with_label_values(&[on.as_str(), status.as_str()]).inc();
             }
+            Report::SlotTaken { waited, .. } => metrics.group_wait.observe(waited.as_secs_f64()),
             Report::ExecutionEnded { status, .. } => {
                 metrics.executions.with_label_values(&[status.as_str()]).inc();
             }

@@ -4,6 +4,7 @@ use crate::slo::monitor::Monitor;
 
 fn now() -> Snapshot {
     Snapshot {
+        groups_waiting: Vec::new(),
         running: 3,
         unstored: 2,
         queue_depth: 1,

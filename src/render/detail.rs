@@ -115,6 +115,12 @@ impl Layout {
             Some(took) => fact("status", &format!("{state} in {took}")),
             None => fact("status", &state),
         }
+        if let Some(on) = &execution.waiting_for {
+            let held = format!("a slot of {}, held by {}", visible(&on.group), on.holders_text());
+            fact("waits for", &held);
+        } else if let Some(group) = &execution.concurrency_group {
+            fact("group", &visible(group));
+        }
         if let Some(owner) = &execution.owner {
             let owner = visible(&id::shown(owner));
             let note = match execution.owner_state {

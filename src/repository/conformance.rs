@@ -3,6 +3,7 @@
 //! its tests.
 
 pub(crate) mod delivery;
+pub(crate) mod groups;
 pub(crate) mod ownership;
 pub(crate) mod reading;
 pub(crate) mod retention;
@@ -61,6 +62,11 @@ macro_rules! conformance {
             delivery::commits_are_acknowledged_by_a_task_or_by_the_writer,
             delivery::every_commit_is_acknowledged_while_tasks_come_and_go,
             delivery::the_writer_acknowledges_after_a_runtime_has_ended,
+            groups::slots_are_given_in_the_order_of_arrival_and_never_beyond_the_limit,
+            groups::nobody_begins_without_a_slot,
+            groups::a_start_without_a_slot_is_refused_where_it_may_not_wait,
+            groups::the_slots_of_two_processes_go_to_those_that_came_first,
+            groups::dead_processes_are_skipped_in_the_queue_and_named_as_holders,
             ownership::a_take_over_moves_what_dead_processes_left_and_nothing_else,
             ownership::two_that_take_over_never_get_the_same_execution,
             ownership::only_executions_that_were_looked_for_are_taken_over,
@@ -157,6 +163,7 @@ pub(crate) fn created(steps: usize) -> Created {
         trigger: None,
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
         retention: StartRetention::Follows,
+        slot: None,
     }
 }
 

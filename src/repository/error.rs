@@ -3,6 +3,10 @@
 /// What went wrong, for those who decide by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
+    /// No slot of the concurrency group is free, and the workflow rejects starts then.
+    GroupBusy,
+    /// As many wait for the concurrency group as may.
+    GroupFull,
     /// There is no database at that place, or nothing in it yet.
     Missing,
     /// What lies there is no database of wfx.
@@ -59,6 +63,12 @@ impl StoreError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         self.kind == StoreErrorKind::Locked
+    }
+
+    /// Whether a start was refused for the executions of its concurrency group.
+    #[must_use]
+    pub fn is_of_group(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::GroupBusy | StoreErrorKind::GroupFull)
     }
 
     pub(crate) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {

@@ -19,20 +19,21 @@ mod read;
 mod sqlite;
 
 pub(crate) use error::{StoreError, StoreErrorKind};
-pub(crate) use journal::backend::Policies;
+pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;
-pub(crate) use journal::pending_write::{CommitStatus, PendingWrite};
+pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
 pub(crate) use journal::writer::Writer;
 pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
 pub(crate) use ownership::takeover::{
-    Abandonment, CancelRequest, Of, OwnerCount, TakenOver, Which,
+    Abandonment, CancelNotice, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
 pub(crate) use read::cursor;
 pub(crate) use read::inspection::Inspection;
 pub(crate) use read::lineage::{Lineage, LineageNode, LineageRow, LineageRows};
 pub(crate) use read::listing::{ListFilter, Listing, Position};
 pub(crate) use read::pages::{ListPages, StepPages};
+pub(crate) use read::queue::{Queue, QueuedExecution, QueuedGroup};
 pub(crate) use read::reader::Reader;
 pub(crate) use read::reference::{Candidate, Found, is_whole_id};
 pub(crate) use read::summary::{SummaryExecution, WorkflowSummary};

@@ -15,6 +15,7 @@ mod listing;
 mod perf_check;
 mod pin;
 mod purge;
+mod queue;
 mod replay;
 mod schedule;
 pub(crate) mod slo_sim;

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::concurrency::Concurrency;
 use super::condition::Condition;
 use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
@@ -52,6 +53,8 @@ pub struct Definition {
     pub retention: Option<RetentionPolicy>,
     /// When it starts by itself, and what is expected of its executions.
     pub scheduling: Option<Box<Scheduling>>,
+    /// How many of its executions run at a time; `None`: any number.
+    pub concurrency: Option<Concurrency>,
     /// The steps in the order of the document.
     pub steps: Vec<Step>,
     /// What runs once the steps have ended: by kind, and as listed.
@@ -233,6 +236,7 @@ impl Serialize for Definition {
         if let Some(scheduling) = &self.scheduling {
             scheduling.serialize_into(&mut map)?;
         }
+        entry_if_some(&mut map, "concurrency", self.concurrency.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
         for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {
             let of_kind = self.handlers.iter().filter(|handler| handler.on == on);

@@ -27,6 +27,9 @@ pub enum Event {
         /// An end was requested meanwhile, and why.
         cancelled: Option<String>,
     },
+    /// The process that had it is dead, and nobody goes on with it: it ends as interrupted, for this
+    /// reason. Its handlers run.
+    Settle(String),
     /// An attempt that [`Effect::Start`] asked for is over.
     AttemptEnded(usize, AttemptEnd),
     /// The permit that [`Effect::Admit`] requested is available.

@@ -40,6 +40,8 @@ pub struct IllegalTransition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Ending {
     Cancelled(String),
+    /// Its process died, and nobody goes on with it.
+    Interrupted(String),
     TimedOut,
 }
 
@@ -151,6 +153,14 @@ impl Execution {
         execution
     }
 
+    /// Forgets everything that it did since it was made. It is stored as one that has not begun.
+    pub fn begin_anew(&mut self) {
+        let (spec, owner) = (Arc::clone(&self.spec), self.head.owner.take());
+        *self = Self::new(spec, self.parallelism, owner);
+        self.stored_once = true;
+        self.changed.clear();
+    }
+
     /// What it runs.
     #[must_use]
     pub fn spec(&self) -> &Arc<ExecutionSpec> {
@@ -227,7 +237,12 @@ impl Execution {
         match event {
             Event::Admitted(_) => {}
             Event::Begin => self.begin(moment, &mut effects)?,
-            Event::Resume { cancelled } => self.take_over(cancelled, moment, &mut effects)?,
+            Event::Resume { cancelled } => {
+                self.take_over(cancelled.map(Ending::Cancelled), moment, &mut effects)?;
+            }
+            Event::Settle(reason) => {
+                self.take_over(Some(Ending::Interrupted(reason)), moment, &mut effects)?;
+            }
             Event::AttemptEnded(step, end) => {
                 self.attempt_ended(step, end, moment, &mut effects)?;
             }
@@ -434,6 +449,9 @@ impl Execution {
                 (StepStatus::Cancelled, Some(reason.clone()))
             }
             (Outcome::Lost, _) => (StepStatus::Interrupted, Some(LOST.to_owned())),
+            (Outcome::Stopped, Some(Ending::Interrupted(reason))) => {
+                (StepStatus::Interrupted, Some(reason.clone()))
+            }
             (Outcome::Stopped, _) => (StepStatus::Failed, Some(self.timeout_text())),
         }
     }

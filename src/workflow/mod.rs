@@ -1,13 +1,14 @@
 //! Workflows: what they are and how they run, decided without a clock, a process or a database.
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
-//! [`problem`], [`definition`], [`scalar`], [`condition`], [`handler`], [`graph`], [`compiled`],
+//! [`problem`], [`definition`], [`scalar`], [`concurrency`], [`condition`], [`handler`], [`graph`], [`compiled`],
 //! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
 //! [`retention`], [`retention_policy`], [`scheduling`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
 pub(crate) mod compiled;
+pub(crate) mod concurrency;
 pub(crate) mod condition;
 pub(crate) mod crontab;
 pub(crate) mod decimal;

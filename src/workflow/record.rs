@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::concurrency::{SlotRequest, WaitingFor};
 use super::handler::HandlerKind;
 pub(crate) use super::json_text::JsonText;
 use super::pin::Pin;
@@ -101,6 +102,8 @@ pub struct Created {
     pub input_snapshot: String,
     /// What it says of the retention of its workflow.
     pub retention: StartRetention,
+    /// The slot that it needs to run, if any.
+    pub slot: Option<Arc<SlotRequest>>,
 }
 
 /// The part of a step that changes while it runs.
@@ -319,6 +322,12 @@ pub struct ExecutionRecord {
     pub persisted: bool,
     /// Set while it is pinned.
     pub pinned: Option<Pin>,
+    /// The concurrency group that it needs a slot of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_group: Option<String>,
+    /// What it waits for; `None`: for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<WaitingFor>,
 }
 
 impl ExecutionRecord {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::concurrency::WaitingFor;
 use super::handler::HandlerKind;
 use super::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::base::timestamp::Timestamp;
@@ -47,6 +48,22 @@ pub enum Report<'a> {
         step: &'a str,
         /// What the system says.
         error: &'a str,
+        /// When.
+        at: Timestamp,
+    },
+    /// It waits for a slot of its concurrency group.
+    Waiting {
+        /// The group, and who holds its slots.
+        on: &'a WaitingFor,
+        /// When.
+        at: Timestamp,
+    },
+    /// It has the slot that it waited for.
+    SlotTaken {
+        /// The group.
+        group: &'a str,
+        /// How long it waited.
+        waited: Duration,
         /// When.
         at: Timestamp,
     },

@@ -21,7 +21,7 @@ use crate::base::visible::{quote, quote_list};
 
 /// Keys of a workflow that do not change what a step does. `env` and `shell` are compared with those
 /// of each step.
-const HARMLESS_WORKFLOW_KEYS: [&str; 15] = [
+const HARMLESS_WORKFLOW_KEYS: [&str; 16] = [
     "id",
     "name",
     "title",
@@ -36,6 +36,7 @@ const HARMLESS_WORKFLOW_KEYS: [&str; 15] = [
     "overlap",
     "blackout",
     "expect",
+    "concurrency",
     "steps",
 ];
 /// Keys of a step that do not change what it does, and those that are compared on their own.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::compiled::{DefinitionSource, Snapshot};
+use super::concurrency::{LimitFrom, SlotRequest};
 use super::definition::Step;
 use super::graph::Graph;
 use super::record::{Created, StepState};
@@ -31,6 +32,8 @@ pub struct ExecutionSpec {
     pub trigger: Option<Trigger>,
     /// The steps of that execution that are not run again.
     pub reused: Vec<ReusedStep>,
+    /// The slot that it needs to run, if any.
+    pub slot: Option<Arc<SlotRequest>>,
 }
 
 /// A step that an execution does not run: its end in an earlier execution holds for this one.
@@ -52,7 +55,8 @@ impl ExecutionSpec {
         created_at: Timestamp,
     ) -> Self {
         let (trigger, reused) = (None, Vec::new());
-        Self { execution_id, snapshot, created_at, replay_of, trigger, reused }
+        let slot = slot(&snapshot, replay_of.is_some()).map(Arc::new);
+        Self { execution_id, snapshot, created_at, replay_of, trigger, reused, slot }
     }
 
     /// The same, with who or what starts it.
@@ -87,6 +91,7 @@ impl ExecutionSpec {
             trigger: self.trigger.clone(),
             input_snapshot: self.snapshot.to_json(),
             retention: self.retention(),
+            slot: self.slot.clone(),
         }
     }
 
@@ -140,4 +145,18 @@ impl ExecutionSpec {
         let position = self.graph().position.get(index).copied().unwrap_or(index);
         u32::try_from(position).unwrap_or(u32::MAX)
     }
+}
+
+/// The slot that an execution of this snapshot needs.
+fn slot(snapshot: &Snapshot, is_replay: bool) -> Option<SlotRequest> {
+    let definition = snapshot.definition();
+    let concurrency = definition.concurrency.as_ref()?;
+    let is_ad_hoc = snapshot.source == Some(DefinitionSource::Request);
+    let limit_from = match snapshot.source {
+        _ if is_replay => LimitFrom::Stored,
+        Some(DefinitionSource::Catalogue) => LimitFrom::Catalogue,
+        Some(DefinitionSource::File | DefinitionSource::Request) => LimitFrom::Definition,
+        Some(DefinitionSource::Predecessor) | None => LimitFrom::Stored,
+    };
+    Some(concurrency.slot(&definition.id, &snapshot.params, is_ad_hoc, limit_from))
 }

@@ -218,6 +218,15 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    DROP TRIGGER workflow_executions_inserted_grouped;
+    DROP TRIGGER workflow_executions_moved_grouped;
+    DROP TRIGGER workflow_executions_deleted_grouped;
+    DROP INDEX workflow_executions_grouped;
+    DROP INDEX workflow_executions_replaced;
+    DROP TABLE workflow_groups;
+    DROP TABLE workflow_group_limits;
+    ALTER TABLE workflow_executions DROP COLUMN concurrency_group;
+    ALTER TABLE workflow_executions DROP COLUMN replaced_by;
     DROP TRIGGER workflow_executions_moved_apart;
     DROP TRIGGER workflow_executions_deleted_apart;
     DROP INDEX workflow_executions_finished_apart;

@@ -15,6 +15,7 @@ mod exec;
 mod faults;
 mod fixtures;
 mod generated;
+mod groups;
 mod handlers;
 mod history;
 mod interleavings;
@@ -45,6 +46,9 @@ mod values;
 
 /// Where sources that are [tried here](interleavings) look for it.
 mod workflow {
+    pub(crate) mod concurrency {
+        pub(crate) use wfx::parts::workflow::WaitingFor;
+    }
     pub(crate) mod record {
         pub(crate) use wfx::parts::workflow::Change;
     }

@@ -430,7 +430,7 @@ fn the_database_of_another_user_is_refused_unless_told() {
         &["exec", "w.yaml"],
         &["purge", "1"],
         &["replay", "@1"],
-        &["serve"],
+        &["serve", "--listen", "127.0.0.1:0"],
     ] {
         let ran = place.run(args.iter().copied());
         if args[0] != "replay" {

@@ -20,7 +20,7 @@ mod watching;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
-use crate::support::{Place, states, until};
+use crate::support::{Place, Ran, states, until};
 
 const GREET: &str = "id: greet
 params: {who: world}
@@ -159,7 +159,11 @@ fn a_definition_in_a_request_is_run_where_that_is_allowed() {
 #[test]
 fn defaults_are_safe() {
     let place = place();
-    let refused = |args: &[&str]| place.run([&["serve"], args].concat());
+    // Another daemon of this machine may have the default port.
+    let refused = |args: &[&str]| {
+        let mut command = place.wfx([&["serve"], args].concat());
+        Ran::of(command.env("WFX_LISTEN", "127.0.0.1:0"))
+    };
     refused(&["--listen", "0.0.0.0:0"]).refused(2, &["no token is set", "--token-file"]);
     refused(&["--token-file", "missing"]).refused(2, &["cannot take a token from missing"]);
     place.write("words", "a b c\n");

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session};
 use super::listening::{Listening, listen};
-use super::recovery::recover_again_and_again;
+use super::recovery::{recover_again_and_again, settle_dead_holders};
 use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
@@ -37,7 +37,7 @@ use crate::logging;
 use crate::metrics::Metrics;
 use crate::operations::catalogue::{Catalogue, Event, What};
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Health, Policies, Reader, Retention, StoreError};
+use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
@@ -103,6 +103,7 @@ pub(super) fn run(
     }
     let daemon = Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?;
     daemon.writer.set_policies(retention);
+    daemon.writer.set_catalogued(daemon.catalogue.groups(&Catalogued::default()));
     daemon.serve(runtime, listening, &launcher, handed_over.take())
 }
 
@@ -201,6 +202,8 @@ impl Daemon {
             store_timeout: Duration::MAX,
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
+            leave_queues: CancellationToken::new(),
+            waiting: Arc::default(),
         };
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
         let bounds =
@@ -357,10 +360,11 @@ impl Daemon {
         let mut requests = self.writer.cancel_requests(self.owner.id());
         let cancelling = Arc::clone(&self.supervisor);
         tokio::spawn(async move {
-            while let Some(execution_id) = requests.recv().await {
-                cancelling.cancel_own(&execution_id);
+            while let Some(notice) = requests.recv().await {
+                cancelling.cancel_own(&notice);
             }
         });
+        tokio::spawn(settle_dead_holders(Arc::clone(&self.resources)));
         let delivering = self.writer.deliver();
         tokio::spawn(async move {
             let Err(error) = delivering.await;
@@ -425,6 +429,8 @@ impl Daemon {
     async fn drain(&self, again: impl Future<Output = ()>, older: &mut Older) {
         tracing::info!(running = self.supervisor.in_flight(), "stopping");
         self.resources.draining.cancel();
+        // Whoever comes next goes on with them, in their place.
+        self.supervisor.leave_queues();
         older.stop(false).await;
         let idle = async {
             self.supervisor.idle().await;
@@ -512,6 +518,7 @@ async fn rescan_again_and_again(
     (draining, handed_over): (CancellationToken, CancellationToken),
 ) {
     let mut pause = RESCAN_EVERY;
+    let mut groups = catalogue.groups(&Catalogued::default());
     while !draining.is_cancelled() {
         time::sleep(pause).await;
         let scanning = Arc::clone(&catalogue);
@@ -522,6 +529,10 @@ async fn rescan_again_and_again(
         if !handed_over.is_cancelled() {
             log_events(&events, &catalogue);
             writer.set_policies(catalogue.loaded_retention(&events));
+            if !events.is_empty() {
+                groups = catalogue.groups(&groups);
+                writer.set_catalogued(groups.clone());
+            }
         }
         pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
     }

@@ -12,7 +12,7 @@ use crate::engine::recovery::{self, Taken};
 use crate::engine::work::orphans::{Ended, Ender, Process, Survivor};
 use crate::http::api::resources::context::Resources;
 use crate::repository::ownership::{Doubt, OwnerKind, id};
-use crate::repository::{StoreError, Which};
+use crate::repository::{StoreError, TakenOver, Which};
 
 /// How often executions of daemons that died are looked for.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
@@ -39,6 +39,37 @@ pub(super) async fn recover_again_and_again(
             // It closes the link a moment before it is gone.
             () = left_behind.notified() => pause = RECOVER_SOON,
         }
+    }
+}
+
+/// Ends executions that hold a slot of a concurrency group though their `exec` died.
+pub(super) async fn settle_dead_holders(resources: Arc<Resources>) {
+    let mut dead = resources.writer.dead_holders(true);
+    while let Some(execution_id) = dead.recv().await {
+        if resources.draining.is_cancelled() {
+            return;
+        }
+        let resources = Arc::clone(&resources);
+        tokio::spawn(async move {
+            let Resources { supervisor, observed, .. } = &*resources;
+            let counted = |taken: &TakenOver| {
+                let execution = &taken.execution;
+                observed.of_execution(&execution.execution_id, &execution.workflow_id)
+            };
+            match recovery::settle(supervisor, &execution_id, counted).await {
+                Ok(None) => {}
+                Ok(Some(Ok(status))) => {
+                    let message = "its process died while it held a slot of a concurrency group";
+                    tracing::warn!(execution_id, "ended as {status}: {message}");
+                }
+                Ok(Some(Err(error))) => {
+                    tracing::warn!(execution_id, %error, "cannot end what a dead process held");
+                }
+                Err(error) => {
+                    tracing::warn!(execution_id, %error, "cannot end what a dead process held");
+                }
+            }
+        });
     }
 }
 

@@ -69,6 +69,8 @@ pub enum Route {
     },
     /// `GET /api/v1/status`
     Status,
+    /// `GET /api/v1/queue`
+    Queue,
     /// `GET /api/v1/slo`
     Slo,
     /// `GET /api/v1/ping`
@@ -87,6 +89,7 @@ impl Route {
             ["ping"] => Self::Ping,
             ["slo"] => Self::Slo,
             ["status"] => Self::Status,
+            ["queue"] => Self::Queue,
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
@@ -179,6 +182,7 @@ impl Endpoint for Route {
             Self::Workflow { .. } => "/api/v1/workflows/{workflow_id}",
             Self::Slo => "/api/v1/slo",
             Self::Status => "/api/v1/status",
+            Self::Queue => "/api/v1/queue",
             Self::Ping => "/api/v1/ping",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
@@ -263,6 +267,7 @@ mod tests {
             ),
             ("/api/v1/workflows", "/api/v1/workflows"),
             ("/api/v1/workflows/a", "/api/v1/workflows/{workflow_id}"),
+            ("/api/v1/queue", "/api/v1/queue"),
             ("/api/v1/slo", "/api/v1/slo"),
             ("/api/v1/ping", "/api/v1/ping"),
             ("/healthz", "/healthz"),

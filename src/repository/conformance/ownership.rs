@@ -228,14 +228,14 @@ pub(crate) fn a_request_to_cancel_is_reported_once<S: Store>() {
     assert_eq!(ask(&asks, "none"), CancelRequest::Unknown);
     let mut seen = Vec::new();
     until("both are reported", || {
-        seen.extend(requests.try_recv());
+        seen.extend(requests.try_recv().map(|notice| notice.execution_id));
         seen.len() == 2
     });
     // Whatever is looked at later reports neither of them again: a third one comes alone.
     store_of(&runs, "c", ExecutionStatus::Running, Some("exec-me"));
     assert_eq!(ask(&asks, "c"), stored("exec-me"));
     until("the third is reported", || {
-        seen.extend(requests.try_recv());
+        seen.extend(requests.try_recv().map(|notice| notice.execution_id));
         seen.len() == 3
     });
     seen.sort();
@@ -245,6 +245,6 @@ pub(crate) fn a_request_to_cancel_is_reported_once<S: Store>() {
     // Whoever takes one over learns of it.
     let which = Which { of: Of::One("a".to_owned()), assume_dead: true, ..Which::one("a") };
     let taken = block_on(asks.take_over(which, "exec-new", 1)).unwrap();
-    assert!(taken.len() == 1 && taken[0].cancel_requested);
+    assert!(taken.len() == 1 && taken[0].cancelled.is_some());
     asks.close().unwrap();
 }

@@ -1,7 +1,7 @@
 //! What the writer's thread needs of a database. Only the [worker](super::worker) is generic over
 //! it: all calls are static.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::pending_write::PendingWrite;
@@ -9,7 +9,10 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Registry;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
@@ -17,6 +20,27 @@ use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
 /// The retention of workflows; `None`: a workflow has none of its own.
 pub(crate) type Policies = BTreeMap<String, Option<RetentionPolicy>>;
+
+/// The concurrency groups of a catalogue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Catalogued {
+    /// The limit of each group, without the values of its parameters, and a workflow that sets it.
+    pub(crate) limits: BTreeMap<String, (u32, String)>,
+    /// Every workflow of the catalogue.
+    pub(crate) workflows: BTreeSet<String>,
+    /// Groups that it had before.
+    pub(crate) removed: BTreeSet<String>,
+}
+
+/// One that waits for a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiter {
+    pub(crate) seq: i64,
+    pub(crate) execution_id: String,
+}
+
+/// Who waits in this process, so that a grant reaches somebody: by execution id.
+pub(crate) type IsOurs<'a> = &'a dyn Fn(&str) -> bool;
 
 /// A connection that writes. It is used by one thread, and by one transaction at a time.
 pub(crate) trait Backend: Send + 'static {
@@ -119,11 +143,36 @@ pub(crate) trait Backend: Send + 'static {
     ) -> Result<CancelRequest, Self::Error>;
 
     /// The unfinished executions of `owner` that somebody asked to cancel.
-    fn cancel_requests(&mut self, owner: &str) -> Result<HashSet<String>, Self::Error>;
+    fn cancel_requests(&mut self, owner: &str) -> Result<HashSet<CancelNotice>, Self::Error>;
 
     /// A number that is another one once others have stored something: then requests need not be
     /// looked for as long as it stays. `None` where the database counts no changes.
     fn change_count(&mut self) -> Result<Option<i64>, Self::Error>;
+
+    /// The waiters of `owner` that get a slot of `group` next. Begins no transaction.
+    fn next_in_line(
+        &mut self,
+        group: &str,
+        owner: &str,
+        is_ours: IsOurs<'_>,
+    ) -> Result<Vec<Waiter>, Self::Error>;
+
+    /// Gives slots of `group` to the waiters of `owner` that are next, inside the transaction under
+    /// way, and returns them.
+    fn grant(
+        &mut self,
+        group: &str,
+        owner: &str,
+        is_ours: IsOurs<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Waiter>, Self::Error>;
+
+    /// Executions that hold a slot though their process was an `exec` that is dead, in these
+    /// groups, or with `None` in all.
+    fn dead_holders(&mut self, groups: Option<&[String]>) -> Result<Vec<String>, Self::Error>;
+
+    /// Stores the limits of the groups of a catalogue, inside the transaction under way.
+    fn set_catalogue(&mut self, catalogued: &Catalogued) -> Result<(), Self::Error>;
 
     /// Stores when alerts were sent, inside the transaction under way.
     fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;
@@ -176,12 +225,33 @@ pub(crate) enum NotWritten<E> {
 }
 
 /// What a written change did.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Written {
     /// The number that the execution is shown by.
     pub(crate) seq: i64,
     /// The execution has ended.
     pub(crate) finished: bool,
+    /// Its concurrency group.
+    pub(crate) group: Option<Arc<str>>,
+    /// What it does in that group.
+    pub(crate) slot: SlotChange,
+}
+
+/// What a change does in the concurrency group of its execution.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum SlotChange {
+    /// It holds its slot or waits as before.
+    #[default]
+    None,
+    /// It has ended, and others may have its slot.
+    Left,
+    /// It is stored as waiting, and not as running.
+    Waits {
+        /// What it waits for.
+        on: Arc<WaitingFor>,
+        /// Those before it were asked to make room.
+        replaces: bool,
+    },
 }
 
 /// What one transaction of retention did.

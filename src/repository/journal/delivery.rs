@@ -17,32 +17,61 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::pending_write::PendingWrite;
 use crate::repository::error::StoreError;
+use crate::workflow::concurrency::WaitingFor;
 
 /// What became of what the writer took from a pending write, not reported yet.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pending: Arc<PendingWrite>,
+    news: News,
+}
+
+#[derive(Debug)]
+enum News {
     /// The version up to which a commit holds everything, and the number it has there.
-    stored: Result<(u64, i64), StoreError>,
+    Stored(u64, i64),
+    /// The same, as one that waits.
+    Waits(u64, i64, Arc<WaitingFor>),
+    /// It has the slot that it waited for.
+    Granted,
+    Refused(StoreError),
 }
 
 impl Outcome {
     /// A commit holds it.
     pub(crate) fn committed(pending: Arc<PendingWrite>, version: u64, seq: i64) -> Self {
         pending.committed();
-        Self { pending, stored: Ok((version, seq)) }
+        Self { pending, news: News::Stored(version, seq) }
+    }
+
+    /// A commit holds it as one that waits.
+    pub(crate) fn waits(
+        pending: Arc<PendingWrite>,
+        version: u64,
+        seq: i64,
+        on: Arc<WaitingFor>,
+    ) -> Self {
+        pending.committed();
+        Self { pending, news: News::Waits(version, seq, on) }
+    }
+
+    /// A commit gives it its slot.
+    pub(crate) fn granted(pending: Arc<PendingWrite>) -> Self {
+        Self { pending, news: News::Granted }
     }
 
     /// No commit ever will.
     pub(crate) fn refused(pending: Arc<PendingWrite>, error: StoreError) -> Self {
         pending.given_up();
-        Self { pending, stored: Err(error) }
+        Self { pending, news: News::Refused(error) }
     }
 
     fn notify(self) {
-        match self.stored {
-            Ok((version, seq)) => self.pending.acknowledge(version, seq),
-            Err(error) => self.pending.refused(Arc::new(error)),
+        match self.news {
+            News::Stored(version, seq) => self.pending.acknowledge(version, seq),
+            News::Waits(version, seq, on) => self.pending.waits(version, seq, on),
+            News::Granted => self.pending.granted(),
+            News::Refused(error) => self.pending.refused(Arc::new(error)),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod stall;
 pub(crate) mod sync;
 pub(crate) mod task;
+pub(crate) mod waiters;
 pub(crate) mod worker;
 
 use super::error::StoreError;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::StoreError;
 use super::sync::{Mutex, MutexGuard};
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::record::Change;
 
 /// How far an execution is stored.
@@ -23,6 +24,20 @@ pub struct CommitStatus {
     pub refused: Option<Arc<StoreError>>,
     /// Nothing more of it will be stored: it was [withdrawn](PendingWrite::withdraw).
     pub withdrawn: bool,
+    /// Whether it waits for a slot of its concurrency group.
+    pub slot: SlotStatus,
+}
+
+/// Whether an execution has the slot that it needs.
+#[derive(Debug, Clone, Default)]
+pub enum SlotStatus {
+    /// It needs none, or it was stored with one.
+    #[default]
+    Held,
+    /// It is stored as one that waits: nothing of its start is.
+    Waiting(Arc<WaitingFor>),
+    /// It waited, and has its slot now.
+    Granted,
 }
 
 /// What one execution has to be stored.
@@ -160,6 +175,11 @@ impl PendingWrite {
         state.change = Some(change);
     }
 
+    /// Whether what was taken is to be withdrawn, so that it is better not written.
+    pub(crate) fn is_withdrawing(&self) -> bool {
+        self.lock().phase == Phase::Withdrawing
+    }
+
     /// A commit holds some of it, to be acknowledged by [`Self::acknowledge`].
     pub(crate) fn committed(&self) {
         self.lock().phase = Phase::Committed;
@@ -187,6 +207,19 @@ impl PendingWrite {
             }
             is_news
         });
+    }
+
+    /// A commit holds it as one that waits, and nothing of what was recorded of its start.
+    pub(crate) fn waits(&self, version: u64, seq: i64, on: Arc<WaitingFor>) {
+        self.stored.send_modify(|stored| {
+            (stored.version, stored.seq) = (version, Some(seq));
+            stored.slot = SlotStatus::Waiting(on);
+        });
+    }
+
+    /// A commit gives it the slot that it waited for.
+    pub(crate) fn granted(&self) {
+        self.stored.send_modify(|stored| stored.slot = SlotStatus::Granted);
     }
 
     /// No commit will ever hold this execution.

@@ -4,12 +4,15 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::{mpsc as asynchronous, oneshot};
 
-use super::backend::Policies;
+use super::backend::{Catalogued, Policies};
+use super::pending_write::PendingWrite;
 use super::purge::Purge;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 
@@ -65,6 +68,17 @@ pub(crate) enum Task {
         /// The process that runs them.
         owner: String,
         /// Where their ids go.
+        sender: asynchronous::UnboundedSender<CancelNotice>,
+    },
+    /// An execution that was taken over waits for a slot of its concurrency group.
+    Wait { group: Arc<str>, pending: Arc<PendingWrite> },
+    /// Store the limits of the catalogue's concurrency groups.
+    SetCatalogued(Catalogued),
+    /// Watch for executions that hold a slot though their process is dead.
+    WatchHolders {
+        /// Where their ids go.
         sender: asynchronous::UnboundedSender<String>,
+        /// Of all groups, not only of those that somebody waits for here.
+        all: bool,
     },
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::backend::{Backend, Entry, NotWritten, Policies, Written};
+use super::backend::{Backend, Catalogued, Entry, NotWritten, Policies, SlotChange, Written};
 use super::cancel;
 use super::delivery::{Delivery, Outcome};
 use super::health::Health;
@@ -15,6 +15,7 @@ use super::purge::Purge;
 use super::queue::{Next, Queue};
 use super::stall::AtWork;
 use super::task::Task;
+use super::waiters::Waiters;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -25,7 +26,10 @@ use crate::repository::ownership::takeover::CancelRequest;
 use crate::repository::patience::REPORT_AFTER;
 use crate::workflow::record::ExecutionDetail;
 
+mod groups;
 mod purge;
+
+use self::groups::{Granted, HolderWatch};
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -52,8 +56,13 @@ const IDLE: Duration = Duration::from_millis(10);
 enum NotCommitted {
     /// Deleting what retention asks for failed: without it the batch may still be stored.
     Pruning,
+    /// Some of it was withdrawn while others kept the transaction from beginning.
+    Withdrawn,
     Failed(StoreError),
 }
+
+/// What a commit holds: each entry of its batch or why that was refused, and who got a slot.
+type Committed = (Vec<Result<Written, StoreError>>, Vec<Granted>);
 
 /// What retention keeps.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +100,12 @@ pub(crate) struct Worker<B> {
     /// Free space is to go back to the file system.
     give_back: bool,
     cancels: Option<cancel::Watch>,
+    /// The executions of this process that wait for a slot.
+    waiters: Waiters,
+    /// Where slots are reported whose holder is dead.
+    holders: Option<HolderWatch>,
+    /// The limits of the catalogue's groups that are not stored yet.
+    new_catalogued: Option<Catalogued>,
     /// Alerts that were sent, of which that is not stored yet.
     sent_alerts: SentAlerts,
     /// This process, whose lock file is watched as the database is.
@@ -127,6 +142,9 @@ impl<B: Backend> Worker<B> {
             prune_error: None,
             give_back: false,
             cancels: None,
+            waiters: Waiters::default(),
+            holders: None,
+            new_catalogued: None,
             sent_alerts: SentAlerts::new(),
             owner: None,
             unseen: None,
@@ -263,6 +281,11 @@ impl<B: Backend> Worker<B> {
             Task::WatchCancels { owner, sender } => {
                 self.cancels = Some(cancel::Watch::new(owner, sender));
             }
+            Task::Wait { group, pending } => self.wait(&group, &pending),
+            Task::SetCatalogued(catalogued) => self.set_catalogued(catalogued),
+            Task::WatchHolders { sender, all } => {
+                self.holders = Some(HolderWatch::new(sender, all));
+            }
             Task::Purge(_) => {}
         }
     }
@@ -345,6 +368,7 @@ impl<B: Backend> Worker<B> {
         }
         self.store_sent_alerts();
         self.store_policies();
+        self.look_at_groups();
         if self.ages_looked_at.elapsed() >= LOOK_AT_AGES {
             self.look_at_policies();
         }
@@ -384,31 +408,55 @@ impl<B: Backend> Worker<B> {
         }
         let began = clock::monotonic();
         match self.commit(&batch) {
-            Ok(outcomes) => {
+            Ok((outcomes, granted)) => {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
-                let items = batch.into_iter().zip(outcomes);
-                let outcomes =
-                    items.map(|(Entry { pending, version, .. }, written)| match written {
+                let mut replaces = false;
+                let mut reported = Vec::with_capacity(batch.len());
+                for (Entry { pending, version, .. }, written) in batch.into_iter().zip(outcomes) {
+                    reported.push(match written {
                         Ok(written) => {
                             let seq = written.seq;
+                            let waits = match (&written.slot, &written.group) {
+                                (SlotChange::Waits { on, replaces: asks }, Some(group)) => {
+                                    replaces |= asks;
+                                    self.waiters.add(group, &pending);
+                                    Some(Arc::clone(on))
+                                }
+                                _ => None,
+                            };
                             self.backend.committed(pending.execution_id(), written);
-                            Outcome::committed(pending, version, seq)
+                            match waits {
+                                Some(on) => Outcome::waits(pending, version, seq, on),
+                                None => Outcome::committed(pending, version, seq),
+                            }
                         }
                         Err(error) => Outcome::refused(pending, error),
                     });
-                self.delivery.hand_over(outcomes.collect());
+                }
+                if !granted.is_empty() {
+                    reported.append(&mut self.granted(granted));
+                }
+                self.delivery.hand_over(reported);
+                if let (true, Some(watch)) = (replaces, &mut self.cancels) {
+                    // What cannot be read now is found at the next look.
+                    let _ = watch.look_again(&mut self.backend);
+                }
                 self.works();
                 Ok(())
             }
-            Err(error) => {
+            Err(why) => {
                 let pending = batch.into_iter().map(|entry| {
                     entry.pending.put_back(entry.change);
                     entry.pending
                 });
                 self.queue.put_back(pending.collect::<Vec<_>>().into_iter());
-                Err(error)
+                match why {
+                    NotCommitted::Failed(error) => Err(error),
+                    // The rest is taken again at once.
+                    NotCommitted::Withdrawn | NotCommitted::Pruning => Ok(()),
+                }
             }
         }
     }
@@ -423,25 +471,28 @@ impl<B: Backend> Worker<B> {
 
     /// Writes the batch in one transaction, with what retention deletes for it; if that
     /// cannot be deleted, without.
-    fn commit(&mut self, batch: &[Entry]) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+    fn commit(&mut self, batch: &[Entry]) -> Result<Committed, NotCommitted> {
         let outcome = match self.try_commit(batch, true) {
             Err(NotCommitted::Pruning) => self.try_commit(batch, false),
             outcome => outcome,
         };
         outcome.map_err(|why| match why {
-            NotCommitted::Failed(error) => error,
-            NotCommitted::Pruning => self.prune_error.clone().unwrap_or_else(|| {
-                StoreError::new(StoreErrorKind::Io, "cannot prune the database")
-            }),
+            NotCommitted::Pruning => {
+                NotCommitted::Failed(self.prune_error.clone().unwrap_or_else(|| {
+                    StoreError::new(StoreErrorKind::Io, "cannot prune the database")
+                }))
+            }
+            why => why,
         })
     }
 
-    fn try_commit(
-        &mut self,
-        batch: &[Entry],
-        may_prune: bool,
-    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
+    fn try_commit(&mut self, batch: &[Entry], may_prune: bool) -> Result<Committed, NotCommitted> {
         self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
+        let is_new = |entry: &&Entry| entry.change.created.is_some();
+        if batch.iter().filter(is_new).any(|entry| entry.pending.is_withdrawing()) {
+            self.backend.rollback();
+            return Err(NotCommitted::Withdrawn);
+        }
         let outcome = self.write_and_prune(batch, may_prune);
         if outcome.is_err() {
             self.backend.rollback();
@@ -453,7 +504,7 @@ impl<B: Backend> Worker<B> {
         &mut self,
         batch: &[Entry],
         may_prune: bool,
-    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
+    ) -> Result<Committed, NotCommitted> {
         let outcomes = self.write_batch(batch)?;
         let completed = outcomes.iter().flatten().filter(|written| written.finished).count();
         self.has_policies = self.has_policies || batch.iter().any(Entry::sets_policy);
@@ -464,13 +515,14 @@ impl<B: Backend> Worker<B> {
             self.prune_more = true;
             return Err(NotCommitted::Pruning);
         }
+        let granted = self.grant_after(batch, &outcomes)?;
         self.backend.commit().map_err(|error| self.failed(&error))?;
         if prune_now && !self.prune_more {
             self.unpruned = 0;
         } else if self.may_prune() {
             self.unpruned += completed;
         }
-        Ok(outcomes)
+        Ok((outcomes, granted))
     }
 
     /// First as if nothing could be refused; when something is, again with a savepoint

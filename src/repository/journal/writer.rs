@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
-use super::backend::{Backend, Opened, Policies};
+use super::backend::{Backend, Catalogued, Opened, Policies};
 use super::delivery::Delivery;
 use super::health::Health;
 use super::pending_write::PendingWrite;
@@ -24,7 +24,9 @@ use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
@@ -291,11 +293,34 @@ impl Writer {
     /// The ids of those executions of `owner` that somebody asked to cancel, each once,
     /// within a second.
     #[must_use]
-    pub fn cancel_requests(&self, owner: &str) -> asynchronous::UnboundedReceiver<String> {
+    pub fn cancel_requests(&self, owner: &str) -> asynchronous::UnboundedReceiver<CancelNotice> {
         let (sender, receiver) = asynchronous::unbounded_channel();
         let task = Task::WatchCancels { owner: owner.to_owned(), sender };
         // A closed writer drops the sender, which ends the stream.
         let _ = self.queue.push_task(task);
+        receiver
+    }
+
+    /// An execution of this process, stored before, waits for a slot of its concurrency group.
+    pub(crate) fn wait_for_slot(&self, group: &str, pending: &Arc<PendingWrite>) {
+        let (group, pending) = (Arc::from(group), Arc::clone(pending));
+        // A closed writer gives nobody a slot any more.
+        let _ = self.queue.push_task(Task::Wait { group, pending });
+    }
+
+    /// Stores the limits of the catalogue's concurrency groups, as [`Self::set_policies`].
+    pub(crate) fn set_catalogued(&self, catalogued: Catalogued) {
+        // A closed writer stores nothing any more.
+        let _ = self.queue.push_task(Task::SetCatalogued(catalogued));
+    }
+
+    /// The ids of executions that hold a slot of a concurrency group though their process was an
+    /// `exec` that is dead: of the groups that somebody waits for in this process, or of `all`.
+    #[must_use]
+    pub fn dead_holders(&self, all: bool) -> asynchronous::UnboundedReceiver<String> {
+        let (sender, receiver) = asynchronous::unbounded_channel();
+        // A closed writer drops the sender, which ends the stream.
+        let _ = self.queue.push_task(Task::WatchHolders { sender, all });
         receiver
     }
 

@@ -146,7 +146,7 @@ pub struct TakenOver {
     /// Where it stands.
     pub recorded: Recorded,
     /// Somebody wanted it ended.
-    pub cancel_requested: bool,
+    pub cancelled: Option<String>,
     /// Who had it.
     pub previous_owner: Option<String>,
 }
@@ -159,7 +159,7 @@ impl TakenOver {
         ended_at: &HashMap<u32, Timestamp>,
         new_owner: &str,
         previous_owner: Option<String>,
-        cancel_requested: bool,
+        cancelled: Option<String>,
     ) -> Self {
         let execution = detail.execution;
         let head = ExecutionState {
@@ -189,7 +189,7 @@ impl TakenOver {
             });
         let handlers = handlers.collect();
         let recorded = Recorded { head, steps: steps.collect(), handlers };
-        Self { execution, recorded, cancel_requested, previous_owner }
+        Self { execution, recorded, cancelled, previous_owner }
     }
 }
 
@@ -224,4 +224,24 @@ pub enum CancelRequest {
     Ended(ExecutionStatus),
     /// There is no such execution.
     Unknown,
+}
+
+/// An execution that is to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CancelNotice {
+    /// Which one.
+    pub execution_id: String,
+    /// The number of the execution that takes its place, if that is why.
+    pub replaced_by: Option<i64>,
+}
+
+impl CancelNotice {
+    /// Why, for the record.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self.replaced_by {
+            Some(seq) => format!("replaced by @{seq}"),
+            None => "cancelled on request".to_owned(),
+        }
+    }
 }

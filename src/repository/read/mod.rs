@@ -7,6 +7,7 @@ pub(crate) mod inspection;
 pub(crate) mod lineage;
 pub(crate) mod listing;
 pub(crate) mod pages;
+pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod reference;
 pub(crate) mod summary;

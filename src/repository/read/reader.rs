@@ -7,6 +7,7 @@ use super::durations::StepDurations;
 use super::inspection::Inspection;
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
+use super::queue::{GROUPS_SHOWN, Queue};
 use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
 use super::summary::WorkflowSummary;
 use crate::base::timestamp::Timestamp;
@@ -17,6 +18,16 @@ use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sqlite::reader::SqliteReader;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
 use crate::workflow::retention::History;
+
+impl From<Liveness> for OwnerState {
+    fn from(liveness: Liveness) -> Self {
+        match liveness {
+            Liveness::Alive => Self::Alive,
+            Liveness::Dead => Self::Dead,
+            Liveness::Unknown(_) => Self::Unknown,
+        }
+    }
+}
 
 /// Reads a store, while others write to it. Each read sees one state of it and keeps none.
 #[derive(Debug)]
@@ -111,11 +122,7 @@ impl Reader {
         let mut judge = self.judge()?;
         for execution in executions {
             execution.owner_state =
-                execution.owner.as_ref().map(|owner| match judge.liveness(owner) {
-                    Liveness::Alive => OwnerState::Alive,
-                    Liveness::Dead => OwnerState::Dead,
-                    Liveness::Unknown(_) => OwnerState::Unknown,
-                });
+                execution.owner.as_ref().map(|owner| judge.liveness(owner).into());
         }
         Ok(())
     }
@@ -340,6 +347,30 @@ impl Reader {
         workflow_id: Option<&str>,
     ) -> Result<Vec<WorkflowSummary>, StoreError> {
         self.backend.summaries(workflow_id)
+    }
+
+    /// Who holds the slots of concurrency groups, and who waits for them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn queue(&self) -> Result<Queue, StoreError> {
+        let mut queue = self.backend.queue(GROUPS_SHOWN)?;
+        if !queue.groups.is_empty() {
+            let mut judge = self.judge()?;
+            for one in queue.groups.iter_mut().flat_map(|group| &mut group.executions) {
+                one.owner_state = one.owner.as_ref().map(|owner| judge.liveness(owner).into());
+            }
+        }
+        Ok(queue)
+    }
+
+    /// How many wait for each concurrency group that somebody waits for: those with the most, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn groups_waiting(&self, limit: usize) -> Result<Vec<(String, u64)>, StoreError> {
+        self.backend.groups_waiting(limit)
     }
 
     /// All executions, and the retention of workflows, for [`crate::workflow::retention::plan`].

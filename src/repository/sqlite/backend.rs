@@ -10,15 +10,17 @@ use rusqlite::config::DbConfig;
 use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
-use super::{alerts, detail, identity, open, policies, prune, retention, takeover};
+use super::{alerts, detail, groups, identity, open, policies, prune, retention, takeover};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
-    Backend, Entry, NotWritten, Opened, Policies, Retained, Written,
+    Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
 };
 use crate::repository::options::WriterOptions;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
 use crate::workflow::pin::Pin;
@@ -93,8 +95,7 @@ impl SqliteBackend {
     }
 
     fn judge(&self) -> rusqlite::Result<Judge> {
-        let identity = identity::read(&self.connection, &self.path)?;
-        Ok(Registry::new(&self.path, identity).judge())
+        change::judge(&self.connection, &self.path)
     }
 }
 
@@ -123,7 +124,7 @@ impl Backend for SqliteBackend {
     }
 
     fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<rusqlite::Error>> {
-        let mut inserts = Inserts::new(&self.connection)?;
+        let mut inserts = Inserts::new(&self.connection, &self.path)?;
         batch.iter().map(|entry| self.write(&mut inserts, entry)).collect()
     }
 
@@ -131,7 +132,7 @@ impl Backend for SqliteBackend {
         &mut self,
         batch: &[Entry],
     ) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
-        let mut inserts = Inserts::new(&self.connection)?;
+        let mut inserts = Inserts::new(&self.connection, &self.path)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {
             self.execute("SAVEPOINT item")?;
@@ -233,12 +234,42 @@ impl Backend for SqliteBackend {
         takeover::request_cancel(&self.connection, execution_id, by, now)
     }
 
-    fn cancel_requests(&mut self, owner: &str) -> rusqlite::Result<HashSet<String>> {
+    fn cancel_requests(&mut self, owner: &str) -> rusqlite::Result<HashSet<CancelNotice>> {
         takeover::cancel_requests(&self.connection, owner)
     }
 
     fn change_count(&mut self) -> rusqlite::Result<Option<i64>> {
         self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+
+    fn next_in_line(
+        &mut self,
+        group: &str,
+        owner: &str,
+        is_ours: IsOurs<'_>,
+    ) -> rusqlite::Result<Vec<Waiter>> {
+        groups::next_in_line(&self.connection, &mut || self.judge(), group, owner, is_ours)
+    }
+
+    fn grant(
+        &mut self,
+        group: &str,
+        owner: &str,
+        is_ours: IsOurs<'_>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Vec<Waiter>> {
+        let next = self.next_in_line(group, owner, is_ours)?;
+        let now = now.to_string();
+        next.iter().try_for_each(|waiter| groups::grant(&self.connection, waiter, &now))?;
+        Ok(next)
+    }
+
+    fn dead_holders(&mut self, groups: Option<&[String]>) -> rusqlite::Result<Vec<String>> {
+        groups::dead_holders(&self.connection, &mut self.judge()?, groups)
+    }
+
+    fn set_catalogue(&mut self, catalogued: &Catalogued) -> rusqlite::Result<()> {
+        groups::set_catalogue(&self.connection, catalogued)
     }
 
     fn store_alerts(&mut self, alerts: &SentAlerts) -> rusqlite::Result<()> {

@@ -1,13 +1,18 @@
 //! Writes one execution's change. A terminal row never changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::groups::{self, Decision, Limits};
+use super::identity;
 use super::policies;
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::journal::backend::{self, Written};
+use crate::repository::journal::backend::{self, SlotChange, Written};
+use crate::repository::ownership::{Judge, Registry};
 use crate::workflow::record::{
     Attempt, Change, Created, ExecutionState, ExecutionStatus, HandlerState, SkipReason, StepState,
     StepStatus,
@@ -33,13 +38,16 @@ impl From<rusqlite::Error> for NotWritten {
 
 /// The `seq` of executions that are not finished, so that their updates need no search.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(HashMap<String, i64>);
+pub(crate) struct Unfinished(HashMap<String, Known>);
+
+/// Which row is that of an execution, and its concurrency group.
+type Known = (i64, Option<Arc<str>>);
 
 impl Unfinished {
     /// Takes over what a commit made true.
     pub(crate) fn apply(&mut self, execution_id: &str, written: Written) {
         if !written.finished {
-            self.0.insert(execution_id.to_owned(), written.seq);
+            self.0.insert(execution_id.to_owned(), (written.seq, written.group));
         } else if !self.0.is_empty() {
             self.0.remove(execution_id);
         }
@@ -56,20 +64,23 @@ pub(crate) struct Inserts<'c> {
     has_apart: Option<bool>,
     /// The retention of workflows, as far as that was looked up.
     retention: HashMap<String, Option<RetentionPolicy>>,
+    /// The limits of concurrency groups, the same.
+    limits: Limits,
+    path: &'c Path,
 }
 
 impl<'c> Inserts<'c> {
     /// An execution whose steps were reused before it was stored has its number by now.
-    pub(crate) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: &'c Connection, path: &'c Path) -> rusqlite::Result<Self> {
         Ok(Self {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
                    owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
                    own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
-                   steps_skipped)
+                   steps_skipped, concurrency_group)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -82,6 +93,8 @@ impl<'c> Inserts<'c> {
             next_completion: None,
             has_apart: None,
             retention: HashMap::new(),
+            limits: Limits::new(),
+            path,
         })
     }
 
@@ -124,7 +137,20 @@ impl<'c> Inserts<'c> {
     /// What was written is undone in part, and what was looked up may no longer hold.
     pub(crate) fn undone(&mut self) {
         self.retention.clear();
+        self.limits.clear();
         self.has_apart = None;
+    }
+
+    /// Whether a new execution runs, if it needs a slot, or waits.
+    fn slot(&mut self, connection: &Connection, created: &Created) -> Result<Decision, NotWritten> {
+        let Some(request) = &created.slot else { return Ok(Decision::Run) };
+        let path = self.path;
+        let mut judge = || judge(connection, path);
+        let workflow_id = &created.workflow_id;
+        match groups::decide(connection, &mut self.limits, &mut judge, request, workflow_id)? {
+            Decision::Refuse(error) => Err(NotWritten::Refused(error)),
+            decision => Ok(decision),
+        }
     }
 
     /// The number of a completion: greater than any that is stored. `None` for what has not
@@ -156,6 +182,11 @@ impl<'c> Inserts<'c> {
     }
 }
 
+/// What judges whether the owners of executions are alive.
+pub(crate) fn judge(connection: &Connection, path: &Path) -> rusqlite::Result<Judge> {
+    Ok(Registry::new(path, identity::read(connection, path)?).judge())
+}
+
 /// Writes `change` inside the caller's transaction. Each update names the execution id beside its
 /// `seq`: a database that was restored under a running wfx gives numbers out again.
 pub(crate) fn write(
@@ -166,9 +197,18 @@ pub(crate) fn write(
     change: &Change,
 ) -> Result<Written, NotWritten> {
     let finished = change.head.status.is_terminal();
-    let seq = match &change.created {
+    let (seq, group) = match &change.created {
         Some(created) => {
             let mut times = Times::default();
+            let decision = inserts.slot(connection, created)?;
+            let waiting;
+            let change = match decision {
+                Decision::Wait { .. } => {
+                    waiting = as_waiting(change, created);
+                    &waiting
+                }
+                _ => change,
+            };
             let completion = inserts.completion(connection, &change.head)?;
             let head = &change.head;
             let has_own_retention = inserts.has_own_retention(connection, created)?;
@@ -185,11 +225,21 @@ pub(crate) fn write(
                 let state = change.steps.get(&position).unwrap_or(&pending);
                 insert_step(inserts, seq, position, name, depends_on, state, &mut times)?;
             }
-            seq
+            let group = created.slot.as_ref().map(|slot| Arc::from(slot.group.as_str()));
+            if let (Decision::Wait { replaces }, Some(group)) = (decision, &group) {
+                if replaces {
+                    let by = created.trigger.as_ref().and_then(|trigger| trigger.by.as_deref());
+                    groups::replace(connection, group, seq, by, change.head.updated_at)?;
+                }
+                let on = Arc::new(groups::holders(connection, group)?);
+                let slot = SlotChange::Waits { on, replaces };
+                return Ok(Written { seq, finished: false, group: Some(Arc::clone(group)), slot });
+            }
+            (seq, group)
         }
         None => {
-            let seq = match unfinished.0.get(execution_id) {
-                Some(seq) => *seq,
+            let (seq, group) = match unfinished.0.get(execution_id) {
+                Some(known) => known.clone(),
                 None => find(connection, execution_id)?,
             };
             // First: it proves that the row is still that of this execution.
@@ -202,7 +252,7 @@ pub(crate) fn write(
             for (position, state) in &change.steps {
                 update_step(connection, seq, *position, state)?;
             }
-            seq
+            (seq, group)
         }
     };
     for (position, handler) in &change.handlers {
@@ -211,17 +261,45 @@ pub(crate) fn write(
     for attempt in &change.attempts {
         insert_attempt(connection, seq, attempt)?;
     }
-    Ok(Written { seq, finished })
+    let left = finished && group.is_some();
+    let slot = if left { SlotChange::Left } else { SlotChange::None };
+    Ok(Written { seq, finished, group, slot })
 }
 
 fn refused(message: String) -> NotWritten {
     NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, message))
 }
 
-fn find(connection: &Connection, execution_id: &str) -> Result<i64, NotWritten> {
+/// The creation of an execution that begins at once, as that of one that waits: nothing of it has
+/// begun but what it takes over from an earlier one.
+fn as_waiting(change: &Change, created: &Created) -> Change {
+    let mut head = ExecutionState {
+        status: ExecutionStatus::Pending,
+        started_at: None,
+        completed_at: None,
+        updated_at: created.created_at,
+        steps_completed: 0,
+        steps_failed: 0,
+        steps_skipped: 0,
+        error: None,
+        outcome: None,
+        owner: change.head.owner.clone(),
+    };
+    let reused = change.steps.iter().filter(|(_, state)| state.reused.is_some());
+    let steps: BTreeMap<u32, StepState> =
+        reused.map(|(position, state)| (*position, state.clone())).collect();
+    steps.values().for_each(|state| head.count(state.status));
+    Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new() }
+}
+
+fn find(connection: &Connection, execution_id: &str) -> Result<Known, NotWritten> {
     connection
-        .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
-        .query_row([execution_id], |row| row.get(0))
+        .prepare_cached(
+            "SELECT seq, concurrency_group FROM workflow_executions WHERE execution_id = ?1",
+        )?
+        .query_row([execution_id], |row| {
+            Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.map(Arc::from)))
+        })
         .optional()?
         .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
 }
@@ -269,6 +347,7 @@ fn insert_execution(
         time(trigger.and_then(|trigger| trigger.scheduled_at)),
         head.steps_failed,
         head.steps_skipped,
+        created.slot.as_ref().map(|slot| slot.group.as_str()),
     ])?;
     Ok(())
 }
@@ -321,7 +400,8 @@ fn update_execution(
                updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
                completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
                steps_skipped = ?14
-             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10",
+             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
+               AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')",
         )?
         .execute(params![
             seq,
@@ -351,6 +431,9 @@ fn update_execution(
         })
         .optional()?;
     match stored {
+        Some((ExecutionStatus::Pending, owner)) if owner == head.owner => {
+            Err(refused("the execution waits for a slot of its concurrency group".to_owned()))
+        }
         Some((status, owner)) if !status.is_terminal() => Err(refused(format!(
             "the execution was taken over by {}",
             owner.as_deref().unwrap_or("nobody")

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::groups;
 use super::rows::{
     self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, HANDLER_COLUMNS, REUSED_ATTEMPT_COLUMNS,
     STEP_COLUMNS, STEP_COLUMNS_WITHOUT_TEXT,
@@ -37,12 +38,16 @@ pub(crate) fn execution(
     connection: &Connection,
     execution_id: &str,
 ) -> rusqlite::Result<Option<ExecutionRecord>> {
-    connection
+    let mut found = connection
         .prepare_cached(&format!(
             "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
         ))?
         .query_row([execution_id], rows::execution)
-        .optional()
+        .optional()?;
+    if let Some(execution) = &mut found {
+        groups::add_waiting_for(connection, execution)?;
+    }
+    Ok(found)
 }
 
 /// The handlers of an execution that began.

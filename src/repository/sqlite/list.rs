@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::groups;
 use super::rows::{self, EXECUTION_COLUMNS};
 use crate::repository::read::listing::{ListFilter, Listing, Position};
 use crate::workflow::record::ExecutionStatus;
@@ -45,7 +46,8 @@ pub(crate) fn list(
     let mut rows = statement.query_map(params_from_iter(&values), rows::execution)?;
     let (mut items, mut length, mut is_cut) = (Vec::new(), 0, false);
     while let Some(row) = rows.next() {
-        let execution = row?;
+        let mut execution = row?;
+        groups::add_waiting_for(connection, &mut execution)?;
         length += execution.input_snapshot.as_str().len();
         items.push(execution);
         if length > bytes {

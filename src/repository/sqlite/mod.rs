@@ -12,6 +12,7 @@ mod durations;
 mod error;
 mod file;
 mod file_guard;
+mod groups;
 mod identity;
 mod inspect;
 mod lineage;

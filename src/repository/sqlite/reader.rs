@@ -12,7 +12,7 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, identity, inspect, lineage, list, open, policies, retention,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, open, policies, retention,
     summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
@@ -24,6 +24,7 @@ use crate::repository::read::durations::StepDurations;
 use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
+use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::summary::WorkflowSummary;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
@@ -190,6 +191,14 @@ impl SqliteReader {
         bytes: usize,
     ) -> Result<(Vec<Attempt>, bool), StoreError> {
         self.read(|connection| detail::attempts(connection, execution_id, after, bytes))
+    }
+
+    pub(crate) fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
+        self.read(|connection| groups::queue(connection, limit))
+    }
+
+    pub(crate) fn groups_waiting(&self, limit: usize) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read(|connection| groups::waiting(connection, limit))
     }
 
     pub(crate) fn workflow_ids(&self, limit: u32) -> Result<Vec<String>, StoreError> {

@@ -80,7 +80,8 @@ pub(crate) fn unless_empty(text: &str) -> Option<&str> {
 pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, status, created_at, \
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
      input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason, trigger_kind, \
-     trigger_by, schedule, scheduled_at, cancel_requested_by, steps_failed, steps_skipped";
+     trigger_by, schedule, scheduled_at, cancel_requested_by, steps_failed, steps_skipped, \
+     concurrency_group";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -111,6 +112,8 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
         owner_state: None,
         persisted: true,
         pinned: pin(row, 16)?,
+        concurrency_group: row.get(26)?,
+        waiting_for: None,
     })
 }
 

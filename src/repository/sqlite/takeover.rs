@@ -8,7 +8,7 @@ use super::detail;
 use super::rows::{self, Text};
 use crate::base::timestamp::Timestamp;
 use crate::repository::ownership::takeover::{
-    Abandoned, CancelRequest, Of, OwnerCount, SNAPSHOT_BYTES, TakenOver, Which,
+    Abandoned, CancelNotice, CancelRequest, Of, OwnerCount, SNAPSHOT_BYTES, TakenOver, Which,
 };
 use crate::repository::ownership::{Judge, Liveness};
 use crate::workflow::record::{AttemptKey, ExecutionStatus};
@@ -90,7 +90,7 @@ struct Candidate {
     seq: i64,
     execution_id: String,
     owner: Option<String>,
-    cancel_requested: bool,
+    cancel: Option<CancelNotice>,
 }
 
 /// Unfinished executions of others, oldest first.
@@ -105,19 +105,19 @@ fn candidates(
     };
     connection
         .prepare_cached(
-            "SELECT seq, execution_id, owner, cancel_requested_at IS NOT NULL
+            "SELECT seq, execution_id, owner, cancel_requested_at IS NOT NULL, replaced_by
              FROM workflow_executions
              WHERE status IN ('pending', 'running') AND status <> 'success'
                AND owner IS NOT ?1 AND (?2 IS NULL OR execution_id = ?2)
              ORDER BY seq",
         )?
         .query_map(params![new_owner, only], |row| {
-            Ok(Candidate {
-                seq: row.get(0)?,
-                execution_id: row.get(1)?,
-                owner: row.get(2)?,
-                cancel_requested: row.get(3)?,
-            })
+            let execution_id: String = row.get(1)?;
+            let replaced_by = row.get(4)?;
+            let cancel = row
+                .get::<_, bool>(3)?
+                .then(|| CancelNotice { execution_id: execution_id.clone(), replaced_by });
+            Ok(Candidate { seq: row.get(0)?, execution_id, owner: row.get(2)?, cancel })
         })?
         .collect()
 }
@@ -139,8 +139,8 @@ fn take_one(
         )?
         .query_map([candidate.seq], |row| Ok((row.get(0)?, row.get::<_, Text<_>>(1)?.0)))?
         .collect::<Result<_, _>>()?;
-    let Candidate { owner, cancel_requested, .. } = candidate;
-    Ok(TakenOver::new(detail, &ended_at, new_owner, owner, cancel_requested))
+    let Candidate { owner, cancel, .. } = candidate;
+    Ok(TakenOver::new(detail, &ended_at, new_owner, owner, cancel.map(|it| it.reason())))
 }
 
 /// How many unfinished executions each process has or had.
@@ -192,13 +192,15 @@ pub(crate) fn request_cancel(
 pub(crate) fn cancel_requests(
     connection: &Connection,
     owner: &str,
-) -> rusqlite::Result<HashSet<String>> {
+) -> rusqlite::Result<HashSet<CancelNotice>> {
     connection
         .prepare_cached(
-            "SELECT execution_id FROM workflow_executions
+            "SELECT execution_id, replaced_by FROM workflow_executions
              WHERE status IN ('pending', 'running') AND status <> 'success'
                AND owner = ?1 AND cancel_requested_at IS NOT NULL",
         )?
-        .query_map([owner], |row| row.get(0))?
+        .query_map([owner], |row| {
+            Ok(CancelNotice { execution_id: row.get(0)?, replaced_by: row.get(1)? })
+        })?
         .collect()
 }

@@ -89,7 +89,8 @@ impl Message {
             Report::AttemptPostponed { step, error, at } => {
                 Self::Notice { text: words.attempt_postponed(titles.label(step), error), at }
             }
-            Report::Output { .. } | Report::Resting => return None,
+            Report::Waiting { on, at } => Self::Notice { text: words.waiting(on), at },
+            Report::Output { .. } | Report::Resting | Report::SlotTaken { .. } => return None,
             Report::RetryScheduled { step, failed, max_attempts, wait, at } => Self::Retry {
                 step: step.to_owned(),
                 text: words.retry(titles.label(step), failed, max_attempts, wait),

@@ -10,6 +10,7 @@ use anstyle::Style;
 use crate::base::units;
 use crate::base::visible::visible;
 use crate::render::style::{BOLD, DIM, WARNING, of_execution, of_step};
+use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::handler::HandlerKind;
 use crate::workflow::record::{Attempt, ExecutionStatus, StepStatus};
 use crate::workflow::report::Stream;
@@ -85,6 +86,14 @@ impl Words {
     pub(super) fn store_failing(self, error: &str, hint: Option<&str>) -> String {
         let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
         format!("{WARNING}warning:{WARNING:#} {error}{hint}; no further step starts until it works")
+    }
+
+    pub(super) fn waiting(self, on: &WaitingFor) -> String {
+        format!(
+            "waiting for a slot of the concurrency group {}, held by {}; Ctrl-C leaves the queue",
+            visible(&on.group),
+            on.holders_text()
+        )
     }
 
     pub(super) fn attempt_postponed(self, step: &str, error: &str) -> String {

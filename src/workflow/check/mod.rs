@@ -1,6 +1,7 @@
 //! Tree → [`Definition`]: checks every rule of a workflow document, and reports all problems at
 //! once, each with its span and a remedy.
 
+mod concurrency;
 mod condition;
 mod declared;
 mod defaults;
@@ -54,7 +55,7 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 10] = [
+const WORKFLOW_KEYS: [&str; 11] = [
     "id",
     "name",
     "description",
@@ -64,6 +65,7 @@ const WORKFLOW_KEYS: [&str; 10] = [
     "max_parallel",
     "timeout",
     "retention",
+    "concurrency",
     "steps",
 ];
 
@@ -251,6 +253,7 @@ fn workflow(
             read.filter(|_| ignored.is_empty())
         }
     };
+    let concurrency = concurrency::read(&fields, &params, findings);
     let steps = steps(&fields, &params, origin, findings);
     let handlers = handlers::read(&fields, origin, findings);
     handlers::refuse_variables(&fields, findings);
@@ -265,6 +268,7 @@ fn workflow(
         timeout,
         retention,
         scheduling,
+        concurrency,
         steps: steps?,
         handlers,
         extra: fields.extra(),

@@ -40,6 +40,7 @@ impl Execution {
             self.cut_short = true;
             let (status, error) = match ending {
                 Ending::Cancelled(reason) => (StepStatus::Cancelled, reason.clone()),
+                Ending::Interrupted(reason) => (StepStatus::Skipped, reason.clone()),
                 // Its attempts were made and failed; only the next one was not.
                 Ending::TimedOut if self.waiting.contains(&step) => {
                     (StepStatus::Failed, self.steps[step].error.clone().unwrap_or_default())
@@ -89,6 +90,9 @@ impl Execution {
         match (&self.ending, self.interrupted_by, self.failed_by) {
             (Some(Ending::Cancelled(reason)), ..) => {
                 (ExecutionStatus::Cancelled, Some(reason.clone()))
+            }
+            (Some(Ending::Interrupted(reason)), ..) if self.cut_short => {
+                (ExecutionStatus::Interrupted, Some(reason.clone()))
             }
             (_, Some(step), _) => {
                 (ExecutionStatus::Interrupted, Some(self.step_text(step, "was interrupted")))

@@ -167,16 +167,18 @@ impl Execution {
 
     pub(super) fn take_over(
         &mut self,
-        cancelled: Option<String>,
+        ending: Option<Ending>,
         moment: Moment,
         effects: &mut Vec<Effect>,
     ) -> Result<(), IllegalTransition> {
         self.head.status = ExecutionStatus::Running;
-        if self.head.started_at.is_none() && cancelled.is_some() {
+        if self.head.started_at.is_none() && ending.is_some() {
             self.drop_handlers();
         }
         let was_begun = self.head.started_at.is_some();
-        let started_at = *self.head.started_at.get_or_insert(moment.now);
+        let started_at = self.head.started_at.unwrap_or(moment.now);
+        // One that is ended before it began has no start.
+        self.head.started_at = Some(started_at).filter(|_| was_begun || ending.is_none());
         for step in 0..self.steps.len() {
             if let Some(started_at) = self.steps[step].started_at {
                 let before = moment.now.since(started_at);
@@ -190,10 +192,13 @@ impl Execution {
         }
         self.find_ready(moment, effects);
         if let Some(outcome) = self.head.outcome {
+            let cancelled = match ending {
+                Some(Ending::Cancelled(reason)) => Some(reason),
+                _ => None,
+            };
             self.resume_handlers(outcome, cancelled, moment, effects)?;
-        } else if let Some(reason) = cancelled {
+        } else if let Some(ending) = ending {
             // Before the lost attempts are evaluated: they are not retried.
-            let ending = Ending::Cancelled(reason);
             self.end_pending(&ending, moment, effects)?;
             self.ending = Some(ending);
         } else if time_up {

@@ -44,6 +44,7 @@ pub(super) fn with_handlers(
     parallelism: usize,
 ) -> Execution {
     let definition = Definition {
+        concurrency: None,
         id: "w".to_owned(),
         name: None,
         description: None,

@@ -20,6 +20,7 @@ impl Handler for Resources {
             Route::Metrics => self.metrics(query).await,
             Route::Slo => self.slo(query),
             Route::Status => self.status(query),
+            Route::Queue => self.queue(query),
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::base::clock;
 use crate::base::visible::quote;
 use crate::engine::driver::RunError;
+use crate::engine::start_ack::StartOutcome;
 use crate::engine::supervisor::{Full, Submitted};
 use crate::http::api::json_body;
 use crate::http::api::query::{self, Query, Wait};
@@ -22,6 +23,7 @@ use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::operations::replay::{self, NotReplayable, Request};
 use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
+use crate::repository::StoreErrorKind;
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::check::{ReplayBody, WhichDefinition};
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
@@ -209,12 +211,25 @@ impl Resources {
                 Ok(Err(RunError::Withdrawn)) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
                 }
+                Ok(Err(RunError::NoSlot(error))) if error.kind() == StoreErrorKind::GroupBusy => {
+                    let problem = Problem::new(StatusCode::CONFLICT, error.to_string());
+                    match error.hint() {
+                        Some(hint) => problem.with_hint(hint),
+                        None => problem,
+                    }
+                }
+                Ok(Err(RunError::NoSlot(error) | RunError::NotStored(error))) => {
+                    faults::unavailable(&error)
+                }
                 Ok(Err(error)) => {
                     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
                 }
                 _ => faults::fault("an execution ended before it was launched"),
             });
         };
+        if let Some(error) = &launch.refused {
+            return Err(faults::unavailable(error));
+        }
         if let Some(wait) = wait {
             let launched = clock::monotonic();
             if let (Some(seq), Some((foreseen, status))) = (launch.ended_as, foreseen) {
@@ -226,21 +241,24 @@ impl Resources {
             // It was accepted; that it cannot be read, or was deleted again, changes nothing of
             // that.
             let shown = self.shown(&execution_id);
-            let shown = shown
-                .unwrap_or_else(|_| started(&execution_id, launch.persisted, replay_of.as_deref()));
+            let shown =
+                shown.unwrap_or_else(|_| started(&execution_id, &launch, replay_of.as_deref()));
             return Ok(with_outcome(shown, wait, status).counted_until(launched));
         }
-        Ok(started(&execution_id, launch.persisted, replay_of.as_deref()))
+        Ok(started(&execution_id, &launch, replay_of.as_deref()))
     }
 }
 
 /// The answer to whoever does not wait.
-fn started(execution_id: &str, persisted: bool, replay_of: Option<&str>) -> Reply {
+fn started(execution_id: &str, launch: &StartOutcome, replay_of: Option<&str>) -> Reply {
     let mut answer = json!({
         "execution_id": execution_id,
-        "status": "started",
-        "persisted": persisted,
+        "status": if launch.waiting_for.is_some() { "queued" } else { "started" },
+        "persisted": launch.persisted,
     });
+    if let Some(on) = &launch.waiting_for {
+        answer["waiting_for"] = json!(**on);
+    }
     if let Some(replay_of) = replay_of {
         answer["replay_of"] = json!(replay_of);
     }
@@ -412,6 +430,8 @@ mod tests {
             owner_state: None,
             persisted: true,
             pinned: None,
+            concurrency_group: None,
+            waiting_for: None,
         };
         let mut detail =
             ExecutionDetail { execution: record, handlers: Vec::new(), steps: Vec::new() };

@@ -11,6 +11,9 @@ use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::metrics::{self, Snapshot};
 
+/// The most concurrency groups that have a metric of their own.
+const GROUPS_MAX: usize = 100;
+
 impl Resources {
     /// How the service levels stand.
     pub(super) fn slo(&self, query: &str) -> Result<Reply, Problem> {
@@ -22,7 +25,10 @@ impl Resources {
     pub(super) async fn metrics(&self, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let (loaded, broken) = self.catalogue.counts();
+        let groups_waiting = self.readers.read(|reader| reader.groups_waiting(GROUPS_MAX));
         let now = Snapshot {
+            // The database is reported as down, if it is.
+            groups_waiting: groups_waiting.unwrap_or_default(),
             running: self.supervisor.in_flight(),
             steps_running: self.supervisor.step_places().taken(),
             steps_waiting: self.supervisor.step_places().waiting(),

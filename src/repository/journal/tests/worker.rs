@@ -12,11 +12,14 @@ use crate::repository::conformance::{
     await_commit, change, creation, head, options, store, store_change, until,
 };
 use crate::repository::journal::backend::{
-    Backend, Entry, NotWritten, Opened, Policies, Retained, Written,
+    Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, SlotChange, Waiter,
+    Written,
 };
 use crate::repository::journal::cancel::Watch;
 use crate::repository::ownership::Registry;
-use crate::repository::ownership::takeover::{Abandonment, CancelRequest, TakenOver, Which};
+use crate::repository::ownership::takeover::{
+    Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
+};
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
@@ -69,7 +72,7 @@ impl Fake {
         }
         state.uncommitted.as_mut().expect("inside a transaction").push(execution_id);
         let finished = entry.change.head.status.is_terminal();
-        Ok(Written { seq: 7, finished })
+        Ok(Written { seq: 7, finished, group: None, slot: SlotChange::None })
     }
 }
 
@@ -196,10 +199,38 @@ impl Backend for Fake {
         Ok(CancelRequest::Unknown)
     }
 
-    fn cancel_requests(&mut self, _owner: &str) -> Result<HashSet<String>, Failure> {
+    fn next_in_line(
+        &mut self,
+        _group: &str,
+        _owner: &str,
+        _is_ours: IsOurs<'_>,
+    ) -> Result<Vec<Waiter>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn grant(
+        &mut self,
+        _group: &str,
+        _owner: &str,
+        _is_ours: IsOurs<'_>,
+        _now: Timestamp,
+    ) -> Result<Vec<Waiter>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn dead_holders(&mut self, _groups: Option<&[String]>) -> Result<Vec<String>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn set_catalogue(&mut self, _catalogued: &Catalogued) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn cancel_requests(&mut self, _owner: &str) -> Result<HashSet<CancelNotice>, Failure> {
         let mut state = self.state();
         state.looks += 1;
-        Ok(state.requests.clone())
+        let notice = |id: &String| CancelNotice { execution_id: id.clone(), replaced_by: None };
+        Ok(state.requests.iter().map(notice).collect())
     }
 
     fn change_count(&mut self) -> Result<Option<i64>, Failure> {
@@ -290,7 +321,8 @@ fn without_a_count_of_changes_requests_are_looked_for_each_time() {
             state.requests = requested.iter().map(|id| (*id).to_owned()).collect();
         }
         watch.look(&mut fake).unwrap();
-        let mut reported: Vec<String> = std::iter::from_fn(|| requests.try_recv().ok()).collect();
+        let notices = std::iter::from_fn(|| requests.try_recv().ok());
+        let mut reported: Vec<String> = notices.map(|notice| notice.execution_id).collect();
         reported.sort();
         (fake.state().looks, reported.join(" "))
     };

@@ -68,7 +68,7 @@ fn workflow_id(workflow: u8) -> String {
 }
 
 fn store(connection: &Connection, execution_id: &str, change: &Change) {
-    let mut inserts = Inserts::new(connection).unwrap();
+    let mut inserts = Inserts::new(connection, std::path::Path::new("")).unwrap();
     write(connection, &mut inserts, &Unfinished::default(), execution_id, change).unwrap();
 }
 

@@ -83,6 +83,30 @@ fn the_sockets_are_handed_over_and_the_old_process_runs_its_executions_to_the_en
 }
 
 #[test]
+fn those_that_wait_for_a_slot_run_where_they_were_started() {
+    let place = place();
+    let text = place.read("workflows/waiting.yaml") + "\nconcurrency: 1\n";
+    place.write("workflows/waiting.yaml", text);
+    let mut service = Service::start(&place, &[]);
+    let holder = started(&service);
+    let waiter = id_of(&service.post(WAIT, "").expect(200));
+    assert_eq!(service.execution(&waiter)["execution"]["status"], "pending");
+    service.reload();
+    service.wait_for_log("handed over to the successor");
+    // The successor has one that waits behind both.
+    let last = service.post(WAIT, "").expect(200);
+    assert_eq!(last["status"], "queued");
+    assert_eq!(service.execution(&waiter)["execution"]["status"], "pending");
+    place.write("go", "");
+    assert!(service.first.wait().unwrap().success());
+    let last = id_of(&last);
+    until("the last one ends", || service.execution(&last)["execution"]["status"] == "success");
+    let started_at = |id: &str| service.execution(id)["execution"]["started_at"].to_string();
+    assert!(started_at(&holder) < started_at(&waiter) && started_at(&waiter) < started_at(&last));
+    service.stop();
+}
+
+#[test]
 fn the_successor_cancels_what_the_old_process_runs() {
     let place = place();
     let mut service = Service::start(&place, &[]);
