@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// without a token [WFX_LISTEN_MODE; default: 0600]
     #[arg(long, value_name = "MODE")]
     pub listen_mode: Option<String>,
-    /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]
+    /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS; default: none]
     #[arg(long, value_name = "DIR")]
     pub workflows: Option<String>,
     /// The folder in which steps run [WFX_WORKDIR; default: the current one]
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
     /// The URL under which this server is reached, such as that of a proxy: requests for its host
-    /// and from its pages are accepted [WFX_PUBLIC_URL]
+    /// and from its pages are accepted [WFX_PUBLIC_URL; default: none]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// The most connections
