@@ -138,6 +138,10 @@ fn reloads_under_load_refuse_interrupt_and_lose_nothing() {
     assert!(processes_with_any(&marks).len() >= long.len());
     place.write("go", "");
     until("the old ones have ended", || service.family() == [service.pid]);
+    // The end of the last step is stored a moment after it.
+    until("all ends are stored", || {
+        place.sql("SELECT count(*) FROM workflow_executions WHERE completed_at IS NULL") == "0"
+    });
     assert_ran_once(&place, &seen);
     assert!(!service.log().contains("going on with it"), "nothing was recovered");
     let executions = place.sql("SELECT count(*) FROM workflow_executions");
