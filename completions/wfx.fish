@@ -95,7 +95,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -l durability -d '`norma
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand replay" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -119,7 +119,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand retry" -l durability -d '`normal
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand retry" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -133,7 +133,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand start" -s p -l param -d 'A parameter; repeat for more' -r
-complete -c wfx -n "__fish_wfx_using_subcommand start" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -147,13 +147,13 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configu
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen-mode -d 'The mode of the files of unix sockets, octal: who can write to one can do everything there, without a token [WFX_LISTEN_MODE; default: 0600]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workflows -d 'The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l workdir -d 'The folder in which steps run [WFX_WORKDIR; default: the current one]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l definitions -d 'Who may define what is run: the files of --workflows only, or requests as well, which then can run any command [default: api where a token is set, else files]' -r -f -a "files\t''
 api\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l token-file -d 'The file with the token that requests need, or with lines of `NAME TOKEN`, one for each who has access [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l allowed-hosts -d 'Host names under which this server is reached, beside its own; repeat for more' -r
-complete -c wfx -n "__fish_wfx_using_subcommand serve" -l public-url -d 'The URL under which this server is reached, such as that of a proxy: requests for its host and from its pages are accepted [WFX_PUBLIC_URL]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l public-url -d 'The URL under which this server is reached, such as that of a proxy: requests for its host and from its pages are accepted [WFX_PUBLIC_URL; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-connections -d 'The most connections' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l max-in-flight -d 'The most executions that run, or have ended and are not stored; beyond: 503' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l drain-timeout -d 'How long running executions may take to end when the daemon is stopped [WFX_DRAIN_TIMEOUT; default: 30s]' -r
@@ -211,7 +211,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l durability -d '`norma
 normal\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l no-wait -d 'Leave the request and do not wait for the end'
@@ -224,8 +224,8 @@ complete -c wfx -n "__fish_wfx_using_subcommand status" -l format -d 'How result
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand status" -l workflows -d 'The folder of workflows, to show those that never ran and files that are broken [WFX_WORKFLOWS]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand status" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l workflows -d 'The folder of workflows, to show those that never ran and files that are broken [WFX_WORKFLOWS; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l as-owner -d 'As root, work as the user whom the database belongs to'
@@ -261,7 +261,7 @@ interrupted\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l limit -d 'How many at most, up to 10000' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l offset -d 'How many of the newest to leave out' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l since -d 'Only executions created in the last 2h, or since 2026-01-31T12:00:00Z' -r
-complete -c wfx -n "__fish_wfx_using_subcommand list" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l as-owner -d 'As root, work as the user whom the database belongs to'
@@ -277,7 +277,7 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l output -d 'How much of the output of steps and of what they run' -r -f -a "tail\t'The last 10 lines of each stream'
 all\t'All that is kept, of every attempt: the last 64 KiB of each stream; and whole scripts'
 none\t'None'"
-complete -c wfx -n "__fish_wfx_using_subcommand show" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l as-owner -d 'As root, work as the user whom the database belongs to'
@@ -291,7 +291,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand diff" -l format -d 'How results 
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand diff" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l as-owner -d 'As root, work as the user whom the database belongs to'
@@ -322,7 +322,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l reason -d 'Why it is kept, for those who find it later' -r
-complete -c wfx -n "__fish_wfx_using_subcommand pin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand pin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -335,7 +335,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'

@@ -10,13 +10,17 @@ mod succession;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::SignalKind;
 
 pub use self::succession::starter::ARGUMENT as START_SUCCESSOR;
 pub(crate) use self::succession::starter::run as start_successor;
 pub(crate) use self::succession::successor::HandedOver;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::tokens::{self, SECRET_BYTES_MAX};
-use super::{CliError, Context, StorageArgs, given, handover};
+use super::{CliError, Context, StorageArgs, given, handover, session};
 use crate::base::exit::Exit;
 use crate::base::tokens::NamedToken;
 use crate::http::front::access::Access;
@@ -42,7 +46,7 @@ pub(crate) struct Args {
     /// without a token [WFX_LISTEN_MODE; default: 0600]
     #[arg(long, value_name = "MODE")]
     pub listen_mode: Option<String>,
-    /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS]
+    /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS; default: none]
     #[arg(long, value_name = "DIR")]
     pub workflows: Option<String>,
     /// The folder in which steps run [WFX_WORKDIR; default: the current one]
@@ -63,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
     /// The URL under which this server is reached, such as that of a proxy: requests for its host
-    /// and from its pages are accepted [WFX_PUBLIC_URL]
+    /// and from its pages are accepted [WFX_PUBLIC_URL; default: none]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// The most connections
@@ -173,17 +177,42 @@ pub(crate) fn run(
     context: &Context,
     mut handed_over: Option<HandedOver>,
 ) -> Result<Exit, CliError> {
+    let reloads = EarlyReloads::catch();
     let ran = check(args, context).and_then(|options| {
         if !options.front.tokens.is_empty() || options.webhook.is_some() {
             handover::hide_memory();
         }
-        daemon::run(options, context, &mut handed_over)
+        daemon::run(options, context, &reloads?, &mut handed_over)
     });
     if let (Err(error), Some(handed_over)) = (&ran, &handed_over) {
         let needs_migration = error.kind == Some(StoreErrorKind::NeedsMigration);
         handed_over.report_failure(error.to_string(), needs_migration);
     }
     ran
+}
+
+/// Whether SIGUSR2 came before there was anything to hand over: a start may take long, and what it
+/// has read may be old by then.
+#[derive(Debug)]
+struct EarlyReloads(Arc<AtomicBool>);
+
+impl EarlyReloads {
+    /// Catches the signal, which otherwise ends the process, unless the caller has set it to be
+    /// ignored.
+    fn catch() -> Result<Self, CliError> {
+        let came = Arc::new(AtomicBool::new(false));
+        let kind = SignalKind::user_defined2();
+        if !session::is_ignored(session::ignored_signals(), kind) {
+            signal_hook::flag::register(kind.as_raw_value(), Arc::clone(&came))
+                .map_err(|error| environment("catch SIGUSR2", &error))?;
+        }
+        Ok(Self(came))
+    }
+
+    /// Whether it came since the last time that this was asked.
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 /// Receives what a daemon hands over, if one has started this process for that; the environment

@@ -16,7 +16,7 @@ const DAEMON: &str = "Daemon";
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ServerArgs {
     /// Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or
-    /// https://HOST [WFX_SERVER]
+    /// https://HOST [WFX_SERVER; default: none]
     #[arg(long, value_name = "WHERE", help_heading = DAEMON)]
     pub server: Option<String>,
     /// The file with the token that the daemon wants [WFX_TOKEN holds the token itself]

@@ -236,7 +236,8 @@ pub(super) fn take_in_children() -> Result<(), CliError> {
     Ok(())
 }
 
-fn is_ignored(ignored: u64, kind: SignalKind) -> bool {
+/// Whether the caller has set a signal to be ignored.
+pub(super) fn is_ignored(ignored: u64, kind: SignalKind) -> bool {
     ignored >> (kind.as_raw_value() - 1) & 1 == 1
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(value_name = "WORKFLOW")]
     pub workflow: Option<String>,
     /// The folder of workflows, to show those that never ran and files that are broken
-    /// [WFX_WORKFLOWS]
+    /// [WFX_WORKFLOWS; default: none]
     #[arg(long, value_name = "DIR")]
     pub workflows: Option<String>,
     #[command(flatten)]

@@ -31,6 +31,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// The longest answer.
 const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// What stands before the token.
+const BEARER: &[u8] = b"Bearer ";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 
@@ -116,18 +118,32 @@ impl Connection {
     /// # Errors
     /// As [`Self::send`].
     pub(crate) async fn sent(&self, call: &Call) -> Result<Bytes, ClientError> {
-        match self.exchange(call).await {
+        let sent = match self.exchange(call).await {
             Err(error) if error.kind() == ClientErrorKind::Broken && call.method == Method::GET => {
                 self.exchange(call).await
             }
             Err(error) if call.method != Method::GET => Err(error.of_change()),
             sent => sent,
+        };
+        sent.map_err(|error| self.without_token(error))
+    }
+
+    /// The same error, should what answered have repeated the token.
+    pub(super) fn without_token(&self, error: ClientError) -> ClientError {
+        let token =
+            self.authorization.as_ref().and_then(|value| value.as_bytes().strip_prefix(BEARER));
+        match token.map(String::from_utf8_lossy) {
+            Some(token) if !token.is_empty() => error.without(&token),
+            _ => error,
         }
     }
 
     async fn exchange(&self, call: &Call) -> Result<Bytes, ClientError> {
         let address = &self.address;
-        let mut sender = match self.sender.take() {
+        // The other end may just close a connection that was used before, and then nobody knows
+        // whether it has read what came last: what changes something gets a new connection.
+        let kept = self.sender.take().filter(|_| call.method == Method::GET);
+        let mut sender = match kept {
             Some(sender) if !sender.is_closed() => sender,
             _ => match time::timeout(CONNECT_TIME, self.connect()).await {
                 Ok(Ok(sender)) => sender,

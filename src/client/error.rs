@@ -1,6 +1,8 @@
 //! What can go wrong between the command line and a daemon, in words.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -55,6 +57,12 @@ impl ClientError {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same without a secret.
+    pub(super) fn without(self, secret: &str) -> Self {
+        let hide = |text: String| text.replace(secret, "[token]");
+        Self { message: hide(self.message), hint: self.hint.map(hide), ..self }
+    }
+
     /// What kind of error it is.
     #[must_use]
     pub(crate) fn kind(&self) -> ClientErrorKind {
@@ -93,6 +101,10 @@ impl ClientError {
                 "its mode decides: work as its user, or start `wfx serve` with --listen-mode 0660 \
                  and join its group",
             ),
+            (ServerAddress::Unix(path), io::ErrorKind::ConnectionRefused) if !is_socket(path) => {
+                Self::new(kind, format!("{} is no socket", path.display()))
+                    .with_hint("see whether --server or WFX_SERVER names that of `wfx serve`")
+            }
             (_, io::ErrorKind::ConnectionRefused) => {
                 Self::new(kind, format!("nobody listens on {address}"))
                     .with_hint("see whether the daemon runs, and where: `wfx serve --listen`")
@@ -147,8 +159,14 @@ impl ClientError {
     /// The daemon is of a version that cannot do what is asked for.
     pub(super) fn older(address: &ServerAddress, what: &str) -> Self {
         let message = format!("the wfx at {address} is older than this one and has no {what}");
-        Self::new(ClientErrorKind::Environment, message)
-            .with_hint("upgrade the daemon, or use a wfx of its version")
+        Self::new(ClientErrorKind::Environment, message).with_hint(match address {
+            ServerAddress::Http(http) if !http.prefix.is_empty() => format!(
+                "see whether the path `{}` of the URL is right; if it is, upgrade the daemon, \
+                     or use a wfx of its version",
+                http.prefix
+            ),
+            _ => "upgrade the daemon, or use a wfx of its version".to_owned(),
+        })
     }
 
     /// An answer that says why not.
@@ -202,4 +220,9 @@ impl ClientError {
                 .with_hint("the log of the daemon says more"),
         }
     }
+}
+
+fn is_socket(path: &Path) -> bool {
+    // One that cannot be looked at may be one.
+    std::fs::metadata(path).map_or(true, |metadata| metadata.file_type().is_socket())
 }

@@ -345,7 +345,8 @@ impl Server {
 
     fn parse<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(answer).map_err(|error| {
-            ClientError::foreign(self.address(), &format!("its answer is not as expected: {error}"))
+            let what = format!("its answer is not as expected: {error}");
+            self.connection.without_token(ClientError::foreign(self.address(), &what))
         })
     }
 }

@@ -57,11 +57,23 @@ impl Layout {
         let mut text = table.finish();
         for workflow in workflows {
             if let (Some(file), Some(problem)) = (&workflow.file, &workflow.problem) {
-                let (file, problem) = (visible(file), visible(problem));
-                text += &format!("{WARNING}{file}{WARNING:#} cannot be used: {problem}\n");
+                let file = visible(file);
+                text += &format!("{WARNING}{file}{WARNING:#} cannot be used:");
+                text += &problem_below(problem);
             }
         }
         text
+    }
+}
+
+/// What is wrong with a file, which may take several lines.
+fn problem_below(problem: &str) -> String {
+    let mut lines = problem.lines().map(visible);
+    match (lines.next(), lines.next()) {
+        (Some(only), None) => format!(" {only}\n"),
+        _ => {
+            problem.lines().map(|line| format!("\n  {}", visible(line))).collect::<String>() + "\n"
+        }
     }
 }
 

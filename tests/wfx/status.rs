@@ -50,7 +50,8 @@ fn every_workflow_has_its_last_run_and_its_last_success() {
 
     let table = place.run(["status", "--workflows", "jobs"]);
     assert!(table.stdout.contains("never"), "{table:?}");
-    assert!(table.stdout.contains("jobs/broken.yaml cannot be used: "), "{table:?}");
+    let below = "jobs/broken.yaml cannot be used:\n  jobs/broken.yaml:2:";
+    assert!(table.stdout.contains(below) && !table.stdout.contains("\\n"), "{table:?}");
     let only = place.run(["status", "nightly", "--format", "plain"]).stdout;
     assert_eq!(only.lines().count(), 1, "{only}");
     assert!(only.starts_with("nightly\tfailed\t"), "{only}");

@@ -1,6 +1,7 @@
 //! The daemon from its start to its end.
 
 use std::collections::BTreeMap;
+use std::future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
 use super::succession::successor::HandedOver;
-use super::{Options, descriptors, service_manager};
+use super::{EarlyReloads, Options, descriptors, service_manager};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
@@ -66,6 +67,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn run(
     mut options: Options,
     context: &Context,
+    reloads: &EarlyReloads,
     handed_over: &mut Option<HandedOver>,
 ) -> Result<Exit, CliError> {
     let launcher = launcher(&options, context);
@@ -104,7 +106,7 @@ pub(super) fn run(
     let daemon = Daemon::open(options, catalogue, (metrics, access_log), context, &runtime)?;
     daemon.writer.set_policies(retention);
     daemon.writer.set_catalogued(daemon.catalogue.groups(&Catalogued::default()));
-    daemon.serve(runtime, listening, &launcher, handed_over.take())
+    daemon.serve(runtime, listening, (&launcher, reloads), handed_over.take())
 }
 
 fn launcher(options: &Options, context: &Context) -> Launcher {
@@ -230,10 +232,10 @@ impl Daemon {
         self,
         runtime: Runtime,
         listening: Listening,
-        launcher: &Launcher,
+        reloading: (&Launcher, &EarlyReloads),
         handed_over: Option<HandedOver>,
     ) -> Result<Exit, CliError> {
-        let served = runtime.block_on(self.serve_to_the_end(listening, launcher, handed_over));
+        let served = runtime.block_on(self.serve_to_the_end(listening, reloading, handed_over));
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
         let successor = served.map_err(|error| super::environment("serve", &error))?;
@@ -251,12 +253,14 @@ impl Daemon {
     async fn serve_to_the_end(
         &self,
         listening: Listening,
-        launcher: &Launcher,
+        (launcher, reloads): (&Launcher, &EarlyReloads),
         handed_over: Option<HandedOver>,
     ) -> std::io::Result<Option<Successor>> {
         let mut stopped = Signals::new()?;
         let mut reload =
             session::unless_ignored(session::ignored_signals(), SignalKind::user_defined2())?;
+        // From here on every one comes there.
+        let mut came_early = reloads.take();
         children::serve_as_init();
         let mut leading = None;
         if let Some(handed_over) = handed_over {
@@ -298,6 +302,7 @@ impl Daemon {
         let mut successor = loop {
             tokio::select! {
                 () = stopped.next() => break None,
+                () = future::ready(()), if came_early => came_early = false,
                 () = one(&mut reload) => {}
                 () = older.one_ended() => {
                     // It may not have run everything to the end.

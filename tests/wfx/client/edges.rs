@@ -1,10 +1,11 @@
 //! Daemons that are not there, that are none, and that break off.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::client::{place, run_served, serve, socket};
+use crate::daemon::Daemon;
 use crate::support::Place;
 
 /// What answers each request with these bytes and closes the connection.
@@ -47,6 +48,10 @@ fn what_is_no_daemon_is_named_with_a_remedy() {
         assert!(ran.stderr.contains(&server), "{ran:?}");
         assert_eq!(ran.stdout, "");
     }
+    // A path that leads to another service looks as an older daemon does.
+    let missing = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\nContent-Length: 43\r\n\r\n{\"detail\":\"there is nothing at `/ops/api`\"}";
+    let server = format!("{}/ops", answering(missing));
+    place.run(["list", "--server", &server]).refused(3, &["older", "the path `/ops`"]);
     // Of a start nobody knows whether it was taken.
     let server = answering(b"HTTP/1.1 200 OK\r\nContent-Le");
     place.run(["start", "x", "--server", &server]).refused(3, &["broke off", "wfx list"]);
@@ -63,8 +68,10 @@ fn a_daemon_that_is_not_there_is_named_with_a_remedy() {
         .run(["list", "--server", "http://no-such-host.invalid:1", "--insecure"])
         .refused(3, &["no-such-host.invalid", "--server"]);
     place.write("wfx.sock", "");
-    run_served(&place, &["list"]).refused(3, &["wfx.sock"]);
+    run_served(&place, &["list"]).refused(3, &["wfx.sock is no socket", "--server"]);
     std::fs::remove_file(socket(&place)).unwrap();
+    let folder = format!("unix:{}", place.path("workflows").display());
+    place.run(["list", "--server", &folder]).refused(3, &["workflows is no socket", "--server"]);
     // The file of a daemon that died.
     drop(std::os::unix::net::UnixListener::bind(socket(&place)).unwrap());
     run_served(&place, &["list"]).refused(3, &["nobody listens", "wfx.sock"]);
@@ -112,4 +119,57 @@ fn what_contradicts_itself_is_refused() {
     assert_eq!(place.run(["list"]).code, Some(0));
     let ran = crate::support::Ran::of(place.wfx(["list"]).env_remove("WFX_DB"));
     ran.refused(3, &["nowhere.sock"]);
+}
+
+/// Between commands and a daemon: closes each connection after its answer without saying so.
+fn closing(daemon: &Daemon) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let to = daemon.address;
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut up = TcpStream::connect(to).unwrap();
+            let request = message(&mut stream);
+            let request = request.replace(&address.to_string(), &to.to_string());
+            up.write_all(request.as_bytes()).unwrap();
+            stream.write_all(message(&mut up).as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+/// One request or answer, with its body.
+fn message(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
+#[test]
+fn a_change_is_never_sent_over_a_connection_that_may_just_be_closed() {
+    let place = place(&[("one", "steps: [{name: a}]")]);
+    let daemon = serve(&place, &[]);
+    let server = closing(&daemon);
+    let ran = place.run(["start", "one", "--wait", "--server", &server]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for _ in 0..10 {
+        for command in ["pin", "unpin", "replay"] {
+            let ran = place.run([command, "@1", "--server", &server]);
+            assert_eq!(ran.code, Some(0), "{ran:?}");
+        }
+    }
+    assert_eq!(place.list()["total"], 11);
+    daemon.stop();
 }

@@ -1,5 +1,8 @@
 //! Tokens, their names, and who started what.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use crate::client::{WAITING, place, run_served, serve};
@@ -133,4 +136,49 @@ fn a_file_of_tokens_that_is_none_names_the_line() {
     let ran = place.run(args);
     ran.refused(2, &["2 tokens"]);
     assert!(!ran.stderr.contains("s3cret") && !ran.stderr.contains("t0ken"), "{ran:?}");
+}
+
+/// What answers each request with what it was sent, as some proxies do.
+fn repeating() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            // Neither is an execution: one says why, the other does not fit.
+            let is_refused = head.contains("/refused");
+            let status = if is_refused { "500 x" } else { "200 OK" };
+            let body = match is_refused {
+                true => json!({ "detail": head }),
+                false => json!({ "execution": head }),
+            };
+            let kind = if is_refused { "problem+json" } else { "json" };
+            let (body, length) = (body.to_string(), body.to_string().len());
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/{kind}\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_token_that_comes_back_is_not_shown() {
+    let place = Place::new();
+    let server = repeating();
+    for id in ["refused", "misfit"] {
+        let mut command = place.wfx(["show", id, "--server", &server]);
+        let ran = Ran::of(command.env("WFX_TOKEN", "t0p-s3cret"));
+        ran.refused(3, &["Bearer [token]", &server]);
+        assert!(!ran.stderr.contains("s3cret"), "{ran:?}");
+    }
 }

@@ -228,3 +228,38 @@ fn a_daemon_that_stops_starts_no_successor() {
     assert!(service.family().is_empty());
     assert!(!service.log().contains("starting a successor"));
 }
+
+#[test]
+fn a_signal_that_comes_during_the_start_is_obeyed_after_it() {
+    let place = place();
+    // It is to make the database, and another process keeps it from that.
+    let other = rusqlite::Connection::open(place.database()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let log = place.path("log");
+    std::fs::write(&log, "").unwrap();
+    let mut service = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| Service::start(&place, &[]));
+        let log = || std::fs::read_to_string(&log).unwrap();
+        let pid = || {
+            let find = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+            let all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(find);
+            let here = std::fs::canonicalize(place.path("")).unwrap();
+            let is_it = |pid: &u32| {
+                let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
+                cwd.is_ok_and(|cwd| cwd == here)
+            };
+            all.filter(|pid| is_it(pid)).min()
+        };
+        until("it waits for the database", || log().contains("for the database"));
+        let pid = pid().unwrap();
+        for _ in 0..3 {
+            service::signal(pid, "USR2");
+        }
+        other.execute_batch("COMMIT").unwrap();
+        starting.join().unwrap()
+    });
+    service.wait_for_next();
+    assert!(service.first.wait().unwrap().success());
+    assert_works(&service);
+    service.stop();
+}

@@ -49,7 +49,7 @@ impl Service {
         let log = place.path("log");
         let file = File::options().append(true).create(true).open(&log).unwrap();
         // The log of a service before this one.
-        let served = serving(&fs::read_to_string(&log).unwrap()).len();
+        let served = processes(&fs::read_to_string(&log).unwrap()).len();
         let family = place.path("").display().to_string();
         let first = command
             .env(FAMILY, &family)
@@ -78,16 +78,14 @@ impl Service {
     /// Waits until the next process serves.
     pub(super) fn wait_for_next(&mut self) {
         until("one more serves", || self.processes().len() > self.served);
-        let processes = self.processes();
-        self.served = processes.len();
-        self.pid = *processes.last().unwrap();
+        // On a busy machine the one after it may serve already.
+        self.pid = self.processes()[self.served];
+        self.served += 1;
     }
 
     /// Those that have begun to serve, in that order.
     pub(super) fn processes(&self) -> Vec<u32> {
-        let mut pids: Vec<u32> = serving(&self.log()).into_iter().map(|(pid, _)| pid).collect();
-        pids.dedup();
-        pids
+        processes(&self.log())
     }
 
     /// The TCP addresses of the process that serves.
@@ -166,6 +164,12 @@ impl Drop for Service {
         let _ = self.first.kill();
         let _ = self.first.wait();
     }
+}
+
+fn processes(log: &str) -> Vec<u32> {
+    let mut pids: Vec<u32> = serving(log).into_iter().map(|(pid, _)| pid).collect();
+    pids.dedup();
+    pids
 }
 
 /// Processes that have begun to serve, each with an address.
