@@ -46,6 +46,8 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('pin', 'pin', [CompletionResultType]::ParameterValue, 'Keep an execution: retention never deletes one that is pinned')
             [CompletionResult]::new('unpin', 'unpin', [CompletionResultType]::ParameterValue, 'Let retention delete an execution again')
+            [CompletionResult]::new('schedule', 'schedule', [CompletionResultType]::ParameterValue, 'Show when workflows are due, and rehearse their schedules over any span of time')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make workflows of what other programs run: crontabs')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
             [CompletionResult]::new('slo-sim', 'slo-sim', [CompletionResultType]::ParameterValue, 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent')
@@ -349,6 +351,104 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'wfx;schedule' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('next', 'next', [CompletionResultType]::ParameterValue, 'Show when workflows are due next')
+            [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Rehearse a span of time: what would become of every scheduled time in it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;schedule;next' {
+            [CompletionResult]::new('--workflows', '--workflows', [CompletionResultType]::ParameterName, 'The folder of workflows [WFX_WORKFLOWS]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many times')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'How many times')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Those after this time; a date is its beginning in UTC [default: now]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;sim' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The first scheduled time; a date is its beginning in UTC. wfx sees the schedules then')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The first scheduled time that does not belong to it any more')
+            [CompletionResult]::new('--down', '--down', [CompletionResultType]::ParameterName, 'When no daemon runs, such as 2026-03-10T22:00:00Z/36h; repeat for more')
+            [CompletionResult]::new('--takes', '--takes', [CompletionResultType]::ParameterName, 'How long an execution takes [default: the median of those that are stored, else 0]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;help' {
+            [CompletionResult]::new('next', 'next', [CompletionResultType]::ParameterValue, 'Show when workflows are due next')
+            [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Rehearse a span of time: what would become of every scheduled time in it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;schedule;help;next' {
+            break
+        }
+        'wfx;schedule;help;sim' {
+            break
+        }
+        'wfx;schedule;help;help' {
+            break
+        }
+        'wfx;import' {
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('crontab', 'crontab', [CompletionResultType]::ParameterValue, 'Make a workflow of each line of a crontab')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;import;crontab' {
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'The folder for the workflows; it is created')
+            [CompletionResult]::new('--user-column', '--user-column', [CompletionResultType]::ParameterName, 'Whether each line names a user before its command, as in /etc/crontab; auto: as it looks')
+            [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The zone in which cron reads the times [default: that of this machine]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--overwrite', '--overwrite', [CompletionResultType]::ParameterName, 'Replace files that are there already')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;import;help' {
+            [CompletionResult]::new('crontab', 'crontab', [CompletionResultType]::ParameterValue, 'Make a workflow of each line of a crontab')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;import;help;crontab' {
+            break
+        }
+        'wfx;import;help;help' {
+            break
+        }
         'wfx;validate' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
@@ -501,6 +601,8 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Delete finished executions')
             [CompletionResult]::new('pin', 'pin', [CompletionResultType]::ParameterValue, 'Keep an execution: retention never deletes one that is pinned')
             [CompletionResult]::new('unpin', 'unpin', [CompletionResultType]::ParameterValue, 'Let retention delete an execution again')
+            [CompletionResult]::new('schedule', 'schedule', [CompletionResultType]::ParameterValue, 'Show when workflows are due, and rehearse their schedules over any span of time')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Make workflows of what other programs run: crontabs')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check workflow documents without running them')
             [CompletionResult]::new('perf-check', 'perf-check', [CompletionResultType]::ParameterValue, 'Check that nothing got slower: latencies against a baseline, for CI')
             [CompletionResult]::new('slo-sim', 'slo-sim', [CompletionResultType]::ParameterValue, 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent')
@@ -555,6 +657,12 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;help;unpin' {
+            break
+        }
+        'wfx;help;schedule' {
+            break
+        }
+        'wfx;help;import' {
             break
         }
         'wfx;help;validate' {

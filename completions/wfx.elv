@@ -43,6 +43,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand purge 'Delete finished executions'
             cand pin 'Keep an execution: retention never deletes one that is pinned'
             cand unpin 'Let retention delete an execution again'
+            cand schedule 'Show when workflows are due, and rehearse their schedules over any span of time'
+            cand import 'Make workflows of what other programs run: crontabs'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
@@ -330,6 +332,92 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'wfx;schedule'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand next 'Show when workflows are due next'
+            cand sim 'Rehearse a span of time: what would become of every scheduled time in it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;schedule;next'= {
+            cand --workflows 'The folder of workflows [WFX_WORKFLOWS]'
+            cand -n 'How many times'
+            cand --count 'How many times'
+            cand --from 'Those after this time; a date is its beginning in UTC [default: now]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;sim'= {
+            cand --from 'The first scheduled time; a date is its beginning in UTC. wfx sees the schedules then'
+            cand --to 'The first scheduled time that does not belong to it any more'
+            cand --down 'When no daemon runs, such as 2026-03-10T22:00:00Z/36h; repeat for more'
+            cand --takes 'How long an execution takes [default: the median of those that are stored, else 0]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;help'= {
+            cand next 'Show when workflows are due next'
+            cand sim 'Rehearse a span of time: what would become of every scheduled time in it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;schedule;help;next'= {
+        }
+        &'wfx;schedule;help;sim'= {
+        }
+        &'wfx;schedule;help;help'= {
+        }
+        &'wfx;import'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand crontab 'Make a workflow of each line of a crontab'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;import;crontab'= {
+            cand --out 'The folder for the workflows; it is created'
+            cand --user-column 'Whether each line names a user before its command, as in /etc/crontab; auto: as it looks'
+            cand --timezone 'The zone in which cron reads the times [default: that of this machine]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --overwrite 'Replace files that are there already'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;import;help'= {
+            cand crontab 'Make a workflow of each line of a crontab'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;import;help;crontab'= {
+        }
+        &'wfx;import;help;help'= {
+        }
         &'wfx;validate'= {
             cand --format 'How results are written to standard output'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
@@ -474,6 +562,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand purge 'Delete finished executions'
             cand pin 'Keep an execution: retention never deletes one that is pinned'
             cand unpin 'Let retention delete an execution again'
+            cand schedule 'Show when workflows are due, and rehearse their schedules over any span of time'
+            cand import 'Make workflows of what other programs run: crontabs'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
             cand slo-sim 'Rehearse alert rules: which alerts a request log, or made up traffic, would have sent'
@@ -513,6 +603,10 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;pin'= {
         }
         &'wfx;help;unpin'= {
+        }
+        &'wfx;help;schedule'= {
+        }
+        &'wfx;help;import'= {
         }
         &'wfx;help;validate'= {
         }

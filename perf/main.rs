@@ -18,6 +18,7 @@ mod load;
 mod measure;
 mod recovery;
 mod replay;
+mod schedule;
 mod serve;
 mod slo;
 mod snapshot;
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "engine",
     "stored",
     "retention",
@@ -55,6 +56,7 @@ const NAMES: [&str; 26] = [
     "slo-engine",
     "slo-ping",
     "slo-ndjson",
+    "schedule-year",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             "slo-engine" => slo::engine(),
             "slo-ping" => one(slo::ping()),
             "slo-ndjson" => one(slo::ndjson()),
+            "schedule-year" => schedule::year(),
             "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");

@@ -5,6 +5,7 @@
 //!
 //! - [`base`]: time, durations, numbers for people, safe text; [`system`]: files, limits,
 //!   processes, users, TLS; [`logging`]: the log of the daemon
+//! - [`schedule`]: when workflows are due, and what is decided of each time
 //! - [`workflow`]: documents, compiled workflows, the state machine of an execution
 //! - [`repository`]: the database; nothing else speaks SQL
 //! - [`engine`]: runs executions; [`operations`]: what the command line and the API share
@@ -30,6 +31,7 @@ mod operations;
 mod perf;
 mod render;
 mod repository;
+mod schedule;
 mod settings;
 mod slo;
 mod system;

@@ -1,4 +1,5 @@
-//! How points in time are written for people: in UTC, or as the clocks around them show it.
+//! Zones: looked up by name, and how points in time are written for people: in UTC, or as the clocks
+//! around them show it.
 
 use std::fmt;
 
@@ -14,6 +15,31 @@ pub(crate) enum Zone {
     /// `2026-01-31 09:15:00 CET`. The zone is looked up when the first time is written: most
     /// commands write none.
     Of(fn() -> &'static TimeZone),
+}
+
+/// A zone by its IANA name, in any case: its rules come from the files of the system, or from the
+/// database that is built in where there are none. Offsets and rules of POSIX are no names.
+#[must_use]
+pub(crate) fn named(name: &str) -> Option<TimeZone> {
+    let lower = name.to_ascii_lowercase();
+    // Files beside those of zones: that of the machine, and other ways to count the same.
+    let is_other = ["localtime", "posixrules", "factory", "local"].contains(&lower.as_str())
+        || lower.starts_with("posix/")
+        || lower.starts_with("right/");
+    if is_other {
+        return None;
+    }
+    if lower == "utc" {
+        return Some(TimeZone::UTC);
+    }
+    TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some())
+}
+
+/// The names of all zones.
+#[must_use]
+pub(crate) fn names() -> Vec<String> {
+    let names = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    names.filter(|name| named(name).is_some()).collect()
 }
 
 impl fmt::Debug for Zone {

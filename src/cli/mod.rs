@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod perf_check;
@@ -17,6 +18,7 @@ pub(crate) mod queue;
 mod recover;
 pub(crate) mod replay;
 pub(crate) mod retry;
+pub(crate) mod schedule;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod show;
@@ -214,6 +216,10 @@ enum Command {
     Pin(Lazily<pin::PinArgs>),
     /// Let retention delete an execution again
     Unpin(Lazily<pin::UnpinArgs>),
+    /// Show when workflows are due, and rehearse their schedules over any span of time
+    Schedule(Lazily<schedule::Args>),
+    /// Make workflows of what other programs run: crontabs
+    Import(Lazily<import::Args>),
     /// Check workflow documents without running them
     Validate(Lazily<validate::Args>),
     /// Check that nothing got slower: latencies against a baseline, for CI
@@ -382,6 +388,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::PerfCheck(args) => args.values(),
         Command::SloSim(args) => args.values(),
         Command::Status(args) => args.values(),
+        Command::Schedule(args) => args.values(),
         Command::Queue(args) => args.values(),
         Command::Pin(args) => args.server.values(),
         Command::Unpin(args) => args.server.values(),
@@ -483,6 +490,8 @@ fn dispatch(
         Command::Purge(args) => purge::run(args, context),
         Command::Pin(args) => pin::pin(args, context),
         Command::Unpin(args) => pin::unpin(args, context),
+        Command::Schedule(args) => schedule::run(args, context),
+        Command::Import(args) => import::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),
         Command::SloSim(args) => slo_sim::run(args, context),

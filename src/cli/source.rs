@@ -127,6 +127,14 @@ pub(super) fn folder(folder: &Path) -> Result<Catalogue, CliError> {
     Ok(catalogue)
 }
 
+/// The text of standard input.
+///
+/// # Errors
+/// Why there is none: it cannot be read, is too large or is not UTF-8.
+pub(super) fn stdin_text() -> Result<String, String> {
+    bounded(io::stdin().lock())
+}
+
 /// The text of a file.
 ///
 /// # Errors

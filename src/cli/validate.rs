@@ -4,18 +4,25 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::source::Document;
 use super::{CliError, Context};
+use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::visible::visible;
 use crate::operations::catalogue;
 use crate::operations::folder_defaults::{self, UnusableDefaults};
+use crate::operations::rehearsal::local;
+use crate::schedule::rules::Schedule;
 use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
 use crate::workflow::defaults::{AppliedDefaults, FILE_NAME, FolderDefaults};
 use crate::workflow::definition::Definition;
+
+/// How many times of each schedule are shown.
+const NEXT_TIMES: usize = 3;
 
 /// What was typed after `wfx validate`.
 #[derive(Debug, clap::Args)]
@@ -157,6 +164,10 @@ fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
             let warnings: Vec<_> = lints.iter().flat_map(Problems::iter).collect();
             let mut value = json!({"file": name, "valid": true, "id": definition.id,
                 "steps": definition.steps.len(), "problems": [], "warnings": warnings});
+            let schedules = next_times(definition);
+            if !schedules.is_empty() {
+                value["schedules"] = json!(schedules);
+            }
             if let Some(defaults) = &definition.from_folder {
                 value["defaults"] = json!(defaults);
             }
@@ -177,6 +188,26 @@ fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
     }
 }
 
+/// When a schedule is due next.
+#[derive(Debug, Serialize)]
+struct NextTimes {
+    schedule: String,
+    timezone: String,
+    /// On the clocks of the zone, with their offset.
+    next: Vec<String>,
+}
+
+fn next_times(definition: &Definition) -> Vec<NextTimes> {
+    let Some(scheduling) = &definition.scheduling else { return Vec::new() };
+    let now = clock::now();
+    let of_schedule = |schedule: &Schedule| NextTimes {
+        schedule: visible(&schedule.name),
+        timezone: schedule.zone_name().to_owned(),
+        next: schedule.after(now).take(NEXT_TIMES).map(|at| local(at, &schedule.zone)).collect(),
+    };
+    scheduling.rules.schedules.iter().map(of_schedule).collect()
+}
+
 fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>) -> io::Result<()> {
     let name = visible(name);
     match checked {
@@ -187,6 +218,10 @@ fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>) -> io::Result<()> {
             let steps = definition.steps.len();
             let noun = if steps == 1 { "step" } else { "steps" };
             ui.line(&format!("{name}: ok, workflow {} with {steps} {noun}", definition.id))?;
+            for NextTimes { schedule, timezone, next } in next_times(definition) {
+                let next = if next.is_empty() { "never again".to_owned() } else { next.join(", ") };
+                ui.line(&format!("  {schedule}: next {next} ({timezone})"))?;
+            }
             if let Some(AppliedDefaults { file, set }) = &definition.from_folder {
                 let set = set.iter().map(|pointer| visible(pointer.trim_start_matches('/')));
                 let set = set.collect::<Vec<_>>().join(", ");

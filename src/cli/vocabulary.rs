@@ -23,8 +23,9 @@ const WORDS: [(&[&str], &str); 11] = [
     (&["lint", "check", "verify", "dry"], "`wfx validate FILE` checks a workflow"),
     (&["server", "daemon", "up", "scheduler"], "`wfx serve` is the daemon"),
     (
-        &["schedule", "cron", "crontab", "timer"],
-        "this version has no schedules: let cron or a systemd timer call `wfx exec FILE`",
+        &["cron", "crontab", "timer", "next"],
+        "`wfx schedule next` shows when workflows are due, `wfx schedule sim` rehearses them, \
+         `wfx import crontab` makes workflows of a crontab",
     ),
 ];
 

@@ -9,6 +9,7 @@ pub(crate) mod pin;
 pub(crate) mod purge;
 pub(crate) mod query;
 pub(crate) mod recover;
+pub(crate) mod rehearsal;
 pub(crate) mod replay;
 pub(crate) mod start;
 pub(crate) mod status;

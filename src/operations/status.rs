@@ -1,6 +1,7 @@
 //! The state of every workflow: its last execution and success, and how long it usually takes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,16 @@ impl UsualDuration {
         let at = |percent: usize| durations_ms.get(last * percent / 100).copied();
         Some(Self { median_ms: at(50)?, p95_ms: at(95)?, samples: durations_ms.len() as u64 })
     }
+}
+
+/// How long executions of each workflow usually take: the median, where it is known.
+#[must_use]
+pub(crate) fn usual_durations(summaries: Vec<WorkflowSummary>) -> Vec<(String, Duration)> {
+    let usual = |summary: WorkflowSummary| {
+        let usual = UsualDuration::of(summary.durations_ms)?;
+        Some((summary.workflow_id, Duration::from_millis(usual.median_ms)))
+    };
+    summaries.into_iter().filter_map(usual).collect()
 }
 
 /// The state of each workflow in the order of their ids: of those that have executions, and those

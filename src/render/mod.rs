@@ -16,6 +16,7 @@ pub(crate) mod pin;
 mod plot;
 pub(crate) mod purge;
 pub(crate) mod queue;
+pub(crate) mod schedule;
 pub(crate) mod slo_sim;
 mod source;
 pub(crate) mod status;

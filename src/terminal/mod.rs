@@ -17,6 +17,7 @@ mod pin;
 mod purge;
 mod queue;
 mod replay;
+mod schedule;
 pub(crate) mod slo_sim;
 mod status;
 

@@ -1,9 +1,12 @@
 //! Defaults for all workflows of a folder: what `_defaults.yaml` gives to those that do not set it.
 
 use indexmap::IndexMap;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::retention_policy::RetentionPolicy;
+use super::scheduling::{Expectations, Scheduling};
+use crate::schedule::blackout::Blackout;
 
 /// The name of the file in a folder of workflows. It is no workflow.
 pub(crate) const FILE_NAME: &str = "_defaults.yaml";
@@ -19,6 +22,12 @@ pub struct FolderDefaults {
     pub shell: Option<Vec<String>>,
     /// The `retention` of workflows without one.
     pub retention: Option<RetentionPolicy>,
+    /// The zone of schedules and blackouts without one.
+    pub(crate) timezone: Option<TimeZone>,
+    /// The `blackout` of workflows that have schedules and no blackout.
+    pub(crate) blackouts: Vec<Blackout>,
+    /// The `expect` of workflows without one.
+    pub(crate) expect: Expectations,
 }
 
 /// Which values of a definition came from `_defaults.yaml`.
@@ -31,14 +40,14 @@ pub struct AppliedDefaults {
 }
 
 impl FolderDefaults {
-    /// Sets what a workflow with this `env`, `shell` and `retention` does not set itself; `None` if it
-    /// sets everything.
+    /// Sets what a workflow with these values does not set itself; `None` if it sets everything.
     #[must_use]
     pub fn apply(
         &self,
         env: &mut IndexMap<String, String>,
         shell: &mut Option<Vec<String>>,
         retention: &mut Option<RetentionPolicy>,
+        scheduling: &mut Option<Box<Scheduling>>,
     ) -> Option<AppliedDefaults> {
         let mut set = Vec::new();
         for (name, value) in &self.env {
@@ -55,7 +64,28 @@ impl FolderDefaults {
             *retention = self.retention;
             set.push("/retention".to_owned());
         }
+        set.extend(self.apply_scheduling(scheduling));
         (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })
+    }
+}
+
+impl FolderDefaults {
+    fn apply_scheduling(&self, scheduling: &mut Option<Box<Scheduling>>) -> Vec<String> {
+        let mut set = Vec::new();
+        if !self.expect.is_empty() && scheduling.as_ref().is_none_or(|it| it.expect.is_empty()) {
+            scheduling.get_or_insert_default().expect = self.expect;
+            set.push("/expect".to_owned());
+        }
+        let Some(scheduling) = scheduling else { return set };
+        if let Some(zone) = &self.timezone {
+            set.extend(scheduling.set_zone(zone));
+        }
+        let rules = &mut scheduling.rules;
+        if !rules.schedules.is_empty() && rules.blackouts.is_empty() && !self.blackouts.is_empty() {
+            rules.blackouts.clone_from(&self.blackouts);
+            set.push("/blackout".to_owned());
+        }
+        set
     }
 }
 

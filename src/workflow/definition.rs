@@ -17,6 +17,7 @@ use super::parameter::Parameter;
 use super::retention_policy::RetentionPolicy;
 use super::retry_on::RetryOn;
 pub(crate) use super::scalar::{Parameters, Scalar};
+use super::scheduling::Scheduling;
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
 
@@ -50,6 +51,8 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// What is kept of its executions; `None`: they count for the number of all workflows.
     pub retention: Option<RetentionPolicy>,
+    /// When it starts by itself, and what is expected of its executions.
+    pub scheduling: Option<Box<Scheduling>>,
     /// How many of its executions run at a time; `None`: any number.
     pub concurrency: Option<Concurrency>,
     /// The steps in the order of the document.
@@ -137,10 +140,21 @@ impl Definition {
         }
     }
 
+    /// Whether it has schedules.
+    #[must_use]
+    pub fn has_schedules(&self) -> bool {
+        self.scheduling.as_ref().is_some_and(|it| !it.rules.schedules.is_empty())
+    }
+
     /// The same with what the defaults of its folder set.
     #[must_use]
     pub fn with_defaults(mut self, defaults: &FolderDefaults) -> Self {
-        self.from_folder = defaults.apply(&mut self.env, &mut self.shell, &mut self.retention);
+        self.from_folder = defaults.apply(
+            &mut self.env,
+            &mut self.shell,
+            &mut self.retention,
+            &mut self.scheduling,
+        );
         self
     }
 }
@@ -219,6 +233,9 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         entry_if_some(&mut map, "retention", self.retention.as_ref())?;
+        if let Some(scheduling) = &self.scheduling {
+            scheduling.serialize_into(&mut map)?;
+        }
         entry_if_some(&mut map, "concurrency", self.concurrency.as_ref())?;
         map.serialize_entry("steps", &self.steps)?;
         for on in HandlerKind::ALL.into_iter().filter(|_| !self.handlers.is_empty()) {

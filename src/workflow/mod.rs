@@ -3,13 +3,14 @@
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`scalar`], [`concurrency`], [`condition`], [`handler`], [`graph`], [`compiled`],
 //! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
-//! [`retention`], [`retention_policy`], [`selection`] (what of a replay runs).
+//! [`retention`], [`retention_policy`], [`scheduling`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
 pub(crate) mod comparison;
 pub(crate) mod compiled;
 pub(crate) mod concurrency;
 pub(crate) mod condition;
+pub(crate) mod crontab;
 pub(crate) mod decimal;
 pub(crate) mod defaults;
 pub(crate) mod definition;
@@ -32,6 +33,7 @@ pub(crate) mod retention;
 pub(crate) mod retention_policy;
 pub(crate) mod retry_on;
 pub(crate) mod scalar;
+pub(crate) mod scheduling;
 pub(crate) mod schema;
 pub(crate) mod selection;
 pub(crate) mod spec;

@@ -33,6 +33,7 @@ mod receiver;
 mod recovery;
 mod replay;
 mod retention;
+mod schedules;
 mod serve;
 mod signals;
 mod slo_sim;

@@ -200,7 +200,8 @@ fn what_other_tools_call_a_command_leads_to_it() {
         ("logs", "wfx show"),
         ("ps", "wfx list"),
         ("stop", "wfx cancel"),
-        ("schedule", "cron"),
+        ("cron", "wfx schedule next"),
+        ("crontab", "wfx import crontab"),
     ] {
         place.run([word, "x"]).refused(2, &["unrecognized subcommand", word, command]);
     }

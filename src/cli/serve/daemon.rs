@@ -43,6 +43,7 @@ use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
+use crate::workflow::check::NOT_RUN_YET;
 use crate::workflow::environment;
 
 /// How often the folder of workflows is looked at.
@@ -526,7 +527,7 @@ async fn rescan_again_and_again(
         let events = scanned.unwrap_or_default();
         // The successor does the same.
         if !handed_over.is_cancelled() {
-            log_events(&events);
+            log_events(&events, &catalogue);
             writer.set_policies(catalogue.loaded_retention(&events));
             if !events.is_empty() {
                 groups = catalogue.groups(&groups);
@@ -537,8 +538,14 @@ async fn rescan_again_and_again(
     }
 }
 
-fn log_events(events: &[Event]) {
+fn log_events(events: &[Event], catalogue: &Catalogue) {
     for event in events {
+        if let What::Loaded(id) = &event.what
+            && let Some(compiled) = catalogue.get(id)
+            && compiled.definition().has_schedules()
+        {
+            tracing::warn!("{}: workflow `{id}`: {NOT_RUN_YET}", event.file.display());
+        }
         match event.what {
             What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
             What::Loaded(_) | What::Removed(_) | What::DefaultsLoaded | What::DefaultsRemoved => {
@@ -555,7 +562,7 @@ fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
         let message = format!("cannot read the workflows of {}: {error}", folder.display());
         CliError::new(Exit::Environment, message).with_hint("name another folder with --workflows")
     })?;
-    log_events(&events);
+    log_events(&events, &catalogue);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))
 }

@@ -1,5 +1,6 @@
 //! The handle for reading.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::durations::StepDurations;
@@ -49,6 +50,14 @@ impl Reader {
     /// When the database cannot be read.
     pub(crate) fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {
         self.backend.sent_alerts()
+    }
+
+    /// The number that tells this database from others; `None` where nothing was stored in it yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn database_number(&self) -> Result<Option<NonZeroU32>, StoreError> {
+        self.backend.database_number()
     }
 
     /// Whether what was opened still is what others find there.

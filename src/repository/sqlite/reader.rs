@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -218,6 +219,10 @@ impl SqliteReader {
 
     pub(crate) fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
         self.read(retention::stored)
+    }
+
+    pub(crate) fn database_number(&self) -> Result<Option<NonZeroU32>, StoreError> {
+        self.read(|connection| identity::read(connection, &self.path))
     }
 
     pub(crate) fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {

@@ -4,10 +4,10 @@ use super::super::defaults::FolderDefaults;
 use super::super::document;
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{self, Fields};
-use super::{Source, handlers, keys, retention};
+use super::{Source, handlers, keys, retention, scheduling};
 
 /// The keys of the file.
-const KEYS: [&str; 3] = ["env", "shell", "retention"];
+const KEYS: [&str; 6] = ["env", "shell", "retention", "timezone", "blackout", "expect"];
 
 /// Reads and checks the defaults of a folder. A file of comments alone gives none.
 ///
@@ -31,7 +31,14 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         handlers::refuse_variables_of(&fields, &mut findings);
         let shell = keys::shell(&fields, &mut findings);
         let retention = retention::read(&fields, &mut findings);
-        Some(FolderDefaults { file, env, shell, retention })
+        let timezone = fields.get("timezone");
+        let timezone = timezone.and_then(|field| scheduling::time_zone(&field, &mut findings));
+        let mut blackouts = scheduling::blackouts(&fields, &mut findings);
+        if let Some(zone) = &timezone {
+            blackouts.iter_mut().for_each(|blackout| _ = blackout.set_zone(zone));
+        }
+        let expect = scheduling::expect(&fields, &mut findings).unwrap_or_default();
+        Some(FolderDefaults { file, env, shell, retention, timezone, blackouts, expect })
     });
     match defaults {
         Some(defaults) if findings.is_empty() => Ok(defaults),

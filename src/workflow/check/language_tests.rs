@@ -216,6 +216,7 @@ fn every_key_survives_being_stored() {
         file: "f/_defaults.yaml".to_owned(),
         env: [("A/~".to_owned(), "x".to_owned())].into_iter().collect(),
         shell: Some(vec!["sh".to_owned()]),
+        ..Default::default()
     };
     let definition = definition.with_defaults(&defaults);
     assert_eq!(definition.from_folder.as_ref().unwrap().set, ["/env/A~1~0"]);

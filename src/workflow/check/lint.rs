@@ -5,7 +5,7 @@ use super::super::definition::environment_name;
 use super::super::document::{Node, Value};
 use super::super::problem::{Findings, Pointer};
 use super::field::Field;
-use super::handlers;
+use super::{handlers, schedule_lint};
 use crate::base::visible::{brief, quote};
 
 /// The remedy where a list of command lines was intended.
@@ -40,6 +40,7 @@ const SHELL_WORDS_SHOWN: usize = 8;
 
 /// Finds them in a document that is a workflow.
 pub(super) fn find(root: &Node, findings: &mut Findings) {
+    schedule_lint::find(root, findings);
     environment(root, Pointer::ROOT, findings);
     shell(root, Pointer::ROOT, findings);
     for key in ["steps"].into_iter().chain(handlers::KEYS) {

@@ -14,6 +14,8 @@ pub(in crate::workflow) mod nearest;
 pub(crate) mod parameters;
 mod replay_body;
 mod retention;
+mod schedule_lint;
+mod scheduling;
 mod step;
 
 use std::collections::HashMap;
@@ -25,8 +27,10 @@ pub(crate) use super::document::{DOCUMENT_BYTES_MAX, Format, sniff};
 pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
+pub(in crate::workflow) use name::free_id;
 pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
+pub(crate) use schedule_lint::NOT_RUN_YET;
 
 use self::field::{Field, Fields};
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
@@ -225,7 +229,8 @@ fn workflow(
     findings: &mut Findings,
 ) -> Option<Definition> {
     let fields = Fields::of(root, at, "a workflow", findings)?;
-    let known: Vec<&str> = WORKFLOW_KEYS.into_iter().chain(handlers::KEYS).collect();
+    let known: Vec<&str> =
+        WORKFLOW_KEYS.into_iter().chain(scheduling::KEYS).chain(handlers::KEYS).collect();
     fields.refuse_unknown(&known, findings);
     let id = workflow_id(&fields, default_id, origin, findings);
     let name = fields.get("name").and_then(|field| field.text(findings));
@@ -239,6 +244,15 @@ fn workflow(
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let retention = retention::read(&fields, findings);
+    let scheduling = match origin {
+        Origin::Document => scheduling::read(&fields, &params, findings),
+        // A stored definition can be replayed whatever became of its zones since.
+        Origin::Snapshot => {
+            let mut ignored = Findings::default();
+            let read = scheduling::read(&fields, &params, &mut ignored);
+            read.filter(|_| ignored.is_empty())
+        }
+    };
     let concurrency = concurrency::read(&fields, &params, findings);
     let steps = steps(&fields, &params, origin, findings);
     let handlers = handlers::read(&fields, origin, findings);
@@ -253,6 +267,7 @@ fn workflow(
         max_parallel,
         timeout,
         retention,
+        scheduling,
         concurrency,
         steps: steps?,
         handlers,
@@ -420,5 +435,7 @@ fn scalar_of(node: &Node) -> Option<Scalar> {
 mod condition_tests;
 #[cfg(test)]
 mod language_tests;
+#[cfg(test)]
+mod scheduling_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Rules for names, and the nearest known one for a mistyped one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::definition::environment_name;
 use super::super::problem::{Findings, Span};
@@ -19,6 +19,14 @@ pub(super) fn is_valid(name: &str) -> bool {
     name.len() <= LENGTH_MAX
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// The id, or the same with a number that nobody has taken yet.
+pub(in crate::workflow) fn free_id(id: &str, taken: &mut HashSet<String>) -> String {
+    taken.insert(RESERVED_ID.to_owned());
+    let numbered = (2_u64..).map(|number| format!("{id}-{number}"));
+    let mut ids = std::iter::once(id.to_owned()).chain(numbered);
+    ids.find(|id| taken.insert(id.clone())).unwrap_or_default()
 }
 
 /// Refuses what is no id and no name of a step.

@@ -1,0 +1,93 @@
+//! Scheduled times and rehearsals.
+
+use std::io;
+
+use serde_json::json;
+
+use super::{OutputFormat, Ui};
+use crate::operations::rehearsal::{Rehearsed, Upcoming};
+use crate::render::schedule::DecisionsJson;
+
+/// Lines are written in pieces of about this size.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Ui {
+    /// Shows times that are to come.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn schedule_next(&self, times: &[Upcoming]) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Json => self.json(&json!({ "times": times })),
+            OutputFormat::Jsonl => times.iter().try_for_each(|time| self.json(time)),
+            OutputFormat::Plain => {
+                let row = |time: &Upcoming| {
+                    vec![
+                        time.workflow_id.clone(),
+                        time.schedule.clone(),
+                        time.scheduled_at.to_string(),
+                        time.local.clone(),
+                        time.timezone.clone(),
+                        time.start_at.to_string(),
+                    ]
+                };
+                self.plain_rows(&times.iter().map(row).collect::<Vec<_>>())
+            }
+            OutputFormat::Table => self.text(&self.layout.upcoming(times)),
+        }
+    }
+
+    /// Shows a rehearsal: a summary for people, every decision otherwise.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn rehearsed(&self, rehearsed: &Rehearsed) -> io::Result<()> {
+        let (begin, between, end) = match self.format {
+            OutputFormat::Table => return self.text(&self.layout.rehearsed(rehearsed)),
+            OutputFormat::Json => ("{\n  \"decisions\": [", "\n    ", "\n  ]\n}\n"),
+            OutputFormat::Jsonl => ("", "", ""),
+            OutputFormat::Plain => {
+                return self.plain_decisions(rehearsed);
+            }
+        };
+        let mut piece = begin.to_owned();
+        let mut is_first = true;
+        for line in DecisionsJson::new(rehearsed).lines() {
+            if self.format == OutputFormat::Json {
+                piece += if std::mem::replace(&mut is_first, false) { "" } else { "," };
+                piece += between;
+                piece += &line;
+            } else {
+                piece += &line;
+                piece.push('\n');
+            }
+            if piece.len() > PIECE_BYTES {
+                self.bytes(piece.as_bytes())?;
+                piece.clear();
+            }
+        }
+        piece += end;
+        self.bytes(piece.as_bytes())
+    }
+
+    fn plain_decisions(&self, rehearsed: &Rehearsed) -> io::Result<()> {
+        let mut rows = Vec::new();
+        for (index, decision) in rehearsed.in_order() {
+            let workflow = &rehearsed.workflows[index].workflow;
+            let schedule = &workflow.rules.schedules[decision.schedule];
+            rows.push(vec![
+                workflow.id.clone(),
+                schedule.name.clone(),
+                decision.scheduled_at.to_string(),
+                decision.action.as_str().to_owned(),
+                decision.reason.as_str().to_owned(),
+                decision.start_at.map(|at| at.to_string()).unwrap_or_default(),
+            ]);
+            if rows.len() == 1_000 {
+                self.plain_rows(&rows)?;
+                rows.clear();
+            }
+        }
+        self.plain_rows(&rows)
+    }
+}
