@@ -14,13 +14,16 @@ use tokio::time;
 use super::{Driver, QUEUE_RETRY, RunError, deadline};
 use crate::engine::cancel::Cancel;
 use crate::engine::context::Unstored;
-use crate::engine::durability::{Activity, FIRST_COMMIT_TIMEOUT, Next};
+use crate::engine::durability::{Activity, Next};
 use crate::repository::{Health, SlotStatus, StoreError, StoreErrorKind};
 use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::event::{Effect, Event};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::Report;
 
+/// How long the first commit may take before whoever asks a daemon for the start is refused: one
+/// that is only slow is worth waiting for.
+const FIRST_COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a start that cannot be stored waits to learn that it never will be.
 const REFUSAL_PATIENCE: Duration = Duration::from_millis(400);
 
@@ -149,7 +152,7 @@ impl Driver {
                 });
             }
             let now = self.context.clock.elapsed();
-            let is_late = now.saturating_sub(began) >= FIRST_COMMIT_TIMEOUT;
+            let is_late = now.saturating_sub(began) >= FIRST_COMMIT_PATIENCE;
             let error = self.store_error(&health.borrow(), is_late);
             if let Some(error) = error.filter(|_| is_served) {
                 match self.refuse(&error).await {
@@ -170,7 +173,7 @@ impl Driver {
                     continue;
                 }
             };
-            let late = is_served.then(|| began.saturating_add(FIRST_COMMIT_TIMEOUT));
+            let late = is_served.then(|| began.saturating_add(FIRST_COMMIT_PATIENCE));
             let next = until.into_iter().chain(late).min();
             tokio::select! {
                 biased;
@@ -209,7 +212,7 @@ impl Driver {
     fn store_error(&self, health: &Health, is_late: bool) -> Option<Arc<StoreError>> {
         match health {
             Health::Failing { error } => Some(Arc::clone(error)),
-            Health::Working if is_late || self.context.writer.is_stalled() => {
+            Health::Working if is_late => {
                 let message = "the database does not answer";
                 Some(Arc::new(StoreError::new(StoreErrorKind::Io, message)))
             }
