@@ -5,6 +5,8 @@
 //! Looked at rather than watched by inotify: that misses changes on network file systems,
 //! and a look at a few hundred files costs less than a millisecond.
 
+mod limits;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -15,13 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use self::limits::{Limit, limits};
+pub(crate) use self::limits::{add_limit, differing_limit};
 use super::folder_defaults::{self, FILE_BYTES_MAX, UnusableDefaults};
 use crate::base::timestamp::Timestamp;
-use crate::repository::{Catalogued, Policies};
+use crate::repository::Policies;
 use crate::workflow::check::{self, Format, Source};
 use crate::workflow::compiled::CompiledWorkflow;
 use crate::workflow::defaults::{self, FolderDefaults};
-use crate::workflow::definition::Definition;
 
 /// What changed less than this ago is left to the next look.
 const SETTLING: Duration = Duration::from_millis(300);
@@ -230,26 +233,6 @@ impl Catalogue {
         loaded.map(|(id, compiled)| (id.clone(), compiled.definition().retention)).collect()
     }
 
-    /// The concurrency groups of the workflows, with those that were there `before` and are gone.
-    #[must_use]
-    pub(crate) fn groups(&self, before: &Catalogued) -> Catalogued {
-        let mut groups = Catalogued::default();
-        let Ok(known) = self.known.read() else { return before.clone() };
-        for (id, file) in &known.by_id {
-            let compiled = known.files.get(file).and_then(|entry| entry.compiled.as_ref());
-            let Some(definition) = compiled.map(|compiled| compiled.definition()) else { continue };
-            groups.workflows.insert(id.clone());
-            if let Some(concurrency) = &definition.concurrency {
-                let limit = (concurrency.limit, id.clone());
-                groups.limits.entry(concurrency.base(id).to_owned()).or_insert(limit);
-            }
-        }
-        let earlier = before.limits.keys().chain(&before.removed);
-        groups.removed =
-            earlier.filter(|base| !groups.limits.contains_key(*base)).cloned().collect();
-        groups
-    }
-
     /// Every file of the folder, by name.
     #[must_use]
     pub(crate) fn list(&self) -> Vec<Entry> {
@@ -414,57 +397,6 @@ fn settle(before: &Known, seen: HashMap<PathBuf, Seen>, now: Timestamp) -> Known
         .collect();
     drop(claims);
     Known { files, seen, by_id, defaults: SeenDefaults::default() }
-}
-
-/// The limit of a concurrency group, and the file that sets it.
-pub(crate) type Limit = (u32, PathBuf);
-
-/// The limits of concurrency groups: of files that differ, those that did not change count first,
-/// then the first by name.
-fn limits(
-    before: &Known,
-    by_id: &HashMap<String, PathBuf>,
-    seen: &HashMap<PathBuf, Seen>,
-) -> HashMap<String, Limit> {
-    let mut files: Vec<(bool, &PathBuf)> = by_id
-        .values()
-        .map(|file| {
-            let earlier = before.files.get(file).and_then(|entry| entry.compiled.as_ref());
-            let content = seen.get(file).and_then(|seen| seen.content.as_ref().ok());
-            (earlier.is_none() || earlier != content, file)
-        })
-        .collect();
-    files.sort();
-    let mut limits = HashMap::new();
-    for (_, file) in files {
-        let Some(Ok(compiled)) = seen.get(file).map(|seen| &seen.content) else { continue };
-        add_limit(&mut limits, file, compiled.definition());
-    }
-    limits
-}
-
-/// Notes the limit of a workflow's group, unless another file has set it.
-pub(crate) fn add_limit(limits: &mut HashMap<String, Limit>, file: &Path, definition: &Definition) {
-    if let Some(concurrency) = &definition.concurrency {
-        let base = concurrency.base(&definition.id).to_owned();
-        limits.entry(base).or_insert_with(|| (concurrency.limit, file.to_owned()));
-    }
-}
-
-/// Why a workflow cannot be used beside the others of its folder: its limit is not that of its group.
-pub(crate) fn differing_limit(
-    limits: &HashMap<String, Limit>,
-    definition: &Definition,
-) -> Option<String> {
-    let concurrency = definition.concurrency.as_ref()?;
-    let base = concurrency.base(&definition.id);
-    let (limit, file) = limits.get(base).filter(|(limit, _)| *limit != concurrency.limit)?;
-    Some(format!(
-        "the concurrency group `{base}` has a limit of {} here and of {limit} in {}: give both the \
-         same `limit`, or one of them another `group`",
-        concurrency.limit,
-        file.display()
-    ))
 }
 
 fn entry(

@@ -153,14 +153,6 @@ impl Execution {
         execution
     }
 
-    /// Forgets everything that it did since it was made. It is stored as one that has not begun.
-    pub fn begin_anew(&mut self) {
-        let (spec, owner) = (Arc::clone(&self.spec), self.head.owner.take());
-        *self = Self::new(spec, self.parallelism, owner);
-        self.stored_once = true;
-        self.changed.clear();
-    }
-
     /// What it runs.
     #[must_use]
     pub fn spec(&self) -> &Arc<ExecutionSpec> {
@@ -566,18 +558,6 @@ impl Execution {
             doomed.extend(spec.graph().dependents[step].iter().map(|&next| (next, step)));
         }
         Ok(())
-    }
-
-    fn dependency_text(&self, because: usize) -> String {
-        format!(
-            "`{}`, which it depends on, {}",
-            self.spec.step(because).name,
-            match self.steps[because].status {
-                StepStatus::Skipped => "was skipped",
-                StepStatus::Interrupted => "was interrupted",
-                _ => "failed",
-            }
-        )
     }
 
     fn go(&mut self, step: usize, to: StepStatus) -> Result<(), IllegalTransition> {

@@ -1,6 +1,6 @@
 //! Writes one execution's change. A terminal row never changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -204,7 +204,7 @@ pub(crate) fn write(
             let waiting;
             let change = match decision {
                 Decision::Wait { .. } => {
-                    waiting = as_waiting(change, created);
+                    waiting = groups::as_waiting(change, created);
                     &waiting
                 }
                 _ => change,
@@ -268,28 +268,6 @@ pub(crate) fn write(
 
 fn refused(message: String) -> NotWritten {
     NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, message))
-}
-
-/// The creation of an execution that begins at once, as that of one that waits: nothing of it has
-/// begun but what it takes over from an earlier one.
-fn as_waiting(change: &Change, created: &Created) -> Change {
-    let mut head = ExecutionState {
-        status: ExecutionStatus::Pending,
-        started_at: None,
-        completed_at: None,
-        updated_at: created.created_at,
-        steps_completed: 0,
-        steps_failed: 0,
-        steps_skipped: 0,
-        error: None,
-        outcome: None,
-        owner: change.head.owner.clone(),
-    };
-    let reused = change.steps.iter().filter(|(_, state)| state.reused.is_some());
-    let steps: BTreeMap<u32, StepState> =
-        reused.map(|(position, state)| (*position, state.clone())).collect();
-    steps.values().for_each(|state| head.count(state.status));
-    Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new() }
 }
 
 fn find(connection: &Connection, execution_id: &str) -> Result<Known, NotWritten> {

@@ -4,7 +4,7 @@
 //! decides meanwhile. An execution holds a slot exactly while it is running: leaving is the change
 //! of its status, and taking one is its creation or a [grant](grant).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -18,7 +18,9 @@ use crate::repository::read::queue::{Queue, QueuedExecution, QueuedGroup, WAITER
 use crate::workflow::concurrency::{
     HOLDERS_SHOWN, LimitFrom, OnConflict, SlotRequest, WaitingFor, base_of,
 };
-use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::{
+    Change, Created, ExecutionRecord, ExecutionState, ExecutionStatus, StepState,
+};
 
 /// How many waiters are read at a time.
 const PAGE: usize = 64;
@@ -152,6 +154,28 @@ pub(crate) fn decide(
         ),
         OnConflict::Queue => Ok(Decision::Wait { replaces: false }),
     }
+}
+
+/// The creation of an execution that begins at once, as that of one that waits: nothing of it has
+/// begun but what it takes over from an earlier one.
+pub(crate) fn as_waiting(change: &Change, created: &Created) -> Change {
+    let mut head = ExecutionState {
+        status: ExecutionStatus::Pending,
+        started_at: None,
+        completed_at: None,
+        updated_at: created.created_at,
+        steps_completed: 0,
+        steps_failed: 0,
+        steps_skipped: 0,
+        error: None,
+        outcome: None,
+        owner: change.head.owner.clone(),
+    };
+    let reused = change.steps.iter().filter(|(_, state)| state.reused.is_some());
+    let steps: BTreeMap<u32, StepState> =
+        reused.map(|(position, state)| (*position, state.clone())).collect();
+    steps.values().for_each(|state| head.count(state.status));
+    Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new() }
 }
 
 /// A stored waiter.

@@ -118,4 +118,16 @@ impl Execution {
             None => format!("step `{name}` {what}"),
         }
     }
+
+    pub(super) fn dependency_text(&self, because: usize) -> String {
+        format!(
+            "`{}`, which it depends on, {}",
+            self.spec.step(because).name,
+            match self.steps[because].status {
+                StepStatus::Skipped => "was skipped",
+                StepStatus::Interrupted => "was interrupted",
+                _ => "failed",
+            }
+        )
+    }
 }

@@ -127,6 +127,14 @@ impl Execution {
         execution
     }
 
+    /// Forgets everything that it did since it was made. It is stored as one that has not begun.
+    pub fn begin_anew(&mut self) {
+        let (spec, owner) = (Arc::clone(&self.spec), self.head.owner.take());
+        *self = Self::new(spec, self.parallelism, owner);
+        self.stored_once = true;
+        self.changed.clear();
+    }
+
     /// Derives from the state of each step what it means for the others.
     pub(super) fn count_ended(&mut self) {
         let spec = Arc::clone(&self.spec);
