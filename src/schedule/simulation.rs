@@ -119,7 +119,7 @@ pub(crate) fn rehearse(rehearsal: &Rehearsal<'_>) -> Vec<Rehearsed> {
         let Some(next) = planner.next_wake(now).into_iter().chain(freed).min() else { break };
         now = up_from(next, &down);
     }
-    record.decisions.sort_by_key(|decision| (decision.scheduled_at, decision.schedule));
+    record.decisions.sort_unstable_by_key(|decision| (decision.scheduled_at, decision.schedule));
     record.decisions
 }
 
