@@ -93,7 +93,7 @@ impl Layout {
         for RehearsedWorkflow { workflow, takes, decisions } in &rehearsed.workflows {
             let mut counts = vec![[0_u64; Action::ALL.len()]; workflow.rules.schedules.len()];
             for decision in decisions {
-                counts[decision.schedule][decision.action as usize] += 1;
+                counts[decision.index()][decision.action as usize] += 1;
             }
             for (schedule, counts) in workflow.rules.schedules.iter().zip(counts) {
                 let mut row = vec![
@@ -171,8 +171,8 @@ impl Layout {
             let mut collapser = Collapser::default();
             let mut ordinals = vec![0; workflow.workflow.rules.schedules.len()];
             for decision in &workflow.decisions {
-                let simulation::Rehearsed { schedule, scheduled_at, action, reason, .. } =
-                    *decision;
+                let schedule = decision.index();
+                let simulation::Rehearsed { scheduled_at, action, reason, .. } = *decision;
                 let ordinal = ordinals[schedule];
                 ordinals[schedule] += 1;
                 // Which execution is in the way changes from row to row.
@@ -281,11 +281,10 @@ impl<'r> DecisionsJson<'r> {
     /// Each as one line, without its end.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
         self.rehearsed.in_order().map(|(index, decision)| {
-            let simulation::Rehearsed { schedule, scheduled_at, action, reason, start_at } =
-                *decision;
+            let simulation::Rehearsed { scheduled_at, action, reason, start_at, .. } = *decision;
             let rules = &self.rehearsed.workflows[index].workflow.rules;
             let (id, schedules) = &self.names[index];
-            let local = local(scheduled_at, &rules.schedules[schedule].zone);
+            let local = local(scheduled_at, &decision.of(&rules.schedules).zone);
             let (action, reason) = (action.as_str(), reason.as_str());
             let start = match start_at {
                 Some(at) => format!("\"{at}\""),
@@ -295,7 +294,7 @@ impl<'r> DecisionsJson<'r> {
                 "{{\"workflow_id\":{id},\"schedule\":{},\"scheduled_at\":\"{scheduled_at}\",\
                  \"local\":\"{local}\",\"action\":\"{action}\",\"reason\":\"{reason}\",\
                  \"start_at\":{start}}}",
-                schedules[schedule]
+                schedules[decision.index()]
             )
         })
     }

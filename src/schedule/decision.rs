@@ -93,7 +93,7 @@ pub(crate) enum Reason {
 }
 
 /// What the caller calls an execution.
-pub(crate) type ExecutionNumber = u64;
+pub(crate) type ExecutionNumber = u32;
 
 impl Reason {
     /// The word in JSON.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::decision::{Action, Decision, ExecutionNumber, Reason};
 use super::occurrences::{changes_after, offset};
 use super::planner::{Known, Planner, Unfinished};
-use super::rules::Rules;
+use super::rules::{Rules, Schedule};
 use crate::base::timestamp::Timestamp;
 
 /// What waits at the end of the span is followed for so long.
@@ -40,11 +40,11 @@ pub(crate) struct Rehearsal<'r> {
     pub takes: Duration,
 }
 
-/// What becomes of one scheduled time.
+/// What becomes of one scheduled time. A long rehearsal has millions of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rehearsed {
     /// The index of the schedule in its workflow.
-    pub schedule: usize,
+    pub schedule: u32,
     /// The scheduled time.
     pub scheduled_at: Timestamp,
     /// What is decided in the end.
@@ -53,6 +53,22 @@ pub(crate) struct Rehearsed {
     pub reason: Reason,
     /// When it is started.
     pub start_at: Option<Timestamp>,
+}
+
+const _: () = assert!(size_of::<Rehearsed>() <= 40);
+
+impl Rehearsed {
+    /// The schedule among those of its workflow.
+    #[must_use]
+    pub(crate) fn of<'s>(&self, schedules: &'s [Schedule]) -> &'s Schedule {
+        &schedules[self.index()]
+    }
+
+    /// The index of the schedule in its workflow.
+    #[must_use]
+    pub(crate) fn index(&self) -> usize {
+        usize::try_from(self.schedule).unwrap_or(usize::MAX)
+    }
 }
 
 struct Running {
@@ -103,7 +119,7 @@ pub(crate) fn rehearse(rehearsal: &Rehearsal<'_>) -> Vec<Rehearsed> {
         let Some(next) = planner.next_wake(now).into_iter().chain(freed).min() else { break };
         now = up_from(next, &down);
     }
-    record.decisions.sort_by_key(|decision| (decision.scheduled_at, decision.schedule));
+    record.decisions.sort_unstable_by_key(|decision| (decision.scheduled_at, decision.schedule));
     record.decisions
 }
 
@@ -122,7 +138,8 @@ impl Record {
             return;
         }
         let start_at = Some(now).filter(|_| action == Action::Started);
-        let decided = Rehearsed { schedule, scheduled_at, action, reason, start_at };
+        let index = u32::try_from(schedule).unwrap_or(u32::MAX);
+        let decided = Rehearsed { schedule: index, scheduled_at, action, reason, start_at };
         let key = (schedule, scheduled_at);
         match self.waiting.get(&key) {
             Some(index) => self.decisions[*index] = decided,

@@ -499,7 +499,8 @@ fn stepped(
         planner.decide(now, &unfinished, &mut |decision| {
             let key = (decision.scheduled_at, decision.schedule);
             let start_at = (decision.action == Action::Started).then_some(now);
-            let Decision { schedule, scheduled_at, action, reason, catch_up, .. } = decision;
+            let Decision { scheduled_at, action, reason, catch_up, .. } = decision;
+            let schedule = u32::try_from(decision.schedule).unwrap();
             let before =
                 decided.insert(key, Rehearsed { schedule, scheduled_at, action, reason, start_at });
             // Only what waits is decided again.
@@ -566,7 +567,7 @@ proptest! {
             ticks.into_iter().map(|tick| start.plus(Duration::from_millis(tick))).collect();
         ticks.insert(end.plus(Duration::from_secs(3_600)));
         let found = stepped(&rules, &ticks, Duration::from_secs(takes), true);
-        let found: Vec<(Timestamp, usize)> = found.iter().map(|it| (it.scheduled_at, it.schedule)).collect();
+        let found: Vec<(Timestamp, usize)> = found.iter().map(|it| (it.scheduled_at, it.index())).collect();
         let mut expected: Vec<(Timestamp, usize)> = Vec::new();
         for (index, schedule) in rules.schedules.iter().enumerate() {
             let due = schedule.after(start.minus(Duration::from_micros(1))).take_while(|at| *at < end);

@@ -74,7 +74,7 @@ impl Ui {
         let mut rows = Vec::new();
         for (index, decision) in rehearsed.in_order() {
             let workflow = &rehearsed.workflows[index].workflow;
-            let schedule = &workflow.rules.schedules[decision.schedule];
+            let schedule = decision.of(&workflow.rules.schedules);
             rows.push(vec![
                 workflow.id.clone(),
                 schedule.name.clone(),
