@@ -239,7 +239,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand queue" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand queue" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand queue" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -354,7 +354,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_su
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "next" -d 'Show when workflows are due next'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l workflows -d 'The folder of workflows [WFX_WORKFLOWS]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l workflows -d 'The folder of workflows [WFX_WORKFLOWS; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -s n -l count -d 'How many times' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l from -d 'Those after this time; a date is its beginning in UTC [default: now]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F

@@ -52,7 +52,7 @@ struct NextArgs {
     /// A workflow of the folder, or a file; left out: all workflows of the folder
     #[arg(value_name = "WORKFLOW|FILE")]
     workflow: Option<String>,
-    /// The folder of workflows [WFX_WORKFLOWS]
+    /// The folder of workflows [WFX_WORKFLOWS; default: none]
     #[arg(long, value_name = "DIR")]
     workflows: Option<String>,
     /// How many times

@@ -2,7 +2,7 @@
 //!
 //! Everything that decides runs inside a transaction that may write, so that no other process
 //! decides meanwhile. An execution holds a slot exactly while it is running: leaving is the change
-//! of its status, and taking one is its creation or a [grant](grant).
+//! of its status, and taking one is its creation or a [`grant`].
 
 use std::collections::{BTreeMap, HashMap};
 
