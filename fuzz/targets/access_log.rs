@@ -14,13 +14,13 @@ use wfx::parts::slo::Simulation;
 use wfx::parts::slo::trace::{self, LogFormat, Options, Source};
 
 fn policy() -> Policy {
-    let share = |text: &str| text.parse().expect("a share");
+    let share = |text: &str| Some(text.parse().expect("a share"));
     Policy {
         error_rate: share("0.2"),
         error_rate_5xx: share("0.05"),
         error_rate_4xx: share("0.1"),
         error_window: Duration::from_secs(300),
-        latency_p95: Duration::from_millis(500),
+        latency_p95: Some(Duration::from_millis(500)),
         latency_window: Duration::from_secs(60),
         min_samples: 2,
         cooldown: Duration::from_secs(10),
