@@ -250,6 +250,23 @@ fn a_killed_waiter_is_skipped() {
 }
 
 #[test]
+fn a_killed_waiter_takes_no_place_from_others() {
+    let place = watched();
+    let holder = hold(&place, "concurrency: {max_queued: 1}");
+    let mut dead = queue(&place, "w.yaml", &passes("concurrency: {max_queued: 1}"));
+    dead.child.kill().unwrap();
+    dead.child.wait().unwrap();
+    let waiter = queue(&place, "w.yaml", &passes("concurrency: {max_queued: 1}"));
+    // One that lives does.
+    place.run(["exec", "w.yaml"]).refused(1, &["`held`", "`max_queued` is 1"]);
+    place.write("go", "");
+    succeeded(holder);
+    succeeded(waiter);
+    assert_eq!(order(&place), [2, 4]);
+    check_counts(&place);
+}
+
+#[test]
 fn a_stopped_holder_keeps_its_slot() {
     let place = watched();
     let holder = hold(&place, "concurrency: 1");

@@ -24,6 +24,8 @@ use crate::workflow::record::{
 
 /// How many waiters are read at a time.
 const PAGE: usize = 64;
+/// How many waiters are looked at before a start is refused because too many wait.
+const LOOKED_AT_WHEN_FULL: usize = 1024;
 /// How many dead holders are named at a time.
 const SETTLED_AT_A_TIME: usize = 256;
 
@@ -143,16 +145,23 @@ pub(crate) fn decide(
                 "start it again when they have ended; with `on_conflict: queue` it would wait for them",
             )
         }
-        OnConflict::Queue if waiting >= u64::from(request.max_queued) => refuse(
-            StoreErrorKind::GroupFull,
-            format!(
-                "{waiting} executions wait for the concurrency group `{group}`, and `max_queued` \
-                 is {}",
-                request.max_queued
-            ),
-            "start it again when fewer wait, or raise `max_queued`",
-        ),
-        OnConflict::Queue => Ok(Decision::Wait { replaces: false }),
+        OnConflict::Queue => {
+            let max_queued = u64::from(request.max_queued);
+            let beyond = (waiting + 1).saturating_sub(max_queued);
+            let has_place =
+                beyond == 0 || gone_from_line(connection, &mut judge()?, group, beyond)? >= beyond;
+            if has_place && max_queued > 0 {
+                return Ok(Decision::Wait { replaces: false });
+            }
+            refuse(
+                StoreErrorKind::GroupFull,
+                format!(
+                    "{waiting} executions wait for the concurrency group `{group}`, and `max_queued` \
+                     is {max_queued}"
+                ),
+                "start it again when fewer wait, or raise `max_queued`",
+            )
+        }
     }
 }
 
@@ -226,6 +235,30 @@ fn is_line_alive(
             return Ok(true);
         }
     }
+}
+
+/// How many of those that wait longest keep no place from others, since they are about to leave or
+/// belong to a dead `exec`: no further than `enough`, among the first [`LOOKED_AT_WHEN_FULL`]. The
+/// next daemon goes on with those of a dead one.
+fn gone_from_line(
+    connection: &Connection,
+    judge: &mut Judge,
+    group: &str,
+    enough: u64,
+) -> rusqlite::Result<u64> {
+    let (mut gone, mut after, mut looked_at) = (0, 0, 0);
+    while gone < enough && looked_at < LOOKED_AT_WHEN_FULL {
+        let page = line(connection, group, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        looked_at += page.len();
+        for InLine { owner, is_cancelled, .. } in &page {
+            let owner = owner.as_deref();
+            let is_served = owner.and_then(OwnerKind::of) == Some(OwnerKind::Serve);
+            gone += u64::from(*is_cancelled || (!is_served && is_dead(judge, owner)));
+        }
+    }
+    Ok(gone)
 }
 
 fn is_dead(judge: &mut Judge, owner: Option<&str>) -> bool {
