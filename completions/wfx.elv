@@ -234,7 +234,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
-            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'

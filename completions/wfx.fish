@@ -239,7 +239,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand queue" -l format -d 'How results
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand queue" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand queue" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
