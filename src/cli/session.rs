@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{CliError, Context};
 use crate::base::clock::Clock;
@@ -28,11 +31,15 @@ use crate::repository::{Writer, WriterOptions};
 use crate::system::files;
 use crate::system::limits::Limits;
 use crate::system::process_table;
+use crate::terminal::Ui;
 use crate::workflow::environment;
 use crate::workflow::report::Unobserved;
 
 /// Executions that may wait for the writer: more than a command runs side by side.
 const QUEUE_CAPACITY: usize = 256;
+
+/// How long the processes of handlers that a signal cuts off may take to be gone.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// About how much memory all executions that run may take: parameters, definitions of requests
 /// and the state of steps count.
@@ -46,6 +53,7 @@ pub(super) struct Session {
     /// Where they are stored.
     pub writer: Arc<Writer>,
     owner: Arc<Owner>,
+    ui: Ui,
 }
 
 impl Session {
@@ -81,7 +89,7 @@ impl Session {
         // Of `recover`; what is run in the foreground is one.
         let bounds = Bounds { memory_bytes: IN_FLIGHT_BYTES, ..Bounds::NONE };
         let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
-        Ok(Self { supervisor, writer, owner })
+        Ok(Self { supervisor, writer, owner, ui: context.ui.clone() })
     }
 
     /// Runs `work` to its end. Signals, and requests of other processes, end executions;
@@ -106,8 +114,10 @@ impl Session {
             listen_to_signals(&cancel, &signalled)?;
             children::serve_as_init();
             self.listen_to_requests();
-            self.settle_dead_holders();
-            Ok(work(&self.supervisor, &cancel).await)
+            let settling = self.settle_dead_holders();
+            let done = work(&self.supervisor, &cancel).await;
+            self.end_settling(&settling, &cancel).await;
+            Ok(done)
         });
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_background();
@@ -125,19 +135,45 @@ impl Session {
     }
 
     /// Ends executions whose process died while this one waits for their slot.
-    fn settle_dead_holders(&self) {
+    fn settle_dead_holders(&self) -> TaskTracker {
         let mut dead = self.writer.dead_holders(false);
         let supervisor = Arc::clone(&self.supervisor);
+        let settling = TaskTracker::new();
+        let tasks = settling.clone();
         tokio::spawn(async move {
             while let Some(execution_id) = dead.recv().await {
+                if tasks.is_closed() {
+                    return;
+                }
                 let supervisor = Arc::clone(&supervisor);
-                tokio::spawn(async move {
+                tasks.spawn(async move {
                     let unobserved = |_: &TakenOver| Arc::new(Unobserved) as _;
                     // What fails is found again by whoever waits.
                     let _ = recovery::settle(&supervisor, &execution_id, unobserved).await;
                 });
             }
         });
+        settling
+    }
+
+    /// Waits until the executions are ended that this process took over, whose handlers run here. A
+    /// signal leaves them to whoever waits next, and none of their processes behind.
+    async fn end_settling(&self, settling: &TaskTracker, cancel: &Cancel) {
+        settling.close();
+        if !settling.is_empty() && !cancel.gently.is_cancelled() {
+            self.ui.note(
+                "waiting for the handlers of executions whose process died: this one took them over \
+                 while it waited for their slots; Ctrl-C leaves them to others",
+            );
+        }
+        tokio::select! {
+            biased;
+            () = settling.wait() => return,
+            () = cancel.gently.cancelled() => {}
+        }
+        self.supervisor.abandon();
+        // What cannot be killed must not keep us.
+        let _ = time::timeout(LEAVE_PATIENCE, settling.wait()).await;
     }
 
     /// Stores what can be stored, deletes what retention asks for, gives up the lock.

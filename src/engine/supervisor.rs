@@ -329,7 +329,8 @@ impl Supervisor {
         self.go_on_with(taken, Event::Resume { cancelled }, observer, cancel).await
     }
 
-    /// Ends an execution that was taken over as interrupted, and runs its handlers.
+    /// Ends an execution that was taken over as interrupted, and runs its handlers. One that waited,
+    /// and was to be cancelled, is.
     ///
     /// # Errors
     /// As [`Self::resume`].
@@ -340,7 +341,11 @@ impl Supervisor {
     ) -> Result<ExecutionStatus, RunError> {
         self.running().requested.remove(&taken.execution.execution_id);
         let reason = "wfx ended while it ran, and others wait for its concurrency group";
-        let settle = Event::Settle(reason.to_owned());
+        let has_waited = taken.recorded.head.status == ExecutionStatus::Pending;
+        let settle = match taken.cancelled.clone().filter(|_| has_waited) {
+            Some(cancelled) => Event::Resume { cancelled: Some(cancelled) },
+            None => Event::Settle(reason.to_owned()),
+        };
         self.go_on_with(taken, settle, observer, &Cancel::default()).await
     }
 

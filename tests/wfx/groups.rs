@@ -5,7 +5,7 @@ mod daemons;
 
 use serde_json::Value;
 
-use crate::support::{Place, Ran, Running};
+use crate::support::{Place, Ran, Running, until};
 
 /// Refuses what would break the limit at the moment that something begins to run.
 const AUDIT: &str = "
@@ -229,6 +229,67 @@ fn a_killed_exec_is_settled_by_whoever_waits() {
     check_counts(&place);
 }
 
+/// An `exec` in a group of two slots that dies with one of them; its handler says that it began, and
+/// ends once the file `told` is there.
+fn die_with_slow_handler(place: &Place, keys: &str) {
+    let mut dead = hold(
+        place,
+        &format!(
+            "{keys}\non_failure: [{{name: tell, run: 'touch begun; until test -e told; do sleep 0.02; \
+             done'}}]\non_exit: [{{name: last, run: 'touch last'}}]"
+        ),
+    );
+    dead.child.kill().unwrap();
+    dead.child.wait().unwrap();
+}
+
+#[test]
+fn an_exec_that_took_over_runs_the_handlers_to_their_end() {
+    let place = watched();
+    let keys = "concurrency: {group: held, limit: 2}";
+    let holder = hold(&place, keys);
+    die_with_slow_handler(&place, keys);
+    let mut waiter = queue(&place, "w.yaml", &passes(keys));
+    until("it is taken over", || place.path("begun").exists());
+    place.run(["cancel", "@2"]);
+    assert_eq!(holder.end().code, Some(1));
+    // Its own work is done.
+    waiter.wait_for("waiting for the handlers");
+    assert_eq!(status(&place, 4), "success");
+    assert_eq!(status(&place, 3), "running");
+    place.write("told", "");
+    succeeded(waiter);
+    assert_eq!(status(&place, 3), "interrupted");
+    let handlers = place.show("@3")["handlers"].clone();
+    let handlers = handlers.as_array().unwrap();
+    assert!(handlers.iter().all(|it| it["status"] == "success"), "{handlers:#?}");
+    assert_eq!(handlers.len(), 2);
+    assert!(place.path("last").exists());
+    check_counts(&place);
+}
+
+#[test]
+fn an_exec_that_leaves_the_queue_leaves_no_handler_behind() {
+    let place = watched();
+    let keys = "concurrency: {group: held, limit: 2}";
+    let holder = hold(&place, keys);
+    die_with_slow_handler(&place, keys);
+    let waiter = queue(&place, "w.yaml", &passes(keys));
+    until("it is taken over", || place.path("begun").exists());
+    waiter.signal("INT");
+    assert_eq!(waiter.end().code, Some(130));
+    let id = place.sql("SELECT execution_id FROM workflow_executions WHERE seq = 3");
+    assert_eq!(crate::support::processes_with(&format!("WFX_EXECUTION_ID={id}")), [] as [u32; 0]);
+    // Whoever comes next goes on with what is left.
+    place.write("told", "");
+    let next = queue(&place, "w.yaml", &passes(keys));
+    succeeded(next);
+    assert_eq!(status(&place, 3), "interrupted");
+    place.write("go", "");
+    succeeded(holder);
+    check_counts(&place);
+}
+
 #[test]
 fn a_killed_waiter_is_skipped() {
     let place = watched();
@@ -246,6 +307,23 @@ fn a_killed_waiter_is_skipped() {
     assert_eq!(place.run(["exec", "w.yaml"]).code, Some(0));
     assert_eq!(place.run(["recover", "@3"]).code, Some(0));
     assert_eq!(status(&place, 3), "success");
+    check_counts(&place);
+}
+
+#[test]
+fn a_killed_waiter_takes_no_place_from_others() {
+    let place = watched();
+    let holder = hold(&place, "concurrency: {max_queued: 1}");
+    let mut dead = queue(&place, "w.yaml", &passes("concurrency: {max_queued: 1}"));
+    dead.child.kill().unwrap();
+    dead.child.wait().unwrap();
+    let waiter = queue(&place, "w.yaml", &passes("concurrency: {max_queued: 1}"));
+    // One that lives does.
+    place.run(["exec", "w.yaml"]).refused(1, &["`held`", "`max_queued` is 1"]);
+    place.write("go", "");
+    succeeded(holder);
+    succeeded(waiter);
+    assert_eq!(order(&place), [2, 4]);
     check_counts(&place);
 }
 

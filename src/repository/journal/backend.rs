@@ -168,7 +168,7 @@ pub(crate) trait Backend: Send + 'static {
     ) -> Result<Vec<Waiter>, Self::Error>;
 
     /// Executions that hold a slot though their process was an `exec` that is dead, in these
-    /// groups, or with `None` in all.
+    /// groups; with `None` in all, and those of such processes that wait and are to be cancelled.
     fn dead_holders(&mut self, groups: Option<&[String]>) -> Result<Vec<String>, Self::Error>;
 
     /// Stores the limits of the groups of a catalogue, inside the transaction under way.

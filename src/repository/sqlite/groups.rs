@@ -24,6 +24,8 @@ use crate::workflow::record::{
 
 /// How many waiters are read at a time.
 const PAGE: usize = 64;
+/// How many of those that wait longest are looked at to find those that are gone.
+const FIRST_IN_LINE: usize = 1024;
 /// How many dead holders are named at a time.
 const SETTLED_AT_A_TIME: usize = 256;
 
@@ -143,16 +145,23 @@ pub(crate) fn decide(
                 "start it again when they have ended; with `on_conflict: queue` it would wait for them",
             )
         }
-        OnConflict::Queue if waiting >= u64::from(request.max_queued) => refuse(
-            StoreErrorKind::GroupFull,
-            format!(
-                "{waiting} executions wait for the concurrency group `{group}`, and `max_queued` \
-                 is {}",
-                request.max_queued
-            ),
-            "start it again when fewer wait, or raise `max_queued`",
-        ),
-        OnConflict::Queue => Ok(Decision::Wait { replaces: false }),
+        OnConflict::Queue => {
+            let max_queued = u64::from(request.max_queued);
+            let beyond = (waiting + 1).saturating_sub(max_queued);
+            let has_place =
+                beyond == 0 || gone_from_line(connection, &mut judge()?, group, beyond)? >= beyond;
+            if has_place && max_queued > 0 {
+                return Ok(Decision::Wait { replaces: false });
+            }
+            refuse(
+                StoreErrorKind::GroupFull,
+                format!(
+                    "{waiting} executions wait for the concurrency group `{group}`, and `max_queued` \
+                     is {max_queued}"
+                ),
+                "start it again when fewer wait, or raise `max_queued`",
+            )
+        }
     }
 }
 
@@ -226,6 +235,30 @@ fn is_line_alive(
             return Ok(true);
         }
     }
+}
+
+/// How many of those that wait longest keep no place from others, since they are about to leave or
+/// belong to a dead `exec`: no further than `enough`, among the first [`FIRST_IN_LINE`]. The
+/// next daemon goes on with those of a dead one.
+fn gone_from_line(
+    connection: &Connection,
+    judge: &mut Judge,
+    group: &str,
+    enough: u64,
+) -> rusqlite::Result<u64> {
+    let (mut gone, mut after, mut looked_at) = (0, 0, 0);
+    while gone < enough && looked_at < FIRST_IN_LINE {
+        let page = line(connection, group, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        looked_at += page.len();
+        for InLine { owner, is_cancelled, .. } in &page {
+            let owner = owner.as_deref();
+            let is_served = owner.and_then(OwnerKind::of) == Some(OwnerKind::Serve);
+            gone += u64::from(*is_cancelled || (!is_served && is_dead(judge, owner)));
+        }
+    }
+    Ok(gone)
 }
 
 fn is_dead(judge: &mut Judge, owner: Option<&str>) -> bool {
@@ -336,8 +369,9 @@ pub(crate) fn holders(connection: &Connection, group: &str) -> rusqlite::Result<
     Ok(WaitingFor { group: group.to_owned(), holders, holder_seqs })
 }
 
-/// Executions that hold a slot though their process was an `exec` that is dead, in these groups, or
-/// with `None` in all.
+/// Executions that hold a slot though their process was an `exec` that is dead, in these groups; with
+/// `None` in all, and also those that wait and are to be cancelled, of the first
+/// [`FIRST_IN_LINE`] of each group.
 pub(crate) fn dead_holders(
     connection: &Connection,
     judge: &mut Judge,
@@ -346,7 +380,7 @@ pub(crate) fn dead_holders(
     let names = match groups {
         Some(groups) => groups.to_vec(),
         None => connection
-            .prepare_cached("SELECT name FROM workflow_groups WHERE running > 0")?
+            .prepare_cached("SELECT name FROM workflow_groups ORDER BY name")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?,
     };
@@ -357,17 +391,31 @@ pub(crate) fn dead_holders(
          WHERE concurrency_group = ?1 AND status = 'running' AND completed_at IS NULL
          ORDER BY seq",
     )?;
+    let mut is_of_dead_exec = |owner: Option<&str>| {
+        owner.is_some_and(|owner| {
+            OwnerKind::of(owner) == Some(OwnerKind::Exec) && judge.liveness(owner) == Liveness::Dead
+        })
+    };
     for name in names {
-        let mut held = statement.query([name])?;
+        let mut held = statement.query([&name])?;
         while let Some(row) = held.next()? {
-            let Some(owner) = row.get::<_, Option<String>>(1)? else { continue };
-            let is_exec = OwnerKind::of(&owner) == Some(OwnerKind::Exec);
-            if is_exec && judge.liveness(&owner) == Liveness::Dead {
+            if is_of_dead_exec(row.get::<_, Option<String>>(1)?.as_deref()) {
                 dead.push(row.get(0)?);
-                if dead.len() >= SETTLED_AT_A_TIME {
-                    return Ok(dead);
-                }
             }
+            if dead.len() >= SETTLED_AT_A_TIME {
+                return Ok(dead);
+            }
+        }
+        if groups.is_some() {
+            continue;
+        }
+        for one in line(connection, &name, 0, FIRST_IN_LINE)? {
+            if one.is_cancelled && is_of_dead_exec(one.owner.as_deref()) {
+                dead.push(one.execution_id);
+            }
+        }
+        if dead.len() >= SETTLED_AT_A_TIME {
+            break;
         }
     }
     Ok(dead)

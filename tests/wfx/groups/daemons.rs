@@ -300,3 +300,30 @@ fn the_command_line_sees_the_queue_of_a_daemon() {
     daemon.stop();
     check_counts(&place);
 }
+
+#[test]
+fn a_killed_exec_that_waited_and_is_replaced_is_cancelled_by_a_daemon() {
+    let place = watched();
+    let holder = hold(&place, "concurrency: {limit: 1}");
+    let mut kept = queue(&place, "w.yaml", &passes("concurrency: {}"));
+    kept.child.kill().unwrap();
+    kept.child.wait().unwrap();
+    let replacing = "concurrency: {on_conflict: replace}";
+    succeeded(queue(&place, "r.yaml", &passes(replacing)));
+    assert_eq!(holder.end().code, Some(1));
+    // The place of another one is its own until somebody wants that ended.
+    let again = hold(&place, "concurrency: {limit: 1}");
+    let mut waits = queue(&place, "w.yaml", &passes("concurrency: {}"));
+    waits.child.kill().unwrap();
+    waits.child.wait().unwrap();
+    std::fs::create_dir(place.path("flows")).unwrap();
+    let daemon = serve(&place);
+    until("the replaced one is cancelled", || status(&place, 3) == "cancelled");
+    let error = "SELECT error FROM workflow_executions WHERE seq = 3";
+    assert_eq!(place.sql(error), "replaced by @4");
+    assert_eq!(status(&place, 6), "pending");
+    place.write("go", "");
+    succeeded(again);
+    drop(daemon);
+    check_counts(&place);
+}
