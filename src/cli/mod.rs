@@ -224,7 +224,7 @@ enum Command {
     Validate(Lazily<validate::Args>),
     /// Check that nothing got slower: latencies against a baseline, for CI
     PerfCheck(Lazily<perf_check::Args>),
-    /// Rehearse alert rules: which alerts a request log, or made up traffic, would have sent
+    /// Rehearse alert rules: which alerts a request log, or synthetic traffic, would have sent
     SloSim(Lazily<slo_sim::Args>),
     /// Print the JSON Schema of workflow documents
     Schema(Lazily<schema::Args>),

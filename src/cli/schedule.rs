@@ -136,7 +136,7 @@ fn next(args: &NextArgs, context: &Context) -> Result<Exit, CliError> {
             vec![Workflow::of(&document.check()?.0)]
         }
         (None, Some(path)) => {
-            let entries = folder(path)?.list();
+            let entries = folder(path)?.0.list();
             let compiled = entries.iter().filter_map(|entry| entry.compiled.as_deref());
             compiled.map(CompiledWorkflow::definition).map(Workflow::of).collect()
         }

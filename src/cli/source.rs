@@ -7,9 +7,10 @@ use super::CliError;
 use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::visible::quote;
-use crate::operations::catalogue::{Catalogue, Entry};
+use crate::operations::catalogue::{Catalogue, Entry, Event};
 use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::system::files;
+use crate::workflow::check::nearest::nearest;
 use crate::workflow::check::{self, Format, Problems, Source};
 use crate::workflow::defaults::{FILE_NAME, FolderDefaults};
 use crate::workflow::definition::Definition;
@@ -55,7 +56,7 @@ impl Document {
     /// # Errors
     /// Exit 2 when there is none, 3 when the folder cannot be read.
     pub(super) fn of_folder(folder: &Path, workflow_id: &str) -> Result<Self, CliError> {
-        let entries = self::folder(folder)?.list();
+        let entries = self::folder(folder)?.0.list();
         // A file that cannot be used is read again for all that is wrong with it.
         let is_it = |entry: &&Entry| entry.workflow_id == workflow_id;
         let usable = entries.iter().filter(is_it).find(|entry| entry.compiled.is_some());
@@ -64,13 +65,12 @@ impl Document {
         }
         let message = format!("{} has no workflow {}", folder.display(), quote(workflow_id));
         let names = entries.iter().map(|entry| entry.workflow_id.as_str());
-        let near = names.map(|name| (strsim::damerau_levenshtein(workflow_id, name), name)).min();
-        let hint = match near {
-            Some((distance, name)) if distance <= name.len() / 3 => {
-                format!("did you mean {}?", quote(name))
+        let hint = match nearest(workflow_id, names) {
+            Some(name) => format!("did you mean {}?", quote(name)),
+            None if entries.is_empty() => {
+                "it has no file that ends with .yaml, .yml or .json".to_owned()
             }
-            Some(_) => "`wfx status --workflows DIR` lists those of a folder".to_owned(),
-            None => "it has no file that ends with .yaml, .yml or .json".to_owned(),
+            None => "`wfx status --workflows DIR` lists those of a folder".to_owned(),
         };
         Err(CliError::new(Exit::Usage, message).with_hint(hint))
     }
@@ -115,16 +115,15 @@ impl Document {
     }
 }
 
-/// The workflows of a folder.
+/// The workflows of a folder, and what is to be reported of its files.
 ///
 /// # Errors
 /// Exit 3 when it cannot be read. Broken files are no error.
-pub(super) fn folder(folder: &Path) -> Result<Catalogue, CliError> {
-    let (catalogue, _) = Catalogue::load(folder, clock::now()).map_err(|error| {
+pub(super) fn folder(folder: &Path) -> Result<(Catalogue, Vec<Event>), CliError> {
+    Catalogue::load(folder, clock::now()).map_err(|error| {
         let message = format!("cannot read the workflows of {}: {error}", folder.display());
         CliError::new(Exit::Environment, message).with_hint("name another folder with --workflows")
-    })?;
-    Ok(catalogue)
+    })
 }
 
 /// The text of standard input.

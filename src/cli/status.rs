@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
 fn stored(args: &Args, context: &Context) -> Result<Vec<WorkflowStatus>, CliError> {
     let folder_of = context.settings.workflows()?;
     let mut entries = match &folder_of {
-        Some(path) => folder(path)?.list(),
+        Some(path) => folder(path)?.0.list(),
         None => Vec::new(),
     };
     let only = args.workflow.as_deref();

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{CliError, Context, session};
+use super::super::{CliError, Context, session, source};
 use super::listening::{Listening, listen};
 use super::recovery::{recover_again_and_again, settle_dead_holders};
 use super::succession::lead::Lead;
@@ -563,10 +563,7 @@ fn log_events(events: &[Event], catalogue: &Catalogue) {
 /// The workflows of the folder, and the retention of each.
 fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
     let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
-    let (catalogue, events) = Catalogue::load(folder, clock::now()).map_err(|error| {
-        let message = format!("cannot read the workflows of {}: {error}", folder.display());
-        CliError::new(Exit::Environment, message).with_hint("name another folder with --workflows")
-    })?;
+    let (catalogue, events) = source::folder(folder)?;
     log_events(&events, &catalogue);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))

@@ -10,7 +10,7 @@ mod handlers;
 mod keys;
 mod lint;
 mod name;
-pub(in crate::workflow) mod nearest;
+pub(crate) mod nearest;
 pub(crate) mod parameters;
 mod replay_body;
 mod retention;

@@ -8,10 +8,7 @@ const CANDIDATES_MAX: usize = 256;
 
 /// The known name that was probably meant: the same but for case and separators, or
 /// few letters away.
-pub(in crate::workflow) fn nearest<'k>(
-    name: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| -> String {
         text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };
