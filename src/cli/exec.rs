@@ -53,8 +53,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         start::of_definition(definition, &given, by, String::new(), source).map_err(unfit)?;
     let snapshot = Snapshot { workdir: current_folder()?, ..snapshot };
     let progress = if args.quiet { Progress::Quiet } else { Progress::of(args.verbose) };
-    let run = Run { snapshot, replay_of: None, reused: Vec::new(), progress };
-    foreground::run(run, context)
+    foreground::run(Run::new(snapshot, progress), context)
 }
 
 /// Parameters of the command line as values.

@@ -13,6 +13,7 @@ use crate::terminal::{self, OutputFormat};
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Unobserved};
+use crate::workflow::schedule_record::ScheduledStart;
 use crate::workflow::spec::ReusedStep;
 use crate::workflow::trigger::{Trigger, TriggerKind};
 
@@ -23,10 +24,22 @@ pub(super) struct Run {
     pub snapshot: Snapshot,
     /// The execution that it repeats.
     pub replay_of: Option<String>,
+    /// Who or what started that.
+    pub repeats: Option<Trigger>,
+    /// The scheduled time that it starts.
+    pub scheduled: Option<ScheduledStart>,
     /// The steps of that execution that are not run.
     pub reused: Vec<ReusedStep>,
     /// What is shown while it runs.
     pub progress: Progress,
+}
+
+impl Run {
+    /// A new execution.
+    pub(super) fn new(snapshot: Snapshot, progress: Progress) -> Self {
+        let (replay_of, repeats, scheduled, reused) = (None, None, None, Vec::new());
+        Self { snapshot, replay_of, repeats, scheduled, reused, progress }
+    }
 }
 
 /// What is shown of an execution while it runs.
@@ -56,8 +69,12 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let titles = Titles::of(run.snapshot.definition());
     let kind = if run.replay_of.is_some() { TriggerKind::Replay } else { TriggerKind::Cli };
     let trigger = Trigger::by(kind, Some(users::name(users::own())));
+    let trigger = trigger.repeating(run.repeats.as_ref());
     let plan = session.supervisor.plan(run.snapshot, run.replay_of);
-    let plan = plan.triggered(Some(trigger)).reusing(run.reused);
+    let mut plan = plan.triggered(Some(trigger)).reusing(run.reused);
+    if let Some(scheduled) = run.scheduled {
+        plan = plan.scheduled(scheduled);
+    }
     let execution_id = plan.execution_id.clone();
     let observer: Arc<dyn Observer> = match run.progress {
         Progress::Quiet => Arc::new(Unobserved),

@@ -107,7 +107,8 @@ pub(super) fn run_with(
     let Plan { snapshot, reused, .. } = plan;
     let replay_of = Some(execution.execution_id);
     let progress = Progress::of(options.verbose);
-    foreground::run(Run { snapshot, replay_of, reused, progress }, context)
+    let repeats = execution.trigger;
+    foreground::run(Run { replay_of, repeats, reused, ..Run::new(snapshot, progress) }, context)
 }
 
 /// The same by a daemon, which runs it; this command follows it.

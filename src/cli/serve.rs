@@ -4,6 +4,7 @@ mod daemon;
 mod descriptors;
 mod listening;
 mod recovery;
+mod scheduling;
 mod service_manager;
 mod succession;
 
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// The folder of the workflows that can be started by their id; watched [WFX_WORKFLOWS; default: none]
     #[arg(long, value_name = "DIR")]
     pub workflows: Option<String>,
+    /// Starts nothing by the schedules of these workflows
+    #[arg(long)]
+    pub no_schedules: bool,
     /// The folder in which steps run [WFX_WORKDIR; default: the current one]
     #[arg(long, value_name = "DIR")]
     pub workdir: Option<String>,
@@ -148,6 +152,8 @@ struct Options {
     listen_mode: u32,
     front: FrontOptions,
     workflows: Option<PathBuf>,
+    /// Whether their schedules are run.
+    schedules: bool,
     workdir: String,
     access_log: Option<PathBuf>,
     definitions: Definitions,
@@ -267,6 +273,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
             max_connections: args.max_connections,
         },
         workflows: settings.workflows()?,
+        schedules: !args.no_schedules,
         workdir: workdir(&settings.workdir()?)?,
         access_log: settings.access_log()?,
         definitions,

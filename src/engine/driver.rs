@@ -70,7 +70,7 @@ pub(crate) async fn drive(
         durability: Durability::new(Rules {
             is_new: matches!(begin, Event::Begin),
             may_run_unstored: matches!(context.unstored, Unstored::Run(_))
-                && execution.spec().slot.is_none(),
+                && !execution.spec().must_be_stored(),
             store_timeout: context.store_timeout,
             began: context.clock.elapsed(),
         }),

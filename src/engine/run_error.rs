@@ -18,7 +18,8 @@ pub enum RunError {
     /// The repository refuses the changes of this execution.
     #[error("the repository refused the execution: {0}")]
     Refused(Arc<StoreError>),
-    /// The executions of its concurrency group are in the way; nothing is stored.
+    /// The executions of its concurrency group are in the way, or what is decided of its scheduled
+    /// time; nothing is stored.
     #[error("nothing was started: {0}")]
     NoSlot(Arc<StoreError>),
     /// The process ends before it; what is stored of it stays as a crash would leave it.
@@ -53,7 +54,8 @@ impl RunError {
 impl RunError {
     /// What the repository refuses for this reason.
     pub(crate) fn refused(error: Arc<StoreError>) -> Self {
-        if error.is_of_group() { Self::NoSlot(error) } else { Self::Refused(error) }
+        let is_in_the_way = error.is_of_group() || error.is_of_schedule();
+        if is_in_the_way { Self::NoSlot(error) } else { Self::Refused(error) }
     }
 }
 

@@ -212,6 +212,12 @@ impl Supervisor {
         self.bounds
     }
 
+    /// How many more would be admitted, as far as their memory allows it.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.running().room(self.waiting(), self.bounds, 1).unwrap_or(0)
+    }
+
     /// Whether one more would be admitted.
     #[must_use]
     pub fn has_room(&self) -> bool {

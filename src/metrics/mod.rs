@@ -4,6 +4,7 @@
 //! Labels whose values clients or documents choose are bounded: beyond the cap a workflow, a step
 //! or a method is counted as [`OTHER`].
 
+mod schedules;
 mod service_levels;
 mod total;
 
@@ -17,8 +18,10 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::schedules::Schedules;
 use self::service_levels::ServiceLevels;
 use self::total::Total;
+use crate::base::timestamp::Timestamp;
 use crate::repository::CommitObserver;
 use crate::slo::monitor::Standings;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
@@ -69,6 +72,7 @@ pub struct Metrics {
     group_waiting: IntGaugeVec,
     group_wait: Histogram,
     service_levels: ServiceLevels,
+    schedules: Schedules,
     steps: RwLock<Steps>,
 }
 
@@ -243,6 +247,7 @@ impl Metrics {
                 &WAIT_SECONDS,
             )?,
             service_levels: ServiceLevels::new(on)?,
+            schedules: Schedules::new(on)?,
             steps: RwLock::default(),
             registry: registry.clone(),
         };
@@ -291,6 +296,26 @@ impl Metrics {
         let status = std::str::from_utf8(&digits).unwrap_or(OTHER);
         self.requests.with_label_values(&[route, method, status]).inc();
         self.request_duration.with_label_values(&[route]).observe(latency.as_secs_f64());
+    }
+
+    /// So many scheduled times were decided so.
+    pub(crate) fn schedule_decided(&self, action: &str, count: u64) {
+        self.schedules.decided(action, count);
+    }
+
+    /// The start of a scheduled time was stored, so long after it.
+    pub(crate) fn schedule_late(&self, late: Duration) {
+        self.schedules.late(late);
+    }
+
+    /// The expectations that are not met, each with its workflow.
+    pub(crate) fn workflows_overdue(&self, open: &[(String, &'static str)]) {
+        self.schedules.overdue(open);
+    }
+
+    /// When a success of a workflow ended.
+    pub(crate) fn last_success(&self, workflow_id: &str, at: Timestamp) {
+        self.schedules.succeeded(workflow_id, at);
     }
 
     /// An execution of a process that died was taken over.
@@ -363,7 +388,10 @@ impl Observer for OfWorkflow {
                 metrics.handlers.with_label_values(&[on.as_str(), status.as_str()]).inc();
             }
             Report::SlotTaken { waited, .. } => metrics.group_wait.observe(waited.as_secs_f64()),
-            Report::ExecutionEnded { status, .. } => {
+            Report::ExecutionEnded { status, at, .. } => {
+                if status == ExecutionStatus::Success {
+                    metrics.last_success(&self.workflow_id, at);
+                }
                 metrics.executions.with_label_values(&[status.as_str()]).inc();
             }
             _ => {}

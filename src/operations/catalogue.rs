@@ -14,6 +14,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(crate) struct Catalogue {
     known: RwLock<Known>,
     /// Why the folder could not be read at the last look.
     folder_problem: Mutex<Option<String>>,
+    /// How often anything of it changed.
+    changes: AtomicU64,
 }
 
 /// What is known of the folder.
@@ -223,6 +226,22 @@ impl Catalogue {
         known.files.get(known.by_id.get(workflow_id)?)?.compiled.clone()
     }
 
+    /// Another number once anything of it changed.
+    #[must_use]
+    pub(crate) fn version(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// The workflows that can be run, by id.
+    #[must_use]
+    pub(crate) fn workflows(&self) -> BTreeMap<String, Arc<CompiledWorkflow>> {
+        let Ok(known) = self.known.read() else { return BTreeMap::new() };
+        let of = |(id, file): (&String, &PathBuf)| {
+            Some((id.clone(), known.files.get(file)?.compiled.clone()?))
+        };
+        known.by_id.iter().filter_map(of).collect()
+    }
+
     /// The retention of the workflows that were loaded, `None` for one without its own.
     #[must_use]
     pub(crate) fn loaded_retention(&self, events: &[Event]) -> Policies {
@@ -262,6 +281,7 @@ impl Catalogue {
         if let Ok(mut known) = self.known.write() {
             *known = after;
         }
+        self.changes.fetch_add(1, Ordering::Release);
         events
     }
 }

@@ -11,5 +11,6 @@ pub(crate) mod query;
 pub(crate) mod recover;
 pub(crate) mod rehearsal;
 pub(crate) mod replay;
+pub(crate) mod scheduler;
 pub(crate) mod start;
 pub(crate) mod status;

@@ -257,6 +257,10 @@ fn words(reason: Reason) -> &'static str {
         Reason::NotLast => "no daemon ran, and only the last time is made up for",
         Reason::OutsideWindow => "no daemon ran, and it is older than the catch-up window",
         Reason::BehindOthers => "other executions come first",
+        Reason::GroupFull => "its concurrency group took no further execution",
+        Reason::Unfit => "the workflow could not be started as its file was",
+        Reason::Removed => "the schedule was removed or changed",
+        Reason::ByHand => "somebody started it by hand",
     }
 }
 

@@ -164,6 +164,7 @@ pub(crate) fn created(steps: usize) -> Created {
         input_snapshot: r#"{"definition":{},"params":{},"workdir":"/"}"#.to_owned(),
         retention: StartRetention::Follows,
         slot: None,
+        scheduled: None,
     }
 }
 

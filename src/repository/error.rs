@@ -7,6 +7,10 @@ pub enum StoreErrorKind {
     GroupBusy,
     /// As many wait for the concurrency group as may.
     GroupFull,
+    /// The scheduled time is decided already.
+    Decided,
+    /// An execution of the workflow has not ended, and the scheduled start allows none beside it.
+    Overlaps,
     /// There is no database at that place, or nothing in it yet.
     Missing,
     /// What lies there is no database of wfx.
@@ -69,6 +73,13 @@ impl StoreError {
     #[must_use]
     pub fn is_of_group(&self) -> bool {
         matches!(self.kind, StoreErrorKind::GroupBusy | StoreErrorKind::GroupFull)
+    }
+
+    /// Whether a start was refused for what was decided of its scheduled time, or for executions
+    /// that are in its way.
+    #[must_use]
+    pub fn is_of_schedule(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Decided | StoreErrorKind::Overlaps)
     }
 
     pub(crate) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {

@@ -23,6 +23,7 @@ pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
+pub(crate) use journal::schedules::{RegisteredWorkflow, ScheduleChange, Trimmed};
 pub(crate) use journal::writer::Writer;
 pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
 pub(crate) use ownership::takeover::{
@@ -36,6 +37,7 @@ pub(crate) use read::pages::{ListPages, StepPages};
 pub(crate) use read::queue::{Queue, QueuedExecution, QueuedGroup};
 pub(crate) use read::reader::Reader;
 pub(crate) use read::reference::{Candidate, Found, is_whole_id};
+pub(crate) use read::schedules::{DecisionPosition, StoredSchedule, UnfinishedExecution};
 pub(crate) use read::summary::{SummaryExecution, WorkflowSummary};
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! What was decided of one scheduled time.
 
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::base::timestamp::Timestamp;
 
 /// A decision. A later one about the same scheduled time replaces it: what is `queued` or `deferred`
@@ -21,7 +25,8 @@ pub(crate) struct Decision {
 }
 
 /// What becomes of a scheduled time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
     /// An execution is started, now.
     Started,
@@ -59,6 +64,20 @@ impl Action {
     }
 }
 
+/// The text is none of the words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is unknown here")]
+pub(crate) struct UnknownWord(pub(crate) String);
+
+impl FromStr for Action {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|action| action.as_str() == text);
+        found.ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
 /// Why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -90,12 +109,42 @@ pub(crate) enum Reason {
     OutsideWindow,
     /// Earlier executions come first.
     BehindOthers,
+    /// Its concurrency group takes no further execution.
+    GroupFull,
+    /// The workflow cannot be started as its file is now.
+    Unfit,
+    /// The schedule is not there any more, or its times are others.
+    Removed,
+    /// Somebody started it by hand, after it was missed or skipped.
+    ByHand,
 }
 
 /// What the caller calls an execution.
 pub(crate) type ExecutionNumber = u32;
 
 impl Reason {
+    /// All of them, with no execution in particular in the way.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::OnTime,
+        Self::Late,
+        Self::CatchUp,
+        Self::AfterQueue,
+        Self::AfterBlackout,
+        Self::Replaces,
+        Self::Paused,
+        Self::Blackout,
+        Self::Overlap(0),
+        Self::Superseded,
+        Self::NoCatchUp,
+        Self::NotLast,
+        Self::OutsideWindow,
+        Self::BehindOthers,
+        Self::GroupFull,
+        Self::Unfit,
+        Self::Removed,
+        Self::ByHand,
+    ];
+
     /// The word in JSON.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
@@ -114,6 +163,10 @@ impl Reason {
             Self::NotLast => "not_last",
             Self::OutsideWindow => "outside_window",
             Self::BehindOthers => "behind_others",
+            Self::GroupFull => "group_full",
+            Self::Unfit => "unfit",
+            Self::Removed => "removed",
+            Self::ByHand => "by_hand",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Between two calls any time may pass: what became due meanwhile is decided at the next one. The
 //! newest due time within the start deadline starts late; older ones are made up for or missed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::blackout::{Blackouts, Covered};
@@ -19,12 +19,36 @@ const LATE: Duration = Duration::from_secs(1);
 const CATCH_UP_JITTER: Duration = Duration::from_secs(60);
 
 /// What is stored of a schedule.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
     /// Nothing before this is ever decided.
     pub first_seen: Timestamp,
     /// Every scheduled time up to this one is decided.
     pub decided_until: Option<Timestamp>,
+    /// Later times that are decided as well: they were reached before the clock was set back.
+    pub decided_later: BTreeSet<Timestamp>,
+    /// Times that wait.
+    pub waiting: Vec<KnownWaiting>,
+}
+
+impl Known {
+    /// Of a schedule of which nothing is decided yet.
+    #[must_use]
+    pub(crate) fn since(first_seen: Timestamp) -> Self {
+        let (decided_later, waiting) = (BTreeSet::new(), Vec::new());
+        Self { first_seen, decided_until: None, decided_later, waiting }
+    }
+}
+
+/// A scheduled time that waits, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownWaiting {
+    /// The scheduled time.
+    pub scheduled_at: Timestamp,
+    /// Whether it waits for the end of a blackout, and not for executions.
+    pub is_deferred: bool,
+    /// Whether it makes up for a missed time.
+    pub catch_up: bool,
 }
 
 /// A span in which a workflow is paused.
@@ -66,6 +90,8 @@ struct Lane {
     rules: LaneRules,
     due: Due,
     next: Option<Timestamp>,
+    /// Times that are decided already although later ones are not.
+    decided_later: BTreeSet<Timestamp>,
     ordinal: u64,
     /// Waits for the end of a blackout.
     deferred: Option<Waiting>,
@@ -161,25 +187,66 @@ impl Planner {
     pub(crate) fn new(rules: &Rules, workflow_id: &str, database: &str, known: &[Known]) -> Self {
         let lane = |(schedule, known): (&Schedule, &Known)| {
             let before = known.first_seen.minus(Duration::from_micros(1));
-            let mut due = schedule.after(known.decided_until.map_or(before, |it| it.max(before)));
-            let next = due.next();
-            let rules = LaneRules::of(schedule, schedule.offset(database, workflow_id));
-            Lane { rules, due, next, ordinal: 0, deferred: None, queued: None }
+            let due = schedule.after(known.decided_until.map_or(before, |it| it.max(before)));
+            let mut lane = Lane {
+                rules: LaneRules::of(schedule, schedule.offset(database, workflow_id)),
+                due,
+                next: None,
+                decided_later: known.decided_later.clone(),
+                ordinal: 0,
+                deferred: None,
+                queued: None,
+            };
+            lane.go_on();
+            lane
         };
-        Self {
+        let mut planner = Self {
             lanes: rules.schedules.iter().zip(known).map(lane).collect(),
             overlap: rules.overlap,
             blackouts: Blackouts::new(&rules.blackouts),
             pauses: Vec::new(),
             catch_ups: VecDeque::new(),
+        };
+        for (index, known) in known.iter().enumerate().take(planner.lanes.len()) {
+            known.waiting.iter().for_each(|waiting| planner.restore(index, *waiting));
+        }
+        planner.catch_ups.make_contiguous().sort_by_key(|it| (it.scheduled_at, it.schedule));
+        planner
+    }
+
+    /// Goes on with a time that waited when a planner before this one ended.
+    fn restore(&mut self, index: usize, known: KnownWaiting) {
+        let lane = &mut self.lanes[index];
+        let due = known.scheduled_at.plus(lane.rules.offset);
+        let mut waiting = Waiting {
+            schedule: index,
+            scheduled_at: known.scheduled_at,
+            ordinal: lane.ordinal,
+            at: Some(due),
+            after_blackout: known.is_deferred,
+            is_announced: true,
+        };
+        lane.ordinal += 1;
+        let in_place = match known {
+            KnownWaiting { is_deferred: true, .. } => {
+                // The blackout may be another one by now, or none.
+                if let Some(Covered::Defer(end)) = self.blackouts.cover(due) {
+                    waiting.at = end;
+                }
+                &mut lane.deferred
+            }
+            KnownWaiting { catch_up: true, .. } => {
+                self.catch_ups.push_back(Waiting { at: None, ..waiting });
+                return;
+            }
+            KnownWaiting { .. } => &mut lane.queued,
+        };
+        if in_place.is_none_or(|other| other.scheduled_at < waiting.scheduled_at) {
+            *in_place = Some(waiting);
         }
     }
 
     /// Sets when the workflow is paused, in place of what was set before.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the scheduler of the daemon, which is to come")
-    )]
     pub(crate) fn set_pauses(&mut self, pauses: Vec<Pause>) {
         self.pauses = pauses;
     }
@@ -214,6 +281,21 @@ impl Planner {
     #[must_use]
     pub(crate) fn is_waiting(&self) -> bool {
         !self.catch_ups.is_empty() || self.lanes.iter().any(|lane| lane.queued.is_some())
+    }
+
+    /// How much later than its scheduled times a schedule starts.
+    #[must_use]
+    pub(crate) fn offset(&self, schedule: usize) -> Duration {
+        self.lanes.get(schedule).map(|lane| lane.rules.offset).unwrap_or_default()
+    }
+
+    /// What waits: the index of its schedule, its time, and whether it is for the end of a blackout.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (usize, Timestamp, bool)> + '_ {
+        let of = |it: Waiting, is_deferred| (it.schedule, it.scheduled_at, is_deferred);
+        let deferred = self.lanes.iter().filter_map(|lane| lane.deferred);
+        let queued = self.lanes.iter().filter_map(|lane| lane.queued);
+        let others = queued.chain(self.catch_ups.iter().copied());
+        deferred.map(move |it| of(it, true)).chain(others.map(move |it| of(it, false)))
     }
 
     /// Decides what is to be decided by `now`, while these executions have not ended.
@@ -302,7 +384,7 @@ impl Planner {
         while let Some(scheduled_at) = lane.next
             && scheduled_at.plus(lane.rules.offset) <= now
         {
-            lane.next = lane.due.next();
+            lane.go_on();
             let at = scheduled_at.plus(lane.rules.offset);
             let mut waiting = Waiting {
                 schedule: index,
@@ -349,6 +431,12 @@ impl Planner {
 }
 
 impl Lane {
+    /// Goes to the next time that is not decided.
+    fn go_on(&mut self) {
+        let decided = &mut self.decided_later;
+        self.next = self.due.find(|at| !decided.remove(at));
+    }
+
     /// Starts a time that is due, unless something is against that.
     fn start(
         &mut self,

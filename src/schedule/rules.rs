@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use ring::digest;
 
 use super::blackout::{Blackout, Blackouts};
+use super::expression::Combination;
 use super::timing::{Times, Timing};
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
@@ -155,6 +156,26 @@ impl Schedule {
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         let hash = hash.as_ref().iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
         Duration::from_millis(hash % millis)
+    }
+
+    /// Its expression and zone as a text. A schedule of which this changes has other times, and is a
+    /// new one.
+    #[must_use]
+    pub(crate) fn timing_text(&self) -> String {
+        let zone = self.zone_name();
+        match &self.timing {
+            Timing::Cron(expression) => {
+                let days = match expression.combination() {
+                    Combination::Either | Combination::Any => "any",
+                    Combination::All => "all",
+                };
+                format!("cron {days} {} {zone}", expression.as_str())
+            }
+            Timing::Every { period, offset } => {
+                format!("every {} {}", period.as_micros(), offset.as_micros())
+            }
+            Timing::At(at) => format!("at {at}"),
+        }
     }
 
     /// The name of its zone.

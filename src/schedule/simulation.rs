@@ -81,8 +81,7 @@ struct Running {
 #[must_use]
 pub(crate) fn rehearse(rehearsal: &Rehearsal<'_>) -> Vec<Rehearsed> {
     let Rehearsal { workflow_id, rules, database, span, takes, .. } = *rehearsal;
-    let known = Known { first_seen: span.from, decided_until: None };
-    let known = vec![known; rules.schedules.len()];
+    let known = vec![Known::since(span.from); rules.schedules.len()];
     let mut planner = Planner::new(rules, workflow_id, database, &known);
     let mut record = Record { to: span.to, decisions: Vec::new(), waiting: HashMap::new() };
     let mut running: Vec<Running> = Vec::new();

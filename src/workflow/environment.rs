@@ -15,9 +15,18 @@ use super::spec::ExecutionSpec;
 pub(crate) const OUTPUT_FILE: &str = "WFX_OUTPUT";
 /// The wfx that runs the step, by its owner id.
 pub(crate) const OWNER: &str = "WFX_OWNER";
+/// The scheduled time that an execution belongs to.
+const SCHEDULED_AT: &str = "WFX_SCHEDULED_AT";
 /// Names that wfx sets itself.
-const OWN_NAMES: [&str; 6] =
-    ["WFX_EXECUTION_ID", "WFX_WORKFLOW_ID", "WFX_STEP_NAME", "WFX_ATTEMPT", OUTPUT_FILE, OWNER];
+const OWN_NAMES: [&str; 7] = [
+    "WFX_EXECUTION_ID",
+    "WFX_WORKFLOW_ID",
+    "WFX_STEP_NAME",
+    "WFX_ATTEMPT",
+    SCHEDULED_AT,
+    OUTPUT_FILE,
+    OWNER,
+];
 /// Beginnings of names that wfx sets itself.
 const OWN_PREFIXES: [&str; 3] = ["WFX_PARAM_", "WFX_STEP_", "WFX_STATUS_"];
 /// Names that wfx sets for handlers, about the execution.
@@ -166,6 +175,9 @@ pub(crate) fn of_step(
     }
     set("WFX_EXECUTION_ID".to_owned(), &spec.execution_id);
     set("WFX_WORKFLOW_ID".to_owned(), &definition.id);
+    if let Some(at) = spec.trigger.as_ref().and_then(|trigger| trigger.scheduled_at) {
+        set(SCHEDULED_AT.to_owned(), &at.to_string());
+    }
     set("WFX_STEP_NAME".to_owned(), &spec.step(step).name);
     set("WFX_ATTEMPT".to_owned(), &attempt.to_string());
     if is_handler {

@@ -12,6 +12,7 @@ use super::handler::HandlerKind;
 pub(crate) use super::json_text::JsonText;
 use super::pin::Pin;
 use super::retention_policy::StartRetention;
+use super::schedule_record::ScheduledStart;
 pub(crate) use super::status::{ExecutionStatus, ParseStatusError, SkipReason, StepStatus};
 use super::trigger::Trigger;
 use crate::base::timestamp::Timestamp;
@@ -104,6 +105,8 @@ pub struct Created {
     pub retention: StartRetention,
     /// The slot that it needs to run, if any.
     pub slot: Option<Arc<SlotRequest>>,
+    /// The scheduled time that it decides, if any.
+    pub scheduled: Option<Arc<ScheduledStart>>,
 }
 
 /// The part of a step that changes while it runs.

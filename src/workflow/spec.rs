@@ -8,7 +8,8 @@ use super::definition::Step;
 use super::graph::Graph;
 use super::record::{Created, StepState};
 use super::retention_policy::StartRetention;
-use super::trigger::Trigger;
+use super::schedule_record::ScheduledStart;
+use super::trigger::{Trigger, TriggerKind};
 use crate::base::timestamp::Timestamp;
 
 /// The memory of a running execution, and of each of its steps, without text.
@@ -34,6 +35,8 @@ pub struct ExecutionSpec {
     pub reused: Vec<ReusedStep>,
     /// The slot that it needs to run, if any.
     pub slot: Option<Arc<SlotRequest>>,
+    /// The scheduled time that it decides, if any.
+    pub scheduled: Option<Arc<ScheduledStart>>,
 }
 
 /// A step that an execution does not run: its end in an earlier execution holds for this one.
@@ -54,15 +57,34 @@ impl ExecutionSpec {
         replay_of: Option<String>,
         created_at: Timestamp,
     ) -> Self {
-        let (trigger, reused) = (None, Vec::new());
+        let (trigger, reused, scheduled) = (None, Vec::new(), None);
         let slot = slot(&snapshot, replay_of.is_some()).map(Arc::new);
-        Self { execution_id, snapshot, created_at, replay_of, trigger, reused, slot }
+        Self { execution_id, snapshot, created_at, replay_of, trigger, reused, slot, scheduled }
     }
 
     /// The same, with who or what starts it.
     #[must_use]
     pub fn triggered(self, trigger: Option<Trigger>) -> Self {
         Self { trigger, ..self }
+    }
+
+    /// The same, as the start of a scheduled time.
+    #[must_use]
+    pub fn scheduled(self, scheduled: ScheduledStart) -> Self {
+        let trigger = Trigger {
+            kind: TriggerKind::Schedule,
+            by: self.trigger.and_then(|trigger| trigger.by),
+            schedule: Some(scheduled.schedule.clone()),
+            scheduled_at: Some(scheduled.scheduled_at),
+        };
+        Self { trigger: Some(trigger), scheduled: Some(Arc::new(scheduled)), ..self }
+    }
+
+    /// Whether it may begin only once the store holds it: others decide whether it may, or who was
+    /// first.
+    #[must_use]
+    pub fn must_be_stored(&self) -> bool {
+        self.slot.is_some() || self.scheduled.is_some()
     }
 
     /// The same, with steps that are not run. What they depend on must be among them.
@@ -92,6 +114,7 @@ impl ExecutionSpec {
             input_snapshot: self.snapshot.to_json(),
             retention: self.retention(),
             slot: self.slot.clone(),
+            scheduled: self.scheduled.clone(),
         }
     }
 

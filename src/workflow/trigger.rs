@@ -43,6 +43,17 @@ impl Trigger {
     }
 }
 
+impl Trigger {
+    /// The same, for an execution that repeats one which this started: its steps see the same
+    /// scheduled time.
+    #[must_use]
+    pub fn repeating(self, original: Option<&Self>) -> Self {
+        let schedule = original.and_then(|original| original.schedule.clone());
+        let scheduled_at = original.and_then(|original| original.scheduled_at);
+        Self { schedule, scheduled_at, ..self }
+    }
+}
+
 impl TriggerKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Api, Self::Cli, Self::Replay, Self::Schedule];

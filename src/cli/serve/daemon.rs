@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::{CliError, Context, session, source};
 use super::listening::{Listening, listen};
 use super::recovery::{recover_again_and_again, settle_dead_holders};
+use super::scheduling::run_schedules;
 use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
@@ -44,7 +45,6 @@ use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
-use crate::workflow::check::NOT_RUN_YET;
 use crate::workflow::environment;
 
 /// How often the folder of workflows is looked at.
@@ -56,6 +56,9 @@ const RESCAN_SHARE: u32 = 20;
 const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
 const ABANDON_TIME: Duration = Duration::from_secs(8);
+/// How long duties of the lead take to end at most: a round of schedules that waits for the
+/// database.
+const END_OF_LEAD: Duration = Duration::from_secs(1);
 /// How long answers that are under way may take at the end.
 const ANSWERS_TIME: Duration = Duration::from_secs(2);
 /// How long alerts that wait may take at the end.
@@ -148,6 +151,7 @@ fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
 
 struct Daemon {
     options: Options,
+    database: PathBuf,
     owner: Arc<Owner>,
     supervisor: Arc<Supervisor>,
     writer: Arc<Writer>,
@@ -216,7 +220,7 @@ impl Daemon {
             writer: Arc::clone(&writer),
             memory,
             catalogue: Arc::clone(&catalogue),
-            readers: Arc::new(Readers::new(database)),
+            readers: Arc::new(Readers::new(database.clone())),
             definitions: options.definitions,
             workdir: options.workdir.clone(),
             draining: CancellationToken::new(),
@@ -224,7 +228,16 @@ impl Daemon {
             observed,
         });
         let left_behind = Arc::default();
-        Ok(Self { options, owner, supervisor, writer, catalogue, resources, left_behind })
+        Ok(Self {
+            options,
+            database,
+            owner,
+            supervisor,
+            writer,
+            catalogue,
+            resources,
+            left_behind,
+        })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
@@ -333,8 +346,8 @@ impl Daemon {
             }
         };
         drop(listeners);
-        // What it has begun goes on.
-        drop(lead.end());
+        // What it has begun goes on, and it begins nothing more.
+        let _ = time::timeout(END_OF_LEAD, lead.end()).await;
         match &mut successor {
             Some(successor) => {
                 ending.hand_over.cancel();
@@ -355,9 +368,14 @@ impl Daemon {
     /// What this process decides while it leads.
     fn lead(&self) -> Lead {
         let (resources, left_behind) = (Arc::clone(&self.resources), Arc::clone(&self.left_behind));
-        Lead::default().duty(move |ends| {
+        let lead = Lead::default().duty(move |ends| {
             recover_again_and_again(Arc::clone(&resources), Arc::clone(&left_behind), ends)
-        })
+        });
+        if self.options.workflows.is_none() || !self.options.schedules {
+            return lead;
+        }
+        let (resources, database) = (Arc::clone(&self.resources), self.database.clone());
+        lead.duty(move |ends| run_schedules(Arc::clone(&resources), database.clone(), ends))
     }
 
     /// What goes on beside the requests.
@@ -532,7 +550,7 @@ async fn rescan_again_and_again(
         let events = scanned.unwrap_or_default();
         // The successor does the same.
         if !handed_over.is_cancelled() {
-            log_events(&events, &catalogue);
+            log_events(&events);
             writer.set_policies(catalogue.loaded_retention(&events));
             if !events.is_empty() {
                 groups = catalogue.groups(&groups);
@@ -543,14 +561,8 @@ async fn rescan_again_and_again(
     }
 }
 
-fn log_events(events: &[Event], catalogue: &Catalogue) {
+fn log_events(events: &[Event]) {
     for event in events {
-        if let What::Loaded(id) = &event.what
-            && let Some(compiled) = catalogue.get(id)
-            && compiled.definition().has_schedules()
-        {
-            tracing::warn!("{}: workflow `{id}`: {NOT_RUN_YET}", event.file.display());
-        }
         match event.what {
             What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
             What::Loaded(_) | What::Removed(_) | What::DefaultsLoaded | What::DefaultsRemoved => {
@@ -564,7 +576,7 @@ fn log_events(events: &[Event], catalogue: &Catalogue) {
 fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
     let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
     let (catalogue, events) = source::folder(folder)?;
-    log_events(&events, &catalogue);
+    log_events(&events);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))
 }

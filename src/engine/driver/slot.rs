@@ -62,17 +62,18 @@ impl Drop for Waiting {
 }
 
 impl Driver {
-    /// Whether `begin` needs a slot that the execution does not have.
+    /// Whether `begin` needs what only a commit says: that the execution has its slot, or its
+    /// scheduled time.
     pub(super) fn needs_slot(&self, begin: &Event) -> bool {
-        let has_group = self.execution.spec().slot.is_some();
-        let begins = match begin {
-            Event::Begin => true,
+        let spec = self.execution.spec();
+        match begin {
+            Event::Begin => spec.must_be_stored(),
             Event::Resume { cancelled } => {
-                cancelled.is_none() && self.execution.head().status == ExecutionStatus::Pending
+                let is_pending = self.execution.head().status == ExecutionStatus::Pending;
+                spec.slot.is_some() && cancelled.is_none() && is_pending
             }
             _ => false,
-        };
-        has_group && begins
+        }
     }
 
     /// Waits until the execution has its slot, and returns how it begins then; `None` where it began

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::pending_write::PendingWrite;
+use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
@@ -174,6 +175,12 @@ pub(crate) trait Backend: Send + 'static {
     /// Stores the limits of the groups of a catalogue, inside the transaction under way.
     fn set_catalogue(&mut self, catalogued: &Catalogued) -> Result<(), Self::Error>;
 
+    /// Writes a change of what is stored of schedules, inside the transaction under way.
+    fn change_schedules(
+        &mut self,
+        change: &ScheduleChange,
+    ) -> Result<ScheduleOutcome, Self::Error>;
+
     /// Stores when alerts were sent, inside the transaction under way.
     fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;
 
@@ -235,6 +242,8 @@ pub(crate) struct Written {
     pub(crate) group: Option<Arc<str>>,
     /// What it does in that group.
     pub(crate) slot: SlotChange,
+    /// Others were asked to end, so that a scheduled start takes their place.
+    pub(crate) cancels: bool,
 }
 
 /// What a change does in the concurrency group of its execution.

@@ -10,6 +10,7 @@ pub(crate) mod backend;
 pub(crate) mod cancel;
 pub(crate) mod delivery;
 pub(crate) mod queue;
+pub(crate) mod schedules;
 pub(crate) mod stall;
 pub(crate) mod sync;
 pub(crate) mod task;

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc as asynchronous, oneshot};
 use super::backend::{Catalogued, Policies};
 use super::pending_write::PendingWrite;
 use super::purge::Purge;
+use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
 use crate::repository::ownership::Owner;
@@ -63,6 +64,11 @@ pub(crate) enum Task {
     Pin { execution_id: String, pin: Option<Pin>, answer: mpsc::Sender<Result<bool, StoreError>> },
     /// Store the retention of workflows.
     SetPolicies(Policies),
+    /// Write what is stored of schedules.
+    ChangeSchedules {
+        change: Box<ScheduleChange>,
+        answer: mpsc::Sender<Result<ScheduleOutcome, StoreError>>,
+    },
     /// Watch for requests to cancel executions of `owner`.
     WatchCancels {
         /// The process that runs them.

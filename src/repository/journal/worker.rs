@@ -275,6 +275,11 @@ impl<B: Backend> Worker<B> {
                     .transaction("write to", |backend| backend.pin(&execution_id, pin.as_ref()));
                 let _ = answer.send(done);
             }
+            Task::ChangeSchedules { change, answer } => {
+                let done = self
+                    .transaction("write to", |backend| backend.change_schedules(&change));
+                let _ = answer.send(done);
+            }
             Task::SetPolicies(policies) => {
                 self.new_policies.extend(policies);
                 self.store_policies();
@@ -380,6 +385,7 @@ impl<B: Backend> Worker<B> {
                 for (Entry { pending, version, .. }, written) in batch.into_iter().zip(outcomes) {
                     reported.push(match written {
                         Ok(written) => {
+                            replaces |= written.cancels;
                             let seq = written.seq;
                             let waits = match (&written.slot, &written.group) {
                                 (SlotChange::Waits { on, replaces: asks }, Some(group)) => {

@@ -17,6 +17,7 @@ use super::health::Health;
 use super::pending_write::PendingWrite;
 use super::purge::{Purge, PurgeProgress, Purged};
 use super::queue::Queue;
+use super::schedules::{ScheduleChange, ScheduleOutcome};
 use super::stall::AtWork;
 use super::task::Task;
 use super::worker::{Keeps, Worker};
@@ -277,6 +278,22 @@ impl Writer {
         self.ask(if pin.is_some() { "pin" } else { "unpin" }, patience, |answer| Task::Pin {
             execution_id: execution_id.to_owned(),
             pin: pin.cloned(),
+            answer,
+        })
+    }
+
+    /// Writes what is stored of schedules. Blocks while others have the database locked, for
+    /// `patience` at most.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing of it is written.
+    pub(crate) fn change_schedules(
+        &self,
+        change: &ScheduleChange,
+        patience: Duration,
+    ) -> Result<ScheduleOutcome, StoreError> {
+        self.ask("write what is decided of schedules", patience, |answer| Task::ChangeSchedules {
+            change: Box::new(change.clone()),
             answer,
         })
     }

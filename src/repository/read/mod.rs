@@ -10,4 +10,5 @@ pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod reference;
+pub(crate) mod schedules;
 pub(crate) mod summary;

@@ -10,13 +10,16 @@ use rusqlite::config::DbConfig;
 use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
-use super::{alerts, detail, groups, identity, open, policies, prune, retention, takeover};
+use super::{
+    alerts, detail, groups, identity, open, policies, prune, retention, schedules, takeover,
+};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
     Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
 };
+use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -270,6 +273,10 @@ impl Backend for SqliteBackend {
 
     fn set_catalogue(&mut self, catalogued: &Catalogued) -> rusqlite::Result<()> {
         groups::set_catalogue(&self.connection, catalogued)
+    }
+
+    fn change_schedules(&mut self, change: &ScheduleChange) -> rusqlite::Result<ScheduleOutcome> {
+        schedules::change(&self.connection, change)
     }
 
     fn store_alerts(&mut self, alerts: &SentAlerts) -> rusqlite::Result<()> {

@@ -10,6 +10,7 @@ use super::groups::{self, Decision, Limits};
 use super::identity;
 use super::policies;
 use super::rows::{self, Text, Times, integer, time, unless_empty};
+use super::schedule_start;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, SlotChange, Written};
 use crate::repository::ownership::{Judge, Registry};
@@ -197,9 +198,15 @@ pub(crate) fn write(
     change: &Change,
 ) -> Result<Written, NotWritten> {
     let finished = change.head.status.is_terminal();
-    let (seq, group) = match &change.created {
+    let (seq, group, cancels) = match &change.created {
         Some(created) => {
             let mut times = Times::default();
+            let cancels = match &created.scheduled {
+                Some(start) => {
+                    schedule_start::decide(connection, &created.workflow_id, execution_id, start)?
+                }
+                None => false,
+            };
             let decision = inserts.slot(connection, created)?;
             let waiting;
             let change = match decision {
@@ -233,9 +240,10 @@ pub(crate) fn write(
                 }
                 let on = Arc::new(groups::holders(connection, group)?);
                 let slot = SlotChange::Waits { on, replaces };
-                return Ok(Written { seq, finished: false, group: Some(Arc::clone(group)), slot });
+                let group = Some(Arc::clone(group));
+                return Ok(Written { seq, finished: false, group, slot, cancels });
             }
-            (seq, group)
+            (seq, group, cancels)
         }
         None => {
             let (seq, group) = match unfinished.0.get(execution_id) {
@@ -252,7 +260,7 @@ pub(crate) fn write(
             for (position, state) in &change.steps {
                 update_step(connection, seq, *position, state)?;
             }
-            (seq, group)
+            (seq, group, false)
         }
     };
     for (position, handler) in &change.handlers {
@@ -263,7 +271,7 @@ pub(crate) fn write(
     }
     let left = finished && group.is_some();
     let slot = if left { SlotChange::Left } else { SlotChange::None };
-    Ok(Written { seq, finished, group, slot })
+    Ok(Written { seq, finished, group, slot, cancels })
 }
 
 fn refused(message: String) -> NotWritten {

@@ -19,11 +19,14 @@ mod lineage;
 mod list;
 mod migrate;
 mod open;
+mod overdue;
 mod policies;
 mod predecessor;
 mod prune;
 mod retention;
 mod rows;
+mod schedule_start;
+mod schedules;
 mod summary;
 mod takeover;
 

@@ -1,6 +1,7 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, policies, retention,
-    summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, open, overdue, policies,
+    retention, schedules, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -26,9 +27,13 @@ use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
+use crate::repository::read::schedules::{
+    DecisionPosition, StoredSchedule, UnfinishedExecution,
+};
 use crate::repository::read::summary::WorkflowSummary;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
+use crate::workflow::schedule_record::{DecisionRecord, OverdueRecord, PauseRecord};
 
 const CANDIDATES: &str =
     "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions";
@@ -243,6 +248,64 @@ impl SqliteReader {
         workflow_id: Option<&str>,
     ) -> Result<Vec<WorkflowSummary>, StoreError> {
         self.read(|connection| summary::of_workflows(connection, workflow_id))
+    }
+
+    pub(crate) fn schedules(
+        &self,
+        workflows: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<StoredSchedule>, StoreError> {
+        self.read(|connection| schedules::stored(connection, workflows))
+    }
+
+    pub(crate) fn decided_across(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<Vec<DecisionRecord>>, StoreError> {
+        self.read(|connection| {
+            let is_ahead = schedules::is_ahead(connection, now)?;
+            is_ahead.then(|| schedules::rows_across(connection, now)).transpose()
+        })
+    }
+
+    pub(crate) fn decisions(
+        &self,
+        workflow_id: Option<&str>,
+        before: Option<&DecisionPosition>,
+        limit: u32,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.read(|connection| schedules::decisions(connection, workflow_id, before, limit))
+    }
+
+    pub(crate) fn decision(
+        &self,
+        workflow_id: &str,
+        schedule: &str,
+        at: Timestamp,
+    ) -> Result<Option<DecisionRecord>, StoreError> {
+        self.read(|connection| schedules::stored_decision(connection, workflow_id, schedule, at))
+    }
+
+    pub(crate) fn last_decisions(&self) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.read(schedules::last_decisions)
+    }
+
+    pub(crate) fn pauses(&self, since: Timestamp) -> Result<Vec<PauseRecord>, StoreError> {
+        self.read(|connection| schedules::pauses(connection, since))
+    }
+
+    pub(crate) fn unfinished(&self) -> Result<Vec<UnfinishedExecution>, StoreError> {
+        self.read(overdue::unfinished)
+    }
+
+    pub(crate) fn overdue(&self) -> Result<Vec<OverdueRecord>, StoreError> {
+        self.read(overdue::open)
+    }
+
+    pub(crate) fn last_success(
+        &self,
+        workflow_id: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| overdue::last_success(connection, workflow_id))
     }
 
     pub(crate) fn history(&self) -> Result<History, StoreError> {

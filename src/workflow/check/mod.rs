@@ -30,7 +30,6 @@ pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(in crate::workflow) use name::free_id;
 pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
-pub(crate) use schedule_lint::NOT_RUN_YET;
 
 use self::field::{Field, Fields};
 use super::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};

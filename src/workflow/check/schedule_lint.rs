@@ -7,9 +7,6 @@ use super::scheduling::items;
 use crate::base::visible::quote;
 use crate::schedule::expression::{Combination, Expression};
 
-/// What `wfx serve` says too.
-pub(crate) const NOT_RUN_YET: &str = "this version rehearses schedules and does not run them yet";
-
 /// Finds them in a document that is a workflow.
 pub(super) fn find(root: &Node, findings: &mut Findings) {
     let schedule = value(root, "schedule");
@@ -22,8 +19,6 @@ pub(super) fn find(root: &Node, findings: &mut Findings) {
     }
     if let Some(node) = value(root, "expect") {
         let field = Field::item(node, Pointer::ROOT.key("expect"));
-        let message = "this version checks `expect` and does not watch for it yet";
-        field.add(findings, message, "`wfx status` shows the last success".to_owned());
         if let (Some(start), None) = (value(node, "start_within"), schedule) {
             let field = Field::item(start, field.at.key("start_within"));
             let message = "`start_within` expects nothing without a `schedule`";
@@ -32,9 +27,6 @@ pub(super) fn find(root: &Node, findings: &mut Findings) {
     }
     let Some(schedule) = schedule else { return };
     let field = Field::item(schedule, Pointer::ROOT.key("schedule"));
-    let help = "try it with `wfx schedule sim`, and let cron or a systemd timer call `wfx start` or \
-                `wfx exec`";
-    field.add(findings, NOT_RUN_YET, help.to_owned());
     for item in items(&field) {
         let cron = match &item.node.value {
             Value::String(_) => Some(item),

@@ -122,7 +122,8 @@ impl Resources {
             return Ok(Reply::json(&json!({ "steps": steps })));
         }
         let replay_of = Some(execution_id.to_owned());
-        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller));
+        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller))
+            .repeating(original.trigger.as_ref());
         let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
         self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
     }

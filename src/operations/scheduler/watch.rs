@@ -1,0 +1,215 @@
+//! Looks whether workflows do what is expected of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::entry::{Entry, Start};
+use crate::base::timestamp::Timestamp;
+use crate::repository::{Reader, ScheduleChange, StoreError, UnfinishedExecution};
+use crate::schedule::decision::Reason;
+use crate::workflow::overdue::{Doing, ExpectedStart, Running, Subject, judge};
+use crate::workflow::schedule_record::{OverdueKind, OverdueRecord, PauseRecord};
+
+/// What is known between two looks.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// What the database was at then; `None`: it has to be looked again.
+    version: Option<i64>,
+    next: Option<Timestamp>,
+    /// Executions that were started after their time, until the next look.
+    started: HashMap<String, Vec<ExpectedStart>>,
+}
+
+/// What a look found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What changed since the last one.
+    pub(super) change: Option<ScheduleChange>,
+    /// What is not met.
+    pub(super) open: Vec<(String, &'static str)>,
+}
+
+impl Watch {
+    /// Something changed that the database does not tell.
+    pub(super) fn changed(&mut self) {
+        self.version = None;
+    }
+
+    /// When time alone changes what is to be reported.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// An execution was started. It may have ended before the next look.
+    pub(super) fn started(&mut self, workflow_id: &str, start: &Start, now: Timestamp) {
+        if start.reason == Reason::AfterBlackout {
+            return;
+        }
+        let started = ExpectedStart {
+            schedule: start.record.schedule.clone(),
+            scheduled_at: start.record.scheduled_at,
+            due: start.due,
+            started_at: Some(now),
+            execution_id: start.record.execution_id.clone(),
+        };
+        self.started.entry(workflow_id.to_owned()).or_default().push(started);
+        self.version = None;
+    }
+
+    /// Looks, if anything can have changed.
+    pub(super) fn look(
+        &mut self,
+        entries: &BTreeMap<String, Entry>,
+        reader: &Reader,
+        version: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<Found>, StoreError> {
+        let is_due = self.next.is_some_and(|next| next <= now);
+        if version.is_some() && version == self.version && !is_due {
+            return Ok(None);
+        }
+        let started = std::mem::take(&mut self.started);
+        let mut open: HashMap<(String, OverdueKind), OverdueRecord> = HashMap::new();
+        for record in reader.overdue()? {
+            open.insert((record.workflow_id.clone(), record.kind), record);
+        }
+        let expecting: Vec<(&String, &Entry)> =
+            entries.iter().filter(|(_, entry)| !entry.expectations().is_empty()).collect();
+        self.next = None;
+        let (mut raised, mut cleared) = (Vec::new(), Vec::new());
+        if !expecting.is_empty() {
+            let runs = |entry: &Entry| {
+                let expect = entry.expectations();
+                expect.start_within.is_some() || expect.finish_within.is_some()
+            };
+            let unfinished = match expecting.iter().any(|(_, entry)| runs(entry)) {
+                true => by_workflow(reader.unfinished()?),
+                false => HashMap::new(),
+            };
+            let oldest = expecting.iter().filter_map(|(_, entry)| {
+                Some(now.minus(entry.expectations().success_within?.duration()))
+            });
+            let pauses = reader.pauses(oldest.min().unwrap_or(now))?;
+            for (id, entry) in expecting {
+                if pauses.iter().any(|pause| is_of(pause, id) && is_on(pause, now)) {
+                    continue;
+                }
+                let running = unfinished.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
+                let starts = started.get(id).cloned().unwrap_or_default();
+                let mut doing = doing(entry, running, starts);
+                if entry.expectations().success_within.is_some() {
+                    let ends = pauses.iter().filter(|pause| is_of(pause, id));
+                    let resumed = ends.filter_map(|pause| pause.paused_until).max();
+                    let since = entry.expected_since().into_iter().chain(resumed);
+                    doing.fresh_since = since.chain(reader.last_success(id)?).max();
+                }
+                let verdict = judge(entry.expectations(), &doing, now);
+                self.next = self.next.into_iter().chain(verdict.next).min();
+                let mut kinds = BTreeSet::new();
+                for (kind, subject) in verdict.overdue {
+                    kinds.insert(kind);
+                    let before = open.get(&(id.clone(), kind));
+                    if before.is_none_or(|before| !is_about(before, &subject)) {
+                        raised.push(record(id, kind, subject, now));
+                    }
+                }
+                for kind in [OverdueKind::Slow, OverdueKind::Stale] {
+                    if !kinds.contains(&kind) && open.contains_key(&(id.clone(), kind)) {
+                        cleared.push((id.clone(), kind));
+                    }
+                }
+            }
+        }
+        // What nobody expects any more is over.
+        for (id, kind) in open.keys() {
+            let expect = entries.get(id).map(Entry::expectations).unwrap_or_default();
+            let is_expected = match kind {
+                OverdueKind::Missed => entries.contains_key(id),
+                OverdueKind::Late => expect.start_within.is_some(),
+                OverdueKind::Slow => expect.finish_within.is_some(),
+                OverdueKind::Stale => expect.success_within.is_some(),
+            };
+            if !is_expected && !cleared.contains(&(id.clone(), *kind)) {
+                cleared.push((id.clone(), *kind));
+            }
+        }
+        self.version = version;
+        let mut shown: Vec<(String, &'static str)> = open
+            .keys()
+            .filter(|key| !cleared.contains(key))
+            .map(|(id, kind)| (id.clone(), kind.as_str()))
+            .chain(raised.iter().map(|it| (it.workflow_id.clone(), it.kind.as_str())))
+            .collect();
+        shown.sort();
+        shown.dedup();
+        let is_news = !raised.is_empty() || !cleared.is_empty();
+        let change = is_news.then_some(ScheduleChange::Overdue { now, raised, cleared });
+        Ok(Some(Found { change, open: shown }))
+    }
+}
+
+fn by_workflow(
+    unfinished: Vec<UnfinishedExecution>,
+) -> HashMap<String, Vec<UnfinishedExecution>> {
+    let mut found: HashMap<String, Vec<UnfinishedExecution>> = HashMap::new();
+    for one in unfinished {
+        found.entry(one.workflow_id.clone()).or_default().push(one);
+    }
+    found
+}
+
+/// What a workflow does that has expectations.
+fn doing(
+    entry: &Entry,
+    unfinished: &[UnfinishedExecution],
+    mut starts: Vec<ExpectedStart>,
+) -> Doing {
+    starts.extend(entry.waiting());
+    let mut running = Vec::new();
+    for one in unfinished {
+        if let Some(started_at) = one.started_at {
+            running.push(Running { execution_id: one.execution_id.clone(), started_at });
+        }
+        if let Some((schedule, scheduled_at)) = &one.scheduled
+            && !one.after_blackout
+            && !starts.iter().any(|start| start.execution_id.as_ref() == Some(&one.execution_id))
+        {
+            starts.push(ExpectedStart {
+                due: scheduled_at.plus(entry.offset(schedule)),
+                schedule: schedule.clone(),
+                scheduled_at: *scheduled_at,
+                started_at: one.started_at,
+                execution_id: Some(one.execution_id.clone()),
+            });
+        }
+    }
+    Doing { starts, running, fresh_since: None }
+}
+
+fn is_of(pause: &PauseRecord, workflow_id: &str) -> bool {
+    pause.workflow_id.as_deref().is_none_or(|id| id == workflow_id)
+}
+
+fn is_on(pause: &PauseRecord, now: Timestamp) -> bool {
+    pause.paused_at <= now && pause.paused_until.is_none_or(|until| now < until)
+}
+
+/// Whether one that is open was reported of this already.
+fn is_about(open: &OverdueRecord, subject: &Subject) -> bool {
+    let Subject { schedule, scheduled_at, execution_id } = subject;
+    let is_same_time = (&open.schedule, &open.scheduled_at) == (schedule, scheduled_at);
+    // One that waited has an execution by now.
+    is_same_time && (schedule.is_some() || open.execution_id == *execution_id)
+}
+
+fn record(workflow_id: &str, kind: OverdueKind, subject: Subject, now: Timestamp) -> OverdueRecord {
+    let Subject { schedule, scheduled_at, execution_id } = subject;
+    OverdueRecord {
+        workflow_id: workflow_id.to_owned(),
+        kind,
+        count: 1,
+        raised_at: now,
+        schedule,
+        scheduled_at,
+        execution_id,
+    }
+}

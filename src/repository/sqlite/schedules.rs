@@ -1,0 +1,586 @@
+//! Schedules, and what was decided of their times.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::overdue;
+use super::rows::{self, Text, integer, time};
+use crate::base::timestamp::Timestamp;
+use crate::repository::journal::schedules::{
+    DECISIONS_KEPT, DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, ScheduleOutcome, Trimmed,
+};
+use crate::repository::read::schedules::{DecisionPosition, StoredSchedule};
+use crate::schedule::decision::{Action, Reason};
+use crate::schedule::planner::{Known, KnownWaiting};
+use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
+
+const DECISION_COLUMNS: &str = "workflow_id, schedule, scheduled_at, scheduled_until, count, \
+     decided_at, action, reason, execution_id, catch_up";
+
+/// Writes a change inside the transaction under way.
+pub(crate) fn change(
+    connection: &Connection,
+    change: &ScheduleChange,
+) -> rusqlite::Result<ScheduleOutcome> {
+    let mut outcome = ScheduleOutcome::default();
+    match change {
+        ScheduleChange::Register { now, workflows } => {
+            for workflow in workflows {
+                outcome.changed += register(connection, workflow, *now)?;
+            }
+        }
+        ScheduleChange::Decide { now, decisions } => {
+            for decision in decisions {
+                if decide(connection, decision, *now)? {
+                    outcome.changed += 1;
+                } else {
+                    outcome.conflicts.insert(decision.workflow_id.clone());
+                }
+            }
+        }
+        ScheduleChange::SetBack { now, trimmed } => set_back(connection, *now, trimmed)?,
+        ScheduleChange::Pause(pause) => {
+            end_pause(connection, pause.workflow_id.as_deref(), None, pause.paused_at)?;
+            outcome.changed = begin_pause(connection, pause)?;
+        }
+        ScheduleChange::Resume { workflow_id, by, now } => {
+            let (workflow_id, by) = (workflow_id.as_deref(), by.as_deref());
+            outcome.changed = end_pause(connection, workflow_id, by, *now)?;
+        }
+        ScheduleChange::Overdue { now, raised, cleared } => {
+            for record in raised {
+                overdue::raise(connection, record, *now)?;
+            }
+            for (workflow_id, kind) in cleared {
+                overdue::clear(connection, workflow_id, *kind, *now)?;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Makes the stored schedules of a workflow those of its file.
+fn register(
+    connection: &Connection,
+    workflow: &RegisteredWorkflow,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let RegisteredWorkflow { workflow_id, schedules } = workflow;
+    let stored: Vec<(String, String)> = connection
+        .prepare_cached("SELECT schedule, timing FROM workflow_schedules WHERE workflow_id = ?1")?
+        .query_map([workflow_id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut changed = 0;
+    for (name, timing) in &stored {
+        let is_same = |it: &&(String, String)| it.0 == *name;
+        let kept = schedules.iter().find(is_same);
+        if kept.is_some_and(|(_, new)| new == timing) {
+            continue;
+        }
+        changed += 1;
+        // What waits belongs to times that the schedule does not have any more.
+        connection
+            .prepare_cached(
+                "UPDATE workflow_schedule_decisions SET action = ?3, reason = ?4, decided_at = ?5
+                 WHERE workflow_id = ?1 AND schedule = ?2
+                   AND (action = 'queued' OR action = 'deferred')",
+            )?
+            .execute(params![
+                workflow_id,
+                name,
+                Action::Skipped.as_str(),
+                Reason::Removed.as_str(),
+                now.to_string()
+            ])?;
+        match kept {
+            None => connection
+                .prepare_cached(
+                    "DELETE FROM workflow_schedules WHERE workflow_id = ?1 AND schedule = ?2",
+                )?
+                .execute(params![workflow_id, name])?,
+            Some((_, timing)) => connection
+                .prepare_cached(
+                    "UPDATE workflow_schedules
+                     SET timing = ?3, first_seen = ?4, decided_until = NULL
+                     WHERE workflow_id = ?1 AND schedule = ?2",
+                )?
+                .execute(params![workflow_id, name, timing, now.to_string()])?,
+        };
+    }
+    for (name, timing) in schedules {
+        // It may have been there before, with rows of its own.
+        changed += connection
+            .prepare_cached(
+                "INSERT INTO workflow_schedules
+                   (workflow_id, schedule, timing, first_seen, decided_until, decisions)
+                 SELECT ?1, ?2, ?3, ?4, NULL, (SELECT count(*) FROM workflow_schedule_decisions
+                   WHERE workflow_id = ?1 AND schedule = ?2)
+                 WHERE true ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![workflow_id, name, timing, now.to_string()])?;
+    }
+    Ok(changed)
+}
+
+/// The row with this scheduled time alone or first.
+fn exact(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    at: &str,
+) -> rusqlite::Result<Option<DecisionRecord>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
+             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3"
+        ))?
+        .query_row(params![workflow_id, schedule, at], decision)
+        .optional()
+}
+
+/// The row with the last scheduled time that is not later than this.
+fn newest_until(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    at: &str,
+) -> rusqlite::Result<Option<DecisionRecord>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
+             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at <= ?3
+             ORDER BY scheduled_at DESC LIMIT 1"
+        ))?
+        .query_row(params![workflow_id, schedule, at], decision)
+        .optional()
+}
+
+/// What is stored of a scheduled time, in a row of its own or with others.
+pub(crate) fn stored_decision(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Option<DecisionRecord>> {
+    let newest = newest_until(connection, workflow_id, schedule, &at.to_string())?;
+    Ok(newest.filter(|row| row.scheduled_until >= at))
+}
+
+/// Stores a decision other than a start; `false` when others have decided.
+fn decide(
+    connection: &Connection,
+    decided: &DecisionRecord,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let DecisionRecord { workflow_id, schedule, .. } = decided;
+    let (at, until) = (decided.scheduled_at.to_string(), decided.scheduled_until.to_string());
+    let stored = exact(connection, workflow_id, schedule, &at)?;
+    if stored.as_ref().is_some_and(|stored| stored.action.is_final()) {
+        return Ok(false);
+    }
+    if stored.is_some() && decided.count == 1 {
+        replace(connection, decided)?;
+    } else {
+        if stored.is_some() {
+            remove_waiting(connection, decided, &at, &until)?;
+        }
+        let before = newest_until(connection, workflow_id, schedule, &until)?;
+        if before.as_ref().is_some_and(|row| row.scheduled_until >= decided.scheduled_at) {
+            return Ok(false);
+        }
+        match before.filter(|before| continues(before, decided)) {
+            Some(before) => _ = connection
+                .prepare_cached(
+                    "UPDATE workflow_schedule_decisions
+                     SET scheduled_until = ?4, count = count + ?5, decided_at = ?6
+                     WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
+                )?
+                .execute(params![
+                    workflow_id,
+                    schedule,
+                    before.scheduled_at.to_string(),
+                    until,
+                    integer(decided.count),
+                    decided.decided_at.to_string(),
+                ])?,
+            None => insert(connection, decided)?,
+        }
+        advance(connection, workflow_id, schedule, &until, now)?;
+    }
+    overdue::decided(connection, decided, now)?;
+    Ok(true)
+}
+
+/// Makes room for one row in place of those of several times that waited.
+fn remove_waiting(
+    connection: &Connection,
+    decided: &DecisionRecord,
+    at: &str,
+    until: &str,
+) -> rusqlite::Result<()> {
+    let DecisionRecord { workflow_id, schedule, .. } = decided;
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM workflow_schedule_decisions
+             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at BETWEEN ?3 AND ?4
+               AND (action = 'queued' OR action = 'deferred')",
+        )?
+        .execute(params![workflow_id, schedule, at, until])?;
+    count(connection, workflow_id, schedule, -integer(removed as u64))
+}
+
+/// Whether a row goes on with more times at which nothing is started for the same reason.
+fn continues(before: &DecisionRecord, decided: &DecisionRecord) -> bool {
+    matches!(decided.action, Action::Skipped | Action::Missed)
+        && (before.action, &before.reason) == (decided.action, &decided.reason)
+        && before.execution_id == decided.execution_id
+        && before.catch_up == decided.catch_up
+}
+
+/// Makes a row, and counts it.
+pub(super) fn insert(connection: &Connection, decided: &DecisionRecord) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(&format!(
+            "INSERT INTO workflow_schedule_decisions ({DECISION_COLUMNS})
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        ))?
+        .execute(params![
+            decided.workflow_id,
+            decided.schedule,
+            decided.scheduled_at.to_string(),
+            decided.scheduled_until.to_string(),
+            integer(decided.count),
+            decided.decided_at.to_string(),
+            decided.action.as_str(),
+            decided.reason,
+            decided.execution_id,
+            decided.catch_up,
+        ])?;
+    count(connection, &decided.workflow_id, &decided.schedule, 1)
+}
+
+fn count(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    more: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow_schedules SET decisions = decisions + ?3
+             WHERE workflow_id = ?1 AND schedule = ?2",
+        )?
+        .execute(params![workflow_id, schedule, more])?;
+    Ok(())
+}
+
+/// Writes another decision over that of a single time.
+pub(super) fn replace(connection: &Connection, decided: &DecisionRecord) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow_schedule_decisions
+             SET decided_at = ?4, action = ?5, reason = ?6, execution_id = ?7
+             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
+        )?
+        .execute(params![
+            decided.workflow_id,
+            decided.schedule,
+            decided.scheduled_at.to_string(),
+            decided.decided_at.to_string(),
+            decided.action.as_str(),
+            decided.reason,
+            decided.execution_id,
+        ])?;
+    Ok(())
+}
+
+/// Everything up to a time is decided from now on; rows that are too many or too old go.
+pub(super) fn advance(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    until: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let rows: Option<i64> = connection
+        .prepare_cached(
+            "UPDATE workflow_schedules
+             SET decided_until = max(coalesce(decided_until, ''), ?3)
+             WHERE workflow_id = ?1 AND schedule = ?2 RETURNING decisions",
+        )?
+        .query_row(params![workflow_id, schedule, until], |row| row.get(0))
+        .optional()?;
+    let excess = rows.map_or(0, |rows| rows - integer(DECISIONS_MAX));
+    // Each new row lets go of what it is too many by, and of two that are too old.
+    for round in 0..excess.clamp(2, 100) {
+        let cutoff = now.minus(DECISIONS_KEPT).to_string();
+        let deleted = connection
+            .prepare_cached(
+                "DELETE FROM workflow_schedule_decisions
+                 WHERE workflow_id = ?1 AND schedule = ?2 AND action <> 'queued'
+                   AND action <> 'deferred' AND (?3 OR scheduled_until < ?4)
+                   AND scheduled_at = (SELECT scheduled_at FROM workflow_schedule_decisions
+                     WHERE workflow_id = ?1 AND schedule = ?2 ORDER BY scheduled_at LIMIT 1)",
+            )?
+            .execute(params![workflow_id, schedule, round < excess, cutoff])?;
+        if deleted == 0 {
+            break;
+        }
+        count(connection, workflow_id, schedule, -1)?;
+    }
+    Ok(())
+}
+
+/// Of what was decided for times after `now` only starts still hold.
+fn set_back(
+    connection: &Connection,
+    now: Timestamp,
+    trimmed: &[Trimmed],
+) -> rusqlite::Result<()> {
+    let now = now.to_string();
+    for row in trimmed {
+        connection
+            .prepare_cached(
+                "UPDATE workflow_schedule_decisions SET scheduled_until = ?4, count = ?5
+                 WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3
+                   AND action <> 'started' AND scheduled_until > ?6",
+            )?
+            .execute(params![
+                row.workflow_id,
+                row.schedule,
+                row.scheduled_at.to_string(),
+                row.scheduled_until.to_string(),
+                integer(row.count),
+                now,
+            ])?;
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM workflow_schedule_decisions
+             WHERE scheduled_at > ?1 AND action <> 'started'",
+        )?
+        .execute([&now])?;
+    // Of schedules that no file has any more.
+    connection
+        .prepare_cached(
+            "UPDATE workflow_schedule_decisions SET scheduled_until = max(?1, scheduled_at)
+             WHERE scheduled_until > ?1 AND action <> 'started'",
+        )?
+        .execute([&now])?;
+    connection
+        .prepare_cached(
+            "UPDATE workflow_schedules SET first_seen = min(first_seen, ?1),
+               decided_until = min(decided_until, ?1),
+               decisions = (SELECT count(*) FROM workflow_schedule_decisions AS of
+                 WHERE of.workflow_id = workflow_schedules.workflow_id
+                   AND of.schedule = workflow_schedules.schedule)
+             WHERE first_seen > ?1 OR decided_until > ?1",
+        )?
+        .execute([&now])?;
+    connection
+        .prepare_cached("UPDATE workflow_pauses SET paused_at = ?1 WHERE paused_at > ?1")?
+        .execute([&now])?;
+    Ok(())
+}
+
+fn begin_pause(connection: &Connection, pause: &PauseRecord) -> rusqlite::Result<usize> {
+    let cutoff = pause.paused_at.minus(DECISIONS_KEPT).to_string();
+    connection
+        .prepare_cached("DELETE FROM workflow_pauses WHERE paused_until < ?1")?
+        .execute([cutoff])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_pauses
+               (workflow_id, paused_at, paused_until, reason, paused_by)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            pause.workflow_id,
+            pause.paused_at.to_string(),
+            time(pause.paused_until),
+            pause.reason,
+            pause.paused_by,
+        ])
+}
+
+/// Ends the pause of a workflow, or that of all; how many there were.
+fn end_pause(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+    by: Option<&str>,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow_pauses SET paused_until = ?2, resumed_by = ?3
+             WHERE workflow_id IS ?1 AND (paused_until IS NULL OR paused_until > ?2)",
+        )?
+        .execute(params![workflow_id, now.to_string(), by])
+}
+
+/// The pauses that end after `since`, the first one first.
+pub(crate) fn pauses(
+    connection: &Connection,
+    since: Timestamp,
+) -> rusqlite::Result<Vec<PauseRecord>> {
+    connection
+        .prepare_cached(
+            "SELECT workflow_id, paused_at, paused_until, reason, paused_by FROM workflow_pauses
+             WHERE paused_until IS NULL OR paused_until > ?1 ORDER BY id",
+        )?
+        .query_map([since.to_string()], |row| {
+            Ok(PauseRecord {
+                workflow_id: row.get(0)?,
+                paused_at: row.get::<_, Text<_>>(1)?.0,
+                paused_until: rows::optional(row, 2)?,
+                reason: row.get(3)?,
+                paused_by: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// The schedules of these workflows, or of all.
+pub(crate) fn stored(
+    connection: &Connection,
+    workflows: Option<&BTreeSet<String>>,
+) -> rusqlite::Result<Vec<StoredSchedule>> {
+    let mut all = Vec::new();
+    match workflows {
+        None => {
+            let mut statement = connection.prepare_cached(
+                "SELECT workflow_id, schedule, first_seen, decided_until FROM workflow_schedules",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                all.push(schedule(row)?);
+            }
+        }
+        Some(workflows) => {
+            let mut statement = connection.prepare_cached(
+                "SELECT workflow_id, schedule, first_seen, decided_until FROM workflow_schedules
+                 WHERE workflow_id = ?1",
+            )?;
+            for workflow_id in workflows {
+                let mut rows = statement.query([workflow_id])?;
+                while let Some(row) = rows.next()? {
+                    all.push(schedule(row)?);
+                }
+            }
+        }
+    }
+    for one in &mut all {
+        let StoredSchedule { workflow_id, schedule, known } = one;
+        let until = known.decided_until.unwrap_or(known.first_seen).to_string();
+        known.decided_later = connection
+            .prepare_cached(
+                "SELECT scheduled_at FROM workflow_schedule_decisions
+                 WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at > ?3",
+            )?
+            .query_map(params![&*workflow_id, &*schedule, until], |row| {
+                Ok(row.get::<_, Text<Timestamp>>(0)?.0)
+            })?
+            .collect::<Result<_, _>>()?;
+        known.waiting = connection
+            .prepare_cached(
+                "SELECT scheduled_at, action = 'deferred', catch_up
+                 FROM workflow_schedule_decisions
+                 WHERE workflow_id = ?1 AND schedule = ?2
+                   AND (action = 'queued' OR action = 'deferred')
+                 ORDER BY scheduled_at",
+            )?
+            .query_map(params![&*workflow_id, &*schedule], |row| {
+                Ok(KnownWaiting {
+                    scheduled_at: row.get::<_, Text<_>>(0)?.0,
+                    is_deferred: row.get(1)?,
+                    catch_up: row.get(2)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+    }
+    Ok(all)
+}
+
+fn schedule(row: &Row<'_>) -> rusqlite::Result<StoredSchedule> {
+    let mut known = Known::since(row.get::<_, Text<_>>(2)?.0);
+    known.decided_until = rows::optional(row, 3)?;
+    Ok(StoredSchedule { workflow_id: row.get(0)?, schedule: row.get(1)?, known })
+}
+
+/// Whether anything was decided for times after this.
+pub(crate) fn is_ahead(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_schedules
+               WHERE decided_until > ?1 OR first_seen > ?1)",
+        )?
+        .query_row([now.to_string()], |row| row.get(0))
+}
+
+/// Rows that begin at this time or before, and end after it.
+pub(crate) fn rows_across(
+    connection: &Connection,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<DecisionRecord>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
+             WHERE scheduled_at <= ?1 AND scheduled_until > ?1"
+        ))?
+        .query_map([now.to_string()], decision)?
+        .collect()
+}
+
+/// Decisions, of one workflow or of all, the latest scheduled time first, from a position on.
+pub(crate) fn decisions(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+    before: Option<&DecisionPosition>,
+    limit: u32,
+) -> rusqlite::Result<Vec<DecisionRecord>> {
+    let (of, index) = match workflow_id {
+        Some(_) => ("workflow_id = ?1", "workflow_schedule_decisions_by_workflow"),
+        None => ("?1 IS NULL", "workflow_schedule_decisions_by_time"),
+    };
+    let at = before.map_or_else(|| "~".to_owned(), |before| before.scheduled_at.to_string());
+    let (workflow, schedule) = before
+        .map_or(("", ""), |before| (before.workflow_id.as_str(), before.schedule.as_str()));
+    connection
+        .prepare_cached(&format!(
+            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions INDEXED BY {index}
+             WHERE {of} AND scheduled_at <= ?2
+               AND (scheduled_at, workflow_id, schedule) < (?2, ?3, ?4)
+             ORDER BY scheduled_at DESC, workflow_id DESC, schedule DESC LIMIT ?5"
+        ))?
+        .query_map(params![workflow_id, at, workflow, schedule, limit], decision)?
+        .collect()
+}
+
+/// The last decision of a schedule.
+pub(crate) fn last_decisions(connection: &Connection) -> rusqlite::Result<Vec<DecisionRecord>> {
+    let names: Vec<(String, String)> = connection
+        .prepare_cached("SELECT workflow_id, schedule FROM workflow_schedules")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for (workflow_id, schedule) in names {
+        found.extend(newest_until(connection, &workflow_id, &schedule, "~")?);
+    }
+    Ok(found)
+}
+
+fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
+    Ok(DecisionRecord {
+        workflow_id: row.get(0)?,
+        schedule: row.get(1)?,
+        scheduled_at: row.get::<_, Text<_>>(2)?.0,
+        scheduled_until: row.get::<_, Text<_>>(3)?.0,
+        count: row.get(4).map(rows::count)?,
+        decided_at: row.get::<_, Text<_>>(5)?.0,
+        action: row.get::<_, Text<_>>(6)?.0,
+        reason: row.get(7)?,
+        execution_id: row.get(8)?,
+        catch_up: row.get(9)?,
+    })
+}
