@@ -62,7 +62,7 @@ pub(super) fn given(params: &[(String, String)]) -> Vec<(String, Scalar)> {
     params.iter().map(value).collect()
 }
 
-fn current_folder() -> Result<String, CliError> {
+pub(super) fn current_folder() -> Result<String, CliError> {
     std::env::current_dir()
         .map_err(|error| {
             CliError::new(Exit::Environment, format!("cannot tell the current folder: {error}"))
@@ -79,7 +79,7 @@ fn current_folder() -> Result<String, CliError> {
         })
 }
 
-fn unfit(why: Unfit) -> CliError {
+pub(super) fn unfit(why: Unfit) -> CliError {
     match why {
         Unfit::Parameters(problems) => problems.into(),
         Unfit::Cycle(cycle) => {

@@ -19,8 +19,13 @@ use crate::repository::{Reader, StoreErrorKind};
 use crate::schedule::simulation::Span;
 use crate::workflow::compiled::CompiledWorkflow;
 
+mod change;
+mod show;
+
 const EXAMPLES: &str = "\
 Examples:
+  wfx schedule list
+  wfx schedule pause backup --until 2h --reason \"new disk\"
   wfx schedule next backup.yaml -n 5
   wfx schedule sim *.yaml --from 2026-01-01 --to 2027-01-01
   wfx schedule sim backup.yaml --from 2026-03-01 --to 2026-04-01 \\
@@ -41,8 +46,18 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show every schedule with its next start and what was decided last
+    List(show::ListArgs),
     /// Show when workflows are due next
     Next(NextArgs),
+    /// Show what was decided of scheduled times, the latest first
+    History(show::HistoryArgs),
+    /// Let the schedules of a workflow, or of all, start nothing
+    Pause(change::PauseArgs),
+    /// Let them start again
+    Resume(change::ResumeArgs),
+    /// Start one scheduled time by hand, such as one that was missed
+    Run(change::RunArgs),
     /// Rehearse a span of time: what would become of every scheduled time in it
     Sim(SimArgs),
 }
@@ -88,6 +103,11 @@ impl Args {
         match &self.command {
             Command::Next(args) => super::given([("WFX_WORKFLOWS", &args.workflows)]).collect(),
             Command::Sim(_) => std::collections::HashMap::new(),
+            Command::List(args) => args.values(),
+            Command::History(args) => args.server.values(),
+            Command::Pause(args) => args.values(),
+            Command::Resume(args) => args.values(),
+            Command::Run(args) => args.values(),
         }
     }
 }
@@ -123,6 +143,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     match &args.command {
         Command::Next(args) => next(args, context),
         Command::Sim(args) => sim(args, context),
+        Command::List(args) => show::list(args, context),
+        Command::History(args) => show::history(args, context),
+        Command::Pause(args) => change::pause(args, context),
+        Command::Resume(args) => change::resume(args, context),
+        Command::Run(args) => change::run(args, context),
     }
 }
 
@@ -210,6 +235,15 @@ fn sim(args: &SimArgs, context: &Context) -> Result<Exit, CliError> {
     };
     context.ui.rehearsed(&rehearsed)?;
     Ok(Exit::Success)
+}
+
+/// Refuses a folder of this machine where a daemon has its own.
+fn refuse_folder(is_given: bool) -> Result<(), CliError> {
+    if is_given {
+        let message = "--workflows names a folder here, and the daemon has one of its own";
+        return Err(CliError::new(Exit::Usage, message).with_hint("leave it out"));
+    }
+    Ok(())
 }
 
 fn of_file(file: &Path) -> Result<Workflow, CliError> {

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::server_args::ServerArgs;
 use super::source::folder;
 use super::{CliError, Context, given};
+use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::visible::quote;
-use crate::operations::status::{self, WorkflowStatus};
+use crate::operations::status::{self, ScheduleFacts, WorkflowStatus};
 use crate::repository::{Reader, StoreErrorKind};
 
 /// What was typed after `wfx status`.
@@ -75,13 +76,17 @@ fn stored(args: &Args, context: &Context) -> Result<Vec<WorkflowStatus>, CliErro
         None => Vec::new(),
     };
     let only = args.workflow.as_deref();
-    let summaries =
-        Reader::open(&context.settings.database()?).and_then(|reader| reader.summaries(only));
-    let summaries = match summaries {
+    let now = clock::now();
+    let read = Reader::open(&context.settings.database()?).and_then(|reader| {
+        Ok((reader.summaries(only)?, ScheduleFacts::read(&reader, now)?))
+    });
+    let (summaries, facts) = match read {
         // Nothing of the folder ran yet.
-        Err(error) if error.kind() == StoreErrorKind::Missing && folder_of.is_some() => Vec::new(),
-        summaries => summaries?,
+        Err(error) if error.kind() == StoreErrorKind::Missing && folder_of.is_some() => {
+            (Vec::new(), ScheduleFacts::default())
+        }
+        read => read?,
     };
     entries.retain(|entry| only.is_none_or(|only| entry.workflow_id == only));
-    Ok(status::of_workflows(&entries, summaries))
+    Ok(status::of_workflows(&entries, summaries, &facts, now))
 }

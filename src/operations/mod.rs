@@ -12,5 +12,6 @@ pub(crate) mod recover;
 pub(crate) mod rehearsal;
 pub(crate) mod replay;
 pub(crate) mod scheduler;
+pub(crate) mod schedules;
 pub(crate) mod start;
 pub(crate) mod status;

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::timestamp::Timestamp;
 use crate::schedule::rules::Rules;
@@ -31,7 +31,7 @@ impl Workflow {
 }
 
 /// A scheduled time that is to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Upcoming {
     /// Its workflow.
     pub workflow_id: String,

@@ -6,10 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Entry;
+use super::rehearsal::{Upcoming, Workflow, upcoming};
+use super::schedules;
 use crate::base::timestamp::Timestamp;
-use crate::repository::{SummaryExecution, WorkflowSummary};
+use crate::repository::{Reader, StoreError, SummaryExecution, WorkflowSummary};
 use crate::workflow::compiled::CompiledWorkflow;
+use crate::workflow::definition::Definition;
 use crate::workflow::record::ExecutionStatus;
+use crate::workflow::schedule_record::{OverdueRecord, PauseRecord};
 
 /// A workflow that has executions, or that the folder of workflows has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +36,15 @@ pub(crate) struct WorkflowStatus {
     pub last_success: Option<Run>,
     /// How long it usually takes.
     pub usual_duration: Option<UsualDuration>,
+    /// Its next scheduled time; null without a schedule.
+    #[serde(default)]
+    pub next_run: Option<Upcoming>,
+    /// Whether its schedules start nothing at the moment, and why.
+    #[serde(default)]
+    pub paused: Option<PauseRecord>,
+    /// What is expected of it and not met.
+    #[serde(default)]
+    pub overdue: Vec<OverdueRecord>,
 }
 
 /// One execution.
@@ -100,6 +113,8 @@ pub(crate) fn usual_durations(summaries: Vec<WorkflowSummary>) -> Vec<(String, D
 pub(crate) fn of_workflows(
     entries: &[Entry],
     summaries: Vec<WorkflowSummary>,
+    facts: &ScheduleFacts,
+    now: Timestamp,
 ) -> Vec<WorkflowStatus> {
     let mut summaries: BTreeMap<String, WorkflowSummary> =
         summaries.into_iter().map(|summary| (summary.workflow_id.clone(), summary)).collect();
@@ -113,13 +128,49 @@ pub(crate) fn of_workflows(
             name: definition.and_then(|definition| definition.name.clone()),
             file: Some(entry.file.display().to_string()),
             problem: entry.problem.clone(),
+            next_run: definition.and_then(|definition| facts.next(definition, now)),
             ..of_summary(entry.workflow_id.clone(), summary)
         }
     };
     let mut all: Vec<WorkflowStatus> = files.into_iter().map(of_file).collect();
     all.extend(summaries.into_iter().map(|(id, summary)| of_summary(id, Some(summary))));
     all.sort_by(|a, b| a.workflow_id.cmp(&b.workflow_id));
+    for workflow in &mut all {
+        let id = &workflow.workflow_id;
+        let overdue = facts.overdue.iter().filter(|it| it.workflow_id == *id);
+        workflow.overdue = overdue.cloned().collect();
+        if workflow.next_run.is_some() {
+            workflow.paused = schedules::pause_of(&facts.pauses, id, now);
+        }
+    }
     all
+}
+
+/// What is stored of schedules that a status shows.
+#[derive(Debug, Default)]
+pub(crate) struct ScheduleFacts {
+    overdue: Vec<OverdueRecord>,
+    pauses: Vec<PauseRecord>,
+    identity: String,
+}
+
+impl ScheduleFacts {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn read(reader: &Reader, now: Timestamp) -> Result<Self, StoreError> {
+        let number = reader.database_number()?;
+        let identity = number.map(|number| number.to_string()).unwrap_or_default();
+        Ok(Self { overdue: reader.overdue()?, pauses: reader.pauses(now)?, identity })
+    }
+
+    fn next(&self, definition: &Definition, now: Timestamp) -> Option<Upcoming> {
+        if !definition.has_schedules() {
+            return None;
+        }
+        upcoming(&[Workflow::of(definition)], &self.identity, now, 1).pop()
+    }
 }
 
 fn of_summary(workflow_id: String, summary: Option<WorkflowSummary>) -> WorkflowStatus {
@@ -134,6 +185,9 @@ fn of_summary(workflow_id: String, summary: Option<WorkflowSummary>) -> Workflow
             last_run: None,
             last_success: None,
             usual_duration: None,
+            next_run: None,
+            paused: None,
+            overdue: Vec::new(),
         };
     };
     WorkflowStatus {
@@ -183,7 +237,9 @@ mod tests {
         };
         let other = WorkflowSummary { workflow_id: "a".to_owned(), ..summary.clone() };
         let entries = [entry("c", "c.yaml"), entry("b", "b2.yaml"), entry("b", "b1.yaml")];
-        let found = of_workflows(&entries, vec![summary, other]);
+        let now = Timestamp::from_micros(0);
+        let facts = ScheduleFacts::default();
+        let found = of_workflows(&entries, vec![summary, other], &facts, now);
         let rows: Vec<(&str, Option<&str>, u64)> = found
             .iter()
             .map(|row| (row.workflow_id.as_str(), row.file.as_deref(), row.executions))

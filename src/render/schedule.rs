@@ -3,16 +3,18 @@
 use std::fmt::Write;
 
 use super::layout::Layout;
-use super::style::{BOLD, DIM};
+use super::style::{BOLD, DIM, of_decision};
 use super::table::{self, Column};
 use crate::base::json;
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
 use crate::base::visible::visible;
 use crate::operations::rehearsal::{Rehearsed, RehearsedWorkflow, Upcoming, local};
+use crate::operations::schedules::ScheduleStatus;
 use crate::schedule::collapse::{Collapsed, Collapser};
 use crate::schedule::decision::{Action, Decision, Reason};
 use crate::schedule::simulation::{self, Span};
+use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
 /// The most rows of what was not started; JSON has all.
 const ROWS_MAX: usize = 20;
@@ -43,6 +45,90 @@ impl Layout {
                 table::cell(&time.timezone),
                 table::cell(&instant(time.start_at)),
                 table::cell(if time.blackout { "blackout" } else { "" }),
+            ]);
+        }
+        table.finish()
+    }
+
+    /// A table of schedules, what comes first at the top.
+    pub(crate) fn schedules(&self, schedules: &[ScheduleStatus]) -> String {
+        if schedules.is_empty() {
+            return "no workflow has a schedule\n".to_owned();
+        }
+        let widest = |of: &dyn Fn(&ScheduleStatus) -> Option<Timestamp>| {
+            let widths = schedules.iter().filter_map(of).map(|at| self.zone.minute(at).len());
+            widths.max().unwrap_or(0)
+        };
+        let next = |it: &ScheduleStatus| it.next.as_ref().map(|next| next.start_at);
+        let last = |it: &ScheduleStatus| it.last_decision.as_ref().map(|it| it.scheduled_until);
+        let columns = vec![
+            Column::new("workflow").cut(NAME_LEAST),
+            Column::new("schedule").cut(NAME_LEAST).rank(1),
+            Column::new("zone").rank(4),
+            Column::new("next start").prefix(widest(&next)),
+            Column::new("last time").prefix(widest(&last)).rank(3),
+            Column::new("decision").rank(2),
+        ];
+        let mut table = table::Builder::new(*self, columns);
+        for one in schedules {
+            let next_start = match (&one.paused, &one.next, &one.timezone) {
+                (Some(PauseRecord { paused_until: None, .. }), ..) => table::cell("paused"),
+                (Some(PauseRecord { paused_until: Some(until), .. }), ..) => {
+                    table::cell(&format!("paused until {}", self.zone.minute(*until)))
+                }
+                (None, Some(_), _) => self.time(next(one)),
+                (None, None, Some(_)) => table::cell("never"),
+                (None, None, None) => table::cell("no file has it"),
+            };
+            let decision = match &one.last_decision {
+                Some(row) => table::state(row.action.as_str(), of_decision(row.action)),
+                None => table::cell(""),
+            };
+            table.row(vec![
+                table::cell(&visible(&one.workflow_id)),
+                table::cell(&visible(&one.schedule)),
+                table::cell(one.timezone.as_deref().unwrap_or_default()),
+                next_start,
+                self.time(last(one)),
+                decision,
+            ]);
+        }
+        table.finish()
+    }
+
+    /// A table of decisions.
+    pub(crate) fn decisions(&self, decisions: &[DecisionRecord]) -> String {
+        if decisions.is_empty() {
+            return "nothing is decided yet: `wfx serve --workflows DIR` runs schedules\n".to_owned();
+        }
+        let columns = vec![
+            Column::new("scheduled"),
+            Column::new("times").rank(3),
+            Column::new("workflow").cut(NAME_LEAST).rank(1),
+            Column::new("schedule").cut(NAME_LEAST).rank(2),
+            Column::new("decision"),
+            Column::new("execution").rank(4),
+            Column::new("why").cut(NAME_LEAST).rank(5),
+        ];
+        let mut table = table::Builder::new(*self, columns);
+        for row in decisions {
+            let times = if row.count == 1 {
+                self.zone.second(row.scheduled_at)
+            } else {
+                let (first, last) =
+                    (self.zone.second(row.scheduled_at), self.zone.second(row.scheduled_until));
+                format!("{first} to {last}")
+            };
+            let count = if row.count == 1 { String::new() } else { row.count.to_string() };
+            let id = row.execution_id.as_deref().unwrap_or_default();
+            table.row(vec![
+                table::cell(&times),
+                table::number(&count),
+                table::cell(&visible(&row.workflow_id)),
+                table::cell(&visible(&row.schedule)),
+                table::state(row.action.as_str(), of_decision(row.action)),
+                table::cell(&visible(id)).short(visible(id).chars().take(13).collect()),
+                table::cell(&why(&row.reason)),
             ]);
         }
         table.finish()
@@ -238,6 +324,12 @@ fn offset(seconds: i64) -> String {
     let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let rest = if rest == 0 { String::new() } else { format!(":{rest:02}") };
     format!("{sign}{hours:02}:{minutes:02}{rest}")
+}
+
+/// A stored reason in words. A newer wfx may know others.
+fn why(reason: &str) -> String {
+    let known = Reason::ALL.into_iter().find(|known| known.as_str() == reason);
+    known.map_or_else(|| visible(reason), |known| words(known).to_owned())
 }
 
 /// A reason in words.

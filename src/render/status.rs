@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::layout::Layout;
-use super::style::{WARNING, of_execution};
+use super::style::{OVERDUE, WARNING, of_execution};
 use super::table;
 use super::table::Column;
 use crate::base::timestamp::Timestamp;
@@ -33,6 +33,15 @@ impl Layout {
             Column::new("usually").rank(4),
             Column::new("p95").rank(5),
         ];
+        let has_schedules = workflows.iter().any(|workflow| workflow.next_run.is_some());
+        let mut columns = columns;
+        if has_schedules {
+            columns.push(Column::new("next run").rank(6));
+        }
+        let has_overdue = workflows.iter().any(|workflow| !workflow.overdue.is_empty());
+        if has_overdue {
+            columns.push(Column::new("overdue"));
+        }
         let mut table = table::Builder::new(*self, columns);
         for workflow in workflows {
             let millis = |ms: Option<u64>| {
@@ -44,7 +53,7 @@ impl Layout {
                 Some(last) => table::state(last.status.as_str(), of_execution(last.status)),
                 None => table::cell("never"),
             };
-            table.row(vec![
+            let mut row = vec![
                 table::cell(&visible(&workflow.workflow_id)),
                 status,
                 self.time(last_run(workflow)),
@@ -52,7 +61,20 @@ impl Layout {
                 self.time(last_success(workflow)),
                 millis(workflow.usual_duration.map(|usual| usual.median_ms)),
                 millis(workflow.usual_duration.map(|usual| usual.p95_ms)),
-            ]);
+            ];
+            if has_schedules {
+                row.push(match (&workflow.next_run, &workflow.paused) {
+                    (Some(_), Some(_)) => table::cell("paused"),
+                    (Some(next), None) => self.time(Some(next.start_at)),
+                    (None, _) => table::cell(""),
+                });
+            }
+            if has_overdue {
+                let kinds: Vec<&str> =
+                    workflow.overdue.iter().map(|overdue| overdue.kind.as_str()).collect();
+                row.push(table::state(&kinds.join(", "), OVERDUE));
+            }
+            table.row(row);
         }
         let mut text = table.finish();
         for workflow in workflows {
@@ -100,5 +122,8 @@ pub(crate) fn plain_row(workflow: &WorkflowStatus) -> Vec<String> {
         number(workflow.usual_duration.map(|usual| usual.p95_ms)),
         workflow.unfinished.to_string(),
         workflow.problem.clone().unwrap_or_default(),
+        time(workflow.next_run.as_ref().map(|next| next.start_at)),
+        workflow.paused.as_ref().map(|_| "paused".to_owned()).unwrap_or_default(),
+        workflow.overdue.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>().join(","),
     ]
 }

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
 use crate::operations::diagnosis::State;
+use crate::schedule::decision::Action;
 use crate::perf::judgement::{Outcome, Verdict};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
@@ -41,6 +42,19 @@ pub(crate) fn of_execution(status: ExecutionStatus) -> Look {
         ExecutionStatus::Interrupted => LOST,
         ExecutionStatus::Running => ACTIVE,
         ExecutionStatus::Pending => QUIET,
+    }
+}
+
+/// What an expectation looks like that is not met.
+pub(crate) const OVERDUE: Look = STOPPED;
+
+/// What a decision looks like.
+pub(crate) fn of_decision(action: Action) -> Look {
+    match action {
+        Action::Started => GOOD,
+        Action::Missed => BAD,
+        Action::Skipped => QUIET,
+        Action::Queued | Action::Deferred => ACTIVE,
     }
 }
 

@@ -120,6 +120,13 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// The same with one of the schedules alone.
+    #[must_use]
+    pub(crate) fn only(&self, schedule: &Schedule) -> Self {
+        let (overlap, blackouts) = (self.overlap, self.blackouts.clone());
+        Self { schedules: vec![schedule.clone()], overlap, blackouts }
+    }
+
     /// Whether a blackout covers an instant.
     #[must_use]
     pub(crate) fn is_in_blackout(&self, at: Timestamp) -> bool {

@@ -5,8 +5,11 @@ use std::io;
 use serde_json::json;
 
 use super::{OutputFormat, Ui};
+use crate::base::timestamp::Timestamp;
 use crate::operations::rehearsal::{Rehearsed, Upcoming};
+use crate::operations::schedules::ScheduleStatus;
 use crate::render::schedule::DecisionsJson;
+use crate::workflow::schedule_record::DecisionRecord;
 
 /// Lines are written in pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -34,6 +37,62 @@ impl Ui {
                 self.plain_rows(&times.iter().map(row).collect::<Vec<_>>())
             }
             OutputFormat::Table => self.text(&self.layout.upcoming(times)),
+        }
+    }
+
+    /// Shows schedules with what comes next.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn schedules(&self, schedules: &[ScheduleStatus]) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Json => self.json(&json!({ "schedules": schedules })),
+            OutputFormat::Jsonl => schedules.iter().try_for_each(|schedule| self.json(schedule)),
+            OutputFormat::Plain => {
+                let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+                let row = |it: &ScheduleStatus| {
+                    let last = it.last_decision.as_ref();
+                    vec![
+                        it.workflow_id.clone(),
+                        it.schedule.clone(),
+                        it.timezone.clone().unwrap_or_default(),
+                        time(it.next.as_ref().map(|next| next.start_at)),
+                        time(last.map(|last| last.scheduled_until)),
+                        last.map(|last| last.action.as_str().to_owned()).unwrap_or_default(),
+                        it.paused.as_ref().map(|_| "paused".to_owned()).unwrap_or_default(),
+                    ]
+                };
+                self.plain_rows(&schedules.iter().map(row).collect::<Vec<_>>())
+            }
+            OutputFormat::Table => self.text(&self.layout.schedules(schedules)),
+        }
+    }
+
+    /// Shows decisions, the latest scheduled time first.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(crate) fn decisions(&self, decisions: &[DecisionRecord]) -> io::Result<()> {
+        match self.format {
+            OutputFormat::Json => self.json(&json!({ "decisions": decisions })),
+            OutputFormat::Jsonl => decisions.iter().try_for_each(|decision| self.json(decision)),
+            OutputFormat::Plain => {
+                let row = |it: &DecisionRecord| {
+                    vec![
+                        it.workflow_id.clone(),
+                        it.schedule.clone(),
+                        it.scheduled_at.to_string(),
+                        it.scheduled_until.to_string(),
+                        it.count.to_string(),
+                        it.action.as_str().to_owned(),
+                        it.reason.clone(),
+                        it.execution_id.clone().unwrap_or_default(),
+                        it.decided_at.to_string(),
+                    ]
+                };
+                self.plain_rows(&decisions.iter().map(row).collect::<Vec<_>>())
+            }
+            OutputFormat::Table => self.text(&self.layout.decisions(decisions)),
         }
     }
 

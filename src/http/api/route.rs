@@ -67,6 +67,31 @@ pub enum Route {
         /// Which workflow.
         workflow_id: String,
     },
+    /// `GET /api/v1/schedules`
+    Schedules,
+    /// `GET /api/v1/schedules/decisions`, or of one workflow
+    /// `GET /api/v1/workflows/{workflow_id}/decisions`
+    Decisions {
+        /// Of which workflow; of all.
+        workflow_id: Option<String>,
+    },
+    /// `POST /api/v1/schedules/pause`, or of one workflow
+    /// `POST /api/v1/workflows/{workflow_id}/pause`
+    Pause {
+        /// Which workflow; all.
+        workflow_id: Option<String>,
+    },
+    /// `POST /api/v1/schedules/resume`, or of one workflow
+    /// `POST /api/v1/workflows/{workflow_id}/resume`
+    Resume {
+        /// Which workflow; all.
+        workflow_id: Option<String>,
+    },
+    /// `POST /api/v1/workflows/{workflow_id}/run-scheduled`
+    RunScheduled {
+        /// Which workflow.
+        workflow_id: String,
+    },
     /// `GET /api/v1/status`
     Status,
     /// `GET /api/v1/queue`
@@ -90,6 +115,10 @@ impl Route {
             ["slo"] => Self::Slo,
             ["status"] => Self::Status,
             ["queue"] => Self::Queue,
+            ["schedules"] => Self::Schedules,
+            ["schedules", "decisions"] => Self::Decisions { workflow_id: None },
+            ["schedules", "pause"] => Self::Pause { workflow_id: None },
+            ["schedules", "resume"] => Self::Resume { workflow_id: None },
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
@@ -109,6 +138,14 @@ impl Route {
             ["workflows", RESERVED, id, "unpin"] => Self::Unpin { execution_id: (*id).to_owned() },
             ["workflows", id] => Self::Workflow { workflow_id: (*id).to_owned() },
             ["workflows", id, "execute"] => Self::Execute { workflow_id: (*id).to_owned() },
+            ["workflows", id, "decisions"] => {
+                Self::Decisions { workflow_id: Some((*id).to_owned()) }
+            }
+            ["workflows", id, "pause"] => Self::Pause { workflow_id: Some((*id).to_owned()) },
+            ["workflows", id, "resume"] => Self::Resume { workflow_id: Some((*id).to_owned()) },
+            ["workflows", id, "run-scheduled"] => {
+                Self::RunScheduled { workflow_id: (*id).to_owned() }
+            }
             ["workflows", id, "executions"] => {
                 Self::WorkflowExecutions { workflow_id: (*id).to_owned() }
             }
@@ -155,6 +192,9 @@ impl Endpoint for Route {
                 | Self::Cancel { .. }
                 | Self::Pin { .. }
                 | Self::Unpin { .. }
+                | Self::Pause { .. }
+                | Self::Resume { .. }
+                | Self::RunScheduled { .. }
         )
     }
 
@@ -180,6 +220,14 @@ impl Endpoint for Route {
             Self::Unpin { .. } => "/api/v1/workflows/executions/{execution_id}/unpin",
             Self::Workflows => "/api/v1/workflows",
             Self::Workflow { .. } => "/api/v1/workflows/{workflow_id}",
+            Self::Schedules => "/api/v1/schedules",
+            Self::Decisions { workflow_id: None } => "/api/v1/schedules/decisions",
+            Self::Decisions { .. } => "/api/v1/workflows/{workflow_id}/decisions",
+            Self::Pause { workflow_id: None } => "/api/v1/schedules/pause",
+            Self::Pause { .. } => "/api/v1/workflows/{workflow_id}/pause",
+            Self::Resume { workflow_id: None } => "/api/v1/schedules/resume",
+            Self::Resume { .. } => "/api/v1/workflows/{workflow_id}/resume",
+            Self::RunScheduled { .. } => "/api/v1/workflows/{workflow_id}/run-scheduled",
             Self::Slo => "/api/v1/slo",
             Self::Status => "/api/v1/status",
             Self::Queue => "/api/v1/queue",
@@ -265,6 +313,14 @@ mod tests {
                 "/api/v1/workflows/executions/x/unpin",
                 "/api/v1/workflows/executions/{execution_id}/unpin",
             ),
+            ("/api/v1/schedules", "/api/v1/schedules"),
+            ("/api/v1/schedules/decisions", "/api/v1/schedules/decisions"),
+            ("/api/v1/schedules/pause", "/api/v1/schedules/pause"),
+            ("/api/v1/schedules/resume", "/api/v1/schedules/resume"),
+            ("/api/v1/workflows/a/decisions", "/api/v1/workflows/{workflow_id}/decisions"),
+            ("/api/v1/workflows/a/pause", "/api/v1/workflows/{workflow_id}/pause"),
+            ("/api/v1/workflows/a/resume", "/api/v1/workflows/{workflow_id}/resume"),
+            ("/api/v1/workflows/a/run-scheduled", "/api/v1/workflows/{workflow_id}/run-scheduled"),
             ("/api/v1/workflows", "/api/v1/workflows"),
             ("/api/v1/workflows/a", "/api/v1/workflows/{workflow_id}"),
             ("/api/v1/queue", "/api/v1/queue"),

@@ -21,6 +21,17 @@ impl Handler for Resources {
             Route::Slo => self.slo(query),
             Route::Status => self.status(query),
             Route::Queue => self.queue(query),
+            Route::Schedules => self.schedules(query),
+            Route::Decisions { workflow_id } => self.decisions(workflow_id.as_deref(), query),
+            Route::Pause { workflow_id } => {
+                self.pause(workflow_id.as_deref(), query, body, &caller).await
+            }
+            Route::Resume { workflow_id } => {
+                self.resume(workflow_id.as_deref(), query, body, &caller).await
+            }
+            Route::RunScheduled { workflow_id } => {
+                self.run_scheduled(workflow_id, query, body, &caller, &bounded_wait).await
+            }
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {

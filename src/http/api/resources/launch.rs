@@ -187,7 +187,7 @@ impl Resources {
         })
     }
 
-    async fn launch(
+    pub(super) async fn launch(
         &self,
         spec: ExecutionSpec,
         wait: Option<Wait>,
@@ -212,7 +212,9 @@ impl Resources {
                 Ok(Err(RunError::Withdrawn)) => {
                     Problem::unavailable("wfx is being stopped", RETRY_AFTER)
                 }
-                Ok(Err(RunError::NoSlot(error))) if error.kind() == StoreErrorKind::GroupBusy => {
+                Ok(Err(RunError::NoSlot(error)))
+                    if error.is_of_schedule() || error.kind() == StoreErrorKind::GroupBusy =>
+                {
                     let problem = Problem::new(StatusCode::CONFLICT, error.to_string());
                     match error.hint() {
                         Some(hint) => problem.with_hint(hint),
@@ -316,13 +318,15 @@ fn invalid_start(why: InvalidStart, workflow_id: &str) -> Problem {
             let fault = PointedError { pointer: "/id".to_owned(), detail: detail.clone() };
             unprocessable(detail).with_errors(vec![fault])
         }
-        InvalidStart::Unfit(Unfit::Parameters(problems)) => {
-            invalid("the parameters do not fit the workflow", &problems)
-        }
+        InvalidStart::Unfit(Unfit::Parameters(problems)) => invalid_parameters(&problems),
         InvalidStart::Unfit(Unfit::Cycle(cycle)) => {
             unprocessable(format!("the steps wait for each other: {cycle}"))
         }
     }
+}
+
+pub(super) fn invalid_parameters(problems: &Problems) -> Problem {
+    invalid("the parameters do not fit the workflow", problems)
 }
 
 fn not_replayable(why: NotReplayable, execution_id: &str) -> Problem {

@@ -12,5 +12,6 @@ mod metrics;
 mod pins;
 mod queue;
 pub(crate) mod readers;
+mod schedules;
 mod status;
 mod workflows;
