@@ -77,9 +77,8 @@ fn stored(args: &Args, context: &Context) -> Result<Vec<WorkflowStatus>, CliErro
     };
     let only = args.workflow.as_deref();
     let now = clock::now();
-    let read = Reader::open(&context.settings.database()?).and_then(|reader| {
-        Ok((reader.summaries(only)?, ScheduleFacts::read(&reader, now)?))
-    });
+    let read = Reader::open(&context.settings.database()?)
+        .and_then(|reader| Ok((reader.summaries(only)?, ScheduleFacts::read(&reader, now)?)));
     let (summaries, facts) = match read {
         // Nothing of the folder ran yet.
         Err(error) if error.kind() == StoreErrorKind::Missing && folder_of.is_some() => {

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::address::ServerAddress;
 use super::connection::{Call, Connection};
 use super::error::{ClientError, ClientErrorKind};
-use crate::operations::replay::PlannedStep;
 use crate::base::timestamp::Timestamp;
+use crate::operations::replay::PlannedStep;
 use crate::operations::schedules::{self, ScheduleStatus};
 use crate::operations::status::WorkflowStatus;
 use crate::repository::Queue;
@@ -375,8 +375,7 @@ impl Server {
             was_paused: bool,
         }
         let path = schedules_path(workflow_id, "resume").ok_or_else(unknown_schedules)?;
-        let Resumed { was_paused } =
-            self.parse(&self.connection.send(&Call::post(path, None))?)?;
+        let Resumed { was_paused } = self.parse(&self.connection.send(&Call::post(path, None))?)?;
         Ok(was_paused)
     }
 

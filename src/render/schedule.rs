@@ -99,7 +99,8 @@ impl Layout {
     /// A table of decisions.
     pub(crate) fn decisions(&self, decisions: &[DecisionRecord]) -> String {
         if decisions.is_empty() {
-            return "nothing is decided yet: `wfx serve --workflows DIR` runs schedules\n".to_owned();
+            return "nothing is decided yet: `wfx serve --workflows DIR` runs schedules\n"
+                .to_owned();
         }
         let columns = vec![
             Column::new("scheduled"),

@@ -4,8 +4,8 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::Color;
 
 use crate::operations::diagnosis::State;
-use crate::schedule::decision::Action;
 use crate::perf::judgement::{Outcome, Verdict};
+use crate::schedule::decision::Action;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();

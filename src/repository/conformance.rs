@@ -7,6 +7,7 @@ pub(crate) mod groups;
 pub(crate) mod ownership;
 pub(crate) mod reading;
 pub(crate) mod retention;
+pub(crate) mod schedules;
 pub(crate) mod writing;
 
 use std::sync::Arc;
@@ -92,6 +93,13 @@ macro_rules! conformance {
             retention::the_retention_of_workflows_is_stored_by_and_by,
             retention::pinned_executions_stay,
             retention::alerts_that_were_sent_are_stored_and_hold_nothing_up,
+            schedules::a_schedule_begins_when_it_is_seen_and_anew_with_other_times,
+            schedules::a_scheduled_time_is_started_once,
+            schedules::times_without_a_start_collapse_and_the_oldest_rows_go,
+            schedules::a_clock_that_was_ahead_leaves_starts_alone,
+            schedules::one_time_of_a_row_is_started_by_hand,
+            schedules::a_pause_takes_the_place_of_another_and_ends_once,
+            schedules::rows_are_those_of_a_model,
             writing::many_pending_writes_are_stored_in_the_order_they_came,
             writing::what_waits_together_is_committed_together,
             writing::nothing_is_acknowledged_before_its_commit,

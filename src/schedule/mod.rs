@@ -24,4 +24,6 @@ pub(crate) mod timing;
 #[cfg(test)]
 mod differential_tests;
 #[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
 mod tests;

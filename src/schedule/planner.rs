@@ -226,7 +226,8 @@ impl Planner {
             after_blackout: known.is_deferred,
             is_announced: true,
         };
-        lane.ordinal += 1;
+        // What lies between two times that waited may be decided: they are no row of several.
+        lane.ordinal += 2;
         let in_place = match known {
             KnownWaiting { is_deferred: true, .. } => {
                 // The blackout may be another one by now, or none.

@@ -17,11 +17,11 @@ use super::timing::Timing;
 use crate::base::timestamp::Timestamp;
 use crate::base::zone;
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     Timestamp::parse_lenient(text).unwrap()
 }
 
-fn cron(text: &str, zone: &str) -> Schedule {
+pub(super) fn cron(text: &str, zone: &str) -> Schedule {
     let expression = Expression::parse(text, Combination::Either).unwrap();
     of(text, Timing::Cron(Arc::new(expression)), zone)
 }
@@ -47,7 +47,7 @@ fn of(name: &str, timing: Timing, zone: &str) -> Schedule {
     }
 }
 
-fn rules(schedules: impl IntoIterator<Item = Schedule>) -> Rules {
+pub(super) fn rules(schedules: impl IntoIterator<Item = Schedule>) -> Rules {
     Rules { schedules: schedules.into_iter().collect(), ..Rules::default() }
 }
 
@@ -305,7 +305,7 @@ fn a_blackout_may_repeat_on_the_clocks_of_a_zone() {
 }
 
 /// A planner that is asked at these times, with everything that it decides.
-fn asked(planner: &mut Planner, times: &[Timestamp]) -> Vec<Decision> {
+pub(super) fn asked(planner: &mut Planner, times: &[Timestamp]) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for now in times {
         planner.decide(*now, &[], &mut |decision| {
@@ -317,7 +317,7 @@ fn asked(planner: &mut Planner, times: &[Timestamp]) -> Vec<Decision> {
 }
 
 fn planner(rules: &Rules, first_seen: &str, decided_until: Option<&str>) -> Planner {
-    let known = Known { first_seen: at(first_seen), decided_until: decided_until.map(at) };
+    let known = Known { decided_until: decided_until.map(at), ..Known::since(at(first_seen)) };
     Planner::new(rules, "w", "d", &vec![known; rules.schedules.len()])
 }
 

@@ -7,8 +7,8 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
 use crate::base::visible::{quote, visible};
-use crate::cli::foreground::{self, Progress, Run};
 use crate::cli::follow::{self, Shown};
+use crate::cli::foreground::{self, Progress, Run};
 use crate::cli::server_args::ServerArgs;
 use crate::cli::source::{Document, folder};
 use crate::cli::{CliError, Context, ForegroundArgs, given, session};
@@ -108,18 +108,19 @@ pub(super) fn pause(args: &PauseArgs, context: &Context) -> Result<Exit, CliErro
         }
         None => {
             let paused_by = Some(users::name(users::own()));
-            let pause = PauseRecord { workflow_id, paused_at: now, paused_until, reason, paused_by };
-            let writer = session::writer(context, session::options(context, Retention::Given(None))?)?;
+            let pause =
+                PauseRecord { workflow_id, paused_at: now, paused_until, reason, paused_by };
+            let writer =
+                session::writer(context, session::options(context, Retention::Given(None))?)?;
             if let Some(id) = &pause.workflow_id {
                 known(id, context)?;
             }
             let patience = context.settings.store_timeout()?;
             schedules::pause(&writer, &pause, patience).map_err(|why| match why {
-                NotPaused::Past(until) => CliError::new(
-                    Exit::Usage,
-                    format!("the pause would have ended at {until}"),
-                )
-                .with_hint("give a later time, or a duration such as 2h"),
+                NotPaused::Past(until) => {
+                    CliError::new(Exit::Usage, format!("the pause would have ended at {until}"))
+                        .with_hint("give a later time, or a duration such as 2h")
+                }
                 NotPaused::LongReason(bytes) => CliError::new(
                     Exit::Usage,
                     format!("the reason has {bytes} bytes of at most {REASON_BYTES_MAX}"),
@@ -175,7 +176,8 @@ pub(super) fn resume(args: &ResumeArgs, context: &Context) -> Result<Exit, CliEr
     let was_paused = match args.server.server(context)? {
         Some(server) => server.resume(workflow_id)?,
         None => {
-            let writer = session::writer(context, session::options(context, Retention::Given(None))?)?;
+            let writer =
+                session::writer(context, session::options(context, Retention::Given(None))?)?;
             let by = users::name(users::own());
             let patience = context.settings.store_timeout()?;
             let was_paused =
@@ -228,14 +230,9 @@ pub(super) fn run(args: &RunArgs, context: &Context) -> Result<Exit, CliError> {
     let params = definition.scheduling.as_ref().and_then(|it| it.params.get(index).cloned());
     let params: Vec<_> = params.unwrap_or_default().into_iter().collect();
     let workdir = super::super::exec::current_folder()?;
-    let snapshot = start::of_definition(
-        definition,
-        &params,
-        GivenBy::Nobody,
-        workdir,
-        DefinitionSource::File,
-    )
-    .map_err(super::super::exec::unfit)?;
+    let snapshot =
+        start::of_definition(definition, &params, GivenBy::Nobody, workdir, DefinitionSource::File)
+            .map_err(super::super::exec::unfit)?;
     let progress = Progress::of(args.verbose);
     let run = Run { scheduled: Some(scheduled), ..Run::new(snapshot, progress) };
     foreground::run(run, context)

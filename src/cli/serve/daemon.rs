@@ -228,16 +228,7 @@ impl Daemon {
             observed,
         });
         let left_behind = Arc::default();
-        Ok(Self {
-            options,
-            database,
-            owner,
-            supervisor,
-            writer,
-            catalogue,
-            resources,
-            left_behind,
-        })
+        Ok(Self { options, database, owner, supervisor, writer, catalogue, resources, left_behind })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.

@@ -70,15 +70,7 @@ impl Entry {
     pub(super) fn new(compiled: Arc<CompiledWorkflow>) -> Self {
         let params = params(&compiled);
         let (state, starts) = (State::Stale, VecDeque::new());
-        Self {
-            compiled,
-            state,
-            starts,
-            wake: None,
-            has_ended: false,
-            expected_since: None,
-            params,
-        }
+        Self { compiled, state, starts, wake: None, has_ended: false, expected_since: None, params }
     }
 
     /// Its file has changed.
@@ -145,8 +137,7 @@ impl Entry {
     pub(super) fn timings(&self) -> Vec<(String, String)> {
         let Some(scheduling) = self.scheduling() else { return Vec::new() };
         let schedules = scheduling.rules.schedules.iter();
-        let mut timings: Vec<_> =
-            schedules.map(|it| (it.name.clone(), it.timing_text())).collect();
+        let mut timings: Vec<_> = schedules.map(|it| (it.name.clone(), it.timing_text())).collect();
         if !scheduling.expect.is_empty() {
             timings.push((EXPECTED.to_owned(), "expect".to_owned()));
         }
@@ -187,8 +178,7 @@ impl Entry {
     ) -> Planned {
         self.has_ended = false;
         let Self { compiled, state, params, wake, .. } = self;
-        let (State::Ready(planner), Some(scheduling)) =
-            (state, &compiled.definition().scheduling)
+        let (State::Ready(planner), Some(scheduling)) = (state, &compiled.definition().scheduling)
         else {
             return Planned::default();
         };

@@ -475,9 +475,9 @@ impl Scheduler {
             return Ok(false);
         }
         let mut judge = self.reader()?.judge()?;
-        Ok(of_exec.filter_map(|it| it.owner.as_deref()).any(|owner| {
-            judge.liveness(owner) == Liveness::Dead
-        }))
+        Ok(of_exec
+            .filter_map(|it| it.owner.as_deref())
+            .any(|owner| judge.liveness(owner) == Liveness::Dead))
     }
 
     /// Stores what was decided, then starts what is to be started.
@@ -577,9 +577,7 @@ async fn follow(workflow_id: String, submitted: Submitted, sender: UnboundedSend
 }
 
 /// Those that may be in the way of scheduled starts.
-fn by_workflow(
-    unfinished: Vec<UnfinishedExecution>,
-) -> HashMap<String, Vec<UnfinishedExecution>> {
+fn by_workflow(unfinished: Vec<UnfinishedExecution>) -> HashMap<String, Vec<UnfinishedExecution>> {
     let mut found: HashMap<String, Vec<UnfinishedExecution>> = HashMap::new();
     for one in unfinished.into_iter().filter(|one| !one.is_ad_hoc) {
         found.entry(one.workflow_id.clone()).or_default().push(one);

@@ -147,9 +147,7 @@ impl Watch {
     }
 }
 
-fn by_workflow(
-    unfinished: Vec<UnfinishedExecution>,
-) -> HashMap<String, Vec<UnfinishedExecution>> {
+fn by_workflow(unfinished: Vec<UnfinishedExecution>) -> HashMap<String, Vec<UnfinishedExecution>> {
     let mut found: HashMap<String, Vec<UnfinishedExecution>> = HashMap::new();
     for one in unfinished {
         found.entry(one.workflow_id.clone()).or_default().push(one);

@@ -176,10 +176,8 @@ pub(crate) trait Backend: Send + 'static {
     fn set_catalogue(&mut self, catalogued: &Catalogued) -> Result<(), Self::Error>;
 
     /// Writes a change of what is stored of schedules, inside the transaction under way.
-    fn change_schedules(
-        &mut self,
-        change: &ScheduleChange,
-    ) -> Result<ScheduleOutcome, Self::Error>;
+    fn change_schedules(&mut self, change: &ScheduleChange)
+    -> Result<ScheduleOutcome, Self::Error>;
 
     /// Stores when alerts were sent, inside the transaction under way.
     fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;

@@ -8,8 +8,7 @@ use crate::workflow::schedule_record::{DecisionRecord, OverdueKind, OverdueRecor
 /// How many rows of decisions a schedule keeps.
 pub(crate) const DECISIONS_MAX: u64 = 10_000;
 /// How long decisions, and pauses that are over, are kept.
-pub(crate) const DECISIONS_KEPT: std::time::Duration =
-    std::time::Duration::from_secs(400 * 86_400);
+pub(crate) const DECISIONS_KEPT: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
 
 /// The schedules of a workflow as its file has them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -276,8 +276,8 @@ impl<B: Backend> Worker<B> {
                 let _ = answer.send(done);
             }
             Task::ChangeSchedules { change, answer } => {
-                let done = self
-                    .transaction("write to", |backend| backend.change_schedules(&change));
+                let done =
+                    self.transaction("write to", |backend| backend.change_schedules(&change));
                 let _ = answer.send(done);
             }
             Task::SetPolicies(policies) => {

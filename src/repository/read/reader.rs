@@ -470,10 +470,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub(crate) fn last_success(
-        &self,
-        workflow_id: &str,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn last_success(&self, workflow_id: &str) -> Result<Option<Timestamp>, StoreError> {
         self.backend.last_success(workflow_id)
     }
 }

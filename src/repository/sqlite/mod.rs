@@ -25,6 +25,7 @@ mod predecessor;
 mod prune;
 mod retention;
 mod rows;
+mod schedule_queries;
 mod schedule_start;
 mod schedules;
 mod summary;

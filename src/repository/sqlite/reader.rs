@@ -14,7 +14,7 @@ use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
     alerts, detail, durations, groups, identity, inspect, lineage, list, open, overdue, policies,
-    retention, schedules, summary, takeover,
+    retention, schedule_queries, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -27,9 +27,7 @@ use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
-use crate::repository::read::schedules::{
-    DecisionPosition, StoredSchedule, UnfinishedExecution,
-};
+use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, UnfinishedExecution};
 use crate::repository::read::summary::WorkflowSummary;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
@@ -254,7 +252,7 @@ impl SqliteReader {
         &self,
         workflows: Option<&BTreeSet<String>>,
     ) -> Result<Vec<StoredSchedule>, StoreError> {
-        self.read(|connection| schedules::stored(connection, workflows))
+        self.read(|connection| schedule_queries::stored(connection, workflows))
     }
 
     pub(crate) fn decided_across(
@@ -262,8 +260,8 @@ impl SqliteReader {
         now: Timestamp,
     ) -> Result<Option<Vec<DecisionRecord>>, StoreError> {
         self.read(|connection| {
-            let is_ahead = schedules::is_ahead(connection, now)?;
-            is_ahead.then(|| schedules::rows_across(connection, now)).transpose()
+            let is_ahead = schedule_queries::is_ahead(connection, now)?;
+            is_ahead.then(|| schedule_queries::rows_across(connection, now)).transpose()
         })
     }
 
@@ -273,7 +271,7 @@ impl SqliteReader {
         before: Option<&DecisionPosition>,
         limit: u32,
     ) -> Result<Vec<DecisionRecord>, StoreError> {
-        self.read(|connection| schedules::decisions(connection, workflow_id, before, limit))
+        self.read(|connection| schedule_queries::decisions(connection, workflow_id, before, limit))
     }
 
     pub(crate) fn decision(
@@ -282,15 +280,17 @@ impl SqliteReader {
         schedule: &str,
         at: Timestamp,
     ) -> Result<Option<DecisionRecord>, StoreError> {
-        self.read(|connection| schedules::stored_decision(connection, workflow_id, schedule, at))
+        self.read(|connection| {
+            schedule_queries::stored_decision(connection, workflow_id, schedule, at)
+        })
     }
 
     pub(crate) fn last_decisions(&self) -> Result<Vec<DecisionRecord>, StoreError> {
-        self.read(schedules::last_decisions)
+        self.read(schedule_queries::last_decisions)
     }
 
     pub(crate) fn pauses(&self, since: Timestamp) -> Result<Vec<PauseRecord>, StoreError> {
-        self.read(|connection| schedules::pauses(connection, since))
+        self.read(|connection| schedule_queries::pauses(connection, since))
     }
 
     pub(crate) fn unfinished(&self) -> Result<Vec<UnfinishedExecution>, StoreError> {
@@ -301,10 +301,7 @@ impl SqliteReader {
         self.read(overdue::open)
     }
 
-    pub(crate) fn last_success(
-        &self,
-        workflow_id: &str,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn last_success(&self, workflow_id: &str) -> Result<Option<Timestamp>, StoreError> {
         self.read(|connection| overdue::last_success(connection, workflow_id))
     }
 

@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::schedules::{advance, insert, replace, stored_decision};
+use super::schedule_queries::stored_decision;
+use super::schedules::{advance, insert, replace};
 use super::{overdue, rows};
 use crate::base::visible::quote;
 use crate::repository::error::{StoreError, StoreErrorKind};

@@ -1,22 +1,16 @@
 //! Schedules, and what was decided of their times.
 
-use std::collections::BTreeSet;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::overdue;
-use super::rows::{self, Text, integer, time};
+use super::rows::{integer, time};
+use super::schedule_queries::{DECISION_COLUMNS, decision, newest_until};
 use crate::base::timestamp::Timestamp;
 use crate::repository::journal::schedules::{
     DECISIONS_KEPT, DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, ScheduleOutcome, Trimmed,
 };
-use crate::repository::read::schedules::{DecisionPosition, StoredSchedule};
 use crate::schedule::decision::{Action, Reason};
-use crate::schedule::planner::{Known, KnownWaiting};
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
-
-const DECISION_COLUMNS: &str = "workflow_id, schedule, scheduled_at, scheduled_until, count, \
-     decided_at, action, reason, execution_id, catch_up";
 
 /// Writes a change inside the transaction under way.
 pub(crate) fn change(
@@ -123,48 +117,38 @@ fn register(
     Ok(changed)
 }
 
-/// The row with this scheduled time alone or first.
-fn exact(
+/// Whether this scheduled time waits.
+fn is_waiting(
     connection: &Connection,
     workflow_id: &str,
     schedule: &str,
     at: &str,
-) -> rusqlite::Result<Option<DecisionRecord>> {
+) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached(&format!(
-            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
-             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3"
-        ))?
-        .query_row(params![workflow_id, schedule, at], decision)
-        .optional()
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_schedule_decisions
+               WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3
+                 AND (action = 'queued' OR action = 'deferred'))",
+        )?
+        .query_row(params![workflow_id, schedule, at], |row| row.get(0))
 }
 
-/// The row with the last scheduled time that is not later than this.
-fn newest_until(
+/// The last row that begins until then and says what was decided for good.
+fn last_final(
     connection: &Connection,
     workflow_id: &str,
     schedule: &str,
-    at: &str,
+    until: &str,
 ) -> rusqlite::Result<Option<DecisionRecord>> {
     connection
         .prepare_cached(&format!(
             "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
              WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at <= ?3
+               AND action <> 'queued' AND action <> 'deferred'
              ORDER BY scheduled_at DESC LIMIT 1"
         ))?
-        .query_row(params![workflow_id, schedule, at], decision)
+        .query_row(params![workflow_id, schedule, until], decision)
         .optional()
-}
-
-/// What is stored of a scheduled time, in a row of its own or with others.
-pub(crate) fn stored_decision(
-    connection: &Connection,
-    workflow_id: &str,
-    schedule: &str,
-    at: Timestamp,
-) -> rusqlite::Result<Option<DecisionRecord>> {
-    let newest = newest_until(connection, workflow_id, schedule, &at.to_string())?;
-    Ok(newest.filter(|row| row.scheduled_until >= at))
 }
 
 /// Stores a decision other than a start; `false` when others have decided.
@@ -175,35 +159,35 @@ fn decide(
 ) -> rusqlite::Result<bool> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
     let (at, until) = (decided.scheduled_at.to_string(), decided.scheduled_until.to_string());
-    let stored = exact(connection, workflow_id, schedule, &at)?;
-    if stored.as_ref().is_some_and(|stored| stored.action.is_final()) {
+    let before = last_final(connection, workflow_id, schedule, &until)?;
+    if before.as_ref().is_some_and(|row| row.scheduled_until >= decided.scheduled_at) {
         return Ok(false);
     }
-    if stored.is_some() && decided.count == 1 {
+    let is_waiting = is_waiting(connection, workflow_id, schedule, &at)?;
+    if is_waiting && decided.count == 1 {
         replace(connection, decided)?;
     } else {
-        if stored.is_some() {
+        if is_waiting {
             remove_waiting(connection, decided, &at, &until)?;
         }
         let before = newest_until(connection, workflow_id, schedule, &until)?;
-        if before.as_ref().is_some_and(|row| row.scheduled_until >= decided.scheduled_at) {
-            return Ok(false);
-        }
         match before.filter(|before| continues(before, decided)) {
-            Some(before) => _ = connection
-                .prepare_cached(
-                    "UPDATE workflow_schedule_decisions
-                     SET scheduled_until = ?4, count = count + ?5, decided_at = ?6
-                     WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
-                )?
-                .execute(params![
-                    workflow_id,
-                    schedule,
-                    before.scheduled_at.to_string(),
-                    until,
-                    integer(decided.count),
-                    decided.decided_at.to_string(),
-                ])?,
+            Some(before) => {
+                connection
+                    .prepare_cached(
+                        "UPDATE workflow_schedule_decisions
+                         SET scheduled_until = ?4, count = count + ?5, decided_at = ?6
+                         WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
+                    )?
+                    .execute(params![
+                        workflow_id,
+                        schedule,
+                        before.scheduled_at.to_string(),
+                        until,
+                        integer(decided.count),
+                        decided.decided_at.to_string(),
+                    ])?;
+            }
             None => insert(connection, decided)?,
         }
         advance(connection, workflow_id, schedule, &until, now)?;
@@ -333,11 +317,7 @@ pub(super) fn advance(
 }
 
 /// Of what was decided for times after `now` only starts still hold.
-fn set_back(
-    connection: &Connection,
-    now: Timestamp,
-    trimmed: &[Trimmed],
-) -> rusqlite::Result<()> {
+fn set_back(connection: &Connection, now: Timestamp, trimmed: &[Trimmed]) -> rusqlite::Result<()> {
     let now = now.to_string();
     for row in trimmed {
         connection
@@ -417,170 +397,4 @@ fn end_pause(
              WHERE workflow_id IS ?1 AND (paused_until IS NULL OR paused_until > ?2)",
         )?
         .execute(params![workflow_id, now.to_string(), by])
-}
-
-/// The pauses that end after `since`, the first one first.
-pub(crate) fn pauses(
-    connection: &Connection,
-    since: Timestamp,
-) -> rusqlite::Result<Vec<PauseRecord>> {
-    connection
-        .prepare_cached(
-            "SELECT workflow_id, paused_at, paused_until, reason, paused_by FROM workflow_pauses
-             WHERE paused_until IS NULL OR paused_until > ?1 ORDER BY id",
-        )?
-        .query_map([since.to_string()], |row| {
-            Ok(PauseRecord {
-                workflow_id: row.get(0)?,
-                paused_at: row.get::<_, Text<_>>(1)?.0,
-                paused_until: rows::optional(row, 2)?,
-                reason: row.get(3)?,
-                paused_by: row.get(4)?,
-            })
-        })?
-        .collect()
-}
-
-/// The schedules of these workflows, or of all.
-pub(crate) fn stored(
-    connection: &Connection,
-    workflows: Option<&BTreeSet<String>>,
-) -> rusqlite::Result<Vec<StoredSchedule>> {
-    let mut all = Vec::new();
-    match workflows {
-        None => {
-            let mut statement = connection.prepare_cached(
-                "SELECT workflow_id, schedule, first_seen, decided_until FROM workflow_schedules",
-            )?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                all.push(schedule(row)?);
-            }
-        }
-        Some(workflows) => {
-            let mut statement = connection.prepare_cached(
-                "SELECT workflow_id, schedule, first_seen, decided_until FROM workflow_schedules
-                 WHERE workflow_id = ?1",
-            )?;
-            for workflow_id in workflows {
-                let mut rows = statement.query([workflow_id])?;
-                while let Some(row) = rows.next()? {
-                    all.push(schedule(row)?);
-                }
-            }
-        }
-    }
-    for one in &mut all {
-        let StoredSchedule { workflow_id, schedule, known } = one;
-        let until = known.decided_until.unwrap_or(known.first_seen).to_string();
-        known.decided_later = connection
-            .prepare_cached(
-                "SELECT scheduled_at FROM workflow_schedule_decisions
-                 WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at > ?3",
-            )?
-            .query_map(params![&*workflow_id, &*schedule, until], |row| {
-                Ok(row.get::<_, Text<Timestamp>>(0)?.0)
-            })?
-            .collect::<Result<_, _>>()?;
-        known.waiting = connection
-            .prepare_cached(
-                "SELECT scheduled_at, action = 'deferred', catch_up
-                 FROM workflow_schedule_decisions
-                 WHERE workflow_id = ?1 AND schedule = ?2
-                   AND (action = 'queued' OR action = 'deferred')
-                 ORDER BY scheduled_at",
-            )?
-            .query_map(params![&*workflow_id, &*schedule], |row| {
-                Ok(KnownWaiting {
-                    scheduled_at: row.get::<_, Text<_>>(0)?.0,
-                    is_deferred: row.get(1)?,
-                    catch_up: row.get(2)?,
-                })
-            })?
-            .collect::<Result<_, _>>()?;
-    }
-    Ok(all)
-}
-
-fn schedule(row: &Row<'_>) -> rusqlite::Result<StoredSchedule> {
-    let mut known = Known::since(row.get::<_, Text<_>>(2)?.0);
-    known.decided_until = rows::optional(row, 3)?;
-    Ok(StoredSchedule { workflow_id: row.get(0)?, schedule: row.get(1)?, known })
-}
-
-/// Whether anything was decided for times after this.
-pub(crate) fn is_ahead(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM workflow_schedules
-               WHERE decided_until > ?1 OR first_seen > ?1)",
-        )?
-        .query_row([now.to_string()], |row| row.get(0))
-}
-
-/// Rows that begin at this time or before, and end after it.
-pub(crate) fn rows_across(
-    connection: &Connection,
-    now: Timestamp,
-) -> rusqlite::Result<Vec<DecisionRecord>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
-             WHERE scheduled_at <= ?1 AND scheduled_until > ?1"
-        ))?
-        .query_map([now.to_string()], decision)?
-        .collect()
-}
-
-/// Decisions, of one workflow or of all, the latest scheduled time first, from a position on.
-pub(crate) fn decisions(
-    connection: &Connection,
-    workflow_id: Option<&str>,
-    before: Option<&DecisionPosition>,
-    limit: u32,
-) -> rusqlite::Result<Vec<DecisionRecord>> {
-    let (of, index) = match workflow_id {
-        Some(_) => ("workflow_id = ?1", "workflow_schedule_decisions_by_workflow"),
-        None => ("?1 IS NULL", "workflow_schedule_decisions_by_time"),
-    };
-    let at = before.map_or_else(|| "~".to_owned(), |before| before.scheduled_at.to_string());
-    let (workflow, schedule) = before
-        .map_or(("", ""), |before| (before.workflow_id.as_str(), before.schedule.as_str()));
-    connection
-        .prepare_cached(&format!(
-            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions INDEXED BY {index}
-             WHERE {of} AND scheduled_at <= ?2
-               AND (scheduled_at, workflow_id, schedule) < (?2, ?3, ?4)
-             ORDER BY scheduled_at DESC, workflow_id DESC, schedule DESC LIMIT ?5"
-        ))?
-        .query_map(params![workflow_id, at, workflow, schedule, limit], decision)?
-        .collect()
-}
-
-/// The last decision of a schedule.
-pub(crate) fn last_decisions(connection: &Connection) -> rusqlite::Result<Vec<DecisionRecord>> {
-    let names: Vec<(String, String)> = connection
-        .prepare_cached("SELECT workflow_id, schedule FROM workflow_schedules")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut found = Vec::new();
-    for (workflow_id, schedule) in names {
-        found.extend(newest_until(connection, &workflow_id, &schedule, "~")?);
-    }
-    Ok(found)
-}
-
-fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
-    Ok(DecisionRecord {
-        workflow_id: row.get(0)?,
-        schedule: row.get(1)?,
-        scheduled_at: row.get::<_, Text<_>>(2)?.0,
-        scheduled_until: row.get::<_, Text<_>>(3)?.0,
-        count: row.get(4).map(rows::count)?,
-        decided_at: row.get::<_, Text<_>>(5)?.0,
-        action: row.get::<_, Text<_>>(6)?.0,
-        reason: row.get(7)?,
-        execution_id: row.get(8)?,
-        catch_up: row.get(9)?,
-    })
 }

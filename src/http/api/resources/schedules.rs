@@ -112,9 +112,8 @@ impl Resources {
             paused_by: self.callers.name(caller),
         };
         let (writer, stored) = (Arc::clone(&self.writer), pause.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            schedules::pause(&writer, &stored, Duration::ZERO)
-        });
+        let done =
+            tokio::task::spawn_blocking(move || schedules::pause(&writer, &stored, Duration::ZERO));
         match done.await.map_err(|fault| faults::fault(&fault.to_string()))? {
             Ok(()) => Ok(Reply::json(&pause)),
             Err(NotPaused::Past(until)) => {
@@ -159,11 +158,10 @@ impl Resources {
         }
         let only = std::iter::once(id.to_owned()).collect();
         match self.readers.read(|reader| reader.schedules(Some(&only)))?.is_empty() {
-            true => Err(Problem::not_found(format!(
-                "no schedule of a workflow {} is known",
-                quote(id)
-            ))
-            .with_hint("GET /api/v1/schedules shows those that are")),
+            true => {
+                Err(Problem::not_found(format!("no schedule of a workflow {} is known", quote(id)))
+                    .with_hint("GET /api/v1/schedules shows those that are"))
+            }
             false => Ok(()),
         }
     }

@@ -14,9 +14,9 @@ impl Resources {
     pub(super) fn status(&self, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let now = clock::now();
-        let (summaries, facts) = self.readers.read(|reader| {
-            Ok((reader.summaries(None)?, ScheduleFacts::read(reader, now)?))
-        })?;
+        let (summaries, facts) = self
+            .readers
+            .read(|reader| Ok((reader.summaries(None)?, ScheduleFacts::read(reader, now)?)))?;
         let workflows = status::of_workflows(&self.catalogue.list(), summaries, &facts, now);
         Ok(Reply::json(&json!({ "workflows": workflows })))
     }

@@ -16,6 +16,7 @@ use crate::repository::journal::backend::{
     Written,
 };
 use crate::repository::journal::cancel::Watch;
+use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -72,7 +73,7 @@ impl Fake {
         }
         state.uncommitted.as_mut().expect("inside a transaction").push(execution_id);
         let finished = entry.change.head.status.is_terminal();
-        Ok(Written { seq: 7, finished, group: None, slot: SlotChange::None })
+        Ok(Written { seq: 7, finished, group: None, slot: SlotChange::None, cancels: false })
     }
 }
 
@@ -115,6 +116,10 @@ impl Backend for Fake {
 
     fn rollback(&mut self) {
         self.state().uncommitted = None;
+    }
+
+    fn change_schedules(&mut self, _: &ScheduleChange) -> Result<ScheduleOutcome, Failure> {
+        Ok(ScheduleOutcome::default())
     }
 
     fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<Failure>> {
