@@ -27,16 +27,16 @@ impl Layout {
         let columns = vec![
             Column::new("workflow").cut(NAME_LEAST),
             Column::new("last run"),
-            Column::new("at").prefix(times(last_run)).rank(2),
-            Column::new("took").rank(3),
+            Column::new("at").prefix(times(last_run)).rank(3),
+            Column::new("took").rank(4),
             Column::new("last success").prefix(times(last_success)).rank(1),
-            Column::new("usually").rank(4),
-            Column::new("p95").rank(5),
+            Column::new("usually").rank(5),
+            Column::new("p95").rank(6),
         ];
         let has_schedules = workflows.iter().any(|workflow| workflow.next_run.is_some());
         let mut columns = columns;
         if has_schedules {
-            columns.push(Column::new("next run").rank(6));
+            columns.push(Column::new("next run").prefix(times(next_run)).rank(2));
         }
         let has_overdue = workflows.iter().any(|workflow| !workflow.overdue.is_empty());
         if has_overdue {
@@ -101,6 +101,10 @@ fn problem_below(problem: &str) -> String {
 
 fn last_run(workflow: &WorkflowStatus) -> Option<Timestamp> {
     workflow.last_run.as_ref()?.created_at
+}
+
+fn next_run(workflow: &WorkflowStatus) -> Option<Timestamp> {
+    workflow.next_run.as_ref().map(|next| next.start_at)
 }
 
 fn last_success(workflow: &WorkflowStatus) -> Option<Timestamp> {

@@ -385,17 +385,18 @@ impl Planner {
         while let Some(scheduled_at) = lane.next
             && scheduled_at.plus(lane.rules.offset) <= now
         {
+            let ordinal = lane.ordinal;
+            lane.ordinal += 1;
             lane.go_on();
             let at = scheduled_at.plus(lane.rules.offset);
             let mut waiting = Waiting {
                 schedule: index,
                 scheduled_at,
-                ordinal: lane.ordinal,
+                ordinal,
                 at: Some(at),
                 after_blackout: false,
                 is_announced: false,
             };
-            lane.ordinal += 1;
             match suppressed(pauses, blackouts, at) {
                 Some(Suppressed::Skip(reason)) => {
                     sink(waiting.decide(Action::Skipped, reason));
@@ -434,8 +435,13 @@ impl Planner {
 impl Lane {
     /// Goes to the next time that is not decided.
     fn go_on(&mut self) {
-        let decided = &mut self.decided_later;
-        self.next = self.due.find(|at| !decided.remove(at));
+        let Self { decided_later, ordinal, .. } = self;
+        self.next = self.due.find(|at| {
+            let is_decided = decided_later.remove(at);
+            // Those around it are no row of several.
+            *ordinal += u64::from(is_decided);
+            !is_decided
+        });
     }
 
     /// Starts a time that is due, unless something is against that.

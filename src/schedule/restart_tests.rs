@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::blackout::{Blackout, Spans, Then};
+use super::collapse::Collapser;
 use super::decision::{Decision, Reason};
 use super::planner::{Known, KnownWaiting, Planner};
 use super::rules::Rules;
@@ -23,6 +24,29 @@ fn what_was_reached_before_the_clock_was_set_back_is_not_decided_again() {
     let decided = asked(&mut planner, &times);
     let scheduled: Vec<Timestamp> = decided.iter().map(|it| it.scheduled_at).collect();
     assert_eq!(scheduled, [at("2026-05-01T00:01:00Z"), at("2026-05-01T00:04:00Z")]);
+}
+
+#[test]
+fn what_is_missed_around_a_time_that_was_decided_is_no_row_of_several() {
+    let rules = rules([cron("* * * * *", "UTC")]);
+    let known = Known {
+        decided_until: Some(at("2026-05-01T00:00:00Z")),
+        decided_later: [at("2026-05-01T00:03:00Z")].into(),
+        ..Known::since(at("2026-05-01T00:00:00Z"))
+    };
+    let mut planner = Planner::new(&rules, "w", "d", &[known]);
+    let mut collapser = Collapser::default();
+    planner.decide(at("2026-05-01T00:10:00Z"), &[], &mut |decision| {
+        collapser.push(decision);
+        None
+    });
+    let rows: Vec<(String, u64)> = collapser
+        .finish()
+        .iter()
+        .map(|row| (row.first.scheduled_at.to_string()[11..16].to_owned(), row.count))
+        .collect();
+    let expected = [("00:01", 2), ("00:04", 5), ("00:09", 1), ("00:10", 1)];
+    assert_eq!(rows, expected.map(|(time, count)| (time.to_owned(), count)));
 }
 
 fn minutes(from: &str, minutes: u64) -> Timestamp {

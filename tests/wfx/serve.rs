@@ -11,6 +11,7 @@ mod operations;
 mod outcome;
 mod replay;
 mod retention;
+mod schedules;
 mod settings;
 mod slo;
 mod unix;

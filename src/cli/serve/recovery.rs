@@ -59,7 +59,7 @@ pub(super) async fn settle_dead_holders(resources: Arc<Resources>) {
             match recovery::settle(supervisor, &execution_id, counted).await {
                 Ok(None) => {}
                 Ok(Some(Ok(status))) => {
-                    let message = "its process died while it had a place in a concurrency group";
+                    let message = "its process died, and others of its group or its schedules wait";
                     tracing::warn!(execution_id, "ended as {status}: {message}");
                 }
                 Ok(Some(Err(error))) => {

@@ -310,7 +310,13 @@ impl Scheduler {
                  are decided anew"
             );
         }
-        let Some(across) = self.reader()?.decided_across(now)? else { return Ok(()) };
+        // A clock that is corrected by less changes nothing.
+        if self.reader()?.decided_across(now.plus(LOOK))?.is_none() {
+            return Ok(());
+        }
+        // It was noticed so late at most: what became due since then is still to be decided.
+        let now = now.minus(LOOK);
+        let across = self.reader()?.decided_across(now)?.unwrap_or_default();
         let trimmed = across.iter().filter_map(|row| self.trimmed(row, now)).collect();
         self.write(&ScheduleChange::SetBack { now, trimmed })?;
         self.entries.values_mut().for_each(Entry::forget);
@@ -323,9 +329,8 @@ impl Scheduler {
         let scheduling = compiled.definition().scheduling.as_ref()?;
         let of_name = |it: &&crate::schedule::rules::Schedule| it.name == row.schedule;
         let schedule = scheduling.rules.schedules.iter().find(of_name)?;
-        let mut left = schedule.after(row.scheduled_at).take_while(|at| *at <= now);
-        let (count, last) =
-            left.by_ref().fold((1, row.scheduled_at), |(count, _), at| (count + 1, at));
+        let left = schedule.after(row.scheduled_at).take_while(|at| *at <= now);
+        let (count, last) = left.fold((1, row.scheduled_at), |(count, _), at| (count + 1, at));
         Some(Trimmed {
             workflow_id: row.workflow_id.clone(),
             schedule: row.schedule.clone(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows;
+use super::{rows, schedule_queries};
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{Catalogued, Waiter};
@@ -371,7 +371,7 @@ pub(crate) fn holders(connection: &Connection, group: &str) -> rusqlite::Result<
 
 /// Executions that hold a slot though their process was an `exec` that is dead, in these groups; with
 /// `None` in all, and also those that wait and are to be cancelled, of the first
-/// [`FIRST_IN_LINE`] of each group.
+/// [`FIRST_IN_LINE`] of each group, and those of workflows that have schedules.
 pub(crate) fn dead_holders(
     connection: &Connection,
     judge: &mut Judge,
@@ -417,6 +417,9 @@ pub(crate) fn dead_holders(
         if dead.len() >= SETTLED_AT_A_TIME {
             break;
         }
+    }
+    if groups.is_none() && dead.len() < SETTLED_AT_A_TIME {
+        dead.extend(schedule_queries::in_the_way(connection, is_of_dead_exec)?);
     }
     Ok(dead)
 }

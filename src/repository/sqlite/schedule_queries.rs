@@ -193,6 +193,28 @@ pub(crate) fn last_decisions(connection: &Connection) -> rusqlite::Result<Vec<De
     Ok(found)
 }
 
+/// Executions of workflows with schedules whose process was an `exec` that is dead: they would keep
+/// scheduled starts from beginning.
+pub(super) fn in_the_way(
+    connection: &Connection,
+    mut is_of_dead_exec: impl FnMut(Option<&str>) -> bool,
+) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT execution_id, owner FROM workflow_executions
+         WHERE status IN ('pending', 'running') AND status <> 'success' AND ad_hoc IS NULL
+           AND concurrency_group IS NULL
+           AND workflow_id IN (SELECT workflow_id FROM workflow_schedules WHERE schedule <> '')",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if is_of_dead_exec(row.get::<_, Option<String>>(1)?.as_deref()) {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
 pub(super) fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
     Ok(DecisionRecord {
         workflow_id: row.get(0)?,

@@ -2,7 +2,7 @@
 
 mod failures;
 mod load;
-mod service;
+pub(super) mod service;
 mod systemd;
 
 use std::os::unix::fs::symlink;

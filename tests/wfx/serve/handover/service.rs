@@ -18,13 +18,13 @@ use crate::support::{Place, processes_with, until};
 const FAMILY: &str = "TEST_FAMILY";
 
 /// The processes of one service. They are all killed when this is dropped.
-pub(super) struct Service {
+pub(in crate::serve) struct Service {
     /// The first of them.
-    pub(super) first: Child,
+    pub(in crate::serve) first: Child,
     /// The one that serves.
-    pub(super) pid: u32,
-    pub(super) address: SocketAddr,
-    pub(super) token: Option<String>,
+    pub(in crate::serve) pid: u32,
+    pub(in crate::serve) address: SocketAddr,
+    pub(in crate::serve) token: Option<String>,
     log: PathBuf,
     family: String,
     /// How many have begun to serve so far.
@@ -32,12 +32,12 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn start(place: &Place, more: &[&str]) -> Self {
+    pub(in crate::serve) fn start(place: &Place, more: &[&str]) -> Self {
         Self::of_program(place, Path::new(env!("CARGO_BIN_EXE_wfx")), more)
     }
 
     /// wfx, started from this path.
-    pub(super) fn of_program(place: &Place, program: &Path, more: &[&str]) -> Self {
+    pub(in crate::serve) fn of_program(place: &Place, program: &Path, more: &[&str]) -> Self {
         let wfx = place.wfx(["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
         let mut command = Command::new(program);
         command.args(wfx.get_args()).args(more).env_clear().current_dir(place.path(""));
@@ -45,7 +45,7 @@ impl Service {
         Self::of(command.stdin(Stdio::null()), place)
     }
 
-    pub(super) fn of(command: &mut Command, place: &Place) -> Self {
+    pub(in crate::serve) fn of(command: &mut Command, place: &Place) -> Self {
         let log = place.path("log");
         let file = File::options().append(true).create(true).open(&log).unwrap();
         // The log of a service before this one.
@@ -66,17 +66,17 @@ impl Service {
     }
 
     /// The whole log of all processes.
-    pub(super) fn log(&self) -> String {
+    pub(in crate::serve) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
     #[track_caller]
-    pub(super) fn wait_for_log(&self, text: &str) {
+    pub(in crate::serve) fn wait_for_log(&self, text: &str) {
         until(text, || self.log().contains(text));
     }
 
     /// Waits until the next process serves.
-    pub(super) fn wait_for_next(&mut self) {
+    pub(in crate::serve) fn wait_for_next(&mut self) {
         until("one more serves", || self.processes().len() > self.served);
         // On a busy machine the one after it may serve already.
         self.pid = self.processes()[self.served];
@@ -84,39 +84,39 @@ impl Service {
     }
 
     /// Those that have begun to serve, in that order.
-    pub(super) fn processes(&self) -> Vec<u32> {
+    pub(in crate::serve) fn processes(&self) -> Vec<u32> {
         processes(&self.log())
     }
 
     /// The TCP addresses of the process that serves.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+    pub(in crate::serve) fn addresses(&self) -> Vec<SocketAddr> {
         let serving = serving(&self.log()).into_iter().filter(|(pid, _)| *pid == self.pid);
         serving.filter_map(|(_, address)| address.parse().ok()).collect()
     }
 
-    pub(super) fn signal(&self, name: &str) {
+    pub(in crate::serve) fn signal(&self, name: &str) {
         signal(self.pid, name);
     }
 
     /// Hands over to the next process.
-    pub(super) fn reload(&mut self) {
+    pub(in crate::serve) fn reload(&mut self) {
         self.signal("USR2");
         self.wait_for_next();
     }
 
     /// All processes of it that are alive, those of steps with them.
-    pub(super) fn family(&self) -> Vec<u32> {
+    pub(in crate::serve) fn family(&self) -> Vec<u32> {
         let mut found = processes_with(&format!("{FAMILY}={}", self.family));
         found.retain(|pid| is_alive(*pid));
         found
     }
 
-    pub(super) fn client(&self) -> Connection {
+    pub(in crate::serve) fn client(&self) -> Connection {
         Connection { stream: None, address: self.address, token: self.token.clone() }
     }
 
     /// The daemons among them.
-    pub(super) fn daemons(&self) -> Vec<u32> {
+    pub(in crate::serve) fn daemons(&self) -> Vec<u32> {
         let mut found = self.family();
         found.retain(|pid| {
             // One that has just ended has none.
@@ -127,15 +127,15 @@ impl Service {
     }
 
     /// Whether a fresh connection gets an answer.
-    pub(super) fn answers(&self) -> bool {
+    pub(in crate::serve) fn answers(&self) -> bool {
         self.client().ask("GET", "/healthz").is_ok_and(|(answer, _)| answer.contains(" 200 "))
     }
 
-    pub(super) fn get(&self, path: &str) -> Answer {
+    pub(in crate::serve) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, "")
     }
 
-    pub(super) fn post(&self, path: &str, body: &str) -> Answer {
+    pub(in crate::serve) fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, body)
     }
 
@@ -145,12 +145,12 @@ impl Service {
         exchange(stream, &request(method, path, self.token.as_deref(), close, body)).unwrap()
     }
 
-    pub(super) fn execution(&self, id: &str) -> Value {
+    pub(in crate::serve) fn execution(&self, id: &str) -> Value {
         self.get(&format!("{EXECUTIONS}/{id}")).expect(200)
     }
 
     /// Stops it, and waits until all processes have ended.
-    pub(super) fn stop(self) {
+    pub(in crate::serve) fn stop(self) {
         self.signal("TERM");
         until("all have ended", || self.family().is_empty());
     }
@@ -184,27 +184,27 @@ fn serving(log: &str) -> Vec<(u32, String)> {
         .collect()
 }
 
-pub(super) fn signal(pid: u32, name: &str) {
+pub(in crate::serve) fn signal(pid: u32, name: &str) {
     // It may have ended.
     let _ =
         Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// Whether a process runs; one that has ended and is not reaped does not.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(in crate::serve) fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
 }
 
 /// The children of a process.
-pub(super) fn children_of(pid: u32) -> Vec<u32> {
+pub(in crate::serve) fn children_of(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 /// Puts a script in the place of a program.
-pub(super) fn executable(path: &Path, script: &str) {
+pub(in crate::serve) fn executable(path: &Path, script: &str) {
     let new = path.with_extension("new");
     fs::write(&new, script).unwrap();
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
@@ -221,7 +221,7 @@ fn request(method: &str, path: &str, token: Option<&str>, more: &str, body: &str
 }
 
 /// A client that keeps its connection.
-pub(super) struct Connection {
+pub(in crate::serve) struct Connection {
     stream: Option<BufReader<TcpStream>>,
     address: SocketAddr,
     token: Option<String>,
@@ -230,12 +230,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Sends a request, over a new connection where the last one was closed by an answer. Returns
     /// the answer, and whether the connection stays.
-    pub(super) fn ask(&mut self, method: &str, path: &str) -> io::Result<(String, bool)> {
+    pub(in crate::serve) fn ask(&mut self, method: &str, path: &str) -> io::Result<(String, bool)> {
         let token = self.token.clone();
         self.ask_as(method, path, token.as_deref())
     }
 
-    pub(super) fn ask_as(
+    pub(in crate::serve) fn ask_as(
         &mut self,
         method: &str,
         path: &str,
@@ -244,7 +244,7 @@ impl Connection {
         self.ask_with(method, path, token, "")
     }
 
-    pub(super) fn ask_with(
+    pub(in crate::serve) fn ask_with(
         &mut self,
         method: &str,
         path: &str,
@@ -269,7 +269,7 @@ impl Connection {
     }
 
     /// Opens a connection for each request from now on.
-    pub(super) fn renew(&mut self) {
+    pub(in crate::serve) fn renew(&mut self) {
         self.stream = None;
     }
 }
