@@ -183,6 +183,7 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
             [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--no-schedules', '--no-schedules', [CompletionResultType]::ParameterName, 'Starts nothing by the schedules of these workflows')
             [CompletionResult]::new('--metrics-open', '--metrics-open', [CompletionResultType]::ParameterName, 'Lets /metrics be read without the token')
             [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -360,9 +361,29 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show every schedule with its next start and what was decided last')
             [CompletionResult]::new('next', 'next', [CompletionResultType]::ParameterValue, 'Show when workflows are due next')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what was decided of scheduled times, the latest first')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Let the schedules of a workflow, or of all, start nothing')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Let them start again')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Start one scheduled time by hand, such as one that was missed')
             [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Rehearse a span of time: what would become of every scheduled time in it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'wfx;schedule;list' {
+            [CompletionResult]::new('--workflows', '--workflows', [CompletionResultType]::ParameterName, 'The folder of workflows [WFX_WORKFLOWS; default: none]')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Send to another machine over http://, where others can read the token')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'wfx;schedule;next' {
@@ -374,6 +395,75 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
             [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;history' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'How many rows; times in a row of which nothing was started are one')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Send to another machine over http://, where others can read the token')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;pause' {
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Until when: a time, a date, which begins in UTC, or a duration from now [default: until `wfx schedule resume`]')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for those who find it later')
+            [CompletionResult]::new('--workflows', '--workflows', [CompletionResultType]::ParameterName, 'The folder of workflows, to know the names of those that never ran [WFX_WORKFLOWS; default: none]')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Send to another machine over http://, where others can read the token')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;resume' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Send to another machine over http://, where others can read the token')
+            [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
+            [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'wfx;schedule;run' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The scheduled time [default: the last one that was missed]')
+            [CompletionResult]::new('--schedule', '--schedule', [CompletionResultType]::ParameterName, 'Of which schedule, where several have that time')
+            [CompletionResult]::new('--workflows', '--workflows', [CompletionResultType]::ParameterName, 'The folder of workflows [WFX_WORKFLOWS; default: none]')
+            [CompletionResult]::new('--retention', '--retention', [CompletionResultType]::ParameterName, 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]')
+            [CompletionResult]::new('--durability', '--durability', [CompletionResultType]::ParameterName, '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]')
+            [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]')
+            [CompletionResult]::new('--store-timeout', '--store-timeout', [CompletionResultType]::ParameterName, 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]')
+            [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]')
+            [CompletionResult]::new('--trust-owner', '--trust-owner', [CompletionResultType]::ParameterName, 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How results are written to standard output')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show what the steps write')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show what the steps write')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Send to another machine over http://, where others can read the token')
             [CompletionResult]::new('--as-owner', '--as-owner', [CompletionResultType]::ParameterName, 'As root, work as the user whom the database belongs to')
             [CompletionResult]::new('--utc', '--utc', [CompletionResultType]::ParameterName, 'Show times in UTC, on a terminal too; without it they are local there')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -396,12 +486,32 @@ Register-ArgumentCompleter -Native -CommandName 'wfx' -ScriptBlock {
             break
         }
         'wfx;schedule;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'Show every schedule with its next start and what was decided last')
             [CompletionResult]::new('next', 'next', [CompletionResultType]::ParameterValue, 'Show when workflows are due next')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'Show what was decided of scheduled times, the latest first')
+            [CompletionResult]::new('pause', 'pause', [CompletionResultType]::ParameterValue, 'Let the schedules of a workflow, or of all, start nothing')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Let them start again')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Start one scheduled time by hand, such as one that was missed')
             [CompletionResult]::new('sim', 'sim', [CompletionResultType]::ParameterValue, 'Rehearse a span of time: what would become of every scheduled time in it')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
+        'wfx;schedule;help;list' {
+            break
+        }
         'wfx;schedule;help;next' {
+            break
+        }
+        'wfx;schedule;help;history' {
+            break
+        }
+        'wfx;schedule;help;pause' {
+            break
+        }
+        'wfx;schedule;help;resume' {
+            break
+        }
+        'wfx;schedule;help;run' {
             break
         }
         'wfx;schedule;help;sim' {

@@ -187,8 +187,23 @@ _wfx() {
             wfx__subcmd__schedule,help)
                 cmd="wfx__subcmd__schedule__subcmd__help"
                 ;;
+            wfx__subcmd__schedule,history)
+                cmd="wfx__subcmd__schedule__subcmd__history"
+                ;;
+            wfx__subcmd__schedule,list)
+                cmd="wfx__subcmd__schedule__subcmd__list"
+                ;;
             wfx__subcmd__schedule,next)
                 cmd="wfx__subcmd__schedule__subcmd__next"
+                ;;
+            wfx__subcmd__schedule,pause)
+                cmd="wfx__subcmd__schedule__subcmd__pause"
+                ;;
+            wfx__subcmd__schedule,resume)
+                cmd="wfx__subcmd__schedule__subcmd__resume"
+                ;;
+            wfx__subcmd__schedule,run)
+                cmd="wfx__subcmd__schedule__subcmd__run"
                 ;;
             wfx__subcmd__schedule,sim)
                 cmd="wfx__subcmd__schedule__subcmd__sim"
@@ -196,8 +211,23 @@ _wfx() {
             wfx__subcmd__schedule__subcmd__help,help)
                 cmd="wfx__subcmd__schedule__subcmd__help__subcmd__help"
                 ;;
+            wfx__subcmd__schedule__subcmd__help,history)
+                cmd="wfx__subcmd__schedule__subcmd__help__subcmd__history"
+                ;;
+            wfx__subcmd__schedule__subcmd__help,list)
+                cmd="wfx__subcmd__schedule__subcmd__help__subcmd__list"
+                ;;
             wfx__subcmd__schedule__subcmd__help,next)
                 cmd="wfx__subcmd__schedule__subcmd__help__subcmd__next"
+                ;;
+            wfx__subcmd__schedule__subcmd__help,pause)
+                cmd="wfx__subcmd__schedule__subcmd__help__subcmd__pause"
+                ;;
+            wfx__subcmd__schedule__subcmd__help,resume)
+                cmd="wfx__subcmd__schedule__subcmd__help__subcmd__resume"
+                ;;
+            wfx__subcmd__schedule__subcmd__help,run)
+                cmd="wfx__subcmd__schedule__subcmd__help__subcmd__run"
                 ;;
             wfx__subcmd__schedule__subcmd__help,sim)
                 cmd="wfx__subcmd__schedule__subcmd__help__subcmd__sim"
@@ -1505,7 +1535,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --help next sim help"
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help list next history pause resume run sim help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1535,7 +1565,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__help)
-            opts="next sim help"
+            opts="list next history pause resume run sim help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1549,6 +1579,34 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__help__subcmd__list)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1576,6 +1634,48 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__schedule__subcmd__help__subcmd__pause)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__schedule__subcmd__help__subcmd__sim)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1583,6 +1683,90 @@ _wfx() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__history)
+            opts="-h --limit --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__list)
+            opts="-h --workflows --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --workflows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1610,6 +1794,160 @@ _wfx() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__pause)
+            opts="-h --until --reason --workflows --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workflows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__resume)
+            opts="-h --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__schedule__subcmd__run)
+            opts="-v -h --at --schedule --workflows --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schedule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workflows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --durability)
+                    COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-steps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1713,7 +2051,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --format --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

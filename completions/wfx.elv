@@ -175,6 +175,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --max-steps 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]'
             cand --format 'How results are written to standard output'
             cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --no-schedules 'Starts nothing by the schedules of these workflows'
             cand --metrics-open 'Lets /metrics be read without the token'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help'
@@ -341,9 +342,28 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+            cand list 'Show every schedule with its next start and what was decided last'
             cand next 'Show when workflows are due next'
+            cand history 'Show what was decided of scheduled times, the latest first'
+            cand pause 'Let the schedules of a workflow, or of all, start nothing'
+            cand resume 'Let them start again'
+            cand run 'Start one scheduled time by hand, such as one that was missed'
             cand sim 'Rehearse a span of time: what would become of every scheduled time in it'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;schedule;list'= {
+            cand --workflows 'The folder of workflows [WFX_WORKFLOWS; default: none]'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;schedule;next'= {
             cand --workflows 'The folder of workflows [WFX_WORKFLOWS; default: none]'
@@ -354,6 +374,71 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;history'= {
+            cand --limit 'How many rows; times in a row of which nothing was started are one'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;pause'= {
+            cand --until 'Until when: a time, a date, which begins in UTC, or a duration from now [default: until `wfx schedule resume`]'
+            cand --reason 'Why, for those who find it later'
+            cand --workflows 'The folder of workflows, to know the names of those that never ran [WFX_WORKFLOWS; default: none]'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;resume'= {
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;schedule;run'= {
+            cand --at 'The scheduled time [default: the last one that was missed]'
+            cand --schedule 'Of which schedule, where several have that time'
+            cand --workflows 'The folder of workflows [WFX_WORKFLOWS; default: none]'
+            cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
+            cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
+            cand --max-steps 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]'
+            cand --store-timeout 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand -v 'Show what the steps write'
+            cand --verbose 'Show what the steps write'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help (see more with ''--help'')'
@@ -374,11 +459,26 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;schedule;help'= {
+            cand list 'Show every schedule with its next start and what was decided last'
             cand next 'Show when workflows are due next'
+            cand history 'Show what was decided of scheduled times, the latest first'
+            cand pause 'Let the schedules of a workflow, or of all, start nothing'
+            cand resume 'Let them start again'
+            cand run 'Start one scheduled time by hand, such as one that was missed'
             cand sim 'Rehearse a span of time: what would become of every scheduled time in it'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
+        &'wfx;schedule;help;list'= {
+        }
         &'wfx;schedule;help;next'= {
+        }
+        &'wfx;schedule;help;history'= {
+        }
+        &'wfx;schedule;help;pause'= {
+        }
+        &'wfx;schedule;help;resume'= {
+        }
+        &'wfx;schedule;help;run'= {
         }
         &'wfx;schedule;help;sim'= {
         }

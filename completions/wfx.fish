@@ -179,6 +179,7 @@ json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l no-schedules -d 'Starts nothing by the schedules of these workflows'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l metrics-open -d 'Lets /metrics be read without the token'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help'
@@ -341,19 +342,38 @@ complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l as-owner -d 'As root, 
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l as-owner -d 'As root, work as the user whom the database belongs to'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "next" -d 'Show when workflows are due next'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from next sim help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "list" -d 'Show every schedule with its next start and what was decided last'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "next" -d 'Show when workflows are due next'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "history" -d 'Show what was decided of scheduled times, the latest first'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "pause" -d 'Let the schedules of a workflow, or of all, start nothing'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "resume" -d 'Let them start again'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "run" -d 'Start one scheduled time by hand, such as one that was missed'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l workflows -d 'The folder of workflows [WFX_WORKFLOWS; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l workflows -d 'The folder of workflows [WFX_WORKFLOWS; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -s n -l count -d 'How many times' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l from -d 'Those after this time; a date is its beginning in UTC [default: now]' -r
@@ -367,6 +387,71 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l limit -d 'How many rows; times in a row of which nothing was started are one' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l until -d 'Until when: a time, a date, which begins in UTC, or a duration from now [default: until `wfx schedule resume`]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l reason -d 'Why, for those who find it later' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l workflows -d 'The folder of workflows, to know the names of those that never ran [WFX_WORKFLOWS; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l at -d 'The scheduled time [default: the last one that was missed]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l schedule -d 'Of which schedule, where several have that time' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l workflows -d 'The folder of workflows [WFX_WORKFLOWS; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
+normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Show what the steps write'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l from -d 'The first scheduled time; a date is its beginning in UTC. wfx sees the schedules then' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l to -d 'The first scheduled time that does not belong to it any more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l down -d 'When no daemon runs, such as 2026-03-10T22:00:00Z/36h; repeat for more' -r
@@ -381,7 +466,12 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show every schedule with its next start and what was decided last'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "next" -d 'Show when workflows are due next'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "history" -d 'Show what was decided of scheduled times, the latest first'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "pause" -d 'Let the schedules of a workflow, or of all, start nothing'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Let them start again'
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "run" -d 'Start one scheduled time by hand, such as one that was missed'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F

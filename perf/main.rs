@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "engine",
     "stored",
     "retention",
@@ -57,6 +57,7 @@ const NAMES: [&str; 27] = [
     "slo-ping",
     "slo-ndjson",
     "schedule-year",
+    "scheduler",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
             "slo-ping" => one(slo::ping()),
             "slo-ndjson" => one(slo::ndjson()),
             "schedule-year" => schedule::year(),
+            "scheduler" => schedule::scheduler(),
             "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");

@@ -32,6 +32,11 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `wfx serve` over a database, with retention off: the limit deletes nothing either.
     pub(crate) fn wfx(folder: &Path, database: &Path) -> Result<Self, Failure> {
         Self::wfx_at(folder, database, &[])

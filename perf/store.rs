@@ -41,3 +41,11 @@ pub(crate) fn filled(folder: &Path, name: &str, count: usize) -> Result<PathBuf,
     limits::insert(&path, "OFF", count, 10_000, &crate::snapshot::text())?;
     Ok(path)
 }
+
+/// The numbers that a query gives.
+pub(crate) fn numbers(path: &Path, query: &str) -> Result<Vec<f64>, Failure> {
+    let connection = rusqlite::Connection::open(path)?;
+    let mut statement = connection.prepare(query)?;
+    let numbers = statement.query_map([], |row| row.get(0))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
+}

@@ -4,7 +4,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words of other tools, and what does that here.
-const WORDS: [(&[&str], &str); 11] = [
+const WORDS: [(&[&str], &str); 12] = [
     (
         &["run", "execute", "submit", "trigger", "apply"],
         "`wfx exec FILE` runs a workflow, `wfx start ID` one of a daemon's folder",
@@ -23,8 +23,12 @@ const WORDS: [(&[&str], &str); 11] = [
     (&["lint", "check", "verify", "dry"], "`wfx validate FILE` checks a workflow"),
     (&["server", "daemon", "up", "scheduler"], "`wfx serve` is the daemon"),
     (
+        &["pause", "suspend", "unpause", "disable", "enable"],
+        "`wfx schedule pause WORKFLOW` lets its schedules start nothing, `wfx schedule resume` ends that",
+    ),
+    (
         &["cron", "crontab", "timer", "next"],
-        "`wfx schedule next` shows when workflows are due, `wfx schedule sim` rehearses them, \
+        "`wfx schedule list` shows when workflows are due, `wfx schedule sim` rehearses them, \
          `wfx import crontab` makes workflows of a crontab",
     ),
 ];

@@ -145,7 +145,7 @@ fn after_a_year_without_a_daemon_the_last_time_is_made_up_for() {
 #[cfg(target_os = "linux")]
 fn a_clock_that_is_set_starts_nothing_twice_and_nothing_waits_for_the_old_future() {
     let text = "schedule: [{cron: '* * * * *', name: s, start_deadline: 59s}]\noverlap: allow
-steps: [{name: a, run: 'echo $WFX_SCHEDULED_AT >> ../ran'}]\n";
+steps: [{name: a, run: 'echo $WFX_SCHEDULED_AT >> ran'}]\n";
     let place = place(&[("w.yaml", text)]);
     let step = place.write("step", "0");
     let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
