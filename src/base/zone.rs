@@ -35,6 +35,21 @@ pub(crate) fn named(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok().filter(|zone| zone.iana_name().is_some())
 }
 
+/// Where the rules of zones come from, with their version where that is known.
+#[must_use]
+pub(crate) fn rules() -> String {
+    const FOLDER: &str = "/usr/share/zoneinfo";
+    if !std::path::Path::new(FOLDER).is_dir() {
+        return "those that are built in".to_owned();
+    }
+    // The first line of the text form, which distributions install beside the files of zones.
+    let text = std::fs::read_to_string(format!("{FOLDER}/tzdata.zi")).unwrap_or_default();
+    match text.lines().next().and_then(|line| line.strip_prefix("# version ")) {
+        Some(version) => format!("{FOLDER}, version {version}"),
+        None => FOLDER.to_owned(),
+    }
+}
+
 /// The names of all zones.
 #[must_use]
 pub(crate) fn names() -> Vec<String> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CliError, Context};
 use crate::base::exit::Exit;
+use crate::base::{clock, zone};
 use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
 use crate::operations::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
@@ -39,6 +40,7 @@ fn facts(context: &Context) -> Facts {
     let mut facts = Facts {
         version: env!("WFX_VERSION").to_owned(),
         settings: shown.len(),
+        zones: zone::rules(),
         temporary: temporary(),
         abandoned_folders: Scratch::abandoned(&std::env::temp_dir())
             .iter()
@@ -68,7 +70,9 @@ fn facts(context: &Context) -> Facts {
     match opened {
         Ok((inspection, reader)) => {
             facts.processes = processes(&reader);
-            facts.database = Database::Usable(usable(inspection));
+            let mut usable = usable(inspection);
+            look_at_schedules(&reader, &mut usable);
+            facts.database = Database::Usable(usable);
         }
         Err(error) => {
             facts.database = match error.kind() {
@@ -112,7 +116,17 @@ fn usable(inspection: Inspection) -> Usable {
         dead_locks: inspection.dead_locks,
         own_retention: inspection.retention.workflows,
         pinned: inspection.retention.pinned,
+        ..Usable::default()
     }
+}
+
+/// What cannot be read of schedules is wrong with the whole database, which is reported.
+fn look_at_schedules(reader: &Reader, usable: &mut Usable) {
+    let stored = reader.schedules(None).unwrap_or_default();
+    usable.schedules = stored.iter().filter(|it| !it.schedule.is_empty()).count();
+    usable.is_decided_ahead = reader.decided_across(clock::now()).is_ok_and(|it| it.is_some());
+    let overdue = reader.overdue().unwrap_or_default();
+    usable.overdue = overdue.into_iter().map(|it| (it.workflow_id, it.kind.as_str())).collect();
 }
 
 /// Processes of steps of this database that nobody runs any more.

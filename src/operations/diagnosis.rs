@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::base::units;
+use crate::base::visible::quote;
 use crate::workflow::record::OwnerState;
 
 /// With less free space than this, the next execution may not be stored.
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     pub abandoned_folders: Vec<String>,
     /// Processes that work for steps that nobody runs any more.
     pub processes: Vec<Process>,
+    /// Where the rules of zones come from.
+    pub zones: String,
 }
 
 /// What lies at the database's place.
@@ -80,6 +83,12 @@ pub(crate) struct Usable {
     pub own_retention: Vec<String>,
     /// How many executions are pinned.
     pub pinned: u64,
+    /// How many schedules a daemon has run.
+    pub schedules: usize,
+    /// Something was decided for times that are to come.
+    pub is_decided_ahead: bool,
+    /// Expectations that are not met, each with its workflow.
+    pub overdue: Vec<(String, &'static str)>,
 }
 
 /// A file system.
@@ -176,6 +185,7 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
         files(database, &facts.path, &mut findings);
         owners(database, &mut findings);
         retention(database, &mut findings);
+        schedules(database, &facts.zones, &mut findings);
     }
     processes(&facts.processes, &mut findings);
     temporary(facts, &mut findings);
@@ -355,6 +365,30 @@ fn retention(database: &Usable, findings: &mut Vec<Finding>) {
     }
     if !text.is_empty() {
         findings.push(ok("retention", text.join("; ")));
+    }
+}
+
+fn schedules(database: &Usable, zones: &str, findings: &mut Vec<Finding>) {
+    if database.schedules > 0 {
+        let count = units::count(database.schedules as u64, "schedule");
+        let detail = format!("{count}; rules of zones: {zones}");
+        findings.push(ok("schedules", detail));
+    }
+    if database.is_decided_ahead {
+        findings.push(note(
+            "schedules",
+            "scheduled times that are yet to come are decided: the clock was ahead",
+            "look at the clock; `wfx serve` decides anew what was not started".to_owned(),
+        ));
+    }
+    for (workflow_id, kind) in &database.overdue {
+        findings.push(note(
+            "schedules",
+            format!("the workflow {} is overdue: {kind}", quote(workflow_id)),
+            format!(
+                "`wfx status {workflow_id}` and `wfx schedule history {workflow_id}` show more"
+            ),
+        ));
     }
 }
 

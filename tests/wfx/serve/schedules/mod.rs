@@ -225,6 +225,11 @@ fn schedules_are_paused_and_resumed_with_the_reason_and_by_whom() {
     let status = place.run(["status", "--workflows", "workflows"]);
     assert!(status.stdout.contains("next run"), "{status:?}");
     daemon.stop();
+    let doctor = place.run(["doctor"]);
+    assert!(doctor.stdout.contains("2 schedules; rules of zones: "), "{doctor:?}");
+    assert!(!doctor.stdout.contains("yet to come"), "{doctor:?}");
+    place.sql("UPDATE workflow_schedules SET decided_until = '2098-01-01T00:00:00.000000Z'");
+    assert!(place.run(["doctor"]).stdout.contains("the clock was ahead"));
 }
 
 #[test]
