@@ -8,8 +8,11 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::clock;
+use crate::base::timestamp::Timestamp;
 use crate::http::api::resources::context::Resources;
-use crate::operations::scheduler::{Hooks, Parts, Scheduler};
+use crate::operations::scheduler::{Parts, Reporting, Scheduler};
+use crate::schedule::decision::Action;
+use crate::workflow::report::Observer;
 
 /// How soon it is tried again after a fault of wfx.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
@@ -47,25 +50,37 @@ pub(super) async fn run_schedules(
 }
 
 fn parts(resources: &Arc<Resources>, database: PathBuf) -> Parts {
-    let Resources { supervisor, writer, catalogue, workdir, .. } = &**resources;
-    let observing = Arc::clone(resources);
-    let metrics = || Arc::clone(&resources.observed.metrics);
-    let (decided, lateness, overdue, success) = (metrics(), metrics(), metrics(), metrics());
-    let hooks = Hooks {
-        observer: Box::new(move |execution_id, workflow_id| {
-            observing.observed.of_execution(execution_id, workflow_id)
-        }),
-        decided: Box::new(move |action, count| decided.schedule_decided(action.as_str(), count)),
-        lateness: Box::new(move |late| lateness.schedule_late(late)),
-        overdue: Box::new(move |open| overdue.workflows_overdue(open)),
-        last_success: Box::new(move |workflow_id, at| success.last_success(workflow_id, at)),
-    };
     Parts {
-        supervisor: Arc::clone(supervisor),
-        writer: Arc::clone(writer),
-        catalogue: Arc::clone(catalogue),
+        supervisor: Arc::clone(&resources.supervisor),
+        writer: Arc::clone(&resources.writer),
+        catalogue: Arc::clone(&resources.catalogue),
         database,
-        workdir: workdir.clone(),
-        hooks,
+        workdir: resources.workdir.clone(),
+        reports: Box::new(Counted(Arc::clone(resources))),
+    }
+}
+
+/// Counts what a scheduler reports.
+struct Counted(Arc<Resources>);
+
+impl Reporting for Counted {
+    fn observer(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer> {
+        self.0.observed.of_execution(execution_id, workflow_id)
+    }
+
+    fn decided(&self, action: Action, count: u64) {
+        self.0.observed.metrics.schedule_decided(action.as_str(), count);
+    }
+
+    fn late(&self, late: Duration) {
+        self.0.observed.metrics.schedule_late(late);
+    }
+
+    fn overdue(&self, open: &[(String, &'static str)]) {
+        self.0.observed.metrics.workflows_overdue(open);
+    }
+
+    fn last_success(&self, workflow_id: &str, at: Timestamp) {
+        self.0.observed.metrics.last_success(workflow_id, at);
     }
 }

@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::entry::{Entry, Planned};
 use self::watch::Watch;
+use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::engine::driver::RunError;
 use crate::engine::supervisor::{Submitted, Supervisor};
@@ -31,6 +32,7 @@ use crate::repository::{
 };
 use crate::schedule::decision::{Action, Reason};
 use crate::schedule::planner::{Known, Pause};
+use crate::schedule::rules::Schedule;
 use crate::workflow::report::Observer;
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
@@ -51,17 +53,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const MUCH: Duration = Duration::from_secs(3_600);
 
 /// What a scheduler reports to.
-pub(crate) struct Hooks {
-    /// Makes the observer of an execution of a workflow.
-    pub observer: Box<dyn Fn(&str, &str) -> Arc<dyn Observer> + Send + Sync>,
+pub(crate) trait Reporting: Send + Sync {
+    /// The observer of an execution of a workflow.
+    fn observer(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer>;
+
     /// So many scheduled times were decided so.
-    pub decided: Box<dyn Fn(Action, u64) + Send + Sync>,
-    /// An execution was started, so long after its time.
-    pub lateness: Box<dyn Fn(Duration) + Send + Sync>,
+    fn decided(&self, action: Action, count: u64);
+
+    /// The start of a scheduled time was stored, so long after it.
+    fn late(&self, late: Duration);
+
     /// The expectations that are not met, each with its workflow.
-    pub overdue: Box<dyn Fn(&[(String, &'static str)]) + Send + Sync>,
+    fn overdue(&self, open: &[(String, &'static str)]);
+
     /// When the newest success of a workflow ended.
-    pub last_success: Box<dyn Fn(&str, Timestamp) + Send + Sync>,
+    fn last_success(&self, workflow_id: &str, at: Timestamp);
 }
 
 /// What it works with.
@@ -77,7 +83,7 @@ pub(crate) struct Parts {
     /// Where steps run.
     pub workdir: String,
     /// What it reports to.
-    pub hooks: Hooks,
+    pub reports: Box<dyn Reporting>,
 }
 
 /// What became of a start.
@@ -112,8 +118,9 @@ pub(crate) struct Scheduler {
     unregistered: BTreeSet<String>,
     /// When the last round was; `None` before the first one.
     last_round: Option<Timestamp>,
-    /// What the database was at when waiting workflows were looked at.
+    /// What the database was at when workflows that wait for executions were looked at, and when.
     looked_at: Option<i64>,
+    waiting_looked_at: Option<Instant>,
     /// What was reported of the store, so that it is reported once.
     problem: Option<String>,
     /// No room was left for a start.
@@ -169,6 +176,7 @@ impl Scheduler {
             unregistered: BTreeSet::new(),
             last_round: None,
             looked_at: None,
+            waiting_looked_at: None,
             problem: None,
             is_full: false,
             is_held: false,
@@ -269,9 +277,9 @@ impl Scheduler {
             let Some(start) = entry.acknowledged() else { continue };
             match outcome {
                 Outcome::Stored | Outcome::Ended => {
-                    (self.parts.hooks.decided)(Action::Started, 1);
+                    self.parts.reports.decided(Action::Started, 1);
                     if matches!(start.reason, Reason::OnTime | Reason::Late | Reason::Replaces) {
-                        (self.parts.hooks.lateness)(now.since(start.due));
+                        self.parts.reports.late(now.since(start.due));
                     }
                     self.watch.started(&workflow_id, &start, now);
                 }
@@ -288,7 +296,7 @@ impl Scheduler {
                     // What is not stored is decided again.
                     let stored = self.write(&change);
                     if stored.as_ref().is_ok_and(BTreeSet::is_empty) {
-                        (self.parts.hooks.decided)(Action::Skipped, 1);
+                        self.parts.reports.decided(Action::Skipped, 1);
                     } else if let Some(entry) = self.entries.get_mut(&workflow_id) {
                         entry.forget();
                     }
@@ -327,7 +335,7 @@ impl Scheduler {
     fn trimmed(&self, row: &DecisionRecord, now: Timestamp) -> Option<Trimmed> {
         let compiled = self.parts.catalogue.get(&row.workflow_id)?;
         let scheduling = compiled.definition().scheduling.as_ref()?;
-        let of_name = |it: &&crate::schedule::rules::Schedule| it.name == row.schedule;
+        let of_name = |it: &&Schedule| it.name == row.schedule;
         let schedule = scheduling.rules.schedules.iter().find(of_name)?;
         let left = schedule.after(row.scheduled_at).take_while(|at| *at <= now);
         let (count, last) = left.fold((1, row.scheduled_at), |(count, _), at| (count + 1, at));
@@ -354,6 +362,7 @@ impl Scheduler {
         let gone: Vec<String> = self.entries.keys().filter(gone).cloned().collect();
         for id in gone {
             self.entries.remove(&id);
+            self.watch.removed(id.clone());
             self.unregistered.insert(id);
         }
         for (id, compiled) in workflows {
@@ -366,7 +375,7 @@ impl Scheduler {
                 None => _ = self.entries.insert(id.clone(), Entry::new(compiled)),
             }
             if let Some(success) = self.reader()?.last_success(&id)? {
-                (self.parts.hooks.last_success)(&id, success);
+                self.parts.reports.last_success(&id, success);
             }
             self.unregistered.insert(id);
         }
@@ -417,9 +426,14 @@ impl Scheduler {
 
     /// Decides what is due; whether something is left.
     fn decide(&mut self, now: Timestamp) -> Result<bool, StoreError> {
-        let version = self.reader()?.version()?;
-        let has_changed = version.is_none() || version != self.looked_at;
-        self.looked_at = version;
+        let is_time = self.waiting_looked_at.is_none_or(|at| at.elapsed() >= LOOK_AT_WAITING);
+        let mut has_changed = false;
+        if is_time {
+            let version = self.reader()?.version()?;
+            has_changed = version.is_none() || version != self.looked_at;
+            self.looked_at = version;
+            self.waiting_looked_at = Some(clock::monotonic());
+        }
         let is_due = |entry: &Entry| {
             entry.is_ready() && (entry.is_due(now) || (has_changed && entry.is_waiting()))
         };
@@ -440,7 +454,7 @@ impl Scheduler {
         let since = due.last().map_or(now, |(first, _)| *first);
         let pauses = self.reader()?.pauses(since.min(now))?;
         let unfinished = by_workflow(self.reader()?.unfinished()?);
-        let began = crate::base::clock::monotonic();
+        let began = clock::monotonic();
         let mut planned = Vec::new();
         let mut has_more = false;
         for (wake, id) in due {
@@ -510,7 +524,7 @@ impl Scheduler {
                 }
             }
             for (action, count) in counts {
-                (self.parts.hooks.decided)(action, count);
+                self.parts.reports.decided(action, count);
             }
         }
         for (id, plan) in planned {
@@ -529,8 +543,8 @@ impl Scheduler {
     fn start_next(&mut self, workflow_id: &str) {
         let Some(entry) = self.entries.get_mut(workflow_id) else { return };
         let Some(spec) = entry.next_start() else { return };
-        let Parts { supervisor, writer, hooks, .. } = &self.parts;
-        let observer = (hooks.observer)(&spec.execution_id, workflow_id);
+        let Parts { supervisor, writer, reports, .. } = &self.parts;
+        let observer = reports.observer(&spec.execution_id, workflow_id);
         match start::submit(supervisor, writer, spec, observer, false) {
             Ok(submitted) => {
                 tokio::spawn(follow(workflow_id.to_owned(), submitted, self.sender.clone()));
@@ -553,7 +567,7 @@ impl Scheduler {
             // What it wrote is looked at once more.
             self.watch.changed();
         }
-        (self.parts.hooks.overdue)(&found.open);
+        self.parts.reports.overdue(&found.open);
         Ok(())
     }
 }

@@ -1,13 +1,18 @@
 //! Looks whether workflows do what is expected of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Start};
+use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::{Reader, ScheduleChange, StoreError, UnfinishedExecution};
 use crate::schedule::decision::Reason;
 use crate::workflow::overdue::{Doing, ExpectedStart, Running, Subject, judge};
 use crate::workflow::schedule_record::{OverdueKind, OverdueRecord, PauseRecord};
+
+/// How soon it is looked again while the database changes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is known between two looks.
 #[derive(Debug, Default)]
@@ -15,6 +20,11 @@ pub(super) struct Watch {
     /// What the database was at then; `None`: it has to be looked again.
     version: Option<i64>,
     next: Option<Timestamp>,
+    looked_at: Option<Instant>,
+    /// The last success of each workflow that is expected to have one, as far as it was looked up.
+    successes: HashMap<String, Timestamp>,
+    /// Workflows that are not there any more.
+    gone: Vec<String>,
     /// Executions that were started after their time, until the next look.
     started: HashMap<String, Vec<ExpectedStart>>,
 }
@@ -55,7 +65,14 @@ impl Watch {
         self.version = None;
     }
 
-    /// Looks, if anything can have changed.
+    /// A workflow is not there any more.
+    pub(super) fn removed(&mut self, workflow_id: String) {
+        self.successes.remove(&workflow_id);
+        self.gone.push(workflow_id);
+        self.version = None;
+    }
+
+    /// Looks, if anything can have changed; not more often than people notice.
     pub(super) fn look(
         &mut self,
         entries: &BTreeMap<String, Entry>,
@@ -64,9 +81,12 @@ impl Watch {
         now: Timestamp,
     ) -> Result<Option<Found>, StoreError> {
         let is_due = self.next.is_some_and(|next| next <= now);
-        if version.is_some() && version == self.version && !is_due {
+        let is_known = version.is_some() && version == self.version && self.started.is_empty();
+        let is_soon = self.looked_at.is_some_and(|at| at.elapsed() < LOOK);
+        if !is_due && (is_known || is_soon) {
             return Ok(None);
         }
+        self.looked_at = Some(clock::monotonic());
         let started = std::mem::take(&mut self.started);
         let mut open: HashMap<(String, OverdueKind), OverdueRecord> = HashMap::new();
         for record in reader.overdue()? {
@@ -96,11 +116,20 @@ impl Watch {
                 let running = unfinished.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
                 let starts = started.get(id).cloned().unwrap_or_default();
                 let mut doing = doing(entry, running, starts);
-                if entry.expectations().success_within.is_some() {
+                if let Some(within) = entry.expectations().success_within {
                     let ends = pauses.iter().filter(|pause| is_of(pause, id));
                     let resumed = ends.filter_map(|pause| pause.paused_until).max();
-                    let since = entry.expected_since().into_iter().chain(resumed);
-                    doing.fresh_since = since.chain(reader.last_success(id)?).max();
+                    let since = entry.expected_since().into_iter().chain(resumed).max();
+                    let is_open = open.contains_key(&(id.clone(), OverdueKind::Stale));
+                    let known = self.successes.get(id).copied();
+                    let end = known.map(|known| known.plus(within.duration()));
+                    // A later success matters once this one is too old.
+                    let success = match end.filter(|end| *end > now && !is_open) {
+                        Some(_) => known,
+                        None => reader.last_success(id)?,
+                    };
+                    self.successes.extend(success.map(|success| (id.clone(), success)));
+                    doing.fresh_since = since.max(success);
                 }
                 let verdict = judge(entry.expectations(), &doing, now);
                 self.next = self.next.into_iter().chain(verdict.next).min();
@@ -119,11 +148,18 @@ impl Watch {
                 }
             }
         }
-        // What nobody expects any more is over.
+        // What nobody expects any more is over. Other workflows may be those of other daemons.
+        let gone = std::mem::take(&mut self.gone);
         for (id, kind) in open.keys() {
-            let expect = entries.get(id).map(Entry::expectations).unwrap_or_default();
+            let Some(entry) = entries.get(id) else {
+                if gone.contains(id) {
+                    cleared.push((id.clone(), *kind));
+                }
+                continue;
+            };
+            let expect = entry.expectations();
             let is_expected = match kind {
-                OverdueKind::Missed => entries.contains_key(id),
+                OverdueKind::Missed => true,
                 OverdueKind::Late => expect.start_within.is_some(),
                 OverdueKind::Slow => expect.finish_within.is_some(),
                 OverdueKind::Stale => expect.success_within.is_some(),
@@ -167,8 +203,7 @@ fn doing(
         if let Some(started_at) = one.started_at {
             running.push(Running { execution_id: one.execution_id.clone(), started_at });
         }
-        if let Some((schedule, scheduled_at)) = &one.scheduled
-            && !one.after_blackout
+        if let Some((schedule, scheduled_at)) = &one.expected
             && !starts.iter().any(|start| start.execution_id.as_ref() == Some(&one.execution_id))
         {
             starts.push(ExpectedStart {

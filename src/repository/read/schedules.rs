@@ -27,12 +27,11 @@ pub(crate) struct UnfinishedExecution {
     pub status: ExecutionStatus,
     /// When its first step began.
     pub started_at: Option<Timestamp>,
-    /// The scheduled time that it belongs to, with the schedule's name.
-    pub scheduled: Option<(String, Timestamp)>,
+    /// The scheduled time that it was to start at, with the schedule's name: `None` also for one that
+    /// waited for the end of a blackout, or was started by hand.
+    pub expected: Option<(String, Timestamp)>,
     /// Whether it makes up for a missed time.
     pub catch_up: bool,
-    /// Whether it was started as the start of a blackout's end.
-    pub after_blackout: bool,
     /// Whether a request defined it; then it is in nobody's way.
     pub is_ad_hoc: bool,
     /// The process that runs it.

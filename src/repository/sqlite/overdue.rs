@@ -123,8 +123,8 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<OverdueRecor
 pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<UnfinishedExecution>> {
     connection
         .prepare_cached(
-            "SELECT e.workflow_id, e.execution_id, e.status, e.started_at, e.schedule,
-               e.scheduled_at, d.catch_up, d.reason, e.ad_hoc, e.owner
+            "SELECT e.workflow_id, e.execution_id, e.status, e.started_at, d.schedule,
+               d.scheduled_at, d.catch_up, d.reason, e.ad_hoc, e.owner
              FROM workflow_executions AS e LEFT JOIN workflow_schedule_decisions AS d
                ON d.workflow_id = e.workflow_id AND d.schedule = e.schedule
                  AND d.scheduled_at = e.scheduled_at AND d.execution_id = e.execution_id
@@ -132,16 +132,20 @@ pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Unfini
              ORDER BY e.seq",
         )?
         .query_map([], |row| {
-            let schedule: Option<String> = row.get(4)?;
-            let reason: Option<String> = row.get(7)?;
+            let is_expected = match row.get::<_, Option<String>>(7)?.as_deref() {
+                None => false,
+                Some(reason) => {
+                    reason != Reason::AfterBlackout.as_str() && reason != Reason::ByHand.as_str()
+                }
+            };
+            let schedule = row.get::<_, Option<String>>(4)?.filter(|_| is_expected);
             Ok(UnfinishedExecution {
                 workflow_id: row.get(0)?,
                 execution_id: row.get(1)?,
                 status: row.get::<_, Text<_>>(2)?.0,
                 started_at: rows::optional(row, 3)?,
-                scheduled: schedule.zip(rows::optional(row, 5)?),
+                expected: schedule.zip(rows::optional(row, 5)?),
                 catch_up: row.get::<_, Option<bool>>(6)?.unwrap_or(false),
-                after_blackout: reason.as_deref() == Some(Reason::AfterBlackout.as_str()),
                 is_ad_hoc: row.get::<_, Option<i64>>(8)?.is_some(),
                 owner: row.get(9)?,
             })

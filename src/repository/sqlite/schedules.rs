@@ -170,8 +170,14 @@ fn decide(
         if is_waiting {
             remove_waiting(connection, decided, &at, &until)?;
         }
-        let before = newest_until(connection, workflow_id, schedule, &until)?;
-        match before.filter(|before| continues(before, decided)) {
+        let before = newest_until(connection, workflow_id, schedule, &until)?
+            .filter(|before| continues(before, decided));
+        // Those of other times, which the schedule had before, stay apart.
+        let before = match before {
+            Some(before) if is_last(connection, &before)? => Some(before),
+            _ => None,
+        };
+        match before {
             Some(before) => {
                 connection
                     .prepare_cached(
@@ -220,6 +226,18 @@ fn continues(before: &DecisionRecord, decided: &DecisionRecord) -> bool {
         && (before.action, &before.reason) == (decided.action, &decided.reason)
         && before.execution_id == decided.execution_id
         && before.catch_up == decided.catch_up
+}
+
+/// Whether a schedule is decided up to the end of a row, and no further.
+fn is_last(connection: &Connection, row: &DecisionRecord) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_schedules
+               WHERE workflow_id = ?1 AND schedule = ?2 AND decided_until = ?3)",
+        )?
+        .query_row(params![row.workflow_id, row.schedule, row.scheduled_until.to_string()], |row| {
+            row.get(0)
+        })
 }
 
 /// Makes a row, and counts it.
@@ -302,10 +320,10 @@ pub(super) fn advance(
         let deleted = connection
             .prepare_cached(
                 "DELETE FROM workflow_schedule_decisions
-                 WHERE workflow_id = ?1 AND schedule = ?2 AND action <> 'queued'
-                   AND action <> 'deferred' AND (?3 OR scheduled_until < ?4)
+                 WHERE workflow_id = ?1 AND schedule = ?2 AND (?3 OR scheduled_until < ?4)
                    AND scheduled_at = (SELECT scheduled_at FROM workflow_schedule_decisions
-                     WHERE workflow_id = ?1 AND schedule = ?2 ORDER BY scheduled_at LIMIT 1)",
+                     WHERE workflow_id = ?1 AND schedule = ?2 AND action <> 'queued'
+                       AND action <> 'deferred' ORDER BY scheduled_at LIMIT 1)",
             )?
             .execute(params![workflow_id, schedule, round < excess, cutoff])?;
         if deleted == 0 {
