@@ -28,7 +28,7 @@ const WORDS: [(&[&str], &str); 12] = [
     ),
     (
         &["cron", "crontab", "timer", "next"],
-        "`wfx schedule list` shows when workflows are due, `wfx schedule sim` rehearses them, \
+        "`wfx schedule next` shows when workflows are due, `wfx schedule sim` rehearses them, \
          `wfx import crontab` makes workflows of a crontab",
     ),
 ];

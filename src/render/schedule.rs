@@ -74,7 +74,7 @@ impl Layout {
             let next_start = match (&one.paused, &one.next, &one.timezone) {
                 (Some(PauseRecord { paused_until: None, .. }), ..) => table::cell("paused"),
                 (Some(PauseRecord { paused_until: Some(until), .. }), ..) => {
-                    table::cell(&format!("paused until {}", self.zone.minute(*until)))
+                    table::cell(&format!("paused until {}", self.zone.second(*until)))
                 }
                 (None, Some(_), _) => self.time(next(one)),
                 (None, None, Some(_)) => table::cell("never"),
@@ -104,12 +104,12 @@ impl Layout {
         }
         let columns = vec![
             Column::new("scheduled"),
-            Column::new("times").rank(3),
+            Column::new("times").rank(5),
             Column::new("workflow").cut(NAME_LEAST).rank(1),
-            Column::new("schedule").cut(NAME_LEAST).rank(2),
+            Column::new("schedule").cut(NAME_LEAST).rank(4),
             Column::new("decision"),
-            Column::new("execution").rank(4),
-            Column::new("why").cut(NAME_LEAST).rank(5),
+            Column::new("why").cut(NAME_LEAST).rank(2),
+            Column::new("execution").rank(3),
         ];
         let mut table = table::Builder::new(*self, columns);
         for row in decisions {
@@ -128,8 +128,8 @@ impl Layout {
                 table::cell(&visible(&row.workflow_id)),
                 table::cell(&visible(&row.schedule)),
                 table::state(row.action.as_str(), of_decision(row.action)),
-                table::cell(&visible(id)).short(visible(id).chars().take(13).collect()),
                 table::cell(&why(&row.reason)),
+                table::cell(&visible(id)).short(visible(id).chars().take(13).collect()),
             ]);
         }
         table.finish()

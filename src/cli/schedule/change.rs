@@ -7,6 +7,7 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
 use crate::base::visible::{quote, visible};
+use crate::base::zone::Zone;
 use crate::cli::follow::{self, Shown};
 use crate::cli::foreground::{self, Progress, Run};
 use crate::cli::server_args::ServerArgs;
@@ -137,7 +138,7 @@ pub(super) fn pause(args: &PauseArgs, context: &Context) -> Result<Exit, CliErro
     }
     let what = what(pause.workflow_id.as_deref());
     let until = match pause.paused_until {
-        Some(until) => format!("until {until}"),
+        Some(until) => format!("until {}", Zone::Utc.second(until)),
         None => "until `wfx schedule resume`".to_owned(),
     };
     context.ui.line(&format!("{what} start nothing {until}"))?;
