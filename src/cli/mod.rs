@@ -126,6 +126,17 @@ pub(crate) struct StorageArgs {
     /// [WFX_DURABILITY; default: full]
     #[arg(long, value_name = "LEVEL", value_parser = ["full", "normal"])]
     pub durability: Option<String>,
+    /// How much of the output of each attempt is kept, unless the workflow says it: bytes, or with
+    /// KiB, MiB, GiB; 0: the last 64 KiB only [WFX_OUTPUT_LIMIT; default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub output_limit: Option<String>,
+    /// How much of the output of all executions is kept; the oldest goes first
+    /// [WFX_OUTPUT_TOTAL; default: 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub output_total: Option<String>,
+    /// How long output is kept [WFX_OUTPUT_RETENTION; default: 30d]
+    #[arg(long, value_name = "DURATION")]
+    pub output_retention: Option<String>,
     /// How many steps run at a time, over all executions of this process; others wait for their
     /// turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]
     #[arg(long, value_name = "COUNT")]
@@ -157,8 +168,8 @@ impl ForegroundArgs {
         if self.values().is_empty() {
             return Ok(());
         }
-        let message = "--retention, --durability, --max-steps and --store-timeout are for what \
-                       this command runs itself";
+        let message = "--retention, --durability, --max-steps, --store-timeout and --output-… are for \
+                       what this command runs itself";
         Err(CliError::new(Exit::Usage, message).with_hint(format!(
             "leave them out: {} runs it, as `wfx serve` was started",
             server.address()
@@ -172,6 +183,9 @@ impl StorageArgs {
             ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
             ("WFX_DURABILITY", &self.durability),
             ("WFX_MAX_STEPS", &self.max_steps),
+            ("WFX_OUTPUT_LIMIT", &self.output_limit),
+            ("WFX_OUTPUT_TOTAL", &self.output_total),
+            ("WFX_OUTPUT_RETENTION", &self.output_retention),
         ])
         .collect()
     }

@@ -528,6 +528,7 @@ mod tests {
             retention: Retention::Given(None),
             queue_capacity: 8,
             busy_timeout: Duration::from_secs(1),
+            output: crate::repository::OutputBudgets::default(),
             commits: None,
         };
         let database = folder.join("wfx.db");
@@ -535,6 +536,7 @@ mod tests {
         let context = EngineContext {
             owner: writer.claim_owner(OwnerKind::Serve, 1).unwrap(),
             writer,
+            output: Arc::new(crate::engine::output::OutputSink::new(1 << 20)),
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
             parallelism: Parallelism::new(1),

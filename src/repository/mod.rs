@@ -24,7 +24,9 @@ pub(crate) use journal::health::Health;
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
 pub(crate) use journal::writer::Writer;
-pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
+pub(crate) use options::{
+    BudgetOf, CommitObserver, Durability, OutputBudgets, Retention, WriterOptions,
+};
 pub(crate) use ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
