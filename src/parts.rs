@@ -18,8 +18,8 @@ pub mod workflow {
     pub use crate::workflow::environment::inherited;
     pub use crate::workflow::event::{Event, Moment};
     pub use crate::workflow::execution::Execution;
-    pub use crate::workflow::record::{Change, ExecutionState};
     pub use crate::workflow::output::{Counts, Source as OutputSource};
+    pub use crate::workflow::record::{Change, ExecutionState};
     pub use crate::workflow::report::{Observer, Report};
     pub use crate::workflow::scalar::Parameters;
     pub use crate::workflow::status::ExecutionStatus;

@@ -8,7 +8,8 @@ use serde::{Serialize, Serializer};
 const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// What a size takes, in words.
-pub(crate) const TAKES: &str = "a size: bytes, or a whole number with KiB, MiB or GiB, such as 64MiB";
+pub(crate) const TAKES: &str =
+    "a size: bytes, or a whole number with KiB, MiB or GiB, such as 64MiB";
 
 /// A number of bytes: `65536`, `64KiB`, `64 MiB` or `4GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -32,6 +32,7 @@ mod follow;
 mod foreground;
 mod handover;
 mod lazily;
+mod logs;
 mod lookup;
 mod server_args;
 mod session;
@@ -222,6 +223,8 @@ enum Command {
     List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
     Show(Lazily<show::Args>),
+    /// Show everything that the steps of an execution printed, or follow what they print
+    Logs(Lazily<logs::Args>),
     /// Compare two executions: definition, parameters, steps
     Diff(Lazily<diff::Args>),
     /// Delete finished executions
@@ -398,6 +401,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Start(args) => args.values(),
         Command::List(args) => args.server.values(),
         Command::Show(args) => args.server.values(),
+        Command::Logs(args) => args.server.values(),
         Command::Diff(args) => args.server.values(),
         Command::PerfCheck(args) => args.values(),
         Command::SloSim(args) => args.values(),
@@ -500,6 +504,7 @@ fn dispatch(
         Command::Queue(args) => queue::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
+        Command::Logs(args) => logs::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Purge(args) => purge::run(args, context),
         Command::Pin(args) => pin::pin(args, context),

@@ -371,11 +371,7 @@ impl ExecutionOutput {
 
 impl Encoder {
     /// Chunks of what arrived, and how many bytes they have, as they were written.
-    fn encode(
-        &mut self,
-        arrivals: &Arrivals,
-        compressor: &mut Compressor,
-    ) -> (Vec<Chunk>, usize) {
+    fn encode(&mut self, arrivals: &Arrivals, compressor: &mut Compressor) -> (Vec<Chunk>, usize) {
         let mut ends: HashMap<Source, u64> = HashMap::new();
         for (piece, _) in arrivals.iter() {
             ends.insert(piece.source, piece.own_end().total());
@@ -432,7 +428,8 @@ impl Encoder {
 /// Cuts a piece after so many bytes.
 fn split<'b>((piece, bytes): (Piece, &'b [u8]), at: u64) -> ((Piece, &'b [u8]), (Piece, &'b [u8])) {
     let count = piece.bytes.min(at);
-    let (now, later) = bytes.split_at(usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len()));
+    let (now, later) =
+        bytes.split_at(usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len()));
     let first = Piece { bytes: count, ..piece };
     let (own, all) = (first.own_end(), first.all_end());
     ((first, now), (Piece { own, all, bytes: piece.bytes - count, ..piece }, later))

@@ -162,8 +162,7 @@ pub(crate) const SETTINGS: [Setting; 37] = [
     .flag("--retention"),
     setting(Storage, "WFX_OUTPUT_LIMIT", Some("64MiB"), size::TAKES, is_size)
         .flag("--output-limit"),
-    setting(Storage, "WFX_OUTPUT_TOTAL", Some("4GiB"), size::TAKES, is_size)
-        .flag("--output-total"),
+    setting(Storage, "WFX_OUTPUT_TOTAL", Some("4GiB"), size::TAKES, is_size).flag("--output-total"),
     setting(
         Storage,
         "WFX_OUTPUT_RETENTION",

@@ -115,6 +115,12 @@ impl Ui {
         self.format
     }
 
+    /// How times are written.
+    #[must_use]
+    pub(crate) fn zone(&self) -> Zone {
+        self.layout.zone
+    }
+
     /// Whether progress is drawn on a terminal.
     #[must_use]
     pub(crate) fn is_live(&self) -> bool {

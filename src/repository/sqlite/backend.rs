@@ -110,8 +110,13 @@ impl SqliteBackend {
         entry: &Entry,
     ) -> Result<Written, NotWritten<rusqlite::Error>> {
         let execution_id = entry.execution_id();
-        let written =
-            change::write(&self.connection, inserts, &self.unfinished, execution_id, &entry.change)?;
+        let written = change::write(
+            &self.connection,
+            inserts,
+            &self.unfinished,
+            execution_id,
+            &entry.change,
+        )?;
         output::write(&self.connection, bases, written.seq, &entry.output)?;
         Ok(written)
     }

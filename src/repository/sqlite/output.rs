@@ -11,7 +11,7 @@ use crate::workflow::output::chunk::{ChunkStart, Pieces};
 use crate::workflow::output::page::{OutputPage, PageRequest, Selection, Stored, Totals, assemble};
 use crate::workflow::output::tail::Tail;
 use crate::workflow::output::{Counts, Piece, Source};
-use crate::workflow::record::{Captured, ExecutionStatus, StepStatus};
+use crate::workflow::record::{Captured, ExecutionStatus, OUTPUT_KEPT_BYTES, StepStatus};
 use crate::workflow::report::Stream;
 
 /// What a chunk counts for beside its bytes: about what its row takes.
@@ -195,7 +195,9 @@ fn excessive(
         .query_row([], |row| Ok((row.get(0)?, count(row.get(1)?), row.get::<_, i64>(2)?)))
         .optional()?;
     let is_excessive = |ended_us: i64| usage > total || ended_us < before.as_micros();
-    Ok(oldest.filter(|(.., ended_us)| is_excessive(*ended_us)).map(|(chunk, size, _)| (chunk, size)))
+    Ok(oldest
+        .filter(|(.., ended_us)| is_excessive(*ended_us))
+        .map(|(chunk, size, _)| (chunk, size)))
 }
 
 /// The size of all output.
@@ -426,8 +428,13 @@ fn chunks(
     ))?;
     // No count of a selection is larger than that of the execution.
     let from = integer(request.from);
-    let mut rows =
-        statement.query(params![target.seq, from, position, attempt, since.map(Timestamp::as_micros)])?;
+    let mut rows = statement.query(params![
+        target.seq,
+        from,
+        position,
+        attempt,
+        since.map(Timestamp::as_micros)
+    ])?;
     let mut found = Vec::new();
     let mut bytes = 0;
     let mut horizon = None;
@@ -461,7 +468,8 @@ fn chunks(
         }
     }
     drop(rows);
-    let mut read = connection.prepare_cached("SELECT data FROM workflow_output WHERE chunk = ?1")?;
+    let mut read =
+        connection.prepare_cached("SELECT data FROM workflow_output WHERE chunk = ?1")?;
     let mut chunks = Vec::with_capacity(found.len());
     for head in &found {
         // What cannot be read is missing, and reported as that.
@@ -516,8 +524,7 @@ fn ends_as_chunks(
             own.add(stream, missing);
             all.add(stream, missing);
             if kept > 0 {
-                let piece =
-                    Piece { source: made.source, stream, at, own, all, bytes: kept as u64 };
+                let piece = Piece { source: made.source, stream, at, own, all, bytes: kept as u64 };
                 pieces.push(piece, &text.as_bytes()[..kept]);
                 (own, all) = (piece.own_end(), piece.all_end());
             }
@@ -531,20 +538,21 @@ fn ends_as_chunks(
 /// interrupted. `None` if it has none.
 pub(crate) fn tails(
     connection: &Connection,
-    seq: i64,
+    execution_id: &str,
     source: Source,
 ) -> rusqlite::Result<Option<(Captured, Captured)>> {
     /// The more, the surer a stream is found that prints little beside the other.
     const CHUNKS_MAX: usize = 8;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {HEAD_COLUMNS}, data FROM workflow_output
-         WHERE seq = ?1 AND position = ?2 AND attempt = ?3 ORDER BY ends DESC"
+         WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+           AND position = ?2 AND attempt = ?3 ORDER BY ends DESC"
     ))?;
-    let mut rows = statement.query((seq, source.position, source.attempt))?;
+    let mut rows = statement.query((execution_id, source.position, source.attempt))?;
     let mut chunks = Vec::new();
     let mut total = None;
     let mut bytes = Counts::default();
-    let enough = crate::workflow::record::OUTPUT_KEPT_BYTES as u64;
+    let enough = OUTPUT_KEPT_BYTES as u64;
     while let Some(row) = rows.next()? {
         let head = head(row)?;
         total.get_or_insert(head.start.own.plus(head.bytes));

@@ -1,6 +1,7 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, policies, retention,
-    summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, open, output, policies,
+    retention, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -27,6 +28,7 @@ use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::summary::WorkflowSummary;
+use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
 
@@ -191,6 +193,34 @@ impl SqliteReader {
         bytes: usize,
     ) -> Result<(Vec<Attempt>, bool), StoreError> {
         self.read(|connection| detail::attempts(connection, execution_id, after, bytes))
+    }
+
+    pub(crate) fn output(
+        &self,
+        execution_id: &str,
+        request: &PageRequest,
+    ) -> Result<Option<OutputPage>, StoreError> {
+        self.read(|connection| output::page(connection, execution_id, request))
+    }
+
+    pub(crate) fn position(
+        &self,
+        execution_id: &str,
+        name: &str,
+    ) -> Result<Option<u32>, StoreError> {
+        self.read(|connection| output::position(connection, execution_id, name))
+    }
+
+    pub(crate) fn names(&self, execution_id: &str) -> Result<HashMap<u32, String>, StoreError> {
+        self.read(|connection| output::names(connection, execution_id))
+    }
+
+    pub(crate) fn output_usage(&self) -> Result<u64, StoreError> {
+        self.read(output::usage)
+    }
+
+    pub(crate) fn output_budgets(&self) -> Result<(Option<u64>, Option<u64>), StoreError> {
+        self.read(retention::stored_output)
     }
 
     pub(crate) fn queue(&self, limit: usize) -> Result<Queue, StoreError> {

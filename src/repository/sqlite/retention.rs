@@ -63,6 +63,13 @@ pub(crate) fn resolve_output(
     Ok((total, Duration::from_secs(seconds)))
 }
 
+/// How much output a daemon was set to keep, bytes and seconds, if one was.
+pub(crate) fn stored_output(
+    connection: &Connection,
+) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
+    Ok((number(connection, "output_total")?, number(connection, "output_retention_s")?))
+}
+
 /// A number that a daemon stored for others.
 fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u64>> {
     let text: Option<String> = connection

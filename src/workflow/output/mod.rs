@@ -3,11 +3,13 @@
 //! Two counts give a piece its place, each of bytes as they were written, whatever was dropped: that
 //! of its attempt and that of its execution. [`arrivals`] holds what is not stored yet, in bounded
 //! memory; [`chunk`] is the form in which pieces of one attempt are stored; [`page`] puts stored
-//! chunks together again, and finds what is missing between them.
+//! chunks together again, and finds what is missing between them; [`lines`] is their JSON; [`tail`]
+//! the end of one stream.
 
 pub(crate) mod arrivals;
 pub(crate) mod budget;
 pub(crate) mod chunk;
+pub(crate) mod lines;
 pub(crate) mod page;
 pub(crate) mod tail;
 

@@ -27,13 +27,7 @@ impl Selection {
     /// Where a place of the output lies in the selection, in bytes as they were written: `all` and
     /// `own` are the counts there, and `totals` of the attempts before.
     #[must_use]
-    pub(crate) fn offset(
-        &self,
-        attempt: u32,
-        own: Counts,
-        all: Counts,
-        totals: &Totals,
-    ) -> u64 {
+    pub(crate) fn offset(&self, attempt: u32, own: Counts, all: Counts, totals: &Totals) -> u64 {
         match (self.position, self.attempt) {
             (None, _) => all.of(self.stream),
             (Some(_), Some(_)) => own.of(self.stream),
@@ -122,8 +116,7 @@ pub(crate) fn assemble(request: &PageRequest, stored: &Stored) -> OutputPage {
             let end = at + usize::try_from(piece.bytes).unwrap_or(usize::MAX);
             let bytes = chunk.bytes.get(at..end).unwrap_or_default();
             at = end;
-            let is_whole_before =
-                stored.horizon.is_none_or(|horizon| piece.all.total() < horizon);
+            let is_whole_before = stored.horizon.is_none_or(|horizon| piece.all.total() < horizon);
             if is_whole_before && selection.has(piece) {
                 pieces.push((piece, bytes));
             }
