@@ -358,7 +358,8 @@ impl ExecutionOutput {
             return;
         }
         let batch = OutputBatch { chunks, bytes, is_resumed: self.is_resumed };
-        self.pending.output().push(batch);
+        let dropped = self.pending.output().push(batch);
+        self.sink.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 
     /// Has the writer store what was handed to it, though no change of the execution comes.

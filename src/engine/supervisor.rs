@@ -12,6 +12,7 @@ use super::cancel::Cancel;
 use super::context::EngineContext;
 use super::driver::{self, RunError};
 use super::finish_abandoned;
+use super::output::OutputSink;
 use super::start_ack::{StartAck, StartAckReceiver};
 use super::work::parallelism::Parallelism;
 use crate::base::clock::Clock;
@@ -216,6 +217,11 @@ impl Supervisor {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.running().room(self.waiting(), self.bounds, 1).is_ok()
+    }
+
+    /// What the output of all executions shares.
+    pub(crate) fn output(&self) -> &OutputSink {
+        &self.context.output
     }
 
     /// How many steps may run, and how many do.

@@ -1,7 +1,11 @@
 //! What `wfx doctor` makes of what it finds: facts → findings, each with a remedy.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use crate::base::period::Period;
+use crate::base::size::Size;
 use crate::base::units;
 use crate::workflow::record::OwnerState;
 
@@ -80,6 +84,21 @@ pub(crate) struct Usable {
     pub own_retention: Vec<String>,
     /// How many executions are pinned.
     pub pinned: u64,
+    /// How much output of steps is kept.
+    pub output: Output,
+}
+
+/// How much output of steps is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Output {
+    /// What it counts for in its budget.
+    pub bytes: u64,
+    /// What it takes in the database.
+    pub compressed_bytes: u64,
+    /// The budget.
+    pub total_bytes: u64,
+    /// How long it is kept.
+    pub age: Duration,
 }
 
 /// A file system.
@@ -176,6 +195,7 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
         files(database, &facts.path, &mut findings);
         owners(database, &mut findings);
         retention(database, &mut findings);
+        output(database.output, &mut findings);
     }
     processes(&facts.processes, &mut findings);
     temporary(facts, &mut findings);
@@ -356,6 +376,20 @@ fn retention(database: &Usable, findings: &mut Vec<Finding>) {
     if !text.is_empty() {
         findings.push(ok("retention", text.join("; ")));
     }
+}
+
+fn output(output: Output, findings: &mut Vec<Finding>) {
+    let Output { bytes, compressed_bytes, total_bytes, age } = output;
+    findings.push(ok(
+        "output",
+        format!(
+            "{} of {} are kept, for {}; compressed {}",
+            units::bytes(bytes),
+            Size::new(total_bytes),
+            Period::new(age),
+            units::bytes(compressed_bytes)
+        ),
+    ));
 }
 
 fn processes(processes: &[Process], findings: &mut Vec<Finding>) {

@@ -80,14 +80,19 @@ struct Lane {
 
 impl OutputLane {
     /// Adds a batch; the oldest go where there is no room, which leaves a gap.
-    pub(crate) fn push(&self, batch: OutputBatch) {
+    /// Returns how many bytes these had.
+    pub(crate) fn push(&self, batch: OutputBatch) -> u64 {
+        let mut dropped_bytes = 0;
         let mut lane = self.lock();
         lane.bytes += batch.bytes;
         lane.batches.push_back(batch);
         while lane.bytes > LANE_BYTES_MAX && lane.batches.len() > 1 {
             let dropped = lane.batches.pop_front();
-            lane.bytes -= dropped.map_or(0, |batch| batch.bytes);
+            let bytes = dropped.map_or(0, |batch| batch.bytes);
+            lane.bytes -= bytes;
+            dropped_bytes += bytes as u64;
         }
+        dropped_bytes
     }
 
     /// How many bytes wait, with those that the writer has taken.

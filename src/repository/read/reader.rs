@@ -299,14 +299,6 @@ impl Reader {
         self.backend.output_usage()
     }
 
-    /// How much output a daemon was set to keep, in bytes and in seconds, if one was.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) fn output_budgets(&self) -> Result<(Option<u64>, Option<u64>), StoreError> {
-        self.backend.output_budgets()
-    }
-
     /// What the execution replays, up to the first one, and what replays it.
     ///
     /// # Errors

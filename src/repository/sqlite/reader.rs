@@ -219,10 +219,6 @@ impl SqliteReader {
         self.read(output::usage)
     }
 
-    pub(crate) fn output_budgets(&self) -> Result<(Option<u64>, Option<u64>), StoreError> {
-        self.read(retention::stored_output)
-    }
-
     pub(crate) fn queue(&self, limit: usize) -> Result<Queue, StoreError> {
         self.read(|connection| groups::queue(connection, limit))
     }
