@@ -21,6 +21,7 @@ mod history;
 mod interleavings;
 mod language;
 mod limits;
+mod logs;
 mod messages;
 mod named;
 mod output;
