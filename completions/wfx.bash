@@ -43,6 +43,9 @@ _wfx() {
             wfx,list)
                 cmd="wfx__subcmd__list"
                 ;;
+            wfx,logs)
+                cmd="wfx__subcmd__logs"
+                ;;
             wfx,man)
                 cmd="wfx__subcmd__man"
                 ;;
@@ -120,6 +123,9 @@ _wfx() {
                 ;;
             wfx__subcmd__help,list)
                 cmd="wfx__subcmd__help__subcmd__list"
+                ;;
+            wfx__subcmd__help,logs)
+                cmd="wfx__subcmd__help__subcmd__logs"
                 ;;
             wfx__subcmd__help,man)
                 cmd="wfx__subcmd__help__subcmd__man"
@@ -209,7 +215,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,7 +245,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__cancel)
-            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --max-steps --store-timeout --server --token-file --insecure --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -267,6 +273,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -421,7 +439,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --max-steps --store-timeout --utc --help"
+            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -463,6 +481,18 @@ _wfx() {
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
                     return 0
                     ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-steps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -479,7 +509,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -605,6 +635,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__logs)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1028,6 +1072,56 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__logs)
+            opts="-f -h --db --config --as-owner --trust-owner --format --utc --attempt --stream --follow --timestamps --since --server --token-file --insecure --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --attempt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream)
+                    COMPREPLY=($(compgen -W "stdout stderr" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__man)
             opts="-h --dir --db --as-owner --trust-owner --config --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1319,7 +1413,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --max-steps --store-timeout --utc --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1349,6 +1443,18 @@ _wfx() {
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
                     return 0
                     ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-steps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1365,7 +1471,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__replay)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1409,6 +1515,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -1435,7 +1553,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__retry)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1479,6 +1597,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -1713,7 +1843,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --format --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1833,6 +1963,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
