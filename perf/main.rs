@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod load;
 mod measure;
+mod output;
 mod recovery;
 mod replay;
 mod schedule;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 30] = [
     "engine",
     "stored",
     "retention",
@@ -57,6 +58,9 @@ const NAMES: [&str; 27] = [
     "slo-ping",
     "slo-ndjson",
     "schedule-year",
+    "output",
+    "output-disk",
+    "output-beside",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
@@ -100,6 +104,9 @@ fn main() -> ExitCode {
             "slo-ping" => one(slo::ping()),
             "slo-ndjson" => one(slo::ndjson()),
             "schedule-year" => schedule::year(),
+            "output" => one(output::time()),
+            "output-disk" => one(output::disk()),
+            "output-beside" => one(output::beside()),
             "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");

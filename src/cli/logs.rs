@@ -1,7 +1,6 @@
 //! `wfx logs`: everything that the steps of an execution printed, or print.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::Duration;
 
@@ -66,7 +65,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         stream: args.stream.as_deref().and_then(|stream| stream.parse::<Stream>().ok()),
         since: args.since.map(|since| since.before(clock::now())),
     };
-    let style = match (context.ui.format().is_json(), io::stdout().is_terminal()) {
+    let style = match (context.ui.format().is_json(), context.ui.writes_to_terminal()) {
         (true, _) => Style::Json,
         (false, true) => Style::Escaped,
         (false, false) => Style::Raw,

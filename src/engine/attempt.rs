@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
 use super::durability;
-use super::output::{AttemptOutput, ExecutionOutput};
+use super::output::{AttemptOutput, ExecutionOutput, Listener};
 use super::work::env_file::{self, FilesRead};
 use super::work::job::Job;
 use super::work::launch::{self, Launch};
@@ -181,7 +181,7 @@ impl AttemptTask {
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });
         };
-        let listener: Option<process::Listener<'_>> =
+        let listener: Option<Listener<'_>> =
             if observer.wants_output() { Some(&listener) } else { None };
         let begin = |started: Option<Started>| {
             report_start();

@@ -56,7 +56,7 @@ impl Lines {
         let NamedPart::Output { step, attempt, stream, at, bytes, .. } = part else { return };
         let key = (step.clone(), *attempt, *stream == Stream::Stderr);
         if !self.has_times {
-            self.write(key, bytes, text);
+            self.write(&key, bytes, text);
             return;
         }
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -66,7 +66,7 @@ impl Lines {
                 .unwrap_or_else(|| format!("{} ", self.zone.millisecond(*at)).into_bytes());
             whole.extend_from_slice(line);
             if line.ends_with(b"\n") || whole.len() > LINE_BYTES_MAX {
-                self.write(key.clone(), &whole, text);
+                self.write(&key, &whole, text);
             } else {
                 self.open.insert(key.clone(), whole);
             }
@@ -79,7 +79,7 @@ impl Lines {
         let mut text = Vec::new();
         for (key, mut line) in std::mem::take(&mut self.open) {
             line.push(b'\n');
-            self.write(key, &line, &mut text);
+            self.write(&key, &line, &mut text);
         }
         for (_, cut) in std::mem::take(&mut self.cut) {
             escape_bytes(&cut, &mut text);
@@ -87,14 +87,14 @@ impl Lines {
         text
     }
 
-    fn write(&mut self, key: Key, bytes: &[u8], text: &mut Vec<u8>) {
+    fn write(&mut self, key: &Key, bytes: &[u8], text: &mut Vec<u8>) {
         if self.style == Style::Raw {
             text.extend_from_slice(bytes);
             return;
         }
         let joined;
         let mut bytes = bytes;
-        if let Some(mut cut) = self.cut.remove(&key) {
+        if let Some(mut cut) = self.cut.remove(key) {
             cut.extend_from_slice(bytes);
             joined = cut;
             bytes = &joined;

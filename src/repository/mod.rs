@@ -21,6 +21,7 @@ mod sqlite;
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;
+pub(crate) use journal::output::{Chunk, ChunkRow, OutputBatch};
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
 pub(crate) use journal::writer::Writer;

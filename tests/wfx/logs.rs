@@ -38,7 +38,7 @@ fn assert_same(found: &[u8], expected: &[u8]) {
 }
 
 /// `seq 1 last`.
-fn numbers(last: u64) -> Vec<u8> {
+pub(crate) fn numbers(last: u64) -> Vec<u8> {
     (1..=last).flat_map(|n| format!("{n}\n").into_bytes()).collect()
 }
 
@@ -50,6 +50,21 @@ fn gaps(told: &str) -> Vec<(usize, usize)> {
         (numbers[1], numbers[0])
     })
     .collect()
+}
+
+/// Whatever is missing of `all` is missing where that is reported; gives what is kept.
+#[track_caller]
+pub(crate) fn assert_whole_but_for_gaps(place: &Place, id: &str, all: &[u8]) -> Vec<u8> {
+    let (kept, told) = logs(place, &[id]);
+    let (mut at, mut at_kept) = (0, 0);
+    for (from, bytes) in gaps(&told) {
+        let before = from - at;
+        assert_same(&kept[at_kept..at_kept + before], &all[at..from]);
+        at_kept += before;
+        at = from + bytes;
+    }
+    assert_same(&kept[at_kept..], &all[at..]);
+    kept
 }
 
 /// wfx that follows an execution, line by line.
@@ -558,17 +573,7 @@ fn a_locked_store_holds_no_step_up_and_what_is_missing_is_reported() {
     let mut all = b"begun\n".to_vec();
     all.extend(numbers(1_500_000));
     all.extend(b"the end\n");
-    let (kept, told) = logs(&place, &["w"]);
-    // Whatever is missing is missing where that is reported.
-    let mut at = 0;
-    let mut place_in_kept = 0;
-    for (from, bytes) in gaps(&told) {
-        let before = from - at;
-        assert_same(&kept[place_in_kept..place_in_kept + before], &all[at..from]);
-        place_in_kept += before;
-        at = from + bytes;
-    }
-    assert_same(&kept[place_in_kept..], &all[at..]);
+    let kept = assert_whole_but_for_gaps(&place, "w", &all);
     assert!(kept.ends_with(b"the end\n"));
 }
 

@@ -54,9 +54,6 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
-/// The observer that wants output as it arrives.
-pub(crate) type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
-
 /// A process that was started, as it can be recognised later.
 #[derive(Debug, Clone)]
 pub(crate) struct Started {

@@ -169,7 +169,7 @@ impl Backend for SqliteBackend {
         execution_id: &str,
         batches: &[OutputBatch],
     ) -> rusqlite::Result<bool> {
-        let Some(seq) = self.unfinished.seq(&self.connection, execution_id)? else {
+        let Some(seq) = output::seq(&self.connection, &self.unfinished, execution_id)? else {
             return Ok(false);
         };
         output::write(&self.connection, &mut self.output_bases, seq, batches)?;

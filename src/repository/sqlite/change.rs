@@ -38,27 +38,12 @@ impl From<rusqlite::Error> for NotWritten {
 
 /// The `seq` of executions that are not finished, so that their updates need no search.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(HashMap<String, Known>);
+pub(crate) struct Unfinished(pub(super) HashMap<String, Known>);
 
 /// Which row is that of an execution, and its concurrency group.
 type Known = (i64, Option<Arc<str>>);
 
 impl Unfinished {
-    /// The `seq` of an execution, whether it is finished or not; `None` where there is none.
-    pub(crate) fn seq(
-        &self,
-        connection: &Connection,
-        execution_id: &str,
-    ) -> rusqlite::Result<Option<i64>> {
-        match self.0.get(execution_id) {
-            Some((seq, _)) => Ok(Some(*seq)),
-            None => connection
-                .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
-                .query_row([execution_id], |row| row.get(0))
-                .optional(),
-        }
-    }
-
     /// Takes over what a commit made true.
     pub(crate) fn apply(&mut self, execution_id: &str, written: Written) {
         if !written.finished {

@@ -88,7 +88,7 @@ fn add_live_output(
         return Ok(());
     }
     let source = Source { position: step.position, attempt: step.attempt };
-    if let Some((stdout, stderr)) = output::tails(connection, execution_id, source)? {
+    if let Some((stdout, stderr)) = output::pages::tails(connection, execution_id, source)? {
         (step.stdout, step.stdout_bytes) = (stdout.text, stdout.total_bytes);
         (step.stderr, step.stderr_bytes) = (stderr.text, stderr.total_bytes);
     }
@@ -158,7 +158,7 @@ pub(crate) fn attempts(
         let has_output = attempt.stdout.total_bytes + attempt.stderr.total_bytes > 0;
         if attempt.status == StepStatus::Interrupted && !has_output {
             let source = Source { position: attempt.position, attempt: attempt.attempt };
-            if let Some(tails) = output::tails(connection, execution_id, source)? {
+            if let Some(tails) = output::pages::tails(connection, execution_id, source)? {
                 (attempt.stdout, attempt.stderr) = tails;
             }
         }

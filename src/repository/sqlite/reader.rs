@@ -200,7 +200,7 @@ impl SqliteReader {
         execution_id: &str,
         request: &PageRequest,
     ) -> Result<Option<OutputPage>, StoreError> {
-        self.read(|connection| output::page(connection, execution_id, request))
+        self.read(|connection| output::pages::page(connection, execution_id, request))
     }
 
     pub(crate) fn position(
@@ -208,11 +208,11 @@ impl SqliteReader {
         execution_id: &str,
         name: &str,
     ) -> Result<Option<u32>, StoreError> {
-        self.read(|connection| output::position(connection, execution_id, name))
+        self.read(|connection| output::pages::position(connection, execution_id, name))
     }
 
     pub(crate) fn names(&self, execution_id: &str) -> Result<HashMap<u32, String>, StoreError> {
-        self.read(|connection| output::names(connection, execution_id))
+        self.read(|connection| output::pages::names(connection, execution_id))
     }
 
     pub(crate) fn output_usage(&self) -> Result<u64, StoreError> {

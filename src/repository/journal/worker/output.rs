@@ -232,8 +232,7 @@ impl<B: Backend> Worker<B> {
             })
         });
         // What fails now is tried again with the next output.
-        self.output.unsynced_since =
-            synced.is_err().then(|| clock::monotonic()).filter(|_| !at_once);
+        self.output.unsynced_since = synced.is_err().then(clock::monotonic).filter(|_| !at_once);
     }
 
     /// Deletes output that is beyond its budgets, if there is some.
