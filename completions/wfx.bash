@@ -2286,7 +2286,7 @@ _wfx_names() {
                 [[ $word == -* ]] || break
             done
             case "$word" in
-                show|diff|replay|retry|cancel|recover) what=executions ;;
+                show|logs|diff|replay|retry|cancel|recover) what=executions ;;
                 start) what=startable ;;
             esac
             ;;

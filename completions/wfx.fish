@@ -608,6 +608,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help" -f -a "man" -d 'Print the manual page, or write all of them'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -f -k -a '(wfx complete executions 2>/dev/null)'
+complete -c wfx -n "__fish_wfx_using_subcommand logs" -f -k -a '(wfx complete executions 2>/dev/null)'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -f -k -a '(wfx complete executions 2>/dev/null)'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -f -k -a '(wfx complete executions 2>/dev/null)'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -f -k -a '(wfx complete executions 2>/dev/null)'

@@ -71,7 +71,9 @@ impl<B: Backend> Worker<B> {
                 break;
             }
             let Some((change, version)) = next.take() else { continue };
-            let output = if waiting > 0 { next.output().take(room) } else { Vec::new() };
+            // What was not taken a moment ago would only make the changes fail as well.
+            let rides = waiting > 0 && self.output.retry_at.is_none();
+            let output = if rides { next.output().take(room) } else { Vec::new() };
             room = room.saturating_sub(bytes(&output));
             batch.push(Entry { pending: next, change, version, output });
         }
