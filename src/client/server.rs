@@ -12,7 +12,7 @@ use serde_json::json;
 use super::address::ServerAddress;
 use super::connection::{Call, Connection};
 use super::error::{ClientError, ClientErrorKind};
-use super::source::OutputQuery;
+use crate::base::timestamp::Timestamp;
 use crate::operations::replay::PlannedStep;
 use crate::operations::status::WorkflowStatus;
 use crate::repository::Queue;
@@ -22,6 +22,7 @@ use crate::workflow::output::lines::{NamedPage, NamedPart};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
 use crate::workflow::record_json::AttemptRow;
+use crate::workflow::report::Stream;
 
 /// The most executions of one page.
 const PAGE_ITEMS: u32 = 500;
@@ -49,6 +50,15 @@ pub(crate) enum OutputRead {
     Kept,
     /// None.
     None,
+}
+
+/// Which output of an execution is meant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OutputQuery {
+    pub step: Option<String>,
+    pub attempt: Option<u32>,
+    pub stream: Option<Stream>,
+    pub since: Option<Timestamp>,
 }
 
 /// A page of executions.

@@ -3,27 +3,16 @@
 use std::collections::HashMap;
 
 use super::error::ClientError;
-use super::server::{OutputRead, PageStart, Server};
-use crate::base::timestamp::Timestamp;
+use super::server::{OutputQuery, OutputRead, PageStart, Server};
 use crate::repository::{Lineage, ListFilter, ListPages, Reader, StepPages, StoreError};
 use crate::workflow::output::lines::{NamedPage, NamedPart};
 use crate::workflow::output::page::{PageRequest, Selection};
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord,
 };
-use crate::workflow::report::Stream;
 
 /// So much output is read at once.
 const PAGE_BYTES: usize = 1 << 20;
-
-/// Which output of an execution is meant.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct OutputQuery {
-    pub step: Option<String>,
-    pub attempt: Option<u32>,
-    pub stream: Option<Stream>,
-    pub since: Option<Timestamp>,
-}
 
 /// Where executions are read from.
 #[derive(Debug)]
