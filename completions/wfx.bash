@@ -43,6 +43,9 @@ _wfx() {
             wfx,list)
                 cmd="wfx__subcmd__list"
                 ;;
+            wfx,logs)
+                cmd="wfx__subcmd__logs"
+                ;;
             wfx,man)
                 cmd="wfx__subcmd__man"
                 ;;
@@ -120,6 +123,9 @@ _wfx() {
                 ;;
             wfx__subcmd__help,list)
                 cmd="wfx__subcmd__help__subcmd__list"
+                ;;
+            wfx__subcmd__help,logs)
+                cmd="wfx__subcmd__help__subcmd__logs"
                 ;;
             wfx__subcmd__help,man)
                 cmd="wfx__subcmd__help__subcmd__man"
@@ -239,7 +245,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -269,7 +275,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__cancel)
-            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --max-steps --store-timeout --server --token-file --insecure --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -297,6 +303,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -451,7 +469,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --max-steps --store-timeout --utc --help"
+            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -493,6 +511,18 @@ _wfx() {
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
                     return 0
                     ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-steps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -509,7 +539,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -635,6 +665,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__logs)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1058,6 +1102,56 @@ _wfx() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wfx__subcmd__logs)
+            opts="-f -h --db --config --as-owner --trust-owner --format --utc --attempt --stream --follow --timestamps --since --server --token-file --insecure --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --attempt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stream)
+                    COMPREPLY=($(compgen -W "stdout stderr" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wfx__subcmd__man)
             opts="-h --dir --db --as-owner --trust-owner --config --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1349,7 +1443,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --max-steps --store-timeout --utc --help"
+            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1379,6 +1473,18 @@ _wfx() {
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
                     return 0
                     ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-steps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1395,7 +1501,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__replay)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1439,6 +1545,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -1465,7 +1583,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__retry)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1509,6 +1627,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -2173,6 +2303,18 @@ _wfx() {
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
                     return 0
                     ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-steps)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2482,7 +2624,7 @@ _wfx_names() {
                 [[ $word == -* ]] || break
             done
             case "$word" in
-                show|diff|replay|retry|cancel|recover) what=executions ;;
+                show|logs|diff|replay|retry|cancel|recover) what=executions ;;
                 start) what=startable ;;
             esac
             ;;

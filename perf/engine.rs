@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wfx::parts::base::clock::Clock;
 use wfx::parts::engine::Cancel;
 use wfx::parts::engine::EngineContext;
+use wfx::parts::engine::OutputSink;
 use wfx::parts::engine::Parallelism;
 use wfx::parts::engine::Scratch;
 use wfx::parts::engine::{Bounds, Supervisor};
@@ -45,6 +46,7 @@ pub(crate) fn engine_context(
 ) -> Result<EngineContext, Failure> {
     Ok(EngineContext {
         writer: Arc::clone(writer),
+        output: Arc::new(OutputSink::new(64 << 20)),
         owner: writer.claim_owner(OwnerKind::Exec, fastrand::u32(..))?,
         inherited: inherited(std::env::vars_os()),
         parallelism: Parallelism::new(1_024),

@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod load;
 mod measure;
+mod output;
 mod recovery;
 mod replay;
 mod schedule;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 31] = [
     "engine",
     "stored",
     "retention",
@@ -58,6 +59,9 @@ const NAMES: [&str; 28] = [
     "slo-ndjson",
     "schedule-year",
     "scheduler",
+    "output",
+    "output-disk",
+    "output-beside",
 ];
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
@@ -102,6 +106,9 @@ fn main() -> ExitCode {
             "slo-ndjson" => one(slo::ndjson()),
             "schedule-year" => schedule::year(),
             "scheduler" => schedule::scheduler(),
+            "output" => one(output::time()),
+            "output-disk" => one(output::disk()),
+            "output-beside" => one(output::beside()),
             "slo-day" => one(slo::day()),
             other => {
                 let names = [&NAMES[..], &LONG].concat().join(", ");

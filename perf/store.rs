@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wfx::parts::repository::{Durability, Retention, Writer, WriterOptions};
+use wfx::parts::repository::{Durability, OutputBudgets, Retention, Writer, WriterOptions};
 
 use crate::limits;
 use crate::measure::Failure;
@@ -24,6 +24,7 @@ pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
         retention: Retention::Given(retention),
         queue_capacity: 10_000,
         busy_timeout: Duration::from_secs(60),
+        output: OutputBudgets::default(),
         commits: None,
     }
 }

@@ -18,6 +18,7 @@ pub mod workflow {
     pub use crate::workflow::environment::inherited;
     pub use crate::workflow::event::{Event, Moment};
     pub use crate::workflow::execution::Execution;
+    pub use crate::workflow::output::{Counts, Source as OutputSource};
     pub use crate::workflow::record::{Change, ExecutionState};
     pub use crate::workflow::report::{Observer, Report};
     pub use crate::workflow::scalar::Parameters;
@@ -36,7 +37,7 @@ pub mod repository {
     pub use crate::repository::error::StoreError;
     pub use crate::repository::journal::pending_write::PendingWrite;
     pub use crate::repository::journal::writer::Writer;
-    pub use crate::repository::options::{Durability, Retention, WriterOptions};
+    pub use crate::repository::options::{Durability, OutputBudgets, Retention, WriterOptions};
     pub use crate::repository::ownership::id::OwnerKind;
     pub use crate::repository::ownership::lock::Owner;
     pub use crate::repository::ownership::takeover::Which;
@@ -46,6 +47,7 @@ pub mod repository {
 pub mod engine {
     pub use crate::engine::cancel::Cancel;
     pub use crate::engine::context::{EngineContext, Unstored};
+    pub use crate::engine::output::OutputSink;
     pub use crate::engine::supervisor::{Bounds, Supervisor};
     pub use crate::engine::work::orphans::Survivor;
     pub use crate::engine::work::parallelism::Parallelism;

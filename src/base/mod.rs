@@ -8,6 +8,7 @@ pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod period;
 pub(crate) mod since;
+pub(crate) mod size;
 pub(crate) mod timestamp;
 pub(crate) mod tokens;
 pub(crate) mod units;

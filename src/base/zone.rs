@@ -73,6 +73,12 @@ impl Zone {
         self.written(at, "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S %Z")
     }
 
+    /// A time to the millisecond, with its zone.
+    #[must_use]
+    pub(crate) fn millisecond(self, at: Timestamp) -> String {
+        self.written(at, "%Y-%m-%dT%H:%M:%S.%3fZ", "%Y-%m-%d %H:%M:%S.%3f %Z")
+    }
+
     /// A time to the minute, as short as it can be: without its zone in UTC, without its year in
     /// others.
     #[must_use]

@@ -20,7 +20,7 @@ pub(crate) struct Args {
 
 /// Commands, and what `wfx complete` is asked for where they take a name.
 const NAMES: [(&[&str], &str); 2] = [
-    (&["show", "diff", "replay", "retry", "cancel", "recover"], "executions"),
+    (&["show", "logs", "diff", "replay", "retry", "cancel", "recover"], "executions"),
     (&["start"], "startable"),
 ];
 

@@ -3,13 +3,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{CliError, Context};
 use crate::base::exit::Exit;
 use crate::base::{clock, zone};
 use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
-use crate::operations::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
+use crate::operations::diagnosis::{
+    self, Database, Disk, Facts, Output, Owner, Process, State, Usable,
+};
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
@@ -70,7 +73,9 @@ fn facts(context: &Context) -> Facts {
     match opened {
         Ok((inspection, reader)) => {
             facts.processes = processes(&reader);
-            let mut usable = usable(inspection);
+            let budgets = context.settings.output_budgets(false).unwrap_or_default();
+            let budgets = (budgets.total_bytes.value, budgets.age.value);
+            let mut usable = usable(inspection, budgets);
             look_at_schedules(&reader, &mut usable);
             facts.database = Database::Usable(usable);
         }
@@ -87,7 +92,7 @@ fn facts(context: &Context) -> Facts {
     facts
 }
 
-fn usable(inspection: Inspection) -> Usable {
+fn usable(inspection: Inspection, output: (u64, Duration)) -> Usable {
     let owner = |count: crate::repository::OwnerCount| Owner {
         is_serve: count.owner.as_deref().and_then(OwnerKind::of) == Some(OwnerKind::Serve),
         id: count.owner,
@@ -116,6 +121,12 @@ fn usable(inspection: Inspection) -> Usable {
         dead_locks: inspection.dead_locks,
         own_retention: inspection.retention.workflows,
         pinned: inspection.retention.pinned,
+        output: Output {
+            bytes: inspection.output.bytes,
+            compressed_bytes: inspection.output.compressed_bytes,
+            total_bytes: inspection.output.total_bytes.unwrap_or(output.0),
+            age: inspection.output.age_seconds.map_or(output.1, Duration::from_secs),
+        },
         ..Usable::default()
     }
 }

@@ -32,6 +32,7 @@ mod follow;
 mod foreground;
 mod handover;
 mod lazily;
+mod logs;
 mod lookup;
 mod server_args;
 mod session;
@@ -126,6 +127,17 @@ pub(crate) struct StorageArgs {
     /// [WFX_DURABILITY; default: full]
     #[arg(long, value_name = "LEVEL", value_parser = ["full", "normal"])]
     pub durability: Option<String>,
+    /// How much of the output of each attempt is kept, unless the workflow says it: bytes, or with
+    /// KiB, MiB, GiB; 0: the last 64 KiB only [WFX_OUTPUT_LIMIT; default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub output_limit: Option<String>,
+    /// How much of the output of all executions is kept; the oldest goes first
+    /// [WFX_OUTPUT_TOTAL; default: 4GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub output_total: Option<String>,
+    /// How long output is kept [WFX_OUTPUT_RETENTION; default: 30d]
+    #[arg(long, value_name = "DURATION")]
+    pub output_retention: Option<String>,
     /// How many steps run at a time, over all executions of this process; others wait for their
     /// turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]
     #[arg(long, value_name = "COUNT")]
@@ -157,8 +169,8 @@ impl ForegroundArgs {
         if self.values().is_empty() {
             return Ok(());
         }
-        let message = "--retention, --durability, --max-steps and --store-timeout are for what \
-                       this command runs itself";
+        let message = "--retention, --durability, --max-steps, --store-timeout and --output-… are for \
+                       what this command runs itself";
         Err(CliError::new(Exit::Usage, message).with_hint(format!(
             "leave them out: {} runs it, as `wfx serve` was started",
             server.address()
@@ -172,6 +184,9 @@ impl StorageArgs {
             ("WORKFLOW_EXECUTION_RETENTION", &self.retention),
             ("WFX_DURABILITY", &self.durability),
             ("WFX_MAX_STEPS", &self.max_steps),
+            ("WFX_OUTPUT_LIMIT", &self.output_limit),
+            ("WFX_OUTPUT_TOTAL", &self.output_total),
+            ("WFX_OUTPUT_RETENTION", &self.output_retention),
         ])
         .collect()
     }
@@ -208,6 +223,8 @@ enum Command {
     List(Lazily<list::Args>),
     /// Show an execution: steps, timeline, output, lineage
     Show(Lazily<show::Args>),
+    /// Show everything that the steps of an execution printed, or follow what they print
+    Logs(Lazily<logs::Args>),
     /// Compare two executions: definition, parameters, steps
     Diff(Lazily<diff::Args>),
     /// Delete finished executions
@@ -384,6 +401,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::Start(args) => args.values(),
         Command::List(args) => args.server.values(),
         Command::Show(args) => args.server.values(),
+        Command::Logs(args) => args.server.values(),
         Command::Diff(args) => args.server.values(),
         Command::PerfCheck(args) => args.values(),
         Command::SloSim(args) => args.values(),
@@ -486,6 +504,7 @@ fn dispatch(
         Command::Queue(args) => queue::run(args, context),
         Command::List(args) => list::run(args, context),
         Command::Show(args) => show::run(args, context),
+        Command::Logs(args) => logs::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Purge(args) => purge::run(args, context),
         Command::Pin(args) => pin::pin(args, context),

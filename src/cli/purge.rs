@@ -68,6 +68,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         retention: Retention::Given(None),
         queue_capacity: 1,
         busy_timeout,
+        output: context.settings.output_budgets(false)?,
         commits: None,
     };
     let writer = session::writer(context, options)?;

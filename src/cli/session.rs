@@ -18,6 +18,7 @@ use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::engine::cancel::Cancel;
 use crate::engine::context::{EngineContext, Unstored};
+use crate::engine::output::OutputSink;
 use crate::engine::recovery;
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
@@ -74,6 +75,7 @@ impl Session {
         let owner = claim(&database, &writer, OwnerKind::Exec)?;
         let engine_context = EngineContext {
             writer: Arc::clone(&writer),
+            output: Arc::new(OutputSink::new(settings.output_limit()?.bytes())),
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: scratch()?,
@@ -232,6 +234,7 @@ pub(super) fn options(context: &Context, retention: Retention) -> Result<WriterO
         retention,
         queue_capacity: QUEUE_CAPACITY,
         busy_timeout: context.settings.store_timeout()?,
+        output: context.settings.output_budgets(false)?,
         commits: None,
     })
 }

@@ -39,7 +39,7 @@ pub(crate) enum Output {
     /// The last 10 lines of each stream
     #[default]
     Tail,
-    /// All that is kept, of every attempt: the last 64 KiB of each stream; and whole scripts
+    /// The last 64 KiB of each stream, of every attempt; and whole scripts. `wfx logs` has the rest
     All,
     /// None
     None,

@@ -9,7 +9,7 @@ const WORDS: [(&[&str], &str); 12] = [
         &["run", "execute", "submit", "trigger", "apply"],
         "`wfx exec FILE` runs a workflow, `wfx start ID` one of a daemon's folder",
     ),
-    (&["logs", "log", "output", "tail"], "`wfx show ID --output all` shows what its steps wrote"),
+    (&["log", "output", "tail"], "`wfx logs ID` shows what its steps print, `-f` follows it"),
     (&["ps", "ls", "history", "runs", "top"], "`wfx list` lists executions"),
     (&["inspect", "describe", "get", "info"], "`wfx show ID` shows an execution"),
     (&["stop", "kill", "abort", "terminate"], "`wfx cancel ID` ends an execution"),

@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -58,17 +58,19 @@ pub(crate) struct Call {
     pub body: Option<String>,
     /// How long the daemon was asked to wait before it answers.
     pub wait: Duration,
+    /// The media type of a good answer.
+    pub accept: &'static str,
 }
 
 impl Call {
     /// Reads.
     pub(crate) fn get(path: String) -> Self {
-        Self { method: Method::GET, path, body: None, wait: Duration::ZERO }
+        Self { method: Method::GET, path, body: None, wait: Duration::ZERO, accept: JSON }
     }
 
     /// Changes something.
     pub(crate) fn post(path: String, body: Option<String>) -> Self {
-        Self { method: Method::POST, path, body, wait: Duration::ZERO }
+        Self { method: Method::POST, path, body, wait: Duration::ZERO, accept: JSON }
     }
 }
 
@@ -118,6 +120,14 @@ impl Connection {
     /// # Errors
     /// As [`Self::send`].
     pub(crate) async fn sent(&self, call: &Call) -> Result<Bytes, ClientError> {
+        self.answered(call).await.map(|(_, body)| body)
+    }
+
+    /// The same with the headers of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn answered(&self, call: &Call) -> Result<(HeaderMap, Bytes), ClientError> {
         let sent = match self.exchange(call).await {
             Err(error) if error.kind() == ClientErrorKind::Broken && call.method == Method::GET => {
                 self.exchange(call).await
@@ -138,7 +148,7 @@ impl Connection {
         }
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Bytes, ClientError> {
+    async fn exchange(&self, call: &Call) -> Result<(HeaderMap, Bytes), ClientError> {
         let address = &self.address;
         // The other end may just close a connection that was used before, and then nobody knows
         // whether it has read what came last: what changes something gets a new connection.
@@ -200,18 +210,26 @@ impl Connection {
         }
         let body = if all.is_empty() { first } else { all.into() };
         self.sender.replace(Some(sender));
-        self.judge(&parts, body)
+        let body = self.judge(&parts, body, call.accept)?;
+        Ok((parts.headers, body))
     }
 
     /// The body of an answer, if it is a good one of wfx.
-    fn judge(&self, parts: &http::response::Parts, body: Bytes) -> Result<Bytes, ClientError> {
+    fn judge(
+        &self,
+        parts: &http::response::Parts,
+        body: Bytes,
+        expected: &'static str,
+    ) -> Result<Bytes, ClientError> {
         let address = &self.address;
         let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         let status = parts.status;
         if status == StatusCode::OK {
             return match kind {
-                Some(JSON) => Ok(body),
+                Some(kind) if kind == expected => Ok(body),
+                // What has no bytes has no type.
+                None if body.is_empty() && expected != JSON => Ok(body),
                 _ => Err(ClientError::foreign(address, "its answer is no JSON")),
             };
         }
@@ -234,7 +252,7 @@ impl Connection {
             .uri(format!("{prefix}{}", call.path))
             .header(HOST, host)
             .header(USER_AGENT, concat!("wfx/", env!("CARGO_PKG_VERSION")))
-            .header(ACCEPT, JSON);
+            .header(ACCEPT, call.accept);
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }

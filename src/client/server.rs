@@ -19,9 +19,11 @@ use crate::operations::status::WorkflowStatus;
 use crate::repository::Queue;
 use crate::repository::{Lineage, LineageRows, ListFilter};
 use crate::workflow::concurrency::WaitingFor;
+use crate::workflow::output::lines::{NamedPage, NamedPart};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
 use crate::workflow::record_json::AttemptRow;
+use crate::workflow::report::Stream;
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
 /// The most executions of one page.
@@ -29,6 +31,8 @@ const PAGE_ITEMS: u32 = 500;
 /// The longest that a daemon may be asked to wait.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(300);
 
+/// The media type of lines of JSON.
+const NDJSON: &str = "application/x-ndjson";
 const EXECUTIONS: &str = "/api/v1/workflows/executions";
 
 /// What a segment of a path, or a value of a query, has as it is.
@@ -48,6 +52,15 @@ pub(crate) enum OutputRead {
     Kept,
     /// None.
     None,
+}
+
+/// Which output of an execution is meant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OutputQuery {
+    pub step: Option<String>,
+    pub attempt: Option<u32>,
+    pub stream: Option<Stream>,
+    pub since: Option<Timestamp>,
 }
 
 /// A page of executions.
@@ -151,6 +164,45 @@ impl Server {
         let path = format!("{EXECUTIONS}/{}/attempts{query}", escaped(execution_id));
         let Attempts { attempts } = self.parse(&self.connection.send(&Call::get(path))?)?;
         Ok(attempts.into_iter().map(Into::into).collect())
+    }
+
+    /// A part of what its steps print; `None` where there is no such execution or step.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn output(
+        &self,
+        execution_id: &str,
+        query: &OutputQuery,
+        from: u64,
+    ) -> Result<Option<NamedPage>, ClientError> {
+        let mut path = format!("{EXECUTIONS}/{}/output?from={from}", escaped(execution_id));
+        // Writing to a text cannot fail.
+        if let Some(step) = &query.step {
+            let _ = write!(path, "&step={}", escaped(step));
+        }
+        if let Some(attempt) = query.attempt {
+            let _ = write!(path, "&attempt={attempt}");
+        }
+        if let Some(stream) = query.stream {
+            let _ = write!(path, "&stream={}", stream.as_str());
+        }
+        if let Some(since) = query.since {
+            let _ = write!(path, "&since={}", escaped(&since.to_string()));
+        }
+        let call = Call { accept: NDJSON, ..Call::get(path) };
+        let answered = self.block_on(self.connection.answered(&call));
+        let Some((headers, body)) = unless_unknown(answered)? else { return Ok(None) };
+        let foreign = || ClientError::foreign(self.address(), "its output is not as expected");
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let next_from = header("x-next-from").and_then(|value| value.parse().ok());
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let parts = lines.map(NamedPart::parse).collect::<Option<Vec<_>>>();
+        Ok(Some(NamedPage {
+            parts: parts.ok_or_else(foreign)?,
+            next_from: next_from.ok_or_else(foreign)?,
+            is_complete: header("x-complete") == Some("true"),
+        }))
     }
 
     /// What it repeats, and what repeats it.

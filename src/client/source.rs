@@ -1,11 +1,18 @@
 //! The same values from a database or from a daemon, so that commands show both alike.
 
+use std::collections::HashMap;
+
 use super::error::ClientError;
-use super::server::{OutputRead, PageStart, Server};
+use super::server::{OutputQuery, OutputRead, PageStart, Server};
 use crate::repository::{Lineage, ListFilter, ListPages, Reader, StepPages, StoreError};
+use crate::workflow::output::lines::{NamedPage, NamedPart};
+use crate::workflow::output::page::{PageRequest, Selection};
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord,
 };
+
+/// So much output is read at once.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// Where executions are read from.
 #[derive(Debug)]
@@ -115,6 +122,72 @@ impl Source {
         match self {
             Self::Database(reader) => Ok(reader.lineage(execution_id)?),
             Self::Server(server) => Ok(server.lineage(execution_id)?),
+        }
+    }
+
+    /// A number that is another one once something was stored; `None` where none is known.
+    #[must_use]
+    pub(crate) fn version(&self) -> Option<i64> {
+        match self {
+            Self::Database(reader) => reader.version().ok().flatten(),
+            Self::Server(_) => None,
+        }
+    }
+
+    /// A part of what the steps of an execution print; `None` where there is no such execution or
+    /// step.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn output(
+        &self,
+        execution_id: &str,
+        query: &OutputQuery,
+        from: u64,
+    ) -> Result<Option<NamedPage>, SourceError> {
+        let reader = match self {
+            Self::Database(reader) => reader,
+            Self::Server(server) => return Ok(server.output(execution_id, query, from)?),
+        };
+        let OutputQuery { step, attempt, stream, since } = query;
+        let position = match step {
+            None => None,
+            Some(step) => match reader.position(execution_id, step)? {
+                None => return Ok(None),
+                position => position,
+            },
+        };
+        let (attempt, stream, since) = (*attempt, *stream, *since);
+        let selection = Selection { position, attempt, stream, since };
+        let request = PageRequest { selection, from, limit: PAGE_BYTES, ends_at_gap: false };
+        let Some(page) = reader.output(execution_id, &request)? else { return Ok(None) };
+        let names = match page.parts.is_empty() {
+            true => HashMap::new(),
+            false => reader.names(execution_id)?,
+        };
+        let name = |position: u32| names.get(&position).cloned().unwrap_or_default();
+        Ok(Some(NamedPage {
+            parts: page.parts.into_iter().map(|part| NamedPart::of(part, name)).collect(),
+            next_from: page.next_from,
+            is_complete: page.is_complete,
+        }))
+    }
+
+    /// The names of the steps and handlers of an execution, by position.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn names(&self, execution_id: &str) -> Result<HashMap<u32, String>, SourceError> {
+        match self {
+            Self::Database(reader) => Ok(reader.names(execution_id)?),
+            Self::Server(server) => {
+                let detail = server.detail(execution_id, OutputRead::None)?;
+                let detail = detail.into_iter().flat_map(|detail| {
+                    let handlers = detail.handlers.into_iter().map(|handler| handler.step);
+                    detail.steps.into_iter().chain(handlers)
+                });
+                Ok(detail.map(|step| (step.position, step.name)).collect())
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::EngineContext;
 use super::durability;
+use super::output::{AttemptOutput, ExecutionOutput, Listener};
 use super::work::env_file::{self, FilesRead};
 use super::work::job::Job;
 use super::work::launch::{self, Launch};
@@ -19,11 +20,13 @@ use super::work::process::{self, Begun, Started};
 use super::work::scratch::ScratchFile;
 use super::work::{Stop, sleep};
 use crate::base::period::Period;
+use crate::base::size::Size;
 use crate::repository::CommitStatus;
 use crate::system::limits;
 use crate::workflow::definition::Work;
 use crate::workflow::environment::{self, OWNER, Variables};
 use crate::workflow::event::{AttemptEnd, Outcome};
+use crate::workflow::output::Source;
 use crate::workflow::record::AttemptKey;
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::retry_on::EndCause;
@@ -41,6 +44,8 @@ pub(crate) struct AttemptTask {
     pub(crate) version: u64,
     /// Cancelled when the execution proceeds unstored.
     pub(crate) unstored: CancellationToken,
+    /// Where what it prints goes.
+    pub(crate) output: Arc<ExecutionOutput>,
     pub(crate) variables: Result<Variables, environment::Clash>,
     pub(crate) step: usize,
     pub(crate) attempt: u32,
@@ -176,13 +181,16 @@ impl AttemptTask {
         let listener = |stream, bytes: &[u8]| {
             observer.report(&Report::Output { step: &step.name, stream, bytes });
         };
-        let listener: Option<process::Listener<'_>> =
+        let listener: Option<Listener<'_>> =
             if observer.wants_output() { Some(&listener) } else { None };
         let begin = |started: Option<Started>| {
             report_start();
             started.map(|started| self.context.owner.begin_attempt(started.listed()))
         };
-        let end = process::run(&job, launch, begun, &self.stop, listener, begin).await?;
+        let source = Source { position: spec.position(self.step), attempt };
+        let limit = step.process.output_limit.or(spec.snapshot.definition().output_limit);
+        let output = AttemptOutput::new(&self.output, source, limit.map(Size::bytes), listener);
+        let end = process::run(&job, launch, begun, &self.stop, output, begin).await?;
         Ok((end, Some(job.output_file)))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
+use super::output::OutputSink;
 use super::work::parallelism::Parallelism;
 use super::work::scratch::Scratch;
 use crate::base::clock::Clock;
@@ -28,6 +29,8 @@ pub enum Unstored {
 pub struct EngineContext {
     /// Where changes go.
     pub writer: Arc<Writer>,
+    /// Where the output of steps goes.
+    pub output: Arc<OutputSink>,
     /// The identity of this process.
     pub owner: Arc<Owner>,
     /// The variables that steps inherit from wfx.

@@ -19,6 +19,7 @@ use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
 use super::context::{EngineContext, Unstored};
 use super::durability::{Activity, Durability, HealthChange, Loss, Next, Rules};
+use super::output::ExecutionOutput;
 pub(crate) use super::run_error::RunError;
 use super::start_ack::StartAck;
 use super::work::Stop;
@@ -65,7 +66,9 @@ pub(crate) async fn drive(
     entered: impl Sized,
 ) -> Result<ExecutionStatus, RunError> {
     let pending = PendingWrite::new(execution.spec().execution_id.clone());
+    let is_resumed = !matches!(begin, Event::Begin);
     let driver = Driver {
+        output: ExecutionOutput::new(&context.output, &context.writer, &pending, is_resumed),
         stored: pending.stored(),
         durability: Durability::new(Rules {
             is_new: matches!(begin, Event::Begin),
@@ -102,6 +105,8 @@ struct Driver {
     context: Arc<EngineContext>,
     observer: Arc<dyn Observer>,
     pending: Arc<PendingWrite>,
+    /// What its steps print.
+    output: Arc<ExecutionOutput>,
     stored: watch::Receiver<CommitStatus>,
     /// Whether the execution may proceed, from what the store has acknowledged.
     durability: Durability,
@@ -142,6 +147,8 @@ impl Driver {
                 self.next_done().await;
             }
         }
+        // What came with no change.
+        self.output.enqueue();
         outcome?;
         self.report_end();
         // Release the capacity before the caller is answered, since it may start the next execution
@@ -452,6 +459,7 @@ impl Driver {
             stored: self.stored.clone(),
             version: self.durability.version(),
             unstored: self.unstored.clone(),
+            output: Arc::clone(&self.output),
             variables: match spec.step(step).work {
                 // A sleep has no process, and may last for days.
                 Work::Sleep(_) => Ok(Variables::new()),

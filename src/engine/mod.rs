@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod context;
 pub(crate) mod driver;
 pub(crate) mod memory;
+pub(crate) mod output;
 pub(crate) mod recovery;
 pub(crate) mod start_ack;
 pub(crate) mod supervisor;

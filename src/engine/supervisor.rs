@@ -12,6 +12,7 @@ use super::cancel::Cancel;
 use super::context::EngineContext;
 use super::driver::{self, RunError};
 use super::finish_abandoned;
+use super::output::OutputSink;
 use super::start_ack::{StartAck, StartAckReceiver};
 use super::work::parallelism::Parallelism;
 use crate::base::clock::Clock;
@@ -222,6 +223,11 @@ impl Supervisor {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.running().room(self.waiting(), self.bounds, 1).is_ok()
+    }
+
+    /// What the output of all executions shares.
+    pub(crate) fn output(&self) -> &OutputSink {
+        &self.context.output
     }
 
     /// How many steps may run, and how many do.
@@ -534,6 +540,7 @@ mod tests {
             retention: Retention::Given(None),
             queue_capacity: 8,
             busy_timeout: Duration::from_secs(1),
+            output: crate::repository::OutputBudgets::default(),
             commits: None,
         };
         let database = folder.join("wfx.db");
@@ -541,6 +548,7 @@ mod tests {
         let context = EngineContext {
             owner: writer.claim_owner(OwnerKind::Serve, 1).unwrap(),
             writer,
+            output: Arc::new(crate::engine::output::OutputSink::new(1 << 20)),
             inherited: environment::inherited([]),
             scratch: Scratch::create(folder, 1).unwrap(),
             parallelism: Parallelism::new(1),

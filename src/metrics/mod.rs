@@ -62,6 +62,9 @@ pub struct Metrics {
     steps_running: IntGauge,
     steps_waiting: IntGauge,
     steps_postponed: Total,
+    output_printed: Total,
+    output_dropped: Total,
+    output_stored: IntGauge,
     store_up: IntGauge,
     commit_duration: Histogram,
     commit_batch: Histogram,
@@ -106,6 +109,12 @@ pub struct Snapshot {
     pub steps_waiting: u64,
     /// Attempts that could not begin, since the start.
     pub steps_postponed: u64,
+    /// Bytes that steps have printed, since the start.
+    pub output_printed: u64,
+    /// Of these, bytes that the store was too slow for, or failed to take.
+    pub output_dropped: u64,
+    /// What the stored output counts for in its budget, bytes; `None`: it cannot be read.
+    pub output_stored: Option<u64>,
     /// Executions that no commit holds yet.
     pub unstored: usize,
     /// Executions that wait for the writer.
@@ -192,6 +201,22 @@ impl Metrics {
                      memory, and were put off.",
                 ),
             )?),
+            output_printed: Total::of(counter(
+                on,
+                ("wfx_output_printed_bytes_total", "Bytes that steps have printed."),
+            )?),
+            output_dropped: Total::of(counter(
+                on,
+                (
+                    "wfx_output_dropped_bytes_total",
+                    "Bytes that steps have printed while the database failed or was too slow, and \
+                     that are not kept.",
+                ),
+            )?),
+            output_stored: gauge(
+                on,
+                ("wfx_output_stored_bytes", "Size of the output that is kept, of --output-total."),
+            )?,
             queue_refusals: Total::of(counter(
                 on,
                 ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
@@ -273,6 +298,11 @@ impl Metrics {
         set(&self.steps_running, now.steps_running);
         set(&self.steps_waiting, usize::try_from(now.steps_waiting).unwrap_or(usize::MAX));
         self.steps_postponed.reach(now.steps_postponed);
+        self.output_printed.reach(now.output_printed);
+        self.output_dropped.reach(now.output_dropped);
+        if let Some(stored) = now.output_stored {
+            self.output_stored.set(i64::try_from(stored).unwrap_or(i64::MAX));
+        }
         set(&self.unstored, now.unstored);
         set(&self.queue_depth, now.queue_depth);
         set(&self.store_up, usize::from(now.is_store_up));

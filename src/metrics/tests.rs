@@ -12,6 +12,9 @@ fn now() -> Snapshot {
         steps_running: 3,
         steps_waiting: 2,
         steps_postponed: 1,
+        output_printed: 70,
+        output_dropped: 7,
+        output_stored: Some(50),
         is_store_up: true,
         workflows_loaded: 4,
         workflows_broken: 1,
@@ -83,6 +86,9 @@ fn steps_are_counted_by_workflow_and_name() {
         "wfx_steps_running 3",
         "wfx_steps_waiting 2",
         "wfx_steps_postponed_total 1",
+        "wfx_output_printed_bytes_total 70",
+        "wfx_output_dropped_bytes_total 7",
+        "wfx_output_stored_bytes 50",
         r#"wfx_workflow_files{state="broken"} 1"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");

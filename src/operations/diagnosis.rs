@@ -1,7 +1,11 @@
 //! What `wfx doctor` makes of what it finds: facts → findings, each with a remedy.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use crate::base::period::Period;
+use crate::base::size::Size;
 use crate::base::units;
 use crate::base::visible::quote;
 use crate::workflow::record::OwnerState;
@@ -89,6 +93,21 @@ pub(crate) struct Usable {
     pub is_decided_ahead: bool,
     /// Expectations that are not met, each with its workflow.
     pub overdue: Vec<(String, &'static str)>,
+    /// How much output of steps is kept.
+    pub output: Output,
+}
+
+/// How much output of steps is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Output {
+    /// What it counts for in its budget.
+    pub bytes: u64,
+    /// What it takes in the database.
+    pub compressed_bytes: u64,
+    /// The budget.
+    pub total_bytes: u64,
+    /// How long it is kept.
+    pub age: Duration,
 }
 
 /// A file system.
@@ -186,6 +205,7 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
         owners(database, &mut findings);
         retention(database, &mut findings);
         schedules(database, &facts.zones, &mut findings);
+        output(database.output, &mut findings);
     }
     processes(&facts.processes, &mut findings);
     temporary(facts, &mut findings);
@@ -390,6 +410,20 @@ fn schedules(database: &Usable, zones: &str, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+fn output(output: Output, findings: &mut Vec<Finding>) {
+    let Output { bytes, compressed_bytes, total_bytes, age } = output;
+    findings.push(ok(
+        "output",
+        format!(
+            "{} of {} are kept, for {}; compressed {}",
+            units::bytes(bytes),
+            Size::new(total_bytes),
+            Period::new(age),
+            units::bytes(compressed_bytes)
+        ),
+    ));
 }
 
 fn processes(processes: &[Process], findings: &mut Vec<Finding>) {

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod layout;
 pub(crate) mod lineage;
 pub(crate) mod listing;
+pub(crate) mod logs;
 pub(crate) mod perf_check;
 pub(crate) mod pin;
 mod plot;

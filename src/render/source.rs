@@ -45,6 +45,9 @@ impl Layout {
         if !definition["retention"].is_null() {
             line("retention", &definition["retention"].to_string(), "/retention");
         }
+        if !definition["output_limit"].is_null() {
+            line("output_limit", &definition["output_limit"].to_string(), "/output_limit");
+        }
         text
     }
 }

@@ -130,6 +130,7 @@ pub(crate) fn options() -> WriterOptions {
         retention: Retention::Given(None),
         queue_capacity: 4096,
         busy_timeout: Duration::from_secs(5),
+        output: crate::repository::OutputBudgets::default(),
         commits: None,
     }
 }

@@ -21,11 +21,14 @@ mod sqlite;
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;
+pub(crate) use journal::output::{Chunk, ChunkRow, OutputBatch};
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
 pub(crate) use journal::schedules::{RegisteredWorkflow, ScheduleChange, Trimmed};
 pub(crate) use journal::writer::Writer;
-pub(crate) use options::{CommitObserver, Durability, Retention, WriterOptions};
+pub(crate) use options::{
+    BudgetOf, CommitObserver, Durability, OutputBudgets, Retention, WriterOptions,
+};
 pub(crate) use ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };

@@ -18,6 +18,8 @@ pub struct WriterOptions {
     /// How long other processes may hold the database while it is opened or purged. A
     /// commit that waits longer than a moment is a failure already, and is tried again.
     pub busy_timeout: Duration,
+    /// How much of the output of steps is kept, over all executions.
+    pub output: OutputBudgets,
     /// Notified of each commit.
     pub commits: Option<Arc<dyn CommitObserver>>,
 }
@@ -50,4 +52,35 @@ pub enum Retention {
     },
     /// So many, and this is stored: those that follow keep as many.
     Led(Option<u64>),
+}
+
+/// How much of the output of steps is kept, over all executions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputBudgets {
+    /// In bytes as they were written.
+    pub total_bytes: BudgetOf<u64>,
+    /// How long.
+    pub age: BudgetOf<Duration>,
+    /// This is stored, and those follow it that set none themselves.
+    pub leads: bool,
+}
+
+/// One budget, and whether it was set explicitly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetOf<T> {
+    /// The budget.
+    pub value: T,
+    /// Otherwise what a daemon was set to counts, if one was.
+    pub is_set: bool,
+}
+
+impl Default for OutputBudgets {
+    fn default() -> Self {
+        let age = Duration::from_secs(30 * 86_400);
+        Self {
+            total_bytes: BudgetOf { value: 4 << 30, is_set: false },
+            age: BudgetOf { value: age, is_set: false },
+            leads: false,
+        }
+    }
 }

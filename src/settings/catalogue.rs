@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::base::period::Period;
+use crate::base::size::{self, Size};
 use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
@@ -138,7 +139,7 @@ const TRUTH: &str = "true or false (1 or 0, yes or no)";
 use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 34] = [
+pub(crate) const SETTINGS: [Setting; 37] = [
     setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
@@ -159,6 +160,17 @@ pub(crate) const SETTINGS: [Setting; 34] = [
         |v| v.parse::<i64>().is_ok(),
     )
     .flag("--retention"),
+    setting(Storage, "WFX_OUTPUT_LIMIT", Some("64MiB"), size::TAKES, is_size)
+        .flag("--output-limit"),
+    setting(Storage, "WFX_OUTPUT_TOTAL", Some("4GiB"), size::TAKES, is_size).flag("--output-total"),
+    setting(
+        Storage,
+        "WFX_OUTPUT_RETENTION",
+        Some("30d"),
+        "a duration such as 30d or 12h",
+        is_period,
+    )
+    .flag("--output-retention"),
     setting(Execution, "WFX_MAX_STEPS", None, "a whole number of 1 or more", |v| {
         v.parse::<usize>().is_ok_and(|count| count > 0)
     })
@@ -300,6 +312,10 @@ fn is_list(value: &str) -> bool {
 
 fn is_period(value: &str) -> bool {
     value.parse::<Period>().is_ok()
+}
+
+fn is_size(value: &str) -> bool {
+    value.parse::<Size>().is_ok()
 }
 
 fn is_share(value: &str) -> bool {

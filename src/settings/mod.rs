@@ -16,9 +16,10 @@ pub(crate) use self::catalogue::{Group, RETENTION, SETTINGS, Setting};
 use self::file::ConfigFile;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
+use crate::base::size::Size;
 use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
-use crate::repository::Durability;
+use crate::repository::{BudgetOf, Durability, OutputBudgets};
 use crate::system::users;
 
 /// The environment of this process, read once.
@@ -204,6 +205,29 @@ impl Settings {
     pub(crate) fn retention(&self) -> Result<Option<u64>, SettingsError> {
         let retained: i64 = self.parsed(RETENTION)?;
         Ok(u64::try_from(retained).ok().filter(|retained| *retained > 0))
+    }
+
+    /// How much of the output of each attempt is kept, if neither step nor workflow says it.
+    ///
+    /// # Errors
+    /// Exit 2 when the value is invalid.
+    pub(crate) fn output_limit(&self) -> Result<Size, SettingsError> {
+        self.parsed("WFX_OUTPUT_LIMIT")
+    }
+
+    /// How much of the output of all executions is kept; stored for others if it `leads`.
+    ///
+    /// # Errors
+    /// Exit 2 when a value is invalid.
+    pub(crate) fn output_budgets(&self, leads: bool) -> Result<OutputBudgets, SettingsError> {
+        let is_set = |name| Ok(self.value_or_default(name)?.1 != Origin::Default);
+        let total_bytes = self.parsed::<Size>("WFX_OUTPUT_TOTAL")?.bytes();
+        let age = self.parsed::<Period>("WFX_OUTPUT_RETENTION")?.duration();
+        Ok(OutputBudgets {
+            total_bytes: BudgetOf { value: total_bytes, is_set: is_set("WFX_OUTPUT_TOTAL")? },
+            age: BudgetOf { value: age, is_set: is_set("WFX_OUTPUT_RETENTION")? },
+            leads,
+        })
     }
 
     /// Whether the retention is set explicitly.

@@ -115,6 +115,18 @@ impl Ui {
         self.format
     }
 
+    /// Whether standard output is a terminal.
+    #[must_use]
+    pub(crate) fn writes_to_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// How times are written.
+    #[must_use]
+    pub(crate) fn zone(&self) -> Zone {
+        self.layout.zone
+    }
+
     /// Whether progress is drawn on a terminal.
     #[must_use]
     pub(crate) fn is_live(&self) -> bool {

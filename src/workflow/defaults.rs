@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::retention_policy::RetentionPolicy;
 use super::scheduling::{Expectations, Scheduling};
+use crate::base::size::Size;
 use crate::schedule::blackout::Blackout;
 
 /// The name of the file in a folder of workflows. It is no workflow.
@@ -22,6 +23,8 @@ pub struct FolderDefaults {
     pub shell: Option<Vec<String>>,
     /// The `retention` of workflows without one.
     pub retention: Option<RetentionPolicy>,
+    /// The `output_limit` of workflows without one.
+    pub output_limit: Option<Size>,
     /// The zone of schedules and blackouts without one.
     pub(crate) timezone: Option<TimeZone>,
     /// The `blackout` of workflows that have schedules and no blackout.
@@ -47,6 +50,7 @@ impl FolderDefaults {
         env: &mut IndexMap<String, String>,
         shell: &mut Option<Vec<String>>,
         retention: &mut Option<RetentionPolicy>,
+        output_limit: &mut Option<Size>,
         scheduling: &mut Option<Box<Scheduling>>,
     ) -> Option<AppliedDefaults> {
         let mut set = Vec::new();
@@ -63,6 +67,10 @@ impl FolderDefaults {
         if retention.is_none() && self.retention.is_some() {
             *retention = self.retention;
             set.push("/retention".to_owned());
+        }
+        if output_limit.is_none() && self.output_limit.is_some() {
+            *output_limit = self.output_limit;
+            set.push("/output_limit".to_owned());
         }
         set.extend(self.apply_scheduling(scheduling));
         (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })

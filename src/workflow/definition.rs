@@ -20,6 +20,7 @@ pub(crate) use super::scalar::{Parameters, Scalar};
 use super::scheduling::Scheduling;
 use crate::base::backoff::Retry;
 use crate::base::period::Period;
+use crate::base::size::Size;
 
 /// The most bytes that one string handed to a process may have: Linux takes
 /// 131,072 with the closing NUL (`MAX_ARG_STRLEN`).
@@ -51,6 +52,8 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// What is kept of its executions; `None`: they count for the number of all workflows.
     pub retention: Option<RetentionPolicy>,
+    /// How much of the output of each attempt of its steps is kept; `None`: as wfx is set.
+    pub output_limit: Option<Size>,
     /// When it starts by itself, and what is expected of its executions.
     pub scheduling: Option<Box<Scheduling>>,
     /// How many of its executions run at a time; `None`: any number.
@@ -128,6 +131,8 @@ pub struct ProcessKeys {
     pub stdout: Option<String>,
     /// The exit codes with which it succeeds; empty: 0.
     pub success_exit_codes: ExitCodes,
+    /// As [`Definition::output_limit`], which it overrides.
+    pub output_limit: Option<Size>,
 }
 
 impl Definition {
@@ -153,6 +158,7 @@ impl Definition {
             &mut self.env,
             &mut self.shell,
             &mut self.retention,
+            &mut self.output_limit,
             &mut self.scheduling,
         );
         self
@@ -233,6 +239,7 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         entry_if_some(&mut map, "retention", self.retention.as_ref())?;
+        entry_if_some(&mut map, "output_limit", self.output_limit.as_ref())?;
         if let Some(scheduling) = &self.scheduling {
             scheduling.serialize_into(&mut map)?;
         }
@@ -287,6 +294,7 @@ impl Serialize for Step {
         if !process.success_exit_codes.is_empty() {
             map.serialize_entry("success_exit_codes", &process.success_exit_codes)?;
         }
+        entry_if_some(&mut map, "output_limit", process.output_limit.as_ref())?;
         if self.continue_on_error {
             map.serialize_entry("continue_on_error", &true)?;
         }

@@ -23,6 +23,7 @@ pub(crate) mod exit_codes;
 pub(crate) mod graph;
 pub(crate) mod handler;
 pub(crate) mod json_text;
+pub(crate) mod output;
 pub(crate) mod overdue;
 pub(crate) mod parameter;
 pub(crate) mod pin;

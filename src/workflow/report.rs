@@ -1,5 +1,6 @@
 //! Reports of the engine to the observer of an execution.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::concurrency::WaitingFor;
@@ -14,6 +15,34 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+impl Stream {
+    /// `stdout` or `stderr`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// The text is no stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stdout or stderr is expected")]
+pub struct ParseStreamError;
+
+impl FromStr for Stream {
+    type Err = ParseStreamError;
+
+    fn from_str(text: &str) -> Result<Self, ParseStreamError> {
+        match text {
+            "stdout" => Ok(Self::Stdout),
+            "stderr" => Ok(Self::Stderr),
+            _ => Err(ParseStreamError),
+        }
+    }
 }
 
 /// Something that happened to an execution.

@@ -222,6 +222,9 @@ const BEFORE_COMPLETIONS: &str = "
     DROP TABLE workflow_schedule_decisions;
     DROP TABLE workflow_pauses;
     DROP TABLE workflow_expectations;
+    DROP TRIGGER workflow_executions_deleted_with_output;
+    DROP TABLE workflow_output;
+    DROP TABLE workflow_output_usage;
     DROP TRIGGER workflow_executions_inserted_grouped;
     DROP TRIGGER workflow_executions_moved_grouped;
     DROP TRIGGER workflow_executions_deleted_grouped;

@@ -13,6 +13,9 @@ use wfx::parts::base::Timestamp;
 use wfx::parts::repository::StoreError;
 use wfx::parts::workflow::{Change, ExecutionState, ExecutionStatus};
 
+#[expect(dead_code, reason = "what the sources offer beside what is tried here")]
+#[path = "../../src/repository/journal/output.rs"]
+mod output;
 #[expect(dead_code, unreachable_pub, reason = "what the sources offer beside what is tried here")]
 #[path = "../../src/repository/journal/pending_write.rs"]
 mod pending_write;

@@ -21,6 +21,7 @@ mod history;
 mod interleavings;
 mod language;
 mod limits;
+mod logs;
 mod messages;
 mod named;
 mod output;
@@ -45,7 +46,15 @@ mod upgrade;
 mod values;
 
 /// Where sources that are [tried here](interleavings) look for it.
+mod base {
+    pub(crate) mod timestamp {
+        pub(crate) use wfx::parts::base::Timestamp;
+    }
+}
 mod workflow {
+    pub(crate) mod output {
+        pub(crate) use wfx::parts::workflow::{Counts, OutputSource as Source};
+    }
     pub(crate) mod concurrency {
         pub(crate) use wfx::parts::workflow::WaitingFor;
     }

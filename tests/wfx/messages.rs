@@ -197,7 +197,7 @@ fn what_other_tools_call_a_command_leads_to_it() {
     let place = Place::new();
     for (word, command) in [
         ("run", "wfx exec"),
-        ("logs", "wfx show"),
+        ("log", "wfx logs"),
         ("ps", "wfx list"),
         ("stop", "wfx cancel"),
         ("cron", "wfx schedule next"),

@@ -27,6 +27,7 @@ use crate::base::exit::Exit;
 use crate::base::timestamp::Timestamp;
 use crate::engine::context::{EngineContext, Unstored};
 use crate::engine::memory::Memory;
+use crate::engine::output::OutputSink;
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::http::api::resources::callers::Callers;
@@ -182,6 +183,7 @@ impl Daemon {
             },
             queue_capacity: options.max_in_flight,
             busy_timeout: BUSY_TIMEOUT,
+            output: settings.output_budgets(true)?,
             commits: Some(Arc::clone(&metrics) as _),
         };
         let mut waits = |error: &StoreError| {
@@ -200,6 +202,7 @@ impl Daemon {
         let memory = Arc::new(Memory::default());
         let engine_context = EngineContext {
             writer: Arc::clone(&writer),
+            output: Arc::new(OutputSink::new(settings.output_limit()?.bytes())),
             owner: Arc::clone(&owner),
             inherited: environment::inherited(std::env::vars_os()),
             scratch: session::scratch()?,

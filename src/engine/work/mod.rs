@@ -15,7 +15,6 @@ pub(crate) mod process;
 pub(crate) mod scratch;
 pub(crate) mod search;
 pub(crate) mod sleep;
-pub(crate) mod tail;
 pub(crate) mod tree;
 
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::tail::Whole;
+use crate::workflow::output::tail::Whole;
 use crate::workflow::record::Outputs;
 
 /// The most bytes of outputs of one step.

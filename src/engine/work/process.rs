@@ -24,15 +24,16 @@ use super::group::Group;
 use super::job::{GRACE, Job};
 use super::launch::{self, Launch};
 use super::outputs::{self, OutputsError};
-use super::tail::{Tail, Whole};
 use super::tree::{self, Left, Tree};
 use crate::base::clock;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
+use crate::engine::output::{AttemptOutput, Ends};
 use crate::repository::ownership::ListedAttempt;
 use crate::system::limits::{self, OpenFiles};
 use crate::system::process_table::{self, Stat};
 use crate::workflow::event::{AttemptEnd, Outcome};
+use crate::workflow::output::tail::Whole;
 use crate::workflow::record::{AttemptKey, Captured, Outputs};
 use crate::workflow::report::Stream;
 use crate::workflow::retry_on::EndCause;
@@ -52,9 +53,6 @@ thread_local! {
     /// step.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
-
-/// The observer that wants output as it arrives.
-pub(crate) type Listener<'a> = &'a (dyn Fn(Stream, &[u8]) + Send + Sync);
 
 /// A process that was started, as it can be recognised later.
 #[derive(Debug, Clone)]
@@ -105,7 +103,7 @@ pub(crate) async fn run<T>(
     launch: Option<Launch>,
     begun: Begun,
     stop: &Stop,
-    listener: Option<Listener<'_>>,
+    output: AttemptOutput<'_>,
     began: impl FnOnce(Option<Started>) -> T,
 ) -> io::Result<AttemptEnd> {
     let _files = OpenFiles::count(limits::FILES_OF_STEP);
@@ -115,7 +113,7 @@ pub(crate) async fn run<T>(
         Ok(child) => {
             let (key, between) = (job.key.clone(), (before, clock::since_boot()));
             let _running = began(Some(Started { key, pid: child.id(), between }));
-            Running::new(child, job, begun, listener).watch(job, stop).await
+            Running::new(child, job, begun, output).watch(job, stop).await
         }
         Err(error) => {
             began(None);
@@ -190,14 +188,9 @@ impl Ended {
 struct Tap {
     stream: Stream,
     pipe: Option<pipe::Receiver>,
-    tail: Tail,
 }
 
 impl Tap {
-    fn new(stream: Stream, pipe: Option<pipe::Receiver>) -> Self {
-        Self { stream, pipe, tail: Tail::default() }
-    }
-
     /// Waits until something can be read; for ever when the stream has ended.
     async fn readable(&self) {
         match &self.pipe {
@@ -207,27 +200,25 @@ impl Tap {
     }
 
     /// Reads once what is there.
-    fn read(&mut self, listener: Option<Listener<'_>>) {
-        BUFFER.with_borrow_mut(|buffer| self.read_into(buffer, listener));
-    }
-
-    fn read_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
-        let Some(pipe) = &self.pipe else { return };
-        match pipe.try_read(buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => self.take(&buffer[..count], listener),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => self.pipe = None,
-        }
+    fn read(&mut self, output: &mut AttemptOutput<'_>) {
+        BUFFER.with_borrow_mut(|buffer| {
+            let Some(pipe) = &self.pipe else { return };
+            match pipe.try_read(buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(count) => output.take(self.stream, &buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => self.pipe = None,
+            }
+        });
     }
 
     /// Reads what the ended process left in the pipe: at most a pipe's capacity, since a process
     /// that left the group may still write.
-    fn drain(&mut self, listener: Option<Listener<'_>>) {
-        BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, listener));
+    fn drain(&mut self, output: &mut AttemptOutput<'_>) {
+        BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, output));
     }
 
-    fn drain_into(&mut self, buffer: &mut [u8], listener: Option<Listener<'_>>) {
+    fn drain_into(&mut self, buffer: &mut [u8], output: &mut AttemptOutput<'_>) {
         let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
         while left > 0 {
             let Some(pipe) = &self.pipe else { return };
@@ -236,18 +227,41 @@ impl Tap {
                 Ok(0) | Err(_) => self.pipe = None,
                 Ok(count) => {
                     left = left.saturating_sub(count);
-                    self.take(&buffer[..count], listener);
+                    output.take(self.stream, &buffer[..count]);
                 }
             }
         }
         self.pipe = None;
     }
+}
 
-    fn take(&mut self, bytes: &[u8], listener: Option<Listener<'_>>) {
-        self.tail.push(bytes);
-        if let Some(listener) = listener {
-            listener(self.stream, bytes);
+/// Both streams of a running process, and where they go.
+struct Taps<'a> {
+    stdout: Tap,
+    stderr: Tap,
+    output: AttemptOutput<'a>,
+}
+
+impl Taps<'_> {
+    /// Waits until something was printed and takes it, or does what is due of what was. To be called
+    /// again and again; nothing is lost when it is cancelled.
+    async fn pump(&mut self) {
+        let Self { stdout, stderr, output } = self;
+        let has_room = output.has_room();
+        tokio::select! {
+            () = stdout.readable(), if has_room => {}
+            () = stderr.readable(), if has_room => {}
+            () = output.tend() => return,
         }
+        // Both: the one that was written first may be the one that was noticed last, and neither
+        // stream waits until the other one has ended.
+        stdout.read(output);
+        stderr.read(output);
+    }
+
+    fn drain(&mut self) {
+        self.stdout.drain(&mut self.output);
+        self.stderr.drain(&mut self.output);
     }
 }
 
@@ -272,13 +286,11 @@ struct Running<'a> {
     child: Child,
     tree: Option<Tree>,
     begun: Begun,
-    stdout: Tap,
-    stderr: Tap,
-    listener: Option<Listener<'a>>,
+    taps: Taps<'a>,
 }
 
 impl<'a> Running<'a> {
-    fn new(mut child: Child, job: &Job, begun: Begun, listener: Option<Listener<'a>>) -> Self {
+    fn new(mut child: Child, job: &Job, begun: Begun, output: AttemptOutput<'a>) -> Self {
         let receiver = |end: OwnedFd| pipe::Receiver::from_owned_fd(end).ok();
         let stdout = child.stdout.take().map(OwnedFd::from);
         let stderr = child.stderr.take().map(OwnedFd::from);
@@ -289,9 +301,11 @@ impl<'a> Running<'a> {
             tree: group.map(|group| Tree::new(group, job.key.clone(), job.ask(), pipes)),
             child,
             begun,
-            stdout: Tap::new(Stream::Stdout, stdout.and_then(receiver)),
-            stderr: Tap::new(Stream::Stderr, stderr.and_then(receiver)),
-            listener,
+            taps: Taps {
+                stdout: Tap { stream: Stream::Stdout, pipe: stdout.and_then(receiver) },
+                stderr: Tap { stream: Stream::Stderr, pipe: stderr.and_then(receiver) },
+                output,
+            },
         }
     }
 
@@ -305,8 +319,7 @@ impl<'a> Running<'a> {
         } else {
             (None, self.on_tree(Tree::give_up).flatten())
         };
-        self.stdout.drain(self.listener);
-        self.stderr.drain(self.listener);
+        self.taps.drain();
         let (exit_code, failure) = match &status {
             Some(Ok(status)) => (exit_code(*status), failure(*status, |code| job.is_success(code))),
             Some(Err(error)) => (None, Some(format!("cannot tell how the process ended: {error}"))),
@@ -334,18 +347,9 @@ impl<'a> Running<'a> {
         if status.is_none() {
             children::give_up(self.child);
         }
-        let whole = match job.stdout_output() {
-            Some(_) => self.stdout.tail.whole(),
-            None => Whole::default(),
-        };
-        Ended {
-            outcome,
-            exit_code,
-            cause,
-            whole,
-            stdout: self.stdout.tail.finish(),
-            stderr: self.stderr.tail.finish(),
-        }
+        let ends = self.taps.output.finish(job.stdout_output().is_some()).await;
+        let Ends { whole, stdout, stderr } = ends;
+        Ended { outcome, exit_code, cause, whole, stdout, stderr }
     }
 
     /// Until the leader has ended, or cannot be ended.
@@ -383,14 +387,7 @@ impl<'a> Running<'a> {
                     kill.as_mut().reset(sooner);
                     continue;
                 }
-                () = self.stdout.readable() => {
-                    self.stdout.read(self.listener);
-                    continue;
-                }
-                () = self.stderr.readable() => {
-                    self.stderr.read(self.listener);
-                    continue;
-                }
+                () = self.taps.pump() => continue,
             };
             // wfx may have been stopped for a while, and know of the end only now.
             if ending.is_none() && self.has_exited() {
@@ -451,8 +448,7 @@ impl<'a> Running<'a> {
                 tokio::select! {
                     () = &mut next => break,
                     () = stop.now.cancelled(), if killed_at.is_none() => break,
-                    () = self.stdout.readable() => self.stdout.read(self.listener),
-                    () = self.stderr.readable() => self.stderr.read(self.listener),
+                    () = self.taps.pump() => {}
                 }
             }
             look = (look * 2).min(LOOK_LAST);

@@ -28,6 +28,11 @@ pub enum Route {
         /// Of which execution.
         execution_id: String,
     },
+    /// `GET /api/v1/workflows/executions/{execution_id}/output`, and the same without `workflows`
+    Output {
+        /// Of which execution.
+        execution_id: String,
+    },
     /// `GET /api/v1/workflows/executions/{execution_id}/lineage`
     Lineage {
         /// Of which execution.
@@ -125,6 +130,9 @@ impl Route {
             ["workflows", RESERVED, id, "attempts"] => {
                 Self::Attempts { execution_id: (*id).to_owned() }
             }
+            ["workflows", RESERVED, id, "output"] | [RESERVED, id, "output"] => {
+                Self::Output { execution_id: (*id).to_owned() }
+            }
             ["workflows", RESERVED, id, "lineage"] => {
                 Self::Lineage { execution_id: (*id).to_owned() }
             }
@@ -203,7 +211,10 @@ impl Endpoint for Route {
     }
 
     fn is_tagged(&self) -> bool {
-        !self.is_post() && !matches!(self, Self::Healthz | Self::Readyz | Self::Metrics)
+        // Of output the headers say how it goes on, also where its text is the same.
+        let is_untagged =
+            matches!(self, Self::Healthz | Self::Readyz | Self::Metrics | Self::Output { .. });
+        !self.is_post() && !is_untagged
     }
 
     fn label(&self) -> &'static str {
@@ -211,6 +222,7 @@ impl Endpoint for Route {
             Self::Execute { .. } => "/api/v1/workflows/{workflow_id}/execute",
             Self::Execution { .. } => "/api/v1/workflows/executions/{execution_id}",
             Self::Attempts { .. } => "/api/v1/workflows/executions/{execution_id}/attempts",
+            Self::Output { .. } => "/api/v1/workflows/executions/{execution_id}/output",
             Self::Lineage { .. } => "/api/v1/workflows/executions/{execution_id}/lineage",
             Self::WorkflowExecutions { .. } => "/api/v1/workflows/{workflow_id}/executions",
             Self::Executions => "/api/v1/workflows/executions",
@@ -294,6 +306,11 @@ mod tests {
                 "/api/v1/workflows/executions/{execution_id}/attempts",
             ),
             (
+                "/api/v1/workflows/executions/x/output",
+                "/api/v1/workflows/executions/{execution_id}/output",
+            ),
+            ("/api/v1/executions/x/output", "/api/v1/workflows/executions/{execution_id}/output"),
+            (
                 "/api/v1/workflows/executions/x/lineage",
                 "/api/v1/workflows/executions/{execution_id}/lineage",
             ),
@@ -332,7 +349,9 @@ mod tests {
         ] {
             let route = parsed(path).unwrap();
             assert_eq!(route.label(), label, "{path}");
-            assert_eq!(route.is_tagged(), path.starts_with("/api/") && !route.is_post(), "{path}");
+            let is_output = matches!(route, Route::Output { .. });
+            let is_tagged = path.starts_with("/api/") && !route.is_post() && !is_output;
+            assert_eq!(route.is_tagged(), is_tagged, "{path}");
         }
     }
 

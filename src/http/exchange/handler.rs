@@ -76,6 +76,8 @@ pub struct RoutedRequest<R> {
     pub query: String,
     /// The whole body of a POST that has one.
     pub body: Option<Bytes>,
+    /// The header `Accept`, as sent; empty where there is none.
+    pub accept: String,
     /// The id under which this request is logged.
     pub request_id: String,
     /// How long it may wait for what it starts.

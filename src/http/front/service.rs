@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{ACCEPT, ALLOW, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tokio::sync::OwnedSemaphorePermit;
@@ -168,7 +168,10 @@ impl<H: Handler> ConnectionService<H> {
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
         let bounded_wait = BoundedWait::new(Arc::clone(&self.state) as _);
         let caller = Caller { remote: self.remote, token };
-        let request = RoutedRequest { route, query, body, request_id, bounded_wait, caller };
+        let accept = parts.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        let accept = accept.unwrap_or_default().to_owned();
+        let request =
+            RoutedRequest { route, query, body, accept, request_id, bounded_wait, caller };
         let mut reply = self.handler.handle(request).await;
         if is_tagged {
             reply.tag(&parts.headers);

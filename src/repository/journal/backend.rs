@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::output::OutputBatch;
 use super::pending_write::PendingWrite;
 use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
@@ -58,6 +59,28 @@ pub(crate) trait Backend: Send + 'static {
     /// Begins a transaction that may write. Waits a quarter of a second at most for others that
     /// write, and then fails with an error that is explained as `Locked`.
     fn begin(&mut self) -> Result<(), Self::Error>;
+
+    /// The same for output alone, which a power loss may take: its commit need not be on the disk
+    /// until another one is.
+    fn begin_output(&mut self) -> Result<(), Self::Error>;
+
+    /// Writes output of an execution that is stored, inside the transaction under way; `false` where
+    /// there is no such execution.
+    fn write_output(
+        &mut self,
+        execution_id: &str,
+        batches: &[OutputBatch],
+    ) -> Result<bool, Self::Error>;
+
+    /// Writes something so that the next commit puts the output before it on the disk as well.
+    fn touch_output(&mut self) -> Result<(), Self::Error>;
+
+    /// Deletes the oldest output that is beyond its budgets, at most about so many bytes, inside the
+    /// transaction under way.
+    fn trim_output(&mut self, bytes: u64, now: Timestamp) -> Result<Retained, Self::Error>;
+
+    /// Whether [`Self::trim_output`] has something to delete. Begins no transaction.
+    fn is_output_excessive(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
 
     /// Makes durable what was written since [`Self::begin`].
     fn commit(&mut self) -> Result<(), Self::Error>;
@@ -206,6 +229,8 @@ pub(crate) struct Entry {
     pub(crate) change: Change,
     /// Up to which version of the execution the change goes.
     pub(crate) version: u64,
+    /// What its steps printed, stored with it.
+    pub(crate) output: Vec<OutputBatch>,
 }
 
 impl Entry {

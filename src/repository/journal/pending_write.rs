@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::output::OutputLane;
 use super::sync::{Mutex, MutexGuard};
 use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::record::Change;
@@ -46,6 +47,8 @@ pub struct PendingWrite {
     execution_id: String,
     state: Mutex<State>,
     stored: watch::Sender<CommitStatus>,
+    /// What its steps printed.
+    output: OutputLane,
 }
 
 #[derive(Debug, Default)]
@@ -79,13 +82,33 @@ impl PendingWrite {
     /// Of an execution of which nothing is recorded yet.
     #[must_use]
     pub fn new(execution_id: String) -> Arc<Self> {
-        Arc::new(Self { execution_id, state: Mutex::default(), stored: watch::Sender::default() })
+        Arc::new(Self {
+            execution_id,
+            state: Mutex::default(),
+            stored: watch::Sender::default(),
+            output: OutputLane::default(),
+        })
     }
 
     /// Which execution.
     #[must_use]
     pub fn execution_id(&self) -> &str {
         &self.execution_id
+    }
+
+    /// What its steps printed, on its way to the database.
+    pub(crate) fn output(&self) -> &OutputLane {
+        &self.output
+    }
+
+    /// Whether a commit holds some of it, so that its output can be stored.
+    pub(crate) fn is_committed(&self) -> bool {
+        matches!(self.lock().phase, Phase::Committed | Phase::CommittedInFlight)
+    }
+
+    /// Nothing is stored of it and nothing ever will be.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.lock().phase == Phase::Withdrawn
     }
 
     /// Adds a change and returns its version: once [`CommitStatus::version`] has reached

@@ -25,6 +25,10 @@ struct State<T> {
     /// How often a pending write found no room.
     refusals: u64,
     tasks: VecDeque<T>,
+    /// Those with output to be stored.
+    outputs: VecDeque<Arc<PendingWrite>>,
+    /// Output is left alone for a while.
+    output_paused: bool,
     closed: bool,
     /// The writer waits for `wake`; waking it otherwise is a wasted system call.
     asleep: bool,
@@ -45,6 +49,8 @@ impl<T> Queue<T> {
             pending: VecDeque::new(),
             refusals: 0,
             tasks: VecDeque::new(),
+            outputs: VecDeque::new(),
+            output_paused: false,
             closed: false,
             asleep: false,
         };
@@ -93,11 +99,39 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Has the output of an execution stored.
+    pub(crate) fn push_output(&self, pending: &Arc<PendingWrite>) {
+        let mut state = self.lock();
+        if pending.output().mark_queued() {
+            state.outputs.push_back(Arc::clone(pending));
+            self.wake(state);
+        }
+    }
+
+    /// Takes the next execution with output.
+    pub(crate) fn next_output(&self) -> Option<Arc<PendingWrite>> {
+        let next = self.lock().outputs.pop_front()?;
+        next.output().unmark_queued();
+        Some(next)
+    }
+
+    /// Whether output waits that may be stored now.
+    pub(crate) fn has_output(&self) -> bool {
+        let state = self.lock();
+        !state.outputs.is_empty() && (!state.output_paused || state.closed)
+    }
+
+    /// Leaves output alone, or no longer.
+    pub(crate) fn pause_output(&self, is_paused: bool) {
+        self.lock().output_paused = is_paused;
+    }
+
     /// Takes what waits. Sleeps until there is something, `patience` at most.
     pub(crate) fn next(&self, patience: Duration) -> Next<T> {
         let mut state = self.lock();
         let idle = |state: &mut State<T>| {
-            state.pending.is_empty() && state.tasks.is_empty() && !state.closed
+            let has_output = !state.outputs.is_empty() && !state.output_paused;
+            state.pending.is_empty() && state.tasks.is_empty() && !has_output && !state.closed
         };
         if idle(&mut state) && !patience.is_zero() {
             state.asleep = true;

@@ -23,14 +23,16 @@ use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::CancelRequest;
-use crate::repository::patience::REPORT_AFTER;
 use crate::workflow::record::ExecutionDetail;
 
 mod groups;
+mod output;
 mod policies;
 mod purge;
+mod transactions;
 
 use self::groups::{Granted, HolderWatch};
+use self::output::OutputState;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -116,6 +118,8 @@ pub(crate) struct Worker<B> {
     looked_at: Instant,
     /// When a transaction could begin last.
     begun_at: Instant,
+    /// How the output of steps is stored.
+    output: OutputState,
 }
 
 impl<B: Backend> Worker<B> {
@@ -151,6 +155,7 @@ impl<B: Backend> Worker<B> {
             unseen: None,
             looked_at: clock::monotonic(),
             begun_at: clock::monotonic(),
+            output: OutputState::new(),
         }
     }
 
@@ -168,13 +173,13 @@ impl<B: Backend> Worker<B> {
         loop {
             let tidying = self.prune_more || self.give_back;
             let deferred = self.unpruned > 0;
-            let patience = match (tidying, deferred) {
+            let patience = self.output_patience().min(match (tidying, deferred) {
                 _ if purge.is_some() => Duration::ZERO,
                 (true, _) if self.prune_error.is_some() => BACKOFF_MAX,
                 (true, _) => Duration::ZERO,
                 (false, true) => IDLE,
                 (false, false) => LOOK,
-            };
+            });
             self.at_work.rest();
             let Next { pending, task, closed } = self.queue.next(patience);
             self.at_work.begin();
@@ -186,7 +191,10 @@ impl<B: Backend> Worker<B> {
                 self.prune_more = true;
             }
             let tidying = self.prune_more || self.give_back;
-            if closed && pending.is_empty() && task.is_none() && purge.is_none() && !tidying {
+            let has_output = self.queue.has_output();
+            let is_idle = pending.is_empty() && task.is_none() && purge.is_none() && !has_output;
+            if closed && is_idle && !tidying {
+                self.sync_output(closed);
                 return Ok(());
             }
             if let Err(error) = self.store(pending) {
@@ -200,6 +208,7 @@ impl<B: Backend> Worker<B> {
             } else {
                 backoff = BACKOFF;
             }
+            self.store_output(closed);
             match task {
                 Some(Task::Purge(next)) if purge.is_none() => purge = Some(next),
                 // One at a time; it comes again.
@@ -337,6 +346,7 @@ impl<B: Backend> Worker<B> {
         self.store_sent_alerts();
         self.store_policies();
         self.look_at_groups();
+        self.look_at_output();
         if self.ages_looked_at.elapsed() >= LOOK_AT_AGES {
             self.look_at_policies();
         }
@@ -364,24 +374,19 @@ impl<B: Backend> Worker<B> {
 
     /// Stores what the pending writes hold. On a failure everything is back in the queue.
     fn store(&mut self, pending: Vec<Arc<PendingWrite>>) -> Result<(), StoreError> {
-        let batch: Vec<Entry> = pending
-            .into_iter()
-            .filter_map(|pending| {
-                let (change, version) = pending.take()?;
-                Some(Entry { pending, change, version })
-            })
-            .collect();
+        let mut batch = self.entries(pending);
         if batch.is_empty() {
             return Ok(());
         }
         let began = clock::monotonic();
-        match self.commit(&batch) {
+        match self.commit_with_output(&mut batch) {
             Ok((outcomes, granted)) => {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
                 let mut replaces = false;
                 let mut reported = Vec::with_capacity(batch.len());
+                self.output_stored(&batch);
                 for (Entry { pending, version, .. }, written) in batch.into_iter().zip(outcomes) {
                     reported.push(match written {
                         Ok(written) => {
@@ -417,6 +422,7 @@ impl<B: Backend> Worker<B> {
             }
             Err(why) => {
                 let pending = batch.into_iter().map(|entry| {
+                    entry.pending.output().put_back(entry.output);
                     entry.pending.put_back(entry.change);
                     entry.pending
                 });
@@ -549,44 +555,6 @@ impl<B: Backend> Worker<B> {
             Err(error) => {
                 self.prune_more = pruning;
                 self.prune_error = Some(error);
-            }
-        }
-    }
-
-    /// Begins a transaction that may write, once it is sure that the database is still the one that
-    /// was opened, and nobody else writes; waits `patience` for others, and when wfx ends only a
-    /// moment.
-    fn begin(&mut self, patience: Duration) -> Result<(), StoreError> {
-        self.begin_reporting(patience, &mut |_| {})
-    }
-
-    /// The same; `waits` is called once, with the reason, when others take long.
-    fn begin_reporting(
-        &mut self,
-        patience: Duration,
-        waits: &mut dyn FnMut(&StoreError),
-    ) -> Result<(), StoreError> {
-        self.backend.check()?;
-        if let Some(unseen) = &self.unseen {
-            return Err(unseen.clone());
-        }
-        let start = clock::monotonic();
-        let mut is_reported = false;
-        loop {
-            let Err(error) = self.backend.begin() else {
-                self.begun_at = clock::monotonic();
-                return Ok(());
-            };
-            // Others who hold a lock are no disk that hangs.
-            self.at_work.begin();
-            let error = self.backend.explain("write to", &error);
-            let over = start.elapsed() >= patience.min(self.options.busy_timeout);
-            if error.kind() != StoreErrorKind::Locked || over || self.queue.is_closed() {
-                return Err(error);
-            }
-            if !is_reported && start.elapsed() >= REPORT_AFTER {
-                waits(&error);
-                is_reported = true;
             }
         }
     }

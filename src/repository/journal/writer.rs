@@ -91,6 +91,11 @@ impl Writer {
         self.queue.push(pending)
     }
 
+    /// Asks for the output to be stored that waits in `pending`, though no change does.
+    pub(crate) fn enqueue_output(&self, pending: &Arc<PendingWrite>) {
+        self.queue.push_output(pending);
+    }
+
     /// How many executions wait to be stored.
     #[must_use]
     pub fn queue_depth(&self) -> usize {

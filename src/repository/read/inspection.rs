@@ -31,6 +31,21 @@ pub(crate) struct Inspection {
     pub dead_locks: usize,
     /// What does not count for the number of finished executions that are kept.
     pub retention: RetentionCounts,
+    /// How much output is kept.
+    pub output: OutputUsage,
+}
+
+/// How much output of steps is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OutputUsage {
+    /// What it counts for in its budget, bytes as they were written.
+    pub bytes: u64,
+    /// What it takes in the database.
+    pub compressed_bytes: u64,
+    /// The budget that a daemon was set to, bytes, if one was.
+    pub total_bytes: Option<u64>,
+    /// How long it is kept, as a daemon was set to, seconds.
+    pub age_seconds: Option<u64>,
 }
 
 /// What does not count for the number of finished executions that are kept.

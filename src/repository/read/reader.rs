@@ -1,6 +1,6 @@
 //! The handle for reading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -18,6 +18,7 @@ use crate::repository::error::StoreError;
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sqlite::reader::SqliteReader;
+use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
 use crate::workflow::retention::History;
 use crate::workflow::schedule_record::{DecisionRecord, OverdueRecord, PauseRecord};
@@ -257,6 +258,47 @@ impl Reader {
         bytes: usize,
     ) -> Result<(Vec<Attempt>, bool), StoreError> {
         self.backend.attempts(execution_id, after, bytes)
+    }
+
+    /// A part of what the steps of an execution print, in the order of arrival; of a reused step, what
+    /// it printed where it really ran. `None` where there is no such execution.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn output(
+        &self,
+        execution_id: &str,
+        request: &PageRequest,
+    ) -> Result<Option<OutputPage>, StoreError> {
+        self.backend.output(execution_id, request)
+    }
+
+    /// The position of a step or handler.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn position(
+        &self,
+        execution_id: &str,
+        name: &str,
+    ) -> Result<Option<u32>, StoreError> {
+        self.backend.position(execution_id, name)
+    }
+
+    /// The names of the steps and handlers of an execution, by position.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn names(&self, execution_id: &str) -> Result<HashMap<u32, String>, StoreError> {
+        self.backend.names(execution_id)
+    }
+
+    /// How much the stored output counts for in its budget, bytes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn output_usage(&self) -> Result<u64, StoreError> {
+        self.backend.output_usage()
     }
 
     /// What the execution replays, up to the first one, and what replays it.

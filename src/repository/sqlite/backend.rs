@@ -1,8 +1,9 @@
 //! SQLite as what the writer's thread writes to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -11,7 +12,7 @@ use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
 use super::{
-    alerts, detail, groups, identity, open, policies, prune, retention, schedules, takeover,
+    alerts, detail, groups, identity, open, output, policies, prune, retention, schedules, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -19,13 +20,15 @@ use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
     Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
 };
+use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::options::WriterOptions;
+use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
+use crate::workflow::output::Counts;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
@@ -36,6 +39,13 @@ pub(crate) struct SqliteBackend {
     connection: Connection,
     files: FileGuard,
     unfinished: Unfinished,
+    /// What unfinished executions had written before this process ran them, by their seq.
+    output_bases: HashMap<i64, Counts>,
+    /// How much output is kept, and for how long.
+    output_budgets: (u64, Duration),
+    /// Whether a commit is on the disk before it is acknowledged, and whether the next one is.
+    durability: Durability,
+    is_synced: bool,
 }
 
 /// Opens the database at `path` for writing; `waits` is called once, with the reason, when it has
@@ -50,6 +60,10 @@ pub(crate) fn open(
         open::open_writable(path, options.durability, options.trusted_owner, &mut patience)?;
     let keep = patience.until(|| {
         retention::resolve(&connection, options.retention)
+            .map_err(|error| explain("write to", path, &error))
+    })?;
+    let output_budgets = patience.until(|| {
+        retention::resolve_output(&connection, options.output)
             .map_err(|error| explain("write to", path, &error))
     })?;
     let fresh = NonZeroU32::new(fastrand::u32(1..)).unwrap_or(NonZeroU32::MIN);
@@ -67,6 +81,10 @@ pub(crate) fn open(
         connection,
         files,
         unfinished: Unfinished::default(),
+        output_bases: HashMap::new(),
+        output_budgets,
+        durability: options.durability,
+        is_synced: true,
     };
     Ok(Opened { backend, keep, has_policies, registry: Registry::new(path, Some(identity)) })
 }
@@ -91,10 +109,36 @@ impl SqliteBackend {
     fn write(
         &self,
         inserts: &mut Inserts<'_>,
+        bases: &mut HashMap<i64, Counts>,
         entry: &Entry,
     ) -> Result<Written, NotWritten<rusqlite::Error>> {
         let execution_id = entry.execution_id();
-        change::write(&self.connection, inserts, &self.unfinished, execution_id, &entry.change)
+        let written = change::write(
+            &self.connection,
+            inserts,
+            &self.unfinished,
+            execution_id,
+            &entry.change,
+        )?;
+        output::write(&self.connection, bases, written.seq, &entry.output)?;
+        Ok(written)
+    }
+
+    /// Lets the next commits be on the disk before they are acknowledged, or not.
+    fn set_synced(&mut self, is_synced: bool) -> rusqlite::Result<()> {
+        if self.durability == Durability::Full && self.is_synced != is_synced {
+            // Not cached: it takes effect when it is compiled.
+            self.connection.execute_batch(match is_synced {
+                true => "PRAGMA synchronous = FULL",
+                false => "PRAGMA synchronous = NORMAL",
+            })?;
+            self.is_synced = is_synced;
+        }
+        Ok(())
+    }
+
+    fn output_before(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.output_budgets.1)
     }
 
     fn judge(&self) -> rusqlite::Result<Judge> {
@@ -114,7 +158,44 @@ impl Backend for SqliteBackend {
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
+        self.set_synced(true)?;
         self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn begin_output(&mut self) -> rusqlite::Result<()> {
+        self.set_synced(false)?;
+        self.execute("BEGIN IMMEDIATE")
+    }
+
+    fn write_output(
+        &mut self,
+        execution_id: &str,
+        batches: &[OutputBatch],
+    ) -> rusqlite::Result<bool> {
+        let Some(seq) = output::seq(&self.connection, &self.unfinished, execution_id)? else {
+            return Ok(false);
+        };
+        output::write(&self.connection, &mut self.output_bases, seq, batches)?;
+        Ok(true)
+    }
+
+    fn touch_output(&mut self) -> rusqlite::Result<()> {
+        self.execute("UPDATE workflow_output_usage SET bytes = bytes WHERE id = 1")
+    }
+
+    fn trim_output(&mut self, bytes: u64, now: Timestamp) -> rusqlite::Result<Retained> {
+        let before = self.output_before(now);
+        let trimmed = output::trim(&self.connection, self.output_budgets.0, before, bytes)?;
+        let is_worth_giving_back = match trimmed.chunks {
+            0 => None,
+            _ => Some(prune::is_worth_giving_back(&self.connection)?),
+        };
+        Ok(Retained { more: trimmed.more, is_worth_giving_back })
+    }
+
+    fn is_output_excessive(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        let before = self.output_before(now);
+        output::is_excessive(&self.connection, self.output_budgets.0, before)
     }
 
     fn commit(&mut self) -> rusqlite::Result<()> {
@@ -127,19 +208,25 @@ impl Backend for SqliteBackend {
     }
 
     fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<rusqlite::Error>> {
-        let mut inserts = Inserts::new(&self.connection, &self.path)?;
-        batch.iter().map(|entry| self.write(&mut inserts, entry)).collect()
+        let mut bases = std::mem::take(&mut self.output_bases);
+        let written = Inserts::new(&self.connection, &self.path).map_err(NotWritten::from);
+        let written = written.and_then(|mut inserts| {
+            batch.iter().map(|entry| self.write(&mut inserts, &mut bases, entry)).collect()
+        });
+        self.output_bases = bases;
+        written
     }
 
     fn write_each(
         &mut self,
         batch: &[Entry],
     ) -> rusqlite::Result<Vec<Result<Written, StoreError>>> {
+        let mut bases = self.output_bases.clone();
         let mut inserts = Inserts::new(&self.connection, &self.path)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {
             self.execute("SAVEPOINT item")?;
-            outcomes.push(match self.write(&mut inserts, entry) {
+            outcomes.push(match self.write(&mut inserts, &mut bases, entry) {
                 Ok(written) => Ok(written),
                 Err(NotWritten::Refused(error)) => {
                     self.execute("ROLLBACK TO item")?;
@@ -154,6 +241,9 @@ impl Backend for SqliteBackend {
     }
 
     fn committed(&mut self, execution_id: &str, written: Written) {
+        if written.finished && !self.output_bases.is_empty() {
+            self.output_bases.remove(&written.seq);
+        }
         self.unfinished.apply(execution_id, written);
     }
 

@@ -39,7 +39,7 @@ impl From<rusqlite::Error> for NotWritten {
 
 /// The `seq` of executions that are not finished, so that their updates need no search.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(HashMap<String, Known>);
+pub(crate) struct Unfinished(pub(super) HashMap<String, Known>);
 
 /// Which row is that of an execution, and its concurrency group.
 type Known = (i64, Option<Arc<str>>);

@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::groups;
 use super::rows::{
     self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, HANDLER_COLUMNS, REUSED_ATTEMPT_COLUMNS,
     STEP_COLUMNS, STEP_COLUMNS_WITHOUT_TEXT,
 };
+use super::{groups, output};
+use crate::workflow::output::Source;
 use crate::workflow::record::{
-    Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord,
+    Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord, StepStatus,
 };
 
 /// The steps of an execution from a position on, each with the last attempt that it made: for a
@@ -59,7 +60,7 @@ pub(crate) fn handlers(
     if execution.outcome.is_none() {
         return Ok(Vec::new());
     }
-    connection
+    let mut handlers = connection
         .prepare_cached(&format!(
             "SELECT {HANDLER_COLUMNS} FROM workflow_execution_handlers AS handlers
              LEFT JOIN workflow_execution_attempts AS last
@@ -68,7 +69,30 @@ pub(crate) fn handlers(
              WHERE handlers.seq = ?1 AND handlers.attempt > 0 ORDER BY handlers.position"
         ))?
         .query_map([execution.seq], rows::handler)?
-        .collect()
+        .collect::<rusqlite::Result<Vec<HandlerRecord>>>()?;
+    for handler in &mut handlers {
+        add_live_output(connection, &execution.execution_id, &mut handler.step)?;
+    }
+    Ok(handlers)
+}
+
+/// Adds what an attempt has printed so far that has not ended, or whose end nobody has recorded.
+fn add_live_output(
+    connection: &Connection,
+    execution_id: &str,
+    step: &mut StepRecord,
+) -> rusqlite::Result<()> {
+    let is_open = matches!(step.status, StepStatus::Running | StepStatus::Interrupted);
+    let has_output = step.stdout_bytes + step.stderr_bytes > 0;
+    if !is_open || has_output || step.attempt == 0 || step.reused_from.is_some() {
+        return Ok(());
+    }
+    let source = Source { position: step.position, attempt: step.attempt };
+    if let Some((stdout, stderr)) = output::pages::tails(connection, execution_id, source)? {
+        (step.stdout, step.stdout_bytes) = (stdout.text, stdout.total_bytes);
+        (step.stderr, step.stderr_bytes) = (stderr.text, stderr.total_bytes);
+    }
+    Ok(())
 }
 
 /// The steps from `position` on, up to the one that makes their text longer than `bytes`; and
@@ -84,7 +108,8 @@ pub(crate) fn steps(
     let mut rows = statement.query((execution_id, position))?;
     let (mut steps, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let step = rows::step(row)?;
+        let mut step = rows::step(row)?;
+        add_live_output(connection, execution_id, &mut step)?;
         length += step.text_bytes();
         steps.push(step);
         if length > bytes {
@@ -129,7 +154,14 @@ pub(crate) fn attempts(
     let mut rows = statement.query((execution_id, after.0, after.1))?;
     let (mut attempts, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let attempt = rows::attempt(row)?;
+        let mut attempt = rows::attempt(row)?;
+        let has_output = attempt.stdout.total_bytes + attempt.stderr.total_bytes > 0;
+        if attempt.status == StepStatus::Interrupted && !has_output {
+            let source = Source { position: attempt.position, attempt: attempt.attempt };
+            if let Some(tails) = output::pages::tails(connection, execution_id, source)? {
+                (attempt.stdout, attempt.stderr) = tails;
+            }
+        }
         length += attempt.text_bytes();
         attempts.push(attempt);
         if length > bytes {

@@ -7,9 +7,9 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::file_guard::FileGuard;
-use super::{file, identity, policies, prune, rows, takeover};
+use super::{file, identity, output, policies, prune, retention, rows, takeover};
 use crate::repository::ownership::Registry;
-use crate::repository::read::inspection::{Inspection, RetentionCounts};
+use crate::repository::read::inspection::{Inspection, OutputUsage, RetentionCounts};
 
 /// The most damages that are reported.
 const DAMAGES_SHOWN: u32 = 20;
@@ -40,11 +40,23 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<
         unwritable: file::check_writable(path).err(),
         owners,
         dead_locks,
-        retention: retention(connection)?,
+        retention: retention_counts(connection)?,
+        output: output_usage(connection)?,
     })
 }
 
-fn retention(connection: &Connection) -> rusqlite::Result<RetentionCounts> {
+fn output_usage(connection: &Connection) -> rusqlite::Result<OutputUsage> {
+    let (total_bytes, age_seconds) = retention::stored_output(connection)?;
+    let compressed_bytes = connection
+        .query_row("SELECT coalesce(sum(length(data)), 0) FROM workflow_output", [], |row| {
+            row.get(0)
+        })
+        .map(rows::count)?;
+    let bytes = output::usage(connection)?;
+    Ok(OutputUsage { bytes, compressed_bytes, total_bytes, age_seconds })
+}
+
+fn retention_counts(connection: &Connection) -> rusqlite::Result<RetentionCounts> {
     let pinned = connection
         .prepare_cached("SELECT count(*) FROM workflow_executions WHERE pinned_at IS NOT NULL")?
         .query_row([], |row| row.get(0))

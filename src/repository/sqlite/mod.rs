@@ -19,6 +19,7 @@ mod lineage;
 mod list;
 mod migrate;
 mod open;
+mod output;
 mod overdue;
 mod policies;
 mod predecessor;

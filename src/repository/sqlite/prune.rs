@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{policies, rows};
+use super::{output, policies, rows};
 use crate::base::timestamp::Timestamp;
 use crate::workflow::retention::Chosen;
 
@@ -62,6 +62,7 @@ pub(crate) fn retain(
     if chosen.is_empty() {
         return Ok(Pruned { executions: 0, more: false });
     }
+    more |= output::limit_deleted(connection, &mut chosen)?;
     let executions = delete(connection, chosen)?;
     Ok(Pruned { executions, more: more && executions > 0 })
 }
@@ -131,6 +132,7 @@ fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize
     for run in seqs.chunk_by(|a, b| a + 1 == *b) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let execute = |sql| connection.prepare_cached(sql)?.execute([first, last]);
+        execute("DELETE FROM workflow_output WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_attempts WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_steps WHERE seq BETWEEN ?1 AND ?2")?;
         deleted += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;

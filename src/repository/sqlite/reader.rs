@@ -1,7 +1,7 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, overdue, policies,
-    retention, schedule_queries, summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, open, output, overdue,
+    policies, retention, schedule_queries, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -29,6 +29,7 @@ use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, UnfinishedExecution};
 use crate::repository::read::summary::WorkflowSummary;
+use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
 use crate::workflow::schedule_record::{DecisionRecord, OverdueRecord, PauseRecord};
@@ -194,6 +195,30 @@ impl SqliteReader {
         bytes: usize,
     ) -> Result<(Vec<Attempt>, bool), StoreError> {
         self.read(|connection| detail::attempts(connection, execution_id, after, bytes))
+    }
+
+    pub(crate) fn output(
+        &self,
+        execution_id: &str,
+        request: &PageRequest,
+    ) -> Result<Option<OutputPage>, StoreError> {
+        self.read(|connection| output::pages::page(connection, execution_id, request))
+    }
+
+    pub(crate) fn position(
+        &self,
+        execution_id: &str,
+        name: &str,
+    ) -> Result<Option<u32>, StoreError> {
+        self.read(|connection| output::pages::position(connection, execution_id, name))
+    }
+
+    pub(crate) fn names(&self, execution_id: &str) -> Result<HashMap<u32, String>, StoreError> {
+        self.read(|connection| output::pages::names(connection, execution_id))
+    }
+
+    pub(crate) fn output_usage(&self) -> Result<u64, StoreError> {
+        self.read(output::usage)
     }
 
     pub(crate) fn queue(&self, limit: usize) -> Result<Queue, StoreError> {

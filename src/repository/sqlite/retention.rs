@@ -1,10 +1,12 @@
 //! How many finished executions are kept, as this process was set to, or as the daemon that uses
 //! the same database was; and which ones are pinned.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows;
-use crate::repository::options::Retention;
+use crate::repository::options::{BudgetOf, OutputBudgets, Retention};
 use crate::workflow::pin::Pin;
 
 /// How many are kept, stored or read as the rule says.
@@ -34,6 +36,47 @@ pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<
         .optional()?;
     let keep = text.and_then(|text| text.parse::<u64>().ok());
     Ok(keep.map(|keep| Some(keep).filter(|keep| *keep > 0)))
+}
+
+/// How much output is kept: so many bytes, for so long; stored or read as the options say.
+pub(crate) fn resolve_output(
+    connection: &Connection,
+    budgets: OutputBudgets,
+) -> rusqlite::Result<(u64, Duration)> {
+    let resolve = |name: &str, budget: BudgetOf<u64>| -> rusqlite::Result<u64> {
+        let BudgetOf { value, is_set } = budget;
+        let stored = number(connection, name)?;
+        if !budgets.leads {
+            return Ok(stored.filter(|_| !is_set).unwrap_or(value));
+        }
+        if stored != Some(value) {
+            connection.execute(
+                "INSERT OR REPLACE INTO workflow_settings (name, value) VALUES (?1, ?2)",
+                [name, &rows::integer(value).to_string()],
+            )?;
+        }
+        Ok(value)
+    };
+    let total = resolve("output_total", budgets.total_bytes)?;
+    let BudgetOf { value, is_set } = budgets.age;
+    let seconds = resolve("output_retention_s", BudgetOf { value: value.as_secs(), is_set })?;
+    Ok((total, Duration::from_secs(seconds)))
+}
+
+/// How much output a daemon was set to keep, bytes and seconds, if one was.
+pub(crate) fn stored_output(
+    connection: &Connection,
+) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
+    Ok((number(connection, "output_total")?, number(connection, "output_retention_s")?))
+}
+
+/// A number that a daemon stored for others.
+fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u64>> {
+    let text: Option<String> = connection
+        .prepare_cached("SELECT value FROM workflow_settings WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 /// Pins an execution, or with `None` unpins it, inside the caller's transaction; `false` where there

@@ -7,7 +7,8 @@ use super::field::{self, Fields};
 use super::{Source, handlers, keys, retention, scheduling};
 
 /// The keys of the file.
-const KEYS: [&str; 6] = ["env", "shell", "retention", "timezone", "blackout", "expect"];
+const KEYS: [&str; 7] =
+    ["env", "shell", "retention", "output_limit", "timezone", "blackout", "expect"];
 
 /// Reads and checks the defaults of a folder. A file of comments alone gives none.
 ///
@@ -31,6 +32,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         handlers::refuse_variables_of(&fields, &mut findings);
         let shell = keys::shell(&fields, &mut findings);
         let retention = retention::read(&fields, &mut findings);
+        let output_limit = keys::output_limit(&fields, &mut findings);
         let timezone = fields.get("timezone");
         let timezone = timezone.and_then(|field| scheduling::time_zone(&field, &mut findings));
         let mut blackouts = scheduling::blackouts(&fields, &mut findings);
@@ -38,7 +40,16 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
             blackouts.iter_mut().for_each(|blackout| _ = blackout.set_zone(zone));
         }
         let expect = scheduling::expect(&fields, &mut findings).unwrap_or_default();
-        Some(FolderDefaults { file, env, shell, retention, timezone, blackouts, expect })
+        Some(FolderDefaults {
+            file,
+            env,
+            shell,
+            retention,
+            output_limit,
+            timezone,
+            blackouts,
+            expect,
+        })
     });
     match defaults {
         Some(defaults) if findings.is_empty() => Ok(defaults),

@@ -136,7 +136,7 @@ impl<'n> Field<'n> {
     }
 
     /// Reports that the value is of the wrong kind.
-    fn refuse(&self, expected: &str, findings: &mut Findings) {
+    pub(super) fn refuse(&self, expected: &str, findings: &mut Findings) {
         let message = format!("{} takes {expected}, not {}", self.at.subject(), self.node.kind());
         let help = match &self.node.value {
             Value::Null => Some("give it a value, or leave the key out".to_owned()),

@@ -7,6 +7,7 @@ use super::super::problem::Findings;
 use super::super::retry_on::RetryOn;
 use super::field::{Field, Fields};
 use super::nearest;
+use crate::base::size::{self, Size};
 use crate::base::visible::{brief, quote};
 
 /// The signals that `stop_signal` takes, as `kill -l` names them on Linux.
@@ -38,6 +39,7 @@ pub(super) fn process(
         ("env_file", has_process, "a `run`"),
         ("stdout", has_process, "a `run`"),
         ("success_exit_codes", has_process, "a `run`"),
+        ("output_limit", has_process, "a `run`"),
     ] {
         if let Some(field) = fields.get(key)
             && !is_used
@@ -55,7 +57,28 @@ pub(super) fn process(
         env_file: fields.get("env_file").map(|it| env_files(&it, findings)).unwrap_or_default(),
         stdout: fields.get("stdout").and_then(|field| output_name(&field, findings)),
         success_exit_codes: exit_codes(fields, "success_exit_codes", findings),
+        output_limit: output_limit(fields, findings),
     }
+}
+
+/// The `output_limit` of a step, a workflow, or the defaults of a folder.
+pub(super) fn output_limit(fields: &Fields<'_>, findings: &mut Findings) -> Option<Size> {
+    let field = fields.get("output_limit")?;
+    let text = match &field.node.value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => {
+            field.refuse(size::TAKES, findings);
+            return None;
+        }
+    };
+    let size = text.parse().ok();
+    if size.is_none() {
+        let help = "write bytes, or a whole number with KiB, MiB or GiB, such as `64MiB`; 0 keeps \
+                    the last 64 KiB only";
+        field.add(findings, format!("{} is not a size", quote(&text)), help.to_owned());
+    }
+    size
 }
 
 /// The `shell` of a workflow or a step.

@@ -54,7 +54,7 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 11] = [
+const WORKFLOW_KEYS: [&str; 12] = [
     "id",
     "name",
     "description",
@@ -64,6 +64,7 @@ const WORKFLOW_KEYS: [&str; 11] = [
     "max_parallel",
     "timeout",
     "retention",
+    "output_limit",
     "concurrency",
     "steps",
 ];
@@ -243,6 +244,7 @@ fn workflow(
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let retention = retention::read(&fields, findings);
+    let output_limit = keys::output_limit(&fields, findings);
     let scheduling = match origin {
         Origin::Document => scheduling::read(&fields, &params, findings),
         // A stored definition can be replayed whatever became of its zones since.
@@ -266,6 +268,7 @@ fn workflow(
         max_parallel,
         timeout,
         retention,
+        output_limit,
         scheduling,
         concurrency,
         steps: steps?,

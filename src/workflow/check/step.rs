@@ -10,7 +10,7 @@ use crate::base::backoff::Retry;
 use crate::base::period::Period;
 use crate::base::visible::quote;
 
-const STEP_KEYS: [&str; 19] = [
+const STEP_KEYS: [&str; 20] = [
     "name",
     "depends_on",
     "run",
@@ -30,6 +30,7 @@ const STEP_KEYS: [&str; 19] = [
     "env_file",
     "stdout",
     "success_exit_codes",
+    "output_limit",
 ];
 const RETRY_KEYS: [&str; 5] =
     ["max_attempts", "backoff", "max_backoff", "on_exit_codes", "on_timeout"];

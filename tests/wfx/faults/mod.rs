@@ -5,6 +5,7 @@
 
 mod disk;
 mod others;
+mod output;
 mod power;
 mod serve;
 mod sweep;

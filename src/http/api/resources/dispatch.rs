@@ -11,7 +11,7 @@ impl Handler for Resources {
     type Route = Route;
 
     async fn handle(&self, request: RoutedRequest<Route>) -> Reply {
-        let RoutedRequest { route, query, body: given, bounded_wait, caller, .. } = request;
+        let RoutedRequest { route, query, body: given, bounded_wait, caller, accept, .. } = request;
         let (query, body) = (query.as_str(), given.as_deref());
         let outcome = match &route {
             Route::Ping => Query::read(query, &[]).map(|_| health::ping()),
@@ -41,6 +41,7 @@ impl Handler for Resources {
             Route::Executions => self.list(None, query).await,
             Route::Execution { execution_id } => self.execution(execution_id, query),
             Route::Attempts { execution_id } => self.attempts(execution_id, query),
+            Route::Output { execution_id } => self.output(execution_id, query, &accept).await,
             Route::Lineage { execution_id } => self.lineage(execution_id, query),
             Route::Replay { execution_id } => {
                 self.replay(execution_id, query, body, &caller, &bounded_wait).await

@@ -10,6 +10,7 @@ use crate::http::api::resources::faults::fault;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::metrics::{self, Snapshot};
+use crate::repository::Reader;
 
 /// The most concurrency groups that have a metric of their own.
 const GROUPS_MAX: usize = 100;
@@ -33,6 +34,9 @@ impl Resources {
             steps_running: self.supervisor.step_places().taken(),
             steps_waiting: self.supervisor.step_places().waiting(),
             steps_postponed: self.supervisor.step_places().postponed(),
+            output_printed: self.supervisor.output().printed_bytes(),
+            output_dropped: self.supervisor.output().dropped_bytes(),
+            output_stored: self.readers.read(Reader::output_usage).ok(),
             unstored: self.memory.len(),
             queue_depth: self.writer.queue_depth(),
             queue_refusals: self.writer.queue_refusals(),

@@ -16,6 +16,7 @@ use crate::repository::journal::backend::{
     Written,
 };
 use crate::repository::journal::cancel::Watch;
+use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
@@ -43,6 +44,12 @@ struct State {
     changes: Option<i64>,
     /// How often requests were looked for.
     looks: usize,
+    /// Of each transaction, whether it held changes, and how many bytes of output it held.
+    transactions: Vec<(bool, usize)>,
+    /// The same of the transaction under way.
+    under_way: (bool, usize),
+    /// Output is not taken.
+    refuses_output: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -72,6 +79,11 @@ impl Fake {
             return Err(NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, "no")));
         }
         state.uncommitted.as_mut().expect("inside a transaction").push(execution_id);
+        state.under_way.0 = true;
+        state.under_way.1 += entry.output.iter().map(|batch| batch.bytes).sum::<usize>();
+        if state.refuses_output && !entry.output.is_empty() {
+            return Err(NotWritten::Failed(Failure::Broken));
+        }
         let finished = entry.change.head.status.is_terminal();
         Ok(Written { seq: 7, finished, group: None, slot: SlotChange::None, cancels: false })
     }
@@ -111,11 +123,40 @@ impl Backend for Fake {
         }
         let written = state.uncommitted.take().expect("a transaction");
         state.stored.extend(written);
+        let under_way = std::mem::take(&mut state.under_way);
+        state.transactions.push(under_way);
         Ok(())
     }
 
     fn rollback(&mut self) {
-        self.state().uncommitted = None;
+        let mut state = self.state();
+        state.uncommitted = None;
+        state.under_way = Default::default();
+    }
+
+    fn begin_output(&mut self) -> Result<(), Failure> {
+        self.begin()
+    }
+
+    fn write_output(&mut self, _id: &str, batches: &[OutputBatch]) -> Result<bool, Failure> {
+        let mut state = self.state();
+        if state.refuses_output {
+            return Err(Failure::Broken);
+        }
+        state.under_way.1 += batches.iter().map(|batch| batch.bytes).sum::<usize>();
+        Ok(true)
+    }
+
+    fn touch_output(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn trim_output(&mut self, _bytes: u64, _now: Timestamp) -> Result<Retained, Failure> {
+        Ok(Retained { more: false, is_worth_giving_back: None })
+    }
+
+    fn is_output_excessive(&mut self, _now: Timestamp) -> Result<bool, Failure> {
+        Ok(false)
     }
 
     fn change_schedules(&mut self, _: &ScheduleChange) -> Result<ScheduleOutcome, Failure> {
@@ -338,4 +379,77 @@ fn without_a_count_of_changes_requests_are_looked_for_each_time() {
     assert_eq!(look(Some(1), &["a", "b"]), (4, String::new()));
     assert_eq!(look(Some(1), &["a", "b", "c"]), (4, String::new()));
     assert_eq!(look(Some(2), &["a", "b", "c"]), (5, "c".to_owned()));
+}
+
+fn output(bytes: usize) -> OutputBatch {
+    OutputBatch { chunks: Vec::new(), bytes, is_resumed: false }
+}
+
+#[test]
+fn little_output_needs_no_transaction_of_its_own() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    store(&writer, "before", ExecutionStatus::Success, 1);
+    let pending = PendingWrite::new("e".to_owned());
+    pending.output().push(output(1_000));
+    pending.record(creation(1, head(ExecutionStatus::Success, 1)));
+    assert!(writer.enqueue(&pending));
+    await_commit(&writer, &pending);
+    writer.close().unwrap();
+    assert_eq!(fake.state().transactions, [(true, 0), (true, 1_000)]);
+    assert_eq!(pending.output().size(), 0);
+}
+
+#[test]
+fn no_transaction_holds_more_output_than_a_mebibyte_and_all_of_it_comes_before_the_end() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    let pending = PendingWrite::new("e".to_owned());
+    pending.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&pending));
+    await_commit(&writer, &pending);
+    for _ in 0..7 {
+        pending.output().push(output(TRANSACTION_BYTES_MAX / 2));
+    }
+    // Many others end meanwhile, each with some output.
+    let others: Vec<_> = (0..100).map(|n| PendingWrite::new(format!("o{n}"))).collect();
+    for other in &others {
+        other.output().push(output(50_000));
+        other.record(creation(1, head(ExecutionStatus::Success, 1)));
+        assert!(writer.enqueue(other));
+    }
+    pending.record(change(head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&pending));
+    await_commit(&writer, &pending);
+    assert_eq!(pending.output().size(), 0);
+    others.iter().for_each(|other| await_commit(&writer, other));
+    assert!(others.iter().all(|other| other.output().size() == 0));
+    writer.close().unwrap();
+    let state = fake.state();
+    assert!(state.transactions.iter().all(|(_, bytes)| *bytes <= TRANSACTION_BYTES_MAX));
+    let total: usize = state.transactions.iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!(total, 7 * TRANSACTION_BYTES_MAX / 2 + 100 * 50_000);
+}
+
+#[test]
+fn output_that_cannot_be_stored_harms_no_change_and_is_stored_later() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    fake.state().refuses_output = true;
+    let pending = PendingWrite::new("e".to_owned());
+    pending.output().push(output(1_000));
+    pending.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&pending));
+    await_commit(&writer, &pending);
+    let health = writer.health();
+    assert!(matches!(*health.borrow(), Health::Working) && !health.has_changed().unwrap());
+    assert_eq!(pending.output().size(), 1_000);
+    fake.state().refuses_output = false;
+    until("it is stored", || pending.output().size() == 0);
+    assert_eq!(fake.state().stored, ["e"]);
+    // What can never be stored keeps nobody from closing.
+    fake.state().refuses_output = true;
+    pending.output().push(output(1_000));
+    writer.enqueue_output(&pending);
+    writer.close().unwrap();
 }

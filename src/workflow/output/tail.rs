@@ -38,6 +38,13 @@ impl Tail {
         Whole { bytes: is_whole.then(|| self.bytes.clone()), total_bytes: self.total_bytes }
     }
 
+    /// As [`Self::finish`], of a stream of which only the end was pushed.
+    #[must_use]
+    pub(crate) fn finish_of(mut self, total_bytes: u64) -> Captured {
+        self.total_bytes = self.total_bytes.max(total_bytes);
+        self.finish()
+    }
+
     /// The end of the stream as text. A character cut in half at the front is left out.
     #[must_use]
     pub(crate) fn finish(self) -> Captured {

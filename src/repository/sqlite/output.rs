@@ -1,0 +1,249 @@
+//! What steps print: chunks <-> rows, their budgets, and pages of them.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::change::Unfinished;
+use super::rows::{count, integer};
+use crate::base::timestamp::Timestamp;
+use crate::repository::journal::output::{Chunk, OutputBatch};
+use crate::workflow::output::{Counts, Source};
+
+pub(crate) mod pages;
+
+/// What a chunk counts for beside its bytes: about what its row takes.
+const ROW_BYTES: u64 = 128;
+/// The most output that retention of executions deletes in one transaction.
+const DELETED_BYTES_MAX: u64 = 32 << 20;
+
+/// The `seq` of an execution, whether it is finished or not; `None` where there is none.
+pub(crate) fn seq(
+    connection: &Connection,
+    unfinished: &Unfinished,
+    execution_id: &str,
+) -> rusqlite::Result<Option<i64>> {
+    match unfinished.0.get(execution_id) {
+        Some((seq, _)) => Ok(Some(*seq)),
+        None => connection
+            .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
+            .query_row([execution_id], |row| row.get(0))
+            .optional(),
+    }
+}
+
+/// Writes batches of the execution `seq` inside the caller's transaction.
+pub(crate) fn write(
+    connection: &Connection,
+    bases: &mut HashMap<i64, Counts>,
+    seq: i64,
+    batches: &[OutputBatch],
+) -> rusqlite::Result<()> {
+    for batch in batches {
+        let base = match bases.get(&seq) {
+            _ if !batch.is_resumed => Counts::default(),
+            Some(base) => *base,
+            None => {
+                let base = ends(connection, seq)?;
+                bases.insert(seq, base);
+                base
+            }
+        };
+        for chunk in &batch.chunks {
+            write_chunk(connection, seq, base, chunk)?;
+        }
+    }
+    Ok(())
+}
+
+/// What is stored of the execution goes up to here.
+fn ends(connection: &Connection, seq: i64) -> rusqlite::Result<Counts> {
+    let ends = connection
+        .prepare_cached(
+            "SELECT end_stdout, end_stderr FROM workflow_output
+             WHERE seq = ?1 ORDER BY ends DESC LIMIT 1",
+        )?
+        .query_row([seq], |row| counts(row, 0))
+        .optional()?;
+    Ok(ends.unwrap_or_default())
+}
+
+fn write_chunk(
+    connection: &Connection,
+    seq: i64,
+    base: Counts,
+    chunk: &Chunk,
+) -> rusqlite::Result<()> {
+    let Source { position, attempt } = chunk.source;
+    for (row, own) in &chunk.drops {
+        let Some(row) = row.get() else { continue };
+        connection
+            .prepare_cached(
+                "DELETE FROM workflow_output
+                 WHERE chunk = ?1 AND seq = ?2 AND position = ?3 AND attempt = ?4
+                   AND own_stdout = ?5 AND own_stderr = ?6",
+            )?
+            .execute(params![
+                row,
+                seq,
+                position,
+                attempt,
+                integer(own.stdout),
+                integer(own.stderr)
+            ])?;
+    }
+    let (all, end) = (base.plus(chunk.all), base.plus(chunk.end));
+    let size = chunk.bytes.total() + ROW_BYTES;
+    if let Some(row) = chunk.row.get() {
+        let changed = connection
+            .prepare_cached(
+                "UPDATE workflow_output SET end_stdout = ?7, end_stderr = ?8, stdout = ?9,
+                   stderr = ?10, ends = ?11, ended_us = ?12, size = ?13, data = ?14
+                 WHERE chunk = ?1 AND seq = ?2 AND position = ?3 AND attempt = ?4
+                   AND own_stdout = ?5 AND own_stderr = ?6",
+            )?
+            .execute(params![
+                row,
+                seq,
+                position,
+                attempt,
+                integer(chunk.own.stdout),
+                integer(chunk.own.stderr),
+                integer(end.stdout),
+                integer(end.stderr),
+                integer(chunk.bytes.stdout),
+                integer(chunk.bytes.stderr),
+                integer(end.total()),
+                chunk.ended_at.as_micros(),
+                integer(size),
+                chunk.data,
+            ])?;
+        if changed > 0 {
+            return Ok(());
+        }
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_output (seq, position, attempt, own_stdout, own_stderr,
+               all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends,
+               began_us, ended_us, size, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(params![
+            seq,
+            position,
+            attempt,
+            integer(chunk.own.stdout),
+            integer(chunk.own.stderr),
+            integer(all.stdout),
+            integer(all.stderr),
+            integer(end.stdout),
+            integer(end.stderr),
+            integer(chunk.bytes.stdout),
+            integer(chunk.bytes.stderr),
+            integer(all.total()),
+            integer(end.total()),
+            chunk.began_at.as_micros(),
+            chunk.ended_at.as_micros(),
+            integer(size),
+            chunk.data,
+        ])?;
+    chunk.row.set(connection.last_insert_rowid());
+    Ok(())
+}
+
+/// What one transaction deleted for the sake of the budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trimmed {
+    pub(crate) chunks: usize,
+    /// There is more than one transaction may delete.
+    pub(crate) more: bool,
+}
+
+/// Deletes the oldest chunks until all of them are within `total` bytes and none ended before
+/// `before`, about `max` bytes of them.
+pub(crate) fn trim(
+    connection: &Connection,
+    total: u64,
+    before: Timestamp,
+    max: u64,
+) -> rusqlite::Result<Trimmed> {
+    let mut trimmed = Trimmed { chunks: 0, more: false };
+    let mut deleted = 0;
+    while let Some((chunk, size)) = excessive(connection, total, before)? {
+        if deleted >= max {
+            trimmed.more = true;
+            break;
+        }
+        connection
+            .prepare_cached("DELETE FROM workflow_output WHERE chunk = ?1")?
+            .execute([chunk])?;
+        trimmed.chunks += 1;
+        deleted += size;
+    }
+    Ok(trimmed)
+}
+
+/// Whether [`trim`] has something to delete.
+pub(crate) fn is_excessive(
+    connection: &Connection,
+    total: u64,
+    before: Timestamp,
+) -> rusqlite::Result<bool> {
+    Ok(excessive(connection, total, before)?.is_some())
+}
+
+/// The oldest chunk, if it is beyond the budgets, and its size.
+fn excessive(
+    connection: &Connection,
+    total: u64,
+    before: Timestamp,
+) -> rusqlite::Result<Option<(i64, u64)>> {
+    let usage = usage(connection)?;
+    if usage == 0 {
+        return Ok(None);
+    }
+    let oldest = connection
+        .prepare_cached("SELECT chunk, size, ended_us FROM workflow_output ORDER BY chunk LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, count(row.get(1)?), row.get::<_, i64>(2)?)))
+        .optional()?;
+    let is_excessive = |ended_us: i64| usage > total || ended_us < before.as_micros();
+    Ok(oldest
+        .filter(|(.., ended_us)| is_excessive(*ended_us))
+        .map(|(chunk, size, _)| (chunk, size)))
+}
+
+/// The size of all output.
+pub(crate) fn usage(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT bytes FROM workflow_output_usage WHERE id = 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+        .map(|bytes| count(bytes.unwrap_or(0)))
+}
+
+/// Leaves of executions to be deleted as many as one transaction may, by their output; whether it
+/// left some out.
+pub(crate) fn limit_deleted(
+    connection: &Connection,
+    chosen: &mut Vec<i64>,
+) -> rusqlite::Result<bool> {
+    if usage(connection)? <= DELETED_BYTES_MAX {
+        return Ok(false);
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT coalesce(sum(size), 0) FROM workflow_output WHERE seq = ?1")?;
+    let mut bytes = 0;
+    for (index, seq) in chosen.iter().enumerate() {
+        bytes += count(statement.query_row([seq], |row| row.get(0))?);
+        if bytes > DELETED_BYTES_MAX && index > 0 {
+            chosen.truncate(index);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn counts(row: &Row<'_>, index: usize) -> rusqlite::Result<Counts> {
+    Ok(Counts { stdout: count(row.get(index)?), stderr: count(row.get(index + 1)?) })
+}
