@@ -2039,7 +2039,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__run)
-            opts="-v -h --at --schedule --workflows --verbose --retention --durability --max-steps --store-timeout --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-v -h --at --schedule --workflows --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2063,6 +2063,18 @@ _wfx() {
                     ;;
                 --durability)
                     COMPREPLY=($(compgen -W "full normal" -- "${cur}"))
+                    return 0
+                    ;;
+                --output-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output-retention)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-steps)
@@ -2181,7 +2193,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --format --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

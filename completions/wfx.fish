@@ -474,6 +474,9 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l output-limit -d 'How much of the output of each attempt is kept, unless the workflow says it: bytes, or with KiB, MiB, GiB; 0: the last 64 KiB only [WFX_OUTPUT_LIMIT; default: 64MiB]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l output-total -d 'How much of the output of all executions is kept; the oldest goes first [WFX_OUTPUT_TOTAL; default: 4GiB]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l output-retention -d 'How long output is kept [WFX_OUTPUT_RETENTION; default: 30d]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l max-steps -d 'How many steps run at a time, over all executions of this process; others wait for their turn [WFX_MAX_STEPS; default: from the limits on open files and processes, at most 1024]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l store-timeout -d 'How long to wait for a database that fails [WFX_STORE_TIMEOUT; default: 60s]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
