@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Place, Ran, Running, root};
+use crate::support::{Place, Ran, root};
 
 const STEPS: &str = "\nsteps: [{name: a, run: 'true'}]\n";
 
@@ -151,7 +151,7 @@ fn the_next_times_are_shown_of_a_file_and_of_a_folder() {
 }
 
 #[test]
-fn validate_shows_the_next_three_times_and_what_this_version_does_not_do() {
+fn validate_shows_the_next_three_times() {
     let place = Place::new();
     let file = place.write(
         "w.yaml",
@@ -163,23 +163,9 @@ fn validate_shows_the_next_three_times_and_what_this_version_does_not_do() {
         ran.stdout.contains("  n: next 20") && ran.stdout.contains("(Europe/Berlin)"),
         "{ran:?}"
     );
-    assert!(ran.stderr.contains("does not run them yet"), "{ran:?}");
     let json = place.run(["validate", "--format", "json", file.to_str().unwrap()]).json();
     assert_eq!(json[0]["schedules"][0]["next"].as_array().unwrap().len(), 3, "{json}");
     assert_eq!(json[0]["schedules"][0]["timezone"], "Europe/Berlin");
-}
-
-#[test]
-fn a_daemon_says_that_it_does_not_run_schedules() {
-    let place = Place::new();
-    fs::create_dir(place.path("workflows")).unwrap();
-    place.write("workflows/w.yaml", format!("schedule: '* * * * *'{STEPS}"));
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"];
-    let mut daemon = Running::start(&mut place.wfx(serve));
-    daemon.wait_for("`w`: this version rehearses schedules and does not run them yet");
-    daemon.wait_for("serving");
-    daemon.signal("TERM");
-    assert_eq!(daemon.end().code, Some(0));
 }
 
 /// Runs `wfx import crontab` with a crontab on standard input.
