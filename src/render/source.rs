@@ -45,6 +45,9 @@ impl Layout {
         if !definition["retention"].is_null() {
             line("retention", &definition["retention"].to_string(), "/retention");
         }
+        if !definition["notify"].is_null() {
+            line("notify", &definition["notify"].to_string(), "/notify");
+        }
         text
     }
 }

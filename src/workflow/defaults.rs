@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::notification::Notify;
 use super::retention_policy::RetentionPolicy;
 use super::scheduling::{Expectations, Scheduling};
 use crate::schedule::blackout::Blackout;
@@ -22,6 +23,8 @@ pub struct FolderDefaults {
     pub shell: Option<Vec<String>>,
     /// The `retention` of workflows without one.
     pub retention: Option<RetentionPolicy>,
+    /// The `notify` of workflows without one.
+    pub notify: Option<Notify>,
     /// The zone of schedules and blackouts without one.
     pub(crate) timezone: Option<TimeZone>,
     /// The `blackout` of workflows that have schedules and no blackout.
@@ -47,6 +50,7 @@ impl FolderDefaults {
         env: &mut IndexMap<String, String>,
         shell: &mut Option<Vec<String>>,
         retention: &mut Option<RetentionPolicy>,
+        notify: &mut Option<Notify>,
         scheduling: &mut Option<Box<Scheduling>>,
     ) -> Option<AppliedDefaults> {
         let mut set = Vec::new();
@@ -63,6 +67,10 @@ impl FolderDefaults {
         if retention.is_none() && self.retention.is_some() {
             *retention = self.retention;
             set.push("/retention".to_owned());
+        }
+        if notify.is_none() && self.notify.is_some() {
+            notify.clone_from(&self.notify);
+            set.push("/notify".to_owned());
         }
         set.extend(self.apply_scheduling(scheduling));
         (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })

@@ -14,6 +14,7 @@ use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
 use super::handler::HandlerKind;
 use super::parameter::Parameter;
+use super::notification::Notify;
 use super::retention_policy::RetentionPolicy;
 use super::retry_on::RetryOn;
 pub(crate) use super::scalar::{Parameters, Scalar};
@@ -51,6 +52,8 @@ pub struct Definition {
     pub timeout: Option<Period>,
     /// What is kept of its executions; `None`: they count for the number of all workflows.
     pub retention: Option<RetentionPolicy>,
+    /// Who is notified of what; `None`: what `[notify] default` of the configuration file says.
+    pub notify: Option<Notify>,
     /// When it starts by itself, and what is expected of its executions.
     pub scheduling: Option<Box<Scheduling>>,
     /// How many of its executions run at a time; `None`: any number.
@@ -153,6 +156,7 @@ impl Definition {
             &mut self.env,
             &mut self.shell,
             &mut self.retention,
+            &mut self.notify,
             &mut self.scheduling,
         );
         self
@@ -233,6 +237,7 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "max_parallel", self.max_parallel.as_ref())?;
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         entry_if_some(&mut map, "retention", self.retention.as_ref())?;
+        entry_if_some(&mut map, "notify", self.notify.as_ref())?;
         if let Some(scheduling) = &self.scheduling {
             scheduling.serialize_into(&mut map)?;
         }

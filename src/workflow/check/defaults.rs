@@ -4,10 +4,10 @@ use super::super::defaults::FolderDefaults;
 use super::super::document;
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{self, Fields};
-use super::{Source, handlers, keys, retention, scheduling};
+use super::{Source, handlers, keys, notify, retention, scheduling};
 
 /// The keys of the file.
-const KEYS: [&str; 6] = ["env", "shell", "retention", "timezone", "blackout", "expect"];
+const KEYS: [&str; 7] = ["env", "shell", "retention", "notify", "timezone", "blackout", "expect"];
 
 /// Reads and checks the defaults of a folder. A file of comments alone gives none.
 ///
@@ -31,6 +31,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         handlers::refuse_variables_of(&fields, &mut findings);
         let shell = keys::shell(&fields, &mut findings);
         let retention = retention::read(&fields, &mut findings);
+        let notify = notify::read(&fields, &mut findings);
         let timezone = fields.get("timezone");
         let timezone = timezone.and_then(|field| scheduling::time_zone(&field, &mut findings));
         let mut blackouts = scheduling::blackouts(&fields, &mut findings);
@@ -38,7 +39,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
             blackouts.iter_mut().for_each(|blackout| _ = blackout.set_zone(zone));
         }
         let expect = scheduling::expect(&fields, &mut findings).unwrap_or_default();
-        Some(FolderDefaults { file, env, shell, retention, timezone, blackouts, expect })
+        Some(FolderDefaults { file, env, shell, retention, notify, timezone, blackouts, expect })
     });
     match defaults {
         Some(defaults) if findings.is_empty() => Ok(defaults),

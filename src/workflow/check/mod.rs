@@ -11,6 +11,7 @@ mod keys;
 mod lint;
 mod name;
 pub(crate) mod nearest;
+mod notify;
 pub(crate) mod parameters;
 mod replay_body;
 mod retention;
@@ -28,6 +29,7 @@ pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(in crate::workflow) use name::free_id;
+pub(crate) use notify::{CHANNEL_NAME, is_channel_name};
 pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 pub(crate) use schedule_lint::NOT_RUN_YET;
@@ -55,7 +57,7 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 11] = [
+const WORKFLOW_KEYS: [&str; 12] = [
     "id",
     "name",
     "description",
@@ -65,6 +67,7 @@ const WORKFLOW_KEYS: [&str; 11] = [
     "max_parallel",
     "timeout",
     "retention",
+    "notify",
     "concurrency",
     "steps",
 ];
@@ -244,6 +247,7 @@ fn workflow(
         .and_then(|number| u16::try_from(number).ok());
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let retention = retention::read(&fields, findings);
+    let notify = notify::read(&fields, findings);
     let scheduling = match origin {
         Origin::Document => scheduling::read(&fields, &params, findings),
         // A stored definition can be replayed whatever became of its zones since.
@@ -267,6 +271,7 @@ fn workflow(
         max_parallel,
         timeout,
         retention,
+        notify,
         scheduling,
         concurrency,
         steps: steps?,

@@ -54,6 +54,7 @@ pub(super) fn with_handlers(
         max_parallel: None,
         timeout: Some(Period::new(Duration::from_secs(5))),
         retention: None,
+        notify: None,
         scheduling: None,
         steps,
         handlers,
