@@ -30,7 +30,7 @@ use crate::operations::start::Definitions;
 use crate::repository::StoreErrorKind;
 use crate::settings::{Environment, Settings};
 use crate::slo::Policy;
-use crate::slo::signature::ParseSecretError;
+use crate::base::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::system::files;
 use crate::workflow::environment::SUCCESSOR;

@@ -83,6 +83,7 @@ impl Session {
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: None,
             waiting: Arc::default(),
         };
         let parallelism = available_parallelism().map_or(1, usize::from);

@@ -13,6 +13,7 @@ use crate::base::clock::Clock;
 use crate::repository::Writer;
 use crate::repository::ownership::Owner;
 use crate::workflow::environment::Variables;
+use crate::workflow::notification::Notify;
 
 /// What happens to a new execution that cannot be stored.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct EngineContext {
     pub abandon: CancellationToken,
     /// Leaves executions that wait for a slot of a concurrency group to the next process.
     pub leave_queues: CancellationToken,
+    /// Who is notified of what, where a workflow does not say; `None`: nobody.
+    pub notify: Option<Arc<Notify>>,
     /// How many wait for a slot.
     pub waiting: Arc<AtomicUsize>,
 }

@@ -20,7 +20,8 @@ use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::event::Event;
 use crate::workflow::execution::Execution;
-use crate::workflow::record::ExecutionStatus;
+use crate::workflow::notification::{Event as NotifiedEvent, Events, Occurrence};
+use crate::workflow::record::{Change, ExecutionRecord, ExecutionStatus};
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::spec::ExecutionSpec;
 
@@ -372,7 +373,11 @@ impl Supervisor {
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");
                 let now = self.context.clock.now();
-                let change = taken.recorded.abandon(&error, now);
+                let was_decided = taken.recorded.head.outcome.is_some();
+                let mut change = taken.recorded.abandon(&error, now);
+                if !was_decided {
+                    self.add_event(&taken.execution, &mut change);
+                }
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
                 let status = finish_abandoned::finish_abandoned(id, change, &self.context).await?;
@@ -386,6 +391,27 @@ impl Supervisor {
                 Ok(status)
             }
         }
+    }
+
+    /// Has it notified that an execution is given up. What its own workflow says cannot be read.
+    fn add_event(&self, execution: &ExecutionRecord, change: &mut Change) {
+        let Some(notify) = &self.context.notify else { return };
+        let head = &change.head;
+        let Some(occurrence) = Occurrence::of_outcome(head.status) else { return };
+        let event = NotifiedEvent {
+            occurrence,
+            at: head.updated_at,
+            step: None,
+            error: head.error.clone(),
+            status: Some(head.status),
+        };
+        change.events = Some(Box::new(Events {
+            notify: Arc::clone(notify),
+            workflow_id: execution.workflow_id.clone(),
+            is_ad_hoc: false,
+            trigger: execution.trigger.clone(),
+            events: vec![event],
+        }));
     }
 
     /// Asks an execution that runs here to end; `false` when it does not.
@@ -543,6 +569,7 @@ mod tests {
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: None,
             waiting: Arc::default(),
         };
         Supervisor::new(context, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })

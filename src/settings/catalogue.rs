@@ -8,7 +8,7 @@ use crate::base::period::Period;
 use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
-use crate::slo::signature::Secret;
+use crate::base::signature::Secret;
 use crate::system::users;
 
 /// One setting. Its key in the configuration file is the name in lower case.

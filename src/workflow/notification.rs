@@ -209,3 +209,69 @@ pub struct Events {
 pub(crate) fn subject(workflow_id: &str, is_ad_hoc: bool) -> String {
     if is_ad_hoc { format!("adhoc/{workflow_id}") } else { workflow_id.to_owned() }
 }
+
+/// What a notification says, in the words of the event: each channel makes its own form of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// The kind of event, or the type of an alert.
+    pub event: String,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it is about, the same for the notification that ends it.
+    pub incident: String,
+    /// When the incident began.
+    pub since: Timestamp,
+    /// It is the end of what began with this event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolves: Option<String>,
+    /// It was notified before.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_reminder: bool,
+    /// It is a test, and nothing happened.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_test: bool,
+    /// How often in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// The workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<String>,
+    /// The execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution_id: Option<String>,
+    /// The number that it is shown by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The step or handler that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Who or what started the execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// The alert of a service level, as a webhook receives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<serde_json::Value>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The longest error in a notification, bytes: receivers refuse long ones.
+const ERROR_BYTES_MAX: usize = 2_048;
+
+/// The beginning of an error, cut at a character.
+#[must_use]
+pub(crate) fn brief_error(error: &str) -> String {
+    if error.len() <= ERROR_BYTES_MAX {
+        return error.to_owned();
+    }
+    let end = (0..=ERROR_BYTES_MAX).rev().find(|end| error.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &error[..end])
+}

@@ -218,6 +218,10 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    DROP TABLE workflow_notification_couriers;
+    DROP TABLE workflow_notifications;
+    DROP TABLE workflow_incident_channels;
+    DROP TABLE workflow_incidents;
     DROP TRIGGER workflow_executions_inserted_grouped;
     DROP TRIGGER workflow_executions_moved_grouped;
     DROP TRIGGER workflow_executions_deleted_grouped;

@@ -205,6 +205,7 @@ impl Daemon {
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: None,
             waiting: Arc::default(),
         };
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);

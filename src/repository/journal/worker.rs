@@ -27,10 +27,12 @@ use crate::repository::patience::REPORT_AFTER;
 use crate::workflow::record::ExecutionDetail;
 
 mod groups;
+mod notifications;
 mod policies;
 mod purge;
 
 use self::groups::{Granted, HolderWatch};
+use self::notifications::Outbox;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
 const BACKOFF: Duration = Duration::from_millis(20);
@@ -109,6 +111,8 @@ pub(crate) struct Worker<B> {
     new_catalogued: Option<Catalogued>,
     /// Alerts that were sent, of which that is not stored yet.
     sent_alerts: SentAlerts,
+    /// What is known of notifications.
+    outbox: Outbox,
     /// This process, whose lock file is watched as the database is.
     owner: Option<Arc<Owner>>,
     /// Why others cannot see that this process is alive: then nothing is begun.
@@ -147,6 +151,7 @@ impl<B: Backend> Worker<B> {
             holders: None,
             new_catalogued: None,
             sent_alerts: SentAlerts::new(),
+            outbox: Outbox::default(),
             owner: None,
             unseen: None,
             looked_at: clock::monotonic(),
@@ -187,6 +192,7 @@ impl<B: Backend> Worker<B> {
             }
             let tidying = self.prune_more || self.give_back;
             if closed && pending.is_empty() && task.is_none() && purge.is_none() && !tidying {
+                self.store_unstored_notifications();
                 return Ok(());
             }
             if let Err(error) = self.store(pending) {
@@ -287,6 +293,7 @@ impl<B: Backend> Worker<B> {
             Task::WatchHolders { sender, all } => {
                 self.holders = Some(HolderWatch::new(sender, all));
             }
+            Task::Notifications(task) => self.perform_for_notifications(task),
             Task::Purge(_) => {}
         }
     }
@@ -332,6 +339,7 @@ impl<B: Backend> Worker<B> {
         self.store_sent_alerts();
         self.store_policies();
         self.look_at_groups();
+        self.look_at_notifications();
         if self.ages_looked_at.elapsed() >= LOOK_AT_AGES {
             self.look_at_policies();
         }
@@ -375,6 +383,7 @@ impl<B: Backend> Worker<B> {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
+                self.report_notifications(&batch);
                 let mut replaces = false;
                 let mut reported = Vec::with_capacity(batch.len());
                 for (Entry { pending, version, .. }, written) in batch.into_iter().zip(outcomes) {

@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::groups::{self, Decision, Limits};
 use super::identity;
+use super::outbox;
 use super::policies;
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::error::{StoreError, StoreErrorKind};
@@ -260,6 +261,9 @@ pub(crate) fn write(
     }
     for attempt in &change.attempts {
         insert_attempt(connection, seq, attempt)?;
+    }
+    if let Some(events) = &change.events {
+        outbox::record(connection, Some((execution_id, seq)), events)?;
     }
     let left = finished && group.is_some();
     let slot = if left { SlotChange::Left } else { SlotChange::None };

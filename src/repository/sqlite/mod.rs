@@ -19,6 +19,7 @@ mod lineage;
 mod list;
 mod migrate;
 mod open;
+mod outbox;
 mod policies;
 mod predecessor;
 mod prune;

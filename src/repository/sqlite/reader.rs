@@ -1,6 +1,7 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,13 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, policies, retention,
-    summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, open, outbox, policies,
+    retention, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
+use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::read::durations::StepDurations;
@@ -88,6 +90,17 @@ impl SqliteReader {
         bytes: usize,
     ) -> Result<Listing, StoreError> {
         self.read(|connection| list::list(connection, filter, limit, offset, bytes))
+    }
+
+    pub(crate) fn notifications(
+        &self,
+        filter: &NotificationFilter,
+    ) -> Result<Vec<NotificationRecord>, StoreError> {
+        self.read(|connection| outbox::history(connection, filter))
+    }
+
+    pub(crate) fn pending_notifications(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.read(outbox::pending)
     }
 
     pub(crate) fn judge(&self) -> Result<Judge, StoreError> {
