@@ -48,7 +48,7 @@ fn facts(context: &Context) -> Facts {
     };
     facts.bad_settings = shown
         .into_iter()
-        .filter_map(|setting| Some((setting.name.to_owned(), setting.problem?)))
+        .filter_map(|setting| Some((setting.name.into_owned(), setting.problem?)))
         .collect();
     if let Some(error) = context.settings.config_problem() {
         facts.bad_settings.push(("WFX_CONFIG".to_owned(), error.to_string()));

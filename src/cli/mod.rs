@@ -28,6 +28,7 @@ pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod validate;
 
+mod channels;
 mod follow;
 mod foreground;
 mod handover;

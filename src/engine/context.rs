@@ -1,7 +1,7 @@
 //! What every execution of this process shares.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,8 @@ pub struct EngineContext {
     pub leave_queues: CancellationToken,
     /// Who is notified of what, where a workflow does not say; `None`: nobody.
     pub notify: Option<Arc<Notify>>,
+    /// Something was to be notified.
+    pub has_events: Arc<AtomicBool>,
     /// How many wait for a slot.
     pub waiting: Arc<AtomicUsize>,
 }

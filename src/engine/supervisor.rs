@@ -405,6 +405,7 @@ impl Supervisor {
             error: head.error.clone(),
             status: Some(head.status),
         };
+        self.context.has_events.store(true, Ordering::Relaxed);
         change.events = Some(Box::new(Events {
             notify: Arc::clone(notify),
             workflow_id: execution.workflow_id.clone(),
@@ -570,6 +571,7 @@ mod tests {
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
             notify: None,
+            has_events: Arc::default(),
             waiting: Arc::default(),
         };
         Supervisor::new(context, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })

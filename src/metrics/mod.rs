@@ -4,10 +4,11 @@
 //! Labels whose values clients or documents choose are bounded: beyond the cap a workflow, a step
 //! or a method is counted as [`OTHER`].
 
+mod notifications;
 mod service_levels;
 mod total;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::notifications::Notifications;
 use self::service_levels::ServiceLevels;
 use self::total::Total;
 use crate::repository::CommitObserver;
@@ -69,6 +71,7 @@ pub struct Metrics {
     group_waiting: IntGaugeVec,
     group_wait: Histogram,
     service_levels: ServiceLevels,
+    notifications: Notifications,
     steps: RwLock<Steps>,
 }
 
@@ -116,6 +119,8 @@ pub struct Snapshot {
     pub workflows_broken: usize,
     /// How many wait for the concurrency groups that most wait for.
     pub groups_waiting: Vec<(String, u64)>,
+    /// How many notifications wait, by channel.
+    pub notifications_pending: BTreeMap<String, u64>,
     /// The state of the service levels.
     pub service_levels: Standings,
 }
@@ -243,6 +248,7 @@ impl Metrics {
                 &WAIT_SECONDS,
             )?,
             service_levels: ServiceLevels::new(on)?,
+            notifications: Notifications::new(on)?,
             steps: RwLock::default(),
             registry: registry.clone(),
         };
@@ -280,6 +286,7 @@ impl Metrics {
         }
         self.queue_refusals.reach(now.queue_refusals);
         self.service_levels.set(&now.service_levels);
+        self.notifications.set_pending(&now.notifications_pending);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 

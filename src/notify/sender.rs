@@ -11,6 +11,7 @@ use tokio::time;
 use super::channel::{Channel, ChannelKind, Target};
 use super::receivers::{self, Outgoing, Post};
 use super::smtp;
+pub(crate) use super::smtp::is_mailbox;
 use super::text::Links;
 use crate::base::clock;
 use crate::system::http_client::{self, Client};

@@ -36,12 +36,16 @@ use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
 use crate::logging;
 use crate::metrics::Metrics;
+use crate::notify::alerts::{Alert, AlertNotifier};
+use crate::notify::courier::{Couriers, Delivery};
+use crate::notify::heartbeat::{self, Unhealthy};
+use crate::notify::sender::Sender;
 use crate::operations::catalogue::{Catalogue, Event, What};
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
-use crate::slo::monitor::Monitor;
+use crate::slo::monitor::{Listener, Monitor, Notice};
 use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
 use crate::workflow::check::NOT_RUN_YET;
@@ -52,6 +56,8 @@ const RESCAN_EVERY: Duration = Duration::from_secs(1);
 /// A look at very many files is followed by a pause of so many times its length: it takes less than
 /// 5 % of a core.
 const RESCAN_SHARE: u32 = 20;
+/// How often it is looked whether breaches of service levels are over.
+const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the database hangs.
 const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
@@ -134,6 +140,39 @@ fn start(
     })
 }
 
+/// What takes alerts to channels, if they go to any.
+fn alert_notifier(
+    options: &Options,
+    delivery: &Delivery,
+    runtime: &Runtime,
+) -> Option<Arc<AlertNotifier>> {
+    let is_named = |sender: &&Arc<Sender>| options.slo_notify.contains(&sender.channel().name);
+    let senders: Vec<_> = options.channels.senders.iter().filter(is_named).cloned().collect();
+    let notifier = || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
+    (!senders.is_empty()).then(|| Arc::new(notifier()))
+}
+
+/// Takes what the service levels decide to the notifier. The cooldown counts from there: what is in
+/// the outbox is sent.
+fn listener(alerts: Arc<AlertNotifier>, writer: Arc<Writer>) -> Listener {
+    Listener(Box::new(move |notice: Notice| {
+        let Notice { kind, at, since, is_resolved, payload } = notice;
+        if !is_resolved {
+            writer.alert_sent(kind, at);
+        }
+        alerts.notify(&Alert { kind, at, since, is_resolved, payload });
+    }))
+}
+
+/// Why the daemon does not do its work: what heartbeats depend on.
+fn unhealthy(writer: Arc<Writer>) -> Unhealthy {
+    Arc::new(move || match &*writer.health().borrow() {
+        Health::Failing { error } => Some(error.to_string()),
+        Health::Working if writer.is_stalled() => Some("the database does not answer".to_owned()),
+        Health::Working => None,
+    })
+}
+
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
 fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
@@ -155,6 +194,10 @@ struct Daemon {
     resources: Arc<Resources>,
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Notify>,
+    /// The outbox of notifications.
+    delivery: Delivery,
+    /// What takes alerts of service levels to channels.
+    alerts: Option<Arc<AlertNotifier>>,
 }
 
 impl Daemon {
@@ -184,12 +227,20 @@ impl Daemon {
             tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
         };
         let writer = Arc::new(Writer::open_reporting(&database, store, &mut waits)?);
-        let webhook = options.webhook.take();
-        let last_alerts = if webhook.is_some() { last_alerts(&database) } else { Vec::new() };
-        let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
-        let monitor = Monitor::start(options.policy.clone(), webhook, &last_alerts);
-        let observed = Observed { metrics, monitor, access_log };
         let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
+        let delivery = Delivery {
+            writer: Arc::clone(&writer),
+            owner: owner.id().to_owned(),
+            observer: Arc::clone(&metrics) as _,
+        };
+        let alerts = alert_notifier(&options, &delivery, runtime);
+        let webhook = options.webhook.take();
+        let is_alerting = webhook.is_some() || alerts.is_some();
+        let last_alerts = if is_alerting { last_alerts(&database) } else { Vec::new() };
+        let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
+        let listener = alerts.clone().map(|alerts| listener(alerts, Arc::clone(&writer)));
+        let monitor = Monitor::start(options.policy.clone(), webhook, listener, &last_alerts);
+        let observed = Observed { metrics, monitor, access_log };
         // A daemon that is started again and again must not leave more each time.
         session::sweep_scratch();
         session::take_in_children()?;
@@ -205,7 +256,8 @@ impl Daemon {
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
-            notify: None,
+            notify: options.channels.default.clone(),
+            has_events: Arc::default(),
             waiting: Arc::default(),
         };
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
@@ -225,7 +277,17 @@ impl Daemon {
             observed,
         });
         let left_behind = Arc::default();
-        Ok(Self { options, owner, supervisor, writer, catalogue, resources, left_behind })
+        Ok(Self {
+            options,
+            owner,
+            supervisor,
+            writer,
+            catalogue,
+            resources,
+            left_behind,
+            delivery,
+            alerts,
+        })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
@@ -288,6 +350,12 @@ impl Daemon {
             ending.clone(),
         ));
         self.start_tasks(&ending.hand_over);
+        let channels = &self.options.channels;
+        for warning in &channels.warnings {
+            tracing::warn!("{warning}");
+        }
+        let couriers = Couriers::start(&self.delivery, &channels.senders);
+        let beating = self.start_heartbeats();
         let lead = self.lead();
         lead.begin();
         for address in &listeners {
@@ -349,7 +417,12 @@ impl Daemon {
                 let _ = time::timeout(ANSWERS_TIME, answers).await;
             }
         }
+        beating.cancel();
         self.resources.observed.monitor.close(ALERTS_TIME).await;
+        if let Some(alerts) = &self.alerts {
+            alerts.close(ALERTS_TIME).await;
+        }
+        couriers.stop().await;
         Ok(successor)
     }
 
@@ -359,6 +432,32 @@ impl Daemon {
         Lead::default().duty(move |ends| {
             recover_again_and_again(Arc::clone(&resources), Arc::clone(&left_behind), ends)
         })
+    }
+
+    /// Starts the heartbeats, and the look for breaches that are over; they end with the token.
+    fn start_heartbeats(&self) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let unhealthy = unhealthy(Arc::clone(&self.writer));
+        for sender in &self.options.channels.heartbeats {
+            tokio::spawn(heartbeat::beat(
+                Arc::clone(sender),
+                Arc::clone(&unhealthy),
+                stop.clone(),
+            ));
+        }
+        if self.alerts.is_some() {
+            let (resources, stop) = (Arc::clone(&self.resources), stop.clone());
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = time::sleep(LOOK_FOR_ENDS) => {}
+                    }
+                    resources.observed.monitor.look_for_ends();
+                }
+            });
+        }
+        stop
     }
 
     /// What goes on beside the requests.

@@ -2,6 +2,7 @@
 //! when it is decided, which is before handlers run, and what became of the handlers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::context::EngineContext;
 use crate::workflow::compiled::DefinitionSource;
@@ -12,6 +13,7 @@ use crate::workflow::record::{Change, ExecutionState, ExecutionStatus, StepStatu
 /// Finds the events of one execution. Where nobody is notified, it does nothing.
 pub(super) struct EventFinder {
     notify: Option<Arc<Notify>>,
+    has_events: Arc<AtomicBool>,
     /// The outcome was known before.
     is_decided: bool,
     has_handler_failed: bool,
@@ -28,6 +30,7 @@ impl EventFinder {
         let handlers = execution.handlers().iter();
         Self {
             notify: notify.filter(|notify| !notify.rules.is_empty()),
+            has_events: Arc::clone(&context.has_events),
             is_decided: outcome(execution.head()).is_some(),
             has_handler_failed: handlers.into_iter().any(|state| has_failed(state.status)),
         }
@@ -71,6 +74,7 @@ impl EventFinder {
             });
         }
         if !events.is_empty() {
+            self.has_events.store(true, Ordering::Relaxed);
             let spec = execution.spec();
             change.events = Some(Box::new(Events {
                 notify: Arc::clone(notify),

@@ -29,7 +29,7 @@ pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(in crate::workflow) use name::free_id;
-pub(crate) use notify::{CHANNEL_NAME, is_channel_name};
+pub(crate) use notify::{CHANNEL_NAME, is_channel_name, notify_of_json};
 pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 pub(crate) use schedule_lint::NOT_RUN_YET;

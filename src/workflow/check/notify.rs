@@ -1,8 +1,8 @@
 //! Reads the `notify` of a workflow.
 
-use super::super::document::Value;
+use super::super::document::{self, Format, Value};
 use super::super::notification::{EventKind, Notify, NotifyRule};
-use super::super::problem::Findings;
+use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{Field, Fields};
 use super::nearest;
 use crate::base::visible::{quote, quote_list};
@@ -39,6 +39,23 @@ pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Notif
             field.add(findings, "`notify` takes a list of rules, or `none`", help.to_owned());
             None
         }
+    }
+}
+
+/// The rules of `notify` from the configuration file.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub(crate) fn notify_of_json(json: &str) -> Result<Notify, Problems> {
+    let text = format!("{{\"notify\":{json}}}");
+    let mut findings = Findings::default();
+    let notify = document::read(&text, Format::Json, &mut findings).and_then(|root| {
+        let fields = Fields::of(&root, Pointer::ROOT, "the default", &mut findings)?;
+        read(&fields, &mut findings)
+    });
+    match notify {
+        Some(notify) if findings.is_empty() => Ok(notify),
+        _ => Err(Problems::new("[notify] default", &text, findings)),
     }
 }
 
