@@ -50,6 +50,11 @@ impl Channels {
         self.senders.iter().any(|sender| sender.channel().name == name)
     }
 
+    /// Every channel.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Sender>> {
+        self.senders.iter().chain(&self.heartbeats)
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.senders.is_empty() && self.heartbeats.is_empty()

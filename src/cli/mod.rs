@@ -11,6 +11,7 @@ pub(crate) mod exec;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod notify;
 pub(crate) mod perf_check;
 pub(crate) mod pin;
 pub(crate) mod purge;
@@ -219,6 +220,8 @@ enum Command {
     Unpin(Lazily<pin::UnpinArgs>),
     /// Show when workflows are due, and rehearse their schedules over any span of time
     Schedule(Lazily<schedule::Args>),
+    /// Try the channels of notifications, and show what was sent
+    Notify(Lazily<notify::Args>),
     /// Make workflows of what other programs run: crontabs
     Import(Lazily<import::Args>),
     /// Check workflow documents without running them
@@ -390,6 +393,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::SloSim(args) => args.values(),
         Command::Status(args) => args.values(),
         Command::Schedule(args) => args.values(),
+        Command::Notify(args) => args.values(),
         Command::Queue(args) => args.values(),
         Command::Pin(args) => args.server.values(),
         Command::Unpin(args) => args.server.values(),
@@ -492,6 +496,7 @@ fn dispatch(
         Command::Pin(args) => pin::pin(args, context),
         Command::Unpin(args) => pin::unpin(args, context),
         Command::Schedule(args) => schedule::run(args, context),
+        Command::Notify(args) => notify::run(args, context),
         Command::Import(args) => import::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),

@@ -6,6 +6,7 @@
 //! - [`sender`], [`smtp`]: one attempt
 //! - [`courier`]: the outbox of a channel, attempt by attempt
 //! - [`alerts`]: alerts of service levels, which never wait for the store
+//! - [`testing`]: tests of channels
 //! - [`heartbeat`]: tells an outside watcher that the daemon lives
 
 pub(crate) mod alerts;
@@ -15,4 +16,5 @@ pub(crate) mod heartbeat;
 pub(crate) mod receivers;
 pub(crate) mod sender;
 mod smtp;
+pub(crate) mod testing;
 pub(crate) mod text;

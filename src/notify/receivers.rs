@@ -180,7 +180,10 @@ fn pagerduty(
     severity: &str,
     host: &str,
 ) -> Value {
-    let key = format!("wfx/{}/{}", content.since, content.incident);
+    let key = match content.is_test {
+        true => "wfx/test".to_owned(),
+        false => format!("wfx/{}/{}", content.since, content.incident),
+    };
     let is_end = content.resolves.is_some();
     let mut event = json!({
         "routing_key": routing_key,

@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("slo", &["base", "system"]),
     ("perf", &["base", "system"]),
     ("operations", &["base", "system", "schedule", "workflow", "repository", "engine"]),
-    ("client", &["base", "system", "workflow", "repository", "operations"]),
+    ("client", &["base", "system", "workflow", "repository", "notify", "operations"]),
     ("metrics", &["base", "workflow", "repository", "notify", "slo"]),
     (
         "settings",
@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "workflow",
             "repository",
             "engine",
+            "notify",
             "operations",
             "metrics",
             "slo",

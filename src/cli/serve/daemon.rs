@@ -29,7 +29,7 @@ use crate::engine::memory::Memory;
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::http::api::resources::callers::Callers;
-use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::context::{DaemonChannels, Resources};
 use crate::http::api::resources::readers::Readers;
 use crate::http::front::server::{self, Ending};
 use crate::http::observe::access_log::AccessLog;
@@ -274,6 +274,10 @@ impl Daemon {
             workdir: options.workdir.clone(),
             draining: CancellationToken::new(),
             callers: Callers::default(),
+            channels: DaemonChannels {
+                delivery: delivery.clone(),
+                senders: options.channels.all().cloned().collect(),
+            },
             observed,
         });
         let left_behind = Arc::default();

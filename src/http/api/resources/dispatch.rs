@@ -21,6 +21,8 @@ impl Handler for Resources {
             Route::Slo => self.slo(query),
             Route::Status => self.status(query),
             Route::Queue => self.queue(query),
+            Route::Notifications => self.notifications(query),
+            Route::TestNotifications => self.test_channels(query, body).await,
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {

@@ -10,6 +10,7 @@ mod launch;
 mod long_answers;
 mod metrics;
 mod pins;
+mod notifications;
 mod queue;
 pub(crate) mod readers;
 mod status;
