@@ -50,6 +50,11 @@ impl Channels {
         self.senders.iter().any(|sender| sender.channel().name == name)
     }
 
+    /// The names of those that notifications go to.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.senders.iter().map(|sender| sender.channel().name.clone()).collect()
+    }
+
     /// Every channel.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Sender>> {
         self.senders.iter().chain(&self.heartbeats)

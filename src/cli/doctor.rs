@@ -2,16 +2,23 @@
 //! wrong. Changes nothing.
 
 use std::collections::HashMap;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{CliError, Context};
 use crate::base::exit::Exit;
 use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
-use crate::operations::diagnosis::{self, Database, Disk, Facts, Owner, Process, State, Usable};
+use crate::notify::channel::Channel;
+use crate::operations::diagnosis::{self, ChannelFacts, Database, Disk, Facts, Owner, Process, State, Usable};
+use crate::repository::notifications::{NotificationFilter, NotificationState};
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
+
+/// How long the receiver of a channel may take to be reached.
+const REACH_TIME: Duration = Duration::from_secs(2);
 
 /// What was typed after `wfx doctor`.
 #[derive(Debug, clap::Args)]
@@ -63,6 +70,13 @@ fn facts(context: &Context) -> Facts {
         }
     };
     facts.path = path.display().to_string();
+    let reader = Reader::open(&path).ok();
+    for setting in context.settings.channels().unwrap_or_default() {
+        facts.exposed.extend(setting.warnings);
+        // One that cannot be used is a bad setting.
+        facts.channels.extend(setting.channel.ok().map(|it| channel(&it, reader.as_ref())));
+    }
+    drop(reader);
     facts.disk = disk(&path);
     let opened = Reader::open(&path).and_then(|reader| Ok((reader.inspect()?, reader)));
     match opened {
@@ -81,6 +95,40 @@ fn facts(context: &Context) -> Facts {
         }
     }
     facts
+}
+
+/// Looks whether the receiver of a channel can be reached, and sends nothing.
+fn channel(channel: &Channel, reader: Option<&Reader>) -> ChannelFacts {
+    let last = reader.and_then(|reader| {
+        let filter = NotificationFilter {
+            channel: Some(channel.name.clone()),
+            limit: 1,
+            ..NotificationFilter::default()
+        };
+        reader.notifications(&filter).ok()?.into_iter().next()
+    });
+    let pending = reader.and_then(|reader| reader.pending_notifications().ok());
+    let given_up = last.filter(|last| last.state == NotificationState::GivenUp);
+    ChannelFacts {
+        name: channel.name.clone(),
+        shown: format!("{} {}", channel.kind.as_str(), channel.kind.shown()),
+        unreachable: unreachable(channel).err(),
+        pending: pending.and_then(|it| it.get(&channel.name).copied()).unwrap_or(0),
+        given_up: given_up.map(|it| it.error.unwrap_or_else(|| "nobody knows why".to_owned())),
+    }
+}
+
+fn unreachable(channel: &Channel) -> Result<(), String> {
+    let (host, port) = channel.kind.server();
+    let addresses = (host.as_str(), port).to_socket_addrs().map_err(|error| error.to_string())?;
+    let mut why = "it has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, REACH_TIME) {
+            Ok(_) => return Ok(()),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
 }
 
 fn usable(inspection: Inspection) -> Usable {

@@ -47,6 +47,23 @@ impl ChannelKind {
         }
     }
 
+    /// The host and the port of its receiver.
+    pub(crate) fn server(&self) -> (String, u16) {
+        match self {
+            Self::Webhook { target, .. }
+            | Self::Slack { target }
+            | Self::PagerDuty { target, .. }
+            | Self::Alertmanager { target, .. }
+            | Self::Heartbeat { target, .. } => {
+                let uri = &target.uri;
+                let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+                let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+                (host.to_owned(), uri.port_u16().unwrap_or(default))
+            }
+            Self::Email(email) => (email.host.clone(), email.port),
+        }
+    }
+
     /// Where it goes, without what is secret.
     pub(crate) fn shown(&self) -> String {
         match self {

@@ -45,7 +45,9 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
     let mut safe = String::with_capacity(text.len());
     let line = visible(text);
     let mut before = ' ';
-    for (index, c) in line.chars().enumerate() {
+    let mut chars = line.chars().enumerate().peekable();
+    while let Some((index, c)) = chars.next() {
+        let next = chars.peek().map_or(' ', |(_, next)| *next);
         if index >= characters {
             safe.push('…');
             break;
@@ -53,10 +55,8 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
         // `<!channel>`, `@here`, `#room`, `*bold*`, `_`, `~`, `` ` ``, `[text](link)`, `|table|`,
         // `http://…`, `mailto:…`, `www.…`
         let interpreted = matches!(c, '<' | '@' | '#' | '*' | '_' | '~' | '`' | '[' | ']' | '|' | '>')
-            || (matches!(c, ':' | '.') && before.is_ascii_alphanumeric());
-        if before == BREAK && c == BREAK {
-            continue;
-        }
+            || (c == ':' && before.is_ascii_alphanumeric() && !next.is_whitespace())
+            || (c == '.' && before.is_ascii_alphanumeric() && next.is_ascii_alphanumeric());
         safe.push(c);
         if interpreted {
             safe.push(BREAK);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
-use tokio::sync::Notify;
+use tokio::sync::Notify as Wake;
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,7 @@ use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
 use crate::workflow::check::NOT_RUN_YET;
 use crate::workflow::environment;
+use crate::workflow::notification::Notify;
 
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
@@ -86,7 +87,8 @@ pub(super) fn run(
         })
     });
     let access_log = access_log.transpose()?;
-    let (catalogue, retention) = catalogue(options.workflows.as_deref())?;
+    let channels = options.channels.names();
+    let (catalogue, retention) = catalogue(options.workflows.as_deref(), &channels)?;
     let catalogue = Arc::new(catalogue);
     let runtime = files::check_for_runtimes(1)
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
@@ -193,7 +195,7 @@ struct Daemon {
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
     /// A process of this service has ended, and may have left executions.
-    left_behind: Arc<Notify>,
+    left_behind: Arc<Wake>,
     /// The outbox of notifications.
     delivery: Delivery,
     /// What takes alerts of service levels to channels.
@@ -483,7 +485,8 @@ impl Daemon {
         if self.options.workflows.is_some() {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
-            tokio::spawn(rescan_again_and_again(catalogue, writer, tokens));
+            let channels = self.options.channels.names();
+            tokio::spawn(rescan_again_and_again(catalogue, writer, channels, tokens));
         }
         tokio::spawn(service_manager::keep_watchdog_quiet(handed_over.clone()));
     }
@@ -624,6 +627,7 @@ async fn tell_of_store(writer: Arc<Writer>) {
 async fn rescan_again_and_again(
     catalogue: Arc<Catalogue>,
     writer: Arc<Writer>,
+    channels: Vec<String>,
     (draining, handed_over): (CancellationToken, CancellationToken),
 ) {
     let mut pause = RESCAN_EVERY;
@@ -636,7 +640,7 @@ async fn rescan_again_and_again(
         let events = scanned.unwrap_or_default();
         // The successor does the same.
         if !handed_over.is_cancelled() {
-            log_events(&events, &catalogue);
+            log_events(&events, &catalogue, &channels);
             writer.set_policies(catalogue.loaded_retention(&events));
             if !events.is_empty() {
                 groups = catalogue.groups(&groups);
@@ -647,13 +651,25 @@ async fn rescan_again_and_again(
     }
 }
 
-fn log_events(events: &[Event], catalogue: &Catalogue) {
+fn log_events(events: &[Event], catalogue: &Catalogue, channels: &[String]) {
     for event in events {
         if let What::Loaded(id) = &event.what
             && let Some(compiled) = catalogue.get(id)
             && compiled.definition().has_schedules()
         {
             tracing::warn!("{}: workflow `{id}`: {NOT_RUN_YET}", event.file.display());
+        }
+        if let What::Loaded(id) = &event.what
+            && let Some(compiled) = catalogue.get(id)
+        {
+            let named = compiled.definition().notify.iter().flat_map(Notify::channels);
+            for channel in named.filter(|name| !channels.iter().any(|known| known == name)) {
+                tracing::warn!(
+                    "{}: workflow `{id}` notifies the channel `{channel}`, which the configuration \
+                     file does not have: its notifications wait for a daemon that has it, for a day",
+                    event.file.display()
+                );
+            }
         }
         match event.what {
             What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
@@ -665,10 +681,13 @@ fn log_events(events: &[Event], catalogue: &Catalogue) {
 }
 
 /// The workflows of the folder, and the retention of each.
-fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
+fn catalogue(
+    folder: Option<&Path>,
+    channels: &[String],
+) -> Result<(Catalogue, Policies), CliError> {
     let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
     let (catalogue, events) = source::folder(folder)?;
-    log_events(&events, &catalogue);
+    log_events(&events, &catalogue, channels);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))
 }

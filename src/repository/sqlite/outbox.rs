@@ -21,6 +21,8 @@ use crate::workflow::notification::{
 /// How long the history is kept, and how much of it.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 const KEPT_ROWS: i64 = 10_000;
+/// How long notifications wait for a daemon that has their channel.
+const UNSERVED: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// So many rows are deleted in one transaction.
 const DELETED_AT_A_TIME: i64 = 1_000;
 /// So many reminders are queued in one transaction.
@@ -511,15 +513,34 @@ pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite:
             "SELECT EXISTS (SELECT 1 FROM workflow_incident_channels WHERE remind_at <= ?1)
                OR EXISTS (SELECT 1 FROM workflow_notifications WHERE ended_at < ?2)
                OR EXISTS (SELECT 1 FROM workflow_incidents WHERE closed_at < ?2)
-               OR (SELECT coalesce(max(seq) - min(seq), 0) >= ?3 FROM workflow_notifications)",
+               OR (SELECT coalesce(max(seq) - min(seq), 0) >= ?3 FROM workflow_notifications)
+               OR EXISTS (SELECT 1 FROM workflow_notifications WHERE state = 'pending'
+                 AND next_at < ?4
+                 AND channel NOT IN (SELECT channel FROM workflow_notification_couriers))",
         )?
-        .query_row(params![now.to_string(), now.minus(KEPT).to_string(), KEPT_ROWS], |row| row.get(0))
+        .query_row(
+            params![
+                now.to_string(),
+                now.minus(KEPT).to_string(),
+                KEPT_ROWS,
+                now.minus(UNSERVED).to_string()
+            ],
+            |row| row.get(0),
+        )
 }
 
 /// Queues reminders that are due and deletes old history, inside the transaction under way;
 /// returns whether something was queued.
 pub(crate) fn upkeep(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
     let is_reminded = remind(connection, now)?;
+    connection
+        .prepare_cached(
+            "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?2, next_at = NULL,
+               claimed_by = NULL, error = coalesce(error, 'no daemon has this channel')
+             WHERE state = 'pending' AND next_at < ?1
+               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)",
+        )?
+        .execute(params![now.minus(UNSERVED).to_string(), now.to_string()])?;
     let before = now.minus(KEPT).to_string();
     connection
         .prepare_cached(
