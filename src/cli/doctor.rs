@@ -11,7 +11,9 @@ use crate::base::exit::Exit;
 use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
 use crate::notify::channel::Channel;
-use crate::operations::diagnosis::{self, ChannelFacts, Database, Disk, Facts, Owner, Process, State, Usable};
+use crate::operations::diagnosis::{
+    self, ChannelFacts, Database, Disk, Facts, Owner, Process, State, Usable,
+};
 use crate::repository::notifications::{NotificationFilter, NotificationState};
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};

@@ -187,7 +187,8 @@ fn history(args: &HistoryArgs, context: &Context) -> Result<Exit, CliError> {
         context.ui.json(&json!({ "items": items }))?;
     } else {
         let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-        let columns = ["time", "channel", "event", "workflow", "execution", "state", "attempts", "error"];
+        let columns =
+            ["time", "channel", "event", "workflow", "execution", "state", "attempts", "error"];
         context.ui.table(&columns, &rows)?;
     }
     Ok(Exit::Success)

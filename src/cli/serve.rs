@@ -23,6 +23,7 @@ use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::tokens::{self, SECRET_BYTES_MAX};
 use super::{CliError, Context, StorageArgs, given, handover, session};
 use crate::base::exit::Exit;
+use crate::base::signature::ParseSecretError;
 use crate::base::tokens::NamedToken;
 use crate::http::front::access::Access;
 use crate::http::front::authority::PublicUrl;
@@ -31,7 +32,6 @@ use crate::operations::start::Definitions;
 use crate::repository::StoreErrorKind;
 use crate::settings::{Environment, Settings};
 use crate::slo::Policy;
-use crate::base::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::system::files;
 use crate::workflow::environment::SUCCESSOR;
@@ -189,7 +189,10 @@ pub(crate) fn run(
 ) -> Result<Exit, CliError> {
     let reloads = EarlyReloads::catch();
     let ran = check(args, context).and_then(|options| {
-        if !options.front.tokens.is_empty() || options.webhook.is_some() || !options.channels.is_empty() {
+        if !options.front.tokens.is_empty()
+            || options.webhook.is_some()
+            || !options.channels.is_empty()
+        {
             handover::hide_memory();
         }
         daemon::run(options, context, &reloads?, &mut handed_over)

@@ -137,7 +137,10 @@ fn unknown_channels(definition: &Definition, known: &[String]) -> Vec<String> {
 }
 
 fn unknown_channel(name: &str, known: &[String]) -> String {
-    format!("`notify` names the channel `{name}`, and the configuration file has only {}", quote_list(known.iter().map(String::as_str)))
+    format!(
+        "`notify` names the channel `{name}`, and the configuration file has only {}",
+        quote_list(known.iter().map(String::as_str))
+    )
 }
 
 /// Workflows of one folder that give a concurrency group another limit than the file before them.
@@ -229,12 +232,7 @@ fn next_times(definition: &Definition) -> Vec<NextTimes> {
     scheduling.rules.schedules.iter().map(of_schedule).collect()
 }
 
-fn tell(
-    ui: &Ui,
-    name: &str,
-    checked: &Result<Good, Wrong>,
-    channels: &[String],
-) -> io::Result<()> {
+fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>, channels: &[String]) -> io::Result<()> {
     let name = visible(name);
     match checked {
         Ok(Good::Workflow(definition, lints)) => {

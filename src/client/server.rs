@@ -12,13 +12,11 @@ use serde_json::json;
 use super::address::ServerAddress;
 use super::connection::{Call, Connection};
 use super::error::{ClientError, ClientErrorKind};
+use crate::notify::testing::Tested;
 use crate::operations::replay::PlannedStep;
 use crate::operations::status::WorkflowStatus;
-use crate::notify::testing::Tested;
 use crate::repository::Queue;
-use crate::repository::notifications::{
-    NotificationFilter, NotificationRecord, NotificationState,
-};
+use crate::repository::notifications::{NotificationFilter, NotificationRecord, NotificationState};
 use crate::repository::{Lineage, LineageRows, ListFilter};
 use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::notification::EventKind;

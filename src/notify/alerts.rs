@@ -133,7 +133,11 @@ async fn send(
         return;
     }
     let (channel, id) = (&notification.channel, &notification.id);
-    tracing::warn!(id, channel, "an alert could not be stored within a second: sending it from memory");
+    tracing::warn!(
+        id,
+        channel,
+        "an alert could not be stored within a second: sending it from memory"
+    );
     let begun = clock::monotonic();
     let mut failed = 0_u32;
     let ended = loop {

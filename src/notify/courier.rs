@@ -311,7 +311,13 @@ impl Courier {
                 } else {
                     self.pause(wait);
                     let again_in_seconds = again_after.as_secs();
-                    tracing::warn!(id, channel, why, again_in_seconds, "could not send a notification");
+                    tracing::warn!(
+                        id,
+                        channel,
+                        why,
+                        again_in_seconds,
+                        "could not send a notification"
+                    );
                     Attempted::Failed { error: why, again_at: at.plus(again_after) }
                 }
             }

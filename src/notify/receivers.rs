@@ -132,9 +132,7 @@ fn slack(content: &Content, links: &Links) -> Value {
     let title = text::title(content);
     let details: String =
         text::details(content).iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
-    let plain = |text: &str, max: usize| {
-        json!({"type": "plain_text", "text": cut(&entities(text), max), "emoji": false})
-    };
+    let plain = |text: &str, max: usize| json!({"type": "plain_text", "text": cut(&entities(text), max), "emoji": false});
     let mut blocks = vec![
         json!({"type": "header", "text": plain(&title, SLACK_HEADER_MAX)}),
         json!({"type": "section", "text": plain(details.trim_end(), SLACK_SECTION_MAX)}),
@@ -335,7 +333,9 @@ mod tests {
             for kind in ["text", "blocks"] {
                 let mut found = Vec::new();
                 texts(&slack[kind], &mut found);
-                for shown in found.iter().filter(|shown| !shown.starts_with("<https://wfx.example/")) {
+                for shown in
+                    found.iter().filter(|shown| !shown.starts_with("<https://wfx.example/"))
+                {
                     assert!(!shown.contains(['<', '>']), "{shown}");
                     assert!(!shown.contains("@h") && !shown.contains("://"), "{shown}");
                 }

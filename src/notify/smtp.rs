@@ -29,8 +29,7 @@ pub(super) async fn send(email: &Email, mail: &Mail) -> Result<(), Failure> {
             .hello_name(hello())
             .tls(tls(email).map_err(|error| Failure::passing(reason(&error)))?);
     if let Some((user, password)) = &email.login {
-        transport =
-            transport.credentials(Credentials::new(user.clone(), password.0.clone()));
+        transport = transport.credentials(Credentials::new(user.clone(), password.0.clone()));
     }
     transport.build().send(message).await.map(drop).map_err(|error| Failure {
         is_final: error.is_permanent(),

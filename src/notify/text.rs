@@ -54,9 +54,10 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
         }
         // `<!channel>`, `@here`, `#room`, `*bold*`, `_`, `~`, `` ` ``, `[text](link)`, `|table|`,
         // `http://…`, `mailto:…`, `www.…`
-        let interpreted = matches!(c, '<' | '@' | '#' | '*' | '_' | '~' | '`' | '[' | ']' | '|' | '>')
-            || (c == ':' && before.is_ascii_alphanumeric() && !next.is_whitespace())
-            || (c == '.' && before.is_ascii_alphanumeric() && next.is_ascii_alphanumeric());
+        let interpreted =
+            matches!(c, '<' | '@' | '#' | '*' | '_' | '~' | '`' | '[' | ']' | '|' | '>')
+                || (c == ':' && before.is_ascii_alphanumeric() && !next.is_whitespace())
+                || (c == '.' && before.is_ascii_alphanumeric() && next.is_ascii_alphanumeric());
         safe.push(c);
         if interpreted {
             safe.push(BREAK);
@@ -92,7 +93,10 @@ pub(crate) fn title(content: &Content) -> String {
         (Some(id), "stale") => format!("{} has not succeeded for too long", name(id)),
         (Some(id), event) => format!("{}: {}", name(id), in_words(event)),
         (None, "resolved") => {
-            format!("service level met again: {}", in_words(content.resolves.as_deref().unwrap_or("")))
+            format!(
+                "service level met again: {}",
+                in_words(content.resolves.as_deref().unwrap_or(""))
+            )
         }
         (None, event) => format!("service level not met: {}", in_words(event)),
     };
@@ -206,7 +210,9 @@ pub(crate) mod tests {
         let special = |c: char| "<@#*_~`[]|>".contains(c);
         let loose = chars.iter().enumerate().any(|(index, c)| {
             special(*c) && next(index) != Some(BREAK)
-                || *c == '.' && index > 0 && chars[index - 1].is_ascii_alphanumeric()
+                || *c == '.'
+                    && index > 0
+                    && chars[index - 1].is_ascii_alphanumeric()
                     && next(index).is_some_and(|after| after.is_ascii_alphabetic())
         });
         loose || text.contains("://") || text.contains("mailto:") || text.contains(char::is_control)

@@ -113,8 +113,7 @@ pub(crate) enum NotificationState {
 
 impl NotificationState {
     /// Every state.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Pending, Self::Accepted, Self::GivenUp, Self::Dropped];
+    pub(crate) const ALL: [Self; 4] = [Self::Pending, Self::Accepted, Self::GivenUp, Self::Dropped];
 
     /// The word in tables and JSON.
     pub(crate) fn as_str(self) -> &'static str {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::base::period::Period;
+use crate::base::signature::Secret;
 use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
-use crate::base::signature::Secret;
 use crate::system::users;
 
 /// One setting. Its key in the configuration file is the name in lower case.

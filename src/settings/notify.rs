@@ -106,8 +106,7 @@ impl Settings {
         let Some(file) = self.file().map_err(Clone::clone)? else { return Ok(None) };
         let Some((value, line)) = file.notify.entries.get("default") else { return Ok(None) };
         let refuse = |why: String| {
-            let message =
-                format!("{}:{line}: `default` of [notify]: {why}", file.path.display());
+            let message = format!("{}:{line}: `default` of [notify]: {why}", file.path.display());
             let hint = "write `default = [\"ops\"]`, or rules as `notify` of a workflow has them";
             SettingsError::usage(message, hint.to_owned())
         };
@@ -243,9 +242,10 @@ impl Reader<'_> {
                 routing_key: Hidden(self.required("routing_key", true)?),
                 severity: self.severity()?,
             },
-            "alertmanager" => {
-                ChannelKind::Alertmanager { target: self.target(None, false)?, labels: self.labels()? }
-            }
+            "alertmanager" => ChannelKind::Alertmanager {
+                target: self.target(None, false)?,
+                labels: self.labels()?,
+            },
             "email" => ChannelKind::Email(self.email()?),
             _ => ChannelKind::Heartbeat { target: self.target(None, true)?, every: self.every()? },
         };
@@ -254,8 +254,7 @@ impl Reader<'_> {
 
     fn refuse(&self, key: Option<&str>, message: String, hint: &str) -> SettingsError {
         let line = key.and_then(|key| self.line_of(key)).unwrap_or(self.line);
-        let message =
-            format!("{}:{line}: channel `{}`: {message}", self.path.display(), self.name);
+        let message = format!("{}:{line}: channel `{}`: {message}", self.path.display(), self.name);
         SettingsError::usage(message, hint.to_owned())
     }
 
@@ -357,11 +356,7 @@ impl Reader<'_> {
         })
     }
 
-    fn target(
-        &mut self,
-        default: Option<&str>,
-        is_secret: bool,
-    ) -> Result<Target, SettingsError> {
+    fn target(&mut self, default: Option<&str>, is_secret: bool) -> Result<Target, SettingsError> {
         let url = match default {
             Some(default) => self.text("url", is_secret)?.unwrap_or_else(|| default.to_owned()),
             None => self.required("url", is_secret)?,
@@ -506,7 +501,8 @@ fn target(url: &str) -> Result<Target, String> {
 /// password is never sent unencrypted.
 fn smtp_server(url: &str) -> Result<Email, String> {
     let (scheme, rest) = url.split_once("://").ok_or("it is no URL")?;
-    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let (rest, query) =
+        rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let authority = rest.trim_end_matches('/');
     let (user, server) = match authority.rsplit_once('@') {
         Some((user, server)) => (Some(user), server),
@@ -534,8 +530,8 @@ fn smtp_server(url: &str) -> Result<Email, String> {
         _ => (server, default_port),
     };
     let host = host.trim_matches(['[', ']']);
-    let is_host =
-        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
+    let is_host = !host.is_empty()
+        && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/');
     if !is_host {
         return Err("it has no host".to_owned());
     }

@@ -166,8 +166,7 @@ impl Monitor {
                 let since = state.engine.standing(indicator).breached_since_us;
                 let since = since.map_or(decided_at, |t_us| state.wall.date(t_us));
                 let payload = payload.clone();
-                let notice =
-                    Notice { kind, at: decided_at, since, is_resolved: false, payload };
+                let notice = Notice { kind, at: decided_at, since, is_resolved: false, payload };
                 state.open[indicator as usize] = Some(notice.clone());
                 listen(notice);
             }

@@ -53,9 +53,9 @@ pub fn decide(
         Occurrence::Closed(_) => {
             let recovered = channels(notify, EventKind::Recovered);
             let notified = incident.unwrap_or_default().notified.into_keys();
-            let notices = notified.filter(|channel| recovered.contains_key(channel)).map(
-                |channel| Notice { channel, event: EventKind::Recovered, is_reminder: false },
-            );
+            let notices = notified
+                .filter(|channel| recovered.contains_key(channel))
+                .map(|channel| Notice { channel, event: EventKind::Recovered, is_reminder: false });
             Decision { incident: None, notices: notices.collect() }
         }
     }

@@ -21,10 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("operations", &["base", "system", "schedule", "workflow", "repository", "engine"]),
     ("client", &["base", "system", "workflow", "repository", "notify", "operations"]),
     ("metrics", &["base", "workflow", "repository", "notify", "slo"]),
-    (
-        "settings",
-        &["base", "system", "workflow", "repository", "notify", "slo", "perf", "client"],
-    ),
+    ("settings", &["base", "system", "workflow", "repository", "notify", "slo", "perf", "client"]),
     ("render", &["base", "schedule", "workflow", "repository", "slo", "perf", "operations"]),
     (
         "terminal",

@@ -23,6 +23,7 @@ mod language;
 mod limits;
 mod messages;
 mod named;
+mod notifications;
 mod output;
 mod ownership;
 mod perf_check;

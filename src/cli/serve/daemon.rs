@@ -150,7 +150,8 @@ fn alert_notifier(
 ) -> Option<Arc<AlertNotifier>> {
     let is_named = |sender: &&Arc<Sender>| options.slo_notify.contains(&sender.channel().name);
     let senders: Vec<_> = options.channels.senders.iter().filter(is_named).cloned().collect();
-    let notifier = || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
+    let notifier =
+        || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
     (!senders.is_empty()).then(|| Arc::new(notifier()))
 }
 
@@ -445,11 +446,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         let unhealthy = unhealthy(Arc::clone(&self.writer));
         for sender in &self.options.channels.heartbeats {
-            tokio::spawn(heartbeat::beat(
-                Arc::clone(sender),
-                Arc::clone(&unhealthy),
-                stop.clone(),
-            ));
+            tokio::spawn(heartbeat::beat(Arc::clone(sender), Arc::clone(&unhealthy), stop.clone()));
         }
         if self.alerts.is_some() {
             let (resources, stop) = (Arc::clone(&self.resources), stop.clone());

@@ -86,7 +86,9 @@ fn record_one(
         }
         (Some(stored), None) => {
             connection
-                .prepare_cached("UPDATE workflow_incidents SET closed_at = ?2 WHERE incident_id = ?1")?
+                .prepare_cached(
+                    "UPDATE workflow_incidents SET closed_at = ?2 WHERE incident_id = ?1",
+                )?
                 .execute(params![stored.id, event.at.to_string()])?;
             connection
                 .prepare_cached(
@@ -422,11 +424,7 @@ fn expire(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<V
              RETURNING notification_id, error",
         )?
         .query_map(
-            params![
-                request.channel,
-                request.expired_before.to_string(),
-                request.now.to_string()
-            ],
+            params![request.channel, request.expired_before.to_string(), request.now.to_string()],
             |row| Ok(Ended { id: row.get(0)?, error: row.get(1)? }),
         )?
         .collect()

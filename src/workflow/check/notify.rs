@@ -31,7 +31,11 @@ pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Notif
         }
         Value::List(items) if items.len() > RULES_MAX => {
             let message = format!("`notify` has {} rules of at most {RULES_MAX}", items.len());
-            field.add(findings, message, "put channels with the same events into one `to`".to_owned());
+            field.add(
+                findings,
+                message,
+                "put channels with the same events into one `to`".to_owned(),
+            );
             None
         }
         _ => {

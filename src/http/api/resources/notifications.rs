@@ -58,13 +58,21 @@ impl Resources {
         let token = query.parsed::<String>("cursor", "a `next_cursor` of an earlier answer")?;
         let before = token.map(|token| {
             cursor::parse(&list, &token).map(Position::number).map_err(|error| {
-                Problem::bad_request(format!("the cursor {} cannot be used: {error}", quote(&token)))
-                    .with_hint("begin with the first page")
+                Problem::bad_request(format!(
+                    "the cursor {} cannot be used: {error}",
+                    quote(&token)
+                ))
+                .with_hint("begin with the first page")
             })
         });
         let before = before.transpose()?;
-        let filter =
-            NotificationFilter { channel, workflow_id, state, before, limit: limit.saturating_add(1) };
+        let filter = NotificationFilter {
+            channel,
+            workflow_id,
+            state,
+            before,
+            limit: limit.saturating_add(1),
+        };
         let mut items = self.readers.read(|reader| reader.notifications(&filter))?;
         let has_more = items.len() > limit as usize;
         items.truncate(limit as usize);
@@ -94,16 +102,20 @@ impl Resources {
                 .with_hint(format!("known are {known}"))
         })?;
         let name = body.channel;
-        let senders = self.channels.senders.iter().filter(|sender| {
-            name.as_ref().is_none_or(|name| sender.channel().name == *name)
-        });
+        let senders = self
+            .channels
+            .senders
+            .iter()
+            .filter(|sender| name.as_ref().is_none_or(|name| sender.channel().name == *name));
         let senders: Vec<_> = senders.cloned().collect();
         if senders.is_empty() {
             return Err(match &name {
                 Some(name) => Problem::not_found(format!("there is no channel {}", quote(name))),
                 None => Problem::not_found("there is no channel".to_owned()),
             }
-            .with_hint("add a table such as `[notify.ops]` to the configuration file of the daemon"));
+            .with_hint(
+                "add a table such as `[notify.ops]` to the configuration file of the daemon",
+            ));
         }
         let tests =
             senders.iter().map(|sender| testing::test(&self.channels.delivery, sender, event));

@@ -132,7 +132,8 @@ impl<B: Backend> Worker<B> {
 
     /// Reports what a commit may have queued.
     pub(super) fn report_notifications(&self, batch: &[Entry]) {
-        if self.outbox.watcher.is_some() && batch.iter().any(|entry| entry.change.events.is_some()) {
+        if self.outbox.watcher.is_some() && batch.iter().any(|entry| entry.change.events.is_some())
+        {
             self.outbox.report();
         }
     }

@@ -1,0 +1,78 @@
+"""A mail server: writes each message to a file of the folder, and its port to `port`.
+
+usage: smtp_server.py FOLDER plain|starttls|smtps|login [CERTIFICATE KEY]
+"""
+
+import email.policy
+import json
+import os
+import ssl
+import sys
+import time
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
+
+folder, mode = sys.argv[1:3]
+context = None
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+
+
+class Handler:
+    count = 0
+
+    async def handle_DATA(self, server, session, envelope):
+        message = email.message_from_bytes(envelope.content, policy=email.policy.strict)
+        seen = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "tls": session.ssl is not None,
+            "user": getattr(session, "login_data", None),
+            "headers": [[name, str(value)] for name, value in message.items()],
+            "body": message.get_content(),
+            "defects": [str(defect) for defect in message.defects],
+        }
+        Handler.count += 1
+        path = os.path.join(folder, f"mail-{Handler.count}.json")
+        with open(path + ".part", "w") as file:
+            json.dump(seen, file)
+        os.rename(path + ".part", path)
+        return "250 OK"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    good = data.login == b"wfx" and data.password == b"p:w@d"
+    session.login_data = "wfx" if good else None
+    return AuthResult(success=good)
+
+
+class Server(Controller):
+    def factory(self):
+        return SMTP(
+            self.handler,
+            tls_context=context if mode in ("starttls", "login") else None,
+            require_starttls=mode in ("starttls", "login"),
+            authenticator=authenticate if mode == "login" else None,
+            auth_required=mode == "login",
+        )
+
+    def _trigger_server(self):
+        # The port is only known now.
+        pass
+
+
+server = Server(
+    Handler(),
+    hostname="127.0.0.1",
+    port=0,
+    ssl_context=context if mode == "smtps" else None,
+)
+server.start()
+port = server.server.sockets[0].getsockname()[1]
+with open(os.path.join(folder, "port.part"), "w") as file:
+    file.write(str(port))
+os.rename(os.path.join(folder, "port.part"), os.path.join(folder, "port"))
+while os.getppid() != 1:
+    time.sleep(0.2)
