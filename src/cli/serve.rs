@@ -1,8 +1,10 @@
 //! `wfx serve`: the daemon.
 
+mod catalogue_log;
 mod daemon;
 mod descriptors;
 mod listening;
+mod notifying;
 mod recovery;
 mod service_manager;
 mod succession;

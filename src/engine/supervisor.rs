@@ -20,8 +20,7 @@ use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
 use crate::workflow::event::Event;
 use crate::workflow::execution::Execution;
-use crate::workflow::notification::{Event as NotifiedEvent, Events, Occurrence};
-use crate::workflow::record::{Change, ExecutionRecord, ExecutionStatus};
+use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::spec::ExecutionSpec;
 
@@ -376,7 +375,7 @@ impl Supervisor {
                 let was_decided = taken.recorded.head.outcome.is_some();
                 let mut change = taken.recorded.abandon(&error, now);
                 if !was_decided {
-                    self.add_event(&taken.execution, &mut change);
+                    finish_abandoned::add_event(&taken.execution, &mut change, &self.context);
                 }
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
@@ -391,28 +390,6 @@ impl Supervisor {
                 Ok(status)
             }
         }
-    }
-
-    /// Has it notified that an execution is given up. What its own workflow says cannot be read.
-    fn add_event(&self, execution: &ExecutionRecord, change: &mut Change) {
-        let Some(notify) = &self.context.notify else { return };
-        let head = &change.head;
-        let Some(occurrence) = Occurrence::of_outcome(head.status) else { return };
-        let event = NotifiedEvent {
-            occurrence,
-            at: head.updated_at,
-            step: None,
-            error: head.error.clone(),
-            status: Some(head.status),
-        };
-        self.context.has_events.store(true, Ordering::Relaxed);
-        change.events = Some(Box::new(Events {
-            notify: Arc::clone(notify),
-            workflow_id: execution.workflow_id.clone(),
-            is_ad_hoc: false,
-            trigger: execution.trigger.clone(),
-            events: vec![event],
-        }));
     }
 
     /// Asks an execution that runs here to end; `false` when it does not.

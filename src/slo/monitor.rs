@@ -37,7 +37,7 @@ pub struct Monitor {
 }
 
 /// Is called with each alert, and when the breach that it was about is over. It must not wait.
-pub(crate) struct Listener(pub(crate) Box<dyn Fn(Notice) + Send + Sync>);
+pub struct Listener(pub Box<dyn Fn(Notice) + Send + Sync>);
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,17 +47,17 @@ impl fmt::Debug for Listener {
 
 /// An alert, or the end of its breach.
 #[derive(Debug, Clone)]
-pub(crate) struct Notice {
+pub struct Notice {
     /// The type of the alert.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
     /// When it was decided.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// When the breach began.
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
     /// The breach is over.
-    pub(crate) is_resolved: bool,
+    pub is_resolved: bool,
     /// What a webhook receives of the alert.
-    pub(crate) payload: Map<String, Value>,
+    pub payload: Map<String, Value>,
 }
 
 #[derive(Debug)]

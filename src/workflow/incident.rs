@@ -8,7 +8,7 @@ use crate::base::timestamp::Timestamp;
 
 /// An incident that is open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Incident {
+pub(crate) struct Incident {
     /// How often in a row what it is about has happened.
     pub count: u32,
     /// The channels that a notification was queued for, and when each is to be reminded.
@@ -17,7 +17,7 @@ pub struct Incident {
 
 /// A notification that is to be queued.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// The channel.
     pub channel: String,
     /// What it says.
@@ -28,7 +28,7 @@ pub struct Notice {
 
 /// What follows from an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// The incident of the event's kind from now on; `None`: none is open.
     pub incident: Option<Incident>,
     /// What is to be queued.
@@ -37,7 +37,7 @@ pub struct Decision {
 
 /// Decides what follows from `occurrence`, where `incident` of its kind is open.
 #[must_use]
-pub fn decide(
+pub(crate) fn decide(
     notify: &Notify,
     incident: Option<Incident>,
     occurrence: Occurrence,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::record::ExecutionStatus;
+use super::status::ExecutionStatus;
 use super::trigger::Trigger;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
@@ -212,7 +212,7 @@ pub(crate) fn subject(workflow_id: &str, is_ad_hoc: bool) -> String {
 
 /// What a notification says, in the words of the event: each channel makes its own form of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Content {
+pub(crate) struct Content {
     /// The kind of event, or the type of an alert.
     pub event: String,
     /// When it happened.

@@ -63,10 +63,10 @@ fn a_failure_is_notified_once_and_so_is_its_end() {
     place.write("workflows/etl.yaml", FAILS);
     let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"]);
     let daemon = Daemon::of(command.args(["--public-url", "https://wfx.example/"]));
-    let first = run(&daemon, "etl", "");
+    let first = run(&daemon, "etl", "")["execution"].clone();
     run(&daemon, "etl", "");
-    run(&daemon, "etl", r#"{"code": 0}"#);
-    run(&daemon, "etl", r#"{"code": 0}"#);
+    run(&daemon, "etl", r#"{"params": {"code": 0}}"#);
+    run(&daemon, "etl", r#"{"params": {"code": 0}}"#);
     let (failed, recovered) = (receiver.next(), receiver.next());
     assert_eq!(failed.line, "POST /hook/key HTTP/1.1");
     let body = failed.json();

@@ -14,7 +14,9 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session, source};
+use super::catalogue_log::log_events;
 use super::listening::{Listening, listen};
+use super::notifying;
 use super::recovery::{recover_again_and_again, settle_dead_holders};
 use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
@@ -36,29 +38,23 @@ use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::notify::alerts::{Alert, AlertNotifier};
+use crate::notify::alerts::AlertNotifier;
 use crate::notify::courier::{Couriers, Delivery};
-use crate::notify::heartbeat::{self, Unhealthy};
-use crate::notify::sender::Sender;
-use crate::operations::catalogue::{Catalogue, Event, What};
+use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
-use crate::slo::monitor::{Listener, Monitor, Notice};
+use crate::slo::monitor::Monitor;
 use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
-use crate::workflow::check::NOT_RUN_YET;
 use crate::workflow::environment;
-use crate::workflow::notification::Notify;
 
 /// How often the folder of workflows is looked at.
 const RESCAN_EVERY: Duration = Duration::from_secs(1);
 /// A look at very many files is followed by a pause of so many times its length: it takes less than
 /// 5 % of a core.
 const RESCAN_SHARE: u32 = 20;
-/// How often it is looked whether breaches of service levels are over.
-const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
 /// How often it is looked whether the database hangs.
 const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
@@ -142,40 +138,6 @@ fn start(
     })
 }
 
-/// What takes alerts to channels, if they go to any.
-fn alert_notifier(
-    options: &Options,
-    delivery: &Delivery,
-    runtime: &Runtime,
-) -> Option<Arc<AlertNotifier>> {
-    let is_named = |sender: &&Arc<Sender>| options.slo_notify.contains(&sender.channel().name);
-    let senders: Vec<_> = options.channels.senders.iter().filter(is_named).cloned().collect();
-    let notifier =
-        || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
-    (!senders.is_empty()).then(|| Arc::new(notifier()))
-}
-
-/// Takes what the service levels decide to the notifier. The cooldown counts from there: what is in
-/// the outbox is sent.
-fn listener(alerts: Arc<AlertNotifier>, writer: Arc<Writer>) -> Listener {
-    Listener(Box::new(move |notice: Notice| {
-        let Notice { kind, at, since, is_resolved, payload } = notice;
-        if !is_resolved {
-            writer.alert_sent(kind, at);
-        }
-        alerts.notify(&Alert { kind, at, since, is_resolved, payload });
-    }))
-}
-
-/// Why the daemon does not do its work: what heartbeats depend on.
-fn unhealthy(writer: Arc<Writer>) -> Unhealthy {
-    Arc::new(move || match &*writer.health().borrow() {
-        Health::Failing { error } => Some(error.to_string()),
-        Health::Working if writer.is_stalled() => Some("the database does not answer".to_owned()),
-        Health::Working => None,
-    })
-}
-
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
 fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
@@ -236,12 +198,13 @@ impl Daemon {
             owner: owner.id().to_owned(),
             observer: Arc::clone(&metrics) as _,
         };
-        let alerts = alert_notifier(&options, &delivery, runtime);
+        let alerts = notifying::alert_notifier(&options, &delivery, runtime);
         let webhook = options.webhook.take();
         let is_alerting = webhook.is_some() || alerts.is_some();
         let last_alerts = if is_alerting { last_alerts(&database) } else { Vec::new() };
         let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
-        let listener = alerts.clone().map(|alerts| listener(alerts, Arc::clone(&writer)));
+        let listener =
+            alerts.clone().map(|alerts| notifying::listener(alerts, Arc::clone(&writer)));
         let monitor = Monitor::start(options.policy.clone(), webhook, listener, &last_alerts);
         let observed = Observed { metrics, monitor, access_log };
         // A daemon that is started again and again must not leave more each time.
@@ -362,7 +325,11 @@ impl Daemon {
             tracing::warn!("{warning}");
         }
         let couriers = Couriers::start(&self.delivery, &channels.senders);
-        let beating = self.start_heartbeats();
+        let heartbeats = &channels.heartbeats;
+        let beating = notifying::start_heartbeats(heartbeats, &self.writer);
+        if self.alerts.is_some() {
+            notifying::look_for_ends(&self.resources, &beating);
+        }
         let lead = self.lead();
         lead.begin();
         for address in &listeners {
@@ -439,28 +406,6 @@ impl Daemon {
         Lead::default().duty(move |ends| {
             recover_again_and_again(Arc::clone(&resources), Arc::clone(&left_behind), ends)
         })
-    }
-
-    /// Starts the heartbeats, and the look for breaches that are over; they end with the token.
-    fn start_heartbeats(&self) -> CancellationToken {
-        let stop = CancellationToken::new();
-        let unhealthy = unhealthy(Arc::clone(&self.writer));
-        for sender in &self.options.channels.heartbeats {
-            tokio::spawn(heartbeat::beat(Arc::clone(sender), Arc::clone(&unhealthy), stop.clone()));
-        }
-        if self.alerts.is_some() {
-            let (resources, stop) = (Arc::clone(&self.resources), stop.clone());
-            tokio::spawn(async move {
-                loop {
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = time::sleep(LOOK_FOR_ENDS) => {}
-                    }
-                    resources.observed.monitor.look_for_ends();
-                }
-            });
-        }
-        stop
     }
 
     /// What goes on beside the requests.
@@ -645,35 +590,6 @@ async fn rescan_again_and_again(
             }
         }
         pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
-    }
-}
-
-fn log_events(events: &[Event], catalogue: &Catalogue, channels: &[String]) {
-    for event in events {
-        if let What::Loaded(id) = &event.what
-            && let Some(compiled) = catalogue.get(id)
-            && compiled.definition().has_schedules()
-        {
-            tracing::warn!("{}: workflow `{id}`: {NOT_RUN_YET}", event.file.display());
-        }
-        if let What::Loaded(id) = &event.what
-            && let Some(compiled) = catalogue.get(id)
-        {
-            let named = compiled.definition().notify.iter().flat_map(Notify::channels);
-            for channel in named.filter(|name| !channels.iter().any(|known| known == name)) {
-                tracing::warn!(
-                    "{}: workflow `{id}` notifies the channel `{channel}`, which the configuration \
-                     file does not have: its notifications wait for a daemon that has it, for a day",
-                    event.file.display()
-                );
-            }
-        }
-        match event.what {
-            What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
-            What::Loaded(_) | What::Removed(_) | What::DefaultsLoaded | What::DefaultsRemoved => {
-                tracing::info!("{event}");
-            }
-        }
     }
 }
 

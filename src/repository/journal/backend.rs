@@ -8,9 +8,7 @@ use super::pending_write::PendingWrite;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{
-    Claim, ClaimRequest, NewNotification, NotificationRecord, Settlement,
-};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -212,9 +210,6 @@ pub(crate) trait Backend: Send + 'static {
 
     /// What of the notifications of these executions no daemon will send: rows and channels.
     fn left_to_send(&mut self, executions: &[String]) -> Result<Vec<(i64, String)>, Self::Error>;
-
-    /// A notification as it is stored.
-    fn notification(&mut self, id: &str) -> Result<Option<NotificationRecord>, Self::Error>;
 
     /// An execution without its steps, as it is stored.
     fn execution(&mut self, execution_id: &str) -> Result<Option<ExecutionRecord>, Self::Error>;

@@ -9,9 +9,7 @@ use super::pending_write::PendingWrite;
 use super::purge::Purge;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{
-    Claim, ClaimRequest, NewNotification, NotificationRecord, Settlement,
-};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -112,6 +110,4 @@ pub(crate) enum NotificationTask {
         executions: Vec<String>,
         answer: oneshot::Sender<Result<Vec<(i64, String)>, StoreError>>,
     },
-    /// Read how one stands.
-    Look { id: String, answer: oneshot::Sender<Result<Option<NotificationRecord>, StoreError>> },
 }

@@ -23,9 +23,7 @@ use super::worker::{Keeps, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::notifications::{
-    Claim, ClaimRequest, NewNotification, NotificationRecord, Settlement,
-};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -205,18 +203,6 @@ impl Writer {
     ) -> Result<Vec<(i64, String)>, StoreError> {
         self.ask_of_notifications(|answer| NotificationTask::LeftToSend { executions, answer })
             .await
-    }
-
-    /// How a notification stands, by its id.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn notification(
-        &self,
-        id: &str,
-    ) -> Result<Option<NotificationRecord>, StoreError> {
-        let id = id.to_owned();
-        self.ask_of_notifications(|answer| NotificationTask::Look { id, answer }).await
     }
 
     fn notify(&self, task: NotificationTask) -> Result<(), Task> {

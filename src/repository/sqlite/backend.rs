@@ -17,9 +17,7 @@ use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
     Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
 };
-use crate::repository::notifications::{
-    Claim, ClaimRequest, NewNotification, NotificationRecord, Settlement,
-};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -317,10 +315,6 @@ impl Backend for SqliteBackend {
 
     fn left_to_send(&mut self, executions: &[String]) -> rusqlite::Result<Vec<(i64, String)>> {
         outbox::left_to_send(&self.connection, &mut || self.judge(), executions)
-    }
-
-    fn notification(&mut self, id: &str) -> rusqlite::Result<Option<NotificationRecord>> {
-        outbox::by_id(&self.connection, id)
     }
 
     fn execution(&mut self, execution_id: &str) -> rusqlite::Result<Option<ExecutionRecord>> {

@@ -13,8 +13,8 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, outbox, policies,
-    retention, summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, notification_history,
+    open, policies, retention, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -96,11 +96,11 @@ impl SqliteReader {
         &self,
         filter: &NotificationFilter,
     ) -> Result<Vec<NotificationRecord>, StoreError> {
-        self.read(|connection| outbox::history(connection, filter))
+        self.read(|connection| notification_history::history(connection, filter))
     }
 
     pub(crate) fn pending_notifications(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        self.read(outbox::pending)
+        self.read(notification_history::pending)
     }
 
     pub(crate) fn judge(&self) -> Result<Judge, StoreError> {

@@ -72,7 +72,12 @@ fn mail_server(place: &Place, mode: &str, tls: bool) -> (Program, u16) {
     std::fs::create_dir(&folder).unwrap();
     let script =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wfx/notifications/smtp_server.py");
-    let mut command = Command::new("python3");
+    let has_it = |python: &&&str| {
+        let tried = Command::new(python).args(["-c", "import aiosmtpd"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let python = ["python3", "/usr/bin/python3"].iter().find(has_it).unwrap();
+    let mut command = Command::new(python);
     command.arg(script).arg(&folder).arg(mode);
     if tls {
         command.args([place.path("cert.pem"), place.path("key.pem")]);

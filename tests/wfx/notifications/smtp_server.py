@@ -3,14 +3,13 @@
 usage: smtp_server.py FOLDER plain|starttls|smtps|login [CERTIFICATE KEY]
 """
 
+import asyncio
 import email.policy
 import json
 import os
 import ssl
 import sys
-import time
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 folder, mode = sys.argv[1:3]
@@ -48,31 +47,26 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=good)
 
 
-class Server(Controller):
-    def factory(self):
-        return SMTP(
-            self.handler,
-            tls_context=context if mode in ("starttls", "login") else None,
-            require_starttls=mode in ("starttls", "login"),
-            authenticator=authenticate if mode == "login" else None,
-            auth_required=mode == "login",
-        )
-
-    def _trigger_server(self):
-        # The port is only known now.
-        pass
+def protocol():
+    return SMTP(
+        Handler(),
+        tls_context=context if mode in ("starttls", "login") else None,
+        require_starttls=mode in ("starttls", "login"),
+        authenticator=authenticate if mode == "login" else None,
+        auth_required=mode == "login",
+    )
 
 
-server = Server(
-    Handler(),
-    hostname="127.0.0.1",
-    port=0,
-    ssl_context=context if mode == "smtps" else None,
-)
-server.start()
-port = server.server.sockets[0].getsockname()[1]
-with open(os.path.join(folder, "port.part"), "w") as file:
-    file.write(str(port))
-os.rename(os.path.join(folder, "port.part"), os.path.join(folder, "port"))
-while os.getppid() != 1:
-    time.sleep(0.2)
+async def serve():
+    tls = context if mode == "smtps" else None
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    with open(os.path.join(folder, "port.part"), "w") as file:
+        file.write(str(port))
+    os.rename(os.path.join(folder, "port.part"), os.path.join(folder, "port"))
+    # The test has gone.
+    while os.getppid() != 1:
+        await asyncio.sleep(0.2)
+
+
+asyncio.run(serve())

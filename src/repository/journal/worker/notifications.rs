@@ -82,10 +82,6 @@ impl<B: Backend> Worker<B> {
                 let left = self.backend.left_to_send(&executions);
                 let _ = answer.send(left.map_err(|error| self.backend.explain("read", &error)));
             }
-            NotificationTask::Look { id, answer } => {
-                let found = self.backend.notification(&id);
-                let _ = answer.send(found.map_err(|error| self.backend.explain("read", &error)));
-            }
         }
     }
 
