@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod load;
 mod measure;
+mod notify;
 mod recovery;
 mod replay;
 mod schedule;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "engine",
     "stored",
     "retention",
@@ -43,6 +44,7 @@ const NAMES: [&str; 27] = [
     "start",
     "start-32",
     "groups",
+    "notify",
     "wait",
     "client",
     "ping",
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
             "recover-memory" => one(recovery::memory()),
             "start" => serve::start(),
             "groups" => groups::groups(),
+            "notify" => notify::notify(),
             "start-32" => one(serve::absolute()),
             "wait" => one(serve::wait()),
             "client" => one(command::start()),

@@ -103,7 +103,8 @@ fn a_mail_server_receives_mail_that_a_parser_accepts() {
             "-subj",
             "/CN=localhost",
         ])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-out"])
+        .args(["-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out"])
         .arg(place.path("cert.pem"))
         .arg("-keyout")
         .arg(place.path("key.pem"))
