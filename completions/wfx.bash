@@ -46,6 +46,9 @@ _wfx() {
             wfx,man)
                 cmd="wfx__subcmd__man"
                 ;;
+            wfx,notify)
+                cmd="wfx__subcmd__notify"
+                ;;
             wfx,perf-check)
                 cmd="wfx__subcmd__perf__subcmd__check"
                 ;;
@@ -124,6 +127,9 @@ _wfx() {
             wfx__subcmd__help,man)
                 cmd="wfx__subcmd__help__subcmd__man"
                 ;;
+            wfx__subcmd__help,notify)
+                cmd="wfx__subcmd__help__subcmd__notify"
+                ;;
             wfx__subcmd__help,perf-check)
                 cmd="wfx__subcmd__help__subcmd__perf__subcmd__check"
                 ;;
@@ -184,6 +190,24 @@ _wfx() {
             wfx__subcmd__import__subcmd__help,help)
                 cmd="wfx__subcmd__import__subcmd__help__subcmd__help"
                 ;;
+            wfx__subcmd__notify,help)
+                cmd="wfx__subcmd__notify__subcmd__help"
+                ;;
+            wfx__subcmd__notify,history)
+                cmd="wfx__subcmd__notify__subcmd__history"
+                ;;
+            wfx__subcmd__notify,test)
+                cmd="wfx__subcmd__notify__subcmd__test"
+                ;;
+            wfx__subcmd__notify__subcmd__help,help)
+                cmd="wfx__subcmd__notify__subcmd__help__subcmd__help"
+                ;;
+            wfx__subcmd__notify__subcmd__help,history)
+                cmd="wfx__subcmd__notify__subcmd__help__subcmd__history"
+                ;;
+            wfx__subcmd__notify__subcmd__help,test)
+                cmd="wfx__subcmd__notify__subcmd__help__subcmd__test"
+                ;;
             wfx__subcmd__schedule,help)
                 cmd="wfx__subcmd__schedule__subcmd__help"
                 ;;
@@ -209,7 +233,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -479,7 +503,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry start serve recover cancel status queue list show diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -619,6 +643,20 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help__subcmd__man)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__help__subcmd__notify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1048,6 +1086,188 @@ _wfx() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify)
+            opts="-h --db --config --as-owner --trust-owner --format --utc --help test history help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__help)
+            opts="test history help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__history)
+            opts="-h --channel --workflow --state --limit --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --channel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workflow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "pending accepted given_up dropped" -- "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wfx__subcmd__notify__subcmd__test)
+            opts="-h --event --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --event)
+                    COMPREPLY=($(compgen -W "failed recovered cancelled handler_failed missed late slow stale" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1713,7 +1933,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --max-steps --format --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --slo-notify --retention --durability --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1824,6 +2044,10 @@ _wfx() {
                     return 0
                     ;;
                 --slo-alert-webhook-secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slo-notify)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::sender::{Failure, Sender};
+use super::attempt::Failure;
+use super::sender::Sender;
 use crate::base::backoff::{self, Retry};
 use crate::base::clock;
 use crate::base::period::Period;

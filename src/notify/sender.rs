@@ -1,13 +1,12 @@
 //! One attempt at one notification.
 
-use std::time::Duration;
-
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use tokio::time;
 
+use super::attempt::{ATTEMPT_TIME, Failure};
 use super::channel::{Channel, ChannelKind, Target};
 use super::receivers::{self, Outgoing, Post};
 use super::smtp;
@@ -16,27 +15,6 @@ use super::text::Links;
 use crate::base::clock;
 use crate::system::http_client::{self, Client};
 use crate::workflow::notification::Content;
-
-/// How long a receiver may take to answer.
-pub(crate) const ATTEMPT_TIME: Duration = Duration::from_secs(10);
-
-/// Why an attempt failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// What the receiver answered, or why it did not. It has no URL.
-    pub(crate) why: String,
-    /// How long the receiver wants to be left alone.
-    pub(crate) wait: Option<Duration>,
-    /// The receiver would give the same answer again.
-    pub(crate) is_final: bool,
-}
-
-impl Failure {
-    /// One that may be over at the next attempt.
-    pub(super) fn passing(why: String) -> Self {
-        Self { why, wait: None, is_final: false }
-    }
-}
 
 /// Sends to one channel.
 #[derive(Debug)]

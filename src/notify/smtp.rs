@@ -10,9 +10,9 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
+use super::attempt::{ATTEMPT_TIME, Failure};
 use super::channel::{Email, Encryption};
 use super::receivers::Mail;
-use super::sender::{ATTEMPT_TIME, Failure};
 use crate::base::timestamp::Timestamp;
 
 /// Sends a mail.

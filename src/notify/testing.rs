@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::attempt::Failure;
 use super::channel::ChannelKind;
 use super::courier::Delivery;
-use super::sender::{Failure, Sender};
+use super::sender::Sender;
 use crate::base::clock;
 use crate::repository::notifications::{Attempted, NewNotification, Settlement};
 use crate::workflow::notification::{Content, EventKind};

@@ -46,7 +46,6 @@ use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreEr
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
-use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
 use crate::workflow::environment;
 
@@ -125,19 +124,6 @@ fn launcher(options: &Options, context: &Context) -> Launcher {
     }
 }
 
-fn start(
-    options: WebhookOptions,
-    writer: &Arc<Writer>,
-    runtime: &Runtime,
-) -> Result<Webhook, CliError> {
-    let shown_url = options.shown_url.clone();
-    let writer = Arc::clone(writer);
-    let on_sent = move |kind, decided_at| writer.alert_sent(kind, decided_at);
-    Webhook::start(options, Box::new(on_sent), runtime.handle()).map_err(|why| {
-        CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
-    })
-}
-
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
 fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
@@ -202,7 +188,9 @@ impl Daemon {
         let webhook = options.webhook.take();
         let is_alerting = webhook.is_some() || alerts.is_some();
         let last_alerts = if is_alerting { last_alerts(&database) } else { Vec::new() };
-        let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
+        let webhook = webhook
+            .map(|webhook| notifying::start_webhook(webhook, &writer, runtime))
+            .transpose()?;
         let listener =
             alerts.clone().map(|alerts| notifying::listener(alerts, Arc::clone(&writer)));
         let monitor = Monitor::start(options.policy.clone(), webhook, listener, &last_alerts);

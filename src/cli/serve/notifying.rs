@@ -7,7 +7,9 @@ use tokio::runtime::Runtime;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
+use super::super::CliError;
 use super::Options;
+use crate::base::exit::Exit;
 use crate::http::api::resources::context::Resources;
 use crate::notify::alerts::{Alert, AlertNotifier};
 use crate::notify::courier::Delivery;
@@ -15,9 +17,27 @@ use crate::notify::heartbeat::{self, Unhealthy};
 use crate::notify::sender::Sender;
 use crate::repository::{Health, Writer};
 use crate::slo::monitor::{Listener, Notice};
+use crate::slo::webhook::{Webhook, WebhookOptions};
 
 /// How often it is looked whether breaches of service levels are over.
 const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
+
+/// Starts what posts alerts to `SLO_ALERT_WEBHOOK_URL`.
+///
+/// # Errors
+/// Exit 3 when nothing can be sent there.
+pub(super) fn start_webhook(
+    options: WebhookOptions,
+    writer: &Arc<Writer>,
+    runtime: &Runtime,
+) -> Result<Webhook, CliError> {
+    let shown_url = options.shown_url.clone();
+    let writer = Arc::clone(writer);
+    let on_sent = move |kind, decided_at| writer.alert_sent(kind, decided_at);
+    Webhook::start(options, Box::new(on_sent), runtime.handle()).map_err(|why| {
+        CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
+    })
+}
 
 /// What takes alerts to channels, if they go to any.
 pub(super) fn alert_notifier(
