@@ -208,6 +208,57 @@ fn a_temporary_failure_is_tried_again_under_the_same_id() {
     assert_eq!(history(&place, &[])[0]["attempts"], 4);
 }
 
+/// Answers the first connection with other bytes than HTTP, the second byte by byte without an end,
+/// and those that follow as they should; gives the id of each request.
+fn garbles() -> (String, std::sync::mpsc::Receiver<String>) {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (sender, ids) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for (index, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream);
+                let mut line = String::new();
+                while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                    if let Some(id) = line.strip_prefix("webhook-id: ") {
+                        let _ = sender.send(id.trim().to_owned());
+                    }
+                    line.clear();
+                }
+                let stream = reader.get_mut();
+                match index {
+                    0 => _ = stream.write_all(&[0xff; 4_096]),
+                    1 => {
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ");
+                        while stream.write_all(b"x").is_ok() {
+                            std::thread::sleep(std::time::Duration::from_millis(100));
+                        }
+                    }
+                    _ => _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n"),
+                }
+            });
+        }
+    });
+    (url, ids)
+}
+
+#[test]
+fn a_receiver_that_garbles_or_drips_is_tried_again() {
+    let (url, ids) = garbles();
+    let place = Place::new();
+    channel(&place, &format!("[notify.ops]\ntype = \"webhook\"\nurl = \"{url}\"\n"));
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/etl.yaml", FAILS);
+    let daemon = serve(&place);
+    run(&daemon, "etl", "");
+    let ids: Vec<String> = (0..3).map(|_| ids.recv().unwrap()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    until("it is settled", || history(&place, &["--state", "accepted"]).len() == 1);
+    daemon.stop();
+}
+
 #[test]
 fn a_dead_channel_delays_no_other() {
     let (dead, alive) = (Receiver::start(&[HANGS; 32]), Receiver::start(&[]));

@@ -19,9 +19,8 @@ const KEPT_ROWS: i64 = 10_000;
 const UNSERVED: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// So many rows are deleted in one transaction.
 const DELETED_AT_A_TIME: i64 = 1_000;
-/// How many rows a claim looks at for each that it may take: those of a thread wait for the one
-/// before.
-const LOOKED_AT: i64 = 256;
+/// How many rows a claim looks at beyond those that it may take, since some are dropped.
+const DROPPED_AT_A_TIME: usize = 16;
 
 /// Queues a notification that belongs to no change, or stores how it ended. Queued once only.
 pub(crate) fn add(
@@ -45,7 +44,7 @@ pub(crate) fn add(
             "INSERT INTO workflow_notifications (notification_id, origin, channel, event, thread,
                workflow_id, state, created_at, next_at, ended_at, attempts, claimed_by, after_seq,
                error, content)
-             VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+             VALUES (?1, NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
                (SELECT max(seq) FROM workflow_notifications
                 WHERE thread = ?4 AND channel = ?2 AND state = 'pending'), ?12, ?13)
              ON CONFLICT (notification_id) DO UPDATE SET state = excluded.state,
@@ -136,6 +135,8 @@ pub(crate) fn claim(
             .execute(params![owner, now])?;
     }
     let expired = expire(connection, request)?;
+    let only = request.only.as_ref().map(|only| format!("{only:?}"));
+    let looked_at = request.limit.saturating_add(DROPPED_AT_A_TIME);
     let candidates: Vec<(Claimed, bool)> = connection
         .prepare_cached(
             "SELECT n.seq, n.notification_id, n.content, n.attempts, n.created_at,
@@ -151,18 +152,22 @@ pub(crate) fn claim(
              WHERE n.state = 'pending' AND n.channel = ?1 AND n.next_at <= ?2
                AND (n.after_seq IS NULL OR NOT EXISTS (SELECT 1 FROM workflow_notifications b
                  WHERE b.seq = n.after_seq AND b.state = 'pending'))
+               AND (?4 IS NULL OR n.seq IN (SELECT value FROM json_each(?4)))
              ORDER BY n.next_at LIMIT ?3",
         )?
-        .query_map(params![request.channel, now, LOOKED_AT], |row| {
-            let claimed = Claimed {
-                seq: row.get(0)?,
-                id: row.get(1)?,
-                content: row.get::<_, Json<Content>>(2)?.0,
-                attempts: row.get(3)?,
-                created_at: row.get::<_, Text<_>>(4)?.0,
-            };
-            Ok((claimed, row.get(5)?))
-        })?
+        .query_map(
+            params![request.channel, now, i64::try_from(looked_at).unwrap_or(i64::MAX), only],
+            |row| {
+                let claimed = Claimed {
+                    seq: row.get(0)?,
+                    id: row.get(1)?,
+                    content: row.get::<_, Json<Content>>(2)?.0,
+                    attempts: row.get(3)?,
+                    created_at: row.get::<_, Text<_>>(4)?.0,
+                };
+                Ok((claimed, row.get(5)?))
+            },
+        )?
         .collect::<rusqlite::Result<_>>()?;
     let mut claimed = Vec::new();
     for (one, is_for_nobody) in candidates {
@@ -171,8 +176,7 @@ pub(crate) fn claim(
             end(connection, one.seq, NotificationState::Dropped, Some(error), &now)?;
             continue;
         }
-        let is_wanted = request.only.as_ref().is_none_or(|only| only.contains(&one.seq));
-        if claimed.len() < request.limit && is_wanted {
+        if claimed.len() < request.limit {
             connection
                 .prepare_cached(
                     "UPDATE workflow_notifications SET claimed_by = ?2, next_at = ?3 WHERE seq = ?1",
@@ -189,7 +193,7 @@ fn expire(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<V
         .prepare_cached(
             "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?3, next_at = NULL,
                error = coalesce(error, 'no receiver accepted it within a day')
-             WHERE state = 'pending' AND channel = ?1 AND created_at < ?2 AND claimed_by IS NULL
+             WHERE state = 'pending' AND channel = ?1 AND next_at < ?2 AND claimed_by IS NULL
              RETURNING notification_id, error",
         )?
         .query_map(
