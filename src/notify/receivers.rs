@@ -362,7 +362,7 @@ mod tests {
             }
             // Machines get the exact text.
             let webhook = ChannelKind::Webhook { target: target("http://x/"), secret: None };
-            assert_eq!(json_of(webhook, &content)["data"]["step"], text);
+            assert_eq!(json_of(webhook, &Content { alert: None, ..content })["data"]["step"], text);
         }
     }
 
@@ -403,7 +403,8 @@ mod tests {
     fn a_webhook_is_signed_as_the_specification_says() {
         let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
         let now = Timestamp::from_micros(1_614_265_330_999_999);
-        let post = webhook("msg_1", &hostile("w"), &links(), Some(&secret), now);
+        let content = Content { alert: None, ..hostile("w") };
+        let post = webhook("msg_1", &content, &links(), Some(&secret), now);
         let header = |name: &str| {
             post.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         };
