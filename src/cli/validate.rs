@@ -46,7 +46,7 @@ enum Good {
     /// A workflow, and what is allowed in it and hardly meant.
     Workflow(Box<Definition>, Option<Problems>),
     /// The defaults of its folder.
-    Defaults(FolderDefaults),
+    Defaults(Box<FolderDefaults>),
 }
 
 /// Checks every file and reports every problem.
@@ -161,7 +161,7 @@ fn refuse_differing_limits(results: &mut [(PathBuf, Result<Good, Wrong>)], argum
 
 fn check(file: &Path) -> Result<Good, Wrong> {
     if file.file_name().is_some_and(|name| name == FILE_NAME) {
-        return Ok(Good::Defaults(folder_defaults::read(file)?));
+        return Ok(Good::Defaults(Box::new(folder_defaults::read(file)?)));
     }
     let document = Document::read(file).map_err(|error| Wrong::Unread(error.to_string()))?;
     let (definition, lints) = document.check_alone().map_err(Wrong::Bad)?;

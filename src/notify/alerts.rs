@@ -48,6 +48,9 @@ struct Thread {
     is_unheard: bool,
 }
 
+/// The channel, and the type of the alert.
+type Key = (String, &'static str);
+
 /// Takes alerts to channels.
 pub(crate) struct AlertNotifier {
     delivery: Delivery,
@@ -55,7 +58,7 @@ pub(crate) struct AlertNotifier {
     runtime: Handle,
     tasks: TaskTracker,
     closing: CancellationToken,
-    threads: Mutex<HashMap<(String, &'static str), Arc<tokio::sync::Mutex<Thread>>>>,
+    threads: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Thread>>>>,
 }
 
 impl fmt::Debug for AlertNotifier {

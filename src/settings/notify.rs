@@ -2,6 +2,7 @@
 //! stand in a file (`url_file`) or in a variable (`WFX_NOTIFY_NAME_URL`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -252,7 +253,7 @@ impl Reader<'_> {
         Ok(Channel { name: self.name.to_owned(), kind })
     }
 
-    fn refuse(&self, key: Option<&str>, message: String, hint: &str) -> SettingsError {
+    fn refuse(&self, key: Option<&str>, message: impl fmt::Display, hint: &str) -> SettingsError {
         let line = key.and_then(|key| self.line_of(key)).unwrap_or(self.line);
         let message = format!("{}:{line}: channel `{}`: {message}", self.path.display(), self.name);
         SettingsError::usage(message, hint.to_owned())

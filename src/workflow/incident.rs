@@ -159,7 +159,7 @@ mod tests {
                         Occurrence::Opened(kind) => {
                             let is_due = of(kind).any(|rule| in_a_row + 1 >= rule.after_failures);
                             let remind = of(kind).filter_map(|rule| rule.remind).min();
-                            let remind = remind.map(|it| it.duration().as_secs() as i64 / 3_600);
+                            let remind = remind.map(|it| it.duration().as_secs().cast_signed() / 3_600);
                             match last.get(channel) {
                                 None if is_due => {
                                     expect(kind, false);

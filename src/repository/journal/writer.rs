@@ -205,8 +205,9 @@ impl Writer {
             .await
     }
 
-    fn notify(&self, task: NotificationTask) -> Result<(), Task> {
-        self.queue.push_task(Task::Notifications(task))
+    /// Whether the writer takes it; a closed one does not.
+    fn notify(&self, task: NotificationTask) -> bool {
+        self.queue.push_task(Task::Notifications(task)).is_ok()
     }
 
     async fn ask_of_notifications<T>(
@@ -216,7 +217,9 @@ impl Writer {
         let closed =
             || StoreError::new(StoreErrorKind::Io, "cannot notify: the database is closed");
         let (answer, answered) = oneshot::channel();
-        self.notify(task(answer)).map_err(|_| closed())?;
+        if !self.notify(task(answer)) {
+            return Err(closed());
+        }
         answered.await.map_err(|_| closed())?
     }
 

@@ -145,9 +145,9 @@ fn events(field: &Field<'_>, findings: &mut Findings) -> Vec<EventKind> {
             Some(kind) if events.contains(&kind) => {}
             Some(kind) => events.push(kind),
             None => {
-                let help = match nearest::nearest(&name, known.into_iter()) {
+                let help = match nearest::nearest(&name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known are {}", quote_list(known.into_iter())),
+                    None => format!("known are {}", quote_list(known)),
                 };
                 field.add(findings, format!("the event {} is not known", quote(&name)), help);
             }

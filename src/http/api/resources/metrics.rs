@@ -10,6 +10,7 @@ use crate::http::api::resources::faults::fault;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::metrics::{self, Snapshot};
+use crate::repository::Reader;
 
 /// The most concurrency groups that have a metric of their own.
 const GROUPS_MAX: usize = 100;
@@ -25,7 +26,7 @@ impl Resources {
     pub(super) async fn metrics(&self, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let (loaded, broken) = self.catalogue.counts();
-        let notifications_pending = self.readers.read(|reader| reader.pending_notifications());
+        let notifications_pending = self.readers.read(Reader::pending_notifications);
         let groups_waiting = self.readers.read(|reader| reader.groups_waiting(GROUPS_MAX));
         let now = Snapshot {
             // The database is reported as down, if it is.
