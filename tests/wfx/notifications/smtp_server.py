@@ -27,8 +27,8 @@ class Handler:
         seen = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
-            "tls": session.ssl is not None,
-            "user": getattr(session, "login_data", None),
+            "tls": server.transport.get_extra_info("ssl_object") is not None,
+            "user": session.auth_data.login.decode() if session.authenticated else None,
             "headers": [[name, str(value)] for name, value in message.items()],
             "body": message.get_content(),
             "defects": [str(defect) for defect in message.defects],
@@ -43,8 +43,7 @@ class Handler:
 
 def authenticate(server, session, envelope, mechanism, data):
     good = data.login == b"wfx" and data.password == b"p:w@d"
-    session.login_data = "wfx" if good else None
-    return AuthResult(success=good)
+    return AuthResult(success=good, auth_data=data)
 
 
 def protocol():
