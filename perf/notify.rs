@@ -1,9 +1,9 @@
 //! Notifications: how soon a receiver has one, and what many that wait cost starts.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, SystemTime};
 
 use crate::client::{self, post};
@@ -118,36 +118,40 @@ fn receive(listener: TcpListener) -> Receiver<f64> {
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let sender = sender.clone();
-            std::thread::spawn(move || -> Result<(), Failure> {
-                let mut reader = BufReader::new(stream);
-                loop {
-                    let mut length = 0;
-                    loop {
-                        let mut line = String::new();
-                        if reader.read_line(&mut line)? == 0 {
-                            return Ok(());
-                        }
-                        if let Some(value) =
-                            line.to_ascii_lowercase().strip_prefix("content-length:")
-                        {
-                            length = value.trim().parse()?;
-                        }
-                        if line == "\r\n" {
-                            break;
-                        }
-                    }
-                    let mut body = vec![0; length];
-                    reader.read_exact(&mut body)?;
-                    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-                    let body: serde_json::Value = serde_json::from_slice(&body)?;
-                    let at = body["timestamp"].as_str().ok_or("no time")?;
-                    let at: wfx::parts::base::Timestamp = at.parse()?;
-                    let delay_us = now.as_micros() as f64 - at.as_micros() as f64;
-                    sender.send(delay_us / 1_000.0)?;
-                    reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
-                }
+            std::thread::spawn(move || {
+                // Whoever measures waits in vain for what fails here.
+                let _ = take(stream, &sender);
             });
         }
     });
     receiver
+}
+
+/// Answers the requests of a connection.
+fn take(stream: TcpStream, sender: &Sender<f64>) -> Result<(), Failure> {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let body: serde_json::Value = serde_json::from_slice(&body)?;
+        let at = body["timestamp"].as_str().ok_or("no time")?;
+        let at: wfx::parts::base::Timestamp = at.parse()?;
+        let delay_us = now.as_micros() as f64 - at.as_micros() as f64;
+        sender.send(delay_us / 1_000.0)?;
+        reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+    }
 }
