@@ -45,6 +45,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand pin 'Keep an execution: retention never deletes one that is pinned'
             cand unpin 'Let retention delete an execution again'
             cand schedule 'Show when workflows are due, and rehearse their schedules over any span of time'
+            cand notify 'Try the channels of notifications, and show what was sent'
             cand import 'Make workflows of what other programs run: crontabs'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
@@ -180,6 +181,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --slo-alert-cooldown-seconds 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]'
             cand --slo-alert-webhook-url 'Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them [SLO_ALERT_WEBHOOK_URL; default: nowhere]'
             cand --slo-alert-webhook-secret-file 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]'
+            cand --slo-notify 'The channels of the configuration file that alerts go to, separated by commas, and the end of each breach [SLO_NOTIFY; default: none]'
             cand --retention 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]'
             cand --durability '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]'
             cand --output-limit 'How much of the output of each attempt is kept, unless the workflow says it: bytes, or with KiB, MiB, GiB; 0: the last 64 KiB only [WFX_OUTPUT_LIMIT; default: 64MiB]'
@@ -525,6 +527,61 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;schedule;help;help'= {
         }
+        &'wfx;notify'= {
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand test 'Send a notification that is marked as a test, and wait for the answer of the receiver'
+            cand history 'Show notifications, newest first: what was accepted, waits or was given up'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;notify;test'= {
+            cand --event 'What the test is about'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;notify;history'= {
+            cand --channel 'Only those to this channel'
+            cand --workflow 'Only those about this workflow'
+            cand --state 'Only those in this state'
+            cand --limit 'How many at most, up to 10000'
+            cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
+            cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
+            cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
+            cand --format 'How results are written to standard output'
+            cand --insecure 'Send to another machine over http://, where others can read the token'
+            cand --as-owner 'As root, work as the user whom the database belongs to'
+            cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'wfx;notify;help'= {
+            cand test 'Send a notification that is marked as a test, and wait for the answer of the receiver'
+            cand history 'Show notifications, newest first: what was accepted, waits or was given up'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'wfx;notify;help;test'= {
+        }
+        &'wfx;notify;help;history'= {
+        }
+        &'wfx;notify;help;help'= {
+        }
         &'wfx;import'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -705,6 +762,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand pin 'Keep an execution: retention never deletes one that is pinned'
             cand unpin 'Let retention delete an execution again'
             cand schedule 'Show when workflows are due, and rehearse their schedules over any span of time'
+            cand notify 'Try the channels of notifications, and show what was sent'
             cand import 'Make workflows of what other programs run: crontabs'
             cand validate 'Check workflow documents without running them'
             cand perf-check 'Check that nothing got slower: latencies against a baseline, for CI'
@@ -749,6 +807,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
         &'wfx;help;unpin'= {
         }
         &'wfx;help;schedule'= {
+        }
+        &'wfx;help;notify'= {
         }
         &'wfx;help;import'= {
         }

@@ -52,6 +52,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -f -a "purge" -d 'Delete finished 
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "pin" -d 'Keep an execution: retention never deletes one that is pinned'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "unpin" -d 'Let retention delete an execution again'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "schedule" -d 'Show when workflows are due, and rehearse their schedules over any span of time'
+complete -c wfx -n "__fish_wfx_needs_command" -f -a "notify" -d 'Try the channels of notifications, and show what was sent'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "import" -d 'Make workflows of what other programs run: crontabs'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "validate" -d 'Check workflow documents without running them'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "perf-check" -d 'Check that nothing got slower: latencies against a baseline, for CI'
@@ -180,6 +181,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-min-samples -d 'Wi
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-webhook-url -d 'Where alerts are posted as JSON; `SLO_ALERT_WEBHOOK_SECRET` holds what signs them [SLO_ALERT_WEBHOOK_URL; default: nowhere]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-alert-webhook-secret-file -d 'The file with the secret that signs alerts [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l slo-notify -d 'The channels of the configuration file that alerts go to, separated by commas, and the end of each breach [SLO_NOTIFY; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l retention -d 'How many finished executions are kept; 0 or less: all [WORKFLOW_EXECUTION_RETENTION; default: 1000]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l durability -d '`normal` may lose the last commits when the power fails, and is faster [WFX_DURABILITY; default: full]' -r -f -a "full\t''
 normal\t''"
@@ -515,6 +517,63 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "run" -d 'Start one scheduled time by hand, such as one that was missed'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -f -a "test" -d 'Send a notification that is marked as a test, and wait for the answer of the receiver'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -f -a "history" -d 'Show notifications, newest first: what was accepted, waits or was given up'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l event -d 'What the test is about' -r -f -a "failed\t''
+recovered\t''
+cancelled\t''
+handler_failed\t''
+missed\t''
+late\t''
+slow\t''
+stale\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l channel -d 'Only those to this channel' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l workflow -d 'Only those about this workflow' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l state -d 'Only those in this state' -r -f -a "pending\t''
+accepted\t''
+given_up\t''
+dropped\t''"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l limit -d 'How many at most, up to 10000' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'JSON, one object per line'
+plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l insecure -d 'Send to another machine over http://, where others can read the token'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l as-owner -d 'As root, work as the user whom the database belongs to'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send a notification that is marked as a test, and wait for the answer of the receiver'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "history" -d 'Show notifications, newest first: what was accepted, waits or was given up'
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r

@@ -56,6 +56,8 @@ pub(crate) fn engine_context(
         unstored: wfx::parts::engine::Unstored::Refuse,
         abandon: tokio_util::sync::CancellationToken::new(),
         leave_queues: tokio_util::sync::CancellationToken::new(),
+        notify: None,
+        has_events: std::sync::Arc::default(),
         waiting: Arc::default(),
     })
 }

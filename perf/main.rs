@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod load;
 mod measure;
+mod notify;
 mod output;
 mod recovery;
 mod replay;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "engine",
     "stored",
     "retention",
@@ -44,6 +45,7 @@ const NAMES: [&str; 31] = [
     "start",
     "start-32",
     "groups",
+    "notify",
     "wait",
     "client",
     "ping",
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
             "recover-memory" => one(recovery::memory()),
             "start" => serve::start(),
             "groups" => groups::groups(),
+            "notify" => notify::notify(),
             "start-32" => one(serve::absolute()),
             "wait" => one(serve::wait()),
             "client" => one(command::start()),

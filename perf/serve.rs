@@ -54,6 +54,7 @@ impl Server {
             workflows.join("bench.yaml"),
             "id: bench\nsteps: [{name: first}, {name: second}, {name: third}]\n",
         )?;
+        let config = folder.join("config.toml");
         let mut child = Command::new(WFX)
             .args(["serve", "--listen", "127.0.0.1:0", "--workflows"])
             .arg(&workflows)
@@ -61,6 +62,7 @@ impl Server {
             .arg(database)
             .args(sockets.iter().map(|socket| format!("--listen=unix:{}", socket.display())))
             .env("WORKFLOW_EXECUTION_RETENTION", "0")
+            .envs(config.exists().then_some(("WFX_CONFIG", &config)))
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().ok_or("no stderr")?;

@@ -27,6 +27,7 @@ mod engine;
 mod http;
 mod logging;
 mod metrics;
+mod notify;
 mod operations;
 mod perf;
 mod render;

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         min_samples: 1,
         cooldown: window,
     };
-    let monitor = is_monitored.then(|| Monitor::start(policy, None, &[]));
+    let monitor = is_monitored.then(|| Monitor::start(policy, None, None, &[]));
     let busy = match std::env::args().nth(2) {
         Some(micros) => Duration::from_micros(micros.parse()?),
         None => Duration::ZERO,

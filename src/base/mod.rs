@@ -7,6 +7,7 @@ pub(crate) mod exit;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod period;
+pub(crate) mod signature;
 pub(crate) mod since;
 pub(crate) mod size;
 pub(crate) mod timestamp;

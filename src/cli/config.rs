@@ -41,6 +41,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     show(shown, context)?;
+    for channel in context.settings.channels().unwrap_or_default() {
+        channel.warnings.iter().for_each(|warning| context.ui.warning(warning));
+    }
     if let Some(error) = context.settings.config_problem() {
         context.ui.warning(&error.to_string());
     }

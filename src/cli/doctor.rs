@@ -2,6 +2,7 @@
 //! wrong. Changes nothing.
 
 use std::collections::HashMap;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,12 +11,17 @@ use crate::base::exit::Exit;
 use crate::base::{clock, zone};
 use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
+use crate::notify::channel::Channel;
 use crate::operations::diagnosis::{
-    self, Database, Disk, Facts, Output, Owner, Process, State, Usable,
+    self, ChannelFacts, Database, Disk, Facts, Output, Owner, Process, State, Usable,
 };
+use crate::repository::notifications::{NotificationFilter, NotificationState};
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
+
+/// How long the receiver of a channel may take to be reached.
+const REACH_TIME: Duration = Duration::from_secs(2);
 
 /// What was typed after `wfx doctor`.
 #[derive(Debug, clap::Args)]
@@ -53,7 +59,7 @@ fn facts(context: &Context) -> Facts {
     };
     facts.bad_settings = shown
         .into_iter()
-        .filter_map(|setting| Some((setting.name.to_owned(), setting.problem?)))
+        .filter_map(|setting| Some((setting.name.into_owned(), setting.problem?)))
         .collect();
     if let Some(error) = context.settings.config_problem() {
         facts.bad_settings.push(("WFX_CONFIG".to_owned(), error.to_string()));
@@ -68,6 +74,13 @@ fn facts(context: &Context) -> Facts {
         }
     };
     facts.path = path.display().to_string();
+    let reader = Reader::open(&path).ok();
+    for setting in context.settings.channels().unwrap_or_default() {
+        facts.exposed.extend(setting.warnings);
+        // One that cannot be used is a bad setting.
+        facts.channels.extend(setting.channel.ok().map(|it| channel(&it, reader.as_ref())));
+    }
+    drop(reader);
     facts.disk = disk(&path);
     let opened = Reader::open(&path).and_then(|reader| Ok((reader.inspect()?, reader)));
     match opened {
@@ -90,6 +103,40 @@ fn facts(context: &Context) -> Facts {
         }
     }
     facts
+}
+
+/// Looks whether the receiver of a channel can be reached, and sends nothing.
+fn channel(channel: &Channel, reader: Option<&Reader>) -> ChannelFacts {
+    let last = reader.and_then(|reader| {
+        let filter = NotificationFilter {
+            channel: Some(channel.name.clone()),
+            limit: 1,
+            ..NotificationFilter::default()
+        };
+        reader.notifications(&filter).ok()?.into_iter().next()
+    });
+    let pending = reader.and_then(|reader| reader.pending_notifications().ok());
+    let given_up = last.filter(|last| last.state == NotificationState::GivenUp);
+    ChannelFacts {
+        name: channel.name.clone(),
+        shown: format!("{} {}", channel.kind.as_str(), channel.kind.shown()),
+        unreachable: unreachable(channel).err(),
+        pending: pending.and_then(|it| it.get(&channel.name).copied()).unwrap_or(0),
+        given_up: given_up.map(|it| it.error.unwrap_or_else(|| "nobody knows why".to_owned())),
+    }
+}
+
+fn unreachable(channel: &Channel) -> Result<(), String> {
+    let (host, port) = channel.kind.server();
+    let addresses = (host.as_str(), port).to_socket_addrs().map_err(|error| error.to_string())?;
+    let mut why = "it has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, REACH_TIME) {
+            Ok(_) => return Ok(()),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
 }
 
 fn usable(inspection: Inspection, output: (u64, Duration)) -> Usable {

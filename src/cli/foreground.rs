@@ -84,6 +84,7 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
         .block_on(async |supervisor, cancel| supervisor.run(plan, &observer, cancel).await)?;
     // All progress is shown before the summary.
     drop(observer);
+    session.deliver_notifications(vec![execution_id.clone()], context);
     if run.progress == Progress::Quiet {
         return finish_quietly(session, result, signalled, &execution_id, context);
     }

@@ -11,6 +11,7 @@ pub(crate) mod exec;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod notify;
 pub(crate) mod perf_check;
 pub(crate) mod pin;
 pub(crate) mod purge;
@@ -28,6 +29,7 @@ pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod validate;
 
+mod channels;
 mod follow;
 mod foreground;
 mod handover;
@@ -235,6 +237,8 @@ enum Command {
     Unpin(Lazily<pin::UnpinArgs>),
     /// Show when workflows are due, and rehearse their schedules over any span of time
     Schedule(Lazily<schedule::Args>),
+    /// Try the channels of notifications, and show what was sent
+    Notify(Lazily<notify::Args>),
     /// Make workflows of what other programs run: crontabs
     Import(Lazily<import::Args>),
     /// Check workflow documents without running them
@@ -407,6 +411,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         Command::SloSim(args) => args.values(),
         Command::Status(args) => args.values(),
         Command::Schedule(args) => args.values(),
+        Command::Notify(args) => args.values(),
         Command::Queue(args) => args.values(),
         Command::Pin(args) => args.server.values(),
         Command::Unpin(args) => args.server.values(),
@@ -510,6 +515,7 @@ fn dispatch(
         Command::Pin(args) => pin::pin(args, context),
         Command::Unpin(args) => pin::unpin(args, context),
         Command::Schedule(args) => schedule::run(args, context),
+        Command::Notify(args) => notify::run(args, context),
         Command::Import(args) => import::run(args, context),
         Command::Validate(args) => validate::run(args, context),
         Command::PerfCheck(args) => perf_check::run(args, context),

@@ -66,6 +66,7 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
         recover::one(supervisor, execution_id, args.assume_dead, observed, cancel).await
     })?;
     drop(observer);
+    session.deliver_notifications(vec![execution_id.clone()], context);
     match result? {
         One::Ran(result) => foreground::finish(session, result, signalled, execution_id, context),
         One::NotAbandoned => Err(taken_by_another(execution_id, args, context)?),

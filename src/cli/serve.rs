@@ -1,8 +1,10 @@
 //! `wfx serve`: the daemon.
 
+mod catalogue_log;
 mod daemon;
 mod descriptors;
 mod listening;
+mod notifying;
 mod recovery;
 mod scheduling;
 mod service_manager;
@@ -19,10 +21,12 @@ use tokio::signal::unix::SignalKind;
 pub use self::succession::starter::ARGUMENT as START_SUCCESSOR;
 pub(crate) use self::succession::starter::run as start_successor;
 pub(crate) use self::succession::successor::HandedOver;
+use super::channels::Channels;
 use super::slo_args::{SERVICE_LEVELS, SloArgs};
 use super::tokens::{self, SECRET_BYTES_MAX};
 use super::{CliError, Context, StorageArgs, given, handover, session};
 use crate::base::exit::Exit;
+use crate::base::signature::ParseSecretError;
 use crate::base::tokens::NamedToken;
 use crate::http::front::access::Access;
 use crate::http::front::authority::PublicUrl;
@@ -31,7 +35,6 @@ use crate::operations::start::Definitions;
 use crate::repository::StoreErrorKind;
 use crate::settings::{Environment, Settings};
 use crate::slo::Policy;
-use crate::slo::signature::ParseSecretError;
 use crate::slo::webhook::WebhookOptions;
 use crate::system::files;
 use crate::workflow::environment::SUCCESSOR;
@@ -105,6 +108,10 @@ pub(crate) struct Args {
     /// [SLO_ALERT_WEBHOOK_SECRET holds the secret itself]
     #[arg(long, value_name = "FILE", help_heading = SERVICE_LEVELS)]
     pub slo_alert_webhook_secret_file: Option<PathBuf>,
+    /// The channels of the configuration file that alerts go to, separated by commas, and the end of
+    /// each breach [SLO_NOTIFY; default: none]
+    #[arg(long, value_name = "CHANNELS", help_heading = SERVICE_LEVELS)]
+    pub slo_notify: Option<String>,
     #[command(flatten)]
     pub(super) storage: StorageArgs,
 }
@@ -123,6 +130,7 @@ impl Args {
             ("WFX_LOG", &self.log),
             ("WFX_PUBLIC_URL", &self.public_url),
             ("SLO_ALERT_WEBHOOK_URL", &self.slo_alert_webhook_url),
+            ("SLO_NOTIFY", &self.slo_notify),
         ];
         let mut values = self.storage.values();
         values.extend(self.service_levels.values());
@@ -164,6 +172,10 @@ struct Options {
     /// Nobody said from how many requests on a signal is judged.
     is_min_samples_default: bool,
     webhook: Option<WebhookOptions>,
+    /// Where notifications go.
+    channels: Channels,
+    /// The channels that alerts go to.
+    slo_notify: Vec<String>,
 }
 
 /// Where the daemon listens.
@@ -185,7 +197,10 @@ pub(crate) fn run(
 ) -> Result<Exit, CliError> {
     let reloads = EarlyReloads::catch();
     let ran = check(args, context).and_then(|options| {
-        if !options.front.tokens.is_empty() || options.webhook.is_some() {
+        if !options.front.tokens.is_empty()
+            || options.webhook.is_some()
+            || !options.channels.is_empty()
+        {
             handover::hide_memory();
         }
         daemon::run(options, context, &reloads?, &mut handed_over)
@@ -281,6 +296,8 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         drain_timeout: settings.drain_timeout()?,
         handover_timeout: settings.handover_timeout()?,
         webhook: webhook(args, settings)?,
+        channels: Channels::open(context)?,
+        slo_notify: settings.slo_notify()?,
         policy: settings.slo_policy()?,
         is_min_samples_default: !settings.is_slo_min_samples_set()?,
     })

@@ -2,7 +2,7 @@
 //! a runtime, signals.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::channels::Channels;
 use super::{CliError, Context};
 use crate::base::clock::Clock;
 use crate::base::exit::Exit;
 use crate::base::period::Period;
+use crate::base::units;
 use crate::engine::cancel::Cancel;
 use crate::engine::context::{EngineContext, Unstored};
 use crate::engine::output::OutputSink;
@@ -25,6 +27,7 @@ use crate::engine::work::children;
 use crate::engine::work::detach;
 use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
+use crate::notify::courier::{self, Delivery, Unobserved as UnobservedDelivery};
 use crate::repository::Reader;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Retention, StoreError, StoreErrorKind, TakenOver};
@@ -36,6 +39,8 @@ use crate::terminal::Ui;
 use crate::workflow::environment;
 use crate::workflow::report::Unobserved;
 
+/// How long notifications of what was run here may take.
+const NOTIFY_TIME: Duration = Duration::from_secs(10);
 /// Executions that may wait for the writer: more than a command runs side by side.
 const QUEUE_CAPACITY: usize = 256;
 
@@ -54,6 +59,8 @@ pub(super) struct Session {
     /// Where they are stored.
     pub writer: Arc<Writer>,
     owner: Arc<Owner>,
+    /// Something was to be notified.
+    has_events: Arc<AtomicBool>,
     ui: Ui,
 }
 
@@ -73,6 +80,7 @@ impl Session {
         let writer = Arc::new(writer(context, options(context, retention)?)?);
         take_in_children()?;
         let owner = claim(&database, &writer, OwnerKind::Exec)?;
+        let has_events: Arc<AtomicBool> = Arc::default();
         let engine_context = EngineContext {
             writer: Arc::clone(&writer),
             output: Arc::new(OutputSink::new(settings.output_limit()?.bytes())),
@@ -85,13 +93,15 @@ impl Session {
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: settings.notify_default()?.map(Arc::new),
+            has_events: Arc::clone(&has_events),
             waiting: Arc::default(),
         };
         let parallelism = available_parallelism().map_or(1, usize::from);
         // Of `recover`; what is run in the foreground is one.
         let bounds = Bounds { memory_bytes: IN_FLIGHT_BYTES, ..Bounds::NONE };
         let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
-        Ok(Self { supervisor, writer, owner, ui: context.ui.clone() })
+        Ok(Self { supervisor, writer, owner, has_events, ui: context.ui.clone() })
     }
 
     /// Runs `work` to its end. Signals, and requests of other processes, end executions;
@@ -124,6 +134,56 @@ impl Session {
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_background();
         Ok((result.map_err(failed)?, signalled.get().copied()))
+    }
+
+    /// Sends the notifications of these executions that no daemon will send, for a while at most:
+    /// what is left then waits for the next daemon.
+    pub(super) fn deliver_notifications(&self, executions: Vec<String>, context: &Context) {
+        if !self.has_events.load(Ordering::Relaxed) {
+            return;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        let left = runtime.block_on(async {
+            let rows = match self.writer.left_to_send(executions).await {
+                Ok(rows) => rows,
+                Err(error) => return Err(error.to_string()),
+            };
+            if rows.is_empty() {
+                return Ok(0);
+            }
+            let channels = Channels::open(context).map_err(|error| error.to_string())?;
+            for warning in &channels.warnings {
+                self.ui.warning(warning);
+            }
+            for (_, name) in rows.iter().filter(|(_, name)| !channels.has(name)) {
+                self.ui.warning(&format!(
+                    "there is no channel `{name}` in the configuration file: its notification waits \
+                     for a daemon that has it"
+                ));
+            }
+            let delivery = Delivery {
+                writer: Arc::clone(&self.writer),
+                owner: self.owner.id().to_owned(),
+                observer: Arc::new(UnobservedDelivery),
+            };
+            let rows: Vec<_> = rows.into_iter().filter(|(_, name)| channels.has(name)).collect();
+            let waiting = rows.len();
+            let delivered = courier::deliver(&delivery, &channels.senders, rows, NOTIFY_TIME);
+            Ok(tokio::select! {
+                left = delivered => left,
+                () = signalled() => waiting,
+            })
+        });
+        runtime.shutdown_background();
+        match left {
+            Ok(0) => {}
+            Ok(left) => self.ui.warning(&format!(
+                "{} not accepted yet: the next daemon of this database sends the rest",
+                units::count(left as u64, "notification")
+            )),
+            Err(why) => self.ui.warning(&format!("notifications wait for a daemon: {why}")),
+        }
     }
 
     fn listen_to_requests(&self) {
@@ -256,6 +316,22 @@ fn listen_to_signals(cancel: &Cancel, signalled: &Arc<OnceLock<Exit>>) -> std::i
         });
     }
     Ok(())
+}
+
+/// Waits for a signal that ends the process.
+async fn signalled() {
+    let ignored = ignored_signals();
+    let next = |kind| async move {
+        match unless_ignored(ignored, kind) {
+            Ok(Some(mut signals)) => _ = signals.recv().await,
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = next(SignalKind::interrupt()) => {}
+        () = next(SignalKind::terminate()) => {}
+        () = next(SignalKind::hangup()) => {}
+    }
 }
 
 /// Lets the processes of steps come to this one when their parents end, and learns how they end

@@ -11,7 +11,7 @@ use super::source::Document;
 use super::{CliError, Context};
 use crate::base::clock;
 use crate::base::exit::Exit;
-use crate::base::visible::visible;
+use crate::base::visible::{quote_list, visible};
 use crate::operations::catalogue;
 use crate::operations::folder_defaults::{self, UnusableDefaults};
 use crate::operations::rehearsal::local;
@@ -20,6 +20,7 @@ use crate::terminal::{OutputFormat, Ui};
 use crate::workflow::check::Problems;
 use crate::workflow::defaults::{AppliedDefaults, FILE_NAME, FolderDefaults};
 use crate::workflow::definition::Definition;
+use crate::workflow::notification::Notify;
 
 /// How many times of each schedule are shown.
 const NEXT_TIMES: usize = 3;
@@ -57,15 +58,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let as_json = matches!(ui.format(), OutputFormat::Json | OutputFormat::Jsonl);
     let mut exit = Exit::Success;
     let mut results = Vec::new();
+    // What is wrong with the configuration file is no matter here.
+    let channels = context.settings.channels().unwrap_or_default();
+    let channels: Vec<String> = channels.into_iter().map(|channel| channel.name).collect();
     for (file, checked) in checked(&args.files) {
         let name = file.display().to_string();
         if checked.is_err() {
             exit = Exit::Usage;
         }
         if as_json {
-            results.push(as_value(&name, &checked));
+            results.push(as_value(&name, &checked, &channels));
         } else {
-            tell(ui, &name, &checked)?;
+            tell(ui, &name, &checked, &channels)?;
         }
     }
     match ui.format() {
@@ -124,6 +128,21 @@ fn checked(arguments: &[PathBuf]) -> Vec<(PathBuf, Result<Good, Wrong>)> {
     results
 }
 
+/// The channels that a workflow names and the configuration file does not have. Where that has none,
+/// it may be another machine's, and nothing is known.
+fn unknown_channels(definition: &Definition, known: &[String]) -> Vec<String> {
+    let named = definition.notify.iter().flat_map(Notify::channels);
+    let unknown = named.filter(|name| !known.is_empty() && !known.iter().any(|it| it == name));
+    unknown.map(str::to_owned).collect()
+}
+
+fn unknown_channel(name: &str, known: &[String]) -> String {
+    format!(
+        "`notify` names the channel `{name}`, and the configuration file has only {}",
+        quote_list(known.iter().map(String::as_str))
+    )
+}
+
 /// Workflows of one folder that give a concurrency group another limit than the file before them.
 fn refuse_differing_limits(results: &mut [(PathBuf, Result<Good, Wrong>)], arguments: &[PathBuf]) {
     for folder in arguments.iter().filter(|argument| argument.is_dir()) {
@@ -158,10 +177,15 @@ impl From<UnusableDefaults> for Wrong {
     }
 }
 
-fn as_value(name: &str, checked: &Result<Good, Wrong>) -> Value {
+fn as_value(name: &str, checked: &Result<Good, Wrong>, channels: &[String]) -> Value {
     match checked {
         Ok(Good::Workflow(definition, lints)) => {
-            let warnings: Vec<_> = lints.iter().flat_map(Problems::iter).collect();
+            let warnings = lints.iter().flat_map(Problems::iter).map(|lint| json!(lint));
+            let unknown = unknown_channels(definition, channels).into_iter().map(|name| {
+                json!({"line": null, "column": null, "pointer": "/notify",
+                    "message": unknown_channel(&name, channels), "help": null})
+            });
+            let warnings: Vec<Value> = warnings.chain(unknown).collect();
             let mut value = json!({"file": name, "valid": true, "id": definition.id,
                 "steps": definition.steps.len(), "problems": [], "warnings": warnings});
             let schedules = next_times(definition);
@@ -208,12 +232,15 @@ fn next_times(definition: &Definition) -> Vec<NextTimes> {
     scheduling.rules.schedules.iter().map(of_schedule).collect()
 }
 
-fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>) -> io::Result<()> {
+fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>, channels: &[String]) -> io::Result<()> {
     let name = visible(name);
     match checked {
         Ok(Good::Workflow(definition, lints)) => {
             if let Some(lints) = lints {
                 ui.warning(&lints.to_string());
+            }
+            for unknown in unknown_channels(definition, channels) {
+                ui.warning(&format!("{name}: {}", unknown_channel(&unknown, channels)));
             }
             let steps = definition.steps.len();
             let noun = if steps == 1 { "step" } else { "steps" };

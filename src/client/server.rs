@@ -13,12 +13,15 @@ use super::address::ServerAddress;
 use super::connection::{Call, Connection};
 use super::error::{ClientError, ClientErrorKind};
 use crate::base::timestamp::Timestamp;
+use crate::notify::testing::Tested;
 use crate::operations::replay::PlannedStep;
 use crate::operations::schedules::{self, ScheduleStatus};
 use crate::operations::status::WorkflowStatus;
 use crate::repository::Queue;
+use crate::repository::notifications::{NotificationFilter, NotificationRecord, NotificationState};
 use crate::repository::{Lineage, LineageRows, ListFilter};
 use crate::workflow::concurrency::WaitingFor;
+use crate::workflow::notification::EventKind;
 use crate::workflow::output::lines::{NamedPage, NamedPart};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
@@ -454,6 +457,62 @@ impl Server {
     pub(crate) fn queue(&self) -> Result<Queue, ClientError> {
         let answer = self.connection.send(&Call::get("/api/v1/queue".to_owned()))?;
         self.parse(&answer)
+    }
+
+    /// Notifications, newest first.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(crate) fn notifications(
+        &self,
+        filter: &NotificationFilter,
+    ) -> Result<Vec<NotificationRecord>, ClientError> {
+        #[derive(Deserialize)]
+        struct Page {
+            items: Vec<NotificationRecord>,
+            next_cursor: Option<String>,
+        }
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        let limit = filter.limit as usize;
+        while items.len() < limit {
+            let count = limit.saturating_sub(items.len()).min(PAGE_ITEMS as usize);
+            let mut path = format!("/api/v1/notifications?limit={count}");
+            let given = [
+                ("cursor", cursor.as_deref()),
+                ("channel", filter.channel.as_deref()),
+                ("workflow", filter.workflow_id.as_deref()),
+                ("state", filter.state.map(NotificationState::as_str)),
+            ];
+            for (key, value) in given.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+                let _ = write!(path, "&{key}={}", escaped(value));
+            }
+            let page: Page = self.parse(&self.connection.send(&Call::get(path))?)?;
+            items.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    /// Has the daemon send a test to one of its channels, or all.
+    ///
+    /// # Errors
+    /// When there is no answer, or no such channel.
+    pub(crate) fn test_channels(
+        &self,
+        channel: Option<&str>,
+        event: EventKind,
+    ) -> Result<Vec<Tested>, ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            tested: Vec<Tested>,
+        }
+        let body = json!({ "channel": channel, "event": event }).to_string();
+        let call = Call::post("/api/v1/notifications/test".to_owned(), Some(body));
+        let Answer { tested } = self.parse(&self.connection.send(&call)?)?;
+        Ok(tested)
     }
 
     /// Pins an execution with a reason, or unpins it.

@@ -1,7 +1,7 @@
 //! What every execution of this process shares.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use crate::base::clock::Clock;
 use crate::repository::Writer;
 use crate::repository::ownership::Owner;
 use crate::workflow::environment::Variables;
+use crate::workflow::notification::Notify;
 
 /// What happens to a new execution that cannot be stored.
 #[derive(Debug, Clone)]
@@ -49,6 +50,10 @@ pub struct EngineContext {
     pub abandon: CancellationToken,
     /// Leaves executions that wait for a slot of a concurrency group to the next process.
     pub leave_queues: CancellationToken,
+    /// Who is notified of what, where a workflow does not say; `None`: nobody.
+    pub notify: Option<Arc<Notify>>,
+    /// Something was to be notified.
+    pub has_events: Arc<AtomicBool>,
     /// How many wait for a slot.
     pub waiting: Arc<AtomicUsize>,
 }

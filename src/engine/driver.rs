@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
+use self::events::EventFinder;
 use super::attempt::{AttemptTask, Attempted};
 use super::cancel::Cancel;
 use super::context::{EngineContext, Unstored};
@@ -95,6 +96,7 @@ pub(crate) async fn drive(
         launched,
         unstored: CancellationToken::new(),
         queue_full: false,
+        events: EventFinder::new(&execution, context),
         execution,
     };
     driver.run(begin, cancel, entered).await
@@ -128,6 +130,8 @@ struct Driver {
     unstored: CancellationToken,
     /// The queue was full; the pending write is still dirty.
     queue_full: bool,
+    /// What is to be notified.
+    events: EventFinder,
 }
 
 impl Driver {
@@ -392,7 +396,8 @@ impl Driver {
     fn record(&mut self, event: Event) -> Result<Vec<Effect>, IllegalTransition> {
         let mut effects = self.execution.apply(event, self.moment())?;
         self.admit(&mut effects)?;
-        let change = self.execution.take_change();
+        let mut change = self.execution.take_change();
+        self.events.add(&self.execution, &mut change);
         self.show_unstored(&change.attempts);
         self.acknowledge();
         let version = self.pending.record(change);
@@ -565,5 +570,6 @@ fn deadline(wait: Duration) -> time::Instant {
 }
 
 mod admission;
+mod events;
 mod reports;
 mod slot;

@@ -1,13 +1,15 @@
 //! Ends an execution that cannot be run any more.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time;
 
 use super::context::EngineContext;
 use super::driver::{QUEUE_RETRY, RunError};
 use crate::repository::{Health, PendingWrite};
-use crate::workflow::record::{Change, ExecutionStatus};
+use crate::workflow::notification::{Event, Events, Occurrence};
+use crate::workflow::record::{Change, ExecutionRecord, ExecutionStatus};
 
 /// Stores the last change of an execution that does not run.
 ///
@@ -44,4 +46,27 @@ pub(crate) async fn finish_abandoned(
             return Err(RunError::StoreLost(Arc::clone(error)));
         }
     }
+}
+
+/// Has it notified that an execution is given up, as the settings say: what its own workflow says
+/// cannot be read.
+pub(crate) fn add_event(execution: &ExecutionRecord, change: &mut Change, context: &EngineContext) {
+    let Some(notify) = &context.notify else { return };
+    let head = &change.head;
+    let Some(occurrence) = Occurrence::of_outcome(head.status) else { return };
+    let event = Event {
+        occurrence,
+        at: head.updated_at,
+        step: None,
+        error: head.error.clone(),
+        status: Some(head.status),
+    };
+    context.has_events.store(true, Ordering::Relaxed);
+    change.events = Some(Box::new(Events {
+        notify: Arc::clone(notify),
+        workflow_id: execution.workflow_id.clone(),
+        is_ad_hoc: false,
+        trigger: execution.trigger.clone(),
+        events: vec![event],
+    }));
 }

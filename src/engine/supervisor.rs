@@ -384,7 +384,11 @@ impl Supervisor {
             Err(why) => {
                 let error = format!("wfx ended while it ran, and it cannot go on: {why}");
                 let now = self.context.clock.now();
-                let change = taken.recorded.abandon(&error, now);
+                let was_decided = taken.recorded.head.outcome.is_some();
+                let mut change = taken.recorded.abandon(&error, now);
+                if !was_decided {
+                    finish_abandoned::add_event(&taken.execution, &mut change, &self.context);
+                }
                 let id = &taken.execution.execution_id;
                 self.running().leave_taken(id);
                 let status = finish_abandoned::finish_abandoned(id, change, &self.context).await?;
@@ -557,6 +561,8 @@ mod tests {
             unstored: Unstored::Refuse,
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: None,
+            has_events: Arc::default(),
             waiting: Arc::default(),
         };
         Supervisor::new(context, 1, Bounds { executions: 2, memory_bytes: 1_000_000 })

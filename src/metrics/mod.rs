@@ -4,11 +4,12 @@
 //! Labels whose values clients or documents choose are bounded: beyond the cap a workflow, a step
 //! or a method is counted as [`OTHER`].
 
+mod notifications;
 mod schedules;
 mod service_levels;
 mod total;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::notifications::Notifications;
 use self::schedules::Schedules;
 use self::service_levels::ServiceLevels;
 use self::total::Total;
@@ -76,6 +78,7 @@ pub struct Metrics {
     group_wait: Histogram,
     service_levels: ServiceLevels,
     schedules: Schedules,
+    notifications: Notifications,
     steps: RwLock<Steps>,
 }
 
@@ -129,6 +132,8 @@ pub struct Snapshot {
     pub workflows_broken: usize,
     /// How many wait for the concurrency groups that most wait for.
     pub groups_waiting: Vec<(String, u64)>,
+    /// How many notifications wait, by channel.
+    pub notifications_pending: BTreeMap<String, u64>,
     /// The state of the service levels.
     pub service_levels: Standings,
 }
@@ -273,6 +278,7 @@ impl Metrics {
             )?,
             service_levels: ServiceLevels::new(on)?,
             schedules: Schedules::new(on)?,
+            notifications: Notifications::new(on)?,
             steps: RwLock::default(),
             registry: registry.clone(),
         };
@@ -315,6 +321,7 @@ impl Metrics {
         }
         self.queue_refusals.reach(now.queue_refusals);
         self.service_levels.set(&now.service_levels);
+        self.notifications.set_pending(&now.notifications_pending);
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 

@@ -5,6 +5,7 @@ use crate::slo::monitor::Monitor;
 fn now() -> Snapshot {
     Snapshot {
         groups_waiting: Vec::new(),
+        notifications_pending: [].into(),
         running: 3,
         unstored: 2,
         queue_depth: 1,
@@ -18,7 +19,7 @@ fn now() -> Snapshot {
         is_store_up: true,
         workflows_loaded: 4,
         workflows_broken: 1,
-        service_levels: Monitor::start(policy(), None, &[]).standings(),
+        service_levels: Monitor::start(policy(), None, None, &[]).standings(),
     }
 }
 

@@ -39,8 +39,27 @@ pub(crate) struct Facts {
     pub abandoned_folders: Vec<String>,
     /// Processes that work for steps that nobody runs any more.
     pub processes: Vec<Process>,
+    /// The channels of notifications that can be used.
+    pub channels: Vec<ChannelFacts>,
+    /// Files with secrets of channels that others can read.
+    pub exposed: Vec<String>,
     /// Where the rules of zones come from.
     pub zones: String,
+}
+
+/// A channel of notifications.
+#[derive(Debug, Clone)]
+pub(crate) struct ChannelFacts {
+    /// Its name.
+    pub name: String,
+    /// What it is, and where it goes.
+    pub shown: String,
+    /// Why its receiver cannot be reached.
+    pub unreachable: Option<String>,
+    /// How many notifications wait.
+    pub pending: u64,
+    /// Why the last one was given up, if the last one was.
+    pub given_up: Option<String>,
 }
 
 /// What lies at the database's place.
@@ -207,9 +226,36 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
         schedules(database, &facts.zones, &mut findings);
         output(database.output, &mut findings);
     }
+    channels(facts, &mut findings);
     processes(&facts.processes, &mut findings);
     temporary(facts, &mut findings);
     findings
+}
+
+fn channels(facts: &Facts, findings: &mut Vec<Finding>) {
+    for channel in &facts.channels {
+        let ChannelFacts { name, shown, unreachable, pending, given_up } = channel;
+        let waiting = match pending {
+            0 => String::new(),
+            pending => format!("; {}", units::count(*pending, "notification waits")),
+        };
+        findings.push(match (unreachable, given_up) {
+            (Some(why), _) => problem(
+                "channel",
+                format!("{name}: {shown} cannot be reached: {why}{waiting}"),
+                "correct it in the configuration file, or see whether the receiver runs",
+            ),
+            (None, Some(why)) => note(
+                "channel",
+                format!("{name}: {shown}: the last notification was given up: {why}{waiting}"),
+                format!("`wfx notify test {name}` tries it"),
+            ),
+            (None, None) => ok("channel", format!("{name}: {shown} can be reached{waiting}")),
+        });
+    }
+    for warning in &facts.exposed {
+        findings.push(note("channel", warning.clone(), None));
+    }
 }
 
 fn settings(facts: &Facts, findings: &mut Vec<Finding>) {

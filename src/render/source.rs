@@ -48,6 +48,9 @@ impl Layout {
         if !definition["output_limit"].is_null() {
             line("output_limit", &definition["output_limit"].to_string(), "/output_limit");
         }
+        if !definition["notify"].is_null() {
+            line("notify", &definition["notify"].to_string(), "/notify");
+        }
         text
     }
 }

@@ -178,7 +178,14 @@ pub(crate) fn created(steps: usize) -> Created {
 }
 
 pub(crate) fn change(head: ExecutionState) -> Change {
-    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
+    Change {
+        head,
+        created: None,
+        steps: [].into(),
+        handlers: [].into(),
+        attempts: Vec::new(),
+        events: None,
+    }
 }
 
 pub(crate) fn creation(steps: usize, head: ExecutionState) -> Change {

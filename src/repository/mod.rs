@@ -5,6 +5,7 @@
 //! - `read`: the handle for reading and what it answers with
 //! - `sqlite`: the database: files, migrations, rows; implements what the other two need
 //! - `ownership`: which process runs what, whether it is alive, what may change hands
+//! - `notifications`: the outbox as it is handed out and taken back
 //! - `open`: picks the database; `options`, `patience`, `alerts`, `error`: what these share
 
 pub(crate) mod ownership;
@@ -12,6 +13,7 @@ pub(crate) mod ownership;
 mod alerts;
 pub(crate) mod error;
 pub(crate) mod journal;
+pub(crate) mod notifications;
 mod open;
 pub(crate) mod options;
 mod patience;

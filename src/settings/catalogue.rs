@@ -5,11 +5,11 @@ use std::time::Duration;
 use hyper::Uri;
 
 use crate::base::period::Period;
+use crate::base::signature::Secret;
 use crate::base::size::{self, Size};
 use crate::client::address::ServerAddress;
 use crate::perf::stats::Latency;
 use crate::slo::Share;
-use crate::slo::signature::Secret;
 use crate::system::users;
 
 /// One setting. Its key in the configuration file is the name in lower case.
@@ -37,6 +37,7 @@ pub(crate) enum Group {
     Execution,
     Daemon,
     ServiceLevels,
+    Notifications,
     PerformanceGate,
 }
 
@@ -49,6 +50,7 @@ impl Group {
             Self::Execution => "execution",
             Self::Daemon => "daemon (serve)",
             Self::ServiceLevels => "service levels (serve, slo-sim)",
+            Self::Notifications => "notifications (serve, exec, replay)",
             Self::PerformanceGate => "performance gate (perf-check)",
         }
     }
@@ -61,6 +63,7 @@ impl Group {
             Self::Execution => "execution",
             Self::Daemon => "daemon",
             Self::ServiceLevels => "service_levels",
+            Self::Notifications => "notifications",
             Self::PerformanceGate => "performance_gate",
         }
     }
@@ -139,7 +142,7 @@ const TRUTH: &str = "true or false (1 or 0, yes or no)";
 use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
 
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 37] = [
+pub(crate) const SETTINGS: [Setting; 38] = [
     setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
     setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
@@ -266,6 +269,14 @@ pub(crate) const SETTINGS: [Setting; 37] = [
         |v| v.parse::<Secret>().is_ok(),
     )
     .secrecy(Secrecy::Secret),
+    setting(
+        ServiceLevels,
+        "SLO_NOTIFY",
+        None,
+        "names of channels of the configuration file, separated by commas",
+        is_list,
+    )
+    .flag("--slo-notify"),
     setting(PerformanceGate, "REG_TOL_MEDIAN_MS", Some("50"), MILLISECONDS, is_milliseconds)
         .flag("--tolerance-median-ms"),
     setting(PerformanceGate, "REG_TOL_P95_MS", Some("80"), MILLISECONDS, is_milliseconds)

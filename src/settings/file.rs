@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::SettingsError;
 use super::catalogue::SETTINGS;
+use super::notify::NotifyTable;
 use crate::system::files;
 
 /// The longest configuration file.
@@ -19,6 +21,14 @@ pub(super) struct ConfigFile {
     pub(super) path: PathBuf,
     /// Values as text, and their lines, by key.
     values: BTreeMap<String, (String, usize)>,
+    /// The channels of notifications.
+    pub(super) notify: NotifyTable,
+}
+
+/// The one table of the file.
+#[derive(Deserialize)]
+struct WithNotify {
+    notify: Option<BTreeMap<Spanned<String>, Value>>,
 }
 
 impl ConfigFile {
@@ -45,9 +55,14 @@ impl ConfigFile {
                 SettingsError::usage(message, "the file is TOML: `name = value`".to_owned())
             })?;
         let mut values = BTreeMap::new();
+        let mut notify = NotifyTable::default();
         for (key, value) in table {
             let line = line_of(text, key.span().start);
             let key = key.into_inner();
+            if key == "notify" {
+                notify = Self::notify(path, text, line)?;
+                continue;
+            }
             let refuse = |message: String, hint: String| {
                 SettingsError::usage(format!("{}:{line}: {message}", path.display()), hint)
             };
@@ -73,7 +88,20 @@ impl ConfigFile {
             };
             values.insert(key, (value, line));
         }
-        Ok(Self { path: path.to_owned(), values })
+        Ok(Self { path: path.to_owned(), values, notify })
+    }
+
+    fn notify(path: &Path, text: &str, line: usize) -> Result<NotifyTable, SettingsError> {
+        let table: WithNotify = toml::from_str(text).map_err(|_| {
+            let message = format!("{}:{line}: `notify` is a table", path.display());
+            SettingsError::usage(message, "write a table `[notify.NAME]`".to_owned())
+        })?;
+        let entries = table.notify.into_iter().flatten().map(|(name, value)| {
+            let line = line_of(text, name.span().start);
+            (name.into_inner(), (value, line))
+        });
+        let lines = text.lines().map(str::to_owned).collect();
+        Ok(NotifyTable { entries: entries.collect(), lines })
     }
 
     /// The value of a setting by the name of its variable, and its line.

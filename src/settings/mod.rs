@@ -2,9 +2,11 @@
 
 mod catalogue;
 mod file;
+mod notify;
 mod paths;
 mod slo;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -126,8 +128,8 @@ impl SettingsError {
 /// One setting with its current value, for `wfx config`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shown {
-    /// The name of its variable.
-    pub name: &'static str,
+    /// The name of its variable, or of a channel.
+    pub name: Cow<'static, str>,
     /// Its value; secrets redacted; none when it is unset and has no default.
     pub value: Option<String>,
     /// Where the value comes from.
@@ -418,7 +420,8 @@ impl Settings {
     /// Every setting with its current value.
     #[must_use]
     pub(crate) fn shown(&self) -> Vec<Shown> {
-        SETTINGS.iter().map(|setting| self.show(setting)).collect()
+        let settings = SETTINGS.iter().map(|setting| self.show(setting));
+        settings.chain(self.shown_channels()).collect()
     }
 
     /// The candidate configuration files, of which the first existing one is used, and whether each
@@ -445,14 +448,14 @@ impl Settings {
         if setting.name == "WFX_DB" {
             return match self.database_with_origin() {
                 Ok((path, origin)) => Shown {
-                    name: setting.name,
+                    name: setting.name.into(),
                     value: Some(path.display().to_string()),
                     origin,
                     problem: None,
                     group: setting.group,
                 },
                 Err(error) => Shown {
-                    name: setting.name,
+                    name: setting.name.into(),
                     value: None,
                     origin: Origin::Default,
                     problem: Some(error.to_string()),
@@ -469,7 +472,7 @@ impl Settings {
             Ok(None) => (setting.default.map(str::to_owned), Origin::Default, None),
             Err(error) => (None, Origin::Default, Some(error.to_string())),
         };
-        let (name, group) = (setting.name, setting.group);
+        let (name, group) = (setting.name.into(), setting.group);
         Shown { name, value: value.map(|v| setting.redact(&v)), origin, problem, group }
     }
 

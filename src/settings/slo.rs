@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use super::{Origin, Settings, SettingsError, catalogue};
 use crate::base::period::Period;
-use crate::slo::{Policy, Secret, Share};
+use crate::base::signature::Secret;
+use crate::slo::{Policy, Share};
 
 const ERROR_RATE: &str = "SLO_ERROR_RATE_THRESHOLD";
 const ERROR_RATE_5XX: &str = "SLO_ERROR_RATE_5XX_THRESHOLD";

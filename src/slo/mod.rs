@@ -7,7 +7,7 @@
 //! - [`window`]: how many events of a kind are in a window, exactly
 //! - [`histogram`]: the p95 that is shown
 //! - [`engine`]: events in, breaches and alerts out
-//! - [`payload`], [`signature`]: the body of an alert, and its signature
+//! - [`payload`]: the body of an alert
 //! - [`monitor`]: the engine in a running server; [`wall`]: its dates
 //! - [`webhook`]: delivery of alerts
 //! - [`simulation`], [`timeline`]: the engine over recorded or synthetic traffic
@@ -15,7 +15,6 @@
 //! - [`scenario`]: synthetic traffic
 //! - [`report`]: its result
 
-mod client;
 pub(crate) mod engine;
 pub(crate) mod histogram;
 pub(crate) mod indicator;
@@ -24,7 +23,6 @@ pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod scenario;
-pub(crate) mod signature;
 pub(crate) mod simulation;
 pub(crate) mod timeline;
 pub(crate) mod trace;
@@ -34,4 +32,3 @@ pub(crate) mod window;
 
 pub(crate) use indicator::Indicator;
 pub(crate) use policy::{Policy, Share};
-pub(crate) use signature::Secret;

@@ -2,6 +2,7 @@
 //! answered, and what follows from them.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,31 @@ pub struct Monitor {
     epoch: Instant,
     state: Mutex<State>,
     webhook: Option<Webhook>,
+    listener: Option<Listener>,
+}
+
+/// Is called with each alert, and when the breach that it was about is over. It must not wait.
+pub struct Listener(pub Box<dyn Fn(Notice) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+/// An alert, or the end of its breach.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The type of the alert.
+    pub kind: &'static str,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// When the breach began.
+    pub since: Timestamp,
+    /// The breach is over.
+    pub is_resolved: bool,
+    /// What a webhook receives of the alert.
+    pub payload: Map<String, Value>,
 }
 
 #[derive(Debug)]
@@ -40,6 +66,8 @@ struct State {
     wall: Wall,
     requests: u64,
     recent: VecDeque<Recent>,
+    /// The alerts whose breach is not over, for a listener.
+    open: [Option<Notice>; 4],
 }
 
 #[derive(Debug)]
@@ -66,6 +94,7 @@ impl Monitor {
     pub fn start(
         policy: Policy,
         webhook: Option<Webhook>,
+        listener: Option<Listener>,
         last_alerts: &[(Indicator, Timestamp)],
     ) -> Self {
         let (started, epoch) = (clock::now(), clock::monotonic());
@@ -90,8 +119,9 @@ impl Monitor {
                 );
             }
         }
-        let state = State { engine, wall, requests: 0, recent: VecDeque::new() };
-        Self { started_us, epoch, state: Mutex::new(state), webhook }
+        let open = [const { None }; 4];
+        let state = State { engine, wall, requests: 0, recent: VecDeque::new(), open };
+        Self { started_us, epoch, state: Mutex::new(state), webhook, listener }
     }
 
     /// Records a request at the moment of its answer; none for one that does not count. Its answer
@@ -132,6 +162,14 @@ impl Monitor {
                 path,
                 "a service level is not met"
             );
+            if let Some(Listener(listen)) = &self.listener {
+                let since = state.engine.standing(indicator).breached_since_us;
+                let since = since.map_or(decided_at, |t_us| state.wall.date(t_us));
+                let payload = payload.clone();
+                let notice = Notice { kind, at: decided_at, since, is_resolved: false, payload };
+                state.open[indicator as usize] = Some(notice.clone());
+                listen(notice);
+            }
             let fate = match &self.webhook {
                 Some(webhook) => {
                     let body = Value::Object(payload.clone()).to_string().into_bytes();
@@ -144,12 +182,34 @@ impl Monitor {
         }
     }
 
+    /// Looks whether breaches are over that a listener knows of: also without requests, since their
+    /// window goes on.
+    pub(crate) fn look_for_ends(&self) {
+        let Some(Listener(listen)) = &self.listener else { return };
+        let mut state = self.state();
+        if state.open.iter().all(Option::is_none) {
+            return;
+        }
+        let now_us = self.now_us(&mut state.wall, clock::monotonic());
+        state.engine.advance(now_us);
+        for indicator in Indicator::ALL {
+            if state.engine.standing(indicator).breached_since_us.is_some() {
+                continue;
+            }
+            if let Some(notice) = state.open[indicator as usize].take() {
+                let at = state.wall.date(now_us);
+                tracing::info!(alert = notice.kind, "a service level is met again");
+                listen(Notice { at, is_resolved: true, ..notice });
+            }
+        }
+    }
+
     /// The state of the service levels.
     #[must_use]
     pub fn status(&self) -> Status {
         let mut state = self.state();
         let now_us = self.now_us(&mut state.wall, clock::monotonic());
-        let State { engine, wall, requests, recent } = &mut *state;
+        let State { engine, wall, requests, recent, .. } = &mut *state;
         engine.advance(now_us);
         let up = self.epoch.elapsed();
         let indicators =

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use serde::Serialize;
@@ -24,13 +24,13 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::client::{self, Client};
-use super::signature::Secret;
 use crate::base::backoff;
 use crate::base::backoff::Retry;
 use crate::base::clock;
 use crate::base::period::Period;
+use crate::base::signature::Secret;
 use crate::base::timestamp::Timestamp;
+use crate::system::http_client::{self, Client};
 
 /// The most pending alerts.
 const PENDING_MAX: usize = 256;
@@ -164,8 +164,8 @@ impl Webhook {
         let uri: Uri = options.url.parse().map_err(|_| "it is no URL".to_owned())?;
         let courier = Courier {
             client: Client::new(&uri)?,
-            authorization: client::basic(&uri),
-            uri: client::without_user(&uri)?,
+            authorization: http_client::basic(&uri),
+            uri: http_client::without_user(&uri)?,
             secret: options.secret,
             persist: options.cooldown.max(PERSIST_MIN),
             on_sent,
@@ -338,7 +338,7 @@ impl Courier {
         if status.is_success() {
             return Ok(());
         }
-        let is_final = is_final(status);
+        let is_final = http_client::is_final(status);
         let why = if status.is_redirection() {
             format!("the receiver answered {status}; redirects are not followed")
         } else if is_final {
@@ -347,7 +347,7 @@ impl Courier {
             format!("the receiver answered {status}")
         };
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = wait.and_then(|text| retry_after(text, clock::now()));
+        let wait = wait.and_then(|text| http_client::retry_after(text, clock::now()));
         Err(Failure { why, wait, is_final })
     }
 
@@ -378,14 +378,6 @@ impl Failure {
     }
 }
 
-/// Whether the same request would be refused again: so for 4xx (RFC 9110, section 15.5), except
-/// those that depend on time.
-fn is_final(status: StatusCode) -> bool {
-    const MATTERS_OF_TIME: [StatusCode; 3] =
-        [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-    status.is_client_error() && !MATTERS_OF_TIME.contains(&status)
-}
-
 fn backoff(failed: u32) -> Duration {
     let policy = Retry {
         max_attempts: u32::MAX,
@@ -393,43 +385,4 @@ fn backoff(failed: u32) -> Duration {
         max_backoff: Period::new(BACKOFF_MAX),
     };
     backoff::wait(&policy, failed, fastrand::f64())
-}
-
-/// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
-    }
-    Timestamp::parse_http_date(text).map(|date| date.since(now))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_matter_of_time_is_tried_again() {
-        let refused: Vec<u16> =
-            (300..600).filter(|code| is_final(StatusCode::from_u16(*code).unwrap())).collect();
-        let expected: Vec<u16> =
-            (400..500).filter(|code| ![408, 425, 429].contains(code)).collect();
-        assert_eq!(refused, expected);
-    }
-
-    #[test]
-    fn a_receiver_says_when_to_come_again() {
-        let now = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        for (text, seconds) in [
-            ("7", Some(7)),
-            (" 0 ", Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-        ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
-        }
-        assert_eq!(retry_after("18446744073709551616", now), Some(Duration::MAX));
-    }
 }

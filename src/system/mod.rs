@@ -2,6 +2,7 @@
 
 pub(crate) mod descriptors;
 pub(crate) mod files;
+pub(crate) mod http_client;
 pub(crate) mod limits;
 pub(crate) mod process_handle;
 pub(crate) mod process_table;

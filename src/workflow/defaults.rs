@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::notification::Notify;
 use super::retention_policy::RetentionPolicy;
 use super::scheduling::{Expectations, Scheduling};
 use crate::base::size::Size;
@@ -25,6 +26,8 @@ pub struct FolderDefaults {
     pub retention: Option<RetentionPolicy>,
     /// The `output_limit` of workflows without one.
     pub output_limit: Option<Size>,
+    /// The `notify` of workflows without one.
+    pub notify: Option<Notify>,
     /// The zone of schedules and blackouts without one.
     pub(crate) timezone: Option<TimeZone>,
     /// The `blackout` of workflows that have schedules and no blackout.
@@ -51,6 +54,7 @@ impl FolderDefaults {
         shell: &mut Option<Vec<String>>,
         retention: &mut Option<RetentionPolicy>,
         output_limit: &mut Option<Size>,
+        notify: &mut Option<Notify>,
         scheduling: &mut Option<Box<Scheduling>>,
     ) -> Option<AppliedDefaults> {
         let mut set = Vec::new();
@@ -71,6 +75,10 @@ impl FolderDefaults {
         if output_limit.is_none() && self.output_limit.is_some() {
             *output_limit = self.output_limit;
             set.push("/output_limit".to_owned());
+        }
+        if notify.is_none() && self.notify.is_some() {
+            notify.clone_from(&self.notify);
+            set.push("/notify".to_owned());
         }
         set.extend(self.apply_scheduling(scheduling));
         (!set.is_empty()).then(|| AppliedDefaults { file: self.file.clone(), set })

@@ -13,6 +13,7 @@ use super::condition::Condition;
 use super::defaults::{AppliedDefaults, FolderDefaults};
 use super::exit_codes::ExitCodes;
 use super::handler::HandlerKind;
+use super::notification::Notify;
 use super::parameter::Parameter;
 use super::retention_policy::RetentionPolicy;
 use super::retry_on::RetryOn;
@@ -54,6 +55,8 @@ pub struct Definition {
     pub retention: Option<RetentionPolicy>,
     /// How much of the output of each attempt of its steps is kept; `None`: as wfx is set.
     pub output_limit: Option<Size>,
+    /// Who is notified of what; `None`: what `[notify] default` of the configuration file says.
+    pub notify: Option<Notify>,
     /// When it starts by itself, and what is expected of its executions.
     pub scheduling: Option<Box<Scheduling>>,
     /// How many of its executions run at a time; `None`: any number.
@@ -159,6 +162,7 @@ impl Definition {
             &mut self.shell,
             &mut self.retention,
             &mut self.output_limit,
+            &mut self.notify,
             &mut self.scheduling,
         );
         self
@@ -240,6 +244,7 @@ impl Serialize for Definition {
         entry_if_some(&mut map, "timeout", self.timeout.as_ref())?;
         entry_if_some(&mut map, "retention", self.retention.as_ref())?;
         entry_if_some(&mut map, "output_limit", self.output_limit.as_ref())?;
+        entry_if_some(&mut map, "notify", self.notify.as_ref())?;
         if let Some(scheduling) = &self.scheduling {
             scheduling.serialize_into(&mut map)?;
         }

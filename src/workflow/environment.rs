@@ -37,7 +37,7 @@ const HANDLER_OUTPUTS_MAX: usize = 1024 * 1024;
 /// Secrets of wfx itself, which no step receives.
 const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
 /// Beginnings of names of secrets.
-const SECRET_PREFIXES: [&str; 1] = ["SLO_ALERT_WEBHOOK_"];
+const SECRET_PREFIXES: [&str; 2] = ["SLO_ALERT_WEBHOOK_", "WFX_NOTIFY_"];
 
 /// Names that describe the process of wfx: its folder, its connection to systemd. A step that
 /// inherited them would work in the wrong folder, or report to systemd in the name of wfx.

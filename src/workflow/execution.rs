@@ -204,6 +204,7 @@ impl Execution {
             steps,
             handlers: handlers.collect(),
             attempts: std::mem::take(&mut self.ended_attempts),
+            events: None,
         }
     }
 

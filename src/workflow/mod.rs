@@ -2,7 +2,7 @@
 //!
 //! [`document`] (text → tree with spans), [`check`] (tree → definition, all problems at once),
 //! [`problem`], [`definition`], [`scalar`], [`concurrency`], [`condition`], [`handler`], [`graph`], [`compiled`],
-//! [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
+//! [`notification`], [`incident`] (who is notified of what), [`spec`], [`execution`] (the state machine) with its [`event`]s, [`record`], [`pin`], [`report`],
 //! [`retention`], [`retention_policy`], [`scheduling`], [`selection`] (what of a replay runs).
 
 pub(crate) mod check;
@@ -22,7 +22,9 @@ pub(crate) mod execution;
 pub(crate) mod exit_codes;
 pub(crate) mod graph;
 pub(crate) mod handler;
+pub(crate) mod incident;
 pub(crate) mod json_text;
+pub(crate) mod notification;
 pub(crate) mod output;
 pub(crate) mod overdue;
 pub(crate) mod parameter;

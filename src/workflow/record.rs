@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::concurrency::{SlotRequest, WaitingFor};
 use super::handler::HandlerKind;
 pub(crate) use super::json_text::JsonText;
+use super::notification::Events;
 use super::pin::Pin;
 use super::retention_policy::StartRetention;
 use super::schedule_record::ScheduledStart;
@@ -226,6 +227,8 @@ pub struct Change {
     pub handlers: BTreeMap<u32, HandlerState>,
     /// Ended attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// What is to be notified, if anybody is.
+    pub events: Option<Box<Events>>,
 }
 
 impl Change {
@@ -238,6 +241,11 @@ impl Change {
         self.steps.extend(later.steps);
         self.handlers.extend(later.handlers);
         self.attempts.extend(later.attempts);
+        match (&mut self.events, later.events) {
+            (Some(events), Some(later)) => events.events.extend(later.events),
+            (events @ None, later) => *events = later,
+            (Some(_), None) => {}
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::base::visible::{quote, quote_list};
 
 /// Keys of a workflow that do not change what a step does. `env` and `shell` are compared with those
 /// of each step.
-const HARMLESS_WORKFLOW_KEYS: [&str; 16] = [
+const HARMLESS_WORKFLOW_KEYS: [&str; 17] = [
     "id",
     "name",
     "title",
@@ -32,6 +32,7 @@ const HARMLESS_WORKFLOW_KEYS: [&str; 16] = [
     "max_parallel",
     "timeout",
     "retention",
+    "notify",
     "schedule",
     "overlap",
     "blackout",

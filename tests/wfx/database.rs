@@ -225,6 +225,10 @@ const BEFORE_COMPLETIONS: &str = "
     DROP TRIGGER workflow_executions_deleted_with_output;
     DROP TABLE workflow_output;
     DROP TABLE workflow_output_usage;
+    DROP TABLE workflow_notification_couriers;
+    DROP TABLE workflow_notifications;
+    DROP TABLE workflow_incident_channels;
+    DROP TABLE workflow_incidents;
     DROP TRIGGER workflow_executions_inserted_grouped;
     DROP TRIGGER workflow_executions_moved_grouped;
     DROP TRIGGER workflow_executions_deleted_grouped;

@@ -56,7 +56,14 @@ fn change(number: u32) -> Change {
         outcome: None,
         owner: None,
     };
-    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
+    Change {
+        head,
+        created: None,
+        steps: [].into(),
+        handlers: [].into(),
+        attempts: Vec::new(),
+        events: None,
+    }
 }
 
 /// Does with slots what the repository's worker does; commits fail now and then.

@@ -24,6 +24,7 @@ mod limits;
 mod logs;
 mod messages;
 mod named;
+mod notifications;
 mod output;
 mod ownership;
 mod perf_check;

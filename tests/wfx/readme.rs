@@ -81,7 +81,7 @@ fn exit_codes_are_those_of_help() {
 #[test]
 fn service_levels_are_those_of_help() {
     let rows = table("| service level | flag | default | |");
-    assert_eq!(rows.len(), 10);
+    assert_eq!(rows.len(), 11);
     for row in rows {
         let (variable, flag) = (code(&row[0]).unwrap(), code(&row[1]).unwrap());
         let help = help("serve", flag);

@@ -95,7 +95,7 @@ fn take(stream: TcpStream, answer: &str, told: &Sender<Post>) -> Option<TcpStrea
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let mut body = vec![0; length.unwrap().1.parse().unwrap()];
+    let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).unwrap();
     #[expect(clippy::disallowed_methods, reason = "what is waited for is time")]

@@ -44,7 +44,9 @@ fn run(place: &Place, install_status: &str) -> (Ran, String) {
     ] {
         program(place, name, text);
     }
-    for there in ["cc", "sqlite3", "curl", "openssl", "script", "python3"] {
+    let there =
+        ["cc", "sqlite3", "curl", "openssl", "script", "python3", "prometheus-alertmanager"];
+    for there in there {
         program(place, &format!("bin/{there}"), "#!/bin/sh\n");
     }
     let search = std::env::var_os("PATH").unwrap();

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
-use tokio::sync::Notify;
+use tokio::sync::Notify as Wake;
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{CliError, Context, session, source};
+use super::catalogue_log::log_events;
 use super::listening::{Listening, listen};
+use super::notifying;
 use super::recovery::{recover_again_and_again, settle_dead_holders};
 use super::scheduling::run_schedules;
 use super::succession::lead::Lead;
@@ -31,20 +33,21 @@ use crate::engine::output::OutputSink;
 use crate::engine::supervisor::{Bounds, Supervisor};
 use crate::engine::work::children;
 use crate::http::api::resources::callers::Callers;
-use crate::http::api::resources::context::Resources;
+use crate::http::api::resources::context::{DaemonChannels, Resources};
 use crate::http::api::resources::readers::Readers;
 use crate::http::front::server::{self, Ending};
 use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
 use crate::logging;
 use crate::metrics::Metrics;
-use crate::operations::catalogue::{Catalogue, Event, What};
+use crate::notify::alerts::AlertNotifier;
+use crate::notify::courier::{Couriers, Delivery};
+use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
-use crate::slo::webhook::{Webhook, WebhookOptions};
 use crate::system::{files, program};
 use crate::workflow::environment;
 
@@ -84,7 +87,8 @@ pub(super) fn run(
         })
     });
     let access_log = access_log.transpose()?;
-    let (catalogue, retention) = catalogue(options.workflows.as_deref())?;
+    let channels = options.channels.names();
+    let (catalogue, retention) = catalogue(options.workflows.as_deref(), &channels)?;
     let catalogue = Arc::new(catalogue);
     let runtime = files::check_for_runtimes(1)
         .and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build())
@@ -125,19 +129,6 @@ fn launcher(options: &Options, context: &Context) -> Launcher {
     }
 }
 
-fn start(
-    options: WebhookOptions,
-    writer: &Arc<Writer>,
-    runtime: &Runtime,
-) -> Result<Webhook, CliError> {
-    let shown_url = options.shown_url.clone();
-    let writer = Arc::clone(writer);
-    let on_sent = move |kind, decided_at| writer.alert_sent(kind, decided_at);
-    Webhook::start(options, Box::new(on_sent), runtime.handle()).map_err(|why| {
-        CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
-    })
-}
-
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
 fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
@@ -159,7 +150,11 @@ struct Daemon {
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
     /// A process of this service has ended, and may have left executions.
-    left_behind: Arc<Notify>,
+    left_behind: Arc<Wake>,
+    /// The outbox of notifications.
+    delivery: Delivery,
+    /// What takes alerts of service levels to channels.
+    alerts: Option<Arc<AlertNotifier>>,
 }
 
 impl Daemon {
@@ -190,12 +185,23 @@ impl Daemon {
             tracing::warn!(%error, "waiting up to {BUSY_TIMEOUT:?} for the database");
         };
         let writer = Arc::new(Writer::open_reporting(&database, store, &mut waits)?);
-        let webhook = options.webhook.take();
-        let last_alerts = if webhook.is_some() { last_alerts(&database) } else { Vec::new() };
-        let webhook = webhook.map(|webhook| start(webhook, &writer, runtime)).transpose()?;
-        let monitor = Monitor::start(options.policy.clone(), webhook, &last_alerts);
-        let observed = Observed { metrics, monitor, access_log };
         let owner = session::claim(&database, &writer, OwnerKind::Serve)?;
+        let delivery = Delivery {
+            writer: Arc::clone(&writer),
+            owner: owner.id().to_owned(),
+            observer: Arc::clone(&metrics) as _,
+        };
+        let alerts = notifying::alert_notifier(&options, &delivery, runtime);
+        let webhook = options.webhook.take();
+        let is_alerting = webhook.is_some() || alerts.is_some();
+        let last_alerts = if is_alerting { last_alerts(&database) } else { Vec::new() };
+        let webhook = webhook
+            .map(|webhook| notifying::start_webhook(webhook, &writer, runtime))
+            .transpose()?;
+        let listener =
+            alerts.clone().map(|alerts| notifying::listener(alerts, Arc::clone(&writer)));
+        let monitor = Monitor::start(options.policy.clone(), webhook, listener, &last_alerts);
+        let observed = Observed { metrics, monitor, access_log };
         // A daemon that is started again and again must not leave more each time.
         session::sweep_scratch();
         session::take_in_children()?;
@@ -212,6 +218,8 @@ impl Daemon {
             unstored: Unstored::Run(Arc::clone(&memory)),
             abandon: CancellationToken::new(),
             leave_queues: CancellationToken::new(),
+            notify: options.channels.default.clone(),
+            has_events: Arc::default(),
             waiting: Arc::default(),
         };
         let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
@@ -228,10 +236,25 @@ impl Daemon {
             workdir: options.workdir.clone(),
             draining: CancellationToken::new(),
             callers: Callers::default(),
+            channels: DaemonChannels {
+                delivery: delivery.clone(),
+                senders: options.channels.all().cloned().collect(),
+            },
             observed,
         });
         let left_behind = Arc::default();
-        Ok(Self { options, database, owner, supervisor, writer, catalogue, resources, left_behind })
+        Ok(Self {
+            options,
+            database,
+            owner,
+            supervisor,
+            writer,
+            catalogue,
+            resources,
+            left_behind,
+            delivery,
+            alerts,
+        })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
@@ -294,6 +317,16 @@ impl Daemon {
             ending.clone(),
         ));
         self.start_tasks(&ending.hand_over);
+        let channels = &self.options.channels;
+        for warning in &channels.warnings {
+            tracing::warn!("{warning}");
+        }
+        let couriers = Couriers::start(&self.delivery, &channels.senders);
+        let heartbeats = &channels.heartbeats;
+        let beating = notifying::start_heartbeats(heartbeats, &self.writer);
+        if self.alerts.is_some() {
+            notifying::look_for_ends(&self.resources, &beating);
+        }
         let lead = self.lead();
         lead.begin();
         for address in &listeners {
@@ -355,7 +388,12 @@ impl Daemon {
                 let _ = time::timeout(ANSWERS_TIME, answers).await;
             }
         }
+        beating.cancel();
         self.resources.observed.monitor.close(ALERTS_TIME).await;
+        if let Some(alerts) = &self.alerts {
+            alerts.close(ALERTS_TIME).await;
+        }
+        couriers.stop().await;
         Ok(successor)
     }
 
@@ -391,7 +429,8 @@ impl Daemon {
         if self.options.workflows.is_some() {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
-            tokio::spawn(rescan_again_and_again(catalogue, writer, tokens));
+            let channels = self.options.channels.names();
+            tokio::spawn(rescan_again_and_again(catalogue, writer, channels, tokens));
         }
         tokio::spawn(service_manager::keep_watchdog_quiet(handed_over.clone()));
     }
@@ -532,6 +571,7 @@ async fn tell_of_store(writer: Arc<Writer>) {
 async fn rescan_again_and_again(
     catalogue: Arc<Catalogue>,
     writer: Arc<Writer>,
+    channels: Vec<String>,
     (draining, handed_over): (CancellationToken, CancellationToken),
 ) {
     let mut pause = RESCAN_EVERY;
@@ -544,7 +584,7 @@ async fn rescan_again_and_again(
         let events = scanned.unwrap_or_default();
         // The successor does the same.
         if !handed_over.is_cancelled() {
-            log_events(&events);
+            log_events(&events, &catalogue, &channels);
             writer.set_policies(catalogue.loaded_retention(&events));
             if !events.is_empty() {
                 groups = catalogue.groups(&groups);
@@ -555,22 +595,14 @@ async fn rescan_again_and_again(
     }
 }
 
-fn log_events(events: &[Event]) {
-    for event in events {
-        match event.what {
-            What::Broken(_) | What::Contested(..) => tracing::warn!("{event}"),
-            What::Loaded(_) | What::Removed(_) | What::DefaultsLoaded | What::DefaultsRemoved => {
-                tracing::info!("{event}");
-            }
-        }
-    }
-}
-
 /// The workflows of the folder, and the retention of each.
-fn catalogue(folder: Option<&Path>) -> Result<(Catalogue, Policies), CliError> {
+fn catalogue(
+    folder: Option<&Path>,
+    channels: &[String],
+) -> Result<(Catalogue, Policies), CliError> {
     let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
     let (catalogue, events) = source::folder(folder)?;
-    log_events(&events);
+    log_events(&events, &catalogue, channels);
     let retention = catalogue.loaded_retention(&events);
     Ok((catalogue, retention))
 }

@@ -101,6 +101,10 @@ pub enum Route {
     Status,
     /// `GET /api/v1/queue`
     Queue,
+    /// `GET /api/v1/notifications`
+    Notifications,
+    /// `POST /api/v1/notifications/test`
+    TestNotifications,
     /// `GET /api/v1/slo`
     Slo,
     /// `GET /api/v1/ping`
@@ -124,6 +128,8 @@ impl Route {
             ["schedules", "decisions"] => Self::Decisions { workflow_id: None },
             ["schedules", "pause"] => Self::Pause { workflow_id: None },
             ["schedules", "resume"] => Self::Resume { workflow_id: None },
+            ["notifications"] => Self::Notifications,
+            ["notifications", "test"] => Self::TestNotifications,
             ["workflows"] => Self::Workflows,
             ["workflows", RESERVED] => Self::Executions,
             ["workflows", RESERVED, id] => Self::Execution { execution_id: (*id).to_owned() },
@@ -203,6 +209,7 @@ impl Endpoint for Route {
                 | Self::Pause { .. }
                 | Self::Resume { .. }
                 | Self::RunScheduled { .. }
+                | Self::TestNotifications
         )
     }
 
@@ -243,6 +250,8 @@ impl Endpoint for Route {
             Self::Slo => "/api/v1/slo",
             Self::Status => "/api/v1/status",
             Self::Queue => "/api/v1/queue",
+            Self::Notifications => "/api/v1/notifications",
+            Self::TestNotifications => "/api/v1/notifications/test",
             Self::Ping => "/api/v1/ping",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
@@ -341,6 +350,8 @@ mod tests {
             ("/api/v1/workflows", "/api/v1/workflows"),
             ("/api/v1/workflows/a", "/api/v1/workflows/{workflow_id}"),
             ("/api/v1/queue", "/api/v1/queue"),
+            ("/api/v1/notifications", "/api/v1/notifications"),
+            ("/api/v1/notifications/test", "/api/v1/notifications/test"),
             ("/api/v1/slo", "/api/v1/slo"),
             ("/api/v1/ping", "/api/v1/ping"),
             ("/healthz", "/healthz"),

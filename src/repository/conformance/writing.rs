@@ -150,6 +150,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             steps: steps.clone(),
             handlers: BTreeMap::new(),
             attempts: attempts.clone(),
+            events: None,
         };
         let pending = store_change(&writer, &id, change);
         assert!(pending.stored().borrow().refused.is_none(), "{:?}", pending.stored().borrow());
@@ -395,6 +396,7 @@ impl Model {
             steps: BTreeMap::from_iter(steps),
             handlers: BTreeMap::new(),
             attempts,
+            events: None,
         })
     }
 }

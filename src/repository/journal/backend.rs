@@ -10,6 +10,7 @@ use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -204,6 +205,39 @@ pub(crate) trait Backend: Send + 'static {
 
     /// Stores when alerts were sent, inside the transaction under way.
     fn store_alerts(&mut self, alerts: &SentAlerts) -> Result<(), Self::Error>;
+
+    /// Whether [`Self::claim_notifications`] would find something. Begins no transaction.
+    fn are_notifications_due(&mut self, request: &ClaimRequest) -> Result<bool, Self::Error>;
+
+    /// When the next notification of a channel is due; `None`: none waits.
+    fn next_notification_at(&mut self, channel: &str) -> Result<Option<Timestamp>, Self::Error>;
+
+    /// Claims notifications that are due, inside the transaction under way.
+    fn claim_notifications(&mut self, request: &ClaimRequest) -> Result<Claim, Self::Error>;
+
+    /// Stores the results of attempts, inside the transaction under way.
+    fn settle_notifications(&mut self, settlements: &[Settlement]) -> Result<(), Self::Error>;
+
+    /// Queues a notification once, or stores how it ended, inside the transaction under way; its row
+    /// where it was new.
+    fn add_notification(
+        &mut self,
+        notification: &NewNotification,
+        now: Timestamp,
+    ) -> Result<Option<i64>, Self::Error>;
+
+    /// Whether a reminder is due or the history of notifications too long. Begins no transaction.
+    fn need_notifications_upkeep(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
+
+    /// Queues reminders and deletes old history, inside the transaction under way; whether
+    /// something was queued.
+    fn keep_up_notifications(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
+
+    /// Stores which channels a daemon delivers, inside the transaction under way.
+    fn set_couriers(&mut self, owner: &str, channels: &[String]) -> Result<(), Self::Error>;
+
+    /// What of the notifications of these executions no daemon will send: rows and channels.
+    fn left_to_send(&mut self, executions: &[String]) -> Result<Vec<(i64, String)>, Self::Error>;
 
     /// An execution without its steps, as it is stored.
     fn execution(&mut self, execution_id: &str) -> Result<Option<ExecutionRecord>, Self::Error>;

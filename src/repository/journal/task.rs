@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use tokio::sync::{mpsc as asynchronous, oneshot};
+use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
 use super::backend::{Catalogued, Policies};
 use super::pending_write::PendingWrite;
@@ -10,6 +10,7 @@ use super::purge::Purge;
 use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -80,11 +81,39 @@ pub(crate) enum Task {
     Wait { group: Arc<str>, pending: Arc<PendingWrite> },
     /// Store the limits of the catalogue's concurrency groups.
     SetCatalogued(Catalogued),
+    /// Something with notifications.
+    Notifications(NotificationTask),
     /// Watch for executions that hold a slot though their process is dead.
     WatchHolders {
         /// Where their ids go.
         sender: asynchronous::UnboundedSender<String>,
         /// Of all groups, not only of those that somebody waits for here.
         all: bool,
+    },
+}
+
+/// What the thread is asked for about notifications.
+#[derive(Debug)]
+pub(crate) enum NotificationTask {
+    /// Report with each change of this that there may be something to send.
+    Watch(watch::Sender<u64>),
+    /// Claim what is due.
+    Claim { request: ClaimRequest, answer: oneshot::Sender<Result<Claim, StoreError>> },
+    /// Store the result of an attempt; tried again until the database takes it.
+    Settle(Settlement),
+    /// Queue one once; the answer is its row where it was new. Where `answer` is closed by the time,
+    /// nothing is queued.
+    Add {
+        notification: Box<NewNotification>,
+        answer: oneshot::Sender<Result<Option<i64>, StoreError>>,
+    },
+    /// Store one by and by that has ended already; tried again until the database takes it.
+    Archive(Box<NewNotification>),
+    /// Store which channels a daemon delivers; tried again until the database takes it.
+    SetCouriers { owner: String, channels: Vec<String> },
+    /// Read what of these executions no daemon will send.
+    LeftToSend {
+        executions: Vec<String>,
+        answer: oneshot::Sender<Result<Vec<(i64, String)>, StoreError>>,
     },
 }

@@ -26,12 +26,14 @@ use crate::repository::ownership::takeover::CancelRequest;
 use crate::workflow::record::ExecutionDetail;
 
 mod groups;
+mod notifications;
 mod output;
 mod policies;
 mod purge;
 mod transactions;
 
 use self::groups::{Granted, HolderWatch};
+use self::notifications::Outbox;
 use self::output::OutputState;
 
 /// The first wait after a failure of the database; doubled up to [`BACKOFF_MAX`].
@@ -111,6 +113,8 @@ pub(crate) struct Worker<B> {
     new_catalogued: Option<Catalogued>,
     /// Alerts that were sent, of which that is not stored yet.
     sent_alerts: SentAlerts,
+    /// What is known of notifications.
+    outbox: Outbox,
     /// This process, whose lock file is watched as the database is.
     owner: Option<Arc<Owner>>,
     /// Why others cannot see that this process is alive: then nothing is begun.
@@ -151,6 +155,7 @@ impl<B: Backend> Worker<B> {
             holders: None,
             new_catalogued: None,
             sent_alerts: SentAlerts::new(),
+            outbox: Outbox::default(),
             owner: None,
             unseen: None,
             looked_at: clock::monotonic(),
@@ -195,6 +200,7 @@ impl<B: Backend> Worker<B> {
             let is_idle = pending.is_empty() && task.is_none() && purge.is_none() && !has_output;
             if closed && is_idle && !tidying {
                 self.sync_output(closed);
+                self.store_unstored_notifications();
                 return Ok(());
             }
             if let Err(error) = self.store(pending) {
@@ -301,6 +307,7 @@ impl<B: Backend> Worker<B> {
             Task::WatchHolders { sender, all } => {
                 self.holders = Some(HolderWatch::new(sender, all));
             }
+            Task::Notifications(task) => self.perform_for_notifications(task),
             Task::Purge(_) => {}
         }
     }
@@ -346,6 +353,7 @@ impl<B: Backend> Worker<B> {
         self.store_sent_alerts();
         self.store_policies();
         self.look_at_groups();
+        self.look_at_notifications();
         self.look_at_output();
         if self.ages_looked_at.elapsed() >= LOOK_AT_AGES {
             self.look_at_policies();
@@ -384,6 +392,7 @@ impl<B: Backend> Worker<B> {
                 if let Some(observer) = &self.options.commits {
                     observer.committed(batch.len(), began.elapsed());
                 }
+                self.report_notifications(&batch);
                 let mut replaces = false;
                 let mut reported = Vec::with_capacity(batch.len());
                 self.output_stored(&batch);

@@ -19,11 +19,12 @@ use super::purge::{Purge, PurgeProgress, Purged};
 use super::queue::Queue;
 use super::schedules::{ScheduleChange, ScheduleOutcome};
 use super::stall::AtWork;
-use super::task::Task;
+use super::task::{NotificationTask, Task};
 use super::worker::{Keeps, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -146,6 +147,86 @@ impl Writer {
     pub fn alert_sent(&self, kind: &'static str, decided_at: Timestamp) {
         // A closed writer stores nothing any more.
         let _ = self.queue.push_task(Task::AlertSent { kind, decided_at });
+    }
+
+    /// Changes whenever there may be a notification to send, from now on: by changes of this process
+    /// at once, by those of others within a second.
+    #[must_use]
+    pub(crate) fn watch_notifications(&self) -> watch::Receiver<u64> {
+        let (sender, receiver) = watch::channel(0);
+        // A closed writer drops the sender, which ends the stream.
+        let _ = self.notify(NotificationTask::Watch(sender));
+        receiver
+    }
+
+    /// Claims notifications of a channel that are due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn claim_notifications(
+        &self,
+        request: ClaimRequest,
+    ) -> Result<Claim, StoreError> {
+        self.ask_of_notifications(|answer| NotificationTask::Claim { request, answer }).await
+    }
+
+    /// Stores the result of an attempt, by and by: nobody waits.
+    pub(crate) fn settle_notification(&self, settlement: Settlement) {
+        // A closed writer stores nothing any more; then the lease ends.
+        let _ = self.notify(NotificationTask::Settle(settlement));
+    }
+
+    /// Queues a notification once; its row where it was new. Nothing is queued once the future is
+    /// dropped, unless the commit is under way.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn add_notification(
+        &self,
+        notification: NewNotification,
+    ) -> Result<Option<i64>, StoreError> {
+        let notification = Box::new(notification);
+        self.ask_of_notifications(|answer| NotificationTask::Add { notification, answer }).await
+    }
+
+    /// Stores a notification that has ended already, by and by: nobody waits.
+    pub(crate) fn archive_notification(&self, notification: NewNotification) {
+        let _ = self.notify(NotificationTask::Archive(Box::new(notification)));
+    }
+
+    /// Stores which channels this daemon delivers, by and by.
+    pub(crate) fn set_couriers(&self, owner: &str, channels: Vec<String>) {
+        let _ = self.notify(NotificationTask::SetCouriers { owner: owner.to_owned(), channels });
+    }
+
+    /// What of the notifications of these executions no daemon will send: rows and channels.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn left_to_send(
+        &self,
+        executions: Vec<String>,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        self.ask_of_notifications(|answer| NotificationTask::LeftToSend { executions, answer })
+            .await
+    }
+
+    /// Whether the writer takes it; a closed one does not.
+    fn notify(&self, task: NotificationTask) -> bool {
+        self.queue.push_task(Task::Notifications(task)).is_ok()
+    }
+
+    async fn ask_of_notifications<T>(
+        &self,
+        task: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> NotificationTask,
+    ) -> Result<T, StoreError> {
+        let closed =
+            || StoreError::new(StoreErrorKind::Io, "cannot notify: the database is closed");
+        let (answer, answered) = oneshot::channel();
+        if !self.notify(task(answer)) {
+            return Err(closed());
+        }
+        answered.await.map_err(|_| closed())?
     }
 
     /// This process as an owner of executions, until the answer is dropped. `nonce` tells apart

@@ -1,6 +1,6 @@
 //! The handle for reading.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ use super::summary::WorkflowSummary;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
+use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sqlite::reader::SqliteReader;
@@ -416,6 +417,25 @@ impl Reader {
     /// When the database cannot be read.
     pub(crate) fn groups_waiting(&self, limit: usize) -> Result<Vec<(String, u64)>, StoreError> {
         self.backend.groups_waiting(limit)
+    }
+
+    /// Notifications, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn notifications(
+        &self,
+        filter: &NotificationFilter,
+    ) -> Result<Vec<NotificationRecord>, StoreError> {
+        self.backend.notifications(filter)
+    }
+
+    /// How many notifications wait, by channel.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn pending_notifications(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.backend.pending_notifications()
     }
 
     /// All executions, and the retention of workflows, for [`crate::workflow::retention::plan`].

@@ -12,7 +12,8 @@ use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
 use super::{
-    alerts, detail, groups, identity, open, output, policies, prune, retention, schedules, takeover,
+    alerts, detail, groups, identity, open, outbox, output, policies, prune, retention, schedules,
+    takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -22,6 +23,7 @@ use crate::repository::journal::backend::{
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -371,6 +373,46 @@ impl Backend for SqliteBackend {
 
     fn store_alerts(&mut self, alerts: &SentAlerts) -> rusqlite::Result<()> {
         alerts::store(&self.connection, alerts)
+    }
+
+    fn are_notifications_due(&mut self, request: &ClaimRequest) -> rusqlite::Result<bool> {
+        outbox::is_due(&self.connection, &mut || self.judge(), request)
+    }
+
+    fn next_notification_at(&mut self, channel: &str) -> rusqlite::Result<Option<Timestamp>> {
+        outbox::next_at(&self.connection, channel)
+    }
+
+    fn claim_notifications(&mut self, request: &ClaimRequest) -> rusqlite::Result<Claim> {
+        outbox::claim(&self.connection, &mut || self.judge(), request)
+    }
+
+    fn settle_notifications(&mut self, settlements: &[Settlement]) -> rusqlite::Result<()> {
+        settlements.iter().try_for_each(|one| outbox::settle(&self.connection, one))
+    }
+
+    fn add_notification(
+        &mut self,
+        notification: &NewNotification,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<i64>> {
+        outbox::add(&self.connection, notification, now)
+    }
+
+    fn need_notifications_upkeep(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        outbox::needs_upkeep(&self.connection, now)
+    }
+
+    fn keep_up_notifications(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        outbox::upkeep(&self.connection, now)
+    }
+
+    fn set_couriers(&mut self, owner: &str, channels: &[String]) -> rusqlite::Result<()> {
+        outbox::set_couriers(&self.connection, &mut self.judge()?, owner, channels)
+    }
+
+    fn left_to_send(&mut self, executions: &[String]) -> rusqlite::Result<Vec<(i64, String)>> {
+        outbox::left_to_send(&self.connection, &mut || self.judge(), executions)
     }
 
     fn execution(&mut self, execution_id: &str) -> rusqlite::Result<Option<ExecutionRecord>> {

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::groups::{self, Decision, Limits};
-use super::identity;
-use super::policies;
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use super::schedule_start;
+use super::{identity, incidents, policies};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, SlotChange, Written};
 use crate::repository::ownership::{Judge, Registry};
@@ -269,6 +268,7 @@ pub(crate) fn write(
     for attempt in &change.attempts {
         insert_attempt(connection, seq, attempt)?;
     }
+    incidents::record(connection, Some((execution_id, seq)), change.events.as_deref())?;
     let left = finished && group.is_some();
     let slot = if left { SlotChange::Left } else { SlotChange::None };
     Ok(Written { seq, finished, group, slot, cancels })

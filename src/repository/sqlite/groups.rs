@@ -184,7 +184,7 @@ pub(crate) fn as_waiting(change: &Change, created: &Created) -> Change {
     let steps: BTreeMap<u32, StepState> =
         reused.map(|(position, state)| (*position, state.clone())).collect();
     steps.values().for_each(|state| head.count(state.status));
-    Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new() }
+    Change { head, created: None, steps, handlers: [].into(), attempts: Vec::new(), events: None }
 }
 
 /// A stored waiter.

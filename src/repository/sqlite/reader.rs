@@ -1,7 +1,7 @@
 //! Read-only connections. No read transaction outlives its query.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,13 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, open, output, overdue,
-    policies, retention, schedule_queries, summary, takeover,
+    alerts, detail, durations, groups, identity, inspect, lineage, list, notification_history,
+    open, output, overdue, policies, retention, schedule_queries, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
+use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::read::durations::StepDurations;
@@ -92,6 +93,17 @@ impl SqliteReader {
         bytes: usize,
     ) -> Result<Listing, StoreError> {
         self.read(|connection| list::list(connection, filter, limit, offset, bytes))
+    }
+
+    pub(crate) fn notifications(
+        &self,
+        filter: &NotificationFilter,
+    ) -> Result<Vec<NotificationRecord>, StoreError> {
+        self.read(|connection| notification_history::history(connection, filter))
+    }
+
+    pub(crate) fn pending_notifications(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.read(notification_history::pending)
     }
 
     pub(crate) fn judge(&self) -> Result<Judge, StoreError> {

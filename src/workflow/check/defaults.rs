@@ -4,11 +4,11 @@ use super::super::defaults::FolderDefaults;
 use super::super::document;
 use super::super::problem::{Findings, Pointer, Problems};
 use super::field::{self, Fields};
-use super::{Source, handlers, keys, retention, scheduling};
+use super::{Source, handlers, keys, notify, retention, scheduling};
 
 /// The keys of the file.
-const KEYS: [&str; 7] =
-    ["env", "shell", "retention", "output_limit", "timezone", "blackout", "expect"];
+const KEYS: [&str; 8] =
+    ["env", "shell", "retention", "output_limit", "notify", "timezone", "blackout", "expect"];
 
 /// Reads and checks the defaults of a folder. A file of comments alone gives none.
 ///
@@ -33,6 +33,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
         let shell = keys::shell(&fields, &mut findings);
         let retention = retention::read(&fields, &mut findings);
         let output_limit = keys::output_limit(&fields, &mut findings);
+        let notify = notify::read(&fields, &mut findings);
         let timezone = fields.get("timezone");
         let timezone = timezone.and_then(|field| scheduling::time_zone(&field, &mut findings));
         let mut blackouts = scheduling::blackouts(&fields, &mut findings);
@@ -46,6 +47,7 @@ pub(crate) fn folder_defaults(source: &Source<'_>) -> Result<FolderDefaults, Pro
             shell,
             retention,
             output_limit,
+            notify,
             timezone,
             blackouts,
             expect,

@@ -213,6 +213,7 @@ fn every_key_survives_being_stored() {
     params.insert("n".to_owned(), Scalar::Number(3.into()));
     let defaults = super::super::defaults::FolderDefaults {
         retention: None,
+        notify: None,
         file: "f/_defaults.yaml".to_owned(),
         env: [("A/~".to_owned(), "x".to_owned())].into_iter().collect(),
         shell: Some(vec!["sh".to_owned()]),

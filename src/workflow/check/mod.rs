@@ -11,6 +11,7 @@ mod keys;
 mod lint;
 mod name;
 pub(crate) mod nearest;
+mod notify;
 pub(crate) mod parameters;
 mod replay_body;
 mod retention;
@@ -28,6 +29,7 @@ pub(crate) use super::problem::Problems;
 pub(crate) use defaults::folder_defaults;
 pub(crate) use lint::LIST_IS_ONE_COMMAND;
 pub(in crate::workflow) use name::free_id;
+pub(crate) use notify::{CHANNEL_NAME, is_channel_name, notify_of_json};
 pub(crate) use parameters::{GivenBy, parameters, parameters_over};
 pub(crate) use replay_body::{ReplayBody, WhichDefinition, replay_body};
 
@@ -54,7 +56,7 @@ pub struct Source<'a> {
 }
 
 /// The keys of a workflow.
-const WORKFLOW_KEYS: [&str; 12] = [
+const WORKFLOW_KEYS: [&str; 13] = [
     "id",
     "name",
     "description",
@@ -65,6 +67,7 @@ const WORKFLOW_KEYS: [&str; 12] = [
     "timeout",
     "retention",
     "output_limit",
+    "notify",
     "concurrency",
     "steps",
 ];
@@ -245,6 +248,7 @@ fn workflow(
     let timeout = fields.get("timeout").and_then(|field| field.timeout(findings));
     let retention = retention::read(&fields, findings);
     let output_limit = keys::output_limit(&fields, findings);
+    let notify = notify::read(&fields, findings);
     let scheduling = match origin {
         Origin::Document => scheduling::read(&fields, &params, findings),
         // A stored definition can be replayed whatever became of its zones since.
@@ -269,6 +273,7 @@ fn workflow(
         timeout,
         retention,
         output_limit,
+        notify,
         scheduling,
         concurrency,
         steps: steps?,

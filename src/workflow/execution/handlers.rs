@@ -51,10 +51,11 @@ impl Execution {
         if self.is_handler(index) { self.handlers.stopping.as_ref() } else { self.ending.as_ref() }
     }
 
-    /// The step that made the execution fail, for handlers.
+    /// The step that made the execution fail, once its outcome is known.
     #[must_use]
     pub fn failed_step(&self) -> Option<&str> {
-        let step = match self.head.outcome? {
+        let status = self.head.status;
+        let step = match self.head.outcome.or(status.is_terminal().then_some(status))? {
             ExecutionStatus::Interrupted => self.interrupted_by,
             _ => self.failed_by,
         };

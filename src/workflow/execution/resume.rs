@@ -87,7 +87,7 @@ impl Recorded {
                 handlers.insert(position, handler);
             }
         }
-        Change { head, created: None, steps, handlers, attempts: Vec::new() }
+        Change { head, created: None, steps, handlers, attempts: Vec::new(), events: None }
     }
 }
 

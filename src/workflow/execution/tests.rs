@@ -55,6 +55,7 @@ pub(super) fn with_handlers(
         timeout: Some(Period::new(Duration::from_secs(5))),
         retention: None,
         output_limit: None,
+        notify: None,
         scheduling: None,
         steps,
         handlers,

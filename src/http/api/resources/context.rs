@@ -9,9 +9,20 @@ use crate::engine::supervisor::Supervisor;
 use crate::http::api::resources::callers::Callers;
 use crate::http::api::resources::readers::Readers;
 use crate::http::observe::observer::Observed;
+use crate::notify::courier::Delivery;
+use crate::notify::sender::Sender;
 use crate::operations::catalogue::Catalogue;
 use crate::operations::start::Definitions;
 use crate::repository::Writer;
+
+/// Where the notifications of the daemon go.
+#[derive(Debug)]
+pub(crate) struct DaemonChannels {
+    /// The outbox.
+    pub delivery: Delivery,
+    /// The channels, those of heartbeats among them.
+    pub senders: Vec<Arc<Sender>>,
+}
 
 /// What the resources answer from.
 #[derive(Debug)]
@@ -34,6 +45,8 @@ pub(crate) struct Resources {
     pub draining: CancellationToken,
     /// The names of those who make requests.
     pub callers: Callers,
+    /// Where notifications go.
+    pub channels: DaemonChannels,
     /// What requests and executions are reported to.
     pub observed: Observed,
 }

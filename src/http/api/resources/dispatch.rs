@@ -32,6 +32,8 @@ impl Handler for Resources {
             Route::RunScheduled { workflow_id } => {
                 self.run_scheduled(workflow_id, query, body, &caller, &bounded_wait).await
             }
+            Route::Notifications => self.notifications(query),
+            Route::TestNotifications => self.test_channels(query, body).await,
             Route::Workflows => self.workflows(query),
             Route::Workflow { workflow_id } => self.workflow(workflow_id, query),
             Route::Execute { workflow_id } => {

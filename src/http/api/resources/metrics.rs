@@ -26,10 +26,12 @@ impl Resources {
     pub(super) async fn metrics(&self, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let (loaded, broken) = self.catalogue.counts();
+        let notifications_pending = self.readers.read(Reader::pending_notifications);
         let groups_waiting = self.readers.read(|reader| reader.groups_waiting(GROUPS_MAX));
         let now = Snapshot {
             // The database is reported as down, if it is.
             groups_waiting: groups_waiting.unwrap_or_default(),
+            notifications_pending: notifications_pending.unwrap_or_default(),
             running: self.supervisor.in_flight(),
             steps_running: self.supervisor.step_places().taken(),
             steps_waiting: self.supervisor.step_places().waiting(),

@@ -9,6 +9,7 @@ mod health;
 mod launch;
 mod long_answers;
 mod metrics;
+mod notifications;
 mod output;
 mod pins;
 mod queue;

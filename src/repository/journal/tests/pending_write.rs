@@ -20,7 +20,14 @@ fn change() -> Change {
         outcome: None,
         owner: None,
     };
-    Change { head, created: None, steps: [].into(), handlers: [].into(), attempts: Vec::new() }
+    Change {
+        head,
+        created: None,
+        steps: [].into(),
+        handlers: [].into(),
+        attempts: Vec::new(),
+        events: None,
+    }
 }
 
 fn withdrawn(pending: &PendingWrite) -> bool {

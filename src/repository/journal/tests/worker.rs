@@ -18,6 +18,7 @@ use crate::repository::journal::backend::{
 use crate::repository::journal::cancel::Watch;
 use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -285,6 +286,46 @@ impl Backend for Fake {
 
     fn store_alerts(&mut self, _alerts: &SentAlerts) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn are_notifications_due(&mut self, _request: &ClaimRequest) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn next_notification_at(&mut self, _channel: &str) -> Result<Option<Timestamp>, Failure> {
+        Ok(None)
+    }
+
+    fn claim_notifications(&mut self, _request: &ClaimRequest) -> Result<Claim, Failure> {
+        Ok(Claim::default())
+    }
+
+    fn settle_notifications(&mut self, _settlements: &[Settlement]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn add_notification(
+        &mut self,
+        _notification: &NewNotification,
+        _now: Timestamp,
+    ) -> Result<Option<i64>, Failure> {
+        Ok(None)
+    }
+
+    fn need_notifications_upkeep(&mut self, _now: Timestamp) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn keep_up_notifications(&mut self, _now: Timestamp) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn set_couriers(&mut self, _owner: &str, _channels: &[String]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn left_to_send(&mut self, _executions: &[String]) -> Result<Vec<(i64, String)>, Failure> {
+        Ok(Vec::new())
     }
 
     fn execution(&mut self, _execution_id: &str) -> Result<Option<ExecutionRecord>, Failure> {

@@ -2,6 +2,7 @@
 
 mod files;
 mod migration;
+mod notifications;
 mod opening;
 mod retention;
 mod upgrade;

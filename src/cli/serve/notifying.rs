@@ -1,0 +1,98 @@
+//! The notifications of the daemon beside the outbox: alerts of service levels, and heartbeats.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use super::super::CliError;
+use super::Options;
+use crate::base::exit::Exit;
+use crate::http::api::resources::context::Resources;
+use crate::notify::alerts::{Alert, AlertNotifier};
+use crate::notify::courier::Delivery;
+use crate::notify::heartbeat::{self, Unhealthy};
+use crate::notify::sender::Sender;
+use crate::repository::{Health, Writer};
+use crate::slo::monitor::{Listener, Notice};
+use crate::slo::webhook::{Webhook, WebhookOptions};
+
+/// How often it is looked whether breaches of service levels are over.
+const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
+
+/// Starts what posts alerts to `SLO_ALERT_WEBHOOK_URL`.
+///
+/// # Errors
+/// Exit 3 when nothing can be sent there.
+pub(super) fn start_webhook(
+    options: WebhookOptions,
+    writer: &Arc<Writer>,
+    runtime: &Runtime,
+) -> Result<Webhook, CliError> {
+    let shown_url = options.shown_url.clone();
+    let writer = Arc::clone(writer);
+    let on_sent = move |kind, decided_at| writer.alert_sent(kind, decided_at);
+    Webhook::start(options, Box::new(on_sent), runtime.handle()).map_err(|why| {
+        CliError::new(Exit::Environment, format!("cannot send alerts to {shown_url}: {why}"))
+    })
+}
+
+/// What takes alerts to channels, if they go to any.
+pub(super) fn alert_notifier(
+    options: &Options,
+    delivery: &Delivery,
+    runtime: &Runtime,
+) -> Option<Arc<AlertNotifier>> {
+    let is_named = |sender: &&Arc<Sender>| options.slo_notify.contains(&sender.channel().name);
+    let senders: Vec<_> = options.channels.senders.iter().filter(is_named).cloned().collect();
+    let notifier =
+        || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
+    (!senders.is_empty()).then(|| Arc::new(notifier()))
+}
+
+/// Takes what the service levels decide to the notifier. The cooldown counts from there: what is in
+/// the outbox is sent.
+pub(super) fn listener(alerts: Arc<AlertNotifier>, writer: Arc<Writer>) -> Listener {
+    Listener(Box::new(move |notice: Notice| {
+        let Notice { kind, at, since, is_resolved, payload } = notice;
+        if !is_resolved {
+            writer.alert_sent(kind, at);
+        }
+        alerts.notify(&Alert { kind, at, since, is_resolved, payload });
+    }))
+}
+
+/// Why the daemon does not do its work: what heartbeats depend on.
+fn unhealthy(writer: Arc<Writer>) -> Unhealthy {
+    Arc::new(move || match &*writer.health().borrow() {
+        Health::Failing { error } => Some(error.to_string()),
+        Health::Working if writer.is_stalled() => Some("the database does not answer".to_owned()),
+        Health::Working => None,
+    })
+}
+
+/// Starts the heartbeats, which end with the token.
+pub(super) fn start_heartbeats(senders: &[Arc<Sender>], writer: &Arc<Writer>) -> CancellationToken {
+    let stop = CancellationToken::new();
+    let unhealthy = unhealthy(Arc::clone(writer));
+    for sender in senders {
+        tokio::spawn(heartbeat::beat(Arc::clone(sender), Arc::clone(&unhealthy), stop.clone()));
+    }
+    stop
+}
+
+/// Looks again and again whether breaches are over, until `stop`.
+pub(super) fn look_for_ends(resources: &Arc<Resources>, stop: &CancellationToken) {
+    let (resources, stop) = (Arc::clone(resources), stop.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = time::sleep(LOOK_FOR_ENDS) => {}
+            }
+            resources.observed.monitor.look_for_ends();
+        }
+    });
+}

@@ -1,0 +1,190 @@
+//! Alerts of service levels on their way to channels. They go through the outbox, but never wait for
+//! the store: what is not committed within a second is sent from memory, under the same id.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::courier::{Delivery, PERSIST, wait_unstored};
+use super::sender::Sender;
+use crate::base::clock;
+use crate::base::timestamp::Timestamp;
+use crate::repository::notifications::{NewNotification, NotificationState};
+use crate::workflow::notification::Content;
+
+/// How long the store may take.
+const STORE_TIME: Duration = Duration::from_secs(1);
+/// The most alerts that are sent from memory at a time: what is more is given up, and logged.
+const UNSTORED_MAX: usize = 256;
+
+/// An alert, or the end of a breach.
+#[derive(Debug, Clone)]
+pub(crate) struct Alert {
+    /// The type of the alert.
+    pub(crate) kind: &'static str,
+    /// When it was decided.
+    pub(crate) at: Timestamp,
+    /// When the breach began.
+    pub(crate) since: Timestamp,
+    /// The breach is over.
+    pub(crate) is_resolved: bool,
+    /// What a webhook receives.
+    pub(crate) payload: Map<String, Value>,
+}
+
+/// What was sent of one type of alert to one channel, in order: the end of a breach comes after its
+/// beginning, and not where nobody accepted that.
+#[derive(Debug, Default)]
+struct Thread {
+    /// The last beginning was given up.
+    is_unheard: bool,
+}
+
+/// The channel, and the type of the alert.
+type Key = (String, &'static str);
+
+/// Takes alerts to channels.
+pub(crate) struct AlertNotifier {
+    delivery: Delivery,
+    senders: Vec<Arc<Sender>>,
+    runtime: Handle,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+    threads: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Thread>>>>,
+}
+
+impl fmt::Debug for AlertNotifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlertNotifier").field("senders", &self.senders).finish_non_exhaustive()
+    }
+}
+
+impl AlertNotifier {
+    /// For these channels.
+    pub(crate) fn new(delivery: Delivery, senders: Vec<Arc<Sender>>, runtime: Handle) -> Self {
+        Self {
+            delivery,
+            senders,
+            runtime,
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            threads: Mutex::default(),
+        }
+    }
+
+    /// Sends an alert to every channel, without waiting.
+    pub(crate) fn notify(&self, alert: &Alert) {
+        for sender in &self.senders {
+            let channel = sender.channel().name.clone();
+            if self.tasks.len() >= UNSTORED_MAX {
+                tracing::error!(channel, alert = alert.kind, "gave an alert up: too many wait");
+                continue;
+            }
+            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+            let thread = Arc::clone(threads.entry((channel, alert.kind)).or_default());
+            drop(threads);
+            let (delivery, sender) = (self.delivery.clone(), Arc::clone(sender));
+            let (alert, closing) = (alert.clone(), self.closing.clone());
+            self.tasks.spawn_on(
+                async move {
+                    // Fair: in the order of the alerts.
+                    let mut thread = thread.lock_owned().await;
+                    send(&delivery, &sender, &alert, &closing, &mut thread).await;
+                },
+                &self.runtime,
+            );
+        }
+    }
+
+    /// Waits so long at most for alerts that are not stored.
+    pub(crate) async fn close(&self, patience: Duration) {
+        self.tasks.close();
+        self.closing.cancel();
+        let _ = time::timeout(patience, self.tasks.wait()).await;
+    }
+}
+
+async fn send(
+    delivery: &Delivery,
+    sender: &Sender,
+    alert: &Alert,
+    closing: &CancellationToken,
+    thread: &mut Thread,
+) {
+    if alert.is_resolved && std::mem::take(&mut thread.is_unheard) {
+        return;
+    }
+    let notification = NewNotification {
+        id: format!("msg_{}", Uuid::now_v7().simple()),
+        channel: sender.channel().name.clone(),
+        thread: format!("slo/{}", alert.kind),
+        content: content(alert),
+        ended: None,
+        claimed_by: None,
+    };
+    let added = delivery.writer.add_notification(notification.clone());
+    if let Ok(Ok(_)) = time::timeout(STORE_TIME, added).await {
+        thread.is_unheard = false;
+        return;
+    }
+    let (channel, id) = (&notification.channel, &notification.id);
+    tracing::warn!(
+        id,
+        channel,
+        "an alert could not be stored within a second: sending it from memory"
+    );
+    let begun = clock::monotonic();
+    let mut failed = 0_u32;
+    let ended = loop {
+        let sent = sender.send(id, &notification.content).await;
+        delivery.observer.attempted(channel, sent.is_ok());
+        let Err(failure) = sent else {
+            tracing::info!(id, channel, event = notification.content.event, "sent a notification");
+            break (NotificationState::Accepted, None);
+        };
+        failed = failed.saturating_add(1);
+        let wait = wait_unstored(failed).max(failure.wait.unwrap_or_default());
+        let is_late = begun.elapsed().saturating_add(wait) > PERSIST;
+        if failure.is_final || is_late || closing.is_cancelled() {
+            tracing::error!(id, channel, why = failure.why, "gave a notification up");
+            break (NotificationState::GivenUp, Some(failure.why));
+        }
+        tracing::warn!(id, channel, why = failure.why, "could not send a notification");
+        tokio::select! {
+            () = time::sleep(wait) => {}
+            () = closing.cancelled() => {}
+        }
+    };
+    delivery.observer.ended(channel, ended.0, begun.elapsed());
+    thread.is_unheard = ended.0 == NotificationState::GivenUp && !alert.is_resolved;
+    delivery.writer.archive_notification(NewNotification { ended: Some(ended), ..notification });
+}
+
+fn content(alert: &Alert) -> Content {
+    Content {
+        event: if alert.is_resolved { "resolved".to_owned() } else { alert.kind.to_owned() },
+        at: alert.at,
+        incident: format!("slo/{}", alert.kind),
+        since: alert.since,
+        resolves: alert.is_resolved.then(|| alert.kind.to_owned()),
+        is_reminder: false,
+        is_test: false,
+        count: None,
+        workflow_id: None,
+        execution_id: None,
+        number: None,
+        status: None,
+        step: None,
+        error: None,
+        trigger: None,
+        alert: Some(Value::Object(alert.payload.clone())),
+    }
+}

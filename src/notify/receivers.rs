@@ -1,0 +1,427 @@
+//! The request or the mail that each kind of channel takes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::channel::{Channel, ChannelKind, Email};
+use super::text::{self, Links};
+use crate::base::signature::Secret;
+use crate::base::timestamp::Timestamp;
+use crate::workflow::notification::Content;
+
+/// The longest texts that Slack takes in a header and in a section, characters.
+const SLACK_HEADER_MAX: usize = 150;
+const SLACK_SECTION_MAX: usize = 3_000;
+/// The longest summary and key that PagerDuty takes.
+const PAGERDUTY_SUMMARY_MAX: usize = 1_024;
+const PAGERDUTY_KEY_MAX: usize = 255;
+/// How long Alertmanager shows what nothing resolves: it would forget it after its `resolve_timeout`
+/// of five minutes if no end was given.
+const SHOWN_UNRESOLVED: Duration = Duration::from_secs(30 * 86_400);
+/// How long it shows what happened once.
+const SHOWN_ONCE: Duration = Duration::from_secs(15 * 60);
+
+/// What is sent in one attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outgoing {
+    /// A request.
+    Post(Post),
+    /// A mail.
+    Mail(Mail),
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Post {
+    /// What follows the URL of the channel.
+    pub(crate) path: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
+}
+
+/// A mail before it is encoded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mail {
+    pub(crate) message_id: String,
+    /// What groups the mails of one incident.
+    pub(crate) thread: String,
+    pub(crate) subject: String,
+    pub(crate) body: String,
+    pub(crate) date: Timestamp,
+}
+
+/// What a channel is sent. `now` is the time of the attempt, which a signature holds.
+pub(crate) fn outgoing(
+    channel: &Channel,
+    id: &str,
+    content: &Content,
+    links: &Links,
+    host: &str,
+    now: Timestamp,
+) -> Outgoing {
+    match &channel.kind {
+        ChannelKind::Webhook { secret, .. } => {
+            Outgoing::Post(webhook(id, content, links, secret.as_ref(), now))
+        }
+        ChannelKind::Slack { .. } => post("", &slack(content, links)),
+        ChannelKind::PagerDuty { routing_key, severity, .. } => {
+            post("", &pagerduty(content, links, &routing_key.0, severity, host))
+        }
+        ChannelKind::Alertmanager { labels, .. } => {
+            post("/api/v2/alerts", &alertmanager(content, links, labels))
+        }
+        ChannelKind::Email(email) => Outgoing::Mail(mail(id, content, links, email)),
+        // It has no content.
+        ChannelKind::Heartbeat { .. } => post("", &Value::Null),
+    }
+}
+
+fn post(path: &'static str, body: &Value) -> Outgoing {
+    Outgoing::Post(Post { path, headers: Vec::new(), body: body.to_string() })
+}
+
+/// Standard Webhooks. Machines read it: the values are exact.
+fn webhook(
+    id: &str,
+    content: &Content,
+    links: &Links,
+    secret: Option<&Secret>,
+    now: Timestamp,
+) -> Post {
+    let mut data = match &content.alert {
+        Some(Value::Object(alert)) => alert.clone(),
+        _ => Map::from_iter([
+            ("workflow_id".to_owned(), json!(content.workflow_id)),
+            ("execution_id".to_owned(), json!(content.execution_id)),
+            ("status".to_owned(), json!(content.status)),
+            ("step".to_owned(), json!(content.step)),
+            ("error".to_owned(), json!(content.error)),
+            ("url".to_owned(), json!(links.of(content))),
+            ("trigger".to_owned(), json!(content.trigger)),
+        ]),
+    };
+    data.insert("incident".to_owned(), json!(content.incident));
+    data.insert("since".to_owned(), json!(content.since));
+    if let Some(resolves) = &content.resolves {
+        data.insert("resolves".to_owned(), json!(resolves));
+    }
+    if let Some(count) = content.count {
+        data.insert("in_a_row".to_owned(), json!(count));
+    }
+    if content.is_reminder {
+        data.insert("reminder".to_owned(), json!(true));
+    }
+    if content.is_test {
+        data.insert("test".to_owned(), json!(true));
+    }
+    let body = json!({"type": content.event, "timestamp": content.at, "data": data}).to_string();
+    let seconds = now.as_micros().div_euclid(1_000_000);
+    let mut headers =
+        vec![("webhook-id", id.to_owned()), ("webhook-timestamp", seconds.to_string())];
+    if let Some(secret) = secret {
+        headers.push(("webhook-signature", secret.sign(id, seconds, body.as_bytes())));
+    }
+    Post { path: "", headers, body }
+}
+
+/// Text in blocks of `plain_text`, which Slack does not interpret; `text` is what it shows in notices,
+/// and what others that take its format show.
+fn slack(content: &Content, links: &Links) -> Value {
+    let title = text::title(content);
+    let details: String =
+        text::details(content).iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
+    let plain = |text: &str, max: usize| json!({"type": "plain_text", "text": cut(&entities(text), max), "emoji": false});
+    let mut blocks = vec![
+        json!({"type": "header", "text": plain(&title, SLACK_HEADER_MAX)}),
+        json!({"type": "section", "text": plain(details.trim_end(), SLACK_SECTION_MAX)}),
+    ];
+    if let Some(link) = links.of(content) {
+        let text = json!({"type": "mrkdwn", "text": format!("<{link}|Open in wfx>")});
+        blocks.push(json!({"type": "section", "text": text}));
+    }
+    json!({
+        "text": entities(&title),
+        "mrkdwn": false,
+        "parse": "none",
+        "link_names": false,
+        "unfurl_links": false,
+        "unfurl_media": false,
+        "blocks": blocks,
+    })
+}
+
+/// The three characters that Slack gives a meaning to.
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The beginning of a text, not in the middle of an entity.
+fn cut(text: &str, characters: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(characters.saturating_sub(1)) else {
+        return text.to_owned();
+    };
+    let mut end = if text[end..].chars().count() > 1 { end } else { return text.to_owned() };
+    if let Some(start) = text[..end].rfind('&')
+        && !text[start..end].contains(';')
+    {
+        end = start;
+    }
+    format!("{}…", &text[..end])
+}
+
+fn pagerduty(
+    content: &Content,
+    links: &Links,
+    routing_key: &str,
+    severity: &str,
+    host: &str,
+) -> Value {
+    let key = match content.is_test {
+        true => "wfx/test".to_owned(),
+        false => format!("wfx/{}/{}", content.since, content.incident),
+    };
+    let is_end = content.resolves.is_some();
+    let mut event = json!({
+        "routing_key": routing_key,
+        "event_action": if is_end { "resolve" } else { "trigger" },
+        "dedup_key": end_of(&key, PAGERDUTY_KEY_MAX),
+        "client": "wfx",
+        "payload": {
+            "summary": cut(&text::title(content), PAGERDUTY_SUMMARY_MAX),
+            "source": host,
+            "severity": severity,
+            "timestamp": content.at,
+            "component": text::defuse(content.workflow_id.as_deref().unwrap_or("wfx"), 200),
+            "class": content.resolves.as_ref().unwrap_or(&content.event),
+            "custom_details": text::details(content)
+                .into_iter()
+                .map(|(label, value)| (label.to_owned(), Value::from(value)))
+                .collect::<Map<_, _>>(),
+        },
+    });
+    if let Some(link) = links.of(content) {
+        event["client_url"] = json!(link);
+        event["links"] = json!([{"href": link, "text": "Open in wfx"}]);
+    }
+    event
+}
+
+/// The beginning of a key, which holds the time: of two long ones at most one is cut alike.
+fn end_of(key: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(key.len())).rev().find(|end| key.is_char_boundary(*end));
+    &key[..end.unwrap_or(0)]
+}
+
+/// The labels of what begins and of what ends are the same: Alertmanager knows an alert by them.
+fn alertmanager(content: &Content, links: &Links, more: &BTreeMap<String, String>) -> Value {
+    let event = content.resolves.as_ref().unwrap_or(&content.event);
+    let mut labels: BTreeMap<String, String> = more.clone();
+    labels.insert("alertname".to_owned(), format!("Wfx{}", camel(event)));
+    labels.insert("event".to_owned(), event.clone());
+    if let Some(id) = &content.workflow_id {
+        labels.insert("workflow".to_owned(), text::defuse(id, 200));
+    }
+    if content.is_test {
+        labels.insert("test".to_owned(), "true".to_owned());
+    }
+    let details: String =
+        text::details(content).iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
+    let annotations = json!({"summary": text::title(content), "description": details});
+    let is_incident = !matches!(event.as_str(), "cancelled") && !content.is_test;
+    let ends_at = match &content.resolves {
+        Some(_) => content.at.max(content.since.plus(Duration::from_millis(1))),
+        None if is_incident => content.at.plus(SHOWN_UNRESOLVED),
+        None => content.at.plus(SHOWN_ONCE),
+    };
+    let mut alert = json!({
+        "labels": labels,
+        "annotations": annotations,
+        "startsAt": content.since,
+        "endsAt": ends_at,
+    });
+    if let Some(link) = links.of(content) {
+        alert["generatorURL"] = json!(link);
+    }
+    json!([alert])
+}
+
+fn camel(event: &str) -> String {
+    let words = event.split('_').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect()
+}
+
+/// Everything that steps decide is on one line each, so that it makes neither a header nor a
+/// paragraph of its own.
+fn mail(id: &str, content: &Content, links: &Links, email: &Email) -> Mail {
+    let domain = email.from.rsplit('@').next().unwrap_or_default();
+    let domain: String =
+        domain.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
+    let domain = if domain.is_empty() { "wfx.invalid".to_owned() } else { domain };
+    let since = content.since.as_micros();
+    let incident: String = content
+        .incident
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .take(100)
+        .collect();
+    Mail {
+        message_id: format!("<{id}@{domain}>"),
+        thread: format!("<wfx.{incident}.{since}@{domain}>"),
+        subject: text::title(content),
+        body: format!("{}\n\n{}", text::title(content), text::lines(content, links)),
+        date: content.at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::channel::{Encryption, Hidden, Target};
+    use super::super::text::tests::{HOSTILE, hostile, is_interpreted};
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target { uri: url.parse().unwrap(), authorization: None, shown: url.to_owned() }
+    }
+
+    fn links() -> Links {
+        Links::new(Some("https://wfx.example".to_owned()))
+    }
+
+    fn email() -> Email {
+        Email {
+            host: "localhost".to_owned(),
+            port: 25,
+            encryption: Encryption::None,
+            login: None,
+            from: "wfx <wfx@example.com>".to_owned(),
+            to: vec!["ops@example.com".to_owned()],
+        }
+    }
+
+    fn channel(kind: ChannelKind) -> Channel {
+        Channel { name: "ops".to_owned(), kind }
+    }
+
+    fn json_of(kind: ChannelKind, content: &Content) -> Value {
+        let now = Timestamp::from_micros(0);
+        match outgoing(&channel(kind), "msg_1", content, &links(), "host", now) {
+            Outgoing::Post(post) => serde_json::from_str(&post.body).unwrap(),
+            Outgoing::Mail(mail) => panic!("{mail:?}"),
+        }
+    }
+
+    /// Every text in a value that no wfx wrote alone.
+    fn texts(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Object(map) => map.values().for_each(|item| texts(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_receiver_of_text_interprets_what_steps_decide() {
+        for text in HOSTILE {
+            let content = hostile(text);
+            let slack = json_of(ChannelKind::Slack { target: target("http://x/") }, &content);
+            for kind in ["text", "blocks"] {
+                let mut found = Vec::new();
+                texts(&slack[kind], &mut found);
+                for shown in
+                    found.iter().filter(|shown| !shown.starts_with("<https://wfx.example/"))
+                {
+                    assert!(!shown.contains(['<', '>']), "{shown}");
+                    assert!(!shown.contains("@h") && !shown.contains("://"), "{shown}");
+                }
+            }
+            let pagerduty = json_of(
+                ChannelKind::PagerDuty {
+                    target: target("http://x/"),
+                    routing_key: Hidden("key".to_owned()),
+                    severity: "error".to_owned(),
+                },
+                &content,
+            );
+            let labels = BTreeMap::new();
+            let kind = ChannelKind::Alertmanager { target: target("http://x"), labels };
+            let alertmanager = json_of(kind, &content);
+            assert!(!is_interpreted(pagerduty["payload"]["summary"].as_str().unwrap()));
+            assert!(!is_interpreted(alertmanager[0]["annotations"]["summary"].as_str().unwrap()));
+            let mail = mail("msg_1", &content, &links(), &email());
+            assert!(!is_interpreted(&mail.subject), "{}", mail.subject);
+            assert_eq!(mail.message_id, "<msg_1@example.com>");
+            assert!(mail.thread.is_ascii() && !mail.thread.contains(char::is_whitespace));
+            for line in mail.body.lines() {
+                assert!(!line.starts_with("Bcc:"), "{line}");
+            }
+            // Machines get the exact text.
+            let webhook = ChannelKind::Webhook { target: target("http://x/"), secret: None };
+            assert_eq!(json_of(webhook, &Content { alert: None, ..content })["data"]["step"], text);
+        }
+    }
+
+    #[test]
+    fn what_ends_names_what_began() {
+        let began = hostile("backup");
+        let ended = Content {
+            event: "recovered".to_owned(),
+            resolves: Some("failed".to_owned()),
+            at: began.at.plus(Duration::from_secs(60)),
+            ..began.clone()
+        };
+        let pagerduty = |content: &Content| {
+            let kind = ChannelKind::PagerDuty {
+                target: target("http://x/"),
+                routing_key: Hidden("key".to_owned()),
+                severity: "critical".to_owned(),
+            };
+            json_of(kind, content)
+        };
+        assert_eq!(pagerduty(&began)["event_action"], "trigger");
+        assert_eq!(pagerduty(&ended)["event_action"], "resolve");
+        assert_eq!(pagerduty(&began)["dedup_key"], pagerduty(&ended)["dedup_key"]);
+        assert_eq!(pagerduty(&began)["payload"]["severity"], "critical");
+        let alertmanager = |content: &Content| {
+            let labels = BTreeMap::from([("team".to_owned(), "data".to_owned())]);
+            json_of(ChannelKind::Alertmanager { target: target("http://x"), labels }, content)
+        };
+        let (began, ended) = (alertmanager(&began), alertmanager(&ended));
+        assert_eq!(began[0]["labels"], ended[0]["labels"]);
+        assert_eq!(began[0]["labels"]["alertname"], "WfxFailed");
+        assert_eq!(began[0]["labels"]["team"], "data");
+        assert_eq!(began[0]["startsAt"], ended[0]["startsAt"]);
+        assert_eq!(ended[0]["endsAt"], "2023-11-14T22:14:20.000000Z");
+    }
+
+    #[test]
+    fn a_webhook_is_signed_as_the_specification_says() {
+        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        let now = Timestamp::from_micros(1_614_265_330_999_999);
+        let content = Content { alert: None, ..hostile("w") };
+        let post = webhook("msg_1", &content, &links(), Some(&secret), now);
+        let header = |name: &str| {
+            post.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        assert_eq!(header("webhook-id").unwrap(), "msg_1");
+        assert_eq!(header("webhook-timestamp").unwrap(), "1614265330");
+        let signature = secret.sign("msg_1", 1_614_265_330, post.body.as_bytes());
+        assert_eq!(header("webhook-signature").unwrap(), signature);
+        let body: Value = serde_json::from_str(&post.body).unwrap();
+        assert_eq!(body["type"], "failed");
+        assert_eq!(body["data"]["url"], "https://wfx.example/executions/0199-e");
+    }
+
+    #[test]
+    fn long_texts_are_cut_within_no_entity() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("ab&amp;cd", 5), "ab…");
+        assert_eq!(cut("ab&amp;cd", 8), "ab&amp;…");
+    }
+}

@@ -1,0 +1,164 @@
+//! The outbox, beside what executions store: claims, results of attempts, reminders.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::super::backend::{Backend, Entry};
+use super::super::task::NotificationTask;
+use super::{ASK_PATIENCE, Worker};
+use crate::base::clock;
+use crate::repository::error::StoreError;
+use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+
+/// So often it is looked whether a reminder is due.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What the thread knows of notifications.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// Who delivers in this process, if anybody does.
+    watcher: Option<watch::Sender<u64>>,
+    /// The count of changes of the database at the last look.
+    seen: Option<i64>,
+    kept_up_at: Option<Instant>,
+    /// What is not stored yet: results of attempts, those that ended unstored, channels.
+    settlements: Vec<Settlement>,
+    archived: Vec<NewNotification>,
+    couriers: Option<(String, Vec<String>)>,
+}
+
+impl Outbox {
+    /// Reports that there may be something to send.
+    fn report(&self) {
+        if let Some(watcher) = &self.watcher {
+            watcher.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    fn has_unstored(&self) -> bool {
+        !self.settlements.is_empty() || !self.archived.is_empty() || self.couriers.is_some()
+    }
+}
+
+impl<B: Backend> Worker<B> {
+    pub(super) fn perform_for_notifications(&mut self, task: NotificationTask) {
+        match task {
+            NotificationTask::Watch(watcher) => {
+                self.outbox.watcher = Some(watcher);
+                self.outbox.report();
+            }
+            NotificationTask::Claim { request, answer } => {
+                let _ = answer.send(self.claim_notifications(&request));
+            }
+            NotificationTask::Settle(settlement) => {
+                self.outbox.settlements.push(settlement);
+                self.store_unstored_notifications();
+            }
+            NotificationTask::Add { notification, answer } => {
+                // Who asked has sent it meanwhile.
+                if answer.is_closed() {
+                    return;
+                }
+                let now = clock::now();
+                let added = self.transaction("write to", |backend| {
+                    backend.add_notification(&notification, now)
+                });
+                let is_queued = matches!(added, Ok(Some(_)));
+                let _ = answer.send(added);
+                if is_queued && notification.claimed_by.is_none() {
+                    self.outbox.report();
+                }
+            }
+            NotificationTask::Archive(notification) => {
+                self.outbox.archived.push(*notification);
+                self.store_unstored_notifications();
+            }
+            NotificationTask::SetCouriers { owner, channels } => {
+                self.outbox.couriers = Some((owner, channels));
+                self.store_unstored_notifications();
+            }
+            NotificationTask::LeftToSend { executions, answer } => {
+                let left = self.backend.left_to_send(&executions);
+                let _ = answer.send(left.map_err(|error| self.backend.explain("read", &error)));
+            }
+        }
+    }
+
+    fn claim_notifications(&mut self, request: &ClaimRequest) -> Result<Claim, StoreError> {
+        self.store_unstored_notifications();
+        let is_due = self.backend.are_notifications_due(request);
+        if !is_due.map_err(|error| self.backend.explain("read", &error))? {
+            let next_at = self.backend.next_notification_at(&request.channel);
+            let next_at = next_at.map_err(|error| self.backend.explain("read", &error))?;
+            return Ok(Claim { next_at, ..Claim::default() });
+        }
+        self.transaction("write to", |backend| backend.claim_notifications(request))
+    }
+
+    /// Stores what nobody waits for, if others let it. Otherwise it is tried again at the next look.
+    pub(super) fn store_unstored_notifications(&mut self) {
+        if !self.outbox.has_unstored() || self.begin(ASK_PATIENCE).is_err() {
+            return;
+        }
+        let stored = self.backend.settle_notifications(&self.outbox.settlements).and_then(|()| {
+            let now = clock::now();
+            for notification in &self.outbox.archived {
+                self.backend.add_notification(notification, now)?;
+            }
+            if let Some((owner, channels)) = &self.outbox.couriers {
+                self.backend.set_couriers(owner, channels)?;
+            }
+            self.backend.commit()
+        });
+        match stored {
+            Ok(()) => {
+                let ended = !self.outbox.settlements.is_empty();
+                self.outbox.settlements.clear();
+                self.outbox.archived.clear();
+                self.outbox.couriers = None;
+                // Others of the same thread may be sent now.
+                if ended {
+                    self.outbox.report();
+                }
+            }
+            Err(_) => self.backend.rollback(),
+        }
+    }
+
+    /// Reports what a commit may have queued.
+    pub(super) fn report_notifications(&self, batch: &[Entry]) {
+        if self.outbox.watcher.is_some() && batch.iter().any(|entry| entry.change.events.is_some())
+        {
+            self.outbox.report();
+        }
+    }
+
+    /// Looks whether other processes have queued something, and whether a reminder is due.
+    pub(super) fn look_at_notifications(&mut self) {
+        self.store_unstored_notifications();
+        if self.outbox.watcher.is_none() {
+            return;
+        }
+        // What cannot be read fails elsewhere as well, and is reported there.
+        let count = self.backend.change_count().ok().flatten();
+        if count.is_none() || count != self.outbox.seen {
+            self.outbox.seen = count;
+            self.outbox.report();
+        }
+        let now = clock::now();
+        if self.outbox.kept_up_at.is_none_or(|at| at.elapsed() >= UPKEEP) {
+            self.outbox.kept_up_at = Some(clock::monotonic());
+            if self.backend.need_notifications_upkeep(now).unwrap_or(false)
+                && self.begin(Duration::ZERO).is_ok()
+            {
+                let kept_up = self.backend.keep_up_notifications(now);
+                match kept_up.and_then(|queued| self.backend.commit().map(|()| queued)) {
+                    Ok(true) => self.outbox.report(),
+                    Ok(false) => {}
+                    Err(_) => self.backend.rollback(),
+                }
+            }
+        }
+    }
+}

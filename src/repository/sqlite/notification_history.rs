@@ -1,0 +1,65 @@
+//! The history of notifications.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+
+use super::rows::{self, Text};
+use crate::base::timestamp::Timestamp;
+use crate::repository::notifications::{NotificationFilter, NotificationRecord, NotificationState};
+
+const COLUMNS: &str = "seq, notification_id, channel, event, workflow_id, execution_id, state, \
+     created_at, CASE WHEN claimed_by IS NULL THEN next_at END, ended_at, attempts, error";
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<NotificationRecord> {
+    let optional = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
+        Ok(row.get::<_, Option<Text<Timestamp>>>(column)?.map(|text| text.0))
+    };
+    let state: String = row.get(6)?;
+    Ok(NotificationRecord {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        channel: row.get(2)?,
+        event: row.get(3)?,
+        workflow_id: row.get(4)?,
+        execution_id: row.get(5)?,
+        state: NotificationState::ALL
+            .into_iter()
+            .find(|known| known.as_str() == state)
+            .unwrap_or(NotificationState::Pending),
+        created_at: row.get::<_, Text<_>>(7)?.0,
+        next_at: optional(8)?,
+        ended_at: optional(9)?,
+        attempts: row.get(10)?,
+        error: row.get(11)?,
+    })
+}
+
+/// The history, newest first.
+pub(crate) fn history(
+    connection: &Connection,
+    filter: &NotificationFilter,
+) -> rusqlite::Result<Vec<NotificationRecord>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM workflow_notifications
+         WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR workflow_id = ?2)
+           AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR seq < ?4)
+         ORDER BY seq DESC LIMIT ?5"
+    ))?;
+    let state = filter.state.map(NotificationState::as_str);
+    let rows = statement.query_map(
+        params![filter.channel, filter.workflow_id, state, filter.before, filter.limit],
+        of_row,
+    )?;
+    rows.collect()
+}
+
+/// How many notifications wait, by channel.
+pub(crate) fn pending(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT channel, count(*) FROM workflow_notifications WHERE state = 'pending'
+         GROUP BY channel",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, rows::count(row.get(1)?))))?;
+    rows.collect()
+}

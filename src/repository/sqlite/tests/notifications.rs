@@ -1,0 +1,265 @@
+//! Incidents and the outbox, row by row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::base::timestamp::Timestamp;
+use crate::repository::notifications::{
+    Attempted, Claim, ClaimRequest, NewNotification, NotificationFilter, NotificationRecord,
+    NotificationState, Settlement,
+};
+use crate::repository::ownership::Registry;
+use crate::repository::sqlite::{incidents, notification_history, outbox};
+use crate::workflow::notification::{Event, EventKind, Events, Notify, NotifyRule, Occurrence};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+/// A database with its tables.
+fn database() -> (Place, Connection) {
+    let place = Place::new();
+    super::open(&place.path).close().unwrap();
+    let connection = place.raw();
+    (place, connection)
+}
+
+fn events(occurrence: Occurrence, second: i64, rule: NotifyRule) -> Events {
+    Events {
+        notify: Arc::new(Notify { rules: vec![rule] }),
+        workflow_id: "etl".to_owned(),
+        is_ad_hoc: false,
+        trigger: None,
+        events: vec![Event { occurrence, at: at(second), step: None, error: None, status: None }],
+    }
+}
+
+fn record(connection: &Connection, execution: Option<&str>, events: &Events) {
+    incidents::record(connection, execution.map(|id| (id, 1)), Some(events)).unwrap();
+}
+
+fn ops() -> NotifyRule {
+    NotifyRule::to(vec!["ops".to_owned()])
+}
+
+fn request(owner: &str, second: i64) -> ClaimRequest {
+    ClaimRequest {
+        channel: "ops".to_owned(),
+        owner: owner.to_owned(),
+        limit: 4,
+        now: at(second),
+        until: at(second + 30),
+        expired_before: at(second - 86_400),
+        only: None,
+    }
+}
+
+fn claim(place: &Place, connection: &Connection, request: &ClaimRequest) -> Claim {
+    let mut judge = || Ok(Registry::new(&place.path, None).judge());
+    outbox::claim(connection, &mut judge, request).unwrap()
+}
+
+fn settle(connection: &Connection, seq: i64, owner: &str, second: i64, result: Attempted) {
+    let owner = owner.to_owned();
+    outbox::settle(connection, &Settlement { seq, owner, at: at(second), result }).unwrap();
+}
+
+fn history(connection: &Connection) -> Vec<NotificationRecord> {
+    let filter = NotificationFilter { limit: 100, ..NotificationFilter::default() };
+    notification_history::history(connection, &filter).unwrap()
+}
+
+fn seen(connection: &Connection) -> Vec<(String, NotificationState)> {
+    history(connection).into_iter().rev().map(|it| (it.event, it.state)).collect()
+}
+
+#[test]
+fn expectations_open_and_close_incidents_of_their_own() {
+    let (_place, connection) = database();
+    for kind in [EventKind::Missed, EventKind::Late, EventKind::Slow, EventKind::Stale] {
+        record(&connection, None, &events(Occurrence::Opened(kind), 1, ops()));
+        // It still is so: nothing more is said.
+        record(&connection, None, &events(Occurrence::Opened(kind), 2, ops()));
+        record(&connection, None, &events(Occurrence::Closed(kind), 3, ops()));
+        record(&connection, None, &events(Occurrence::Closed(kind), 4, ops()));
+        // The next one is another incident.
+        record(&connection, None, &events(Occurrence::Opened(kind), 5, ops()));
+    }
+    let of: Vec<String> = seen(&connection).into_iter().map(|(event, _)| event).collect();
+    let expected = ["missed", "late", "slow", "stale"].map(|kind| [kind, "recovered", kind]);
+    assert_eq!(of, expected.concat());
+}
+
+#[test]
+fn an_execution_counts_once_however_often_it_is_written() {
+    let (_place, connection) = database();
+    let rule = NotifyRule { after_failures: 2, ..ops() };
+    let failed = events(Occurrence::Opened(EventKind::Failed), 1, rule);
+    for _ in 0..3 {
+        record(&connection, Some("first"), &failed);
+    }
+    assert!(seen(&connection).is_empty());
+    record(&connection, Some("second"), &failed);
+    record(&connection, Some("second"), &failed);
+    assert_eq!(seen(&connection).len(), 1);
+    let cancelled = events(
+        Occurrence::Once(EventKind::Cancelled),
+        2,
+        NotifyRule { on: vec![EventKind::Cancelled], ..ops() },
+    );
+    record(&connection, Some("third"), &cancelled);
+    record(&connection, Some("third"), &cancelled);
+    assert_eq!(seen(&connection).len(), 2);
+}
+
+#[test]
+fn requests_have_incidents_of_their_own() {
+    let (_place, connection) = database();
+    let failed = events(Occurrence::Opened(EventKind::Failed), 1, ops());
+    let closed =
+        Events { is_ad_hoc: true, ..events(Occurrence::Closed(EventKind::Failed), 2, ops()) };
+    record(&connection, Some("a"), &failed);
+    record(&connection, Some("b"), &closed);
+    assert_eq!(seen(&connection).len(), 1);
+    record(&connection, Some("c"), &Events { is_ad_hoc: true, ..failed });
+    assert_eq!(seen(&connection).len(), 2);
+}
+
+#[test]
+fn a_lease_keeps_others_away_until_it_ends() {
+    let (place, connection) = database();
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 1, ops()));
+    // Both are alive: this very process.
+    let owners: Vec<_> = [1, 2]
+        .map(|nonce| Registry::new(&place.path, None).claim(OwnerKind::Serve, nonce).unwrap())
+        .into();
+    let [first, second] = [owners[0].id(), owners[1].id()];
+    let claimed = claim(&place, &connection, &request(first, 10)).claimed;
+    assert_eq!(claimed.len(), 1);
+    let again = claim(&place, &connection, &request(second, 20));
+    assert_eq!((again.claimed.len(), again.next_at), (0, Some(at(40))));
+    let after = claim(&place, &connection, &request(second, 40)).claimed;
+    assert_eq!(after[0].id, claimed[0].id);
+    // What the first one did not deliver changes nothing any more; what it did, holds.
+    let failed = Attempted::Failed { error: "late".to_owned(), again_at: at(99) };
+    settle(&connection, claimed[0].seq, first, 41, failed);
+    settle(&connection, claimed[0].seq, first, 42, Attempted::GivenUp { error: "late".to_owned() });
+    assert_eq!(seen(&connection)[0].1, NotificationState::Pending);
+    settle(&connection, claimed[0].seq, first, 43, Attempted::Accepted);
+    assert_eq!(seen(&connection)[0].1, NotificationState::Accepted);
+}
+
+#[test]
+fn a_claim_of_the_dead_is_free_at_once() {
+    let (place, connection) = database();
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 1, ops()));
+    // Number 0 is nobody's.
+    assert_eq!(claim(&place, &connection, &request("nobody", 10)).claimed.len(), 1);
+    assert_eq!(claim(&place, &connection, &request("other", 11)).claimed.len(), 1);
+}
+
+#[test]
+fn an_end_comes_after_its_beginning_and_not_for_nobody() {
+    let (place, connection) = database();
+    let open = |second| events(Occurrence::Opened(EventKind::Failed), second, ops());
+    let close = |second| events(Occurrence::Closed(EventKind::Failed), second, ops());
+    record(&connection, Some("a"), &open(1));
+    record(&connection, Some("b"), &close(2));
+    let owner = "exec-1-1";
+    let first = claim(&place, &connection, &request(owner, 10)).claimed;
+    assert_eq!(first.iter().map(|it| it.content.event.as_str()).collect::<Vec<_>>(), ["failed"]);
+    settle(&connection, first[0].seq, owner, 11, Attempted::Accepted);
+    let second = claim(&place, &connection, &request(owner, 12)).claimed;
+    assert_eq!(second[0].content.event, "recovered");
+    settle(&connection, second[0].seq, owner, 13, Attempted::Accepted);
+    // The next one is given up.
+    record(&connection, Some("c"), &open(20));
+    record(&connection, Some("d"), &close(21));
+    let third = claim(&place, &connection, &request(owner, 30)).claimed;
+    settle(&connection, third[0].seq, owner, 31, Attempted::GivenUp { error: "no".to_owned() });
+    assert!(claim(&place, &connection, &request(owner, 32)).claimed.is_empty());
+    use NotificationState::{Accepted, Dropped, GivenUp};
+    let states: Vec<_> = seen(&connection).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [Accepted, Accepted, GivenUp, Dropped]);
+}
+
+#[test]
+fn what_is_a_day_old_is_given_up() {
+    let (place, connection) = database();
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 1, ops()));
+    let late = claim(&place, &connection, &request("exec-1-1", 90_000));
+    assert_eq!((late.claimed.len(), late.expired.len()), (0, 1));
+    assert_eq!(seen(&connection)[0].1, NotificationState::GivenUp);
+}
+
+#[test]
+fn reminders_come_once_each_and_only_while_it_is_open() {
+    let (_place, connection) = database();
+    let rule = || NotifyRule {
+        remind: Some(crate::base::period::Period::new(Duration::from_secs(3_600))),
+        ..ops()
+    };
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 0, rule()));
+    assert!(!outbox::needs_upkeep(&connection, at(3_599)).unwrap());
+    assert!(outbox::needs_upkeep(&connection, at(3_600)).unwrap());
+    assert!(outbox::upkeep(&connection, at(3_600)).unwrap());
+    assert!(!outbox::upkeep(&connection, at(3_700)).unwrap());
+    assert_eq!(seen(&connection).len(), 2);
+    record(&connection, Some("b"), &events(Occurrence::Closed(EventKind::Failed), 4_000, rule()));
+    assert!(!outbox::upkeep(&connection, at(99_000)).unwrap());
+}
+
+#[test]
+fn the_history_is_bounded_in_time_and_number() {
+    let (_place, connection) = database();
+    connection
+        .execute_batch(
+            "INSERT INTO workflow_notifications (notification_id, channel, event, thread, state,
+               created_at, ended_at, content)
+             WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10500)
+             SELECT 'm' || n, 'ops', 'failed', 't', 'accepted', '2026-01-01T00:00:00.000000Z',
+               '2026-01-01T00:00:00.000000Z', '{}' FROM n",
+        )
+        .unwrap();
+    let count = || -> i64 {
+        let sql = "SELECT count(*) FROM workflow_notifications";
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let soon: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+    outbox::upkeep(&connection, soon).unwrap();
+    assert_eq!(count(), 10_000);
+    assert!(!outbox::needs_upkeep(&connection, soon).unwrap());
+    let later: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
+    while outbox::needs_upkeep(&connection, later).unwrap() {
+        outbox::upkeep(&connection, later).unwrap();
+    }
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn what_was_sent_before_it_could_be_stored_is_stored_as_sent() {
+    let (_place, connection) = database();
+    let failed = events(Occurrence::Opened(EventKind::Failed), 1, ops());
+    record(&connection, Some("a"), &failed);
+    let content = {
+        let sql = "SELECT content FROM workflow_notifications";
+        let json: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        serde_json::from_str(&json).unwrap()
+    };
+    let new = NewNotification {
+        id: "msg_1".to_owned(),
+        channel: "ops".to_owned(),
+        thread: "slo/x".to_owned(),
+        content,
+        ended: None,
+        claimed_by: None,
+    };
+    // Its commit came late, after a second.
+    assert!(outbox::add(&connection, &new, at(2)).unwrap().is_some());
+    assert!(outbox::add(&connection, &new, at(2)).unwrap().is_none());
+    let ended = Some((NotificationState::Accepted, None));
+    outbox::add(&connection, &NewNotification { ended, ..new.clone() }, at(3)).unwrap();
+    let of = history(&connection).into_iter().find(|it| it.id == "msg_1").unwrap();
+    assert_eq!((of.state, of.attempts), (NotificationState::Accepted, 1));
+}
