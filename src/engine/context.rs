@@ -13,6 +13,7 @@ use super::work::scratch::Scratch;
 use crate::base::clock::Clock;
 use crate::repository::Writer;
 use crate::repository::ownership::Owner;
+use crate::workflow::definition::Definition;
 use crate::workflow::environment::Variables;
 use crate::workflow::notification::Notify;
 
@@ -56,4 +57,16 @@ pub struct EngineContext {
     pub has_events: Arc<AtomicBool>,
     /// How many wait for a slot.
     pub waiting: Arc<AtomicUsize>,
+}
+
+impl EngineContext {
+    /// Who is notified of executions of a workflow; `None` where nobody is.
+    #[must_use]
+    pub(crate) fn notify_of(&self, definition: &Definition) -> Option<Arc<Notify>> {
+        let notify = match &definition.notify {
+            Some(notify) => Some(Arc::new(notify.clone())),
+            None => self.notify.clone(),
+        };
+        notify.filter(|notify| !notify.rules.is_empty())
+    }
 }

@@ -19,8 +19,10 @@ use crate::base::clock::Clock;
 use crate::repository::{Abandonment, CancelNotice, Of, StoreError, TakenOver, Which};
 use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
+use crate::workflow::definition::Definition;
 use crate::workflow::event::Event;
 use crate::workflow::execution::Execution;
+use crate::workflow::notification::Notify;
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Report};
 use crate::workflow::spec::ExecutionSpec;
@@ -211,6 +213,12 @@ impl Supervisor {
     #[must_use]
     pub fn bounds(&self) -> Bounds {
         self.bounds
+    }
+
+    /// Who is notified of executions of a workflow, if anybody is.
+    #[must_use]
+    pub(crate) fn notify_of(&self, definition: &Definition) -> Option<Arc<Notify>> {
+        self.context.notify_of(definition)
     }
 
     /// How many more would be admitted, as far as their memory allows it.

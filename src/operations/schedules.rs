@@ -281,6 +281,7 @@ pub(crate) fn by_hand(
         catch_up: false,
         beside: Beside::ByHand,
         split,
+        notify: None,
     };
     Ok((index, start))
 }

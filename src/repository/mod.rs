@@ -26,7 +26,7 @@ pub(crate) use journal::health::Health;
 pub(crate) use journal::output::{Chunk, ChunkRow, OutputBatch};
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;
-pub(crate) use journal::schedules::{RegisteredWorkflow, ScheduleChange, Trimmed};
+pub(crate) use journal::schedules::{Notified, RegisteredWorkflow, ScheduleChange, Trimmed};
 pub(crate) use journal::writer::Writer;
 pub(crate) use options::{
     BudgetOf, CommitObserver, Durability, OutputBudgets, Retention, WriterOptions,

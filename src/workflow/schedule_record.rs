@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::notification::{EventKind, Notify};
 use crate::base::timestamp::Timestamp;
 use crate::schedule::decision::{Action, UnknownWord};
 
@@ -26,6 +28,8 @@ pub struct ScheduledStart {
     pub beside: Beside,
     /// The row that it belongs to with other times, if it is started by hand.
     pub split: Option<Split>,
+    /// Who is notified that expectations are met again.
+    pub notify: Option<Arc<Notify>>,
 }
 
 /// A row of several scheduled times, of which one is taken out.
@@ -113,6 +117,17 @@ pub(crate) enum OverdueKind {
 impl OverdueKind {
     /// All of them.
     pub(crate) const ALL: [Self; 4] = [Self::Missed, Self::Late, Self::Slow, Self::Stale];
+
+    /// What notifications call it.
+    #[must_use]
+    pub(crate) fn event(self) -> EventKind {
+        match self {
+            Self::Missed => EventKind::Missed,
+            Self::Late => EventKind::Late,
+            Self::Slow => EventKind::Slow,
+            Self::Stale => EventKind::Stale,
+        }
+    }
 
     /// The word in tables and JSON.
     #[must_use]

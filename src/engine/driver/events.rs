@@ -23,13 +23,9 @@ impl EventFinder {
     /// For an execution as it is before its first event here.
     pub(super) fn new(execution: &Execution, context: &EngineContext) -> Self {
         let definition = execution.spec().snapshot.definition();
-        let notify = match &definition.notify {
-            Some(notify) => Some(Arc::new(notify.clone())),
-            None => context.notify.clone(),
-        };
         let handlers = execution.handlers().iter();
         Self {
-            notify: notify.filter(|notify| !notify.rules.is_empty()),
+            notify: context.notify_of(definition),
             has_events: Arc::clone(&context.has_events),
             is_decided: outcome(execution.head()).is_some(),
             has_handler_failed: handlers.into_iter().any(|state| has_failed(state.status)),

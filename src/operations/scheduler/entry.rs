@@ -12,6 +12,7 @@ use crate::schedule::rules::{Overlap, Rules};
 use crate::workflow::check::{self, GivenBy};
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
 use crate::workflow::definition::Parameters;
+use crate::workflow::notification::Notify;
 use crate::workflow::overdue::ExpectedStart;
 use crate::workflow::schedule_record::{Beside, DecisionRecord, ScheduledStart};
 use crate::workflow::scheduling::{Expectations, Scheduling};
@@ -173,7 +174,7 @@ impl Entry {
         now: Timestamp,
         pauses: Vec<Pause>,
         unfinished: &[UnfinishedExecution],
-        workdir: &str,
+        (workdir, notify): (&str, Option<Arc<Notify>>),
         plan: impl Fn(Snapshot) -> ExecutionSpec,
     ) -> Planned {
         self.has_ended = false;
@@ -191,6 +192,7 @@ impl Entry {
             waiting: HashMap::new(),
             starts: VecDeque::new(),
             newest: HashMap::new(),
+            notify,
         };
         let numbered = |(number, it): (ExecutionNumber, &UnfinishedExecution)| Unfinished {
             number,
@@ -293,6 +295,8 @@ struct Making<'m> {
     starts: VecDeque<(Decision, ExecutionSpec)>,
     /// The newest time that was decided of each schedule.
     newest: HashMap<usize, Timestamp>,
+    /// Who is notified that expectations are met again.
+    notify: Option<Arc<Notify>>,
 }
 
 impl Making<'_> {
@@ -373,6 +377,7 @@ impl Making<'_> {
                 catch_up: decision.catch_up,
                 beside: beside(decision, self.rules.overlap),
                 split: None,
+                notify: self.notify.clone(),
             };
             let due = decision.scheduled_at.plus(planner.offset(decision.schedule));
             Start { record, due, reason: decision.reason, spec: Some(spec.scheduled(scheduled)) }

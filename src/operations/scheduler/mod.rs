@@ -27,8 +27,8 @@ use crate::operations::catalogue::Catalogue;
 use crate::operations::start;
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{
-    Health, Reader, RegisteredWorkflow, ScheduleChange, StoreError, StoreErrorKind, Trimmed,
-    UnfinishedExecution, Writer,
+    Health, Notified, Reader, RegisteredWorkflow, ScheduleChange, StoreError, StoreErrorKind,
+    Trimmed, UnfinishedExecution, Writer,
 };
 use crate::schedule::decision::{Action, Reason};
 use crate::schedule::planner::{Known, Pause};
@@ -292,7 +292,8 @@ impl Scheduler {
                         execution_id: None,
                         ..start.record
                     };
-                    let change = ScheduleChange::Decide { now, decisions: vec![skipped] };
+                    let (decisions, notify) = (vec![skipped], Notified::new());
+                    let change = ScheduleChange::Decide { now, decisions, notify };
                     // What is not stored is decided again.
                     let stored = self.write(&change);
                     if stored.as_ref().is_ok_and(BTreeSet::is_empty) {
@@ -476,7 +477,8 @@ impl Scheduler {
             let parts = &self.parts;
             let plan = |snapshot| parts.supervisor.plan(snapshot, None);
             let pauses = of_workflow(&pauses, &id);
-            let plan = entry.decide(&id, now, pauses, others, &parts.workdir, plan);
+            let notify = parts.supervisor.notify_of(entry.compiled.definition());
+            let plan = entry.decide(&id, now, pauses, others, (&parts.workdir, notify), plan);
             room = room.saturating_sub(plan.starts.len());
             planned.push((id, plan));
         }
@@ -511,7 +513,9 @@ impl Scheduler {
         if !decisions.is_empty() {
             let counts: Vec<(Action, u64)> =
                 decisions.iter().map(|it| (it.action, it.count)).collect();
-            match self.write(&ScheduleChange::Decide { now, decisions }) {
+            let missed = decisions.iter().filter(|it| it.action == Action::Missed);
+            let notify = self.notified(missed.map(|it| &it.workflow_id));
+            match self.write(&ScheduleChange::Decide { now, decisions, notify }) {
                 Ok(found) => conflicts = found,
                 Err(error) => {
                     // Nothing of it was stored, and all of it is decided again.
@@ -539,6 +543,15 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Who is notified of these workflows.
+    fn notified<'w>(&self, workflows: impl Iterator<Item = &'w String>) -> Notified {
+        let of = |id: &String| {
+            let definition = self.entries.get(id)?.compiled.definition();
+            Some((id.clone(), self.parts.supervisor.notify_of(definition)?))
+        };
+        workflows.filter_map(of).collect()
+    }
+
     /// Submits the next start of a workflow; one after the other, so that each sees the one before.
     fn start_next(&mut self, workflow_id: &str) {
         let Some(entry) = self.entries.get_mut(workflow_id) else { return };
@@ -562,8 +575,11 @@ impl Scheduler {
         let Some(found) = self.watch.look(&self.entries, reader, version, now)? else {
             return Ok(());
         };
-        if let Some(change) = found.change {
-            self.write(&change)?;
+        if let Some((raised, cleared)) = found.change {
+            let of_cleared = cleared.iter().map(|(id, _)| id);
+            let concerned = raised.iter().map(|it| &it.workflow_id).chain(of_cleared);
+            let notify = self.notified(concerned);
+            self.write(&ScheduleChange::Overdue { now, raised, cleared, notify })?;
             // What it wrote is looked at once more.
             self.watch.changed();
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::entry::{Entry, Start};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
-use crate::repository::{Reader, ScheduleChange, StoreError, UnfinishedExecution};
+use crate::repository::{Reader, StoreError, UnfinishedExecution};
 use crate::schedule::decision::Reason;
 use crate::workflow::overdue::{Doing, ExpectedStart, Running, Subject, judge};
 use crate::workflow::schedule_record::{OverdueKind, OverdueRecord, PauseRecord};
@@ -29,11 +29,14 @@ pub(super) struct Watch {
     started: HashMap<String, Vec<ExpectedStart>>,
 }
 
+/// What is not met any more or again, and what is met again.
+type Change = (Vec<OverdueRecord>, Vec<(String, OverdueKind)>);
+
 /// What a look found.
 #[derive(Debug)]
 pub(super) struct Found {
     /// What changed since the last one.
-    pub(super) change: Option<ScheduleChange>,
+    pub(super) change: Option<Change>,
     /// What is not met.
     pub(super) open: Vec<(String, &'static str)>,
 }
@@ -178,7 +181,7 @@ impl Watch {
         shown.sort();
         shown.dedup();
         let is_news = !raised.is_empty() || !cleared.is_empty();
-        let change = is_news.then_some(ScheduleChange::Overdue { now, raised, cleared });
+        let change = is_news.then_some((raised, cleared));
         Ok(Some(Found { change, open: shown }))
     }
 }

@@ -12,7 +12,7 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::journal::schedules::{
     DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, Trimmed,
 };
-use crate::repository::{DecisionPosition, PendingWrite, StoreErrorKind, Writer};
+use crate::repository::{DecisionPosition, Notified, PendingWrite, StoreErrorKind, Writer};
 use crate::schedule::decision::Action;
 use crate::schedule::planner::Known;
 use crate::workflow::record::{Change, Created, ExecutionStatus};
@@ -50,7 +50,11 @@ fn row(from: i64, until: i64, action: Action, reason: &str) -> DecisionRecord {
 
 /// Whether it was taken as it is.
 fn decide(writer: &Writer, decision: DecisionRecord) -> bool {
-    let change = ScheduleChange::Decide { now: decision.decided_at, decisions: vec![decision] };
+    let change = ScheduleChange::Decide {
+        now: decision.decided_at,
+        decisions: vec![decision],
+        notify: Notified::new(),
+    };
     writer.change_schedules(&change, PATIENCE).unwrap().conflicts.is_empty()
 }
 
@@ -63,6 +67,7 @@ fn start(scheduled_at: i64, beside: Beside) -> ScheduledStart {
         catch_up: false,
         beside,
         split: None,
+        notify: None,
     }
 }
 
@@ -169,7 +174,11 @@ pub(crate) fn times_without_a_start_collapse_and_the_oldest_rows_go<S: Store>() 
         let reason = if time % 2 == 0 { "overlap" } else { "paused" };
         row(time, time, Action::Skipped, reason)
     });
-    let change = ScheduleChange::Decide { now: at(1_000_000), decisions: many.collect() };
+    let change = ScheduleChange::Decide {
+        now: at(1_000_000),
+        decisions: many.collect(),
+        notify: Notified::new(),
+    };
     writer.change_schedules(&change, PATIENCE).unwrap();
     let left = place.reader().decisions(None, None, u32::MAX).unwrap();
     assert_eq!(left.len() as u64, DECISIONS_MAX);

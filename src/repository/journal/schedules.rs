@@ -1,14 +1,19 @@
 //! What is written of schedules: not as a part of an execution, but each in a transaction of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::base::timestamp::Timestamp;
+use crate::workflow::notification::Notify;
 use crate::workflow::schedule_record::{DecisionRecord, OverdueKind, OverdueRecord, PauseRecord};
 
 /// How many rows of decisions a schedule keeps.
 pub(crate) const DECISIONS_MAX: u64 = 10_000;
 /// How long decisions, and pauses that are over, are kept.
 pub(crate) const DECISIONS_KEPT: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
+
+/// Who is notified of what, for each workflow that notifies somebody.
+pub(crate) type Notified = BTreeMap<String, Arc<Notify>>;
 
 /// The schedules of a workflow as its file has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +45,7 @@ pub(crate) enum ScheduleChange {
     Register { now: Timestamp, workflows: Vec<RegisteredWorkflow> },
     /// What was decided of scheduled times, other than that an execution is started. What
     /// contradicts what is stored is left out, and its workflow is returned.
-    Decide { now: Timestamp, decisions: Vec<DecisionRecord> },
+    Decide { now: Timestamp, decisions: Vec<DecisionRecord>, notify: Notified },
     /// The clock was set back: of what was decided for later times, only starts still hold.
     SetBack { now: Timestamp, trimmed: Vec<Trimmed> },
     /// A workflow, or all of them, starts nothing by schedules. One pause at a time: it takes the
@@ -49,7 +54,12 @@ pub(crate) enum ScheduleChange {
     /// It does so again.
     Resume { workflow_id: Option<String>, by: Option<String>, now: Timestamp },
     /// Expectations that are not met, and those that are met again.
-    Overdue { now: Timestamp, raised: Vec<OverdueRecord>, cleared: Vec<(String, OverdueKind)> },
+    Overdue {
+        now: Timestamp,
+        raised: Vec<OverdueRecord>,
+        cleared: Vec<(String, OverdueKind)>,
+        notify: Notified,
+    },
 }
 
 /// What it did.
@@ -59,4 +69,16 @@ pub(crate) struct ScheduleOutcome {
     pub(crate) conflicts: BTreeSet<String>,
     /// How many rows changed that the change is about.
     pub(crate) changed: usize,
+}
+
+impl ScheduleChange {
+    /// Whether somebody may be notified of it.
+    pub(crate) fn may_notify(&self) -> bool {
+        match self {
+            Self::Decide { notify, .. } | Self::Overdue { notify, .. } => !notify.is_empty(),
+            Self::Register { .. } | Self::SetBack { .. } | Self::Pause(_) | Self::Resume { .. } => {
+                false
+            }
+        }
+    }
 }

@@ -293,6 +293,9 @@ impl<B: Backend> Worker<B> {
             Task::ChangeSchedules { change, answer } => {
                 let done =
                     self.transaction("write to", |backend| backend.change_schedules(&change));
+                if done.is_ok() && change.may_notify() {
+                    self.report_queued();
+                }
                 let _ = answer.send(done);
             }
             Task::SetPolicies(policies) => {

@@ -1,19 +1,25 @@
 //! Expectations that are not met, and what they are judged by.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::incidents;
 use super::rows::{self, Text, integer, time};
 use crate::base::timestamp::Timestamp;
 use crate::repository::read::schedules::UnfinishedExecution;
 use crate::schedule::decision::{Action, Reason};
+use crate::workflow::notification::{Event, Events, Notify, Occurrence};
 use crate::workflow::schedule_record::{
     DecisionRecord, OverdueKind, OverdueRecord, ScheduledStart,
 };
+use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// Notes that one is not met; one that was open goes on with what it concerns last.
 pub(super) fn raise(
     connection: &Connection,
     record: &OverdueRecord,
+    notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
@@ -34,7 +40,61 @@ pub(super) fn raise(
             time(record.scheduled_at),
             record.execution_id,
         ])?;
-    Ok(())
+    let Some(notify) = notify else { return Ok(()) };
+    let execution = match &record.execution_id {
+        Some(id) => connection
+            .prepare_cached("SELECT seq FROM workflow_executions WHERE execution_id = ?1")?
+            .query_row([id], |row| row.get(0))
+            .optional()?
+            .map(|seq| (id.as_str(), seq)),
+        None => None,
+    };
+    let opened = Occurrence::Opened(record.kind.event());
+    let events = events(&record.workflow_id, notify, opened, Some(record), now);
+    incidents::record(connection, execution, Some(&events))
+}
+
+/// What is notified of an expectation.
+fn events(
+    workflow_id: &str,
+    notify: &Arc<Notify>,
+    occurrence: Occurrence,
+    record: Option<&OverdueRecord>,
+    now: Timestamp,
+) -> Events {
+    let trigger = record.and_then(|record| record.schedule.clone()).map(|schedule| Trigger {
+        schedule: Some(schedule),
+        scheduled_at: record.and_then(|record| record.scheduled_at),
+        ..Trigger::by(TriggerKind::Schedule, None)
+    });
+    let event = Event { occurrence, at: now, step: None, error: record.map(why), status: None };
+    Events {
+        notify: Arc::clone(notify),
+        workflow_id: workflow_id.to_owned(),
+        is_ad_hoc: false,
+        trigger,
+        events: vec![event],
+    }
+}
+
+/// What is not as expected, in words.
+fn why(record: &OverdueRecord) -> String {
+    let at = record.scheduled_at.map(|at| at.to_string()).unwrap_or_default();
+    let schedule = record.schedule.as_deref().unwrap_or_default();
+    match record.kind {
+        OverdueKind::Missed if record.count > 1 => format!(
+            "{} scheduled times of `{schedule}` passed without a start, the last at {at}",
+            record.count
+        ),
+        OverdueKind::Missed => {
+            format!("the scheduled time {at} of `{schedule}` passed without a start")
+        }
+        OverdueKind::Late => {
+            format!("the start of `{schedule}` for {at} is later than `start_within`")
+        }
+        OverdueKind::Slow => "it runs for longer than `finish_within`".to_owned(),
+        OverdueKind::Stale => "no execution succeeded for longer than `success_within`".to_owned(),
+    }
 }
 
 /// Notes that it is met again. Of those that are over, the last hundred of a workflow are kept.
@@ -42,6 +102,7 @@ pub(super) fn clear(
     connection: &Connection,
     workflow_id: &str,
     kind: OverdueKind,
+    notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let cleared = connection
@@ -51,6 +112,10 @@ pub(super) fn clear(
         )?
         .execute(params![workflow_id, kind.as_str(), now.to_string()])?;
     if cleared > 0 {
+        // Whoever was notified of it may not be any more; then it ends all the same.
+        let notify = notify.cloned().unwrap_or_default();
+        let events = events(workflow_id, &notify, Occurrence::Closed(kind.event()), None, now);
+        incidents::record(connection, None, Some(&events))?;
         connection
             .prepare_cached(
                 "DELETE FROM workflow_expectations WHERE workflow_id = ?1
@@ -67,6 +132,7 @@ pub(super) fn clear(
 pub(super) fn decided(
     connection: &Connection,
     decided: &DecisionRecord,
+    notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     if decided.action != Action::Missed {
@@ -81,7 +147,7 @@ pub(super) fn decided(
         scheduled_at: Some(decided.scheduled_until),
         execution_id: None,
     };
-    raise(connection, &missed, now)
+    raise(connection, &missed, notify, now)
 }
 
 /// A scheduled time is started: no time since the last one is missed.
@@ -90,9 +156,10 @@ pub(super) fn started(
     workflow_id: &str,
     start: &ScheduledStart,
 ) -> rusqlite::Result<()> {
-    clear(connection, workflow_id, OverdueKind::Missed, start.decided_at)?;
+    let notify = start.notify.as_ref();
+    clear(connection, workflow_id, OverdueKind::Missed, notify, start.decided_at)?;
     if start.reason == Reason::OnTime.as_str() {
-        clear(connection, workflow_id, OverdueKind::Late, start.decided_at)?;
+        clear(connection, workflow_id, OverdueKind::Late, notify, start.decided_at)?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Schedules, and what was decided of their times.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::overdue;
@@ -10,6 +12,7 @@ use crate::repository::journal::schedules::{
     DECISIONS_KEPT, DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, ScheduleOutcome, Trimmed,
 };
 use crate::schedule::decision::{Action, Reason};
+use crate::workflow::notification::Notify;
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
 /// Writes a change inside the transaction under way.
@@ -24,9 +27,10 @@ pub(crate) fn change(
                 outcome.changed += register(connection, workflow, *now)?;
             }
         }
-        ScheduleChange::Decide { now, decisions } => {
+        ScheduleChange::Decide { now, decisions, notify } => {
             for decision in decisions {
-                if decide(connection, decision, *now)? {
+                let notify = notify.get(&decision.workflow_id);
+                if decide(connection, decision, notify, *now)? {
                     outcome.changed += 1;
                 } else {
                     outcome.conflicts.insert(decision.workflow_id.clone());
@@ -42,12 +46,12 @@ pub(crate) fn change(
             let (workflow_id, by) = (workflow_id.as_deref(), by.as_deref());
             outcome.changed = end_pause(connection, workflow_id, by, *now)?;
         }
-        ScheduleChange::Overdue { now, raised, cleared } => {
+        ScheduleChange::Overdue { now, raised, cleared, notify } => {
             for record in raised {
-                overdue::raise(connection, record, *now)?;
+                overdue::raise(connection, record, notify.get(&record.workflow_id), *now)?;
             }
             for (workflow_id, kind) in cleared {
-                overdue::clear(connection, workflow_id, *kind, *now)?;
+                overdue::clear(connection, workflow_id, *kind, notify.get(workflow_id), *now)?;
             }
         }
     }
@@ -155,6 +159,7 @@ fn last_final(
 fn decide(
     connection: &Connection,
     decided: &DecisionRecord,
+    notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
@@ -198,7 +203,7 @@ fn decide(
         }
         advance(connection, workflow_id, schedule, &until, now)?;
     }
-    overdue::decided(connection, decided, now)?;
+    overdue::decided(connection, decided, notify, now)?;
     Ok(true)
 }
 

@@ -126,10 +126,19 @@ impl<B: Backend> Worker<B> {
         }
     }
 
+    /// Reports that something may have been queued.
+    pub(super) fn report_queued(&self) {
+        self.outbox.report();
+    }
+
     /// Reports what a commit may have queued.
     pub(super) fn report_notifications(&self, batch: &[Entry]) {
-        if self.outbox.watcher.is_some() && batch.iter().any(|entry| entry.change.events.is_some())
-        {
+        let may_notify = |entry: &Entry| {
+            let created = entry.change.created.as_deref();
+            let scheduled = created.and_then(|created| created.scheduled.as_deref());
+            entry.change.events.is_some() || scheduled.is_some_and(|it| it.notify.is_some())
+        };
+        if self.outbox.watcher.is_some() && batch.iter().any(may_notify) {
             self.outbox.report();
         }
     }
