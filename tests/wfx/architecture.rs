@@ -48,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "operations",
             "metrics",
             "slo",
+            "render",
         ],
     ),
     (

@@ -218,6 +218,8 @@ fn a_lock_of_another_is_waited_for_and_then_told() {
 
 /// Makes a database one of version 3.
 const BEFORE_COMPLETIONS: &str = "
+    DROP TABLE workflow_sessions;
+    ALTER TABLE workflow_executions DROP COLUMN trigger_address;
     DROP TRIGGER workflow_executions_inserted_grouped;
     DROP TRIGGER workflow_executions_moved_grouped;
     DROP TRIGGER workflow_executions_deleted_grouped;

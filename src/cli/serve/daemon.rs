@@ -31,9 +31,13 @@ use crate::engine::work::children;
 use crate::http::api::resources::callers::Callers;
 use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::readers::Readers;
+use crate::http::exchange::tokens::Tokens;
 use crate::http::front::server::{self, Ending};
 use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
+use crate::http::page::sessions::Sessions;
+use crate::http::page::site::Site;
+use crate::http::page::view::{Pages, SAMPLE_EVERY};
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::operations::catalogue::{Catalogue, Event, What};
@@ -121,6 +125,21 @@ fn launcher(options: &Options, context: &Context) -> Launcher {
     }
 }
 
+/// The API, and the page unless nobody wants one.
+fn site(options: &Options, database: &Path, resources: &Arc<Resources>) -> Result<Site, CliError> {
+    let resources = Arc::clone(resources);
+    if !options.has_page {
+        return Ok(Site { resources, pages: None });
+    }
+    // The writer has given the database its number.
+    let number = Reader::open(database)?.database_number()?;
+    let sessions = Sessions::new(number, Tokens::of(&options.front.tokens));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let zone = clock::zone().clone();
+    let pages = Pages::new(Arc::clone(&resources), sessions, host, zone);
+    Ok(Site { resources, pages: Some(pages) })
+}
+
 fn start(
     options: WebhookOptions,
     writer: &Arc<Writer>,
@@ -153,6 +172,7 @@ struct Daemon {
     writer: Arc<Writer>,
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
+    site: Arc<Site>,
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Notify>,
 }
@@ -216,15 +236,16 @@ impl Daemon {
             writer: Arc::clone(&writer),
             memory,
             catalogue: Arc::clone(&catalogue),
-            readers: Arc::new(Readers::new(database)),
+            readers: Arc::new(Readers::new(database.clone())),
             definitions: options.definitions,
             workdir: options.workdir.clone(),
             draining: CancellationToken::new(),
             callers: Callers::default(),
             observed,
         });
+        let site = Arc::new(site(&options, &database, &resources)?);
         let left_behind = Arc::default();
-        Ok(Self { options, owner, supervisor, writer, catalogue, resources, left_behind })
+        Ok(Self { options, owner, supervisor, writer, catalogue, resources, site, left_behind })
     }
 
     /// Serves until a signal comes, then lets what runs finish, and stores it.
@@ -239,8 +260,8 @@ impl Daemon {
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
         let successor = served.map_err(|error| super::environment("serve", &error))?;
-        let Self { owner, supervisor, writer, resources, .. } = self;
-        drop((resources, supervisor));
+        let Self { owner, supervisor, writer, resources, site, .. } = self;
+        drop((site, resources, supervisor));
         let closed = writer.close();
         drop(owner);
         // It looks whether something was left once the link is closed.
@@ -283,7 +304,7 @@ impl Daemon {
         let mut answers = tokio::spawn(server::serve(
             listeners.clone(),
             self.options.front.clone(),
-            Arc::clone(&self.resources),
+            Arc::clone(&self.site),
             ending.clone(),
         ));
         self.start_tasks(&ending.hand_over);
@@ -380,6 +401,15 @@ impl Daemon {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
             tokio::spawn(rescan_again_and_again(catalogue, writer, tokens));
+        }
+        if self.site.pages.is_some() {
+            let (site, draining) = (Arc::clone(&self.site), self.resources.draining.clone());
+            tokio::spawn(async move {
+                let pages = site.pages.as_ref();
+                while draining.run_until_cancelled(time::sleep(SAMPLE_EVERY)).await.is_some() {
+                    pages.into_iter().for_each(Pages::sample);
+                }
+            });
         }
         tokio::spawn(service_manager::keep_watchdog_quiet(handed_over.clone()));
     }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
-use subtle::ConstantTimeEq;
 
 use crate::base::tokens::NamedToken;
 use crate::http::exchange::problem::Problem;
+use crate::http::exchange::tokens::{Session, Tokens};
 use crate::http::front::authority::{Authority, Host, PublicUrl};
 use crate::http::front::socket::Local;
 
@@ -31,30 +31,12 @@ pub struct Access {
     /// Names beside those of this machine, in lower case, without port.
     allowed_hosts: Vec<String>,
     public_url: Option<PublicUrl>,
-    tokens: Vec<Token>,
+    tokens: Tokens,
     metrics_open: bool,
 }
 
-/// A secret, kept out of logs, and the name of who has it.
-struct Token {
-    secret: Vec<u8>,
-    name: Option<Arc<str>>,
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-impl From<&NamedToken> for Token {
-    fn from(token: &NamedToken) -> Self {
-        Self { secret: token.token.as_bytes().to_vec(), name: token.name.as_deref().map(Arc::from) }
-    }
-}
-
 /// What decides whether a request has access.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct AccessRequest<'a> {
     /// Its method.
     pub method: &'a Method,
@@ -72,6 +54,21 @@ pub struct AccessRequest<'a> {
     pub has_fragment: bool,
     /// What the client connected to.
     pub local: Local,
+    /// It is for the web page.
+    pub is_page: bool,
+    /// It is for what needs no token.
+    pub is_open: bool,
+    /// Finds the session that its cookies belong to.
+    pub session: &'a dyn Fn() -> Result<Option<Session>, Problem>,
+}
+
+/// How a request has access.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// The name of its token, or of the token that began its session.
+    pub token: Option<Arc<str>>,
+    /// By a session.
+    pub has_session: bool,
 }
 
 impl Access {
@@ -87,7 +84,7 @@ impl Access {
                 .filter_map(name)
                 .collect(),
             public_url: None,
-            tokens: tokens.iter().map(Token::from).collect(),
+            tokens: Tokens::of(tokens),
             metrics_open,
         }
     }
@@ -105,19 +102,24 @@ impl Access {
         Authority::parse(name).is_some() && !name.contains('*')
     }
 
+    /// Whether the URL under which the server is reached is `https`.
+    pub(super) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+
     /// Lets a request pass, with the name of its token if that has one, or says why not.
     ///
     /// # Errors
     /// 400 for heads that can be read in two ways and for a missing, repeated or malformed
     /// `Host`, 421 for a foreign one, 401 without the token, 403 for what a foreign web page
     /// asks to change.
-    pub fn check(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<Granted, Problem> {
         check_framing(request)?;
         let host = self.check_host(request)?;
         self.check_target(request)?;
-        let name = self.check_token(request)?;
+        let granted = self.check_token(request)?;
         self.check_origin(request, host.as_ref())?;
-        Ok(name)
+        Ok(granted)
     }
 
     fn check_host<'a>(
@@ -183,37 +185,42 @@ impl Access {
         !self.allowed_hosts.is_empty() && self.allowed_hosts.contains(&host.to_string())
     }
 
-    fn check_token(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
+    fn check_token(&self, request: &AccessRequest<'_>) -> Result<Granted, Problem> {
         // The file of a unix socket says who may connect.
-        if request.local == Local::Unix || self.tokens.is_empty() {
-            return Ok(None);
+        if request.local == Local::Unix || self.tokens.is_empty() || request.is_open {
+            return Ok(Granted::default());
         }
         let path = request.uri.path();
         if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
-            return Ok(None);
+            return Ok(Granted::default());
         }
         let mut given = request.headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else {
+            if let Some(token) = self.check_session(request)? {
+                return Ok(Granted { token, has_session: true });
+            }
             return Err(Problem::unauthorized("a token is needed")
                 .with_hint("send it as `Authorization: Bearer TOKEN`"));
         };
         let token = bearer(value.as_bytes()).filter(|_| given.next().is_none());
-        match token.and_then(|token| self.find(token)) {
-            Some(token) => Ok(token.name.clone()),
+        match token.and_then(|token| self.tokens.find(token)) {
+            Some(token) => Ok(Granted { token: token.name().cloned(), has_session: false }),
             None => Err(Problem::unauthorized("the token is wrong")
                 .with_hint("send it once, as `Authorization: Bearer TOKEN`")),
         }
     }
 
-    /// The token that was given. All are compared, so that the time says nothing of which it is.
-    fn find(&self, given: &[u8]) -> Option<&Token> {
-        let mut found = None;
-        for token in &self.tokens {
-            if given.ct_eq(&token.secret).into() {
-                found = Some(token);
-            }
+    /// The name of the token whose session a request has. Of the API, a session opens only what the
+    /// page itself asks for: the browser says so.
+    fn check_session(
+        &self,
+        request: &AccessRequest<'_>,
+    ) -> Result<Option<Option<Arc<str>>>, Problem> {
+        if !request.is_page && fetch_site(request.headers) != Some(b"same-origin") {
+            return Ok(None);
         }
-        found
+        let Some(session) = (request.session)()? else { return Ok(None) };
+        Ok(self.tokens.of_session(&session).map(|token| token.name().cloned()))
     }
 
     /// A page may have its reader's browser send a request anywhere; the browser says so.
@@ -226,6 +233,14 @@ impl Access {
             return Ok(());
         }
         let forbidden = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        if request.is_page {
+            // Every browser says where a form comes from; nothing else sends one.
+            let is_same = fetch_site(request.headers).is_none_or(|site| site == b"same-origin");
+            let has_one = request.headers.get_all(ORIGIN).iter().count() == 1;
+            if !is_same || !has_one {
+                return forbidden("this form was not sent by a page of this server".to_owned());
+            }
+        }
         for site in request.headers.get_all(SEC_FETCH_SITE) {
             if site.as_bytes().eq_ignore_ascii_case(b"cross-site") {
                 return forbidden("a page of another site may not change anything here".to_owned());
@@ -291,6 +306,16 @@ fn check_framing(request: &AccessRequest<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What the browser says of where a request comes from; nothing, if it says so twice.
+fn fetch_site(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    match (sites.next(), sites.next()) {
+        (Some(site), None) => Some(site.as_bytes()),
+        (Some(_), Some(_)) => Some(b""),
+        (None, _) => None,
+    }
+}
+
 /// The token of `Bearer TOKEN`.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(b"Bearer".len())?;
@@ -340,6 +365,9 @@ mod tests {
             has_bare_line_feed: false,
             has_fragment: false,
             local: Local::Address("10.0.0.5:8080".parse().unwrap()),
+            is_page: false,
+            is_open: false,
+            session: &|| Ok(None),
         };
         access.check(&request).map_or_else(|problem| problem.status().as_u16(), |_| 200)
     }

@@ -275,6 +275,11 @@ impl<B: Backend> Worker<B> {
                     .transaction("write to", |backend| backend.pin(&execution_id, pin.as_ref()));
                 let _ = answer.send(done);
             }
+            Task::Session { change, answer } => {
+                let now = clock::now();
+                let done = self.transaction("write to", |backend| backend.session(&change, now));
+                let _ = answer.send(done);
+            }
             Task::SetPolicies(policies) => {
                 self.new_policies.extend(policies);
                 self.store_policies();

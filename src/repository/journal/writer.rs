@@ -28,6 +28,7 @@ use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
+use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
@@ -277,6 +278,22 @@ impl Writer {
         self.ask(if pin.is_some() { "pin" } else { "unpin" }, patience, |answer| Task::Pin {
             execution_id: execution_id.to_owned(),
             pin: pin.cloned(),
+            answer,
+        })
+    }
+
+    /// Begins or ends a session of the web page. Others may have the database locked for `patience`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) fn change_session(
+        &self,
+        change: &SessionChange,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.ask("store a session", patience, |answer| Task::Session {
+            change: change.clone(),
             answer,
         })
     }

@@ -10,7 +10,9 @@ use rusqlite::config::DbConfig;
 use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
-use super::{alerts, detail, groups, identity, open, policies, prune, retention, takeover};
+use super::{
+    alerts, detail, groups, identity, open, policies, prune, retention, sessions, takeover,
+};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
@@ -23,6 +25,7 @@ use crate::repository::ownership::takeover::{
 };
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
+use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
@@ -179,6 +182,10 @@ impl Backend for SqliteBackend {
 
     fn pin(&mut self, execution_id: &str, pin: Option<&Pin>) -> rusqlite::Result<bool> {
         retention::pin(&self.connection, execution_id, pin)
+    }
+
+    fn session(&mut self, change: &SessionChange, now: Timestamp) -> rusqlite::Result<()> {
+        sessions::change(&self.connection, change, now)
     }
 
     fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> rusqlite::Result<usize> {

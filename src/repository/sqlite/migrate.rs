@@ -11,7 +11,7 @@ use crate::repository::ownership::Registry;
 use crate::repository::sqlite::error::explain;
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
-pub(crate) const STEPS: [&str; 10] = [
+pub(crate) const STEPS: [&str; 11] = [
     include_str!("schema/001_initial.sql"),
     include_str!("schema/002_settings.sql"),
     include_str!("schema/003_checks.sql"),
@@ -22,6 +22,7 @@ pub(crate) const STEPS: [&str; 10] = [
     include_str!("schema/008_trigger.sql"),
     include_str!("schema/009_step_counts.sql"),
     include_str!("schema/010_groups.sql"),
+    include_str!("schema/014_sessions.sql"),
 ];
 /// Written into the header, so that a database tells whose it is: "wfx1".
 pub(crate) const APPLICATION_ID: i32 = 0x7766_7831;

@@ -12,6 +12,7 @@ mod durations;
 mod error;
 mod file;
 mod file_guard;
+mod glance;
 mod groups;
 mod identity;
 mod inspect;
@@ -24,6 +25,7 @@ mod predecessor;
 mod prune;
 mod retention;
 mod rows;
+mod sessions;
 mod summary;
 mod takeover;
 
