@@ -7,6 +7,8 @@ use super::{Mark, ratio, symbol_at};
 /// Where the usual duration stands.
 const TICK: f64 = 0.4;
 const WIDTH: f64 = 112.0;
+/// A history has room for so many executions at least.
+const SLOTS: usize = 20;
 
 /// A bar whose tick, the usual duration, always stands at the same place; what takes more than 2.4
 /// times as long ends in an arrow. `title` says the same in words.
@@ -51,7 +53,7 @@ pub(crate) fn history(past: &[Past], usual: Option<u64>, words: &dyn Fn(u64) -> 
     #[expect(clippy::cast_possible_truncation, reason = "a share of the height")]
     let y = |millis: u64| TOP + HEIGHT - (ratio(whole(millis), whole(longest)) * 120.0) as i64;
     #[expect(clippy::cast_precision_loss, reason = "a few dozens")]
-    let (step, at) = (100.0 / past.len().max(1) as f64, |index: usize| index as f64);
+    let (step, at) = (100.0 / past.len().max(SLOTS) as f64, |index: usize| index as f64);
     html! {
         div class="plot" {
             svg width="52" height="150" aria-hidden="true" {

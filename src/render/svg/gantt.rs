@@ -245,7 +245,11 @@ pub(crate) fn row(scale: &Scale, track: &Track) -> Markup {
 }
 
 fn attempts(scale: &Scale, bars: &[Bar], waits: &[Wait]) -> Markup {
+    let first = bars.first().map_or(0.0, |bar| scale.at(bar.at.from));
     html! {
+        @if bars.len() > 1 && first > 0.12 {
+            text class="w" x=(percent(first)) dx="-6" y="16" text-anchor="end" { (bars.len()) " attempts" }
+        }
         @for wait in waits {
             @let (from, to) = (scale.at(wait.at.from), scale.at(wait.at.to));
             line class="b-pause" x1=(percent(from)) x2=(percent(to)) y1="12" y2="12" {

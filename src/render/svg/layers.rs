@@ -6,12 +6,12 @@ use std::collections::HashSet;
 /// The size of a node, and the room between two of them.
 pub(crate) const NODE_WIDTH: i64 = 148;
 pub(crate) const NODE_HEIGHT: i64 = 48;
-const COLUMN: i64 = 174;
+const COLUMN: i64 = 172;
 const GAP: i64 = 22;
 /// The room that a long edge takes where it passes a layer.
 const PASSAGE: i64 = 14;
 /// Room around the picture, for the outline of nodes and what is stacked behind them.
-const MARGIN: i64 = 8;
+const MARGIN: i64 = 7;
 /// How often layers are sorted, and how often they are moved.
 const SORTS: usize = 8;
 const MOVES: usize = 8;

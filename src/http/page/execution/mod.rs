@@ -117,11 +117,11 @@ pub(super) fn page(
                 @if found.failed.is_some() { (first::failure(view, &found, &selection)?) }
                 @if is_running { (first::under_way(view, &found, &selection)) }
                 @if found.failed.is_some() { (first::changed(view, &found)?) }
-                @if found.failed.is_none() && !is_running { (origin::draw(view, &found)?) }
+                @if !is_running { (origin::draw(view, &found)?) }
             }
             div class="stack" {
                 @if !is_running { (again::draw(view, &found, &name, wanted)) }
-                @if found.failed.is_some() || is_running { (origin::draw(view, &found)?) }
+                @if is_running { (origin::draw(view, &found)?) }
             }
         }
         (picture.graph(&found, &selection))
