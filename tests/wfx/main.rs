@@ -25,6 +25,7 @@ mod messages;
 mod named;
 mod output;
 mod ownership;
+mod page;
 mod perf_check;
 mod predecessor;
 mod processes;

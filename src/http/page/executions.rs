@@ -365,7 +365,7 @@ pub(super) fn table(
                     @let this = view.civil.day(of);
                     @if this != day {
                         tr class="day" { td colspan="8" class="full" { "Finished on " (this) } }
-                        @let _ = day = this;
+                        @let () = day = this;
                     }
                     (draw_row(view, row, details))
                 }

@@ -212,7 +212,7 @@ pub(crate) fn axis(
                 (scale.at(cut.from) + CUT_SHARE / 2.0 - at).abs() < 0.09
             });
             @if at > 0.1 && at < 0.88 && at - last > 0.1 && !is_near_cut {
-                @let _ = last = at;
+                @let () = last = at;
                 text class=[(index % 2 == 1).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
             }
         }

@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub is_bad: bool,
     /// It did not run.
     pub is_rest: bool,
+    /// It is selected.
+    pub is_on: bool,
     /// How many of its steps are in each state; nothing for a single step.
     pub states: Vec<(Mark, usize)>,
 }
@@ -71,7 +73,7 @@ fn draw_node(node: &Node, x: i64, y: i64) -> Markup {
         html! { rect class=(class) x=(x) y=(y) width=(NODE_WIDTH) height=(NODE_HEIGHT) rx="4" {} }
     };
     html! {
-        a href=(node.href) data-key=(node.key) {
+        a href=(node.href) data-key=(node.key) class=[node.is_on.then_some("on")] {
             title { (node.label) ": " (node.note) }
             @if !node.states.is_empty() {
                 (rect(x + 6, y - 6, "node"))
@@ -110,7 +112,7 @@ fn states(states: &[(Mark, usize)], x: i64, y: i64) -> Markup {
             // Those that are few are seen as well.
             @let width = (to - from).max(i64::from(ratio(count(*of), all) > 0.0) * 2);
             rect class=(mark.bar) x=(from) y=(y) width=(width) height="4" {}
-            @let _ = done += count(*of);
+            @let () = done += count(*of);
         }
     }
 }

@@ -18,7 +18,6 @@ const REST: Mark = Mark { class: "off", bar: "b-off", symbol: "i-skip", word: "s
 fn golden(name: &str, drawn: &Markup) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/render/svg/golden").join(name);
     let lines = drawn.0.replace("><", ">\n<") + "\n";
-    #[expect(clippy::disallowed_methods, reason = "how the files are written anew")]
     if std::env::var_os("WFX_GOLDEN").is_some() {
         fs::write(&path, &lines).unwrap();
     }
@@ -43,6 +42,7 @@ fn node(label: &str, mark: Mark) -> graph::Node {
         key: label.to_owned(),
         is_bad: mark == FAIL,
         is_rest: mark == REST,
+        is_on: false,
         states: Vec::new(),
     }
 }

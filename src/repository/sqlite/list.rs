@@ -80,8 +80,7 @@ pub(crate) fn brief(
         "SELECT {columns} FROM workflow_executions{index}{condition} ORDER BY seq DESC LIMIT ?"
     ))?;
     let mut items = Vec::new();
-    let mut rows = statement.query_map(params_from_iter(&values), rows::execution)?;
-    while let Some(row) = rows.next() {
+    for row in statement.query_map(params_from_iter(&values), rows::execution)? {
         let mut execution = row?;
         groups::add_waiting_for(connection, &mut execution)?;
         items.push(execution);

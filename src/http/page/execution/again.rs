@@ -170,7 +170,7 @@ fn draw_plan(steps: &[PlannedStep]) -> Markup {
                                 };
                                 (words::status_as(mark, &format!("{word} {}", total(*action))))
                             }
-                            @let _ = last = Some(*action);
+                            @let () = last = Some(*action);
                         }
                         th scope="row" {
                             (words::text(&names[..names.len().min(NAMED_MAX)].join(", ")))

@@ -129,7 +129,8 @@ impl Picture {
                 (words.join(", "), format!("{open}#graph"), states)
             }
         };
-        Node { label, note, mark, href, key: first.name.clone(), is_bad, is_rest, states }
+        let is_on = group.len() == 1 && selection.step.as_deref() == Some(&first.name);
+        Node { label, note, mark, href, key: first.name.clone(), is_bad, is_rest, is_on, states }
     }
 
     /// The panel with the timeline.
@@ -237,7 +238,7 @@ impl Picture {
         let track = Track::Band { bars, mark, title, href: format!("{open}#timeline") };
         html! {
             tr {
-                th scope="row" { (heading(mark, html! { a href={ (open) "#timeline" } { (name) } })) }
+                th scope="row" { (heading(mark, &html! { a href={ (open) "#timeline" } { (name) } })) }
                 td class="tl" { (gantt::row(scale, &track)) }
                 td class="r" { (took.unwrap_or_else(|| "–".to_owned())) }
             }
@@ -245,7 +246,7 @@ impl Picture {
     }
 }
 
-fn heading(mark: Mark, name: Markup) -> Markup {
+fn heading(mark: Mark, name: &Markup) -> Markup {
     html! {
         span class="st nm" {
             span class=(mark.class) { (words::icon(mark)) }
@@ -290,7 +291,7 @@ fn single(
     html! {
         tr class=[is_shown.then_some("on")] {
             th scope="row" {
-                (heading(mark, html! {
+                (heading(mark, &html! {
                     a href=(selection.to_step(&step.name, None)) data-key=(step.name) { (words::text(title.unwrap_or(&step.name))) }
                 }))
             }
