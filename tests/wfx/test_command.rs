@@ -51,7 +51,9 @@ fn run(place: &Place, install_status: &str) -> (Ran, String) {
         program(place, &format!("bin/{there}"), "#!/bin/sh\n");
     }
     let search = std::env::var_os("PATH").unwrap();
-    for needed in ["chmod", "dirname", "env", "grep", "mkdir", "mv", "rm", "sh", "tar", "kill", "cmp", "cp"] {
+    for needed in
+        ["chmod", "dirname", "env", "grep", "mkdir", "mv", "rm", "sh", "tar", "kill", "cmp", "cp"]
+    {
         let found = std::env::split_paths(&search).map(|folder| folder.join(needed));
         let found = found.into_iter().find(|path| path.exists()).unwrap();
         let _ = symlink(found, place.path("bin").join(needed));

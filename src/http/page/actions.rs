@@ -66,7 +66,7 @@ pub(super) async fn replay(
     let old = snapshot["params"].as_object();
     let mut params = Map::new();
     for (name, value) in form.parameters() {
-        let same = old.and_then(|old| old.get(name)).map(execution::value_text);
+        let same = old.and_then(|old| old.get(name)).map(crate::http::page::words::value_text);
         if same.as_deref() != Some(value) {
             params.insert(name.to_owned(), Value::from(newlines(value)));
         }

@@ -1,11 +1,9 @@
 //! The files that every page uses: built in, compressed once, and kept by browsers for good, since
 //! their address has the hash of their text.
 
-use std::io::Write as _;
 use std::sync::OnceLock;
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, VARY};
 use hyper::{HeaderMap, StatusCode};
@@ -13,7 +11,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::http::page::frame;
+use crate::http::page::headers::{gzip, takes_gzip};
 
 /// The symbols that pages draw statuses with; part of each page.
 pub(super) const SPRITE: &str = include_str!("assets/sprite.svg");
@@ -74,7 +72,7 @@ pub(super) fn reply(version: &str, name: &str, headers: &HeaderMap) -> Result<Re
     };
     let file = &FILES[index];
     let compressed = &made.compressed[index];
-    let reply = if frame::takes_gzip(headers) && !compressed.is_empty() {
+    let reply = if takes_gzip(headers) && !compressed.is_empty() {
         Reply::new(StatusCode::OK, file.content_type, compressed.clone())
             .with_header(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
     } else {
@@ -84,13 +82,6 @@ pub(super) fn reply(version: &str, name: &str, headers: &HeaderMap) -> Result<Re
     Ok(reply
         .with_header(CACHE_CONTROL, for_good)
         .with_header(VARY, HeaderValue::from_static("accept-encoding")))
-}
-
-/// The bytes compressed; `None` if that fails.
-pub(super) fn gzip(bytes: &[u8], level: Compression) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), level);
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
 }
 
 #[cfg(test)]

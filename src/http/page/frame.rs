@@ -3,14 +3,15 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use flate2::Compression;
+use hyper::StatusCode;
 use hyper::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName,
-    HeaderValue, REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
+    REFERRER_POLICY, VARY, X_FRAME_OPTIONS,
 };
-use hyper::{HeaderMap, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::http::exchange::reply::Reply;
+use crate::http::page::headers::{gzip, takes_gzip};
 use crate::http::page::view::{Pages, View};
 use crate::http::page::{assets, words};
 use crate::repository::Health;
@@ -94,7 +95,7 @@ pub(super) fn reply_with(view: &View<'_>, status: StatusCode, page: &Page) -> Re
     let body = document.0.replace(words::NOW.0, &now.0).into_bytes();
     let mut reply = Reply::new(status, HTML, Vec::new());
     let compressed = (body.len() >= COMPRESSED_FROM && takes_gzip(view.headers))
-        .then(|| assets::gzip(&body, Compression::fast()))
+        .then(|| gzip(&body, Compression::fast()))
         .flatten();
     match compressed {
         Some(compressed) => {
@@ -122,15 +123,6 @@ pub(super) fn secured(mut reply: Reply) -> Reply {
         reply = reply.with_header(name, HeaderValue::from_static(value));
     }
     reply
-}
-
-/// Whether a client takes compressed answers.
-pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        name.trim().eq_ignore_ascii_case("gzip") && weight.trim() != "q=0"
-    })
 }
 
 fn top(view: &View<'_>, section: Section) -> Markup {

@@ -11,6 +11,7 @@ mod executions;
 mod failure;
 mod forms;
 mod frame;
+mod headers;
 mod home;
 mod levels;
 mod login;

@@ -15,7 +15,7 @@ use crate::http::api::resources::context::Resources;
 use crate::http::api::resources::faults;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::tokens::{Session, Token, Tokens};
-use crate::http::page::view::cookie;
+use crate::http::page::headers::cookie;
 use crate::repository::sessions::{SessionChange, StoredSession};
 
 /// How long a session lasts.

@@ -7,14 +7,16 @@ use hyper::{HeaderMap, Method};
 use crate::http::api::resources::context::Resources;
 use crate::http::api::route::Route;
 use crate::http::exchange::handler::{
-    AnsweredRequest, Endpoint, Handler, RefusedRequest, RoutedRequest,
+    AnsweredRequest, Endpoint, Handler, PageHead, RefusedRequest, RoutedRequest,
 };
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::http::exchange::tokens::Session;
-use crate::http::page::failure;
 use crate::http::page::route::PageRoute;
-use crate::http::page::view::Pages;
+use crate::http::page::view::{Pages, View};
+use crate::http::page::{
+    actions, assets, execution, executions, failure, home, levels, login, workflow, workflows,
+};
 
 /// The API, and the page unless the operator wants none.
 #[derive(Debug)]
@@ -23,6 +25,31 @@ pub(crate) struct Site {
     pub resources: Arc<Resources>,
     /// What the page answers from.
     pub pages: Option<Pages>,
+}
+
+impl Pages {
+    /// Answers a request with a page.
+    pub(super) async fn answer(&self, request: RoutedRequest<PageRoute>, head: &PageHead) -> Reply {
+        let view = View::of(self, &head.path, &head.headers, head.has_session);
+        let query = request.query.as_str();
+        let outcome = match &request.route {
+            PageRoute::Home => home::show(&view),
+            PageRoute::Executions => executions::show(&view, query).await,
+            PageRoute::Execution(id) => execution::show(&view, id, query),
+            PageRoute::Workflows => workflows::show(&view),
+            PageRoute::Workflow(id) => workflow::show(&view, id),
+            PageRoute::Levels => levels::show(&view),
+            PageRoute::Login if head.is_post => login::enter(&view, &request, head).await,
+            PageRoute::Login => login::show(&view, query),
+            PageRoute::Logout => login::leave(&view, head).await,
+            PageRoute::Zone => actions::set_zone(&view, &request),
+            PageRoute::Start(id) => actions::start(&view, id, &request).await,
+            PageRoute::Replay(id) => actions::replay(&view, id, &request).await,
+            PageRoute::Cancel(id) => actions::cancel(&view, id, &request).await,
+            PageRoute::Asset { version, name } => assets::reply(version, name, &head.headers),
+        };
+        outcome.unwrap_or_else(|problem| failure::page(&view, &problem))
+    }
 }
 
 /// What can be asked for.

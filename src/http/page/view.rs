@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
-use hyper::header::COOKIE;
 use jiff::tz::TimeZone;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,16 +13,11 @@ use crate::base::civil::Civil;
 use crate::base::timestamp::Timestamp;
 use crate::base::{clock, zone};
 use crate::http::api::resources::context::Resources;
-use crate::http::exchange::handler::{PageHead, RoutedRequest};
 use crate::http::exchange::problem::Problem;
-use crate::http::exchange::reply::Reply;
+use crate::http::page::headers::cookie;
 use crate::http::page::memo::Memo;
 use crate::http::page::rate::Rate;
-use crate::http::page::route::PageRoute;
 use crate::http::page::sessions::Sessions;
-use crate::http::page::{
-    actions, assets, execution, executions, failure, home, levels, login, workflow, workflows,
-};
 use crate::operations::status::median;
 use crate::repository::{FailingWorkflow, Reader, StoreError};
 
@@ -100,29 +94,6 @@ impl Pages {
         let trend = self.trend.lock().unwrap_or_else(PoisonError::into_inner);
         let known = trend.iter().map(|values| values.get(signal).copied().flatten());
         std::iter::repeat_n(None, SAMPLES_MAX - trend.len()).chain(known).collect()
-    }
-
-    /// Answers a request with a page.
-    pub(super) async fn answer(&self, request: RoutedRequest<PageRoute>, head: &PageHead) -> Reply {
-        let view = View::of(self, &head.path, &head.headers, head.has_session);
-        let query = request.query.as_str();
-        let outcome = match &request.route {
-            PageRoute::Home => home::show(&view),
-            PageRoute::Executions => executions::show(&view, query).await,
-            PageRoute::Execution(id) => execution::show(&view, id, query),
-            PageRoute::Workflows => workflows::show(&view),
-            PageRoute::Workflow(id) => workflow::show(&view, id),
-            PageRoute::Levels => levels::show(&view),
-            PageRoute::Login if head.is_post => login::enter(&view, &request, head).await,
-            PageRoute::Login => login::show(&view, query),
-            PageRoute::Logout => login::leave(&view, head).await,
-            PageRoute::Zone => actions::set_zone(&view, &request),
-            PageRoute::Start(id) => actions::start(&view, id, &request).await,
-            PageRoute::Replay(id) => actions::replay(&view, id, &request).await,
-            PageRoute::Cancel(id) => actions::cancel(&view, id, &request).await,
-            PageRoute::Asset { version, name } => assets::reply(version, name, &head.headers),
-        };
-        outcome.unwrap_or_else(|problem| failure::page(&view, &problem))
     }
 
     /// Wrong tokens are counted one by one.
@@ -233,13 +204,4 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
         let _ = write!(query, "{key}={}", utf8_percent_encode(value, PATH));
     }
     query
-}
-
-/// The value of a cookie; `None` if it was sent twice.
-pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    let mut found = pairs.filter(|(found, _)| found.trim() == name).map(|(_, value)| value.trim());
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use maud::{Markup, PreEscaped, html};
+use serde_json::Value;
 
 use crate::base::units;
 use crate::base::visible::{visible, write_visible};
 use crate::render::svg::Mark;
+use crate::workflow::definition::{Step, Work};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 const fn mark(
@@ -111,6 +113,36 @@ pub(super) fn command(line: &str) -> Markup {
 /// A word of a command line, quoted where a shell needs that.
 pub(super) fn shell_word(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// What a step of a definition runs.
+pub(super) fn runs(step: &Step) -> String {
+    match &step.work {
+        Work::Nothing => String::new(),
+        Work::Shell(line) => line.trim_end().to_owned(),
+        Work::Argv(argv) => argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
+        Work::Sleep(period) => format!("sleep {period}"),
+    }
+}
+
+/// A value of JSON as the text that a form or a command has.
+pub(super) fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A status as the end of a sentence.
+pub(super) fn status_words(status: ExecutionStatus) -> &'static str {
+    match status {
+        ExecutionStatus::Pending => "waits",
+        ExecutionStatus::Running => "is running",
+        ExecutionStatus::Success => "succeeded",
+        ExecutionStatus::Failed => "failed",
+        ExecutionStatus::Cancelled => "was cancelled",
+        ExecutionStatus::Interrupted => "was interrupted",
+    }
 }
 
 /// `1 step`, `2 steps`, with thousands set apart.

@@ -126,7 +126,7 @@ fn head(
                 @if let Some(last) = last {
                     @let mark = words::of_execution(last.status);
                     p {
-                        (words::status_as(mark, &format!("Last execution {}", status_words(last.status)))) " "
+                        (words::status_as(mark, &format!("Last execution {}", words::status_words(last.status)))) " "
                         a href=(view.execution(&last.execution_id)) { (last.number()) }
                         @if let Some(at) = last.completed_at.or(last.started_at).or(last.created_at) { ", " (view.at(at)) }
                         "."
@@ -150,18 +150,6 @@ fn head(
                 p { "It is not in the folder of workflows: it can be looked at and replayed, not started." }
             }
         }
-    }
-}
-
-/// A status as the end of a sentence.
-pub(super) fn status_words(status: ExecutionStatus) -> &'static str {
-    match status {
-        ExecutionStatus::Pending => "waits",
-        ExecutionStatus::Running => "is running",
-        ExecutionStatus::Success => "succeeded",
-        ExecutionStatus::Failed => "failed",
-        ExecutionStatus::Cancelled => "was cancelled",
-        ExecutionStatus::Interrupted => "was interrupted",
     }
 }
 
@@ -359,7 +347,7 @@ fn about(definition: &Definition, entry: Option<&Entry>) -> Markup {
                             @for step in &definition.steps {
                                 tr {
                                     th scope="row" { (words::text(step.title.as_deref().unwrap_or(&step.name))) }
-                                    td { code class="why" { (words::text(&super::execution::runs(step))) } }
+                                    td { code class="why" { (words::text(&words::runs(step))) } }
                                     td { (words::text(&step.depends_on.join(", "))) }
                                 }
                             }

@@ -6,6 +6,8 @@ use super::{Mark, percent, ratio};
 
 /// The width of a cut pause, as a share of the whole.
 const CUT_SHARE: f64 = 0.05;
+/// Shorter pauses are never cut: 10 s.
+const CUT_FROM: i64 = 10_000_000;
 /// The most pauses that are cut: the longest.
 const CUTS_MAX: usize = 8;
 /// The least width of what can be hit, as a share: 24 px of a narrow track.
@@ -81,7 +83,7 @@ impl Scale {
                 let others = rest - pause.length();
                 let waited = waits.iter().any(|wait| wait.from < pause.to && wait.to > pause.from);
                 let least = if waited { others } else { others / 10 };
-                if pause.length() > least.max(1_000) {
+                if pause.length() > least.max(CUT_FROM) {
                     rest = others;
                     cuts.push(pause);
                 }
@@ -211,9 +213,9 @@ pub(crate) fn axis(
             @let is_near_cut = scale.cuts().iter().any(|cut| {
                 (scale.at(cut.from) + CUT_SHARE / 2.0 - at).abs() < 0.09
             });
-            @if at > 0.1 && at < 0.88 && at - last > 0.1 && !is_near_cut {
+            @if at > 0.14 && at < 0.86 && at - last > 0.13 && !is_near_cut {
                 @let () = last = at;
-                text class=[(index % 2 == 1).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
+                text class=[(index % 2 == 1 || at < 0.3).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
             }
         }
         @for cut in scale.cuts() {
@@ -232,8 +234,7 @@ pub(crate) fn axis(
 #[must_use]
 pub(crate) fn row(scale: &Scale, track: &Track) -> Markup {
     html! {
-        svg class="track" {
-            use href="#grid" {}
+        svg class="track" { use href="#grid" {}
             @match track {
                 Track::Attempts { bars, waits } => (attempts(scale, bars, waits)),
                 Track::Band { bars, mark, title, href } => {

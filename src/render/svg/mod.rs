@@ -37,9 +37,7 @@ pub(crate) fn percent(share: f64) -> String {
 /// A symbol of the page at a place of a drawing.
 pub(crate) fn symbol_at(mark: Mark, x: i64, y: i64) -> Markup {
     html! {
-        g class=(mark.class) {
-            use href={ "#" (mark.symbol) } x=(x) y=(y) width="16" height="16" {}
-        }
+        g class=(mark.class) { use href={ "#" (mark.symbol) } x=(x) y=(y) width="16" height="16" {} }
     }
 }
 

@@ -266,6 +266,9 @@ const behaviours = {
     let asked = 0;
     page.on('request', () => { asked += 1; });
     await page.evaluate(() => window.hide(true));
+    // What was asked before is answered.
+    await page.waitForLoadState('networkidle');
+    asked = 0;
     await page.clock.runFor(120000);
     assert.equal(asked, 0);
     const answered = page.waitForResponse((response) => response.url().includes(setup.running));
@@ -298,7 +301,9 @@ const behaviours = {
     const page = await made.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     const frame = page.frames().find((one) => one !== page.mainFrame());
-    assert.equal((await frame.locator('h1').count()), 0);
+    await frame.waitForLoadState();
+    assert.equal(await frame.locator('#main').count(), 0);
+    assert.match(frame.url(), /^chrome-error:/);
     const answered = page.waitForResponse((response) => response.url().endsWith('/cancel'));
     await page.locator('button').first().click();
     assert.equal((await answered).status(), 403);

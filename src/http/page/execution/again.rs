@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::found::{Found, value_text};
+use super::found::Found;
 use super::has_failed;
 use crate::http::exchange::problem::Problem;
 use crate::http::page::forms::{Form, PARAMETER};
@@ -98,7 +98,7 @@ pub(super) fn draw(
                             summary { "Change parameters (" (found.params.len()) ")" }
                             @for (index, (param, value)) in found.params.iter().enumerate() {
                                 @let field = format!("{PARAMETER}{param}");
-                                @let value = asked(&field).map_or_else(|| value_text(value), str::to_owned);
+                                @let value = asked(&field).map_or_else(|| words::value_text(value), str::to_owned);
                                 div class="field" {
                                     label for={ "r" (index) } { (words::text(param)) }
                                     @if value.contains('\n') {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::found::{Found, value_text};
+use super::found::Found;
 use super::{Selection, is_bad, output};
 use crate::http::exchange::problem::Problem;
 use crate::http::page::view::View;
@@ -145,7 +145,7 @@ pub(super) fn changed(view: &View<'_>, found: &Found) -> Result<Markup, Problem>
             let text = |value: &Option<serde_json::Value>| {
                 value
                     .as_ref()
-                    .map_or("none".to_owned(), |value| words::short(&value_text(value), 60))
+                    .map_or("none".to_owned(), |value| words::short(&words::value_text(value), 60))
             };
             format!("{} {} → {}", words::text(&param.name), text(&param.from), text(&param.to))
         })

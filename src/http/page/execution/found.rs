@@ -10,7 +10,6 @@ use crate::http::exchange::problem::Problem;
 use crate::http::page::view::View;
 use crate::http::page::words;
 use crate::repository::{Reader, StoreError};
-use crate::workflow::definition::{Step, Work};
 use crate::workflow::record::{Attempt, ExecutionRecord, HandlerRecord, StepRecord};
 
 /// An execution as its page shows it.
@@ -73,10 +72,10 @@ impl DefinedStep {
             (Some(Value::String(line)), _) => line.trim_end().to_owned(),
             (Some(Value::Array(argv)), _) => {
                 let words: Vec<String> =
-                    argv.iter().map(|word| words::shell_word(&value_text(word))).collect();
+                    argv.iter().map(|word| words::shell_word(&words::value_text(word))).collect();
                 words.join(" ")
             }
-            (_, Some(period)) => format!("sleep {}", value_text(period)),
+            (_, Some(period)) => format!("sleep {}", words::value_text(period)),
             _ => String::new(),
         }
     }
@@ -209,24 +208,4 @@ fn failed(record: &ExecutionRecord, steps: &[StepRecord]) -> Option<usize> {
     let error = record.error.as_deref().unwrap_or_default();
     let named = bad().find(|(_, step)| error.contains(&format!("`{}`", step.name)));
     named.or_else(|| bad().next()).map(|(index, _)| index)
-}
-
-/// What a step of a definition runs.
-pub(in crate::http::page) fn runs(step: &Step) -> String {
-    match &step.work {
-        Work::Nothing => String::new(),
-        Work::Shell(line) => line.trim_end().to_owned(),
-        Work::Argv(argv) => {
-            argv.iter().map(|word| words::shell_word(word)).collect::<Vec<_>>().join(" ")
-        }
-        Work::Sleep(period) => format!("sleep {period}"),
-    }
-}
-
-/// A value of JSON as the text that a form or a command has.
-pub(in crate::http::page) fn value_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -13,7 +13,6 @@ use maud::{Markup, html};
 
 pub(super) use self::again::Wanted;
 use self::found::Found;
-pub(super) use self::found::{runs, value_text};
 use self::picture::Picture;
 use crate::http::api::query::pairs;
 use crate::http::exchange::problem::Problem;
@@ -23,7 +22,6 @@ use crate::http::page::frame::{self, Page, Section};
 use crate::http::page::login::see_other;
 use crate::http::page::view::{View, query};
 use crate::http::page::words;
-use crate::http::page::workflow::status_words;
 use crate::repository::is_whole_id;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
@@ -105,8 +103,11 @@ pub(super) fn page(
         number if number.is_empty() => words::short(&record.execution_id, 8),
         number => number,
     };
-    let title =
-        format!("{} {name} {}", words::text(&record.workflow_id), status_words(record.status));
+    let title = format!(
+        "{} {name} {}",
+        words::text(&record.workflow_id),
+        words::status_words(record.status)
+    );
     let picture = Picture::of(view, &found, &selection);
     let chosen = output::Chosen::of(&found, &selection);
     let main = html! {
@@ -117,7 +118,7 @@ pub(super) fn page(
                 @if found.failed.is_some() { (first::failure(view, &found, &selection)?) }
                 @if is_running { (first::under_way(view, &found, &selection)) }
                 @if found.failed.is_some() { (first::changed(view, &found)?) }
-                @if !is_running { (origin::draw(view, &found)?) }
+                @if found.failed.is_none() && !is_running { (origin::draw(view, &found)?) }
             }
             div class="stack" {
                 @if !is_running { (again::draw(view, &found, &name, wanted)) }
@@ -128,6 +129,7 @@ pub(super) fn page(
         (picture.timeline(view, &found, &selection))
         (steps::draw(view, &found, &picture, &selection))
         (output::draw(view, &found, &chosen, &selection, &name)?)
+        @if found.failed.is_some() { (origin::draw(view, &found)?) }
     };
     let page = Page { title, section: Section::Executions, is_running: Some(is_running), main };
     let status = match wanted.and_then(|wanted| wanted.refusal(view, record)) {

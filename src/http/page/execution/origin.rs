@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::found::{Found, value_text};
+use super::found::Found;
 use crate::http::exchange::problem::Problem;
 use crate::http::page::view::View;
 use crate::http::page::words;
@@ -30,7 +30,7 @@ pub(super) fn draw(view: &View<'_>, found: &Found) -> Result<Markup, Problem> {
         .params
         .iter()
         .map(|(name, value)| {
-            format!("{}={}", words::text(name), words::short(&value_text(value), 80))
+            format!("{}={}", words::text(name), words::short(&words::value_text(value), 80))
         })
         .collect();
     Ok(html! {
