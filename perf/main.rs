@@ -16,6 +16,7 @@ mod groups;
 mod limits;
 mod load;
 mod measure;
+mod page;
 mod recovery;
 mod replay;
 mod schedule;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 28] = [
     "engine",
     "stored",
     "retention",
@@ -47,6 +48,7 @@ const NAMES: [&str; 27] = [
     "client",
     "ping",
     "read",
+    "page",
     "ready",
     "truth",
     "lateness",
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
             "client" => one(command::start()),
             "ping" => serve::ping(),
             "read" => serve::reads_of_a_million(),
+            "page" => page::pages(),
             "ready" => one(serve::ready()),
             "serve-memory" => serve::memory(),
             "truth" => one(load::truth()),
