@@ -175,6 +175,7 @@ fn every_page_is_complete_and_lets_nothing_in() {
         ("/workflows/nix".to_owned(), 404, &["there is no workflow"]),
         ("/levels".to_owned(), 200, &["Latency, 95th percentile"]),
         ("/nix".to_owned(), 404, &["there is nothing at"]),
+        ("/a/b/c/d/e/nix".to_owned(), 404, &["href=\"../../../../../assets/"]),
     ] {
         let answer = page(&daemon, &path, "");
         assert_eq!(answer.status, status, "{path}: {answer:?}");
@@ -218,6 +219,8 @@ fn forms_start_replay_and_cancel_and_say_who_did() {
             "a&quot;b",
         ],
     );
+    // It is not asked for again, which would be another request.
+    assert!(!refused.body.contains("data-running"), "{}", refused.body);
     assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 0);
     let body = "p.n=7&p.env=prod&p.flag=true&p.text=one%0D%0Atwo";
     let started = form(&daemon, "/workflows/typed/start", body, "");
@@ -254,6 +257,10 @@ fn forms_start_replay_and_cancel_and_say_who_did() {
     has(&page(&daemon, &format!("/executions/{again}"), ""), &["reused: it ran in"]);
 
     let waiting = start(&daemon, "waiting");
+    until("it runs", || execution(&daemon, &waiting)["execution"]["status"] == "running");
+    let listed = page(&daemon, "/executions?status=running", "");
+    has(&listed, &["Not finished, 1", &waiting]);
+    assert!(!listed.body.contains("Finished on"), "{}", listed.body);
     let cancelled = form(&daemon, &format!("/executions/{waiting}/cancel"), "", "");
     assert_eq!(location(&cancelled), format!("../../executions/{waiting}"));
     until("it has ended", || execution(&daemon, &waiting)["execution"]["status"] == "cancelled");
@@ -334,7 +341,10 @@ fn a_login_begins_a_session_that_outlives_the_daemon_and_ends_by_logout() {
     }
     assert_eq!(daemon.get("/executions").status, 401);
     assert_eq!(daemon.get("/api/v1/workflows").status, 401);
-    assert_eq!(page(&daemon, "/login?next=executions", "").status, 200);
+    // Nothing of the daemon is shown there but its machine.
+    let open = page(&daemon, "/login?next=executions", "");
+    assert_eq!(open.status, 200);
+    assert!(!open.body.contains("Daemon up") && !open.body.contains("<nav"), "{}", open.body);
     let entered =
         form(&daemon, "/login", "token=s3cret-token-of-anna&next=executions%3Fstatus=failed", "");
     assert_eq!(location(&entered), "./executions?status=failed");

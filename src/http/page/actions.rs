@@ -128,7 +128,7 @@ pub(super) fn set_zone(
     // Back to the page that the form was on, of which only the path below this server is known.
     let referer = view.headers.get(hyper::header::REFERER).and_then(|value| value.to_str().ok());
     let back = referer.filter(|url| HeaderValue::from_str(url).is_ok() && is_own(view, url));
-    set_cookie(see_other(back.unwrap_or(view.base)), &value)
+    set_cookie(see_other(back.unwrap_or(&view.base)), &value)
 }
 
 /// Whether a page of this server sent the form: its origin is that of the request, which the front

@@ -179,8 +179,10 @@ fn find(view: &View<'_>, asked: &Asked) -> Result<Found, Problem> {
         rows.truncate(ROWS as usize);
         let end = rows.last().and_then(|last| last.seq).map(Position::new);
         let next = end.filter(|_| has_more).map(|end| cursor::token(&filter, end));
-        if status.is_none() {
-            rows.retain(|row| row.status.is_terminal());
+        match status {
+            None => rows.retain(|row| row.status.is_terminal()),
+            Some(status) if !status.is_terminal() => unfinished = std::mem::take(&mut rows),
+            Some(_) => {}
         }
         let details = Details::of(view, reader, unfinished.iter().chain(&rows))?;
         Ok(Found {
@@ -279,7 +281,7 @@ fn draw(view: &View<'_>, asked: &Asked, search: &str, found: &Found) -> Markup {
             @if let Some(next) = &found.next {
                 a class="btn" href=(asked.address(&asked.status, next)) rel="next" {
                     "Older"
-                    @if let Some(last) = found.rows.last() { " than " (last.number()) }
+                    @if let Some(last) = found.rows.last().or(found.unfinished.last()) { " than " (last.number()) }
                 }
             }
             span class="muted small" { (words::count((found.unfinished.len() + found.rows.len()) as u64, "execution")) " on this page" }

@@ -38,9 +38,7 @@ pub(super) fn reply(pages: &Pages, problem: &Problem, request: &RefusedRequest<'
         let query = if next.is_empty() { String::new() } else { query(&[("next", next)]) };
         return login::see_other(&format!("{}login{query}", view.base));
     }
-    // Nothing of the daemon is shown to those who may have no access.
-    let section = Section::None;
-    with_section(&view, problem, section)
+    with_section(&view, problem, Section::None)
 }
 
 /// A page that says what is wrong.

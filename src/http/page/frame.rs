@@ -85,7 +85,8 @@ pub(super) fn reply_with(view: &View<'_>, status: StatusCode, page: &Page) -> Re
                 svg class="sprite" aria-hidden="true" { (PreEscaped(assets::SPRITE)) }
                 (top)
                 main id="main" tabindex="-1" { (page.main) }
-                (foot(view))
+                // Nothing of the daemon is shown to those who may have no access.
+                @if page.section != Section::None { (foot(view)) }
             }
         }
     };

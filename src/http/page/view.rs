@@ -112,7 +112,7 @@ pub(super) struct View<'a> {
     /// Whether the zone is that of the machine.
     pub is_server_zone: bool,
     /// From the address of this page to that of the home page.
-    pub base: &'static str,
+    pub base: String,
     pub has_session: bool,
 }
 
@@ -128,10 +128,8 @@ impl<'a> View<'a> {
             zone::named(&name)
         });
         let base = match path.bytes().filter(|&byte| byte == b'/').count() {
-            0 | 1 => "./",
-            2 => "../",
-            3 => "../../",
-            _ => "../../../",
+            0 | 1 => "./".to_owned(),
+            depth => "../".repeat(depth - 1),
         };
         Self {
             pages,

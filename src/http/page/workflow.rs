@@ -100,7 +100,8 @@ pub(super) fn page(
     let page = Page {
         title: words::text(workflow_id),
         section: Section::Workflows,
-        is_running: Some(is_running),
+        // The answer to a form cannot be asked for again.
+        is_running: refused.is_none().then_some(is_running),
         main,
     };
     let status = refused.map_or(StatusCode::OK, |refused| refused.problem.status());

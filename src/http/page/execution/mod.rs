@@ -131,7 +131,9 @@ pub(super) fn page(
         (output::draw(view, &found, &chosen, &selection, &name)?)
         @if found.failed.is_some() { (origin::draw(view, &found)?) }
     };
-    let page = Page { title, section: Section::Executions, is_running: Some(is_running), main };
+    // The answer to a form cannot be asked for again.
+    let is_running = wanted.is_none().then_some(is_running);
+    let page = Page { title, section: Section::Executions, is_running, main };
     let status = match wanted.and_then(|wanted| wanted.refusal(view, record)) {
         Some(problem) => problem.status(),
         None => StatusCode::OK,
