@@ -269,7 +269,7 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -563,7 +563,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__help)
-            opts="exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule import validate perf-check slo-sim schema config doctor completions man help"
+            opts="exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2413,7 +2413,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
+            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --no-page --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --slo-notify --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -192,6 +192,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --no-schedules 'Starts nothing by the schedules of these workflows'
             cand --metrics-open 'Lets /metrics be read without the token'
+            cand --no-page 'Serves no web page, only the API'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -18,6 +18,7 @@ mod load;
 mod measure;
 mod notify;
 mod output;
+mod page;
 mod recovery;
 mod replay;
 mod schedule;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 
 use crate::measure::{Failure, Figure};
 
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 33] = [
     "engine",
     "stored",
     "retention",
@@ -50,6 +51,7 @@ const NAMES: [&str; 32] = [
     "client",
     "ping",
     "read",
+    "page",
     "ready",
     "truth",
     "lateness",
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             "client" => one(command::start()),
             "ping" => serve::ping(),
             "read" => serve::reads_of_a_million(),
+            "page" => page::pages(),
             "ready" => one(serve::ready()),
             "serve-memory" => serve::memory(),
             "truth" => one(load::truth()),

@@ -2,6 +2,7 @@
 //! documents field by field, text that is safe to show.
 
 pub(crate) mod backoff;
+pub(crate) mod civil;
 pub(crate) mod clock;
 pub(crate) mod exit;
 pub(crate) mod fields;

@@ -19,6 +19,26 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// `2 ms`, `8.6 s`, `21 s`, `4 min 44 s`, `1 d 16 h`: two units at most, as a page has room for. A
+/// number and its unit are never parted.
+#[must_use]
+pub(crate) fn spoken(duration: Duration) -> String {
+    const NBSP: char = '\u{a0}';
+    let seconds = duration.as_secs();
+    let two = |whole: u64, unit: &str, rest: u64, part: &str| match rest {
+        0 => format!("{whole}{NBSP}{unit}"),
+        rest => format!("{whole}{NBSP}{unit} {rest}{NBSP}{part}"),
+    };
+    match seconds {
+        0 => format!("{}{NBSP}ms", duration.as_millis()),
+        1..10 => format!("{seconds}.{}{NBSP}s", duration.subsec_millis() / 100),
+        10..60 => format!("{seconds}{NBSP}s"),
+        60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => two(seconds / 3_600, "h", seconds / 60 % 60, "min"),
+        _ => two(seconds / 86_400, "d", seconds / 3_600 % 24, "h"),
+    }
+}
+
 /// `512 B`, `1.2 KiB`, `953.6 MiB`.
 #[must_use]
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -83,6 +103,21 @@ mod tests {
             (273_600_000, "3d 04h"),
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn spoken_durations_have_two_units_at_most() {
+        for (millis, text) in [
+            (2, "2 ms"),
+            (8_650, "8.6 s"),
+            (21_900, "21 s"),
+            (284_000, "4 min 44 s"),
+            (3_120_000, "52 min"),
+            (13_620_000, "3 h 47 min"),
+            (144_000_000, "1 d 16 h"),
+        ] {
+            assert_eq!(spoken(Duration::from_millis(millis)).replace('\u{a0}', " "), text);
         }
     }
 

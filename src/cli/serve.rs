@@ -77,6 +77,9 @@ pub(crate) struct Args {
     /// and from its pages are accepted [WFX_PUBLIC_URL; default: none]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// Serves no web page, only the API
+    #[arg(long)]
+    pub no_page: bool,
     /// The most connections
     #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = at_least_one)]
     pub max_connections: usize,
@@ -168,6 +171,8 @@ struct Options {
     max_in_flight: usize,
     drain_timeout: std::time::Duration,
     handover_timeout: std::time::Duration,
+    /// Whether the web page is served.
+    has_page: bool,
     policy: Policy,
     /// Nobody said from how many requests on a signal is judged.
     is_min_samples_default: bool,
@@ -293,6 +298,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         access_log: settings.access_log()?,
         definitions,
         max_in_flight: args.max_in_flight,
+        has_page: !args.no_page,
         drain_timeout: settings.drain_timeout()?,
         handover_timeout: settings.handover_timeout()?,
         webhook: webhook(args, settings)?,

@@ -1,5 +1,6 @@
 //! `wfx serve` over HTTP, in rooms of which each names only what stands below it here:
 //!
+//! - [`page`]: the web page, and the handler of all that is served
 //! - [`api`]: the resources, and how requests name them
 //! - [`front`]: the connection, its limits and the rules for access
 //! - [`observe`]: what is recorded of each request
@@ -17,5 +18,6 @@ pub(crate) mod api;
 pub(crate) mod exchange;
 pub(crate) mod front;
 pub(crate) mod observe;
+pub(crate) mod page;
 #[cfg(test)]
 mod tests;

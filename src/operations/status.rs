@@ -97,6 +97,12 @@ impl UsualDuration {
     }
 }
 
+/// The median of durations, as usual ones are written.
+#[must_use]
+pub(crate) fn median(durations_ms: Vec<u64>) -> Option<u64> {
+    UsualDuration::of(durations_ms).map(|usual| usual.median_ms)
+}
+
 /// How long executions of each workflow usually take: the median, where it is known.
 #[must_use]
 pub(crate) fn usual_durations(summaries: Vec<WorkflowSummary>) -> Vec<(String, Duration)> {

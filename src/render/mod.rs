@@ -22,6 +22,7 @@ pub(crate) mod slo_sim;
 mod source;
 pub(crate) mod status;
 pub(crate) mod style;
+pub(crate) mod svg;
 pub(crate) mod table;
 mod timeline;
 pub(crate) mod titles;

@@ -3,6 +3,7 @@
 //! its tests.
 
 pub(crate) mod delivery;
+pub(crate) mod glances;
 pub(crate) mod groups;
 pub(crate) mod ownership;
 pub(crate) mod reading;
@@ -63,6 +64,9 @@ macro_rules! conformance {
             delivery::commits_are_acknowledged_by_a_task_or_by_the_writer,
             delivery::every_commit_is_acknowledged_while_tasks_come_and_go,
             delivery::the_writer_acknowledges_after_a_runtime_has_ended,
+            glances::brief_lists_are_lists_without_snapshots,
+            glances::glances_are_of_what_is_stored,
+            glances::sessions_begin_and_end,
             groups::slots_are_given_in_the_order_of_arrival_and_never_beyond_the_limit,
             groups::nobody_begins_without_a_slot,
             groups::a_start_without_a_slot_is_refused_where_it_may_not_wait,

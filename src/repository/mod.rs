@@ -6,7 +6,8 @@
 //! - `sqlite`: the database: files, migrations, rows; implements what the other two need
 //! - `ownership`: which process runs what, whether it is alive, what may change hands
 //! - `notifications`: the outbox as it is handed out and taken back
-//! - `open`: picks the database; `options`, `patience`, `alerts`, `error`: what these share
+//! - `open`: picks the database; `options`, `patience`, `alerts`, `sessions`, `error`: what these
+//!   share
 
 pub(crate) mod ownership;
 
@@ -18,6 +19,7 @@ mod open;
 pub(crate) mod options;
 mod patience;
 mod read;
+pub(crate) mod sessions;
 mod sqlite;
 
 pub(crate) use error::{StoreError, StoreErrorKind};
@@ -35,6 +37,7 @@ pub(crate) use ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, Of, OwnerCount, TakenOver, Which,
 };
 pub(crate) use read::cursor;
+pub(crate) use read::glance::{FailingWorkflow, NotableStep, StatusCounts};
 pub(crate) use read::inspection::Inspection;
 pub(crate) use read::lineage::{Lineage, LineageNode, LineageRow, LineageRows};
 pub(crate) use read::listing::{ListFilter, Listing, Position};

@@ -73,7 +73,8 @@ impl ExecutionSpec {
     pub fn scheduled(self, scheduled: ScheduledStart) -> Self {
         let trigger = Trigger {
             kind: TriggerKind::Schedule,
-            by: self.trigger.and_then(|trigger| trigger.by),
+            by: self.trigger.as_ref().and_then(|trigger| trigger.by.clone()),
+            address: self.trigger.and_then(|trigger| trigger.address),
             schedule: Some(scheduled.schedule.clone()),
             scheduled_at: Some(scheduled.scheduled_at),
         };

@@ -15,6 +15,9 @@ pub struct Trigger {
     /// Who: the name of a token, the user at the other end of a unix socket, or the user of the
     /// command line. `None` where nobody is named.
     pub by: Option<String>,
+    /// From which address, if it was started on the web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// The schedule that it belongs to.
     pub schedule: Option<String>,
     /// The time that the schedule gave.
@@ -39,7 +42,13 @@ impl Trigger {
     /// By a person, now.
     #[must_use]
     pub fn by(kind: TriggerKind, by: Option<String>) -> Self {
-        Self { kind, by, schedule: None, scheduled_at: None }
+        Self { kind, by, address: None, schedule: None, scheduled_at: None }
+    }
+
+    /// The same from this address.
+    #[must_use]
+    pub fn from(self, address: Option<String>) -> Self {
+        Self { address, ..self }
     }
 }
 

@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "operations",
             "metrics",
             "slo",
+            "render",
         ],
     ),
     (

@@ -27,6 +27,7 @@ mod named;
 mod notifications;
 mod output;
 mod ownership;
+mod page;
 mod perf_check;
 mod predecessor;
 mod processes;

@@ -29,10 +29,11 @@ fn program(place: &Place, name: &str, text: &str) {
 
 /// Runs it where `xmllint` and `promtool` are missing; gives what was called.
 fn run(place: &Place, install_status: &str) -> (Ran, String) {
-    for folder in ["bin", "tests", "package/usr/bin"] {
+    for folder in ["bin", "tests/wfx/page", "package/usr/bin"] {
         fs::create_dir_all(place.path(folder)).unwrap();
     }
-    for file in ["tests/run", "tests/packages.sh"] {
+    let page = ["tests/wfx/page/package.json", "tests/wfx/page/package-lock.json"];
+    for file in ["tests/run", "tests/packages.sh"].into_iter().chain(page) {
         fs::copy(root().join(file), place.path(file)).unwrap();
     }
     for (name, text) in [
@@ -44,13 +45,24 @@ fn run(place: &Place, install_status: &str) -> (Ran, String) {
     ] {
         program(place, name, text);
     }
-    let there =
-        ["cc", "sqlite3", "curl", "openssl", "script", "python3", "prometheus-alertmanager"];
-    for there in there {
+    for there in [
+        "cc",
+        "sqlite3",
+        "curl",
+        "openssl",
+        "script",
+        "python3",
+        "prometheus-alertmanager",
+        "chromium",
+        "node",
+        "npm",
+    ] {
         program(place, &format!("bin/{there}"), "#!/bin/sh\n");
     }
     let search = std::env::var_os("PATH").unwrap();
-    for needed in ["chmod", "dirname", "env", "grep", "mkdir", "mv", "rm", "sh", "tar", "kill"] {
+    for needed in
+        ["chmod", "dirname", "env", "grep", "mkdir", "mv", "rm", "sh", "tar", "kill", "cmp", "cp"]
+    {
         let found = std::env::split_paths(&search).map(|folder| folder.join(needed));
         let found = found.into_iter().find(|path| path.exists()).unwrap();
         let _ = symlink(found, place.path("bin").join(needed));

@@ -35,9 +35,13 @@ use crate::engine::work::children;
 use crate::http::api::resources::callers::Callers;
 use crate::http::api::resources::context::{DaemonChannels, Resources};
 use crate::http::api::resources::readers::Readers;
+use crate::http::exchange::tokens::Tokens;
 use crate::http::front::server::{self, Ending};
 use crate::http::observe::access_log::AccessLog;
 use crate::http::observe::observer::Observed;
+use crate::http::page::sessions::Sessions;
+use crate::http::page::site::Site;
+use crate::http::page::view::{Pages, SAMPLE_EVERY};
 use crate::logging;
 use crate::metrics::Metrics;
 use crate::notify::alerts::AlertNotifier;
@@ -129,6 +133,21 @@ fn launcher(options: &Options, context: &Context) -> Launcher {
     }
 }
 
+/// The API, and the page unless nobody wants one.
+fn site(options: &Options, database: &Path, resources: &Arc<Resources>) -> Result<Site, CliError> {
+    let resources = Arc::clone(resources);
+    if !options.has_page {
+        return Ok(Site { resources, pages: None });
+    }
+    // The writer has given the database its number.
+    let number = Reader::open(database)?.database_number()?;
+    let sessions = Sessions::new(number, Tokens::of(&options.front.tokens));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let zone = clock::zone().clone();
+    let pages = Pages::new(Arc::clone(&resources), sessions, host, zone);
+    Ok(Site { resources, pages: Some(pages) })
+}
+
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
 fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
@@ -149,6 +168,7 @@ struct Daemon {
     writer: Arc<Writer>,
     catalogue: Arc<Catalogue>,
     resources: Arc<Resources>,
+    site: Arc<Site>,
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Wake>,
     /// The outbox of notifications.
@@ -242,6 +262,7 @@ impl Daemon {
             },
             observed,
         });
+        let site = Arc::new(site(&options, &database, &resources)?);
         let left_behind = Arc::default();
         Ok(Self {
             options,
@@ -251,6 +272,7 @@ impl Daemon {
             writer,
             catalogue,
             resources,
+            site,
             left_behind,
             delivery,
             alerts,
@@ -269,8 +291,8 @@ impl Daemon {
         // A task of a step that cannot be killed must not keep us.
         runtime.shutdown_timeout(Duration::from_millis(100));
         let successor = served.map_err(|error| super::environment("serve", &error))?;
-        let Self { owner, supervisor, writer, resources, .. } = self;
-        drop((resources, supervisor));
+        let Self { owner, supervisor, writer, resources, site, .. } = self;
+        drop((site, resources, supervisor));
         let closed = writer.close();
         drop(owner);
         // It looks whether something was left once the link is closed.
@@ -313,7 +335,7 @@ impl Daemon {
         let mut answers = tokio::spawn(server::serve(
             listeners.clone(),
             self.options.front.clone(),
-            Arc::clone(&self.resources),
+            Arc::clone(&self.site),
             ending.clone(),
         ));
         self.start_tasks(&ending.hand_over);
@@ -431,6 +453,15 @@ impl Daemon {
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));
             let channels = self.options.channels.names();
             tokio::spawn(rescan_again_and_again(catalogue, writer, channels, tokens));
+        }
+        if self.site.pages.is_some() {
+            let (site, draining) = (Arc::clone(&self.site), self.resources.draining.clone());
+            tokio::spawn(async move {
+                let pages = site.pages.as_ref();
+                while draining.run_until_cancelled(time::sleep(SAMPLE_EVERY)).await.is_some() {
+                    pages.into_iter().for_each(Pages::sample);
+                }
+            });
         }
         tokio::spawn(service_manager::keep_watchdog_quiet(handed_over.clone()));
     }

@@ -178,13 +178,7 @@ impl Endpoint for Route {
             "/metrics" => return Ok(Some(Self::Metrics)),
             _ => {}
         }
-        let Some(relative) = path.strip_prefix('/') else {
-            return Err(Problem::bad_request(format!("the path `{path}` does not begin with /")));
-        };
-        let mut segments = Vec::with_capacity(6);
-        for written in relative.split('/') {
-            segments.push(segment(written)?);
-        }
+        let segments = segments(path)?;
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         if segments.iter().any(|segment| segment.is_empty()) {
             return Ok(None);
@@ -260,6 +254,21 @@ impl Endpoint for Route {
     }
 }
 
+/// The segments of a path as they are meant.
+///
+/// # Errors
+/// 400 for a path that cannot be meant.
+pub(in crate::http) fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Problem> {
+    let Some(relative) = path.strip_prefix('/') else {
+        return Err(Problem::bad_request(format!("the path `{path}` does not begin with /")));
+    };
+    let mut segments = Vec::with_capacity(6);
+    for written in relative.split('/') {
+        segments.push(segment(written)?);
+    }
+    Ok(segments)
+}
+
 /// One segment of a path as it is meant.
 fn segment(written: &str) -> Result<Cow<'_, str>, Problem> {
     let refused = |why: &str| {
@@ -281,7 +290,7 @@ fn segment(written: &str) -> Result<Cow<'_, str>, Problem> {
 
 /// The text with its escapes undone; `None` for a `%` without two hex digits after it, and
 /// for what is no UTF-8.
-pub(super) fn decode(written: &str) -> Option<Cow<'_, str>> {
+pub(in crate::http) fn decode(written: &str) -> Option<Cow<'_, str>> {
     let bytes = written.as_bytes();
     let mut escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     let well_formed = escapes.all(|(at, _)| {

@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Method;
 use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, Uri};
 
 use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
+use crate::http::exchange::tokens::Session;
 
 /// The label of a path that is no endpoint.
 pub(crate) const OTHER: &str = "other";
@@ -25,6 +26,19 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request. The call is dropped where it waits when the client leaves, so work
     /// that has to be completed runs in a task of its own.
     fn handle(&self, request: RoutedRequest<Self::Route>) -> impl Future<Output = Reply> + Send;
+
+    /// The session that the cookies of a request belong to, if it has not ended.
+    ///
+    /// # Errors
+    /// When that cannot be found out now.
+    fn session(&self, _headers: &HeaderMap) -> Result<Option<Session>, Problem> {
+        Ok(None)
+    }
+
+    /// How a request is refused: as a problem in JSON, or as a page for those who asked for one.
+    fn refuse(&self, problem: Problem, _request: &RefusedRequest<'_>) -> Reply {
+        problem.into()
+    }
 
     /// Is called once for each request when its answer is known, also for those that the front
     /// refused. The answer is sent after this call, so it must not wait.
@@ -50,6 +64,16 @@ pub trait Endpoint: Send + Sized {
 
     /// Whether its answer gets an entity tag.
     fn is_tagged(&self) -> bool;
+
+    /// Whether it is part of the web page: sessions open it, and it takes forms.
+    fn is_page(&self) -> bool {
+        false
+    }
+
+    /// Whether it needs no token.
+    fn is_open(&self) -> bool {
+        false
+    }
 
     /// The methods it takes, as in the header `Allow`.
     fn allow(&self) -> &'static str {
@@ -84,6 +108,34 @@ pub struct RoutedRequest<R> {
     pub bounded_wait: BoundedWait,
     /// Who made it.
     pub caller: Caller,
+    /// What only the web page needs to know of it.
+    pub page: Option<Box<PageHead>>,
+}
+
+/// What the web page needs to know of a request.
+#[derive(Debug, Clone)]
+pub struct PageHead {
+    /// Its target as sent, without the query.
+    pub path: String,
+    /// It has a form.
+    pub is_post: bool,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// It has access by a session.
+    pub has_session: bool,
+    /// The URL under which the server is reached is `https`.
+    pub is_https: bool,
+}
+
+/// A request that is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct RefusedRequest<'a> {
+    /// As sent.
+    pub method: &'a Method,
+    /// As sent.
+    pub uri: &'a Uri,
+    /// As sent.
+    pub headers: &'a HeaderMap,
 }
 
 /// Who made a request that passed the front.
@@ -93,6 +145,8 @@ pub struct Caller {
     pub remote: Remote,
     /// The name of the token that it had.
     pub token: Option<Arc<str>>,
+    /// It came from the web page.
+    pub is_page: bool,
 }
 
 /// Who made a request.
@@ -141,4 +195,6 @@ pub struct AnsweredRequest<'a> {
     pub started: Instant,
     /// When the answer was known, on the same clock.
     pub ended: Instant,
+    /// It was for the web page.
+    pub is_page: bool,
 }

@@ -14,3 +14,4 @@ pub(crate) mod handler;
 pub(crate) mod live_stream;
 pub(crate) mod problem;
 pub(crate) mod reply;
+pub(crate) mod tokens;

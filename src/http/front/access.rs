@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, StatusCode, Uri, Version};
-use subtle::ConstantTimeEq;
 
 use crate::base::tokens::NamedToken;
 use crate::http::exchange::problem::Problem;
+use crate::http::exchange::tokens::{Session, Tokens};
 use crate::http::front::authority::{Authority, Host, PublicUrl};
 use crate::http::front::socket::Local;
 
@@ -31,30 +31,12 @@ pub struct Access {
     /// Names beside those of this machine, in lower case, without port.
     allowed_hosts: Vec<String>,
     public_url: Option<PublicUrl>,
-    tokens: Vec<Token>,
+    tokens: Tokens,
     metrics_open: bool,
 }
 
-/// A secret, kept out of logs, and the name of who has it.
-struct Token {
-    secret: Vec<u8>,
-    name: Option<Arc<str>>,
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-impl From<&NamedToken> for Token {
-    fn from(token: &NamedToken) -> Self {
-        Self { secret: token.token.as_bytes().to_vec(), name: token.name.as_deref().map(Arc::from) }
-    }
-}
-
 /// What decides whether a request has access.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct AccessRequest<'a> {
     /// Its method.
     pub method: &'a Method,
@@ -72,6 +54,21 @@ pub struct AccessRequest<'a> {
     pub has_fragment: bool,
     /// What the client connected to.
     pub local: Local,
+    /// It is for the web page.
+    pub is_page: bool,
+    /// It is for what needs no token.
+    pub is_open: bool,
+    /// Finds the session that its cookies belong to.
+    pub session: &'a dyn Fn() -> Result<Option<Session>, Problem>,
+}
+
+/// How a request has access.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// The name of its token, or of the token that began its session.
+    pub token: Option<Arc<str>>,
+    /// By a session.
+    pub has_session: bool,
 }
 
 impl Access {
@@ -87,7 +84,7 @@ impl Access {
                 .filter_map(name)
                 .collect(),
             public_url: None,
-            tokens: tokens.iter().map(Token::from).collect(),
+            tokens: Tokens::of(tokens),
             metrics_open,
         }
     }
@@ -105,19 +102,24 @@ impl Access {
         Authority::parse(name).is_some() && !name.contains('*')
     }
 
+    /// Whether the URL under which the server is reached is `https`.
+    pub(super) fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+
     /// Lets a request pass, with the name of its token if that has one, or says why not.
     ///
     /// # Errors
     /// 400 for heads that can be read in two ways and for a missing, repeated or malformed
     /// `Host`, 421 for a foreign one, 401 without the token, 403 for what a foreign web page
     /// asks to change.
-    pub fn check(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
+    pub fn check(&self, request: &AccessRequest<'_>) -> Result<Granted, Problem> {
         check_framing(request)?;
         let host = self.check_host(request)?;
         self.check_target(request)?;
-        let name = self.check_token(request)?;
+        let granted = self.check_token(request)?;
         self.check_origin(request, host.as_ref())?;
-        Ok(name)
+        Ok(granted)
     }
 
     fn check_host<'a>(
@@ -183,37 +185,42 @@ impl Access {
         !self.allowed_hosts.is_empty() && self.allowed_hosts.contains(&host.to_string())
     }
 
-    fn check_token(&self, request: &AccessRequest<'_>) -> Result<Option<Arc<str>>, Problem> {
+    fn check_token(&self, request: &AccessRequest<'_>) -> Result<Granted, Problem> {
         // The file of a unix socket says who may connect.
-        if request.local == Local::Unix || self.tokens.is_empty() {
-            return Ok(None);
+        if request.local == Local::Unix || self.tokens.is_empty() || request.is_open {
+            return Ok(Granted::default());
         }
         let path = request.uri.path();
         if EXEMPT.contains(&path) || self.metrics_open && path == METRICS {
-            return Ok(None);
+            return Ok(Granted::default());
         }
         let mut given = request.headers.get_all(AUTHORIZATION).iter();
         let Some(value) = given.next() else {
+            if let Some(token) = self.check_session(request)? {
+                return Ok(Granted { token, has_session: true });
+            }
             return Err(Problem::unauthorized("a token is needed")
                 .with_hint("send it as `Authorization: Bearer TOKEN`"));
         };
         let token = bearer(value.as_bytes()).filter(|_| given.next().is_none());
-        match token.and_then(|token| self.find(token)) {
-            Some(token) => Ok(token.name.clone()),
+        match token.and_then(|token| self.tokens.find(token)) {
+            Some(token) => Ok(Granted { token: token.name().cloned(), has_session: false }),
             None => Err(Problem::unauthorized("the token is wrong")
                 .with_hint("send it once, as `Authorization: Bearer TOKEN`")),
         }
     }
 
-    /// The token that was given. All are compared, so that the time says nothing of which it is.
-    fn find(&self, given: &[u8]) -> Option<&Token> {
-        let mut found = None;
-        for token in &self.tokens {
-            if given.ct_eq(&token.secret).into() {
-                found = Some(token);
-            }
+    /// The name of the token whose session a request has. Of the API, a session opens only what the
+    /// page itself asks for: the browser says so.
+    fn check_session(
+        &self,
+        request: &AccessRequest<'_>,
+    ) -> Result<Option<Option<Arc<str>>>, Problem> {
+        if !request.is_page && fetch_site(request.headers) != Some(b"same-origin") {
+            return Ok(None);
         }
-        found
+        let Some(session) = (request.session)()? else { return Ok(None) };
+        Ok(self.tokens.of_session(&session).map(|token| token.name().cloned()))
     }
 
     /// A page may have its reader's browser send a request anywhere; the browser says so.
@@ -226,6 +233,14 @@ impl Access {
             return Ok(());
         }
         let forbidden = |detail| Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        if request.is_page {
+            // Every browser says where a form comes from; nothing else sends one.
+            let is_same = fetch_site(request.headers).is_none_or(|site| site == b"same-origin");
+            let has_one = request.headers.get_all(ORIGIN).iter().count() == 1;
+            if !is_same || !has_one {
+                return forbidden("this form was not sent by a page of this server".to_owned());
+            }
+        }
         for site in request.headers.get_all(SEC_FETCH_SITE) {
             if site.as_bytes().eq_ignore_ascii_case(b"cross-site") {
                 return forbidden("a page of another site may not change anything here".to_owned());
@@ -291,6 +306,16 @@ fn check_framing(request: &AccessRequest<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What the browser says of where a request comes from; nothing, if it says so twice.
+fn fetch_site(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    match (sites.next(), sites.next()) {
+        (Some(site), None) => Some(site.as_bytes()),
+        (Some(_), Some(_)) => Some(b""),
+        (None, _) => None,
+    }
+}
+
 /// The token of `Bearer TOKEN`.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(b"Bearer".len())?;
@@ -309,286 +334,4 @@ fn is_local(host: &Host<'_>, local: Local) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    /// A request to 10.0.0.5:8080, judged by `access`; 200 where it may pass.
-    fn judged(access: &Access, method: &Method, target: &str, headers: &[(&str, &str)]) -> u16 {
-        judged_as(access, Version::HTTP_11, method, target, headers)
-    }
-
-    fn judged_as(
-        access: &Access,
-        version: Version,
-        method: &Method,
-        target: &str,
-        fields: &[(&str, &str)],
-    ) -> u16 {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.append(name, HeaderValue::from_str(value).unwrap());
-        }
-        let request = AccessRequest {
-            method,
-            uri: &target.parse().unwrap(),
-            version,
-            headers: &headers,
-            has_two_lengths: false,
-            has_bare_line_feed: false,
-            has_fragment: false,
-            local: Local::Address("10.0.0.5:8080".parse().unwrap()),
-        };
-        access.check(&request).map_or_else(|problem| problem.status().as_u16(), |_| 200)
-    }
-
-    fn s3cret() -> NamedToken {
-        NamedToken { name: None, token: "s3cret".to_owned() }
-    }
-
-    fn open() -> Access {
-        Access::new(&["Wfx.Example.com".to_owned(), "b.example:8443".to_owned()], &[], false)
-    }
-
-    #[test]
-    fn only_names_of_this_server_are_answered() {
-        for (host, status) in [
-            ("10.0.0.5:8080", 200),
-            ("10.0.0.5", 200),
-            ("10.0.0.5:1", 200),
-            ("[::ffff:10.0.0.5]:8080", 200),
-            ("localhost", 200),
-            ("LocalHost:99", 200),
-            ("localhost:", 200),
-            ("127.0.0.1:8080", 200),
-            ("127.9.9.9", 200),
-            ("[::1]", 200),
-            ("[::1]:8080", 200),
-            ("wfx.example.com", 200),
-            ("WFX.example.com:443", 200),
-            ("b.example", 200),
-            ("10.0.0.6", 421),
-            ("8.8.8.8:8080", 421),
-            ("[2001:db8::1]", 421),
-            ("evil.example", 421),
-            ("localhost.evil.example", 421),
-            ("wfx.example.com.evil.example", 421),
-            ("xwfx.example.com", 421),
-            ("127.1", 421),
-            ("2130706433", 421),
-            ("0.0.0.0", 421),
-            ("", 400),
-            (":8080", 400),
-            ("localhost:x", 400),
-            ("localhost:+80", 400),
-            ("localhost:65536", 400),
-            ("localhost:80:80", 400),
-            ("user@localhost", 400),
-            ("localhost/x", 400),
-            ("local host", 400),
-            ("localhost, evil.example", 400),
-            ("::1", 400),
-            ("[::1", 400),
-            ("[::1]x", 400),
-            ("[localhost]", 400),
-            ("[127.0.0.1]", 400),
-        ] {
-            let seen = judged(&open(), &Method::GET, "/", &[("host", host)]);
-            assert_eq!(seen, status, "{host:?}");
-        }
-    }
-
-    #[test]
-    fn a_host_is_sent_once_and_only_old_clients_omit_it() {
-        let twice = [("host", "localhost"), ("host", "localhost")];
-        assert_eq!(judged(&open(), &Method::GET, "/", &twice), 400);
-        assert_eq!(judged(&open(), &Method::GET, "/", &[]), 400);
-        let old = |fields| judged_as(&open(), Version::HTTP_10, &Method::GET, "/", fields);
-        assert_eq!(old(&[]), 200);
-        assert_eq!(old(&[("host", "evil.example")]), 421);
-        assert_eq!(old(&twice), 400);
-    }
-
-    #[test]
-    fn the_target_is_judged_as_the_host_is() {
-        for (target, status) in [
-            ("http://localhost/healthz", 200),
-            ("https://wfx.example.com:9/healthz", 200),
-            ("http://evil.example/healthz", 421),
-            ("http://localhost@evil.example/", 400),
-            ("http://user@localhost/", 400),
-            ("ftp://localhost/", 400),
-        ] {
-            let seen = judged(&open(), &Method::GET, target, &[("host", "localhost")]);
-            assert_eq!(seen, status, "{target}");
-        }
-        let own_target = [("host", "evil.example")];
-        assert_eq!(judged(&open(), &Method::GET, "http://localhost/", &own_target), 421);
-    }
-
-    #[test]
-    fn a_token_is_needed_and_is_the_right_one() {
-        let access = Access::new(&[], &[s3cret()], false);
-        let request = |path: &str, given: &[&str]| {
-            let mut fields = vec![("host", "localhost")];
-            fields.extend(given.iter().map(|value| ("authorization", *value)));
-            judged(&access, &Method::GET, path, &fields)
-        };
-        for given in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret"] {
-            assert_eq!(request("/api/v1/ping", &[given]), 200, "{given}");
-        }
-        for given in [
-            &[][..],
-            &[""],
-            &["Bearer"],
-            &["Bearer "],
-            &["Bearer s3cre"],
-            &["Bearer s3cretx"],
-            &["Bearer S3CRET"],
-            &["Bearer s3cret s3cret"],
-            &["Bearer s3cret,"],
-            &["Bearers3cret"],
-            &["Bearer\ts3cret"],
-            &["Basic s3cret"],
-            &["s3cret"],
-            &["Bearer s3cret", "Bearer s3cret"],
-            &["Bearer s3cret", "Bearer x"],
-        ] {
-            assert_eq!(request("/api/v1/ping", given), 401, "{given:?}");
-            assert_eq!(request("/nowhere", given), 401, "{given:?}");
-            assert_eq!(request("/metrics", given), 401, "{given:?}");
-            assert_eq!(request("/healthz", given), 200, "{given:?}");
-            assert_eq!(request("/readyz?x", given), 200, "{given:?}");
-        }
-        for path in ["/api/v1/ping?token=s3cret", "/healthz/", "//healthz", "/%68ealthz", "/"] {
-            assert_eq!(request(path, &[]), 401, "{path}");
-        }
-        let open = Access::new(&[], &[s3cret()], true);
-        assert_eq!(judged(&open, &Method::GET, "/metrics", &[("host", "localhost")]), 200);
-        assert_eq!(judged(&open, &Method::GET, "/metrics/x", &[("host", "localhost")]), 401);
-        assert!(!format!("{open:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn foreign_pages_change_nothing() {
-        for (origin, status) in [
-            ("http://localhost:8080", 200),
-            ("http://127.0.0.1:8080", 200),
-            ("http://10.0.0.5:8080", 200),
-            ("HTTP://LOCALHOST:8080", 200),
-            // What the client calls it by, through a tunnel.
-            ("http://localhost:9000", 200),
-            ("https://wfx.example.com", 200),
-            ("https://wfx.example.com:8443", 200),
-            ("http://localhost:3000", 403),
-            ("http://localhost", 403),
-            ("https://evil.example", 403),
-            ("https://evil.example:8080", 403),
-            ("null", 403),
-            ("", 403),
-            ("localhost:8080", 403),
-            ("file://", 403),
-            ("moz-extension://localhost:8080", 403),
-            ("http://localhost:8080/", 403),
-        ] {
-            let fields = [("host", "localhost:9000"), ("origin", origin)];
-            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{origin}");
-            assert_eq!(judged(&open(), &Method::DELETE, "/x", &fields), status, "{origin}");
-            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{origin}");
-        }
-        let two = [
-            ("host", "localhost"),
-            ("origin", "http://localhost:8080"),
-            ("origin", "https://evil.example"),
-        ];
-        assert_eq!(judged(&open(), &Method::POST, "/x", &two), 403);
-        for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
-            let fields = [("host", "localhost"), ("sec-fetch-site", site)];
-            assert_eq!(judged(&open(), &Method::POST, "/x", &fields), status, "{site}");
-            assert_eq!(judged(&open(), &Method::GET, "/x", &fields), 200, "{site}");
-        }
-        // Behind a proxy that keeps the default port to itself.
-        let proxied = [("host", "localhost"), ("origin", "https://localhost")];
-        assert_eq!(judged(&open(), &Method::POST, "/x", &proxied), 200);
-    }
-
-    #[test]
-    fn only_chunks_are_taken() {
-        let fields = |encodings: &[&'static str]| {
-            let mut fields = vec![("host", "localhost")];
-            fields.extend(encodings.iter().map(|encoding| ("transfer-encoding", *encoding)));
-            fields
-        };
-        for (encodings, status) in [
-            (&["chunked"][..], 200),
-            (&["Chunked"], 400),
-            (&["gzip, chunked"], 400),
-            (&["chunked, chunked"], 400),
-            (&["chunked;x"], 400),
-            (&["identity"], 400),
-            (&[""], 400),
-            (&["chunked", "chunked"], 400),
-            (&["chunked", "identity"], 400),
-        ] {
-            let seen = judged(&open(), &Method::POST, "/x", &fields(encodings));
-            assert_eq!(seen, status, "{encodings:?}");
-        }
-    }
-
-    #[test]
-    fn a_public_url_is_accepted_as_host_and_as_origin() {
-        let access = Access::new(&[], &[], false)
-            .reached_at(PublicUrl::parse("https://Wfx.example.com/ops/"));
-        let post = |host: &str, origin: &str| {
-            judged(&access, &Method::POST, "/", &[("host", host), ("origin", origin)])
-        };
-        for host in ["wfx.example.com", "WFX.example.com:443", "wfx.example.com:8080"] {
-            for origin in ["https://wfx.example.com", "https://wfx.example.com:443"] {
-                assert_eq!(post(host, origin), 200, "{host} {origin}");
-            }
-            for origin in [
-                "http://wfx.example.com",
-                "https://wfx.example.com:8443",
-                "https://evil.example.com",
-                "https://wfx.example.com.evil.example",
-                "null",
-            ] {
-                assert_eq!(post(host, origin), 403, "{host} {origin}");
-            }
-        }
-        assert_eq!(post("evil.example.com", "https://wfx.example.com"), 421);
-    }
-
-    #[test]
-    fn each_token_has_its_name() {
-        let named = |name: &str, token: &str| NamedToken {
-            name: Some(name.to_owned()),
-            token: token.to_owned(),
-        };
-        let access = Access::new(&[], &[named("ann", "one"), named("ci", "two")], false);
-        let name = |token: &str, local| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static("localhost"));
-            let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
-            headers.insert(AUTHORIZATION, value);
-            let request = AccessRequest {
-                method: &Method::GET,
-                uri: &"/".parse().unwrap(),
-                version: Version::HTTP_11,
-                headers: &headers,
-                has_two_lengths: false,
-                has_bare_line_feed: false,
-                has_fragment: false,
-                local,
-            };
-            access.check(&request).map(|name| name.map(|name| name.to_string()))
-        };
-        let address = Local::Address("127.0.0.1:8080".parse().unwrap());
-        assert_eq!(name("one", address), Ok(Some("ann".to_owned())));
-        assert_eq!(name("two", address), Ok(Some("ci".to_owned())));
-        assert_eq!(name("three", address).unwrap_err().status(), 401);
-        assert_eq!(name("three", Local::Unix), Ok(None));
-    }
-}
+mod tests;

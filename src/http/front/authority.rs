@@ -27,6 +27,10 @@ impl PublicUrl {
         Some(Self { is_tls, host: host.to_string(), port })
     }
 
+    pub(super) fn is_https(&self) -> bool {
+        self.is_tls
+    }
+
     pub(super) fn is_host(&self, host: &Host<'_>) -> bool {
         host.to_string() == self.host
     }

@@ -8,14 +8,19 @@ use crate::http::exchange::problem::Problem;
 /// The longest body.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
 
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Whether a body with these headers is taken.
 ///
 /// # Errors
-/// 415 unless it is plain JSON.
-pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// 415 unless it is plain JSON, or for the web page a form.
+pub(super) fn check_type(headers: &HeaderMap, is_page: bool) -> Result<(), Problem> {
+    let essence = if is_page { FORM } else { "application/json" };
     let refused = |detail: String| {
+        let kind = if is_page { "a form" } else { "JSON" };
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
-            .with_hint("send JSON with `Content-Type: application/json`")
+            .with_hint(format!("send {kind} with `Content-Type: {essence}`"))
     };
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(refused("a body with a Content-Encoding is not taken".to_owned()));
@@ -25,19 +30,19 @@ pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         (None, _) => Err(refused("the body has no Content-Type".to_owned())),
         (Some(_), Some(_)) => Err(refused("there is more than one Content-Type".to_owned())),
         (Some(value), None) => match value.to_str() {
-            Ok(value) if is_json(value) => Ok(()),
+            Ok(value) if is_type(value, essence) => Ok(()),
             _ => Err(refused(format!("a body of type {value:?} is not taken"))),
         },
     }
 }
 
-/// Whether it is `application/json`, with `charset=utf-8` at most.
-fn is_json(value: &str) -> bool {
+/// Whether it is that type, with `charset=utf-8` at most.
+fn is_type(value: &str, expected: &str) -> bool {
     let (essence, parameters) = match value.split_once(';') {
         Some((essence, parameters)) => (essence, Some(parameters)),
         None => (value, None),
     };
-    if !essence.trim().eq_ignore_ascii_case("application/json") {
+    if !essence.trim().eq_ignore_ascii_case(expected) {
         return false;
     }
     let Some((name, charset)) = parameters.and_then(|parameters| parameters.split_once('=')) else {
@@ -62,7 +67,7 @@ mod tests {
             for (name, value) in fields {
                 headers.append(name, HeaderValue::from_str(value).unwrap());
             }
-            check_type(&headers).is_ok()
+            check_type(&headers, false).is_ok()
         };
         for (value, taken) in [
             ("application/json", true),
@@ -89,5 +94,21 @@ mod tests {
         assert!(!judged(&[json.clone(), json.clone()]));
         assert!(!judged(&[json.clone(), (CONTENT_ENCODING, "gzip")]));
         assert!(!judged(&[json, (CONTENT_ENCODING, "identity")]));
+    }
+
+    #[test]
+    fn the_page_takes_forms_and_nothing_else_does() {
+        for (value, of_page, of_api) in [
+            ("application/x-www-form-urlencoded", true, false),
+            ("application/x-www-form-urlencoded; charset=UTF-8", true, false),
+            ("application/json", false, true),
+            ("multipart/form-data; boundary=x", false, false),
+            ("text/plain", false, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(CONTENT_TYPE, HeaderValue::from_str(value).unwrap());
+            let judged = [true, false].map(|is_page| check_type(&headers, is_page).is_ok());
+            assert_eq!(judged, [of_page, of_api], "{value}");
+        }
     }
 }

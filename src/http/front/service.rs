@@ -15,7 +15,8 @@ use crate::base::clock;
 use crate::http::exchange::bounded_wait::BoundedWait;
 use crate::http::exchange::byte_budget::{self, ByteBudget};
 use crate::http::exchange::handler::{
-    AnsweredRequest, Caller, Endpoint, Handler, OTHER, Remote, RoutedRequest,
+    AnsweredRequest, Caller, Endpoint, Handler, OTHER, PageHead, RefusedRequest, Remote,
+    RoutedRequest,
 };
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -50,6 +51,8 @@ pub(super) struct ConnectionService<H> {
 /// What is known of a request while it is answered.
 struct Progress {
     label: &'static str,
+    /// It is for the web page.
+    is_page: bool,
     /// Its body was read to the end, or it has none.
     is_read: bool,
     /// Its connection has had a slot since it began.
@@ -69,9 +72,14 @@ impl<H: Handler> ConnectionService<H> {
             (state.begin_request(framing(&parts, &body)), state.slot.is_some())
         };
         let request_id = request_id::of_request(&parts.headers);
-        let mut progress = Progress { label: OTHER, is_read: body.is_end_stream(), has_slot };
+        let mut progress =
+            Progress { label: OTHER, is_page: false, is_read: body.is_end_stream(), has_slot };
         let reply = self.reply(&parts, head, body, &request_id, &mut progress).await;
-        let mut reply = reply.unwrap_or_else(Reply::from).within(&self.budget);
+        let reply = reply.unwrap_or_else(|problem| {
+            let Parts { method, uri, headers, .. } = &parts;
+            self.handler.refuse(problem, &RefusedRequest { method, uri, headers })
+        });
+        let mut reply = reply.within(&self.budget);
         let mut stream = None;
         if let Some(token) = reply.live_end_token() {
             stream = self.slots.acquire_stream(&self.limits).await.map(|permit| (token, permit));
@@ -93,6 +101,7 @@ impl<H: Handler> ConnectionService<H> {
             remote: Some(self.remote),
             started,
             ended,
+            is_page: progress.is_page,
         });
         let is_clear = progress.is_read && head.is_some_and(RawHead::is_clear);
         let closes = {
@@ -126,7 +135,11 @@ impl<H: Handler> ConnectionService<H> {
         request_id: &HeaderValue,
         progress: &mut Progress,
     ) -> Result<Reply, Problem> {
-        let token = self.access.check(&AccessRequest {
+        let path = parts.uri.path();
+        let parsed = H::Route::parse(path);
+        let route = parsed.as_ref().ok().and_then(Option::as_ref);
+        progress.is_page = route.is_some_and(Endpoint::is_page);
+        let granted = self.access.check(&AccessRequest {
             method: &parts.method,
             uri: &parts.uri,
             version: parts.version,
@@ -135,12 +148,14 @@ impl<H: Handler> ConnectionService<H> {
             has_bare_line_feed: head.is_none_or(|head| head.has_bare_line_feed),
             has_fragment: head.is_none_or(|head| head.has_fragment),
             local: self.local,
+            is_page: progress.is_page,
+            is_open: route.is_some_and(Endpoint::is_open),
+            session: &|| self.handler.session(&parts.headers),
         })?;
-        let path = parts.uri.path();
         if path == "*" && parts.method == Method::OPTIONS {
             return Ok(Reply::empty().with_header(ALLOW, HeaderValue::from_static(ALLOW_ALL)));
         }
-        let Some(route) = H::Route::parse(path)? else {
+        let Some(route) = parsed? else {
             return Err(Problem::not_found(format!("there is nothing at `{path}`")));
         };
         progress.label = route.label();
@@ -157,7 +172,7 @@ impl<H: Handler> ConnectionService<H> {
         {
             return Err(full());
         }
-        let body = if route.is_post() && !progress.is_read {
+        let body = if parts.method == Method::POST && !progress.is_read {
             let read = self.read(&parts.headers, body, progress).await?;
             (!read.is_empty()).then_some(read)
         } else {
@@ -167,11 +182,21 @@ impl<H: Handler> ConnectionService<H> {
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let request_id = request_id.to_str().unwrap_or_default().to_owned();
         let bounded_wait = BoundedWait::new(Arc::clone(&self.state) as _);
-        let caller = Caller { remote: self.remote, token };
+        let caller =
+            Caller { remote: self.remote, token: granted.token, is_page: progress.is_page };
+        let page = progress.is_page.then(|| {
+            Box::new(PageHead {
+                path: path.to_owned(),
+                is_post: parts.method == Method::POST,
+                headers: parts.headers.clone(),
+                has_session: granted.has_session,
+                is_https: self.access.is_https(),
+            })
+        });
         let accept = parts.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         let accept = accept.unwrap_or_default().to_owned();
         let request =
-            RoutedRequest { route, query, body, accept, request_id, bounded_wait, caller };
+            RoutedRequest { route, query, body, accept, request_id, bounded_wait, caller, page };
         let mut reply = self.handler.handle(request).await;
         if is_tagged {
             reply.tag(&parts.headers);
@@ -187,7 +212,7 @@ impl<H: Handler> ConnectionService<H> {
         mut body: Incoming,
         progress: &mut Progress,
     ) -> Result<Bytes, Problem> {
-        let checked = check_type(headers);
+        let checked = check_type(headers, progress.is_page);
         if let Some(length) = body.size_hint().exact() {
             if length > BODY_BYTES_MAX as u64 {
                 return Err(too_large());
@@ -306,5 +331,6 @@ pub(super) fn record_refusal(
         remote: Some(remote),
         started: now,
         ended: now,
+        is_page: false,
     });
 }

@@ -42,7 +42,7 @@ impl Observed {
             tracing::warn!(request_id, route, status, "a request failed");
         }
         self.metrics.request(seen.route_label, seen.method, seen.status, seen.latency);
-        let counts = seen.method != "-" && !NOT_SERVED.contains(&seen.route_label);
+        let counts = seen.method != "-" && !seen.is_page && !NOT_SERVED.contains(&seen.route_label);
         let answered = counts.then(|| Answered {
             status: seen.served_as,
             latency: seen.latency,

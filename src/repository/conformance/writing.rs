@@ -91,6 +91,7 @@ pub(crate) fn every_value_is_read_back_as_it_was_stored<S: Store>() {
             trigger: TriggerKind::ALL.get(index).map(|&kind| Trigger {
                 kind,
                 by: (index % 2 == 1).then(|| text.to_owned()),
+                address: (index % 2 == 1).then(|| text.to_owned()),
                 schedule: (kind == TriggerKind::Schedule).then(|| text.to_owned()),
                 scheduled_at: (kind == TriggerKind::Schedule).then(|| at(9)),
             }),

@@ -15,6 +15,7 @@ use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
+use crate::repository::sessions::SessionChange;
 use crate::workflow::concurrency::WaitingFor;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
@@ -123,6 +124,9 @@ pub(crate) trait Backend: Send + 'static {
     /// Pins an execution, or with `None` unpins it, inside the transaction under way; `false` where
     /// there is no such execution.
     fn pin(&mut self, execution_id: &str, pin: Option<&Pin>) -> Result<bool, Self::Error>;
+
+    /// Begins or ends a session of the web page, inside the transaction under way.
+    fn session(&mut self, change: &SessionChange, now: Timestamp) -> Result<(), Self::Error>;
 
     /// Deletes those that are finished, with all that belongs to them, inside the transaction under
     /// way; returns how many. One that is pinned goes only with `include_pinned`.

@@ -15,6 +15,7 @@ use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
+use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 
@@ -63,6 +64,8 @@ pub(crate) enum Task {
     },
     /// Pin an execution, or with `None` unpin it; the answer is whether there is such an execution.
     Pin { execution_id: String, pin: Option<Pin>, answer: mpsc::Sender<Result<bool, StoreError>> },
+    /// Begin or end a session of the web page.
+    Session { change: SessionChange, answer: mpsc::Sender<Result<(), StoreError>> },
     /// Store the retention of workflows.
     SetPolicies(Policies),
     /// Write what is stored of schedules.

@@ -298,6 +298,11 @@ impl<B: Backend> Worker<B> {
                 }
                 let _ = answer.send(done);
             }
+            Task::Session { change, answer } => {
+                let now = clock::now();
+                let done = self.transaction("write to", |backend| backend.session(&change, now));
+                let _ = answer.send(done);
+            }
             Task::SetPolicies(policies) => {
                 self.new_policies.extend(policies);
                 self.store_policies();

@@ -30,6 +30,7 @@ use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
 use crate::repository::ownership::{Owner, OwnerKind, Registry};
+use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
@@ -380,6 +381,22 @@ impl Writer {
     ) -> Result<ScheduleOutcome, StoreError> {
         self.ask("write what is decided of schedules", patience, |answer| Task::ChangeSchedules {
             change: Box::new(change.clone()),
+            answer,
+        })
+    }
+
+    /// Begins or ends a session of the web page. Others may have the database locked for `patience`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) fn change_session(
+        &self,
+        change: &SessionChange,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.ask("store a session", patience, |answer| Task::Session {
+            change: change.clone(),
             answer,
         })
     }

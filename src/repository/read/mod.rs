@@ -3,6 +3,7 @@
 
 pub(crate) mod cursor;
 pub(crate) mod durations;
+pub(crate) mod glance;
 pub(crate) mod inspection;
 pub(crate) mod lineage;
 pub(crate) mod listing;

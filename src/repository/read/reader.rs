@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::durations::StepDurations;
+use super::glance::{FailingWorkflow, NotableStep, StatusCounts};
 use super::inspection::Inspection;
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
@@ -18,6 +19,7 @@ use crate::repository::error::StoreError;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
+use crate::repository::sessions::StoredSession;
 use crate::repository::sqlite::reader::SqliteReader;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
@@ -110,6 +112,115 @@ impl Reader {
         let mut listing = self.backend.list(filter, limit, offset, bytes)?;
         self.look_at_owners(&mut listing.items)?;
         Ok(listing)
+    }
+
+    /// At most `limit` executions that fit `filter`, newest first, without their snapshots and the
+    /// names of their steps.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn brief(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRecord>, StoreError> {
+        let mut found = self.backend.brief(filter, limit)?;
+        self.look_at_owners(&mut found)?;
+        Ok(found)
+    }
+
+    /// How many executions are stored in each state, of one workflow or of all.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn status_counts(
+        &self,
+        workflow_id: Option<&str>,
+    ) -> Result<StatusCounts, StoreError> {
+        self.backend.status_counts(workflow_id)
+    }
+
+    /// At most `limit` steps of execution `seq` that run, or that ended it if `has_ended`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn notable_steps(
+        &self,
+        seq: i64,
+        has_ended: bool,
+        limit: u32,
+    ) -> Result<Vec<NotableStep>, StoreError> {
+        self.backend.notable_steps(seq, has_ended, limit)
+    }
+
+    /// The id of the newest success of a workflow before execution `seq`, among the thousand
+    /// before it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn success_before(
+        &self,
+        workflow_id: &str,
+        seq: i64,
+    ) -> Result<Option<String>, StoreError> {
+        self.backend.success_before(workflow_id, seq)
+    }
+
+    /// How many executions of a workflow succeeded after execution `seq`, of the thousand newest.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn successes_after(&self, workflow_id: &str, seq: i64) -> Result<u64, StoreError> {
+        self.backend.successes_after(workflow_id, seq)
+    }
+
+    /// How long at most `limit` of the newest successes of a workflow took that were no replays,
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn durations(&self, workflow_id: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.backend.durations(workflow_id, limit)
+    }
+
+    /// At most `limit` workflows whose newest finished execution did not succeed, the latest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn failing_workflows(&self, limit: u32) -> Result<Vec<FailingWorkflow>, StoreError> {
+        self.backend.failing_workflows(limit)
+    }
+
+    /// As [`Self::attempts`], without the text of their output.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn attempts_without_text(
+        &self,
+        execution_id: &str,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        self.backend.attempts_without_text(execution_id)
+    }
+
+    /// One kept attempt with its output: of the step at a position of the execution in which it
+    /// really ran, by its number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn attempt(
+        &self,
+        execution_id: &str,
+        which: (u32, u32),
+    ) -> Result<Option<Attempt>, StoreError> {
+        self.backend.attempt(execution_id, which)
+    }
+
+    /// The session of the web page with this hash, also one that has expired.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn session(&self, hash: &[u8]) -> Result<Option<StoredSession>, StoreError> {
+        self.backend.session(hash)
     }
 
     /// What judges whether owners of these executions are alive.

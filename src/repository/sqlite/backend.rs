@@ -13,7 +13,7 @@ use super::error::explain;
 use super::file_guard::FileGuard;
 use super::{
     alerts, detail, groups, identity, open, outbox, output, policies, prune, retention, schedules,
-    takeover,
+    sessions, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -30,6 +30,7 @@ use crate::repository::ownership::takeover::{
 };
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
+use crate::repository::sessions::SessionChange;
 use crate::workflow::output::Counts;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
@@ -274,6 +275,10 @@ impl Backend for SqliteBackend {
 
     fn pin(&mut self, execution_id: &str, pin: Option<&Pin>) -> rusqlite::Result<bool> {
         retention::pin(&self.connection, execution_id, pin)
+    }
+
+    fn session(&mut self, change: &SessionChange, now: Timestamp) -> rusqlite::Result<()> {
+        sessions::change(&self.connection, change, now)
     }
 
     fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> rusqlite::Result<usize> {

@@ -78,9 +78,9 @@ impl<'c> Inserts<'c> {
                    started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
                    owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
                    own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
-                   steps_skipped, concurrency_group)
+                   steps_skipped, concurrency_group, trigger_address)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
             )?,
             step: connection.prepare_cached(
                 "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
@@ -334,6 +334,7 @@ fn insert_execution(
         head.steps_failed,
         head.steps_skipped,
         created.slot.as_ref().map(|slot| slot.group.as_str()),
+        trigger.and_then(|trigger| trigger.address.as_deref()),
     ])?;
     Ok(())
 }

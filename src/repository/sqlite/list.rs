@@ -6,7 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::groups;
 use super::rows::{self, EXECUTION_COLUMNS};
 use crate::repository::read::listing::{ListFilter, Listing, Position};
-use crate::workflow::record::ExecutionStatus;
+use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// At most `limit` executions that fit `filter`, newest first, after the first `offset` of them; a
 /// page ends with the one whose snapshot makes them longer than so many `bytes` in all.
@@ -57,6 +57,35 @@ pub(crate) fn list(
     }
     let end = items.last().and_then(|last| last.seq).map(Position::new);
     Ok(Listing { items, total, is_cut, end })
+}
+
+/// At most `limit` executions that fit `filter`, newest first, without their snapshots and the names
+/// of their steps.
+pub(crate) fn brief(
+    connection: &Connection,
+    filter: &ListFilter,
+    limit: u32,
+) -> rusqlite::Result<Vec<ExecutionRecord>> {
+    let index = narrowest_index(connection, filter)?;
+    let (mut condition, mut values) = condition(filter);
+    if let Some(position) = filter.after {
+        values.push(Value::from(position.number()));
+        condition += if condition.is_empty() { " WHERE" } else { " AND" };
+        condition += " seq < ?";
+    }
+    values.push(Value::from(limit));
+    let columns =
+        EXECUTION_COLUMNS.replace("input_snapshot", "'null'").replace("step_order", "'[]'");
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {columns} FROM workflow_executions{index}{condition} ORDER BY seq DESC LIMIT ?"
+    ))?;
+    let mut items = Vec::new();
+    for row in statement.query_map(params_from_iter(&values), rows::execution)? {
+        let mut execution = row?;
+        groups::add_waiting_for(connection, &mut execution)?;
+        items.push(execution);
+    }
+    Ok(items)
 }
 
 /// The ids of at most `limit` workflows that have executions, sorted.

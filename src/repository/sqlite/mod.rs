@@ -12,6 +12,7 @@ mod durations;
 mod error;
 mod file;
 mod file_guard;
+mod glance;
 mod groups;
 mod identity;
 mod incidents;
@@ -32,6 +33,7 @@ mod rows;
 mod schedule_queries;
 mod schedule_start;
 mod schedules;
+mod sessions;
 mod summary;
 mod takeover;
 

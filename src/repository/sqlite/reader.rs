@@ -13,8 +13,9 @@ use super::file::{self, Identity};
 use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, groups, identity, inspect, lineage, list, notification_history,
-    open, output, overdue, policies, retention, schedule_queries, summary, takeover,
+    alerts, detail, durations, glance, groups, identity, inspect, lineage, list,
+    notification_history, open, output, overdue, policies, retention, schedule_queries, sessions,
+    summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -23,6 +24,7 @@ use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::read::durations::StepDurations;
+use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
 use crate::repository::read::inspection::Inspection;
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
@@ -30,6 +32,7 @@ use crate::repository::read::queue::Queue;
 use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, UnfinishedExecution};
 use crate::repository::read::summary::WorkflowSummary;
+use crate::repository::sessions::StoredSession;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
@@ -104,6 +107,69 @@ impl SqliteReader {
 
     pub(crate) fn pending_notifications(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.read(notification_history::pending)
+    }
+
+    pub(crate) fn brief(
+        &self,
+        filter: &ListFilter,
+        limit: u32,
+    ) -> Result<Vec<ExecutionRecord>, StoreError> {
+        self.read(|connection| list::brief(connection, filter, limit))
+    }
+
+    pub(crate) fn status_counts(
+        &self,
+        workflow_id: Option<&str>,
+    ) -> Result<StatusCounts, StoreError> {
+        self.read(|connection| glance::status_counts(connection, workflow_id))
+    }
+
+    pub(crate) fn notable_steps(
+        &self,
+        seq: i64,
+        has_ended: bool,
+        limit: u32,
+    ) -> Result<Vec<NotableStep>, StoreError> {
+        self.read(|connection| glance::notable_steps(connection, seq, has_ended, limit))
+    }
+
+    pub(crate) fn success_before(
+        &self,
+        workflow_id: &str,
+        seq: i64,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(|connection| glance::success_before(connection, workflow_id, seq))
+    }
+
+    pub(crate) fn successes_after(&self, workflow_id: &str, seq: i64) -> Result<u64, StoreError> {
+        self.read(|connection| glance::successes_after(connection, workflow_id, seq))
+    }
+
+    pub(crate) fn durations(&self, workflow_id: &str, limit: u32) -> Result<Vec<u64>, StoreError> {
+        self.read(|connection| glance::durations(connection, workflow_id, limit))
+    }
+
+    pub(crate) fn failing_workflows(&self, limit: u32) -> Result<Vec<FailingWorkflow>, StoreError> {
+        self.read(|connection| glance::failing_workflows(connection, limit))
+    }
+
+    pub(crate) fn attempts_without_text(
+        &self,
+        execution_id: &str,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        self.read(|connection| glance::attempts(connection, execution_id))
+    }
+
+    pub(crate) fn attempt(
+        &self,
+        execution_id: &str,
+        which: (u32, u32),
+    ) -> Result<Option<Attempt>, StoreError> {
+        self.read(|connection| glance::attempt(connection, execution_id, which))
+    }
+
+    pub(crate) fn session(&self, hash: &[u8]) -> Result<Option<StoredSession>, StoreError> {
+        self.read(|connection| sessions::find(connection, hash))
     }
 
     pub(crate) fn judge(&self) -> Result<Judge, StoreError> {

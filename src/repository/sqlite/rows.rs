@@ -81,7 +81,7 @@ pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, stat
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
      input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason, trigger_kind, \
      trigger_by, schedule, scheduled_at, cancel_requested_by, steps_failed, steps_skipped, \
-     concurrency_group";
+     concurrency_group, trigger_address";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
@@ -128,7 +128,7 @@ pub(crate) fn pin(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Pin>>
 fn trigger(row: &Row<'_>) -> rusqlite::Result<Option<Trigger>> {
     let Some(kind) = optional(row, 19)? else { return Ok(None) };
     let (by, schedule, scheduled_at) = (row.get(20)?, row.get(21)?, optional(row, 22)?);
-    Ok(Some(Trigger { kind, by, schedule, scheduled_at }))
+    Ok(Some(Trigger { kind, by, address: row.get(27)?, schedule, scheduled_at }))
 }
 
 /// The columns of `steps` and of `last`, with these for the text of the output.

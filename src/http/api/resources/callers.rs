@@ -26,6 +26,14 @@ impl Callers {
         }
     }
 
+    /// The address of whoever used the web page; nothing is kept of those of other requests.
+    pub(super) fn address(&self, caller: &Caller) -> Option<String> {
+        match caller.remote {
+            Remote::Address(address) if caller.is_page => Some(address.ip().to_string()),
+            _ => None,
+        }
+    }
+
     fn user(&self, user: u32) -> Arc<str> {
         // Each change is one insertion.
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -137,7 +137,7 @@ impl Resources {
     }
 
     /// The execution that a path means, without its steps, in memory or in the database.
-    pub(super) fn record(&self, reference: &str) -> Result<ExecutionRecord, Problem> {
+    pub(in crate::http) fn record(&self, reference: &str) -> Result<ExecutionRecord, Problem> {
         let execution_id = self.execution_id(reference)?;
         if let Some(unstored) = executions::unstored(&self.memory, &execution_id) {
             return Ok(unstored);
@@ -221,7 +221,7 @@ impl Resources {
     }
 
     /// Asks the process that runs it to end it; ends it here when that process is dead.
-    pub(super) async fn cancel(
+    pub(in crate::http) async fn cancel(
         &self,
         reference: &str,
         query: &str,

@@ -6,12 +6,12 @@ use crate::http::exchange::problem::Problem;
 use crate::repository::{StoreError, StoreErrorKind};
 
 /// What is wrong is wfx.
-pub(super) fn fault(detail: &str) -> Problem {
+pub(in crate::http) fn fault(detail: &str) -> Problem {
     tracing::error!(detail, "a fault of wfx");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("a fault of wfx: {detail}"))
 }
 
-pub(super) fn unavailable(error: &StoreError) -> Problem {
+pub(in crate::http) fn unavailable(error: &StoreError) -> Problem {
     const RETRY_AFTER: u32 = 2;
     let problem = match error.kind() {
         // Of what was asked for, not of the store.

@@ -21,13 +21,13 @@ use crate::http::exchange::handler::Caller;
 use crate::http::exchange::problem::PointedError;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::operations::replay::{self, NotReplayable, Request};
+use crate::operations::replay::{self, NotReplayable, Plan, PlannedStep, Request};
 use crate::operations::start::{self, InvalidStart, NotStarted, Unfit};
 use crate::repository::StoreErrorKind;
 use crate::workflow::check::{self, Format, GivenBy, Problems, Source};
 use crate::workflow::check::{ReplayBody, WhichDefinition};
 use crate::workflow::compiled::{CompiledWorkflow, DefinitionSource, Snapshot};
-use crate::workflow::record::{ExecutionDetail, ExecutionStatus, StepRecord};
+use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus, StepRecord};
 use crate::workflow::report::Observer;
 use crate::workflow::selection::UnknownStep;
 use crate::workflow::spec::ExecutionSpec;
@@ -38,7 +38,7 @@ const RETRY_AFTER: u32 = 1;
 
 impl Resources {
     /// Runs a workflow: a known one, or what the body defines.
-    pub(super) async fn execute(
+    pub(in crate::http) async fn execute(
         &self,
         workflow_id: &str,
         query: &str,
@@ -52,7 +52,8 @@ impl Resources {
         let snapshot = self.snapshot(workflow_id, body.as_deref(), by)?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        let trigger = Trigger::by(TriggerKind::Api, self.callers.name(caller));
+        let trigger = Trigger::by(TriggerKind::Api, self.callers.name(caller))
+            .from(self.callers.address(caller));
         let spec = self.supervisor.plan(snapshot, None).triggered(Some(trigger));
         self.launch(spec, wait, bounded_wait).await
     }
@@ -80,7 +81,7 @@ impl Resources {
     }
 
     /// Runs the snapshot of an execution again.
-    pub(super) async fn replay(
+    pub(in crate::http) async fn replay(
         &self,
         reference: &str,
         query: &str,
@@ -94,8 +95,41 @@ impl Resources {
         let body = replay_body(body)?;
         let original = self.record(reference)?;
         let execution_id = &original.execution_id;
+        let plan = self.planned(&original, &body, query::given_by(&query)?)?;
+        if dry_run {
+            return Ok(Reply::json(&json!({ "steps": self.planned_steps(&plan)? })));
+        }
+        let replay_of = Some(execution_id.to_owned());
+        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller))
+            .from(self.callers.address(caller))
+            .repeating(original.trigger.as_ref());
+        let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
+        self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
+    }
+
+    /// What a replay of an execution would do, from the body of a request for one.
+    pub(in crate::http) fn plan_of(
+        &self,
+        original: &ExecutionRecord,
+        body: &[u8],
+    ) -> Result<Vec<PlannedStep>, Problem> {
+        self.planned_steps(&self.planned(original, &replay_body(Some(body))?, GivenBy::Flags)?)
+    }
+
+    fn planned_steps(&self, plan: &Plan) -> Result<Vec<PlannedStep>, Problem> {
+        plan.steps(|id| self.readers.read(|reader| reader.execution(id)))
+    }
+
+    /// What a replay of an execution does.
+    fn planned(
+        &self,
+        original: &ExecutionRecord,
+        body: &ReplayBody,
+        by: GivenBy,
+    ) -> Result<Plan, Problem> {
+        let execution_id = &original.execution_id;
         let refuse = |why| not_replayable(why, execution_id);
-        let snapshot = replay::of_execution(&original).map_err(refuse)?;
+        let snapshot = replay::of_execution(original).map_err(refuse)?;
         if !replay::may_request(&snapshot, self.definitions, &self.catalogue) {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
@@ -109,23 +143,13 @@ impl Resources {
             WhichDefinition::Current => Some(self.current(&original.workflow_id)?),
         };
         let (from, params) = (&body.from[..], &body.params[..]);
-        let (failed, by) = (body.failed, query::given_by(&query)?);
-        let request = Request { from, failed, params, by, with };
-        let prepared = replay::prepare(&original, snapshot, request).map_err(refuse)?;
+        let request = Request { from, failed: body.failed, params, by, with };
+        let prepared = replay::prepare(original, snapshot, request).map_err(refuse)?;
         let steps = match prepared.is_partial() {
             true => self.recorded_steps(execution_id)?,
             false => Vec::new(),
         };
-        let plan = prepared.plan(steps).map_err(refuse)?;
-        if dry_run {
-            let steps = plan.steps(|id| self.readers.read(|reader| reader.execution(id)))?;
-            return Ok(Reply::json(&json!({ "steps": steps })));
-        }
-        let replay_of = Some(execution_id.to_owned());
-        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller))
-            .repeating(original.trigger.as_ref());
-        let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
-        self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
+        prepared.plan(steps).map_err(refuse)
     }
 
     /// What the catalogue holds of a workflow.
@@ -150,7 +174,10 @@ impl Resources {
     }
 
     /// The steps of an execution without the text of their output, in memory or in the database.
-    fn recorded_steps(&self, execution_id: &str) -> Result<Vec<StepRecord>, Problem> {
+    pub(in crate::http) fn recorded_steps(
+        &self,
+        execution_id: &str,
+    ) -> Result<Vec<StepRecord>, Problem> {
         match self.memory.steps(execution_id, 0, usize::MAX) {
             Some((steps, _)) => Ok(steps),
             None => self.readers.read(|reader| reader.steps_without_text(execution_id)),
@@ -407,7 +434,7 @@ fn pointed(problems: &Problems) -> Vec<PointedError> {
 mod tests {
     use super::*;
     use crate::base::timestamp::Timestamp;
-    use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
+    use crate::workflow::record::ExecutionStatus;
 
     #[test]
     fn an_answer_written_before_its_number_is_known_is_that_written_after() {

@@ -4,7 +4,7 @@ pub(crate) mod callers;
 pub(crate) mod context;
 mod dispatch;
 mod executions;
-mod faults;
+pub(in crate::http) mod faults;
 mod health;
 mod launch;
 mod long_answers;

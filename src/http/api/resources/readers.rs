@@ -121,7 +121,7 @@ impl Readers {
     }
 
     /// Waits for a turn to read for long.
-    pub(super) async fn slow_turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(in crate::http) async fn slow_turn(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
         self.slow.acquire().await.ok()
     }
@@ -130,7 +130,7 @@ impl Readers {
     ///
     /// # Errors
     /// 503 when the database cannot be read.
-    pub(super) fn read<T>(
+    pub(in crate::http) fn read<T>(
         &self,
         work: impl FnOnce(&Reader) -> Result<T, StoreError>,
     ) -> Result<T, Problem> {

@@ -23,6 +23,7 @@ use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
+use crate::repository::sessions::SessionChange;
 use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
@@ -193,6 +194,10 @@ impl Backend for Fake {
 
     fn set_policies(&mut self, _policies: &Policies) -> Result<(), Failure> {
         Ok(())
+    }
+
+    fn session(&mut self, _change: &SessionChange, _now: Timestamp) -> Result<(), Failure> {
+        unreachable!("nobody logs in here")
     }
 
     fn pin(&mut self, _execution_id: &str, _pin: Option<&Pin>) -> Result<bool, Failure> {

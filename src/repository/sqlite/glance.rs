@@ -1,0 +1,193 @@
+//! Queries for pages: each reads a bounded number of rows.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::rows::{self, ATTEMPT_COLUMNS, REUSED_ATTEMPT_COLUMNS, Text};
+use crate::base::timestamp::Timestamp;
+use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
+use crate::workflow::record::{Attempt, ExecutionStatus};
+
+/// How far back a success is looked for.
+const LOOK_BACK: u32 = 1_000;
+
+/// How many executions are stored in each state, of one workflow or of all.
+pub(crate) fn status_counts(
+    connection: &Connection,
+    workflow_id: Option<&str>,
+) -> rusqlite::Result<StatusCounts> {
+    connection
+        .prepare_cached(
+            "SELECT status, sum(executions) FROM workflow_execution_counts
+             WHERE ?1 IS NULL OR workflow_id = ?1 GROUP BY status",
+        )?
+        .query_map([workflow_id], |row| {
+            Ok((row.get::<_, Text<ExecutionStatus>>(0)?.0, row.get(1).map(rows::count)?))
+        })?
+        .collect()
+}
+
+/// At most `limit` steps of an execution that run, or that ended it if `has_ended`.
+pub(crate) fn notable_steps(
+    connection: &Connection,
+    seq: i64,
+    has_ended: bool,
+    limit: u32,
+) -> rusqlite::Result<Vec<NotableStep>> {
+    let states = if has_ended { "'failed', 'interrupted'" } else { "'running', 'running'" };
+    connection
+        .prepare_cached(&format!(
+            "SELECT step_name, status, attempt, exit_code, error FROM workflow_execution_steps
+             WHERE seq = ?1 AND status IN ({states}) ORDER BY position LIMIT ?2"
+        ))?
+        .query_map(params![seq, limit], |row| {
+            Ok(NotableStep {
+                name: row.get(0)?,
+                status: row.get::<_, Text<_>>(1)?.0,
+                attempt: row.get(2)?,
+                exit_code: row.get(3)?,
+                error: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
+/// The newest success of a workflow before execution `seq`, among the thousand before it.
+pub(crate) fn success_before(
+    connection: &Connection,
+    workflow_id: &str,
+    seq: i64,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(
+            "SELECT execution_id FROM
+               (SELECT seq, execution_id, status FROM workflow_executions
+                  INDEXED BY workflow_executions_by_workflow
+                WHERE workflow_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3)
+             WHERE status = 'success' ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row(params![workflow_id, seq, LOOK_BACK], |row| row.get(0))
+        .optional()
+}
+
+/// How many executions of a workflow succeeded after execution `seq`, of the thousand newest.
+pub(crate) fn successes_after(
+    connection: &Connection,
+    workflow_id: &str,
+    seq: i64,
+) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM
+               (SELECT status FROM workflow_executions INDEXED BY workflow_executions_by_workflow
+                WHERE workflow_id = ?1 AND seq > ?2 ORDER BY seq DESC LIMIT ?3)
+             WHERE status = 'success'",
+        )?
+        .query_row(params![workflow_id, seq, LOOK_BACK], |row| row.get(0))
+        .map(rows::count)
+}
+
+/// How long at most `limit` of the newest successes took that were no replays, milliseconds.
+pub(crate) fn durations(
+    connection: &Connection,
+    workflow_id: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT started_at, completed_at FROM
+           (SELECT seq, started_at, completed_at, status, replay_of FROM workflow_executions
+              INDEXED BY workflow_executions_by_workflow
+            WHERE workflow_id = ?1 ORDER BY seq DESC LIMIT ?3)
+         WHERE status = 'success' AND replay_of IS NULL ORDER BY seq DESC LIMIT ?2",
+    )?;
+    let mut found = statement.query(params![workflow_id, limit, limit * 5])?;
+    let mut durations = Vec::new();
+    while let Some(row) = found.next()? {
+        let start: Option<Timestamp> = rows::optional(row, 0)?;
+        let end: Option<Timestamp> = rows::optional(row, 1)?;
+        let took = start.zip(end).map(|(start, end)| end.since(start).as_millis());
+        durations.extend(took.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)));
+    }
+    Ok(durations)
+}
+
+/// The workflows whose newest finished execution did not succeed, at most `limit`, the latest first.
+pub(crate) fn failing_workflows(
+    connection: &Connection,
+    limit: u32,
+) -> rusqlite::Result<Vec<FailingWorkflow>> {
+    let mut suspects = connection.prepare_cached(
+        "SELECT DISTINCT workflow_id FROM workflow_execution_counts
+         WHERE status IN ('failed', 'interrupted') AND executions > 0",
+    )?;
+    let mut newest = connection.prepare_cached(
+        "SELECT seq, execution_id, status, completed_at, total_steps, error
+         FROM workflow_executions INDEXED BY workflow_executions_by_workflow
+         WHERE workflow_id = ?1 AND completed_at IS NOT NULL AND status <> 'cancelled'
+         ORDER BY seq DESC LIMIT 1",
+    )?;
+    let mut failing = Vec::new();
+    let mut rows = suspects.query([])?;
+    while let Some(row) = rows.next()? {
+        let workflow_id: String = row.get(0)?;
+        let found = newest
+            .query_row([&workflow_id], |row| {
+                Ok(FailingWorkflow {
+                    workflow_id: workflow_id.clone(),
+                    seq: row.get(0)?,
+                    execution_id: row.get(1)?,
+                    status: row.get::<_, Text<_>>(2)?.0,
+                    completed_at: rows::optional(row, 3)?,
+                    total_steps: row.get(4)?,
+                    error: row.get(5)?,
+                })
+            })
+            .optional()?;
+        failing.extend(found.filter(|one| one.status != ExecutionStatus::Success));
+    }
+    failing.sort_unstable_by_key(|one| std::cmp::Reverse(one.seq));
+    failing.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(failing)
+}
+
+/// All kept attempts of an execution without the text of their output, as `detail::attempts` has
+/// them.
+pub(crate) fn attempts(
+    connection: &Connection,
+    execution_id: &str,
+) -> rusqlite::Result<Vec<Attempt>> {
+    let silent = |columns: &str, of: &str| {
+        columns.replace(&format!("{of}stdout,"), "NULL,").replace(&format!("{of}stderr,"), "NULL,")
+    };
+    let (own, reused) = (silent(ATTEMPT_COLUMNS, ""), silent(REUSED_ATTEMPT_COLUMNS, "made."));
+    connection
+        .prepare_cached(&format!(
+            "SELECT {own} FROM workflow_execution_attempts
+             WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+             UNION ALL
+             SELECT {reused} FROM workflow_execution_steps AS steps
+             CROSS JOIN workflow_executions AS original ON original.execution_id = steps.reused_from
+             CROSS JOIN workflow_execution_attempts AS made
+               ON made.seq = original.seq AND made.position = steps.reused_position
+             WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+               AND steps.reused_from IS NOT NULL
+             ORDER BY 1, 2"
+        ))?
+        .query_map([execution_id], rows::attempt)?
+        .collect()
+}
+
+/// One kept attempt with its output; `position` is that of its step, or of where it really ran.
+pub(crate) fn attempt(
+    connection: &Connection,
+    execution_id: &str,
+    (position, number): (u32, u32),
+) -> rusqlite::Result<Option<Attempt>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
+             WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
+               AND position = ?2 AND attempt = ?3"
+        ))?
+        .query_row(params![execution_id, position, number], rows::attempt)
+        .optional()
+}
