@@ -1,6 +1,6 @@
 //! `wfx serve`: the daemon.
 
-mod catalogue_log;
+mod cataloguing;
 mod daemon;
 mod descriptors;
 mod listening;

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{CliError, Context, session, source};
-use super::catalogue_log::log_events;
+use super::super::{CliError, Context, session};
+use super::cataloguing::{catalogue, rescan_again_and_again};
 use super::listening::{Listening, listen};
 use super::notifying;
 use super::recovery::{recover_again_and_again, settle_dead_holders};
@@ -48,18 +48,13 @@ use crate::notify::alerts::AlertNotifier;
 use crate::notify::courier::{Couriers, Delivery};
 use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Catalogued, Health, Policies, Reader, Retention, StoreError};
+use crate::repository::{Catalogued, Health, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
 use crate::workflow::environment;
 
-/// How often the folder of workflows is looked at.
-const RESCAN_EVERY: Duration = Duration::from_secs(1);
-/// A look at very many files is followed by a pause of so many times its length: it takes less than
-/// 5 % of a core.
-const RESCAN_SHARE: u32 = 20;
 /// How often it is looked whether the database hangs.
 const LOOK_AT_STORE: Duration = Duration::from_secs(1);
 /// What ends the processes of steps takes: their grace, and a moment.
@@ -597,43 +592,4 @@ async fn tell_of_store(writer: Arc<Writer>) {
         }
         told = failing;
     }
-}
-
-async fn rescan_again_and_again(
-    catalogue: Arc<Catalogue>,
-    writer: Arc<Writer>,
-    channels: Vec<String>,
-    (draining, handed_over): (CancellationToken, CancellationToken),
-) {
-    let mut pause = RESCAN_EVERY;
-    let mut groups = catalogue.groups(&Catalogued::default());
-    while !draining.is_cancelled() {
-        time::sleep(pause).await;
-        let scanning = Arc::clone(&catalogue);
-        let begun = clock::monotonic();
-        let scanned = tokio::task::spawn_blocking(move || scanning.rescan(clock::now())).await;
-        let events = scanned.unwrap_or_default();
-        // The successor does the same.
-        if !handed_over.is_cancelled() {
-            log_events(&events, &catalogue, &channels);
-            writer.set_policies(catalogue.loaded_retention(&events));
-            if !events.is_empty() {
-                groups = catalogue.groups(&groups);
-                writer.set_catalogued(groups.clone());
-            }
-        }
-        pause = RESCAN_EVERY.max(begun.elapsed() * RESCAN_SHARE);
-    }
-}
-
-/// The workflows of the folder, and the retention of each.
-fn catalogue(
-    folder: Option<&Path>,
-    channels: &[String],
-) -> Result<(Catalogue, Policies), CliError> {
-    let Some(folder) = folder else { return Ok((Catalogue::default(), Policies::new())) };
-    let (catalogue, events) = source::folder(folder)?;
-    log_events(&events, &catalogue, channels);
-    let retention = catalogue.loaded_retention(&events);
-    Ok((catalogue, retention))
 }

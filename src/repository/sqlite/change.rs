@@ -6,20 +6,18 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::change_steps::{insert_attempt, insert_step, update_step, write_handler};
 use super::groups::{self, Decision, Limits};
-use super::rows::{self, Text, Times, integer, time, unless_empty};
+use super::rows::{self, Text, Times, integer, time};
 use super::schedule_start;
 use super::{identity, incidents, policies};
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::{self, SlotChange, Written};
 use crate::repository::ownership::{Judge, Registry};
-use crate::workflow::record::{
-    Attempt, Change, Created, ExecutionState, ExecutionStatus, HandlerState, SkipReason, StepState,
-    StepStatus,
-};
+use crate::workflow::record::{Change, Created, ExecutionState, ExecutionStatus, StepState};
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
-type NotWritten = backend::NotWritten<rusqlite::Error>;
+pub(super) type NotWritten = backend::NotWritten<rusqlite::Error>;
 
 impl From<rusqlite::Error> for NotWritten {
     fn from(error: rusqlite::Error) -> Self {
@@ -58,7 +56,7 @@ impl Unfinished {
 /// executions, and the number that the next completion gets.
 pub(crate) struct Inserts<'c> {
     execution: CachedStatement<'c>,
-    step: CachedStatement<'c>,
+    pub(super) step: CachedStatement<'c>,
     next_completion: Option<i64>,
     /// Whether some executions do not count for the retention of all, once that was looked up.
     has_apart: Option<bool>,
@@ -274,7 +272,7 @@ pub(crate) fn write(
     Ok(Written { seq, finished, group, slot, cancels })
 }
 
-fn refused(message: String) -> NotWritten {
+pub(super) fn refused(message: String) -> NotWritten {
     NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, message))
 }
 
@@ -438,170 +436,12 @@ fn update_execution(
     }
 }
 
-fn insert_step(
-    inserts: &mut Inserts<'_>,
-    seq: i64,
-    position: u32,
-    name: &str,
-    depends_on: &[String],
-    state: &StepState,
-    times: &mut Times,
-) -> Result<(), NotWritten> {
-    let reused = state.reused.as_deref();
-    inserts.step.execute(params![
-        seq,
-        position,
-        name,
-        state.status.as_str(),
-        state.started_at.map(|at| times.text(at)),
-        state.completed_at.map(|at| times.text(at)),
-        state.duration_ms.map(integer),
-        state.attempt,
-        state.exit_code,
-        rows::names(depends_on),
-        state.error,
-        outputs(state)?,
-        skip_reason(state),
-        reused.map(|reused| reused.execution_id.as_str()),
-        reused.and_then(|reused| reused.seq),
-        reused.and_then(|reused| reused.position),
-    ])?;
-    Ok(())
-}
-
-fn update_step(
-    connection: &Connection,
-    seq: i64,
-    position: u32,
-    state: &StepState,
-) -> Result<(), NotWritten> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
-               skip_reason = ?11
-             WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
-        )?
-        .execute(params![
-            seq,
-            position,
-            state.status.as_str(),
-            time(state.started_at),
-            time(state.completed_at),
-            state.duration_ms.map(integer),
-            state.attempt,
-            state.exit_code,
-            state.error,
-            outputs(state)?,
-            skip_reason(state),
-        ])?;
-    if changed > 0 {
-        return Ok(());
-    }
-    let stored = connection
-        .prepare_cached(
-            "SELECT status FROM workflow_execution_steps WHERE seq = ?1 AND position = ?2",
-        )?
-        .query_row([seq, i64::from(position)], |row| Ok(row.get::<_, Text<StepStatus>>(0)?.0))
-        .optional()?;
-    match stored {
-        Some(status) if status == state.status => Ok(()),
-        Some(status) => Err(refused(format!(
-            "step {position} of the execution has ended as {status} and cannot be {}",
-            state.status
-        ))),
-        None => {
-            Err(refused(format!("step {position} of the execution was deleted from the database")))
-        }
-    }
-}
-
-fn insert_attempt(connection: &Connection, seq: i64, attempt: &Attempt) -> Result<(), NotWritten> {
-    connection
-        .prepare_cached(
-            "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
-               completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
-               stderr)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            seq,
-            attempt.position,
-            attempt.attempt,
-            attempt.status.as_str(),
-            attempt.started_at.to_string(),
-            attempt.completed_at.to_string(),
-            integer(attempt.duration_ms),
-            attempt.exit_code,
-            integer(attempt.stdout.total_bytes),
-            integer(attempt.stderr.total_bytes),
-            attempt.error,
-            unless_empty(&attempt.stdout.text),
-            unless_empty(&attempt.stderr.text),
-        ])?;
-    Ok(())
-}
-
 /// An execution that ended belongs to no process.
 fn owner(head: &ExecutionState) -> Option<&str> {
     if head.status.is_terminal() { None } else { head.owner.as_deref() }
 }
 
-/// Makes the row of a handler, or updates it. One that has ended never changes.
-fn write_handler(
-    connection: &Connection,
-    seq: i64,
-    position: u32,
-    handler: &HandlerState,
-) -> Result<(), NotWritten> {
-    let HandlerState { on, name, state } = handler;
-    let changed = connection
-        .prepare_cached(
-            "INSERT INTO workflow_execution_handlers (seq, position, handler_name, kind, status,
-               started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
-               outputs)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
-               duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
-               outputs = ?13
-             WHERE status = 'pending' OR status = 'running' OR status = ?5",
-        )?
-        .execute(params![
-            seq,
-            position,
-            name,
-            on.as_str(),
-            state.status.as_str(),
-            time(state.started_at),
-            time(state.completed_at),
-            state.duration_ms.map(integer),
-            state.attempt,
-            state.exit_code,
-            skip_reason(state),
-            state.error,
-            outputs(state)?,
-        ])?;
-    if changed == 0 {
-        return Err(refused(format!("handler `{name}` of the execution has ended otherwise")));
-    }
-    Ok(())
-}
-
 /// The outcome, where handlers follow it.
 fn outcome(head: &ExecutionState) -> Option<&'static str> {
     head.outcome.map(ExecutionStatus::as_str)
-}
-
-fn skip_reason(state: &StepState) -> Option<&'static str> {
-    state.skip_reason.map(SkipReason::as_str)
-}
-
-/// The outputs as JSON, in the order they were written.
-fn outputs(state: &StepState) -> Result<Option<String>, NotWritten> {
-    if state.outputs.is_empty() {
-        return Ok(None);
-    }
-    serde_json::to_string(&state.outputs)
-        .map(Some)
-        .map_err(|error| refused(format!("the outputs are no JSON: {error}")))
 }

@@ -6,6 +6,7 @@ pub(crate) mod reader;
 mod alerts;
 mod backup;
 mod change;
+mod change_steps;
 mod connection;
 mod detail;
 mod durations;

@@ -1,0 +1,169 @@
+//! The rows of steps, attempts and handlers of a change.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::change::{Inserts, NotWritten, refused};
+use super::rows::{self, Text, Times, integer, time, unless_empty};
+use crate::workflow::record::{Attempt, HandlerState, SkipReason, StepState, StepStatus};
+
+pub(super) fn insert_step(
+    inserts: &mut Inserts<'_>,
+    seq: i64,
+    position: u32,
+    name: &str,
+    depends_on: &[String],
+    state: &StepState,
+    times: &mut Times,
+) -> Result<(), NotWritten> {
+    let reused = state.reused.as_deref();
+    inserts.step.execute(params![
+        seq,
+        position,
+        name,
+        state.status.as_str(),
+        state.started_at.map(|at| times.text(at)),
+        state.completed_at.map(|at| times.text(at)),
+        state.duration_ms.map(integer),
+        state.attempt,
+        state.exit_code,
+        rows::names(depends_on),
+        state.error,
+        outputs(state)?,
+        skip_reason(state),
+        reused.map(|reused| reused.execution_id.as_str()),
+        reused.and_then(|reused| reused.seq),
+        reused.and_then(|reused| reused.position),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn update_step(
+    connection: &Connection,
+    seq: i64,
+    position: u32,
+    state: &StepState,
+) -> Result<(), NotWritten> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
+               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
+               skip_reason = ?11
+             WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
+        )?
+        .execute(params![
+            seq,
+            position,
+            state.status.as_str(),
+            time(state.started_at),
+            time(state.completed_at),
+            state.duration_ms.map(integer),
+            state.attempt,
+            state.exit_code,
+            state.error,
+            outputs(state)?,
+            skip_reason(state),
+        ])?;
+    if changed > 0 {
+        return Ok(());
+    }
+    let stored = connection
+        .prepare_cached(
+            "SELECT status FROM workflow_execution_steps WHERE seq = ?1 AND position = ?2",
+        )?
+        .query_row([seq, i64::from(position)], |row| Ok(row.get::<_, Text<StepStatus>>(0)?.0))
+        .optional()?;
+    match stored {
+        Some(status) if status == state.status => Ok(()),
+        Some(status) => Err(refused(format!(
+            "step {position} of the execution has ended as {status} and cannot be {}",
+            state.status
+        ))),
+        None => {
+            Err(refused(format!("step {position} of the execution was deleted from the database")))
+        }
+    }
+}
+
+pub(super) fn insert_attempt(
+    connection: &Connection,
+    seq: i64,
+    attempt: &Attempt,
+) -> Result<(), NotWritten> {
+    connection
+        .prepare_cached(
+            "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
+               completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
+               stderr)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            seq,
+            attempt.position,
+            attempt.attempt,
+            attempt.status.as_str(),
+            attempt.started_at.to_string(),
+            attempt.completed_at.to_string(),
+            integer(attempt.duration_ms),
+            attempt.exit_code,
+            integer(attempt.stdout.total_bytes),
+            integer(attempt.stderr.total_bytes),
+            attempt.error,
+            unless_empty(&attempt.stdout.text),
+            unless_empty(&attempt.stderr.text),
+        ])?;
+    Ok(())
+}
+
+/// Makes the row of a handler, or updates it. One that has ended never changes.
+pub(super) fn write_handler(
+    connection: &Connection,
+    seq: i64,
+    position: u32,
+    handler: &HandlerState,
+) -> Result<(), NotWritten> {
+    let HandlerState { on, name, state } = handler;
+    let changed = connection
+        .prepare_cached(
+            "INSERT INTO workflow_execution_handlers (seq, position, handler_name, kind, status,
+               started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
+               outputs)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
+               duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
+               outputs = ?13
+             WHERE status = 'pending' OR status = 'running' OR status = ?5",
+        )?
+        .execute(params![
+            seq,
+            position,
+            name,
+            on.as_str(),
+            state.status.as_str(),
+            time(state.started_at),
+            time(state.completed_at),
+            state.duration_ms.map(integer),
+            state.attempt,
+            state.exit_code,
+            skip_reason(state),
+            state.error,
+            outputs(state)?,
+        ])?;
+    if changed == 0 {
+        return Err(refused(format!("handler `{name}` of the execution has ended otherwise")));
+    }
+    Ok(())
+}
+
+fn skip_reason(state: &StepState) -> Option<&'static str> {
+    state.skip_reason.map(SkipReason::as_str)
+}
+
+/// The outputs as JSON, in the order they were written.
+fn outputs(state: &StepState) -> Result<Option<String>, NotWritten> {
+    if state.outputs.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&state.outputs)
+        .map(Some)
+        .map_err(|error| refused(format!("the outputs are no JSON: {error}")))
+}
