@@ -87,8 +87,8 @@ pub(crate) fn scheduler() -> Result<Vec<Figure>, Failure> {
            SELECT min(scheduled_at) FROM workflow_executions)",
     )?;
     late.sort_by(f64::total_cmp);
-    let at = |share: f64| late.get((share * (late.len().saturating_sub(1)) as f64) as usize);
-    let (p50, p99) = (at(0.5).ok_or("nothing started")?, at(0.99).ok_or("nothing started")?);
+    let at = |percent: usize| late.get(late.len().saturating_sub(1) * percent / 100);
+    let (p50, p99) = (at(50).ok_or("nothing started")?, at(99).ok_or("nothing started")?);
     let lateness = Figure {
         name: "scheduler: ms from the time to the start, 1,000 due at once, p99",
         lines: vec![format!("{} starts, p50 {p50:.0} ms, p99 {p99:.0} ms", late.len())],

@@ -90,7 +90,7 @@ fn facts(context: &Context) -> Facts {
             let budgets = (budgets.total_bytes.value, budgets.age.value);
             let mut usable = usable(inspection, budgets);
             look_at_schedules(&reader, &mut usable);
-            facts.database = Database::Usable(usable);
+            facts.database = Database::Usable(Box::new(usable));
         }
         Err(error) => {
             facts.database = match error.kind() {

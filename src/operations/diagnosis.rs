@@ -74,7 +74,7 @@ pub(crate) enum Database {
     /// What cannot be used: why, and what can be done.
     Unusable(String, Option<String>),
     /// One that works.
-    Usable(Usable),
+    Usable(Box<Usable>),
 }
 
 /// A database that can be read.
@@ -530,7 +530,7 @@ mod tests {
         change(&mut database);
         Facts {
             path: "wfx.db".to_owned(),
-            database: Database::Usable(database),
+            database: Database::Usable(Box::new(database)),
             ..Facts::default()
         }
     }
