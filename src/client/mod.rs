@@ -8,5 +8,6 @@ pub(crate) mod address;
 pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod progress;
+mod schedules;
 pub(crate) mod server;
 pub(crate) mod source;

@@ -15,7 +15,6 @@ use super::error::{ClientError, ClientErrorKind};
 use crate::base::timestamp::Timestamp;
 use crate::notify::testing::Tested;
 use crate::operations::replay::PlannedStep;
-use crate::operations::schedules::{self, ScheduleStatus};
 use crate::operations::status::WorkflowStatus;
 use crate::repository::Queue;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord, NotificationState};
@@ -27,7 +26,6 @@ use crate::workflow::pin::Pin;
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord};
 use crate::workflow::record_json::AttemptRow;
 use crate::workflow::report::Stream;
-use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
 /// The most executions of one page.
 const PAGE_ITEMS: u32 = 500;
@@ -45,7 +43,7 @@ const PLAIN: &AsciiSet =
 /// A daemon.
 #[derive(Debug)]
 pub(crate) struct Server {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// How much of the output of steps is read.
@@ -364,92 +362,6 @@ impl Server {
         Ok(workflows)
     }
 
-    /// Every schedule.
-    ///
-    /// # Errors
-    /// When there is no answer.
-    pub(crate) fn schedules(&self) -> Result<Vec<ScheduleStatus>, ClientError> {
-        #[derive(Deserialize)]
-        struct Schedules {
-            schedules: Vec<ScheduleStatus>,
-        }
-        let answer = self.connection.send(&Call::get("/api/v1/schedules".to_owned()))?;
-        let Schedules { schedules } = self.parse(&answer)?;
-        Ok(schedules)
-    }
-
-    /// At most `limit` rows of decisions after `position`, the latest scheduled time first.
-    ///
-    /// # Errors
-    /// When there is no answer.
-    pub(crate) fn decisions(
-        &self,
-        workflow_id: Option<&str>,
-        position: Option<&DecisionRecord>,
-        limit: u32,
-    ) -> Result<Vec<DecisionRecord>, ClientError> {
-        #[derive(Deserialize)]
-        struct Decisions {
-            decisions: Vec<DecisionRecord>,
-        }
-        let mut path = match schedules_path(workflow_id, "decisions") {
-            Some(path) => format!("{path}?limit={limit}"),
-            // No workflow has an id that no path can hold.
-            None => return Ok(Vec::new()),
-        };
-        if let Some(last) = position {
-            // Writing to a text cannot fail.
-            let _ = write!(path, "&cursor={}", schedules::cursor(last));
-        }
-        let Decisions { decisions } = self.parse(&self.connection.send(&Call::get(path))?)?;
-        Ok(decisions)
-    }
-
-    /// Lets the schedules of a workflow, or of all, start nothing.
-    ///
-    /// # Errors
-    /// When there is no answer, or no such workflow.
-    pub(crate) fn pause(
-        &self,
-        workflow_id: Option<&str>,
-        until: Option<Timestamp>,
-        reason: Option<&str>,
-    ) -> Result<PauseRecord, ClientError> {
-        let path = schedules_path(workflow_id, "pause").ok_or_else(unknown_schedules)?;
-        let body = json!({ "until": until, "reason": reason }).to_string();
-        self.parse(&self.connection.send(&Call::post(path, Some(body)))?)
-    }
-
-    /// Lets them start again; whether they were paused.
-    ///
-    /// # Errors
-    /// As [`Self::pause`].
-    pub(crate) fn resume(&self, workflow_id: Option<&str>) -> Result<bool, ClientError> {
-        #[derive(Deserialize)]
-        struct Resumed {
-            was_paused: bool,
-        }
-        let path = schedules_path(workflow_id, "resume").ok_or_else(unknown_schedules)?;
-        let Resumed { was_paused } = self.parse(&self.connection.send(&Call::post(path, None))?)?;
-        Ok(was_paused)
-    }
-
-    /// Starts a scheduled time by hand: the last one that was missed, or `at`.
-    ///
-    /// # Errors
-    /// When there is no answer, or it cannot be started so.
-    pub(crate) fn run_scheduled(
-        &self,
-        workflow_id: &str,
-        schedule: Option<&str>,
-        at: Option<Timestamp>,
-    ) -> Result<Started, ClientError> {
-        let path = schedules_path(Some(workflow_id), "run-scheduled");
-        let path = path.ok_or_else(unknown_schedules)?;
-        let body = json!({ "schedule": schedule, "at": at }).to_string();
-        self.parse(&self.connection.send(&Call::post(path, Some(body)))?)
-    }
-
     /// Who waits for a slot of a concurrency group.
     ///
     /// # Errors
@@ -543,7 +455,7 @@ impl Server {
         self.connection.send(&Call::post(path, None)).map(|_| ())
     }
 
-    fn parse<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, ClientError> {
+    pub(super) fn parse<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, ClientError> {
         serde_json::from_slice(answer).map_err(|error| {
             let what = format!("its answer is not as expected: {error}");
             self.connection.without_token(ClientError::foreign(self.address(), &what))
@@ -574,30 +486,18 @@ fn object(params: &[(String, String)]) -> String {
     format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
 }
 
-/// What is asked for of the schedules of a workflow, or of all.
-fn schedules_path(workflow_id: Option<&str>, what: &str) -> Option<String> {
-    match workflow_id {
-        None => Some(format!("/api/v1/schedules/{what}")),
-        Some(id) => is_segment(id).then(|| format!("/api/v1/workflows/{}/{what}", escaped(id))),
-    }
-}
-
-fn unknown_schedules() -> ClientError {
-    ClientError::new(ClientErrorKind::Unknown, "no workflow has that id".to_owned())
-}
-
 fn execution(reference: &str) -> Option<String> {
     is_segment(reference).then(|| format!("{EXECUTIONS}/{}", escaped(reference)))
 }
 
 /// Whether a path can hold it as one part.
-fn is_segment(text: &str) -> bool {
+pub(super) fn is_segment(text: &str) -> bool {
     !text.is_empty()
         && !matches!(text, "." | "..")
         && !text.contains(|character: char| character == '/' || character.is_control())
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 

@@ -11,5 +11,6 @@ pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod reference;
+mod schedule_reads;
 pub(crate) mod schedules;
 pub(crate) mod summary;

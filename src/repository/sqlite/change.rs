@@ -8,31 +8,14 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::change_steps::{insert_attempt, insert_step, update_step, write_handler};
 use super::groups::{self, Decision, Limits};
+use super::refusal::{NotWritten, refused};
 use super::rows::{self, Text, Times, integer, time};
 use super::schedule_start;
 use super::{identity, incidents, policies};
-use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::journal::backend::{self, SlotChange, Written};
+use crate::repository::journal::backend::{SlotChange, Written};
 use crate::repository::ownership::{Judge, Registry};
 use crate::workflow::record::{Change, Created, ExecutionState, ExecutionStatus, StepState};
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
-
-pub(super) type NotWritten = backend::NotWritten<rusqlite::Error>;
-
-impl From<rusqlite::Error> for NotWritten {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch) => {
-                Self::Refused(StoreError::new(
-                    StoreErrorKind::Refused,
-                    format!("the database refuses the execution's rows: {error}"),
-                ))
-            }
-            _ => Self::Failed(error),
-        }
-    }
-}
 
 /// The `seq` of executions that are not finished, so that their updates need no search.
 #[derive(Debug, Default)]
@@ -56,7 +39,7 @@ impl Unfinished {
 /// executions, and the number that the next completion gets.
 pub(crate) struct Inserts<'c> {
     execution: CachedStatement<'c>,
-    pub(super) step: CachedStatement<'c>,
+    step: CachedStatement<'c>,
     next_completion: Option<i64>,
     /// Whether some executions do not count for the retention of all, once that was looked up.
     has_apart: Option<bool>,
@@ -227,7 +210,7 @@ pub(crate) fn write(
                 let depends_on =
                     created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
                 let state = change.steps.get(&position).unwrap_or(&pending);
-                insert_step(inserts, seq, position, name, depends_on, state, &mut times)?;
+                insert_step(&mut inserts.step, seq, position, name, depends_on, state, &mut times)?;
             }
             let group = created.slot.as_ref().map(|slot| Arc::from(slot.group.as_str()));
             if let (Decision::Wait { replaces }, Some(group)) = (decision, &group) {
@@ -270,10 +253,6 @@ pub(crate) fn write(
     let left = finished && group.is_some();
     let slot = if left { SlotChange::Left } else { SlotChange::None };
     Ok(Written { seq, finished, group, slot, cancels })
-}
-
-pub(super) fn refused(message: String) -> NotWritten {
-    NotWritten::Refused(StoreError::new(StoreErrorKind::Refused, message))
 }
 
 fn find(connection: &Connection, execution_id: &str) -> Result<Known, NotWritten> {

@@ -1,13 +1,13 @@
 //! The rows of steps, attempts and handlers of a change.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::change::{Inserts, NotWritten, refused};
+use super::refusal::{NotWritten, refused};
 use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::workflow::record::{Attempt, HandlerState, SkipReason, StepState, StepStatus};
 
 pub(super) fn insert_step(
-    inserts: &mut Inserts<'_>,
+    insert: &mut CachedStatement<'_>,
     seq: i64,
     position: u32,
     name: &str,
@@ -16,7 +16,7 @@ pub(super) fn insert_step(
     times: &mut Times,
 ) -> Result<(), NotWritten> {
     let reused = state.reused.as_deref();
-    inserts.step.execute(params![
+    insert.execute(params![
         seq,
         position,
         name,

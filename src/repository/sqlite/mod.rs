@@ -29,6 +29,7 @@ mod overdue;
 mod policies;
 mod predecessor;
 mod prune;
+mod refusal;
 mod retention;
 mod rows;
 mod schedule_queries;
