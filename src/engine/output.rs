@@ -295,12 +295,13 @@ impl ExecutionOutput {
         self.room.notify_waiters();
         let begun = begun.into_iter().map(|(source, budget)| (source, AttemptChunks::new(budget)));
         encoder.attempts.extend(begun);
-        if arrivals.is_empty() {
-            return;
-        }
-        let mut compressor = compressor.lock().unwrap_or_else(PoisonError::into_inner);
-        let (chunks, bytes) = encoder.encode(&arrivals, compressor.get());
-        drop(compressor);
+        let (chunks, bytes) = if arrivals.is_empty() {
+            (Vec::new(), 0)
+        } else {
+            let mut compressor = compressor.lock().unwrap_or_else(PoisonError::into_inner);
+            encoder.encode(&arrivals, compressor.get())
+        };
+        // Also where everything was stored before: its last chunk takes memory.
         for source in ended {
             if let Some(mut attempt) = encoder.attempts.remove(&source) {
                 attempt.close(&self.sink);

@@ -104,6 +104,15 @@ impl Couriers {
         Self { stop, tasks }
     }
 
+    /// Leaves what waits, and what is queued from now on, to the daemon that takes over; attempts
+    /// under way go on.
+    pub(crate) fn hand_over(&self, delivery: &Delivery) {
+        self.stop.cancel();
+        if !self.tasks.is_empty() {
+            delivery.writer.set_couriers(&delivery.owner, Vec::new());
+        }
+    }
+
     /// Claims nothing more, and waits a moment for attempts that are under way; what they leave is
     /// sent by the next process, under the same id.
     pub(crate) async fn stop(mut self) {

@@ -1,6 +1,8 @@
 //! All that steps print: kept byte for byte up to a budget, in the order of arrival, and followed
 //! while it is printed. `WFX_OUTPUT_MB` makes the large rounds larger; `perf/README.md` records one.
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -395,6 +395,7 @@ impl Daemon {
         match &mut successor {
             Some(successor) => {
                 ending.hand_over.cancel();
+                couriers.hand_over(&self.delivery);
                 service_manager::handed_over(successor.pid);
                 drop(older);
                 self.finish((successor, &mut stopped, &mut reload), answers).await;

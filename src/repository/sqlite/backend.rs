@@ -409,11 +409,11 @@ impl Backend for SqliteBackend {
     }
 
     fn keep_up_notifications(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
-        outbox::upkeep(&self.connection, now)
+        outbox::upkeep(&self.connection, &mut || self.judge(), now)
     }
 
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> rusqlite::Result<()> {
-        outbox::set_couriers(&self.connection, &mut self.judge()?, owner, channels)
+        outbox::set_couriers(&self.connection, &mut || self.judge(), owner, channels)
     }
 
     fn left_to_send(&mut self, executions: &[String]) -> rusqlite::Result<Vec<(i64, String)>> {

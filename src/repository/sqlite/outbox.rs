@@ -286,8 +286,7 @@ pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite:
                OR EXISTS (SELECT 1 FROM workflow_incidents WHERE closed_at < ?2)
                OR (SELECT coalesce(max(seq) - min(seq), 0) >= ?3 FROM workflow_notifications)
                OR EXISTS (SELECT 1 FROM workflow_notifications WHERE state = 'pending'
-                 AND next_at < ?4
-                 AND channel NOT IN (SELECT channel FROM workflow_notification_couriers))",
+                 AND next_at < ?4)",
         )?
         .query_row(
             params![
@@ -302,8 +301,13 @@ pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite:
 
 /// Queues reminders that are due and deletes old history, inside the transaction under way;
 /// returns whether something was queued.
-pub(crate) fn upkeep(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+pub(crate) fn upkeep(
+    connection: &Connection,
+    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
     let is_reminded = incidents::remind(connection, now)?;
+    forget_couriers(connection, judge, None)?;
     connection
         .prepare_cached(
             "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?2, next_at = NULL,
@@ -351,24 +355,39 @@ pub(crate) fn upkeep(connection: &Connection, now: Timestamp) -> rusqlite::Resul
 /// transaction under way.
 pub(crate) fn set_couriers(
     connection: &Connection,
-    judge: &mut Judge,
+    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
     owner: &str,
     channels: &[String],
+) -> rusqlite::Result<()> {
+    forget_couriers(connection, judge, Some(owner))?;
+    for channel in channels {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO workflow_notification_couriers VALUES (?1, ?2)")?
+            .execute(params![owner, channel])?;
+    }
+    Ok(())
+}
+
+/// Forgets which channels daemons deliver that are dead, and this one.
+fn forget_couriers(
+    connection: &Connection,
+    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    own: Option<&str>,
 ) -> rusqlite::Result<()> {
     let owners: Vec<String> = connection
         .prepare_cached("SELECT DISTINCT owner FROM workflow_notification_couriers")?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let forget = "DELETE FROM workflow_notification_couriers WHERE owner = ?1";
-    for stored in owners {
-        if stored == owner || judge.liveness(&stored).is_dead() {
-            connection.prepare_cached(forget)?.execute([stored])?;
-        }
+    if owners.is_empty() {
+        return Ok(());
     }
-    for channel in channels {
-        connection
-            .prepare_cached("INSERT OR IGNORE INTO workflow_notification_couriers VALUES (?1, ?2)")?
-            .execute(params![owner, channel])?;
+    let mut judge = judge()?;
+    for owner in owners {
+        if own == Some(&*owner) || judge.liveness(&owner).is_dead() {
+            connection
+                .prepare_cached("DELETE FROM workflow_notification_couriers WHERE owner = ?1")?
+                .execute([owner])?;
+        }
     }
     Ok(())
 }

@@ -169,12 +169,13 @@ struct Head {
     chunk: i64,
     start: ChunkStart,
     bytes: Counts,
+    /// What its execution had written before it and after it.
     first: u64,
-    ends: u64,
+    end: Counts,
 }
 
 const HEAD_COLUMNS: &str = "chunk, position, attempt, own_stdout, own_stderr, all_stdout, \
-     all_stderr, stdout, stderr, began_us, first, ends";
+     all_stderr, stdout, stderr, began_us, first, end_stdout, end_stderr";
 
 fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
     let source = Source { position: row.get(1)?, attempt: row.get(2)? };
@@ -185,7 +186,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
         start: ChunkStart { source, own, all, at },
         bytes: counts(row, 7)?,
         first: count(row.get(10)?),
-        ends: count(row.get(11)?),
+        end: counts(row, 11)?,
     })
 }
 
@@ -228,18 +229,15 @@ fn chunks(
             }
             continue;
         }
-        let mut own = head.start.own;
-        own = own.plus(head.bytes);
-        let is_before = position.is_some() && {
-            let end = target.selection.offset(head.start.source.attempt, own, own, totals);
-            end <= request.from
-        };
+        let own_end = head.start.own.plus(head.bytes);
+        let attempt = head.start.source.attempt;
+        let end = target.selection.offset(attempt, own_end, head.end, totals);
         let selected = head.bytes.of(stream);
-        if is_before || selected == 0 {
+        if end <= request.from || selected == 0 {
             continue;
         }
         bytes += selected;
-        let ends = head.ends;
+        let ends = head.end.total();
         found.push(head);
         // One more than the page has, since the first may begin before the page.
         if bytes > request.limit as u64 && found.len() > 1 {
@@ -335,7 +333,7 @@ pub(crate) fn tails(
     while let Some(row) = rows.next()? {
         let head = head(row)?;
         total.get_or_insert(head.start.own.plus(head.bytes));
-        let data = row.get_ref(12)?;
+        let data = row.get_ref(13)?;
         let pieces = data.as_blob().ok().and_then(|data| Pieces::decode(&head.start, data));
         bytes = bytes.plus(head.bytes);
         chunks.extend(pieces);

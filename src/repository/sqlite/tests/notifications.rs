@@ -55,6 +55,11 @@ fn request(owner: &str, second: i64) -> ClaimRequest {
     }
 }
 
+fn upkeep(place: &Place, connection: &Connection, now: Timestamp) -> bool {
+    let mut judge = || Ok(Registry::new(&place.path, None).judge());
+    outbox::upkeep(connection, &mut judge, now).unwrap()
+}
+
 fn claim(place: &Place, connection: &Connection, request: &ClaimRequest) -> Claim {
     let mut judge = || Ok(Registry::new(&place.path, None).judge());
     outbox::claim(connection, &mut judge, request).unwrap()
@@ -195,7 +200,7 @@ fn what_is_a_day_old_is_given_up() {
 
 #[test]
 fn reminders_come_once_each_and_only_while_it_is_open() {
-    let (_place, connection) = database();
+    let (place, connection) = database();
     let rule = || NotifyRule {
         remind: Some(crate::base::period::Period::new(Duration::from_secs(3_600))),
         ..ops()
@@ -203,16 +208,16 @@ fn reminders_come_once_each_and_only_while_it_is_open() {
     record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 0, rule()));
     assert!(!outbox::needs_upkeep(&connection, at(3_599)).unwrap());
     assert!(outbox::needs_upkeep(&connection, at(3_600)).unwrap());
-    assert!(outbox::upkeep(&connection, at(3_600)).unwrap());
-    assert!(!outbox::upkeep(&connection, at(3_700)).unwrap());
+    assert!(upkeep(&place, &connection, at(3_600)));
+    assert!(!upkeep(&place, &connection, at(3_700)));
     assert_eq!(seen(&connection).len(), 2);
     record(&connection, Some("b"), &events(Occurrence::Closed(EventKind::Failed), 4_000, rule()));
-    assert!(!outbox::upkeep(&connection, at(99_000)).unwrap());
+    assert!(!upkeep(&place, &connection, at(99_000)));
 }
 
 #[test]
 fn the_history_is_bounded_in_time_and_number() {
-    let (_place, connection) = database();
+    let (place, connection) = database();
     connection
         .execute_batch(
             "INSERT INTO workflow_notifications (notification_id, channel, event, thread, state,
@@ -227,12 +232,12 @@ fn the_history_is_bounded_in_time_and_number() {
         connection.query_row(sql, [], |row| row.get(0)).unwrap()
     };
     let soon: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
-    outbox::upkeep(&connection, soon).unwrap();
+    upkeep(&place, &connection, soon);
     assert_eq!(count(), 10_000);
     assert!(!outbox::needs_upkeep(&connection, soon).unwrap());
     let later: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
     while outbox::needs_upkeep(&connection, later).unwrap() {
-        outbox::upkeep(&connection, later).unwrap();
+        upkeep(&place, &connection, later);
     }
     assert_eq!(count(), 0);
 }
@@ -262,4 +267,20 @@ fn what_was_sent_before_it_could_be_stored_is_stored_as_sent() {
     outbox::add(&connection, &NewNotification { ended, ..new.clone() }, at(3)).unwrap();
     let of = history(&connection).into_iter().find(|it| it.id == "msg_1").unwrap();
     assert_eq!((of.state, of.attempts), (NotificationState::Accepted, 1));
+}
+
+#[test]
+fn what_waits_for_a_channel_of_a_dead_daemon_alone_is_given_up_after_a_day() {
+    let (place, connection) = database();
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 0, ops()));
+    // It was killed, or handed over to one that does not have the channel.
+    connection
+        .execute("INSERT INTO workflow_notification_couriers VALUES ('serve-1-gone', 'ops')", [])
+        .unwrap();
+    assert!(!outbox::needs_upkeep(&connection, at(86_000)).unwrap());
+    assert!(outbox::needs_upkeep(&connection, at(87_000)).unwrap());
+    upkeep(&place, &connection, at(87_000));
+    let of = &history(&connection)[0];
+    assert_eq!(of.state, NotificationState::GivenUp);
+    assert_eq!(of.error.as_deref(), Some("no daemon has this channel"));
 }

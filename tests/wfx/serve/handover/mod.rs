@@ -2,6 +2,7 @@
 
 mod failures;
 mod load;
+mod notifying;
 pub(super) mod service;
 mod systemd;
 
