@@ -88,6 +88,29 @@ pub(crate) fn upcoming(
     found
 }
 
+/// How many scheduled times lie in each of the next `hours` hours; `None` where there are more than
+/// `most`.
+#[must_use]
+pub(crate) fn times_an_hour(
+    workflows: &[Workflow],
+    now: Timestamp,
+    hours: usize,
+    most: usize,
+) -> Option<Vec<u64>> {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let end = now.plus(HOUR * u32::try_from(hours).ok()?);
+    let mut counts = vec![0; hours];
+    let mut left = most;
+    for schedule in workflows.iter().flat_map(|workflow| &workflow.rules.schedules) {
+        for at in schedule.after(now).take_while(|at| *at < end) {
+            left = left.checked_sub(1)?;
+            let hour = usize::try_from(at.since(now).as_secs() / HOUR.as_secs()).ok()?;
+            *counts.get_mut(hour)? += 1;
+        }
+    }
+    Some(counts)
+}
+
 /// A time on the clocks of a zone, with their offset.
 #[must_use]
 pub(crate) fn local(at: Timestamp, zone: &TimeZone) -> String {
