@@ -246,11 +246,11 @@ fn channel(view: &View<'_>, one: &Doing<'_>) -> Markup {
                 @if let Some(channel) = one.channel { (words::text(&channel.kind.shown())) }
                 @else { span class="muted" { "No channel of this name is in the configuration file." } }
                 @if let Some(error) = why.and_then(|why| why.error.as_deref()) { span class="why fail" { (words::short(error, CELLS)) } }
-                @if let Some(at) = failing.and_then(|it| it.next_at) { span class="why" { "tried again " (view.civil.brief(at, view.now)) } }
+                @if let Some(at) = failing.and_then(|it| it.next_at) { span class="why" { "next attempt " (view.due(at)) } }
             }
             td class="r" data-l="waiting" { (words::thousands(one.pending)) }
             td class="nw" data-l="last accepted" {
-                @if let Some(at) = accepted.as_ref().and_then(|it| it.ended_at) { (view.civil.brief(at, view.now)) } @else { "–" }
+                @if let Some(at) = accepted.as_ref().and_then(|it| it.ended_at) { (view.due(at)) } @else { "–" }
             }
             td {
                 @if one.channel.is_some() {
@@ -294,7 +294,7 @@ fn history(view: &View<'_>, rows: &[NotificationRecord]) -> Markup {
                 @for one in rows {
                     tr {
                         td { (words::status(words::of_notification(one.state))) }
-                        td class="nw" data-l="queued" { (view.civil.brief(one.created_at, view.now)) }
+                        td class="nw" data-l="queued" { (view.due(one.created_at)) }
                         th scope="row" {
                             (words::text(&one.event))
                             @if let Some(workflow) = &one.workflow_id {
@@ -307,9 +307,9 @@ fn history(view: &View<'_>, rows: &[NotificationRecord]) -> Markup {
                         td { (words::text(&one.channel)) }
                         td class="r" data-l="attempts" { (one.attempts) }
                         td class="full" {
-                            @if let Some(at) = one.ended_at { (view.civil.brief(at, view.now)) }
+                            @if let Some(at) = one.ended_at { (view.due(at)) }
                             @if let Some(error) = &one.error { span class="why" { (words::short(error, CELLS)) } }
-                            @if let (NotificationState::Pending, Some(at)) = (one.state, one.next_at) { span class="why" { "tried " (view.civil.brief(at, view.now)) } }
+                            @if let (NotificationState::Pending, Some(at)) = (one.state, one.next_at) { span class="why" { "next attempt " (view.due(at)) } }
                         }
                     }
                 }

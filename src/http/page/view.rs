@@ -175,6 +175,15 @@ impl<'a> View<'a> {
         format!("{} {}", self.civil.brief(at, self.now), self.civil.abbreviation(at))
     }
 
+    /// A time of a schedule: with its seconds, unless it is at the full minute.
+    pub(super) fn due(&self, at: Timestamp) -> String {
+        let brief = self.civil.brief(at, self.now);
+        match at.as_micros() / 1_000_000 % 60 {
+            0 => brief,
+            second => format!("{brief}:{second:02}"),
+        }
+    }
+
     /// How long a workflow usually takes, milliseconds.
     pub(super) fn usual(
         &self,

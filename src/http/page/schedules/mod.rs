@@ -134,7 +134,7 @@ pub(super) fn page(
             @if !asked.cursor.is_empty() { a class="btn" href=(address(&asked.workflow, "")) { "Newest" } }
             @if let (Some(next), Some(last)) = (&found.next, found.decisions.last()) {
                 a class="btn" href=(address(&asked.workflow, next)) rel="next" {
-                    "Older than " (view.civil.brief(last.scheduled_at, view.now))
+                    "Older than " (view.due(last.scheduled_at))
                 }
             }
         }
@@ -212,14 +212,17 @@ fn hours(view: &View<'_>, found: &Found) -> Markup {
     let strip = |what: &str, amounts: &[u64]| {
         let sum: u64 = amounts.iter().sum();
         let most = amounts.iter().copied().max().unwrap_or(0);
+        let (sum, most) = (words::thousands(sum), words::thousands(most));
         let title = format!("{what}: {sum}, at most {most} an hour");
         html! { div { p class="small muted" { (title) } (strip::heat(amounts, &title)) } }
     };
     html! {
-        div class="pad quad" {
-            @if let Some(started) = &started { (strip("Started in the last 24 hours", started)) }
-            @if let Some(due) = &due { (strip("To come in the next 24 hours", due)) }
-            @else { p class="small muted" { "More than " (words::thousands(TIMES_MAX as u64)) " to come in the next 24 hours." } }
+        div class="pad" {
+            div class="quad" {
+                @if let Some(started) = &started { (strip("Started in the last 24 hours", started)) }
+                @if let Some(due) = &due { (strip("To come in the next 24 hours", due)) }
+                @else { p class="small muted" { "More than " (words::thousands(TIMES_MAX as u64)) " to come in the next 24 hours." } }
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::http::exchange::problem::Problem;
 use crate::http::page::view::{View, query};
 use crate::http::page::words;
 use crate::http::page::workflow::Refused;
-use crate::operations::rehearsal::{Upcoming, Workflow, upcoming};
+use crate::operations::rehearsal::{Upcoming, Workflow, next_of_each};
 use crate::operations::schedules::{self, ScheduleStatus, StoredSchedules, pause_of};
 use crate::render::schedule::why;
 use crate::render::svg::{Mark, strip};
@@ -132,7 +132,7 @@ pub(in crate::http::page) fn overdue(view: &View<'_>, one: &OverdueRecord) -> Ma
                     a href={ (view.workflow(&one.workflow_id)) "#schedules" } { b { (words::text(&one.workflow_id)) } }
                     " " (what)
                     @if let Some(at) = one.scheduled_at {
-                        ", the last of " (view.at(at))
+                        ", the last of " (view.due(at)) " " (view.civil.abbreviation(at))
                         @if let Some(schedule) = &one.schedule { ", schedule " (words::text(schedule)) }
                     }
                 }
@@ -155,7 +155,7 @@ pub(in crate::http::page) fn next(view: &View<'_>) -> Result<Markup, Problem> {
     let (number, pauses) =
         view.read(|reader| Ok((reader.database_number()?, reader.pauses(view.now)?)))?;
     let identity = number.map(|number| number.to_string()).unwrap_or_default();
-    let next = upcoming(&workflows, &identity, view.now, NEXT);
+    let next = next_of_each(&workflows, &identity, view.now, NEXT);
     Ok(html! {
         section class="panel" id="next" {
             header { h2 { "Next" } p { a href={ (view.base) "schedules" } { "All schedules" } } }
@@ -167,7 +167,7 @@ pub(in crate::http::page) fn next(view: &View<'_>) -> Result<Markup, Problem> {
                     tbody {
                         @for one in &next {
                             tr {
-                                td class="nw" { (view.civil.brief(one.start_at, view.now)) }
+                                td class="nw" { (view.due(one.start_at)) }
                                 th scope="row" { a class="k" href=(view.workflow(&one.workflow_id)) { b { (words::text(&one.workflow_id)) } } }
                                 td { (words::text(&one.schedule)) }
                                 td { (in_the_way(one, pause_of(&pauses, &one.workflow_id, view.now).as_ref())) }
@@ -242,7 +242,7 @@ fn schedule(
             td class="nw" {
                 @match &one.next {
                     Some(next) => {
-                        (view.civil.brief(next.start_at, view.now)) " "
+                        (view.due(next.start_at)) " "
                         (in_the_way(next, one.paused.as_ref()))
                     }
                     None if one.timezone.is_none() => (words::status_as(words::SKIPPED, "removed")),
@@ -263,7 +263,7 @@ fn schedule(
                     None => span class="muted" { "none yet" },
                 }
             }
-            td class="nw" data-l="due" { @if let Some(last) = &one.last_decision { (view.civil.brief(last.scheduled_until, view.now)) } }
+            td class="nw" data-l="due" { @if let Some(last) = &one.last_decision { (view.due(last.scheduled_until)) } }
         }
     }
 }
@@ -294,9 +294,9 @@ pub(super) fn decisions(
                     tr {
                         td { (words::status(words::of_decision(one.action))) }
                         td class="nw" data-l="due" {
-                            (view.civil.brief(one.scheduled_at, view.now))
+                            (view.due(one.scheduled_at))
                             @if one.count > 1 {
-                                " to " (view.civil.brief(one.scheduled_until, view.now)) ", " (words::count(one.count, "time"))
+                                " to " (view.due(one.scheduled_until)) ", " (words::count(one.count, "time"))
                             }
                         }
                         th scope="row" {
@@ -312,7 +312,7 @@ pub(super) fn decisions(
                                     input type="hidden" name="workflow" value=(one.workflow_id);
                                     input type="hidden" name="schedule" value=(one.schedule);
                                     input type="hidden" name="at" value=(one.scheduled_until);
-                                    button class="btn" { "Run that of " (view.civil.brief(one.scheduled_until, view.now)) }
+                                    button class="btn" { "Run that of " (view.due(one.scheduled_until)) }
                                 }
                             }
                         }
