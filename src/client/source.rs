@@ -159,7 +159,8 @@ impl Source {
         };
         let (attempt, stream, since) = (*attempt, *stream, *since);
         let selection = Selection { position, attempt, stream, since };
-        let request = PageRequest { selection, from, limit: PAGE_BYTES, ends_at_gap: false };
+        let limit = PAGE_BYTES;
+        let request = PageRequest { selection, from, limit, ends_at_gap: false, is_last: false };
         let Some(page) = reader.output(execution_id, &request)? else { return Ok(None) };
         let names = match page.parts.is_empty() {
             true => HashMap::new(),

@@ -71,21 +71,77 @@ pub(crate) fn upcoming(
         && let Some(Reverse((scheduled_at, index, at, source))) = heap.pop()
     {
         let (times, offset) = &mut due[source];
-        let Workflow { id, rules } = &workflows[index];
-        let schedule = &rules.schedules[at];
-        let start_at = scheduled_at.plus(*offset);
-        found.push(Upcoming {
-            workflow_id: id.clone(),
-            schedule: schedule.name.clone(),
-            timezone: schedule.zone_name().to_owned(),
-            scheduled_at,
-            local: local(scheduled_at, &schedule.zone),
-            start_at,
-            blackout: rules.is_in_blackout(start_at),
-        });
+        found.push(of_schedule(&workflows[index], at, scheduled_at, *offset));
         heap.extend(times.next().map(|next| Reverse((next, index, at, source))));
     }
     found
+}
+
+/// The next scheduled time of each schedule, at most `count` of them, what starts first at the top.
+#[must_use]
+pub(crate) fn next_of_each(
+    workflows: &[Workflow],
+    database: &str,
+    after: Timestamp,
+    count: usize,
+) -> Vec<Upcoming> {
+    let mut next = Vec::new();
+    for workflow in workflows {
+        for (at, schedule) in workflow.rules.schedules.iter().enumerate() {
+            let Some(scheduled_at) = schedule.after(after).next() else { continue };
+            let offset = schedule.offset(database, &workflow.id);
+            next.push((scheduled_at.plus(offset), workflow, at, scheduled_at, offset));
+        }
+    }
+    next.sort_by_key(|(start_at, workflow, at, ..)| (*start_at, &workflow.id, *at));
+    next.truncate(count);
+    let of =
+        |(_, workflow, at, scheduled_at, offset)| of_schedule(workflow, at, scheduled_at, offset);
+    next.into_iter().map(of).collect()
+}
+
+/// One time of a schedule, by the index of that.
+fn of_schedule(
+    workflow: &Workflow,
+    at: usize,
+    scheduled_at: Timestamp,
+    offset: Duration,
+) -> Upcoming {
+    let Workflow { id, rules } = workflow;
+    let schedule = &rules.schedules[at];
+    let start_at = scheduled_at.plus(offset);
+    Upcoming {
+        workflow_id: id.clone(),
+        schedule: schedule.name.clone(),
+        timezone: schedule.zone_name().to_owned(),
+        scheduled_at,
+        local: local(scheduled_at, &schedule.zone),
+        start_at,
+        blackout: rules.is_in_blackout(start_at),
+    }
+}
+
+/// How many scheduled times lie in each of the next `hours` hours; `None` where there are more than
+/// `most`.
+#[must_use]
+pub(crate) fn times_an_hour(
+    workflows: &[Workflow],
+    now: Timestamp,
+    hours: usize,
+    most: usize,
+) -> Option<Vec<u64>> {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let end = now.plus(HOUR * u32::try_from(hours).ok()?);
+    let mut counts = vec![0; hours];
+    let mut left = most;
+    for schedule in workflows.iter().flat_map(|workflow| &workflow.rules.schedules) {
+        for at in schedule.after(now).take_while(|at| *at < end) {
+            left = left.checked_sub(1)?;
+            let hour = usize::try_from(at.since(now).as_secs() / HOUR.as_secs()).ok()?;
+            *counts.get_mut(hour)? += 1;
+        }
+    }
+    Some(counts)
 }
 
 /// A time on the clocks of a zone, with their offset.

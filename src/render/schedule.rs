@@ -328,7 +328,7 @@ fn offset(seconds: i64) -> String {
 }
 
 /// A stored reason in words. A newer wfx may know others.
-fn why(reason: &str) -> String {
+pub(crate) fn why(reason: &str) -> String {
     let known = Reason::ALL.into_iter().find(|known| known.as_str() == reason);
     known.map_or_else(|| visible(reason), |known| words(known).to_owned())
 }

@@ -13,6 +13,7 @@ use crate::http::page::login::{see_other, set_cookie};
 use crate::http::page::route::PageRoute;
 use crate::http::page::view::{View, ZONE_COOKIE, segment};
 use crate::http::page::workflow::{self, Refused};
+use crate::http::page::{notifications, schedules};
 
 /// Values of forms are text, read by the type of the parameter.
 const AS_TEXT: &str = "params=text";
@@ -105,6 +106,77 @@ pub(super) async fn cancel(
     resources.cancel(reference, "", None, &request.caller).await?;
     log(request, "cancelled", reference);
     Ok(see_other(&view.execution(reference)))
+}
+
+/// Lets the schedules of a workflow, or of all, start nothing. A form that is refused comes back
+/// filled in.
+pub(super) async fn pause(
+    view: &View<'_>,
+    request: &RoutedRequest<PageRoute>,
+) -> Result<Reply, Problem> {
+    let form = Form::read(request.body.as_deref())?;
+    let typed = |name: &str| form.get(name).map(str::trim).filter(|text| !text.is_empty());
+    let workflow_id = typed("workflow");
+    let body = json!({ "until": typed("until"), "reason": typed("reason") }).to_string();
+    let resources = &view.pages.resources;
+    match resources.pause(workflow_id, "", Some(body.as_bytes()), &request.caller).await {
+        Ok(_) => {
+            log(request, "paused", workflow_id.unwrap_or("all workflows"));
+            Ok(see_other(&schedules::back(view, &form)))
+        }
+        Err(problem) if problem.errors().is_empty() => Err(problem),
+        Err(problem) => {
+            schedules::page(view, "", Some(&Refused { form: &form, problem: &problem }))
+        }
+    }
+}
+
+/// Lets them start again.
+pub(super) async fn resume(
+    view: &View<'_>,
+    request: &RoutedRequest<PageRoute>,
+) -> Result<Reply, Problem> {
+    let form = Form::read(request.body.as_deref())?;
+    let workflow_id = form.get("workflow").filter(|id| !id.is_empty());
+    view.pages.resources.resume(workflow_id, "", None, &request.caller).await?;
+    log(request, "resumed", workflow_id.unwrap_or("all workflows"));
+    Ok(see_other(&schedules::back(view, &form)))
+}
+
+/// Starts one scheduled time by hand.
+pub(super) async fn run_scheduled(
+    view: &View<'_>,
+    request: &RoutedRequest<PageRoute>,
+) -> Result<Reply, Problem> {
+    let form = Form::read(request.body.as_deref())?;
+    let workflow_id = form.get("workflow").unwrap_or_default();
+    let body = json!({ "schedule": form.get("schedule"), "at": form.get("at") }).to_string();
+    let resources = &view.pages.resources;
+    let started = resources
+        .run_scheduled(
+            workflow_id,
+            "",
+            Some(body.as_bytes()),
+            &request.caller,
+            &request.bounded_wait,
+        )
+        .await?;
+    log(request, "started a scheduled time of", workflow_id);
+    Ok(see_other(&to_execution(view, &started)))
+}
+
+/// Sends a test to a channel, and shows what its receiver answered.
+pub(super) async fn test_channels(
+    view: &View<'_>,
+    request: &RoutedRequest<PageRoute>,
+) -> Result<Reply, Problem> {
+    let form = Form::read(request.body.as_deref())?;
+    let channel = form.get("channel").unwrap_or_default();
+    let body = json!({ "channel": channel }).to_string();
+    let reply = view.pages.resources.test_channels("", Some(body.as_bytes())).await?;
+    log(request, "tested", channel);
+    let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    notifications::page(view, "", Some(&answer))
 }
 
 /// Keeps the zone that somebody chose.

@@ -26,11 +26,13 @@ const HTML: &str = "text/html; charset=utf-8";
 const COMPRESSED_FROM: usize = 1_400;
 
 /// The parts of the navigation; further pages are a line each.
-const SECTIONS: [(Section, &str, &str); 4] = [
+const SECTIONS: [(Section, &str, &str); 6] = [
     (Section::Home, "", "Home"),
     (Section::Executions, "executions", "Executions"),
     (Section::Workflows, "workflows", "Workflows"),
+    (Section::Schedules, "schedules", "Schedules"),
     (Section::Levels, "levels", "Service levels"),
+    (Section::Notifications, "notifications", "Notifications"),
 ];
 
 /// Which part of the navigation a page belongs to.
@@ -39,7 +41,9 @@ pub(super) enum Section {
     Home,
     Executions,
     Workflows,
+    Schedules,
     Levels,
+    Notifications,
     None,
 }
 
@@ -130,7 +134,10 @@ fn top(view: &View<'_>, section: Section) -> Markup {
     // Without them, nobody knows; the page says so where it matters.
     let problems = match section {
         Section::None => 0,
-        _ => view.failing().map_or(0, |failing| failing.len()),
+        _ => {
+            view.failing().map_or(0, |failing| failing.len())
+                + view.overdue().map_or(0, |overdue| overdue.len())
+        }
     };
     html! {
         header class="top" id="top" {
@@ -221,7 +228,7 @@ fn foot(view: &View<'_>) -> Markup {
     }
 }
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 14] = [
     ("/", "search"),
     ("j", "next row"),
     ("k", "previous row"),
@@ -229,7 +236,9 @@ const KEYS: [(&str, &str); 12] = [
     ("g h", "home"),
     ("g e", "executions"),
     ("g w", "workflows"),
+    ("g s", "schedules"),
     ("g l", "service levels"),
+    ("g n", "notifications"),
     ("r", "run again"),
     ("t", "timeline"),
     ("f", "follow the output"),

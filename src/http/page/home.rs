@@ -7,7 +7,7 @@ use crate::http::exchange::reply::Reply;
 use crate::http::page::executions::{self, Details};
 use crate::http::page::frame::{self, Page, Section};
 use crate::http::page::view::View;
-use crate::http::page::{levels, words};
+use crate::http::page::{levels, schedules, words};
 use crate::repository::{FailingWorkflow, ListFilter};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
@@ -38,7 +38,8 @@ pub(super) fn show(view: &View<'_>) -> Result<Reply, Problem> {
         .filter_map(|entry| Some((entry.workflow_id, entry.problem?)))
         .collect();
     let breached = levels::breached(view);
-    let problems = failing.len() + broken.len() + breached.len();
+    let overdue = view.overdue()?;
+    let problems = failing.len() + broken.len() + breached.len() + overdue.len();
     let running = match found.running {
         0 => "nothing running".to_owned(),
         many => format!("{} running", words::count(many, "execution")),
@@ -69,6 +70,10 @@ pub(super) fn show(view: &View<'_>) -> Result<Reply, Problem> {
                     @if failing.len() > PROBLEMS_SHOWN {
                         li { div {} div { p { a href="workflows" { (failing.len() - PROBLEMS_SHOWN) " more workflows" } " whose last execution failed" } } }
                     }
+                    @for one in overdue.iter().take(PROBLEMS_SHOWN) { (schedules::overdue(view, one)) }
+                    @if overdue.len() > PROBLEMS_SHOWN {
+                        li { div {} div { p { a href="schedules" { (overdue.len() - PROBLEMS_SHOWN) " more" } " that are not as expected" } } }
+                    }
                     @for words in &breached { (words) }
                     @for (id, problem) in &broken {
                         li {
@@ -93,6 +98,7 @@ pub(super) fn show(view: &View<'_>) -> Result<Reply, Problem> {
                 (executions::table(view, &found.unfinished, &[], &found.details))
             }
         }
+        (schedules::next(view)?)
         section class="panel" id="latest" {
             header { h2 { "Latest executions" } p { a href="executions" { "All executions" } } }
             @if found.latest.is_empty() {

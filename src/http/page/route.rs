@@ -22,6 +22,18 @@ pub(crate) enum PageRoute {
     Workflow(String),
     /// `POST /workflows/{workflow_id}/start`
     Start(String),
+    /// `/schedules`
+    Schedules,
+    /// `POST /schedules/pause`
+    Pause,
+    /// `POST /schedules/resume`
+    Resume,
+    /// `POST /schedules/run`
+    RunScheduled,
+    /// `/notifications`
+    Notifications,
+    /// `POST /notifications/test`
+    TestChannels,
     /// `/levels`
     Levels,
     /// `/login`, and `POST`
@@ -60,6 +72,12 @@ impl PageRoute {
             ["workflows"] => Some(Self::Workflows),
             ["workflows", id] => Some(Self::Workflow(owned(id))),
             ["workflows", id, "start"] => Some(Self::Start(owned(id))),
+            ["schedules"] => Some(Self::Schedules),
+            ["schedules", "pause"] => Some(Self::Pause),
+            ["schedules", "resume"] => Some(Self::Resume),
+            ["schedules", "run"] => Some(Self::RunScheduled),
+            ["notifications"] => Some(Self::Notifications),
+            ["notifications", "test"] => Some(Self::TestChannels),
             ["levels"] => Some(Self::Levels),
             ["login"] => Some(Self::Login),
             ["logout"] => Some(Self::Logout),
@@ -82,6 +100,12 @@ impl PageRoute {
             Self::Workflows => "/workflows",
             Self::Workflow(_) => "/workflows/{workflow_id}",
             Self::Start(_) => "/workflows/{workflow_id}/start",
+            Self::Schedules => "/schedules",
+            Self::Pause => "/schedules/pause",
+            Self::Resume => "/schedules/resume",
+            Self::RunScheduled => "/schedules/run",
+            Self::Notifications => "/notifications",
+            Self::TestChannels => "/notifications/test",
             Self::Levels => "/levels",
             Self::Login => "/login",
             Self::Logout => "/logout",
@@ -94,7 +118,15 @@ impl PageRoute {
     pub(crate) fn is_post(&self) -> bool {
         matches!(
             self,
-            Self::Replay(_) | Self::Cancel(_) | Self::Start(_) | Self::Logout | Self::Zone
+            Self::Replay(_)
+                | Self::Cancel(_)
+                | Self::Start(_)
+                | Self::Pause
+                | Self::Resume
+                | Self::RunScheduled
+                | Self::TestChannels
+                | Self::Logout
+                | Self::Zone
         )
     }
 
@@ -119,6 +151,12 @@ mod tests {
             ("/workflows", "/workflows", false),
             ("/workflows/a%20b", "/workflows/{workflow_id}", false),
             ("/workflows/a/start", "/workflows/{workflow_id}/start", false),
+            ("/schedules", "/schedules", false),
+            ("/schedules/pause", "/schedules/pause", false),
+            ("/schedules/resume", "/schedules/resume", false),
+            ("/schedules/run", "/schedules/run", false),
+            ("/notifications", "/notifications", false),
+            ("/notifications/test", "/notifications/test", false),
             ("/levels", "/levels", false),
             ("/login", "/login", true),
             ("/l%6fgin", "/login", true),

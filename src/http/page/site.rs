@@ -15,7 +15,8 @@ use crate::http::exchange::tokens::Session;
 use crate::http::page::route::PageRoute;
 use crate::http::page::view::{Pages, View};
 use crate::http::page::{
-    actions, assets, execution, executions, failure, home, levels, login, workflow, workflows,
+    actions, assets, execution, executions, failure, home, levels, login, notifications, schedules,
+    workflow, workflows,
 };
 
 /// The API, and the page unless the operator wants none.
@@ -38,6 +39,12 @@ impl Pages {
             PageRoute::Execution(id) => execution::show(&view, id, query),
             PageRoute::Workflows => workflows::show(&view),
             PageRoute::Workflow(id) => workflow::show(&view, id),
+            PageRoute::Schedules => schedules::show(&view, query),
+            PageRoute::Pause => actions::pause(&view, &request).await,
+            PageRoute::Resume => actions::resume(&view, &request).await,
+            PageRoute::RunScheduled => actions::run_scheduled(&view, &request).await,
+            PageRoute::Notifications => notifications::show(&view, query),
+            PageRoute::TestChannels => actions::test_channels(&view, &request).await,
             PageRoute::Levels => levels::show(&view),
             PageRoute::Login if head.is_post => login::enter(&view, &request, head).await,
             PageRoute::Login => login::show(&view, query),

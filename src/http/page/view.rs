@@ -18,8 +18,10 @@ use crate::http::page::headers::cookie;
 use crate::http::page::memo::Memo;
 use crate::http::page::rate::Rate;
 use crate::http::page::sessions::Sessions;
+use crate::operations::rehearsal::Workflow;
 use crate::operations::status::median;
 use crate::repository::{FailingWorkflow, Reader, StoreError};
+use crate::workflow::schedule_record::OverdueRecord;
 
 /// The cookie with the zone that somebody chose.
 pub(super) const ZONE_COOKIE: &str = "wfx-zone";
@@ -51,6 +53,7 @@ pub(crate) struct Pages {
     pub zone: TimeZone,
     usual: Memo<String, Option<u64>>,
     failing: Memo<(), Arc<[FailingWorkflow]>>,
+    overdue: Memo<(), Arc<[OverdueRecord]>>,
     pub(super) rate: Mutex<Rate>,
     /// The values of the four signals over the last hour, the newest last.
     trend: Mutex<VecDeque<[Option<f64>; 4]>>,
@@ -73,6 +76,7 @@ impl Pages {
             zone,
             usual: Memo::new(USUAL_KEPT),
             failing: Memo::new(FAILING_KEPT),
+            overdue: Memo::new(FAILING_KEPT),
             rate: Mutex::default(),
             trend: Mutex::default(),
         }
@@ -171,6 +175,15 @@ impl<'a> View<'a> {
         format!("{} {}", self.civil.brief(at, self.now), self.civil.abbreviation(at))
     }
 
+    /// A time of a schedule: with its seconds, unless it is at the full minute.
+    pub(super) fn due(&self, at: Timestamp) -> String {
+        let brief = self.civil.brief(at, self.now);
+        match at.as_micros() / 1_000_000 % 60 {
+            0 => brief,
+            second => format!("{brief}:{second:02}"),
+        }
+    }
+
     /// How long a workflow usually takes, milliseconds.
     pub(super) fn usual(
         &self,
@@ -186,6 +199,19 @@ impl<'a> View<'a> {
         let read =
             |(): &()| self.read(|reader| reader.failing_workflows(FAILING_MAX)).map(Arc::from);
         self.pages.failing.get((), self.began, read)
+    }
+
+    /// The expectations that are not met.
+    pub(super) fn overdue(&self) -> Result<Arc<[OverdueRecord]>, Problem> {
+        let read = |(): &()| self.read(Reader::overdue).map(Arc::from);
+        self.pages.overdue.get((), self.began, read)
+    }
+
+    /// The workflows of the folder that have schedules.
+    pub(super) fn scheduled_workflows(&self) -> Vec<Workflow> {
+        let workflows = self.pages.resources.catalogue.workflows();
+        let definitions = workflows.values().map(|compiled| compiled.definition());
+        definitions.filter(|one| one.has_schedules()).map(Workflow::of).collect()
     }
 }
 

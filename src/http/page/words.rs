@@ -8,8 +8,11 @@ use serde_json::Value;
 use crate::base::units;
 use crate::base::visible::{visible, write_visible};
 use crate::render::svg::Mark;
+use crate::repository::notifications::NotificationState;
+use crate::schedule::decision::Action;
 use crate::workflow::definition::{Step, Work};
 use crate::workflow::record::{ExecutionStatus, StepStatus};
+use crate::workflow::schedule_record::OverdueKind;
 
 const fn mark(
     class: &'static str,
@@ -31,6 +34,39 @@ pub(super) const REUSED: Mark = mark("ok", "b-old", "i-reuse", "reused");
 pub(super) const BREACHED: Mark = mark("fail", "b-fail", "i-stale", "breached");
 pub(super) const KEPT: Mark = mark("ok", "b-ok", "i-ok", "kept");
 pub(super) const BROKEN: Mark = mark("fail", "b-fail", "i-stale", "broken");
+
+pub(super) const PAUSED: Mark = mark("wt", "b-off", "i-pause", "paused");
+
+/// What stands for a decision about a scheduled time.
+pub(super) fn of_decision(action: Action) -> Mark {
+    match action {
+        Action::Started => mark("ok", "b-ok", "i-ok", "started"),
+        Action::Skipped => SKIPPED,
+        Action::Missed => mark("warn", "b-warn", "i-missed", "missed"),
+        Action::Queued => mark("wt", "b-off", "i-wait", "queued"),
+        Action::Deferred => mark("wt", "b-off", "i-defer", "deferred"),
+    }
+}
+
+/// What stands for an expectation that is not met.
+pub(super) fn of_overdue(kind: OverdueKind) -> Mark {
+    match kind {
+        OverdueKind::Missed => of_decision(Action::Missed),
+        OverdueKind::Late => mark("warn", "b-warn", "i-late", "late"),
+        OverdueKind::Slow => mark("warn", "b-warn", "i-slow", "slow"),
+        OverdueKind::Stale => mark("warn", "b-warn", "i-stale", "stale"),
+    }
+}
+
+/// What stands for the state of a notification.
+pub(super) fn of_notification(state: NotificationState) -> Mark {
+    match state {
+        NotificationState::Pending => PENDING,
+        NotificationState::Accepted => mark("ok", "b-ok", "i-ok", "accepted"),
+        NotificationState::GivenUp => mark("fail", "b-fail", "i-fail", "given up"),
+        NotificationState::Dropped => mark("off", "b-off", "i-skip", "dropped"),
+    }
+}
 
 /// What stands for the status of an execution.
 pub(super) fn of_execution(status: ExecutionStatus) -> Mark {

@@ -12,7 +12,7 @@ use crate::http::page::executions::{self, Details};
 use crate::http::page::forms::{Form, PARAMETER};
 use crate::http::page::frame::{self, Page, Section};
 use crate::http::page::view::View;
-use crate::http::page::words;
+use crate::http::page::{schedules, words};
 use crate::operations::catalogue::Entry;
 use crate::render::svg::bars::{self, Past};
 use crate::repository::ListFilter;
@@ -70,6 +70,7 @@ pub(super) fn page(
     }
     let definition =
         entry.and_then(|entry| entry.compiled.as_deref()).map(CompiledWorkflow::definition);
+    let schedules = schedules::of_workflow(view, workflow_id, definition)?;
     let is_running = past.iter().any(|one| !one.status.is_terminal());
     let recent = &past[..past.len().min(RECENT)];
     let (unfinished, finished): (Vec<_>, Vec<_>) =
@@ -82,6 +83,7 @@ pub(super) fn page(
     let main = html! {
         (head(view, workflow_id, definition, entry, past.first()))
         @if !past.is_empty() { (history(view, &past, usual, &list)) }
+        (schedules)
         @if let Some(definition) = definition {
             div class="two" {
                 (start(view, definition, refused))

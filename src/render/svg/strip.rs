@@ -23,7 +23,6 @@ pub(crate) fn states(cells: &[(Mark, bool)], title: &str) -> Markup {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the page of schedules draws starts an hour"))]
 /// Amounts as four shades; the title names what they stand for.
 #[must_use]
 pub(crate) fn heat(amounts: &[u64], title: &str) -> Markup {

@@ -93,10 +93,7 @@ pub(crate) fn glances_are_of_what_is_stored<S: Store>() {
             (whole.attempt, whole.stdout.total_bytes)
         );
         assert_eq!(silent.stdout.text, "");
-        let found = reader.attempt("other-0", (1, whole.attempt)).unwrap();
-        assert_eq!(found.as_ref(), Some(whole));
     }
-    assert_eq!(reader.attempt("other-0", (0, 1)).unwrap(), None);
 }
 
 pub(crate) fn sessions_begin_and_end<S: Store>() {

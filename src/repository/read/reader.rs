@@ -200,19 +200,6 @@ impl Reader {
         self.backend.attempts_without_text(execution_id)
     }
 
-    /// One kept attempt with its output: of the step at a position of the execution in which it
-    /// really ran, by its number.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub(crate) fn attempt(
-        &self,
-        execution_id: &str,
-        which: (u32, u32),
-    ) -> Result<Option<Attempt>, StoreError> {
-        self.backend.attempt(execution_id, which)
-    }
-
     /// The session of the web page with this hash, also one that has expired.
     ///
     /// # Errors

@@ -175,19 +175,3 @@ pub(crate) fn attempts(
         .query_map([execution_id], rows::attempt)?
         .collect()
 }
-
-/// One kept attempt with its output; `position` is that of its step, or of where it really ran.
-pub(crate) fn attempt(
-    connection: &Connection,
-    execution_id: &str,
-    (position, number): (u32, u32),
-) -> rusqlite::Result<Option<Attempt>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
-             WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-               AND position = ?2 AND attempt = ?3"
-        ))?
-        .query_row(params![execution_id, position, number], rows::attempt)
-        .optional()
-}

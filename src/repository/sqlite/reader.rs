@@ -160,14 +160,6 @@ impl SqliteReader {
         self.read(|connection| glance::attempts(connection, execution_id))
     }
 
-    pub(crate) fn attempt(
-        &self,
-        execution_id: &str,
-        which: (u32, u32),
-    ) -> Result<Option<Attempt>, StoreError> {
-        self.read(|connection| glance::attempt(connection, execution_id, which))
-    }
-
     pub(crate) fn session(&self, hash: &[u8]) -> Result<Option<StoredSession>, StoreError> {
         self.read(|connection| sessions::find(connection, hash))
     }

@@ -64,6 +64,10 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct OutputPage {
     pub(crate) parts: Vec<Part>,
+    /// Where it begins.
+    pub(crate) from: u64,
+    /// How many bytes of the selection are known to have been written, wherever the page ends.
+    pub(crate) written: u64,
     /// Where the next page begins, in bytes of the selection as they were written.
     pub(crate) next_from: u64,
     /// Nothing follows, nor ever will.
@@ -91,6 +95,17 @@ pub(crate) struct PageRequest {
     pub(crate) limit: usize,
     /// Whether it ends before a gap, unless it begins with that.
     pub(crate) ends_at_gap: bool,
+    /// Whether it ends with what is stored last, wherever that begins: see [`last_from`].
+    pub(crate) is_last: bool,
+}
+
+/// Where the last page of a selection begins, of which so many bytes were written: at a multiple of
+/// half its size, so that it stays there for a while as more is written.
+#[must_use]
+pub(crate) fn last_from(written: u64, limit: usize) -> u64 {
+    let limit = limit.max(2) as u64;
+    let block = limit / 2;
+    written.saturating_sub(limit).div_ceil(block) * block
 }
 
 /// What is known of the stored output of a selection.
@@ -108,7 +123,7 @@ pub(crate) struct Stored {
 /// Makes a page of stored chunks.
 #[must_use]
 pub(crate) fn assemble(request: &PageRequest, stored: &Stored) -> OutputPage {
-    let PageRequest { selection, from, limit, ends_at_gap } = *request;
+    let PageRequest { selection, from, limit, ends_at_gap, .. } = *request;
     let mut pieces: Vec<(&Piece, &[u8])> = Vec::new();
     for chunk in &stored.chunks {
         let mut at = 0;
@@ -123,7 +138,7 @@ pub(crate) fn assemble(request: &PageRequest, stored: &Stored) -> OutputPage {
         }
     }
     pieces.sort_by_key(|(piece, _)| piece.all.total());
-    let mut page = OutputPage { next_from: from, ..OutputPage::default() };
+    let mut page = OutputPage { from, next_from: from, ..OutputPage::default() };
     let mut room = limit.max(1);
     let mut is_cut = false;
     let is_skipping = |page: &OutputPage| selection.since.is_some() && page.parts.is_empty();
@@ -212,7 +227,7 @@ mod tests {
     }
 
     fn request(selection: Selection, from: u64, limit: usize) -> PageRequest {
-        PageRequest { selection, from, limit, ends_at_gap: false }
+        PageRequest { selection, from, limit, ends_at_gap: false, is_last: false }
     }
 
     fn text(page: &OutputPage) -> String {
@@ -253,6 +268,19 @@ mod tests {
             }
             assert_eq!(whole, "0000111122223333444455556666777788889999", "{limit}");
         }
+    }
+
+    #[test]
+    fn the_last_page_has_the_end_and_stays_where_it_is_for_a_while() {
+        let limit = 8;
+        let mut begins = Vec::new();
+        for written in 0..100 {
+            let from = last_from(written, limit);
+            assert!(written - from <= 8 && written - from >= written.min(5), "{written}");
+            begins.push(from);
+        }
+        begins.dedup();
+        assert_eq!(begins.len(), 100 / 4 - 1);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Resources {
     }
 
     /// Sends tests to one channel or all, and waits for their receivers.
-    pub(super) async fn test_channels(
+    pub(in crate::http) async fn test_channels(
         &self,
         query: &str,
         body: Option<&[u8]>,

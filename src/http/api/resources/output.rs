@@ -72,7 +72,8 @@ impl Resources {
                 selection.position = Some(position.unwrap_or(u32::MAX));
             }
             let from = from.unwrap_or(0);
-            let request = PageRequest { selection, from, limit, ends_at_gap: !is_ndjson };
+            let ends_at_gap = !is_ndjson;
+            let request = PageRequest { selection, from, limit, ends_at_gap, is_last: false };
             let page = readers.read(|reader| reader.output(&execution_id, &request))?;
             let page = match page {
                 Some(page) => page,

@@ -88,7 +88,7 @@ impl Resources {
     }
 
     /// Lets the schedules of a workflow, or of all, start nothing.
-    pub(super) async fn pause(
+    pub(in crate::http) async fn pause(
         &self,
         workflow_id: Option<&str>,
         query: &str,
@@ -128,7 +128,7 @@ impl Resources {
     }
 
     /// Lets them start again.
-    pub(super) async fn resume(
+    pub(in crate::http) async fn resume(
         &self,
         workflow_id: Option<&str>,
         query: &str,
@@ -167,7 +167,7 @@ impl Resources {
     }
 
     /// Starts one scheduled time by hand.
-    pub(super) async fn run_scheduled(
+    pub(in crate::http) async fn run_scheduled(
         &self,
         workflow_id: &str,
         query: &str,

@@ -60,7 +60,13 @@ function become(old, now) {
     return;
   }
   if (old.localName === 'form' && old.dataset.typed) return;
+  // What somebody reads does not move.
+  const isHeld = old.dataset.stopped === 'true' && old.dataset.from !== now.dataset.from;
   attributes(old, now);
+  if (isHeld) {
+    old.dataset.from = 'held';
+    return;
+  }
   if (['input', 'select', 'textarea'].includes(old.localName)) return;
   let at = old.firstChild;
   for (const next of [...now.childNodes]) {
@@ -202,6 +208,7 @@ document.addEventListener('click', async (event) => {
     const fresh = await ask(address.href);
     history.pushState(null, '', address.href);
     tag = '';
+    for (const log of document.querySelectorAll('pre.log[data-stopped]')) log.dataset.stopped = 'false';
     if (fresh) show(fresh);
     found();
   } catch {
@@ -220,10 +227,11 @@ function follow(log, follows) {
   if (follows) log.scrollTop = log.scrollHeight;
   const words = document.getElementById('following');
   if (!words || words.dataset.ended) return;
-  const lines = log.querySelectorAll('span').length;
-  if (follows) log.dataset.seen = lines;
+  const written = Number(log.dataset.written);
+  if (follows) log.dataset.seen = written;
+  const more = written - Number(log.dataset.seen);
   words.textContent = follows ? 'following the end'
-    : `stopped at line ${log.dataset.seen}, ${lines - Number(log.dataset.seen)} new; f follows again`;
+    : `stopped, ${more.toLocaleString('en')} ${more === 1 ? 'byte' : 'bytes'} more; f follows again`;
 }
 function prepare(log) {
   follow(log, true);
@@ -231,7 +239,9 @@ function prepare(log) {
     const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
     log.dataset.stopped = String(!isAtEnd);
     follow(log, false);
-    if (isAtEnd) follow(log, true);
+    if (!isAtEnd) return;
+    if (log.dataset.from === 'held') tag = '';
+    follow(log, true);
   }, { passive: true });
 }
 
@@ -266,7 +276,14 @@ const KEYS = {
   g: () => { isGoing = true; setTimeout(() => { isGoing = false; }, 1500); },
   r: () => { const again = document.getElementById('retry'); again?.scrollIntoView(); again?.querySelector('button, input')?.focus(); },
   t: () => document.getElementById('timeline')?.scrollIntoView(),
-  f: () => { for (const log of document.querySelectorAll('pre.log[data-follow]')) { log.dataset.stopped = 'false'; follow(log, true); } },
+  f: () => {
+    for (const log of document.querySelectorAll('pre.log[data-stopped]')) {
+      log.dataset.stopped = 'false';
+      follow(log, true);
+      if (log.dataset.from === 'held') tag = '';
+    }
+    refresh();
+  },
   z: () => { const zone = document.getElementById('zone'); if (zone) { zone.open = true; zone.querySelector('select')?.focus(); } },
   '?': () => { const keys = document.getElementById('keys'); if (keys) { keys.open = true; keys.querySelector('summary').focus(); keys.scrollIntoView(); } },
 };

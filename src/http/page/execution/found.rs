@@ -173,26 +173,6 @@ impl Found {
     pub(super) fn attempts_of(&self, step: &StepRecord) -> &[Attempt] {
         self.attempts.get(&step.position).map_or(&[][..], Vec::as_slice)
     }
-
-    /// An attempt with its output; `None` if it wrote nothing.
-    pub(super) fn attempt(
-        &self,
-        view: &View<'_>,
-        step: &StepRecord,
-        number: u32,
-    ) -> Result<Option<Attempt>, Problem> {
-        let (execution_id, position) = match step.reuse() {
-            None => (self.record.execution_id.clone(), step.position),
-            Some(reuse) => match reuse.position {
-                Some(position) => (reuse.execution_id, position),
-                None => return Ok(None),
-            },
-        };
-        if !self.record.persisted {
-            return Ok(None);
-        }
-        view.read(|reader| reader.attempt(&execution_id, (position, number)))
-    }
 }
 
 /// The step that the error names, or the first that failed.

@@ -3,6 +3,7 @@
 mod again;
 mod first;
 mod found;
+mod log;
 mod origin;
 mod output;
 mod picture;
@@ -32,6 +33,8 @@ pub(super) struct Selection {
     pub step: Option<String>,
     /// Of which attempt.
     pub attempt: Option<u32>,
+    /// From which byte on; `None`: its end.
+    pub from: Option<u64>,
     /// A step of the folded steps that are open; `*`: all are.
     pub open: Option<String>,
     /// Nothing is cut from the timeline.
@@ -41,10 +44,11 @@ pub(super) struct Selection {
 impl Selection {
     fn read(query: &str) -> Result<Self, Problem> {
         let mut selection = Self::default();
-        for (key, value) in pairs(query, &["step", "attempt", "open", "scale"])? {
+        for (key, value) in pairs(query, &["step", "attempt", "from", "open", "scale"])? {
             match key {
                 "step" => selection.step = Some(value.into_owned()),
                 "attempt" => selection.attempt = value.parse().ok(),
+                "from" => selection.from = value.parse().ok(),
                 "open" => selection.open = Some(value.into_owned()),
                 _ => selection.is_true_scale = value == "true",
             }
@@ -57,9 +61,11 @@ impl Selection {
         let mut changed = self.clone();
         change(&mut changed);
         let attempt = changed.attempt.map(|attempt| attempt.to_string());
+        let from = changed.from.map(|from| from.to_string());
         let mut all = Vec::new();
         all.extend(changed.step.as_deref().map(|step| ("step", step)));
         all.extend(attempt.as_deref().map(|attempt| ("attempt", attempt)));
+        all.extend(from.as_deref().map(|from| ("from", from)));
         all.extend(changed.open.as_deref().map(|open| ("open", open)));
         all.extend(changed.is_true_scale.then_some(("scale", "true")));
         match all.is_empty() {
@@ -73,6 +79,7 @@ impl Selection {
         let query = self.with(|one| {
             one.step = Some(step.to_owned());
             one.attempt = attempt;
+            one.from = None;
         });
         format!("{query}#output")
     }
@@ -128,7 +135,7 @@ pub(super) fn page(
         (picture.graph(&found, &selection))
         (picture.timeline(view, &found, &selection))
         (steps::draw(view, &found, &picture, &selection))
-        (output::draw(view, &found, &chosen, &selection, &name)?)
+        (output::draw(view, &found, &chosen, &selection)?)
         @if found.failed.is_some() { (origin::draw(view, &found)?) }
     };
     // The answer to a form cannot be asked for again.

@@ -4,14 +4,14 @@ use maud::{Markup, html};
 
 use super::Selection;
 use super::found::Found;
+use super::log::{BYTES_MAX, Log, Row, What};
 use crate::base::units;
 use crate::http::exchange::problem::Problem;
-use crate::http::page::view::View;
+use crate::http::page::view::{View, query, segment};
 use crate::http::page::words;
-use crate::workflow::record::{Attempt, Captured, StepRecord, StepStatus};
+use crate::workflow::output::{self, page::PageRequest};
+use crate::workflow::record::{StepRecord, StepStatus};
 
-/// The most lines of one stream that a page shows: its last ones.
-const LINES_MAX: usize = 2_000;
 /// The most steps that the panel offers by name.
 const NAMED_MAX: usize = 30;
 
@@ -37,44 +37,50 @@ impl<'a> Chosen<'a> {
     }
 }
 
-/// One line of a stream.
-struct Line<'a> {
-    text: &'a str,
-    is_error: bool,
+/// What an attempt wrote: from a place on, or the end of it.
+fn read(
+    view: &View<'_>,
+    found: &Found,
+    step: &StepRecord,
+    attempt: u32,
+    from: Option<u64>,
+) -> Result<Log, Problem> {
+    let selection = output::page::Selection {
+        position: Some(step.position),
+        attempt: Some(attempt),
+        ..output::page::Selection::default()
+    };
+    let request = PageRequest {
+        selection,
+        from: from.unwrap_or(0),
+        limit: BYTES_MAX,
+        ends_at_gap: false,
+        is_last: from.is_none(),
+    };
+    let page = match found.record.persisted {
+        true => view.read(|reader| reader.output(&found.record.execution_id, &request))?,
+        false => None,
+    };
+    Ok(match page {
+        Some(page) => Log::of(page, from.is_none()),
+        // Of what is not stored yet, the step has it.
+        None if attempt == step.attempt => Log::of_texts(&step.stdout, &step.stderr),
+        None => Log::default(),
+    })
 }
 
-/// The lines of an attempt, standard output first, and the bytes that were dropped before each.
-struct Streams<'a> {
-    stdout: Vec<&'a str>,
-    stderr: Vec<&'a str>,
-}
-
-impl<'a> Streams<'a> {
-    fn of(stdout: &'a str, stderr: &'a str) -> Self {
-        let lines = |text: &'a str| text.strip_suffix('\n').unwrap_or(text);
-        let split = |text: &'a str| match text.is_empty() {
-            true => Vec::new(),
-            false => lines(text).split('\n').collect(),
-        };
-        Self { stdout: split(stdout), stderr: split(stderr) }
-    }
-
-    fn all(&self) -> impl DoubleEndedIterator<Item = Line<'a>> {
-        let of = |is_error: bool| move |text: &&'a str| Line { text, is_error };
-        self.stdout.iter().map(of(false)).chain(self.stderr.iter().map(of(true)))
-    }
-
-    fn count(&self) -> usize {
-        self.stdout.len() + self.stderr.len()
-    }
-}
-
-fn line(number: usize, id: &str, line: &Line<'_>) -> Markup {
-    html! {
-        span class=[line.is_error.then_some("e")] {
-            a id={ (id) (number) } href={ "#" (id) (number) } { (number) }
-            (words::output_line(line.text))
-        }
+/// One line; `base` is the address of the page that has it, and empty for this page.
+fn row(number: usize, id: &str, base: &str, row: &Row) -> Markup {
+    match &row.what {
+        What::Line { text, is_error } => html! {
+            span class=[is_error.then_some("e")] {
+                a id={ (id) (number) } href={ (base) "#" (id) (number) } { (number) }
+                (words::output_line(text))
+            }
+        },
+        What::Gap(bytes) => html! {
+            span class="gap" { (units::bytes(*bytes)) " dropped here, after byte " (words::thousands(row.from)) }
+        },
     }
 }
 
@@ -85,46 +91,33 @@ pub(super) fn last_lines(
     step: &StepRecord,
     most: usize,
 ) -> Result<Markup, Problem> {
-    let attempt = found.attempt(view, step, step.attempt)?;
-    let (stdout, stderr) = texts(step, attempt.as_ref());
-    let streams = Streams::of(stdout, stderr);
-    let count = streams.count();
+    let log = read(view, found, step, step.attempt, None)?;
+    let count = log.rows.len();
     if count == 0 {
         return Ok(html! { p class="muted small" { (nothing(step)) } });
     }
-    let skipped = count.saturating_sub(most);
     Ok(html! {
         div class="logbar" {
             span {
-                "Last " (count.min(most)) " of " (words::count(count as u64, "line"))
-                @if !streams.stderr.is_empty() { "; " span class="st fail" { "standard error" } " is marked" }
+                "Last "
+                @if log.from == 0 && log.dropped() == 0 { (count.min(most)) " of " (words::count(count as u64, "line")) }
+                @else { (words::count(count.min(most) as u64, "line")) " of " (units::bytes(log.written)) }
+                @if log.has_errors() { "; " span class="st fail" { "standard error" } " is marked" }
             }
         }
         pre class="log" tabindex="0" role="region" aria-label={ "Last lines of " (words::text(&step.name)) } {
-            @for (at, one) in streams.all().enumerate().skip(skipped) { (line(at + 1, "l", &one)) }
+            @for (at, one) in log.rows.iter().enumerate().skip(count.saturating_sub(most)) { (row(at + 1, "l", "", one)) }
         }
     })
 }
 
-/// The two streams: of what is not stored yet, the step has them.
-fn texts<'a>(step: &'a StepRecord, attempt: Option<&'a Attempt>) -> (&'a str, &'a str) {
-    match attempt {
-        Some(attempt) => (&attempt.stdout.text, &attempt.stderr.text),
-        None => (&step.stdout, &step.stderr),
-    }
-}
-
 fn nothing(step: &StepRecord) -> String {
+    let name = words::text(&step.name);
     match (&step.output_note, step.status) {
         (Some(note), _) => note.clone(),
-        (None, StepStatus::Running) => {
-            format!(
-                "{} runs; what it writes is shown when the attempt ends.",
-                words::text(&step.name)
-            )
-        }
-        (None, StepStatus::Pending) => format!("{} has not begun.", words::text(&step.name)),
-        _ => format!("{} wrote nothing.", words::text(&step.name)),
+        (None, StepStatus::Running) => format!("{name} runs, and has written nothing yet."),
+        (None, StepStatus::Pending) => format!("{name} has not begun."),
+        _ => format!("{name} wrote nothing."),
     }
 }
 
@@ -134,7 +127,6 @@ pub(super) fn draw(
     found: &Found,
     chosen: &Chosen<'_>,
     selection: &Selection,
-    name: &str,
 ) -> Result<Markup, Problem> {
     let Some(step) = chosen.step else {
         return Ok(html! {
@@ -144,29 +136,42 @@ pub(super) fn draw(
             }
         });
     };
-    let attempt = found.attempt(view, step, chosen.attempt)?;
-    let (stdout, stderr) = match chosen.attempt == step.attempt {
-        true => texts(step, attempt.as_ref()),
-        false => attempt.as_ref().map_or(("", ""), |one| (&one.stdout.text, &one.stderr.text)),
-    };
-    let streams = Streams::of(stdout, stderr);
-    let follows = step.status == StepStatus::Running;
+    let from = selection.from;
+    let log = read(view, found, step, chosen.attempt, from)?;
+    let has_ended = step.status != StepStatus::Running || chosen.attempt != step.attempt;
+    let follows = !has_ended && from.is_none();
     let wrote: Vec<&StepRecord> = found
         .steps
         .iter()
         .chain(found.handlers.iter().map(|handler| &handler.step))
-        .filter(|step| step.stdout_bytes + step.stderr_bytes > 0 || is_shown(step, chosen))
+        .filter(|step| {
+            let has_some = step.stdout_bytes + step.stderr_bytes > 0;
+            has_some || step.status == StepStatus::Running || is_shown(step, chosen)
+        })
         .collect();
-    let bytes = attempt.as_ref().map_or(step.stdout_bytes + step.stderr_bytes, |one| {
-        one.stdout.total_bytes + one.stderr.total_bytes
-    });
+    // Lines are counted from the beginning of what is shown, which the address of a line names.
+    let at = |from: Option<u64>| {
+        selection.with(|one| {
+            one.step = Some(step.name.clone());
+            one.attempt = Some(chosen.attempt);
+            one.from = from;
+        })
+    };
+    let base =
+        if log.from > 0 && from != Some(log.from) { at(Some(log.from)) } else { String::new() };
+    let reference = words::shell_word(&found.reference());
     Ok(html! {
         section class="panel" id="output" tabindex="-1" {
             header {
                 h2 { "Output of " (words::text(&step.name)) }
                 p {
-                    (words::count(streams.count() as u64, "line")) ", " (units::bytes(bytes))
-                    @if !streams.stderr.is_empty() { "; standard error is marked and comes last" }
+                    @if log.from > 0 || log.next < log.written {
+                        "bytes " (words::thousands(log.from)) " to " (words::thousands(log.next)) " of " (words::thousands(log.written))
+                    } @else {
+                        (words::count(log.rows.len() as u64, "line")) ", " (units::bytes(log.written))
+                    }
+                    @if log.has_errors() { "; standard error is marked" }
+                    @if log.dropped() > 0 { "; " (units::bytes(log.dropped())) " dropped" }
                 }
             }
             div class="pad" {
@@ -181,14 +186,26 @@ pub(super) fn draw(
                             }
                         }
                     }
+                    span {
+                        @if log.from > 0 {
+                            a href={ (at(Some(log.from.saturating_sub(BYTES_MAX as u64)))) "#output" } data-key=(step.name) { "Earlier" } " "
+                        }
+                        @if log.next < log.written && from.is_some() {
+                            a href={ (at(Some(log.next))) "#output" } data-key=(step.name) { "Later" } " "
+                        }
+                        @if from.is_some() { a href={ (at(None)) "#output" } data-key=(step.name) { "The end" } " " }
+                        @if found.record.persisted && log.written > 0 {
+                            a href=(as_text(view, found, step, chosen.attempt)) { "As text" }
+                        }
+                    }
                 }
-                @if streams.count() == 0 {
+                @if log.rows.is_empty() {
                     p class="muted" { (nothing(step)) }
                 } @else {
                     pre class="log" tabindex="0" role="region" data-follow[follows]
+                        data-from=(log.from) data-written=(log.written)
                         aria-label={ "Output of " (words::text(&step.name)) ", attempt " (chosen.attempt) } {
-                        (stream(&streams.stdout, attempt.as_ref().map(|one| &one.stdout), 0, false))
-                        (stream(&streams.stderr, attempt.as_ref().map(|one| &one.stderr), streams.stdout.len(), true))
+                        @for (index, one) in log.rows.iter().enumerate() { (row(index + 1, "o", &base, one)) }
                     }
                 }
                 @if !step.outputs.is_empty() {
@@ -208,27 +225,28 @@ pub(super) fn draw(
                         @if wrote.len() > NAMED_MAX + 1 { " and " (wrote.len() - NAMED_MAX - 1) " more, in the table of steps" }
                     }
                 }
-                (words::command(&format!("wfx show {} --output all", words::shell_word(if name.starts_with('@') { name } else { &found.record.execution_id }))))
+                (words::command(&format!(
+                    "wfx logs {reference} {}{}",
+                    words::shell_word(&step.name),
+                    if has_ended { "" } else { " -f" }
+                )))
             }
         }
     })
 }
 
-fn is_shown(step: &StepRecord, chosen: &Chosen<'_>) -> bool {
-    chosen.step.is_some_and(|shown| shown.name == step.name)
+/// The address of the output alone, from its beginning.
+fn as_text(view: &View<'_>, found: &Found, step: &StepRecord, attempt: u32) -> String {
+    let attempt = attempt.to_string();
+    let pairs = [("step", step.name.as_str()), ("attempt", &attempt), ("limit", "1048576")];
+    format!(
+        "{}api/v1/workflows/executions/{}/output{}",
+        view.base,
+        segment(&found.record.execution_id),
+        query(&pairs)
+    )
 }
 
-/// One stream, from the last lines that there is room for.
-fn stream(lines: &[&str], captured: Option<&Captured>, before: usize, is_error: bool) -> Markup {
-    let dropped = captured
-        .filter(|captured| captured.is_truncated())
-        .map(|captured| captured.total_bytes.saturating_sub(captured.text.len() as u64));
-    let hidden = lines.len().saturating_sub(LINES_MAX);
-    html! {
-        @if let Some(dropped) = dropped { span class="gap" { (units::bytes(dropped)) " left out here: only the end is kept" } }
-        @if hidden > 0 { span class="gap" { (words::count(hidden as u64, "line")) " before these; the command below shows all" } }
-        @for (at, text) in lines.iter().enumerate().skip(hidden) {
-            (line(before + at + 1, "o", &Line { text, is_error }))
-        }
-    }
+fn is_shown(step: &StepRecord, chosen: &Chosen<'_>) -> bool {
+    chosen.step.is_some_and(|shown| shown.name == step.name)
 }

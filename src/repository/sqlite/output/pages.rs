@@ -8,7 +8,9 @@ use super::{counts, ends};
 use crate::base::timestamp::Timestamp;
 use crate::repository::sqlite::rows::{Text, count, integer};
 use crate::workflow::output::chunk::{ChunkStart, Pieces};
-use crate::workflow::output::page::{OutputPage, PageRequest, Selection, Stored, Totals, assemble};
+use crate::workflow::output::page::{
+    OutputPage, PageRequest, Selection, Stored, Totals, assemble, last_from,
+};
 use crate::workflow::output::tail::Tail;
 use crate::workflow::output::{Counts, Piece, Source};
 use crate::workflow::record::{Captured, ExecutionStatus, OUTPUT_KEPT_BYTES, StepStatus};
@@ -33,7 +35,7 @@ pub(crate) fn page(
     let Some(target) = target(connection, execution_id, request.selection)? else {
         return Ok(None);
     };
-    let request = PageRequest { selection: target.selection, ..*request };
+    let mut request = PageRequest { selection: target.selection, ..*request };
     let attempts = attempts(connection, &target)?;
     let mut totals = Totals::new();
     let mut all = Counts::default();
@@ -49,8 +51,23 @@ pub(crate) fn page(
         all = all.max(ends(connection, target.seq)?);
     }
     let end = end(&target, &totals, all);
+    let written = written(target.selection, &totals, all);
+    if request.is_last {
+        request.from = last_from(written, request.limit);
+    }
     let (chunks, horizon) = chunks(connection, &target, &request, &totals, &attempts)?;
-    Ok(Some(assemble(&request, &Stored { chunks, horizon, totals, end })))
+    let page = assemble(&request, &Stored { chunks, horizon, totals, end });
+    Ok(Some(OutputPage { written, ..page }))
+}
+
+/// How many bytes the selection is known to have.
+fn written(selection: Selection, totals: &Totals, all: Counts) -> u64 {
+    let Selection { position, attempt, stream, .. } = selection;
+    match (position, attempt) {
+        (None, _) => all.of(stream),
+        (Some(_), None) => totals.values().map(|counts| counts.of(stream)).sum(),
+        (Some(_), Some(attempt)) => totals.get(&attempt).copied().unwrap_or_default().of(stream),
+    }
 }
 
 fn target(
