@@ -404,6 +404,36 @@ fn heartbeats_come_while_commits_succeed() {
     daemon.stop();
 }
 
+/// Commits succeed, and still no scheduled time would be decided.
+#[test]
+fn no_heartbeat_comes_while_schedules_are_not_decided() {
+    let receiver = Receiver::start(&[]);
+    let place = Place::new();
+    let url = receiver.url("/beat");
+    channel(
+        &place,
+        &format!("[notify.watch]\ntype = \"heartbeat\"\nurl = \"{url}\"\nevery = \"1s\"\n"),
+    );
+    std::fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/s.yaml", "schedule: {every: 1s}\nsteps: [{name: a}]\n");
+    place.write("workflows/plain.yaml", "steps: [{name: a}]\n");
+    let mut daemon = serve(&place);
+    let deciding_none = Daemon::start(&place, &["--workflows", "workflows", "--no-schedules"]);
+    receiver.next();
+    place.sql("ALTER TABLE workflow_pauses RENAME TO away");
+    daemon.wait_for_log("no heartbeat");
+    daemon.post("/api/v1/workflows/plain/execute?wait=60s", "").expect(200);
+    // The other daemon decides nothing, and is well.
+    receiver.rest();
+    receiver.next();
+    deciding_none.stop();
+    receiver.rest();
+    place.sql("ALTER TABLE away RENAME TO workflow_pauses");
+    daemon.wait_for_log("heartbeats are sent again");
+    receiver.next();
+    daemon.stop();
+}
+
 #[test]
 fn channels_are_checked_and_their_secrets_hidden() {
     let place = Place::new();

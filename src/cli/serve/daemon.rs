@@ -18,7 +18,7 @@ use super::cataloguing::{catalogue, rescan_again_and_again};
 use super::listening::{Listening, listen};
 use super::notifying;
 use super::recovery::{recover_again_and_again, settle_dead_holders};
-use super::scheduling::run_schedules;
+use super::scheduling::{Pulse, run_schedules};
 use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
@@ -166,6 +166,7 @@ struct Daemon {
     site: Arc<Site>,
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Wake>,
+    pulse: Arc<Pulse>,
     /// The outbox of notifications.
     delivery: Delivery,
     /// What takes alerts of service levels to channels.
@@ -258,7 +259,7 @@ impl Daemon {
             observed,
         });
         let site = Arc::new(site(&options, &database, &resources)?);
-        let left_behind = Arc::default();
+        let (left_behind, pulse) = (Arc::default(), Arc::default());
         Ok(Self {
             options,
             database,
@@ -269,6 +270,7 @@ impl Daemon {
             resources,
             site,
             left_behind,
+            pulse,
             delivery,
             alerts,
         })
@@ -340,7 +342,7 @@ impl Daemon {
         }
         let couriers = Couriers::start(&self.delivery, &channels.senders);
         let heartbeats = &channels.heartbeats;
-        let beating = notifying::start_heartbeats(heartbeats, &self.writer);
+        let beating = notifying::start_heartbeats(heartbeats, &self.writer, &self.pulse);
         if self.alerts.is_some() {
             notifying::look_for_ends(&self.resources, &beating);
         }
@@ -425,7 +427,10 @@ impl Daemon {
             return lead;
         }
         let (resources, database) = (Arc::clone(&self.resources), self.database.clone());
-        lead.duty(move |ends| run_schedules(Arc::clone(&resources), database.clone(), ends))
+        let pulse = Arc::clone(&self.pulse);
+        lead.duty(move |ends| {
+            run_schedules(Arc::clone(&resources), database.clone(), Arc::clone(&pulse), ends)
+        })
     }
 
     /// What goes on beside the requests.

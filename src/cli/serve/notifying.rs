@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::CliError;
 use super::Options;
+use super::scheduling::Pulse;
+use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::http::api::resources::context::Resources;
 use crate::notify::alerts::{Alert, AlertNotifier};
@@ -65,18 +67,22 @@ pub(super) fn listener(alerts: Arc<AlertNotifier>, writer: Arc<Writer>) -> Liste
 }
 
 /// Why the daemon does not do its work: what heartbeats depend on.
-fn unhealthy(writer: Arc<Writer>) -> Unhealthy {
+fn unhealthy(writer: Arc<Writer>, pulse: Arc<Pulse>) -> Unhealthy {
     Arc::new(move || match &*writer.health().borrow() {
         Health::Failing { error } => Some(error.to_string()),
         Health::Working if writer.is_stalled() => Some("the database does not answer".to_owned()),
-        Health::Working => None,
+        Health::Working => pulse.problem(clock::monotonic()),
     })
 }
 
 /// Starts the heartbeats, which end with the token.
-pub(super) fn start_heartbeats(senders: &[Arc<Sender>], writer: &Arc<Writer>) -> CancellationToken {
+pub(super) fn start_heartbeats(
+    senders: &[Arc<Sender>],
+    writer: &Arc<Writer>,
+    pulse: &Arc<Pulse>,
+) -> CancellationToken {
     let stop = CancellationToken::new();
-    let unhealthy = unhealthy(Arc::clone(writer));
+    let unhealthy = unhealthy(Arc::clone(writer), Arc::clone(pulse));
     for sender in senders {
         tokio::spawn(heartbeat::beat(Arc::clone(sender), Arc::clone(&unhealthy), stop.clone()));
     }

@@ -57,6 +57,9 @@ pub(crate) trait Reporting: Send + Sync {
     /// The observer of an execution of a workflow.
     fn observer(&self, execution_id: &str, workflow_id: &str) -> Arc<dyn Observer>;
 
+    /// A round is over, and why it failed, if it did.
+    fn round(&self, problem: Option<&str>);
+
     /// So many scheduled times were decided so.
     fn decided(&self, action: Action, count: u64);
 
@@ -191,6 +194,7 @@ impl Scheduler {
         let news = inbox.take();
         match self.try_round(now, news) {
             Ok(wait) => {
+                self.parts.reports.round(None);
                 if self.problem.take().is_some() {
                     tracing::info!("schedules are run again");
                 }
@@ -198,6 +202,7 @@ impl Scheduler {
             }
             Err(error) => {
                 let problem = error.to_string();
+                self.parts.reports.round(Some(&problem));
                 if self.problem.as_ref() != Some(&problem) {
                     tracing::warn!(error = problem, "schedules wait for the database");
                     self.problem = Some(problem);
