@@ -1,6 +1,5 @@
 //! The daemon from its start to its end.
 
-use std::collections::BTreeMap;
 use std::future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +25,6 @@ use super::succession::successor::HandedOver;
 use super::{EarlyReloads, Options, descriptors, service_manager};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
-use crate::base::timestamp::Timestamp;
 use crate::engine::context::{EngineContext, Unstored};
 use crate::engine::memory::Memory;
 use crate::engine::output::OutputSink;
@@ -50,7 +48,6 @@ use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Catalogued, Health, Reader, Retention, StoreError};
 use crate::repository::{Writer, WriterOptions};
-use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
 use crate::workflow::environment;
@@ -143,18 +140,6 @@ fn site(options: &Options, database: &Path, resources: &Arc<Resources>) -> Resul
     Ok(Site { resources, pages: Some(pages) })
 }
 
-/// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
-/// is logged, and one may then be sent too early.
-fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
-    let sent = Reader::open(database).and_then(|reader| reader.sent_alerts());
-    let sent = sent.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot read when alerts were sent last");
-        BTreeMap::new()
-    });
-    let of = |signal: ServiceLevel| sent.get(signal.alert_type()).map(|at| (signal, *at));
-    ServiceLevel::ALL.into_iter().filter_map(of).collect()
-}
-
 struct Daemon {
     options: Options,
     database: PathBuf,
@@ -210,7 +195,7 @@ impl Daemon {
         let alerts = notifying::alert_notifier(&options, &delivery, runtime);
         let webhook = options.webhook.take();
         let is_alerting = webhook.is_some() || alerts.is_some();
-        let last_alerts = if is_alerting { last_alerts(&database) } else { Vec::new() };
+        let last_alerts = if is_alerting { notifying::last_alerts(&database) } else { Vec::new() };
         let webhook = webhook
             .map(|webhook| notifying::start_webhook(webhook, &writer, runtime))
             .transpose()?;

@@ -1,5 +1,7 @@
 //! The notifications of the daemon beside the outbox: alerts of service levels, and heartbeats.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +14,14 @@ use super::Options;
 use super::scheduling::Pulse;
 use crate::base::clock;
 use crate::base::exit::Exit;
+use crate::base::timestamp::Timestamp;
 use crate::http::api::resources::context::Resources;
 use crate::notify::alerts::{Alert, AlertNotifier};
 use crate::notify::courier::Delivery;
 use crate::notify::heartbeat::{self, Unhealthy};
 use crate::notify::sender::Sender;
-use crate::repository::{Health, Writer};
+use crate::repository::{Health, Reader, Writer};
+use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::{Listener, Notice};
 use crate::slo::webhook::{Webhook, WebhookOptions};
 
@@ -101,4 +105,16 @@ pub(super) fn look_for_ends(resources: &Arc<Resources>, stop: &CancellationToken
             resources.observed.monitor.look_for_ends();
         }
     });
+}
+
+/// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
+/// is logged, and one may then be sent too early.
+pub(super) fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
+    let sent = Reader::open(database).and_then(|reader| reader.sent_alerts());
+    let sent = sent.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot read when alerts were sent last");
+        BTreeMap::new()
+    });
+    let of = |signal: ServiceLevel| sent.get(signal.alert_type()).map(|at| (signal, *at));
+    ServiceLevel::ALL.into_iter().filter_map(of).collect()
 }

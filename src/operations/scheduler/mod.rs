@@ -7,6 +7,7 @@
 //! was decided, such as by another daemon, is read again from the database and decided anew.
 
 mod entry;
+mod starts;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,14 +16,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::entry::{Entry, Planned};
+use self::starts::{Inbox, News, Outcome, follow};
 use self::watch::Watch;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
-use crate::engine::driver::RunError;
-use crate::engine::supervisor::{Submitted, Supervisor};
+use crate::engine::supervisor::Supervisor;
 use crate::operations::catalogue::Catalogue;
 use crate::operations::start;
 use crate::repository::ownership::{Liveness, OwnerKind};
@@ -89,24 +90,6 @@ pub(crate) struct Parts {
     pub reports: Box<dyn Reporting>,
 }
 
-/// What became of a start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// It is stored.
-    Stored,
-    /// It is not, since others decided or are in its way.
-    Decided,
-    /// Its concurrency group took no further execution.
-    GroupFull,
-    /// It is not stored for another reason.
-    NotStored,
-    /// It was stored, and has ended.
-    Ended,
-}
-
-/// A start, and what became of it.
-type News = (String, Outcome);
-
 /// Runs schedules, in rounds.
 pub(crate) struct Scheduler {
     parts: Parts,
@@ -139,32 +122,6 @@ impl fmt::Debug for Scheduler {
     }
 }
 
-/// News of starts, which are reasons for another round.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    receiver: UnboundedReceiver<News>,
-    /// What came and was not looked at.
-    waiting: Vec<News>,
-}
-
-impl Inbox {
-    /// Waits for news.
-    pub(crate) async fn wait(&mut self) {
-        if self.waiting.is_empty()
-            && let Some(news) = self.receiver.recv().await
-        {
-            self.waiting.push(news);
-        }
-    }
-
-    fn take(&mut self) -> Vec<News> {
-        while let Ok(news) = self.receiver.try_recv() {
-            self.waiting.push(news);
-        }
-        std::mem::take(&mut self.waiting)
-    }
-}
-
 impl Scheduler {
     /// A scheduler that has decided nothing, and where the news of its starts come in.
     pub(crate) fn new(parts: Parts) -> (Self, Inbox) {
@@ -185,7 +142,7 @@ impl Scheduler {
             is_held: false,
             sender,
         };
-        (scheduler, Inbox { receiver, waiting: Vec::new() })
+        (scheduler, Inbox::new(receiver))
     }
 
     /// Decides what is to be decided now, and returns after what time to look again at the latest.
@@ -590,29 +547,6 @@ impl Scheduler {
         }
         self.parts.reports.overdue(&found.open);
         Ok(())
-    }
-}
-
-/// Reports what becomes of a start, and its end.
-async fn follow(workflow_id: String, submitted: Submitted, sender: UnboundedSender<News>) {
-    let Submitted { start_ack, ended, .. } = submitted;
-    let tell = |outcome| {
-        // Who no longer listens has ended.
-        let _ = sender.send((workflow_id.clone(), outcome));
-    };
-    match start_ack.launched.await {
-        Ok(launched) if launched.refused.is_none() => {
-            tell(Outcome::Stored);
-            // How it ended others see.
-            let _ = ended.await;
-            tell(Outcome::Ended);
-        }
-        Ok(_) => tell(Outcome::NotStored),
-        Err(_) => tell(match ended.await {
-            Ok(Err(RunError::NoSlot(error))) if error.is_of_group() => Outcome::GroupFull,
-            Ok(Err(RunError::NoSlot(_))) => Outcome::Decided,
-            _ => Outcome::NotStored,
-        }),
     }
 }
 

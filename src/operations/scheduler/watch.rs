@@ -114,6 +114,10 @@ impl Watch {
             let pauses = reader.pauses(oldest.min().unwrap_or(now))?;
             for (id, entry) in expecting {
                 if pauses.iter().any(|pause| is_of(pause, id) && is_on(pause, now)) {
+                    // Nothing is expected of it.
+                    let kinds = [OverdueKind::Late, OverdueKind::Slow, OverdueKind::Stale];
+                    let keys = kinds.map(|kind| (id.clone(), kind));
+                    cleared.extend(keys.into_iter().filter(|key| open.contains_key(key)));
                     continue;
                 }
                 let running = unfinished.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();

@@ -325,6 +325,7 @@ steps: [{name: wait, run: 'until test -e go; do sleep 0.02; done'}]\n";
     );
     // Nobody expects anything of it while it is paused.
     daemon.post("/api/v1/workflows/stale/pause", "").expect(200);
+    until("nothing is expected", || overdue("stale").is_empty());
     until("there was time for it", || {
         let facts = place
             .sql("SELECT count(*) FROM workflow_schedule_decisions WHERE workflow_id = 'slow'");
