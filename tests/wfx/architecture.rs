@@ -43,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "base",
             "system",
             "logging",
+            "schedule",
             "workflow",
             "repository",
             "engine",

@@ -8,11 +8,11 @@ use crate::http::exchange::handler::{Remote, RoutedRequest};
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::http::page::execution::{self, Wanted};
-use crate::http::page::forms::Form;
+use crate::http::page::forms::{Form, Refused};
 use crate::http::page::login::{see_other, set_cookie};
 use crate::http::page::route::PageRoute;
 use crate::http::page::view::{View, ZONE_COOKIE, segment};
-use crate::http::page::workflow::{self, Refused};
+use crate::http::page::workflow;
 use crate::http::page::{notifications, schedules};
 
 /// Values of forms are text, read by the type of the parameter.

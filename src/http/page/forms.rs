@@ -10,6 +10,12 @@ pub(super) const PARAMETER: &str = "p.";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Form(Vec<(String, String)>);
 
+/// A form that was refused.
+pub(super) struct Refused<'a> {
+    pub form: &'a Form,
+    pub problem: &'a Problem,
+}
+
 impl Form {
     /// Reads `application/x-www-form-urlencoded`.
     ///

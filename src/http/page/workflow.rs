@@ -9,7 +9,7 @@ use crate::base::visible::quote;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
 use crate::http::page::executions::{self, Details};
-use crate::http::page::forms::{Form, PARAMETER};
+use crate::http::page::forms::{PARAMETER, Refused};
 use crate::http::page::frame::{self, Page, Section};
 use crate::http::page::view::View;
 use crate::http::page::{schedules, words};
@@ -24,12 +24,6 @@ use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 /// The executions that the page shows.
 const PAST: u32 = 40;
 const RECENT: usize = 10;
-
-/// A form that was refused.
-pub(super) struct Refused<'a> {
-    pub form: &'a Form,
-    pub problem: &'a Problem,
-}
 
 /// The page.
 pub(super) fn show(view: &View<'_>, workflow_id: &str) -> Result<Reply, Problem> {

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::CELLS;
 use crate::http::exchange::problem::Problem;
+use crate::http::page::forms::Refused;
 use crate::http::page::view::{View, query};
 use crate::http::page::words;
-use crate::http::page::workflow::Refused;
 use crate::operations::rehearsal::{Upcoming, Workflow, next_of_each};
 use crate::operations::schedules::{self, ScheduleStatus, StoredSchedules, pause_of};
 use crate::render::schedule::why;
