@@ -1,5 +1,7 @@
 //! The web page: over plain HTTP, and in a real browser.
 
+mod sections;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
@@ -472,7 +474,15 @@ fn a_browser_finds_the_page_as_it_should_be() {
     let place = place();
     place.write("workflows/wide.yaml", wide());
     place.write("workflows/ladder.yaml", ladder());
+    place.write("workflows/live.yaml", sections::LIVE);
+    place.write("workflows/yearly.yaml", sections::YEARLY);
+    sections::channels(&place, "[notify.ops]\ntype = \"slack\"\nurl = \"http://127.0.0.1:1/\"\n");
+    sections::miss(&place);
     let mut daemon = serve(&place, &[]);
+    until("it is missed", || sections::is_missed(&daemon));
+    daemon.post("/api/v1/notifications/test", "").expect(200);
+    let pause = r#"{"until": "2h", "reason": "the supplier moves its API"}"#;
+    daemon.post("/api/v1/workflows/yearly/pause", pause).expect(200);
     for _ in 0..60 {
         run(&daemon, "spread");
     }
@@ -551,6 +561,7 @@ fn a_browser_finds_the_page_as_it_should_be() {
                 until("it ends", || execution(&daemon, &last)["execution"]["status"] == "success");
                 std::fs::remove_file(place.path("go")).unwrap();
             }
+            ("touch", name) => drop(place.write(name, "")),
             ("lock", _) => {
                 let connection = rusqlite::Connection::open(place.database()).unwrap();
                 connection.execute_batch("BEGIN IMMEDIATE").unwrap();

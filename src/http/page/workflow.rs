@@ -131,6 +131,7 @@ fn head(
                 }
             }
             nav class="acts small" aria-label="On this page" {
+                @if definition.is_some_and(Definition::has_schedules) { a href="#schedules" { "Schedules" } }
                 @if definition.is_some() {
                     a href="#start" { "Start" } a href="#definition" { "Definition" }
                 }

@@ -61,7 +61,8 @@ const PAGES = {
   home: '', executions: 'executions', 'execution-failed': `executions/${setup.failed}`,
   'execution-running': `executions/${setup.running}`, 'execution-waiting': `executions/${setup.waiting}`,
   'execution-success': `executions/${setup.long}`,
-  workflows: 'workflows', workflow: 'workflows/typed', levels: 'levels', 'not-found': 'executions/none',
+  workflows: 'workflows', workflow: 'workflows/typed', 'workflow-scheduled': 'workflows/yearly',
+  schedules: 'schedules', notifications: 'notifications', levels: 'levels', 'not-found': 'executions/none',
 };
 
 const behaviours = {
@@ -227,6 +228,28 @@ const behaviours = {
     await page.context().close();
   },
 
+  async '16 output is followed at its end, not while somebody reads, and again by one key'() {
+    const started = await tell('start live');
+    const page = await open(`executions/${started.id}`);
+    const log = page.locator('#output pre.log');
+    await log.getByText('line 300 of').waitFor();
+    const isAtEnd = () => log.evaluate((one) => one.scrollTop > 0 && one.scrollTop + one.clientHeight >= one.scrollHeight - 8);
+    assert.equal(await isAtEnd(), true);
+    await log.evaluate((one) => { one.scrollTop = 0; });
+    await page.locator('#following', { hasText: 'stopped' }).waitFor();
+    await tell('touch more');
+    await page.locator('#following', { hasText: /stopped, [1-9][0-9,]* bytes more/ }).waitFor();
+    assert.equal(await log.evaluate((one) => one.scrollTop), 0);
+    await page.keyboard.press('f');
+    await page.locator('#following', { hasText: 'following the end' }).waitFor();
+    assert.equal(await isAtEnd(), true);
+    assert.equal(await log.getByText('line 500 of').count(), 1);
+    await tell('touch finish');
+    await page.waitForFunction(() => document.title.includes('succeeded'));
+    assert.equal(await page.locator('#following').count(), 0);
+    await page.context().close();
+  },
+
   async '17 hostile output and names do no harm'() {
     const page = await open(`executions/${setup.hostile}`);
     const shown = await texts(page, '#output pre.log span');
@@ -364,6 +387,12 @@ const behaviours = {
     await page.keyboard.press('g');
     await page.keyboard.press('w');
     await page.waitForURL(/workflows$/);
+    await page.keyboard.press('g');
+    await page.keyboard.press('s');
+    await page.waitForURL(/schedules$/);
+    await page.keyboard.press('g');
+    await page.keyboard.press('n');
+    await page.waitForURL(/notifications$/);
     await page.context().close();
   },
 

@@ -216,6 +216,12 @@ fn hours(view: &View<'_>, found: &Found) -> Markup {
         let title = format!("{what}: {sum}, at most {most} an hour");
         html! { div { p class="small muted" { (title) } (strip::heat(amounts, &title)) } }
     };
+    let has_none = |amounts: &Option<Vec<u64>>| {
+        amounts.as_ref().is_some_and(|amounts| amounts.iter().all(|amount| *amount == 0))
+    };
+    if has_none(&started) && has_none(&due) {
+        return html! {};
+    }
     html! {
         div class="pad" {
             div class="quad" {

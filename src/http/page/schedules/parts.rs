@@ -163,7 +163,7 @@ pub(in crate::http::page) fn next(view: &View<'_>) -> Result<Markup, Problem> {
                 div class="pad" { p class="muted" { "No schedule has a time to come." } }
             } @else {
                 table class="cards" {
-                    thead { tr { th scope="col" { "starts, " (view.zone()) } th scope="col" { "workflow" } th scope="col" { "schedule" } th scope="col" { "" } } }
+                    thead { tr { th scope="col" { "starts, " (view.zone()) } th scope="col" { "workflow" } th scope="col" { "schedule" } th scope="col" { "in its way" } } }
                     tbody {
                         @for one in &next {
                             tr {
