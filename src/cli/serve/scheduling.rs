@@ -118,10 +118,7 @@ fn parts(resources: &Arc<Resources>, database: &Path, pulse: &Arc<Pulse>) -> Par
         catalogue: Arc::clone(&resources.catalogue),
         database: database.to_owned(),
         workdir: resources.workdir.clone(),
-        reports: Box::new(Reports {
-            resources: Arc::clone(resources),
-            pulse: Arc::clone(pulse),
-        }),
+        reports: Box::new(Reports { resources: Arc::clone(resources), pulse: Arc::clone(pulse) }),
     }
 }
 
