@@ -65,6 +65,9 @@ fuzz_target!(|bytes: &[u8]| {
             has_bare_line_feed: false,
             has_fragment: false,
             local: Local::Address(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            is_page: false,
+            is_open: false,
+            session: &|| Ok(None),
         };
         if access.check(&request).is_ok() {
             let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();

@@ -347,6 +347,7 @@ fn words(reason: Reason) -> &'static str {
         Reason::Overlap(_) => "an earlier execution had not ended",
         Reason::Superseded => "a newer time took its place",
         Reason::NoCatchUp => "no daemon ran, and there is no catch-up",
+        Reason::TooMany => "no daemon ran, and too many newer times are made up for",
         Reason::NotLast => "no daemon ran, and only the last time is made up for",
         Reason::OutsideWindow => "no daemon ran, and it is older than the catch-up window",
         Reason::BehindOthers => "other executions come first",

@@ -107,6 +107,8 @@ pub(crate) enum Reason {
     NotLast,
     /// It is older than the catch-up window.
     OutsideWindow,
+    /// More times are made up for than can wait, and it is none of the newest.
+    TooMany,
     /// Earlier executions come first.
     BehindOthers,
     /// Its concurrency group takes no further execution.
@@ -124,7 +126,7 @@ pub(crate) type ExecutionNumber = u32;
 
 impl Reason {
     /// All of them, with no execution in particular in the way.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::OnTime,
         Self::Late,
         Self::CatchUp,
@@ -138,6 +140,7 @@ impl Reason {
         Self::NoCatchUp,
         Self::NotLast,
         Self::OutsideWindow,
+        Self::TooMany,
         Self::BehindOthers,
         Self::GroupFull,
         Self::Unfit,
@@ -162,6 +165,7 @@ impl Reason {
             Self::NoCatchUp => "no_catch_up",
             Self::NotLast => "not_last",
             Self::OutsideWindow => "outside_window",
+            Self::TooMany => "too_many",
             Self::BehindOthers => "behind_others",
             Self::GroupFull => "group_full",
             Self::Unfit => "unfit",

@@ -18,6 +18,10 @@ const LATE: Duration = Duration::from_secs(1);
 /// Runs that catch up begin within this after they were noticed.
 const CATCH_UP_JITTER: Duration = Duration::from_secs(60);
 
+/// So many times of a schedule wait to be made up for at most, so that what is stored of a schedule
+/// has a bound. The newest ones count.
+pub(super) const CATCH_UPS_MAX: usize = 5_000;
+
 /// What is stored of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -379,7 +383,8 @@ impl Planner {
     ) {
         let Self { lanes, overlap, blackouts, pauses, catch_ups } = self;
         let lane = &mut lanes[index];
-        let mut older = Older { rules: lane.rules, now, newest: None, catch_ups };
+        let newest = VecDeque::new();
+        let mut older = Older { rules: lane.rules, now, schedule: index, newest, catch_ups };
         // The newest due time so far that nothing suppresses.
         let mut candidate = lane.deferred.take_if(|it| it.at.is_some_and(|at| at <= now));
         while let Some(scheduled_at) = lane.next
@@ -504,30 +509,45 @@ fn defer(deferred: &mut Option<Waiting>, later: Waiting, sink: &mut Sink<'_>) {
 struct Older<'c> {
     rules: LaneRules,
     now: Timestamp,
-    /// The newest one, where only that is made up for.
-    newest: Option<Waiting>,
+    schedule: usize,
+    /// Those that are made up for unless there are newer ones, oldest first.
+    newest: VecDeque<Waiting>,
     catch_ups: &'c mut VecDeque<Waiting>,
 }
 
 impl Older<'_> {
     /// Adds the next one.
     fn push(&mut self, missed: Waiting, sink: &mut Sink<'_>) {
-        match self.rules.catch_up {
-            CatchUp::None => {
-                sink(missed.decide(Action::Missed, Reason::NoCatchUp));
-            }
-            CatchUp::Last => {
-                if let Some(earlier) = self.newest.replace(missed) {
-                    sink(earlier.decide(Action::Missed, Reason::NotLast));
-                }
-            }
-            CatchUp::All => self.catch_up(missed, sink),
+        let is_within = |window: Duration| missed.scheduled_at > self.now.minus(window);
+        let (max, reason) = match self.rules.catch_up {
+            CatchUp::None => (0, Reason::NoCatchUp),
+            CatchUp::Last => (1, Reason::NotLast),
+            CatchUp::All if !self.rules.window.is_none_or(is_within) => (0, Reason::OutsideWindow),
+            CatchUp::All => (CATCH_UPS_MAX, Reason::TooMany),
+        };
+        self.newest.push_back(missed);
+        self.limit(max, reason, sink);
+    }
+
+    /// Lets the oldest ones go that are more than `max`.
+    fn limit(&mut self, max: usize, reason: Reason, sink: &mut Sink<'_>) {
+        while self.newest.len() > max
+            && let Some(oldest) = self.newest.pop_front()
+        {
+            sink(oldest.decide(Action::Missed, reason));
         }
     }
 
     fn finish(mut self, sink: &mut Sink<'_>) {
-        if let Some(newest) = self.newest.take() {
-            self.catch_up(newest, sink);
+        if self.newest.is_empty() {
+            return;
+        }
+        if self.rules.catch_up == CatchUp::All {
+            let others = self.catch_ups.iter().filter(|it| it.schedule == self.schedule).count();
+            self.limit(CATCH_UPS_MAX.saturating_sub(others), Reason::TooMany, sink);
+        }
+        for missed in std::mem::take(&mut self.newest) {
+            self.catch_up(missed, sink);
         }
     }
 

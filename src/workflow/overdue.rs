@@ -58,6 +58,8 @@ pub(crate) struct Subject {
 pub(crate) struct Verdict {
     /// What is late, slow or stale.
     pub overdue: Vec<(OverdueKind, Subject)>,
+    /// The newest scheduled time that was started in time.
+    pub punctual: Option<Timestamp>,
     /// When time alone changes that.
     pub next: Option<Timestamp>,
 }
@@ -85,6 +87,9 @@ pub(crate) fn judge(expect: Expectations, doing: &Doing, now: Timestamp) -> Verd
                 Some(started_at) => started_at > end,
                 None => verdict.is_over(start.due, within, now),
             };
+            if start.started_at.is_some() && !is_late {
+                verdict.punctual = verdict.punctual.max(Some(start.scheduled_at));
+            }
             if is_late && late.is_none() {
                 late = Some(Subject {
                     schedule: Some(start.schedule.clone()),
@@ -150,10 +155,12 @@ mod tests {
         let waits = of(start(100, None), 159);
         assert_eq!((kinds(&waits), waits.next), (vec![], Some(at(160))));
         assert_eq!(kinds(&of(start(100, None), 160)), [OverdueKind::Late]);
-        assert_eq!(kinds(&of(start(100, Some(160)), 900)), []);
+        assert_eq!(waits.punctual, None, "it has not started");
+        let punctual = of(start(100, Some(160)), 900);
+        assert_eq!((kinds(&punctual), punctual.punctual), (vec![], Some(at(95))));
         let late = of(start(100, Some(161)), 161);
         assert_eq!((kinds(&late), late.next), (vec![OverdueKind::Late], None));
-        assert_eq!(late.overdue[0].1.scheduled_at, Some(at(95)));
+        assert_eq!((late.overdue[0].1.scheduled_at, late.punctual), (Some(at(95)), None));
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::repository::{
 };
 use crate::schedule::decision::{Action, Reason};
 use crate::schedule::planner::{Known, Pause};
-use crate::schedule::rules::Schedule;
+use crate::schedule::rules::{START_DEADLINE, Schedule};
 use crate::workflow::report::Observer;
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
@@ -272,6 +272,7 @@ impl Scheduler {
 
     /// What was decided for times to come does not hold: the clock was ahead.
     fn set_back(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.watch.changed();
         if let Some(last) = self.last_round
             && last.since(now) > MUCH
         {
@@ -379,11 +380,19 @@ impl Scheduler {
         for id in stale {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             // What another daemon has removed begins anew.
+            let mut is_removed = false;
             let known = |name: &str| {
-                stored.remove(&(id.clone(), name.to_owned())).unwrap_or_else(|| Known::since(now))
+                stored.remove(&(id.clone(), name.to_owned())).unwrap_or_else(|| {
+                    is_removed = true;
+                    Known::since(now)
+                })
             };
             entry.read(&id, &identity, known, now);
+            if is_removed {
+                self.unregistered.insert(id);
+            }
         }
+        self.register(now)?;
         Ok(())
     }
 
@@ -412,9 +421,11 @@ impl Scheduler {
             self.is_full = !due.is_empty();
             return Ok(false);
         }
-        // Those with the longest time to make up for come last.
-        due.sort_by(|a, b| b.cmp(a));
-        let since = due.last().map_or(now, |(first, _)| *first);
+        // What waits longest comes first, so that each gets room; only those that have a long time to
+        // make up for come last.
+        let is_long = |wake: &Timestamp| now.since(*wake) > START_DEADLINE;
+        due.sort_by(|(a, of_a), (b, of_b)| (is_long(a), a, of_a).cmp(&(is_long(b), b, of_b)));
+        let since = due.iter().map(|(wake, _)| *wake).min().unwrap_or(now);
         let pauses = self.reader()?.pauses(since.min(now))?;
         let unfinished = by_workflow(self.reader()?.unfinished()?);
         let began = clock::monotonic();
@@ -537,14 +548,13 @@ impl Scheduler {
         let Some(found) = self.watch.look(&self.entries, reader, version, now)? else {
             return Ok(());
         };
-        if let Some((raised, cleared)) = found.change {
+        if let Some((raised, cleared)) = found.change.clone() {
             let of_cleared = cleared.iter().map(|(id, _)| id);
             let concerned = raised.iter().map(|it| &it.workflow_id).chain(of_cleared);
             let notify = self.notified(concerned);
             self.write(&ScheduleChange::Overdue { now, raised, cleared, notify })?;
-            // What it wrote is looked at once more.
-            self.watch.changed();
         }
+        self.watch.stored(&found);
         self.parts.reports.overdue(&found.open);
         Ok(())
     }

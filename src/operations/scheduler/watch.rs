@@ -39,12 +39,26 @@ pub(super) struct Found {
     pub(super) change: Option<Change>,
     /// What is not met.
     pub(super) open: Vec<(String, &'static str)>,
+    /// What the database was at.
+    version: Option<i64>,
+    /// When time alone changes that.
+    next: Option<Timestamp>,
 }
 
 impl Watch {
-    /// Something changed that the database does not tell.
+    /// Something changed that the database does not tell, such as the clock.
     pub(super) fn changed(&mut self) {
         self.version = None;
+        self.next = None;
+    }
+
+    /// What was found is stored. Until then it is looked for again.
+    pub(super) fn stored(&mut self, found: &Found) {
+        self.started.clear();
+        self.gone.clear();
+        self.next = found.next;
+        // What was written is looked at once more.
+        self.version = found.version.filter(|_| found.change.is_none());
     }
 
     /// When time alone changes what is to be reported.
@@ -90,14 +104,13 @@ impl Watch {
             return Ok(None);
         }
         self.looked_at = Some(clock::monotonic());
-        let started = std::mem::take(&mut self.started);
         let mut open: HashMap<(String, OverdueKind), OverdueRecord> = HashMap::new();
         for record in reader.overdue()? {
             open.insert((record.workflow_id.clone(), record.kind), record);
         }
         let expecting: Vec<(&String, &Entry)> =
             entries.iter().filter(|(_, entry)| !entry.expectations().is_empty()).collect();
-        self.next = None;
+        let mut next: Option<Timestamp> = None;
         let (mut raised, mut cleared) = (Vec::new(), Vec::new());
         if !expecting.is_empty() {
             let runs = |entry: &Entry| {
@@ -113,15 +126,19 @@ impl Watch {
             });
             let pauses = reader.pauses(oldest.min().unwrap_or(now))?;
             for (id, entry) in expecting {
-                if pauses.iter().any(|pause| is_of(pause, id) && is_on(pause, now)) {
-                    // Nothing is expected of it.
+                let mut paused =
+                    pauses.iter().filter(|it| is_of(it, id) && is_on(it, now)).peekable();
+                if paused.peek().is_some() {
+                    // Nothing is expected meanwhile.
                     let kinds = [OverdueKind::Late, OverdueKind::Slow, OverdueKind::Stale];
                     let keys = kinds.map(|kind| (id.clone(), kind));
                     cleared.extend(keys.into_iter().filter(|key| open.contains_key(key)));
+                    let resumed = paused.filter_map(|it| it.paused_until).max();
+                    next = next.into_iter().chain(resumed).min();
                     continue;
                 }
                 let running = unfinished.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
-                let starts = started.get(id).cloned().unwrap_or_default();
+                let starts = self.started.get(id).cloned().unwrap_or_default();
                 let mut doing = doing(entry, running, starts);
                 if let Some(within) = entry.expectations().success_within {
                     let ends = pauses.iter().filter(|pause| is_of(pause, id));
@@ -139,7 +156,7 @@ impl Watch {
                     doing.fresh_since = since.max(success);
                 }
                 let verdict = judge(entry.expectations(), &doing, now);
-                self.next = self.next.into_iter().chain(verdict.next).min();
+                next = next.into_iter().chain(verdict.next).min();
                 let mut kinds = BTreeSet::new();
                 for (kind, subject) in verdict.overdue {
                     kinds.insert(kind);
@@ -147,6 +164,11 @@ impl Watch {
                     if before.is_none_or(|before| !is_about(before, &subject)) {
                         raised.push(record(id, kind, subject, now));
                     }
+                }
+                let late = (id.clone(), OverdueKind::Late);
+                let is_later = |open: &OverdueRecord| verdict.punctual > open.scheduled_at;
+                if !kinds.contains(&OverdueKind::Late) && open.get(&late).is_some_and(is_later) {
+                    cleared.push(late);
                 }
                 for kind in [OverdueKind::Slow, OverdueKind::Stale] {
                     if !kinds.contains(&kind) && open.contains_key(&(id.clone(), kind)) {
@@ -156,17 +178,16 @@ impl Watch {
             }
         }
         // What nobody expects any more is over. Other workflows may be those of other daemons.
-        let gone = std::mem::take(&mut self.gone);
         for (id, kind) in open.keys() {
             let Some(entry) = entries.get(id) else {
-                if gone.contains(id) {
+                if self.gone.contains(id) {
                     cleared.push((id.clone(), *kind));
                 }
                 continue;
             };
             let expect = entry.expectations();
             let is_expected = match kind {
-                OverdueKind::Missed => true,
+                OverdueKind::Missed => entry.rules().is_some_and(|it| !it.schedules.is_empty()),
                 OverdueKind::Late => expect.start_within.is_some(),
                 OverdueKind::Slow => expect.finish_within.is_some(),
                 OverdueKind::Stale => expect.success_within.is_some(),
@@ -175,7 +196,6 @@ impl Watch {
                 cleared.push((id.clone(), *kind));
             }
         }
-        self.version = version;
         let mut shown: Vec<(String, &'static str)> = open
             .keys()
             .filter(|key| !cleared.contains(key))
@@ -186,7 +206,7 @@ impl Watch {
         shown.dedup();
         let is_news = !raised.is_empty() || !cleared.is_empty();
         let change = is_news.then_some((raised, cleared));
-        Ok(Some(Found { change, open: shown }))
+        Ok(Some(Found { change, open: shown, version, next }))
     }
 }
 
@@ -204,6 +224,14 @@ fn doing(
     unfinished: &[UnfinishedExecution],
     mut starts: Vec<ExpectedStart>,
 ) -> Doing {
+    // One that waits for its concurrency group has not begun.
+    for start in &mut starts {
+        let is_it =
+            |one: &&UnfinishedExecution| Some(&one.execution_id) == start.execution_id.as_ref();
+        if let Some(one) = unfinished.iter().find(is_it) {
+            start.started_at = one.started_at;
+        }
+    }
     starts.extend(entry.waiting());
     let mut running = Vec::new();
     for one in unfinished {

@@ -15,13 +15,34 @@ use crate::workflow::schedule_record::{
 };
 use crate::workflow::trigger::{Trigger, TriggerKind};
 
-/// Notes that one is not met; one that was open goes on with what it concerns last.
+/// Notes that one is not met; one that was open goes on with what it concerns last. What another
+/// daemon has noted already is noted once.
 pub(super) fn raise(
     connection: &Connection,
     record: &OverdueRecord,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    let is_known: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_expectations
+               WHERE workflow_id = ?1 AND kind = ?2 AND cleared_at IS NULL
+                 AND schedule IS ?3 AND scheduled_at IS ?4
+                 AND (schedule IS NOT NULL OR execution_id IS ?5))",
+        )?
+        .query_row(
+            params![
+                record.workflow_id,
+                record.kind.as_str(),
+                record.schedule,
+                time(record.scheduled_at),
+                record.execution_id,
+            ],
+            |row| row.get(0),
+        )?;
+    if is_known {
+        return Ok(());
+    }
     connection
         .prepare_cached(
             "INSERT INTO workflow_expectations
@@ -157,11 +178,7 @@ pub(super) fn started(
     start: &ScheduledStart,
 ) -> rusqlite::Result<()> {
     let notify = start.notify.as_ref();
-    clear(connection, workflow_id, OverdueKind::Missed, notify, start.decided_at)?;
-    if start.reason == Reason::OnTime.as_str() {
-        clear(connection, workflow_id, OverdueKind::Late, notify, start.decided_at)?;
-    }
-    Ok(())
+    clear(connection, workflow_id, OverdueKind::Missed, notify, start.decided_at)
 }
 
 /// Those that are open, by workflow.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::overdue;
 use super::rows::{integer, time};
-use super::schedule_queries::{DECISION_COLUMNS, decision, newest_until};
+use super::schedule_queries::{DECISION_COLUMNS, newest_until};
 use crate::base::timestamp::Timestamp;
 use crate::repository::journal::schedules::{
     DECISIONS_KEPT, DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, ScheduleOutcome, Trimmed,
@@ -137,22 +137,27 @@ fn is_waiting(
         .query_row(params![workflow_id, schedule, at], |row| row.get(0))
 }
 
-/// The last row that begins until then and says what was decided for good.
-fn last_final(
+/// Whether one of these scheduled times is decided for good. Rows do not overlap, so of those that
+/// begin earlier only the last one is looked at.
+fn is_decided(
     connection: &Connection,
-    workflow_id: &str,
-    schedule: &str,
+    decided: &DecisionRecord,
+    at: &str,
     until: &str,
-) -> rusqlite::Result<Option<DecisionRecord>> {
+) -> rusqlite::Result<bool> {
+    let DecisionRecord { workflow_id, schedule, scheduled_at, .. } = decided;
+    let before = newest_until(connection, workflow_id, schedule, at)?;
+    let reaches = |row: &DecisionRecord| row.scheduled_until >= *scheduled_at;
+    if before.is_some_and(|row| row.action.is_final() && reaches(&row)) {
+        return Ok(true);
+    }
     connection
-        .prepare_cached(&format!(
-            "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
-             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at <= ?3
-               AND action <> 'queued' AND action <> 'deferred'
-             ORDER BY scheduled_at DESC LIMIT 1"
-        ))?
-        .query_row(params![workflow_id, schedule, until], decision)
-        .optional()
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM workflow_schedule_decisions
+               WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at > ?3
+                 AND scheduled_at <= ?4 AND action <> 'queued' AND action <> 'deferred')",
+        )?
+        .query_row(params![workflow_id, schedule, at, until], |row| row.get(0))
 }
 
 /// Stores a decision other than a start; `false` when others have decided.
@@ -164,8 +169,7 @@ fn decide(
 ) -> rusqlite::Result<bool> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
     let (at, until) = (decided.scheduled_at.to_string(), decided.scheduled_until.to_string());
-    let before = last_final(connection, workflow_id, schedule, &until)?;
-    if before.as_ref().is_some_and(|row| row.scheduled_until >= decided.scheduled_at) {
+    if is_decided(connection, decided, &at, &until)? {
         return Ok(false);
     }
     let is_waiting = is_waiting(connection, workflow_id, schedule, &at)?;
@@ -201,7 +205,8 @@ fn decide(
             }
             None => insert(connection, decided)?,
         }
-        advance(connection, workflow_id, schedule, &until, now)?;
+        let is_final = decided.action.is_final();
+        advance(connection, workflow_id, schedule, &until, (is_final, now))?;
     }
     overdue::decided(connection, decided, notify, now)?;
     Ok(true)
@@ -302,13 +307,14 @@ pub(super) fn replace(connection: &Connection, decided: &DecisionRecord) -> rusq
     Ok(())
 }
 
-/// Everything up to a time is decided from now on; rows that are too many or too old go.
+/// Everything up to a time is decided from now on. Where that is decided for good, rows that are too
+/// many or too old go.
 pub(super) fn advance(
     connection: &Connection,
     workflow_id: &str,
     schedule: &str,
     until: &str,
-    now: Timestamp,
+    (is_final, now): (bool, Timestamp),
 ) -> rusqlite::Result<()> {
     let rows: Option<i64> = connection
         .prepare_cached(
@@ -318,6 +324,20 @@ pub(super) fn advance(
         )?
         .query_row(params![workflow_id, schedule, until], |row| row.get(0))
         .optional()?;
+    match is_final {
+        true => trim(connection, workflow_id, schedule, until, (rows, now)),
+        false => Ok(()),
+    }
+}
+
+/// Deletes rows that are too many or too old; never what waits, nor what was decided just now.
+fn trim(
+    connection: &Connection,
+    workflow_id: &str,
+    schedule: &str,
+    until: &str,
+    (rows, now): (Option<i64>, Timestamp),
+) -> rusqlite::Result<()> {
     let excess = rows.map_or(0, |rows| rows - integer(DECISIONS_MAX));
     // Each new row lets go of what it is too many by, and of two that are too old.
     for round in 0..excess.clamp(2, 100) {
@@ -326,11 +346,12 @@ pub(super) fn advance(
             .prepare_cached(
                 "DELETE FROM workflow_schedule_decisions
                  WHERE workflow_id = ?1 AND schedule = ?2 AND (?3 OR scheduled_until < ?4)
+                   AND scheduled_at <> ?5
                    AND scheduled_at = (SELECT scheduled_at FROM workflow_schedule_decisions
                      WHERE workflow_id = ?1 AND schedule = ?2 AND action <> 'queued'
                        AND action <> 'deferred' ORDER BY scheduled_at LIMIT 1)",
             )?
-            .execute(params![workflow_id, schedule, round < excess, cutoff])?;
+            .execute(params![workflow_id, schedule, round < excess, cutoff, until])?;
         if deleted == 0 {
             break;
         }

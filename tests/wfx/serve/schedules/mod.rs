@@ -295,7 +295,8 @@ fn what_is_expected_and_not_met_is_shown_until_it_is_met() {
     let text = "schedule: {every: 1s, name: s}
 expect: {finish_within: 200ms, success_within: 1h}
 steps: [{name: wait, run: 'until test -e go; do sleep 0.02; done'}]\n";
-    let stale = "expect: {success_within: 1s}\nsteps: [{name: a}]\n";
+    // Longer than it takes to see that it succeeded.
+    let stale = "expect: {success_within: 6s}\nsteps: [{name: a}]\n";
     let place = place(&[("slow.yaml", text), ("stale.yaml", stale)]);
     let daemon = serve(&place, &[]);
     let overdue = |id: &str| {
