@@ -307,14 +307,14 @@ steps: [{name: wait, run: 'until test -e go; do sleep 0.02; done'}]\n";
         kinds.iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     until("both are overdue", || overdue("slow") == ["slow"] && overdue("stale") == ["stale"]);
-    let metrics = daemon.get("/metrics").body;
     for line in [
         r#"wfx_workflow_overdue{kind="slow",workflow_id="slow"} 1"#,
         r#"wfx_workflow_overdue{kind="stale",workflow_id="stale"} 1"#,
         "wfx_schedule_lateness_seconds_count",
         r#"wfx_schedule_decisions_total{action="started"} 1"#,
     ] {
-        assert!(metrics.contains(line), "{line}\n{metrics}");
+        // They are set once it is stored.
+        until(line, || daemon.get("/metrics").body.contains(line));
     }
     place.write("go", "");
     until("it is fast again", || overdue("slow").is_empty());
