@@ -1,0 +1,407 @@
+//! A connection to PostgreSQL, each statement of which is waited for.
+//!
+//! The protocol is that of tokio-postgres. Its connection has a runtime of its own, which works only
+//! while somebody waits: the repository is used by threads that wait, as that of SQLite is.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::future::poll_fn;
+use rusqlite::types::Value;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{AsyncMessage, Config, Statement};
+
+use super::dialect;
+use super::error::{Error, Result};
+use super::params::{self, Params};
+use crate::base::timestamp::Timestamp;
+
+/// Microseconds from 1970 to 2000, where PostgreSQL counts from.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// The number of the lock of [`Client::decide_alone`]: "wfx" and 1.
+const DECISIONS: i64 = 0x77_66_78_01;
+/// What the server calls the part of it that waits for standbys.
+const WAITS_FOR_STANDBY: &str = "SyncRepWaitForLSN";
+
+/// Why a statement failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What the server or the connection reports.
+    Driver(tokio_postgres::Error),
+    /// The server did not answer in time.
+    Silent(Duration),
+    /// Committed on the server, but perhaps on no standby: that was given up.
+    NotReplicated,
+    /// The runtime of the connection cannot be made.
+    Runtime(std::io::Error),
+}
+
+impl Failure {
+    /// The code by which the server reports it
+    /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Driver(error) => error.code().map(tokio_postgres::error::SqlState::code),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing more can be asked on this connection.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            // Class 57P: the server ends, or does not accept connections yet.
+            Self::Driver(error) => match error.code() {
+                Some(code) => code.code().starts_with("57P") || code.code().starts_with("08"),
+                None => true,
+            },
+            Self::Silent(_) => true,
+            Self::NotReplicated | Self::Runtime(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Driver(error) => {
+                if let Some(reported) = error.as_db_error() {
+                    f.write_str(reported.message())?;
+                    if let Some(detail) = reported.detail() {
+                        write!(f, " ({detail})")?;
+                    }
+                    return write!(f, ", SQLSTATE {}", reported.code().code());
+                }
+                write!(f, "{error}")?;
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+            Self::Silent(patience) => {
+                write!(f, "the server has not answered for {} s", patience.as_secs_f32())
+            }
+            Self::NotReplicated => f.write_str(
+                "the server gave up waiting for a standby, which may not have what was stored",
+            ),
+            Self::Runtime(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl StdError for Failure {}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+/// How TLS is done.
+pub(crate) type Tls = tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A connection to PostgreSQL.
+pub(crate) struct Client {
+    client: tokio_postgres::Client,
+    runtime: Runtime,
+    /// Statements that the server has compiled, by their text for SQLite.
+    statements: RefCell<HashMap<Box<str>, Statement>>,
+    /// The server gave up waiting for a standby.
+    is_unreplicated: Arc<AtomicBool>,
+    /// How long an answer is waited for; `None`: as long as it takes.
+    patience: Option<Duration>,
+    decides_alone: Cell<bool>,
+}
+
+impl Client {
+    /// Connects, and sets what `setup` sets. Waits so long for the connection, and `patience` for
+    /// each answer later.
+    pub(crate) fn connect(
+        config: &Config,
+        tls: Tls,
+        setup: &str,
+        connecting: Duration,
+        patience: Option<Duration>,
+    ) -> std::result::Result<Self, Failure> {
+        let runtime =
+            Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+        let is_unreplicated = Arc::new(AtomicBool::new(false));
+        let noticed = Arc::clone(&is_unreplicated);
+        let client = wait(&runtime, Some(connecting), async {
+            let (client, mut connection) = config.connect(tls).await?;
+            tokio::spawn(async move {
+                while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+                    if let AsyncMessage::Notice(notice) = message
+                        && notice.routine() == Some(WAITS_FOR_STANDBY)
+                    {
+                        noticed.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+            client.batch_execute(setup).await?;
+            Ok(client)
+        })?;
+        Ok(Self {
+            client,
+            runtime,
+            statements: RefCell::default(),
+            is_unreplicated,
+            patience,
+            decides_alone: Cell::new(false),
+        })
+    }
+
+    /// Whether the connection is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// A statement, compiled by the server at its first use.
+    pub(crate) fn prepare(&self, sql: &str) -> std::result::Result<Statement, Failure> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let text = dialect::for_postgres(sql);
+        let statement = self.wait(async { Ok(self.client.prepare(&text).await?) })?;
+        self.statements.borrow_mut().insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Statements without parameters.
+    pub(crate) fn batch(&self, sql: &str) -> std::result::Result<(), Failure> {
+        self.wait(async { Ok(self.client.batch_execute(sql).await?) })
+    }
+
+    /// Begins a transaction and runs a statement in it, in one exchange with the server.
+    pub(crate) fn begin_with(
+        &self,
+        begin: &str,
+        first: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> std::result::Result<Vec<Found>, Failure> {
+        self.decides_alone.set(false);
+        self.wait(async {
+            let (begun, found) =
+                tokio::join!(self.client.batch_execute(begin), self.client.query(first, values));
+            begun?;
+            Ok(found?.into_iter().map(Found).collect())
+        })
+    }
+
+    /// Begins a transaction.
+    pub(crate) fn begin(&self, begin: &str) -> std::result::Result<(), Failure> {
+        self.decides_alone.set(false);
+        self.batch(begin)
+    }
+
+    /// Makes durable what the transaction under way has written: as durable as the server promises.
+    pub(crate) fn commit(&self) -> std::result::Result<(), Failure> {
+        self.is_unreplicated.store(false, Ordering::Relaxed);
+        self.batch("COMMIT")?;
+        self.replicated()
+    }
+
+    /// That the last commit did not give up waiting for a standby.
+    pub(crate) fn replicated(&self) -> std::result::Result<(), Failure> {
+        match self.is_unreplicated.swap(false, Ordering::Relaxed) {
+            true => Err(Failure::NotReplicated),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes the lock of all decisions, until the transaction under way has ended.
+    pub(crate) fn decide_alone(&self) -> std::result::Result<(), Failure> {
+        if !self.decides_alone.get() {
+            let lock = self.prepare("SELECT pg_advisory_xact_lock(?1)")?;
+            self.rows(&lock, &[&DECISIONS])?;
+            self.decides_alone.set(true);
+        }
+        Ok(())
+    }
+
+    /// Runs a statement with values of the driver, and returns its rows.
+    pub(crate) fn rows(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> std::result::Result<Vec<Found>, Failure> {
+        self.wait(async {
+            let rows = self.client.query(statement, values).await?;
+            Ok(rows.into_iter().map(Found).collect())
+        })
+    }
+
+    /// Runs a statement, and returns how many rows it changed.
+    pub(crate) fn execute<P: Params>(&self, statement: &Statement, params: &P) -> Result<usize> {
+        let given = given(params)?;
+        let values: Vec<_> = given.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
+        let changed =
+            self.wait(async { Ok(self.client.execute(statement, &values).await?) })?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// The rows that a statement finds.
+    pub(crate) fn query<P: Params>(&self, statement: &Statement, params: &P) -> Result<FoundRows> {
+        let given = given(params)?;
+        let values: Vec<_> = given.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
+        Ok(FoundRows { rows: self.rows(statement, &values)?, next: 0 })
+    }
+
+    fn wait<T: Send>(
+        &self,
+        work: impl Future<Output = std::result::Result<T, Failure>> + Send,
+    ) -> std::result::Result<T, Failure> {
+        wait(&self.runtime, self.patience, work)
+    }
+}
+
+/// Waits for `work`, at most `patience`.
+fn wait<T: Send>(
+    runtime: &Runtime,
+    patience: Option<Duration>,
+    work: impl Future<Output = std::result::Result<T, Failure>> + Send,
+) -> std::result::Result<T, Failure> {
+    let work = async {
+        match patience {
+            None => work.await,
+            Some(patience) => match tokio::time::timeout(patience, work).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::Silent(patience)),
+            },
+        }
+    };
+    // A thread that drives a runtime cannot wait for another one.
+    if Handle::try_current().is_err() {
+        return runtime.block_on(work);
+    }
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| runtime.block_on(work));
+        waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn given<P: Params>(params: &P) -> Result<Vec<Given>> {
+    let mut given = Vec::new();
+    params.each(&mut |value| {
+        given.push(Given(params::owned(value)?));
+        Ok(())
+    })?;
+    Ok(given)
+}
+
+/// A parameter as SQLite takes it, given as what the server expects in its place.
+#[derive(Debug)]
+struct Given(Value);
+
+impl ToSql for Given {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match (&self.0, ty) {
+            (Value::Null, _) => Ok(IsNull::Yes),
+            (Value::Integer(number), &Type::INT8) => number.to_sql(ty, out),
+            (Value::Integer(number), &Type::INT4) => i32::try_from(*number)?.to_sql(ty, out),
+            (Value::Integer(number), &Type::BOOL) => (*number != 0).to_sql(ty, out),
+            (Value::Integer(number), &Type::FLOAT8) => (*number as f64).to_sql(ty, out),
+            (Value::Real(number), &Type::FLOAT8) => number.to_sql(ty, out),
+            (Value::Text(text), &Type::TIMESTAMPTZ) => {
+                let at: Timestamp = text.parse()?;
+                (at.as_micros() - EPOCH_MICROS).to_sql(&Type::INT8, out)
+            }
+            (Value::Text(text), &Type::BYTEA | &Type::JSON | &Type::TEXT | &Type::VARCHAR) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(IsNull::No)
+            }
+            (Value::Blob(bytes), &Type::BYTEA) => {
+                out.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+            (value, ty) => Err(format!("{} is given where {ty} belongs", value.data_type()).into()),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// A row that the server found.
+pub(crate) struct Found(tokio_postgres::Row);
+
+impl Found {
+    /// What a column holds, as SQLite would give it.
+    pub(crate) fn value(&self, column: usize) -> Result<Value> {
+        let taken: Taken = self
+            .0
+            .try_get(column)
+            .map_err(|error| Error::Column(column, Box::new(Failure::Driver(error))))?;
+        Ok(taken.0)
+    }
+}
+
+/// Rows that the server found.
+pub(crate) struct FoundRows {
+    rows: Vec<Found>,
+    next: usize,
+}
+
+impl FoundRows {
+    pub(crate) fn next(&mut self) -> Option<&Found> {
+        let found = self.rows.get(self.next)?;
+        self.next += 1;
+        Some(found)
+    }
+}
+
+/// What a column holds, as SQLite would give it.
+struct Taken(Value);
+
+impl<'a> FromSql<'a> for Taken {
+    fn from_sql(
+        ty: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(match *ty {
+            Type::BOOL => Value::Integer(bool::from_sql(ty, raw)?.into()),
+            Type::INT2 => Value::Integer(i16::from_sql(ty, raw)?.into()),
+            Type::INT4 => Value::Integer(i32::from_sql(ty, raw)?.into()),
+            Type::INT8 => Value::Integer(i64::from_sql(ty, raw)?),
+            Type::FLOAT8 => Value::Real(f64::from_sql(ty, raw)?),
+            Type::TIMESTAMPTZ => {
+                let micros = i64::from_sql(&Type::INT8, raw)?.saturating_add(EPOCH_MICROS);
+                Value::Text(Timestamp::from_micros(micros).to_string())
+            }
+            // Texts of users, which may hold U+0000, are bytes for the server.
+            Type::BYTEA => match std::str::from_utf8(raw) {
+                Ok(text) => Value::Text(text.to_owned()),
+                Err(_) => Value::Blob(raw.to_vec()),
+            },
+            Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::UNKNOWN => {
+                Value::Text(std::str::from_utf8(raw)?.to_owned())
+            }
+            _ => return Err(format!("{ty} is not read").into()),
+        }))
+    }
+
+    fn from_sql_null(_: &Type) -> std::result::Result<Self, Box<dyn StdError + Sync + Send>> {
+        Ok(Self(Value::Null))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
