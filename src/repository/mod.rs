@@ -20,6 +20,7 @@ pub(crate) mod options;
 mod patience;
 mod read;
 pub(crate) mod sessions;
+mod sql;
 mod sqlite;
 
 pub(crate) use error::{StoreError, StoreErrorKind};

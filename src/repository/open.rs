@@ -28,7 +28,7 @@ impl Writer {
         options: WriterOptions,
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
-        let opened = sqlite::backend::open(path, &options, waits)?;
+        let opened = sqlite::driver::open(path, &options, waits)?;
         Self::start(opened, options)
     }
 }

@@ -19,7 +19,7 @@ use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sessions::StoredSession;
-use crate::repository::sqlite::reader::SqliteReader;
+use crate::repository::sql::reader::SqlReader;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
 use crate::workflow::retention::History;
@@ -37,7 +37,7 @@ impl From<Liveness> for OwnerState {
 /// Reads a store, while others write to it. Each read sees one state of it and keeps none.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    pub(super) backend: SqliteReader,
+    pub(super) backend: SqlReader,
 }
 
 impl Reader {
@@ -46,7 +46,7 @@ impl Reader {
     /// # Errors
     /// Of any kind but `Refused`, `Full` and `Ambiguous`.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { backend: SqliteReader::open(path)? })
+        Ok(Self { backend: SqlReader::open(path)? })
     }
 
     /// When the last alert of each type that was sent was decided.
@@ -77,7 +77,7 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub(crate) fn version(&self) -> Result<Option<i64>, StoreError> {
-        self.backend.data_version().map(Some)
+        self.backend.data_version()
     }
 
     /// At most `limit` executions that fit `filter`, newest first, after the first

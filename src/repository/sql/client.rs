@@ -172,14 +172,16 @@ impl Client {
             return Ok(statement.clone());
         }
         let text = dialect::for_postgres(sql);
-        let statement = self.wait(async { Ok(self.client.prepare(&text).await?) })?;
+        let client = &self.client;
+        let statement = self.wait(async { Ok(client.prepare(&text).await?) })?;
         self.statements.borrow_mut().insert(sql.into(), statement.clone());
         Ok(statement)
     }
 
     /// Statements without parameters.
     pub(crate) fn batch(&self, sql: &str) -> std::result::Result<(), Failure> {
-        self.wait(async { Ok(self.client.batch_execute(sql).await?) })
+        let client = &self.client;
+        self.wait(async { Ok(client.batch_execute(sql).await?) })
     }
 
     /// Begins a transaction and runs a statement in it, in one exchange with the server.
@@ -190,9 +192,10 @@ impl Client {
         values: &[&(dyn ToSql + Sync)],
     ) -> std::result::Result<Vec<Found>, Failure> {
         self.decides_alone.set(false);
+        let client = &self.client;
         self.wait(async {
             let (begun, found) =
-                tokio::join!(self.client.batch_execute(begin), self.client.query(first, values));
+                tokio::join!(client.batch_execute(begin), client.query(first, values));
             begun?;
             Ok(found?.into_iter().map(Found).collect())
         })
@@ -235,8 +238,9 @@ impl Client {
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
     ) -> std::result::Result<Vec<Found>, Failure> {
+        let client = &self.client;
         self.wait(async {
-            let rows = self.client.query(statement, values).await?;
+            let rows = client.query(statement, values).await?;
             Ok(rows.into_iter().map(Found).collect())
         })
     }
@@ -245,8 +249,8 @@ impl Client {
     pub(crate) fn execute<P: Params>(&self, statement: &Statement, params: &P) -> Result<usize> {
         let given = given(params)?;
         let values: Vec<_> = given.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
-        let changed =
-            self.wait(async { Ok(self.client.execute(statement, &values).await?) })?;
+        let client = &self.client;
+        let changed = self.wait(async { Ok(client.execute(statement, &values).await?) })?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 

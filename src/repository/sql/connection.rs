@@ -21,6 +21,11 @@ impl<'c> Connection<'c> {
         })
     }
 
+    /// Runs a statement once, and returns how many rows it changed.
+    pub(crate) fn execute<P: Params>(&self, sql: &str, params: P) -> Result<usize> {
+        self.prepare_cached(sql)?.execute(params)
+    }
+
     /// Statements without parameters.
     pub(crate) fn execute_batch(&self, sql: &str) -> Result<()> {
         match *self {
@@ -34,9 +39,19 @@ impl<'c> Connection<'c> {
         match *self {
             Self::Sqlite(connection) => Ok(connection.last_insert_rowid()),
             Self::Postgres(_) => {
-                self.prepare_cached("SELECT lastval()")?.query_row([(); 0], |row| row.get(0))
+                self.prepare_cached("SELECT lastval()")?.query_row([], |row| row.get(0))
             }
         }
+    }
+
+    /// Whether others may write beside the transaction under way.
+    pub(crate) fn has_writers(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// The number of the next completion, where several processes may complete executions at a time.
+    pub(crate) fn next_completion(&self) -> Result<i64> {
+        self.prepare_cached("SELECT nextval('wfx.completions')")?.query_row([], |row| row.get(0))
     }
 
     /// Keeps all other connections from deciding until the transaction under way has ended: who has

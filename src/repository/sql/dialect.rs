@@ -63,7 +63,10 @@ mod tests {
     fn parameters_hints_and_equality_are_translated_and_nothing_else() {
         let cases = [
             ("SELECT 1", "SELECT 1"),
-            ("a = ?1 AND b IS ?2 AND c IS NULL", "a = $1 AND b IS NOT DISTINCT FROM $2 AND c IS NULL"),
+            (
+                "a = ?1 AND b IS ?2 AND c IS NULL",
+                "a = $1 AND b IS NOT DISTINCT FROM $2 AND c IS NULL",
+            ),
             ("a IS NOT ?1 AND b IS NOT NULL", "a IS DISTINCT FROM $1 AND b IS NOT NULL"),
             ("a = ? AND b = ? LIMIT ?", "a = $1 AND b = $2 LIMIT $3"),
             ("FROM t\n     INDEXED BY t_by_a\n WHERE x", "FROM t\n WHERE x"),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rusqlite::ErrorCode;
+
 use super::client::Failure;
 
 /// Why a statement failed.
@@ -13,6 +15,26 @@ pub(crate) enum Error {
     NoRows,
     /// A column holds what wfx did not write there.
     Column(usize, Box<dyn std::error::Error + Send + Sync>),
+    /// A value cannot be written as it is stored.
+    Value(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Whether the database refuses what is written, whenever it is tried.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
+            ),
+            // Classes 22 and 23, data and constraints; 54, what is too large.
+            Self::Postgres(failure) => failure
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Value(_) => true,
+            Self::NoRows | Self::Column(..) => false,
+        }
+    }
 }
 
 /// What a statement gives.
@@ -23,6 +45,7 @@ impl fmt::Display for Error {
         match self {
             Self::Sqlite(error) => error.fmt(f),
             Self::Postgres(failure) => failure.fmt(f),
+            Self::Value(error) => error.fmt(f),
             Self::NoRows => f.write_str("a query found no row"),
             Self::Column(column, error) => write!(f, "column {column} of a row: {error}"),
         }

@@ -10,14 +10,20 @@ pub(crate) trait Params {
     fn each(&self, bind: &mut dyn FnMut(&dyn ToSql) -> Result<()>) -> Result<()>;
 }
 
-impl<T: ToSql, const N: usize> Params for [T; N] {
-    fn each(&self, bind: &mut dyn FnMut(&dyn ToSql) -> Result<()>) -> Result<()> {
-        self.iter().try_for_each(|value| bind(value))
-    }
+macro_rules! arrays {
+    ($($length:literal)+) => {
+        $(impl<T: ToSql> Params for [T; $length] {
+            fn each(&self, bind: &mut dyn FnMut(&dyn ToSql) -> Result<()>) -> Result<()> {
+                self.iter().try_for_each(|value| bind(value))
+            }
+        })+
+    };
 }
 
-/// None.
-impl Params for [(); 0] {
+// Each length on its own, so that `[]` has one meaning.
+arrays!(1 2 3 4 5 6 7 8);
+
+impl Params for [&dyn ToSql; 0] {
     fn each(&self, _: &mut dyn FnMut(&dyn ToSql) -> Result<()>) -> Result<()> {
         Ok(())
     }

@@ -6,6 +6,7 @@ use rusqlite::ErrorCode;
 
 use super::file;
 use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::sql;
 
 /// An error of SQLite while `doing` something (a verb) with the database at `path`.
 pub(crate) fn explain(doing: &str, path: &Path, error: &rusqlite::Error) -> StoreError {
@@ -41,6 +42,18 @@ pub(crate) fn explain(doing: &str, path: &Path, error: &rusqlite::Error) -> Stor
         ),
         _ => explained,
     }
+}
+
+/// The same for an error of a query.
+pub(crate) fn explain_query(doing: &str, path: &Path, error: &sql::Error) -> StoreError {
+    let kind = match error {
+        sql::Error::Sqlite(error) => return explain(doing, path, error),
+        // What wfx did not write.
+        sql::Error::Column(..) => StoreErrorKind::Damaged,
+        sql::Error::Value(_) => StoreErrorKind::Refused,
+        sql::Error::NoRows | sql::Error::Postgres(_) => StoreErrorKind::Io,
+    };
+    StoreError::new(kind, format!("cannot {doing} the database {}: {error}", path.display()))
 }
 
 /// Sorts SQLite's errors.

@@ -7,18 +7,20 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 
 use super::file_guard::FileGuard;
-use super::{file, identity, output, policies, prune, retention, rows, takeover};
+use super::{file, identity, prune};
 use crate::repository::ownership::Registry;
-use crate::repository::read::inspection::{Inspection, OutputUsage, RetentionCounts};
+use crate::repository::read::inspection::Inspection;
+use crate::repository::sql::{self, inspection, takeover};
 
 /// The most damages that are reported.
 const DAMAGES_SHOWN: u32 = 20;
 
-pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<Inspection> {
+pub(crate) fn inspect(connection: &Connection, path: &Path) -> sql::Result<Inspection> {
+    let queries = sql::Connection::Sqlite(connection);
     let metadata = fs::metadata(path).ok();
     let page_bytes = prune::page_bytes(connection)?;
     let mut judge = Registry::new(path, identity::read(connection, path)?).judge();
-    let owners = takeover::owners(connection, &mut judge)?;
+    let owners = takeover::owners(queries, &mut judge)?;
     let unfinished: Vec<&str> = owners.iter().filter_map(|owner| owner.owner.as_deref()).collect();
     let dead_locks =
         judge.dead_owners().iter().filter(|owner| !unfinished.contains(&owner.as_str())).count();
@@ -28,42 +30,15 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> rusqlite::Result<
         free_bytes: prune::free_pages(connection)? * page_bytes,
         log_bytes: fs::metadata(file::beside(path, "-wal")).map_or(0, |log| log.len()),
         mode: metadata.as_ref().map_or(0, MetadataExt::mode),
-        executions: connection
-            .query_row(
-                "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts",
-                [],
-                |row| row.get(0),
-            )
-            .map(rows::count)?,
+        executions: inspection::executions(queries)?,
         damages: damages(connection)?,
         misplaced: FileGuard::new(path, page_bytes).check().err(),
         unwritable: file::check_writable(path).err(),
         owners,
         dead_locks,
-        retention: retention_counts(connection)?,
-        output: output_usage(connection)?,
+        retention: inspection::retention_counts(queries)?,
+        output: inspection::output_usage(queries)?,
     })
-}
-
-fn output_usage(connection: &Connection) -> rusqlite::Result<OutputUsage> {
-    let (total_bytes, age_seconds) = retention::stored_output(connection)?;
-    let compressed_bytes = connection
-        .query_row("SELECT coalesce(sum(length(data)), 0) FROM workflow_output", [], |row| {
-            row.get(0)
-        })
-        .map(rows::count)?;
-    let bytes = output::usage(connection)?;
-    Ok(OutputUsage { bytes, compressed_bytes, total_bytes, age_seconds })
-}
-
-fn retention_counts(connection: &Connection) -> rusqlite::Result<RetentionCounts> {
-    let pinned = connection
-        .prepare_cached("SELECT count(*) FROM workflow_executions WHERE pinned_at IS NOT NULL")?
-        .query_row([], |row| row.get(0))
-        .map(rows::count)?;
-    let mut workflows: Vec<String> = policies::all(connection)?.into_keys().collect();
-    workflows.sort_unstable();
-    Ok(RetentionCounts { workflows, pinned })
 }
 
 fn damages(connection: &Connection) -> rusqlite::Result<Vec<String>> {

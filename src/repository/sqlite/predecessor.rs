@@ -13,8 +13,9 @@ use rusqlite::types::{ToSql, Value};
 use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
 
 use self::convert::{Said, said};
-use super::{prune, rows};
+use super::prune;
 use crate::base::timestamp::Timestamp;
+use crate::repository::sql::rows;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 
 const EXECUTIONS: &str = "workflow_executions";

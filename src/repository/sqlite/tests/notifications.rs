@@ -10,7 +10,7 @@ use crate::repository::notifications::{
     NotificationState, Settlement,
 };
 use crate::repository::ownership::Registry;
-use crate::repository::sqlite::{incidents, notification_history, outbox};
+use crate::repository::sql::{self, incidents, notification_history, outbox};
 use crate::workflow::notification::{Event, EventKind, Events, Notify, NotifyRule, Occurrence};
 
 fn at(seconds: i64) -> Timestamp {
@@ -35,8 +35,12 @@ fn events(occurrence: Occurrence, second: i64, rule: NotifyRule) -> Events {
     }
 }
 
+fn queries(connection: &Connection) -> sql::Connection<'_> {
+    sql::Connection::Sqlite(connection)
+}
+
 fn record(connection: &Connection, execution: Option<&str>, events: &Events) {
-    incidents::record(connection, execution.map(|id| (id, 1)), Some(events)).unwrap();
+    incidents::record(queries(connection), execution.map(|id| (id, 1)), Some(events)).unwrap();
 }
 
 fn ops() -> NotifyRule {
@@ -57,22 +61,23 @@ fn request(owner: &str, second: i64) -> ClaimRequest {
 
 fn upkeep(place: &Place, connection: &Connection, now: Timestamp) -> bool {
     let mut judge = || Ok(Registry::new(&place.path, None).judge());
-    outbox::upkeep(connection, &mut judge, now).unwrap()
+    outbox::upkeep(queries(connection), &mut judge, now).unwrap()
 }
 
 fn claim(place: &Place, connection: &Connection, request: &ClaimRequest) -> Claim {
     let mut judge = || Ok(Registry::new(&place.path, None).judge());
-    outbox::claim(connection, &mut judge, request).unwrap()
+    outbox::claim(queries(connection), &mut judge, request).unwrap()
 }
 
 fn settle(connection: &Connection, seq: i64, owner: &str, second: i64, result: Attempted) {
     let owner = owner.to_owned();
-    outbox::settle(connection, &Settlement { seq, owner, at: at(second), result }).unwrap();
+    outbox::settle(queries(connection), &Settlement { seq, owner, at: at(second), result })
+        .unwrap();
 }
 
 fn history(connection: &Connection) -> Vec<NotificationRecord> {
     let filter = NotificationFilter { limit: 100, ..NotificationFilter::default() };
-    notification_history::history(connection, &filter).unwrap()
+    notification_history::history(queries(connection), &filter).unwrap()
 }
 
 fn seen(connection: &Connection) -> Vec<(String, NotificationState)> {
@@ -206,8 +211,8 @@ fn reminders_come_once_each_and_only_while_it_is_open() {
         ..ops()
     };
     record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 0, rule()));
-    assert!(!outbox::needs_upkeep(&connection, at(3_599)).unwrap());
-    assert!(outbox::needs_upkeep(&connection, at(3_600)).unwrap());
+    assert!(!outbox::needs_upkeep(queries(&connection), at(3_599)).unwrap());
+    assert!(outbox::needs_upkeep(queries(&connection), at(3_600)).unwrap());
     assert!(upkeep(&place, &connection, at(3_600)));
     assert!(!upkeep(&place, &connection, at(3_700)));
     assert_eq!(seen(&connection).len(), 2);
@@ -234,9 +239,9 @@ fn the_history_is_bounded_in_time_and_number() {
     let soon: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
     upkeep(&place, &connection, soon);
     assert_eq!(count(), 10_000);
-    assert!(!outbox::needs_upkeep(&connection, soon).unwrap());
+    assert!(!outbox::needs_upkeep(queries(&connection), soon).unwrap());
     let later: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
-    while outbox::needs_upkeep(&connection, later).unwrap() {
+    while outbox::needs_upkeep(queries(&connection), later).unwrap() {
         upkeep(&place, &connection, later);
     }
     assert_eq!(count(), 0);
@@ -261,10 +266,10 @@ fn what_was_sent_before_it_could_be_stored_is_stored_as_sent() {
         claimed_by: None,
     };
     // Its commit came late, after a second.
-    assert!(outbox::add(&connection, &new, at(2)).unwrap().is_some());
-    assert!(outbox::add(&connection, &new, at(2)).unwrap().is_none());
+    assert!(outbox::add(queries(&connection), &new, at(2)).unwrap().is_some());
+    assert!(outbox::add(queries(&connection), &new, at(2)).unwrap().is_none());
     let ended = Some((NotificationState::Accepted, None));
-    outbox::add(&connection, &NewNotification { ended, ..new.clone() }, at(3)).unwrap();
+    outbox::add(queries(&connection), &NewNotification { ended, ..new.clone() }, at(3)).unwrap();
     let of = history(&connection).into_iter().find(|it| it.id == "msg_1").unwrap();
     assert_eq!((of.state, of.attempts), (NotificationState::Accepted, 1));
 }
@@ -277,8 +282,8 @@ fn what_waits_for_a_channel_of_a_dead_daemon_alone_is_given_up_after_a_day() {
     connection
         .execute("INSERT INTO workflow_notification_couriers VALUES ('serve-1-gone', 'ops')", [])
         .unwrap();
-    assert!(!outbox::needs_upkeep(&connection, at(86_000)).unwrap());
-    assert!(outbox::needs_upkeep(&connection, at(87_000)).unwrap());
+    assert!(!outbox::needs_upkeep(queries(&connection), at(86_000)).unwrap());
+    assert!(outbox::needs_upkeep(queries(&connection), at(87_000)).unwrap());
     upkeep(&place, &connection, at(87_000));
     let of = &history(&connection)[0];
     assert_eq!(of.state, NotificationState::GivenUp);

@@ -11,8 +11,8 @@ use super::{Place, open};
 use crate::base::period::Period;
 use crate::repository::Reader;
 use crate::repository::conformance::{at, change, created, head};
-use crate::repository::sqlite::change::{Inserts, Unfinished, write};
-use crate::repository::sqlite::{policies, prune, retention};
+use crate::repository::sql::change::{Inserts, Unfinished, write};
+use crate::repository::sql::{self, policies, prune, retention};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, Created, ExecutionStatus};
 use crate::workflow::retention::{History, PrunePolicy, plan};
@@ -67,9 +67,14 @@ fn workflow_id(workflow: u8) -> String {
     format!("w{workflow}")
 }
 
+fn queries(connection: &Connection) -> sql::Connection<'_> {
+    sql::Connection::Sqlite(connection)
+}
+
 fn store(connection: &Connection, execution_id: &str, change: &Change) {
-    let mut inserts = Inserts::new(connection, std::path::Path::new("")).unwrap();
-    write(connection, &mut inserts, &Unfinished::default(), execution_id, change).unwrap();
+    let judge = || unreachable!("nothing waits for a slot");
+    let mut inserts = Inserts::new(queries(connection), &judge).unwrap();
+    write(queries(connection), &mut inserts, &Unfinished::default(), execution_id, change).unwrap();
 }
 
 fn ids(history: &History) -> Vec<String> {
@@ -99,7 +104,7 @@ fn assert_counts(connection: &Connection, history: &History) {
 
 /// Prunes until there is nothing more to do.
 fn retain(connection: &Connection, keep: Option<u64>) {
-    while prune::retain(connection, keep, Some(at(NOW))).unwrap().more {}
+    while prune::retain(queries(connection), keep, Some(at(NOW))).unwrap().more {}
 }
 
 fn perform(place: &Place, actions: &[Action]) {
@@ -143,10 +148,10 @@ fn perform(place: &Place, actions: &[Action]) {
                 };
                 let pin = Pin { at: at(1), by: "anna".to_owned(), reason: None };
                 let pin = Some(&pin).filter(|_| *is_pinned);
-                retention::pin(&connection, execution_id, pin).unwrap();
+                retention::pin(queries(&connection), execution_id, pin).unwrap();
             }
             Action::Define { workflow, policy } => {
-                policies::set(&connection, &workflow_id(*workflow), *policy).unwrap();
+                policies::set(queries(&connection), &workflow_id(*workflow), *policy).unwrap();
                 define(*workflow, *policy);
             }
             Action::Retain { keep } => {
@@ -162,7 +167,7 @@ fn perform(place: &Place, actions: &[Action]) {
                 for gone in before.executions.iter().filter(|one| !after.executions.contains(one)) {
                     assert!(gone.completed.is_some() && gone.pin.is_none(), "{gone:?}");
                 }
-                assert!(!policies::is_due(&connection, at(NOW)).unwrap());
+                assert!(!policies::is_due(queries(&connection), at(NOW)).unwrap());
                 assert_counts(&connection, &after);
             }
         }

@@ -1,18 +1,18 @@
 //! How long steps took.
 
-use rusqlite::{Connection, params};
-
 use crate::base::timestamp::Timestamp;
 use crate::repository::read::durations::StepDurations;
+use crate::repository::sql;
+use crate::repository::sql::{Connection, params};
 
 /// Of the steps that worked and succeeded, not those that were reused, of executions that were created at `since` or later
 /// and before `until`.
 pub(crate) fn of_steps(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-) -> rusqlite::Result<StepDurations> {
+) -> sql::Result<StepDurations> {
     let mut found = StepDurations::new();
     // A step without work has neither an exit code nor a duration.
     let mut statement = connection.prepare_cached(

@@ -1,15 +1,15 @@
 //! When the last alert of each type was sent, so that a daemon that starts again keeps to the
 //! cooldown. Stored after the fact and as far as possible: an alert never waits for it.
 
-use rusqlite::Connection;
-
 use crate::repository::alerts::SentAlerts;
+use crate::repository::sql;
+use crate::repository::sql::Connection;
 
 /// What the names of these settings begin with; the type of the alert follows.
 const PREFIX: &str = "alert_sent_at:";
 
 /// Writes these over what is stored of their types.
-pub(crate) fn store(connection: &Connection, alerts: &SentAlerts) -> rusqlite::Result<()> {
+pub(crate) fn store(connection: Connection<'_>, alerts: &SentAlerts) -> sql::Result<()> {
     let mut statement = connection
         .prepare_cached("INSERT OR REPLACE INTO workflow_settings (name, value) VALUES (?1, ?2)")?;
     for (kind, decided_at) in alerts {
@@ -19,7 +19,7 @@ pub(crate) fn store(connection: &Connection, alerts: &SentAlerts) -> rusqlite::R
 }
 
 /// Those that are stored; what is no time is left out.
-pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<SentAlerts> {
+pub(crate) fn stored(connection: Connection<'_>) -> sql::Result<SentAlerts> {
     let mut statement = connection.prepare_cached(
         "SELECT substr(name, length(?1) + 1), value FROM workflow_settings
          WHERE substr(name, 1, length(?1)) = ?1",

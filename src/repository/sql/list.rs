@@ -1,22 +1,21 @@
 //! Queries for lists of executions.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
-
 use super::groups;
 use super::rows::{self, EXECUTION_COLUMNS};
 use crate::repository::read::listing::{ListFilter, Listing, Position};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, Value, params_from_iter};
 use crate::workflow::record::{ExecutionRecord, ExecutionStatus};
 
 /// At most `limit` executions that fit `filter`, newest first, after the first `offset` of them; a
 /// page ends with the one whose snapshot makes them longer than so many `bytes` in all.
 pub(crate) fn list(
-    connection: &Connection,
+    connection: Connection<'_>,
     filter: &ListFilter,
     limit: u32,
     offset: u64,
     bytes: usize,
-) -> rusqlite::Result<Listing> {
+) -> sql::Result<Listing> {
     let index = narrowest_index(connection, filter)?;
     let (condition, mut values) = condition(filter);
     let total = match filter.since {
@@ -62,10 +61,10 @@ pub(crate) fn list(
 /// At most `limit` executions that fit `filter`, newest first, without their snapshots and the names
 /// of their steps.
 pub(crate) fn brief(
-    connection: &Connection,
+    connection: Connection<'_>,
     filter: &ListFilter,
     limit: u32,
-) -> rusqlite::Result<Vec<ExecutionRecord>> {
+) -> sql::Result<Vec<ExecutionRecord>> {
     let index = narrowest_index(connection, filter)?;
     let (mut condition, mut values) = condition(filter);
     if let Some(position) = filter.after {
@@ -89,7 +88,7 @@ pub(crate) fn brief(
 }
 
 /// The ids of at most `limit` workflows that have executions, sorted.
-pub(crate) fn workflow_ids(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<String>> {
+pub(crate) fn workflow_ids(connection: Connection<'_>, limit: u32) -> sql::Result<Vec<String>> {
     connection
         .prepare_cached(
             "SELECT DISTINCT workflow_id FROM workflow_execution_counts WHERE executions > 0
@@ -126,7 +125,7 @@ fn condition(filter: &ListFilter) -> (String, Vec<Value>) {
 }
 
 /// The index that leads to the fewest rows, by the counts.
-fn narrowest_index(connection: &Connection, filter: &ListFilter) -> rusqlite::Result<&'static str> {
+fn narrowest_index(connection: Connection<'_>, filter: &ListFilter) -> sql::Result<&'static str> {
     const BY_WORKFLOW: &str = " INDEXED BY workflow_executions_by_workflow";
     const BY_STATUS: &str = " INDEXED BY workflow_executions_by_status";
     Ok(match (filter.workflow_id.as_deref(), filter.status) {
@@ -148,10 +147,10 @@ fn narrowest_index(connection: &Connection, filter: &ListFilter) -> rusqlite::Re
 
 /// How many executions there are of a workflow and in a state, without counting them.
 fn counted(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
     status: Option<ExecutionStatus>,
-) -> rusqlite::Result<u64> {
+) -> sql::Result<u64> {
     let filter =
         ListFilter { workflow_id: workflow_id.map(str::to_owned), status, ..Default::default() };
     let (condition, values) = condition(&filter);

@@ -1,10 +1,10 @@
 //! Queries for pages: each reads a bounded number of rows.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::rows::{self, ATTEMPT_COLUMNS, REUSED_ATTEMPT_COLUMNS, Text};
 use crate::base::timestamp::Timestamp;
 use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use crate::workflow::record::{Attempt, ExecutionStatus};
 
 /// How far back a success is looked for.
@@ -12,9 +12,9 @@ const LOOK_BACK: u32 = 1_000;
 
 /// How many executions are stored in each state, of one workflow or of all.
 pub(crate) fn status_counts(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
-) -> rusqlite::Result<StatusCounts> {
+) -> sql::Result<StatusCounts> {
     connection
         .prepare_cached(
             "SELECT status, sum(executions) FROM workflow_execution_counts
@@ -28,11 +28,11 @@ pub(crate) fn status_counts(
 
 /// At most `limit` steps of an execution that run, or that ended it if `has_ended`.
 pub(crate) fn notable_steps(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     has_ended: bool,
     limit: u32,
-) -> rusqlite::Result<Vec<NotableStep>> {
+) -> sql::Result<Vec<NotableStep>> {
     let states = if has_ended { "'failed', 'interrupted'" } else { "'running', 'running'" };
     connection
         .prepare_cached(&format!(
@@ -53,10 +53,10 @@ pub(crate) fn notable_steps(
 
 /// The newest success of a workflow before execution `seq`, among the thousand before it.
 pub(crate) fn success_before(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     seq: i64,
-) -> rusqlite::Result<Option<String>> {
+) -> sql::Result<Option<String>> {
     connection
         .prepare_cached(
             "SELECT execution_id FROM
@@ -71,10 +71,10 @@ pub(crate) fn success_before(
 
 /// How many executions of a workflow succeeded after execution `seq`, of the thousand newest.
 pub(crate) fn successes_after(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     seq: i64,
-) -> rusqlite::Result<u64> {
+) -> sql::Result<u64> {
     connection
         .prepare_cached(
             "SELECT count(*) FROM
@@ -88,10 +88,10 @@ pub(crate) fn successes_after(
 
 /// How long at most `limit` of the newest successes took that were no replays, milliseconds.
 pub(crate) fn durations(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     limit: u32,
-) -> rusqlite::Result<Vec<u64>> {
+) -> sql::Result<Vec<u64>> {
     let mut statement = connection.prepare_cached(
         "SELECT started_at, completed_at FROM
            (SELECT seq, started_at, completed_at, status, replay_of FROM workflow_executions
@@ -102,8 +102,8 @@ pub(crate) fn durations(
     let mut found = statement.query(params![workflow_id, limit, limit * 5])?;
     let mut durations = Vec::new();
     while let Some(row) = found.next()? {
-        let start: Option<Timestamp> = rows::optional(row, 0)?;
-        let end: Option<Timestamp> = rows::optional(row, 1)?;
+        let start: Option<Timestamp> = rows::optional(&row, 0)?;
+        let end: Option<Timestamp> = rows::optional(&row, 1)?;
         let took = start.zip(end).map(|(start, end)| end.since(start).as_millis());
         durations.extend(took.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)));
     }
@@ -112,9 +112,9 @@ pub(crate) fn durations(
 
 /// The workflows whose newest finished execution did not succeed, at most `limit`, the latest first.
 pub(crate) fn failing_workflows(
-    connection: &Connection,
+    connection: Connection<'_>,
     limit: u32,
-) -> rusqlite::Result<Vec<FailingWorkflow>> {
+) -> sql::Result<Vec<FailingWorkflow>> {
     let mut suspects = connection.prepare_cached(
         "SELECT DISTINCT workflow_id FROM workflow_execution_counts
          WHERE status IN ('failed', 'interrupted') AND executions > 0",
@@ -152,9 +152,9 @@ pub(crate) fn failing_workflows(
 /// All kept attempts of an execution without the text of their output, as `detail::attempts` has
 /// them.
 pub(crate) fn attempts(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<Vec<Attempt>> {
+) -> sql::Result<Vec<Attempt>> {
     let silent = |columns: &str, of: &str| {
         columns.replace(&format!("{of}stdout,"), "NULL,").replace(&format!("{of}stderr,"), "NULL,")
     };

@@ -1,16 +1,16 @@
 //! How many finished executions are kept, as this process was set to, or as the daemon that uses
 //! the same database was; and which ones are pinned.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::time::Duration;
-
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows;
 use crate::repository::options::{BudgetOf, OutputBudgets, Retention};
 use crate::workflow::pin::Pin;
 
 /// How many are kept, stored or read as the rule says.
-pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Result<Option<u64>> {
+pub(crate) fn resolve(connection: Connection<'_>, rule: Retention) -> sql::Result<Option<u64>> {
     match rule {
         Retention::Given(keep) => Ok(keep),
         Retention::Followed { otherwise } => Ok(stored(connection)?.unwrap_or(otherwise)),
@@ -29,7 +29,7 @@ pub(crate) fn resolve(connection: &Connection, rule: Retention) -> rusqlite::Res
 }
 
 /// As many as a daemon was set to keep, if one was.
-pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<u64>>> {
+pub(crate) fn stored(connection: Connection<'_>) -> sql::Result<Option<Option<u64>>> {
     let text: Option<String> = connection
         .prepare_cached("SELECT value FROM workflow_settings WHERE name = 'retention'")?
         .query_row([], |row| row.get(0))
@@ -40,10 +40,10 @@ pub(crate) fn stored(connection: &Connection) -> rusqlite::Result<Option<Option<
 
 /// How much output is kept: so many bytes, for so long; stored or read as the options say.
 pub(crate) fn resolve_output(
-    connection: &Connection,
+    connection: Connection<'_>,
     budgets: OutputBudgets,
-) -> rusqlite::Result<(u64, Duration)> {
-    let resolve = |name: &str, budget: BudgetOf<u64>| -> rusqlite::Result<u64> {
+) -> sql::Result<(u64, Duration)> {
+    let resolve = |name: &str, budget: BudgetOf<u64>| -> sql::Result<u64> {
         let BudgetOf { value, is_set } = budget;
         let stored = number(connection, name)?;
         if !budgets.leads {
@@ -64,14 +64,12 @@ pub(crate) fn resolve_output(
 }
 
 /// How much output a daemon was set to keep, bytes and seconds, if one was.
-pub(crate) fn stored_output(
-    connection: &Connection,
-) -> rusqlite::Result<(Option<u64>, Option<u64>)> {
+pub(crate) fn stored_output(connection: Connection<'_>) -> sql::Result<(Option<u64>, Option<u64>)> {
     Ok((number(connection, "output_total")?, number(connection, "output_retention_s")?))
 }
 
 /// A number that a daemon stored for others.
-fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u64>> {
+fn number(connection: Connection<'_>, name: &str) -> sql::Result<Option<u64>> {
     let text: Option<String> = connection
         .prepare_cached("SELECT value FROM workflow_settings WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
@@ -82,10 +80,10 @@ fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u64>> 
 /// Pins an execution, or with `None` unpins it, inside the caller's transaction; `false` where there
 /// is no such execution.
 pub(crate) fn pin(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     pin: Option<&Pin>,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET pinned_at = ?2, pinned_by = ?3, pin_reason = ?4

@@ -1,28 +1,21 @@
-//! Read-only connections. No read transaction outlives its query.
+//! What is read of a store, by the queries that all databases share.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
-
-use super::error::explain;
-use super::file::{self, Identity};
-use super::file_guard::{self, IndexWatch};
 use super::rows::{self, Text};
 use super::{
-    alerts, detail, durations, glance, groups, identity, inspect, lineage, list,
-    notification_history, open, output, overdue, policies, retention, schedule_queries, sessions,
-    summary, takeover,
+    alerts, detail, durations, glance, groups, lineage, list, notification_history, output,
+    overdue, policies, retention, schedule_queries, sessions, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord};
+use crate::repository::ownership::Judge;
 use crate::repository::ownership::takeover::OwnerCount;
-use crate::repository::ownership::{Judge, Registry};
 use crate::repository::read::durations::StepDurations;
 use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
 use crate::repository::read::inspection::Inspection;
@@ -33,6 +26,8 @@ use crate::repository::read::reference::{Candidate, Found};
 use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, UnfinishedExecution};
 use crate::repository::read::summary::WorkflowSummary;
 use crate::repository::sessions::StoredSession;
+use crate::repository::sql::{self, Connection, OptionalExtension, Params, Row};
+use crate::repository::sqlite::source::SqliteSource;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
 use crate::workflow::retention::{History, Stored};
@@ -41,51 +36,74 @@ use crate::workflow::schedule_record::{DecisionRecord, OverdueRecord, PauseRecor
 const CANDIDATES: &str =
     "SELECT seq, execution_id, workflow_id, created_at FROM workflow_executions";
 
-fn candidate(row: &rusqlite::Row<'_>) -> rusqlite::Result<Candidate> {
+fn candidate(row: &Row<'_>) -> sql::Result<Candidate> {
     let found = Found { seq: row.get(0)?, execution_id: row.get(1)? };
     Ok(Candidate { found, workflow_id: row.get(2)?, created_at: row.get(3)? })
 }
 
-/// A read-only connection. Works while others write.
-pub(crate) struct SqliteReader {
-    connection: Connection,
-    path: PathBuf,
-    /// Which file was opened.
-    file: Option<Identity>,
-    index: RefCell<IndexWatch>,
+/// A store that is read.
+pub(crate) struct SqlReader {
+    source: Source,
 }
 
-impl fmt::Debug for SqliteReader {
+/// Where it lies.
+enum Source {
+    Sqlite(SqliteSource),
+}
+
+impl fmt::Debug for SqlReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteReader").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SqlReader").finish_non_exhaustive()
     }
 }
 
-impl SqliteReader {
+impl SqlReader {
     /// Opens the database at `path`. Changes nothing, so an older one is refused.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = file::identity(path);
-        let connection = open::open_read_only(path)?;
-        let index = RefCell::new(IndexWatch::new(path));
-        Ok(Self { connection, path: path.to_owned(), file, index })
+        Ok(Self { source: Source::Sqlite(SqliteSource::open(path)?) })
     }
 
-    /// Whether the file that was opened still is the one at the path.
+    /// Whether what was opened still is what others find there.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.file.is_some() && file::identity(&self.path) == self.file && self.has_index()
+        match &self.source {
+            Source::Sqlite(source) => source.is_in_place(),
+        }
     }
 
-    fn has_index(&self) -> bool {
-        self.index.borrow_mut().is_whole()
+    /// A number that is another one once anybody has stored something; `None` where the database
+    /// counts no changes.
+    pub(crate) fn data_version(&self) -> Result<Option<i64>, StoreError> {
+        match &self.source {
+            Source::Sqlite(source) => source.data_version().map(Some),
+        }
     }
 
-    /// What SQLite counts changes of other connections by
-    /// (<https://www.sqlite.org/pragma.html#pragma_data_version>).
-    pub(crate) fn data_version(&self) -> Result<i64, StoreError> {
-        let version = || {
-            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
-        };
-        version().map_err(|error| explain("read", &self.path, &error))
+    pub(crate) fn judge(&self) -> Result<Judge, StoreError> {
+        match &self.source {
+            Source::Sqlite(source) => source.judge(),
+        }
+    }
+
+    pub(crate) fn database_number(&self) -> Result<Option<NonZeroU32>, StoreError> {
+        match &self.source {
+            Source::Sqlite(source) => source.database_number(),
+        }
+    }
+
+    pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
+        match &self.source {
+            Source::Sqlite(source) => source.inspect(),
+        }
+    }
+
+    /// Runs queries on one state of the database, and lets it go.
+    fn read<T>(
+        &self,
+        queries: impl FnOnce(Connection<'_>) -> sql::Result<T>,
+    ) -> Result<T, StoreError> {
+        match &self.source {
+            Source::Sqlite(source) => source.read(queries),
+        }
     }
 
     pub(crate) fn list(
@@ -164,11 +182,6 @@ impl SqliteReader {
         self.read(|connection| sessions::find(connection, hash))
     }
 
-    pub(crate) fn judge(&self) -> Result<Judge, StoreError> {
-        let identity = self.read(|connection| identity::read(connection, &self.path))?;
-        Ok(Registry::new(&self.path, identity).judge())
-    }
-
     pub(crate) fn with_number(&self, seq: i64) -> Result<Option<Found>, StoreError> {
         self.candidate("WHERE seq = ?1", [seq]).map(|one| one.map(|one| one.found))
     }
@@ -185,7 +198,7 @@ impl SqliteReader {
         }
     }
 
-    fn candidate<P: rusqlite::Params>(
+    fn candidate<P: Params>(
         &self,
         condition: &str,
         parameters: P,
@@ -307,20 +320,12 @@ impl SqliteReader {
         self.read(|connection| lineage::read(connection, execution_id))
     }
 
-    pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
-        self.read(|connection| inspect::inspect(connection, &self.path))
-    }
-
     pub(crate) fn owners(&self, judge: &mut Judge) -> Result<Vec<OwnerCount>, StoreError> {
         self.read(|connection| takeover::owners(connection, judge))
     }
 
     pub(crate) fn retention(&self) -> Result<Option<Option<u64>>, StoreError> {
         self.read(retention::stored)
-    }
-
-    pub(crate) fn database_number(&self) -> Result<Option<NonZeroU32>, StoreError> {
-        self.read(|connection| identity::read(connection, &self.path))
     }
 
     pub(crate) fn sent_alerts(&self) -> Result<SentAlerts, StoreError> {
@@ -439,22 +444,5 @@ impl SqliteReader {
             executions.sort_unstable_by_key(|execution| execution.seq);
             Ok(History { executions, policies: policies::all(connection)? })
         })
-    }
-
-    /// Runs queries on one state of the database, and lets it go.
-    fn read<T>(
-        &self,
-        queries: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, StoreError> {
-        if !self.has_index() {
-            return Err(file_guard::index_cut(&self.path));
-        }
-        let run = || {
-            let transaction = self.connection.unchecked_transaction()?;
-            let answer = queries(&transaction)?;
-            transaction.finish()?;
-            Ok(answer)
-        };
-        run().map_err(|error| explain("read", &self.path, &error))
     }
 }

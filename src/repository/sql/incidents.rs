@@ -1,8 +1,9 @@
 //! Incidents: events become notifications inside the transaction of the change that they come with.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::rows::{Json, Text, time};
@@ -19,10 +20,10 @@ const REMINDED_AT_A_TIME: i64 = 256;
 /// `execution` is its id and number; an event of an execution is counted once however often it is
 /// written.
 pub(crate) fn record(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution: Option<(&str, i64)>,
     events: Option<&Events>,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let Some(events) = events else { return Ok(()) };
     let subject = subject(&events.workflow_id, events.is_ad_hoc);
     for event in &events.events {
@@ -40,12 +41,12 @@ struct Stored {
 }
 
 fn record_one(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution: Option<(&str, i64)>,
     events: &Events,
     event: &Event,
     subject: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let kind = event.occurrence.kind();
     let stored = match event.occurrence {
         Occurrence::Once(_) => None,
@@ -96,7 +97,7 @@ fn record_one(
                     incident.count,
                     execution_id
                 ])?;
-            (Some(connection.last_insert_rowid()), event.at)
+            (Some(connection.last_insert_rowid()?), event.at)
         }
         (None, None) => (None, event.at),
     };
@@ -165,10 +166,10 @@ fn record_one(
 }
 
 fn open_incident(
-    connection: &Connection,
+    connection: Connection<'_>,
     subject: &str,
     kind: EventKind,
-) -> rusqlite::Result<Option<Stored>> {
+) -> sql::Result<Option<Stored>> {
     let found = connection
         .prepare_cached(
             "SELECT incident_id, opened_at, occurrences, last_execution FROM workflow_incidents
@@ -210,10 +211,10 @@ struct Queued<'a> {
     created_at: Timestamp,
 }
 
-fn insert(connection: &Connection, row: &Queued<'_>) -> rusqlite::Result<()> {
+fn insert(connection: Connection<'_>, row: &Queued<'_>) -> sql::Result<()> {
     let Queued { id, origin, channel, thread, incident_id, content, created_at } = row;
-    let json = serde_json::to_string(content)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let json =
+        serde_json::to_string(content).map_err(|error| sql::Error::Value(Box::new(error)))?;
     connection
         .prepare_cached(
             "INSERT INTO workflow_notifications (notification_id, origin, channel, event, thread,
@@ -240,7 +241,7 @@ fn insert(connection: &Connection, row: &Queued<'_>) -> rusqlite::Result<()> {
 }
 
 /// Queues reminders that are due, inside the transaction under way; whether there were any.
-pub(crate) fn remind(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+pub(crate) fn remind(connection: Connection<'_>, now: Timestamp) -> sql::Result<bool> {
     let due: Vec<(i64, String, i64, Text<Timestamp>)> = connection
         .prepare_cached(
             "SELECT incident_id, channel, coalesce(remind_ms, 0), remind_at
@@ -249,7 +250,7 @@ pub(crate) fn remind(connection: &Connection, now: Timestamp) -> rusqlite::Resul
         .query_map(params![now.to_string(), REMINDED_AT_A_TIME], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     for (incident_id, channel, remind_ms, Text(due_at)) in &due {
         let remind = std::time::Duration::from_millis(u64::try_from(*remind_ms).unwrap_or(0));
         let next = (!remind.is_zero()).then(|| now.plus(remind));

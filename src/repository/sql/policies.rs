@@ -1,10 +1,10 @@
 //! The retention of workflows that have their own: stored, applied to their executions, and what
 //! it deletes. Agrees with [`crate::workflow::retention::plan`].
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows;
 use crate::base::period::Period;
@@ -28,7 +28,7 @@ fn limits(policy: Option<RetentionPolicy>) -> Limits {
 }
 
 /// Reads `keep, success_us, failed_us`.
-fn policy(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RetentionPolicy>> {
+fn policy(row: &Row<'_>, column: usize) -> sql::Result<Option<RetentionPolicy>> {
     let (keep, success, failed): Limits =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
     if (keep, success, failed) == (None, None, None) {
@@ -44,17 +44,17 @@ fn policy(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<RetentionPoli
 
 /// The retention of a workflow, if it has its own.
 pub(crate) fn stored(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
-) -> rusqlite::Result<Option<RetentionPolicy>> {
+) -> sql::Result<Option<RetentionPolicy>> {
     Ok(row_of(connection, workflow_id)?.flatten())
 }
 
 /// The same; the outer `None`: nothing is known of the workflow.
 fn row_of(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
-) -> rusqlite::Result<Option<Option<RetentionPolicy>>> {
+) -> sql::Result<Option<Option<RetentionPolicy>>> {
     connection
         .prepare_cached(
             "SELECT keep, success_us, failed_us FROM workflow_retention WHERE workflow_id = ?1",
@@ -64,14 +64,14 @@ fn row_of(
 }
 
 /// The retention of all workflows that have their own.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, RetentionPolicy>> {
+pub(crate) fn all(connection: Connection<'_>) -> sql::Result<HashMap<String, RetentionPolicy>> {
     let mut statement = connection.prepare_cached(
         "SELECT workflow_id, keep, success_us, failed_us FROM workflow_retention",
     )?;
     let mut rows = statement.query([])?;
     let mut all = HashMap::new();
     while let Some(row) = rows.next()? {
-        if let Some(policy) = policy(row, 1)? {
+        if let Some(policy) = policy(&row, 1)? {
             all.insert(row.get(0)?, policy);
         }
     }
@@ -79,7 +79,7 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<HashMap<String, R
 }
 
 /// Whether any execution does not count for the retention of all.
-pub(crate) fn has_apart(connection: &Connection) -> rusqlite::Result<bool> {
+pub(crate) fn has_apart(connection: Connection<'_>) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_retention)
@@ -90,7 +90,7 @@ pub(crate) fn has_apart(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Counts an execution that has completed in the transaction under way, where it is pinned or has
 /// its own retention.
-pub(crate) fn count_completion(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+pub(crate) fn count_completion(connection: Connection<'_>, seq: i64) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_retention SET finished = finished + 1
@@ -110,17 +110,17 @@ pub(crate) fn count_completion(connection: &Connection, seq: i64) -> rusqlite::R
 }
 
 /// Whether anything is known of any workflow.
-pub(crate) fn exist(connection: &Connection) -> rusqlite::Result<bool> {
+pub(crate) fn exist(connection: Connection<'_>) -> sql::Result<bool> {
     connection.prepare_cached("SELECT 1 FROM workflow_retention LIMIT 1")?.exists([])
 }
 
 /// Stores the retention of a workflow, inside the caller's transaction. Where it begins or ends to
 /// have its own, its executions are marked by and by: see [`move_some`].
 pub(crate) fn set(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     policy: Option<RetentionPolicy>,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let before = row_of(connection, workflow_id)?;
     let limits_now = limits(policy);
     let is_as_before = match before {
@@ -145,7 +145,7 @@ pub(crate) fn set(
 
 /// Marks some executions of a workflow that began or ended to have its own retention; `false`
 /// where there is none. Until all are marked, nothing may be pruned.
-pub(crate) fn move_some(connection: &Connection) -> rusqlite::Result<bool> {
+pub(crate) fn move_some(connection: Connection<'_>) -> sql::Result<bool> {
     let moving: Option<(String, i64, Option<RetentionPolicy>)> = connection
         .prepare_cached(
             "SELECT workflow_id, moving, keep, success_us, failed_us FROM workflow_retention
@@ -196,10 +196,10 @@ pub(crate) fn move_some(connection: &Connection) -> rusqlite::Result<bool> {
 /// At most `limit` executions that are beyond the retention of their workflow: of its number, and
 /// with `now` of its ages as well.
 pub(crate) fn excess(
-    connection: &Connection,
+    connection: Connection<'_>,
     now: Option<Timestamp>,
     limit: usize,
-) -> rusqlite::Result<Vec<i64>> {
+) -> sql::Result<Vec<i64>> {
     let mut chosen = HashSet::new();
     for (workflow_id, excess) in exceeded(connection)? {
         let room = limit - chosen.len().min(limit);
@@ -282,7 +282,7 @@ pub(crate) fn excess(
 }
 
 /// Workflows that have more than they keep, and how many more.
-fn exceeded(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+fn exceeded(connection: Connection<'_>) -> sql::Result<Vec<(String, i64)>> {
     connection
         .prepare_cached(
             "SELECT workflow_id, finished - keep FROM workflow_retention
@@ -296,7 +296,7 @@ fn exceeded(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
 struct Spared([Option<i64>; 2]);
 
 impl Spared {
-    fn of(connection: &Connection, workflow_id: &str) -> rusqlite::Result<Self> {
+    fn of(connection: Connection<'_>, workflow_id: &str) -> sql::Result<Self> {
         let first = |sql: &str| {
             connection
                 .prepare_cached(sql)?
@@ -325,7 +325,7 @@ impl Spared {
 }
 
 /// Whether the retention of a workflow has something to do.
-pub(crate) fn is_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+pub(crate) fn is_due(connection: Connection<'_>, now: Timestamp) -> sql::Result<bool> {
     let is_moving = connection
         .prepare_cached("SELECT 1 FROM workflow_retention WHERE moving IS NOT NULL LIMIT 1")?
         .exists([])?;

@@ -1,12 +1,12 @@
 //! Queries for one execution and its steps.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::rows::{
     self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, HANDLER_COLUMNS, REUSED_ATTEMPT_COLUMNS,
     STEP_COLUMNS, STEP_COLUMNS_WITHOUT_TEXT,
 };
 use super::{groups, output};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension};
 use crate::workflow::output::Source;
 use crate::workflow::record::{
     Attempt, ExecutionDetail, ExecutionRecord, HandlerRecord, StepRecord, StepStatus,
@@ -26,9 +26,9 @@ const FROM_STEPS: &str = "FROM workflow_execution_steps AS steps
 
 /// An execution with its steps and their last output, by queries on one connection.
 pub(crate) fn detail(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<Option<ExecutionDetail>> {
+) -> sql::Result<Option<ExecutionDetail>> {
     let Some(execution) = execution(connection, execution_id)? else { return Ok(None) };
     let (steps, _) = steps(connection, execution_id, 0, usize::MAX)?;
     let handlers = handlers(connection, &execution)?;
@@ -36,9 +36,9 @@ pub(crate) fn detail(
 }
 
 pub(crate) fn execution(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<Option<ExecutionRecord>> {
+) -> sql::Result<Option<ExecutionRecord>> {
     let mut found = connection
         .prepare_cached(&format!(
             "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
@@ -53,9 +53,9 @@ pub(crate) fn execution(
 
 /// The handlers of an execution that began.
 pub(crate) fn handlers(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution: &ExecutionRecord,
-) -> rusqlite::Result<Vec<HandlerRecord>> {
+) -> sql::Result<Vec<HandlerRecord>> {
     // The snapshot of the others is not searched for any.
     if execution.outcome.is_none() {
         return Ok(Vec::new());
@@ -69,7 +69,7 @@ pub(crate) fn handlers(
              WHERE handlers.seq = ?1 AND handlers.attempt > 0 ORDER BY handlers.position"
         ))?
         .query_map([execution.seq], rows::handler)?
-        .collect::<rusqlite::Result<Vec<HandlerRecord>>>()?;
+        .collect::<sql::Result<Vec<HandlerRecord>>>()?;
     for handler in &mut handlers {
         add_live_output(connection, &execution.execution_id, &mut handler.step)?;
     }
@@ -78,10 +78,10 @@ pub(crate) fn handlers(
 
 /// Adds what an attempt has printed so far that has not ended, or whose end nobody has recorded.
 fn add_live_output(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     step: &mut StepRecord,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let is_open = matches!(step.status, StepStatus::Running | StepStatus::Interrupted);
     let has_output = step.stdout_bytes + step.stderr_bytes > 0;
     if !is_open || has_output || step.attempt == 0 || step.reused_from.is_some() {
@@ -98,17 +98,17 @@ fn add_live_output(
 /// The steps from `position` on, up to the one that makes their text longer than `bytes`; and
 /// whether there are further ones.
 pub(crate) fn steps(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     position: u32,
     bytes: usize,
-) -> rusqlite::Result<(Vec<StepRecord>, bool)> {
+) -> sql::Result<(Vec<StepRecord>, bool)> {
     let mut statement =
         connection.prepare_cached(&format!("SELECT {STEP_COLUMNS} {FROM_STEPS}"))?;
     let mut rows = statement.query((execution_id, position))?;
     let (mut steps, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let mut step = rows::step(row)?;
+        let mut step = rows::step(&row)?;
         add_live_output(connection, execution_id, &mut step)?;
         length += step.text_bytes();
         steps.push(step);
@@ -121,9 +121,9 @@ pub(crate) fn steps(
 
 /// All steps, without the text of their output.
 pub(crate) fn steps_without_text(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<Vec<StepRecord>> {
+) -> sql::Result<Vec<StepRecord>> {
     connection
         .prepare_cached(&format!("SELECT {STEP_COLUMNS_WITHOUT_TEXT} {FROM_STEPS}"))?
         .query_map((execution_id, 0), rows::step)?
@@ -134,11 +134,11 @@ pub(crate) fn steps_without_text(
 /// the one that makes their text longer than `bytes`; and whether there are further ones. Those of a
 /// reused step are what it made where it really ran.
 pub(crate) fn attempts(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     after: (u32, u32),
     bytes: usize,
-) -> rusqlite::Result<(Vec<Attempt>, bool)> {
+) -> sql::Result<(Vec<Attempt>, bool)> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT * FROM (SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
@@ -154,7 +154,7 @@ pub(crate) fn attempts(
     let mut rows = statement.query((execution_id, after.0, after.1))?;
     let (mut attempts, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let mut attempt = rows::attempt(row)?;
+        let mut attempt = rows::attempt(&row)?;
         let has_output = attempt.stdout.total_bytes + attempt.stderr.total_bytes > 0;
         if attempt.status == StepStatus::Interrupted && !has_output {
             let source = Source { position: attempt.position, attempt: attempt.attempt };

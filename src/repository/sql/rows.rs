@@ -1,11 +1,11 @@
 //! What a column holds and what it means: rows to values and back.
 
+use crate::repository::sql;
+use crate::repository::sql::{FromSql, FromSqlError, FromSqlResult, Row, ValueRef};
 use std::error::Error;
 use std::rc::Rc;
 use std::str::FromStr;
 
-use rusqlite::Row;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use serde::de::DeserializeOwned;
 
 use crate::base::timestamp::Timestamp;
@@ -84,7 +84,7 @@ pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, stat
      concurrency_group, trigger_address";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
-pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
+pub(crate) fn execution(row: &Row<'_>) -> sql::Result<ExecutionRecord> {
     let status: ExecutionStatus = row.get::<_, Text<_>>(3)?.0;
     // It is stored only where handlers follow it.
     let outcome = optional(row, 15)?.or(Some(status).filter(|status| status.is_terminal()));
@@ -118,14 +118,14 @@ pub(crate) fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRecord> {
 }
 
 /// Reads three columns: since when an execution is pinned, who wanted that, and why.
-pub(crate) fn pin(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Pin>> {
+pub(crate) fn pin(row: &Row<'_>, column: usize) -> sql::Result<Option<Pin>> {
     let Some(at) = optional(row, column)? else { return Ok(None) };
     let by: Option<String> = row.get(column + 1)?;
     Ok(Some(Pin { at, by: by.unwrap_or_default(), reason: row.get(column + 2)? }))
 }
 
 /// What started an execution, of a row of [`EXECUTION_COLUMNS`].
-fn trigger(row: &Row<'_>) -> rusqlite::Result<Option<Trigger>> {
+fn trigger(row: &Row<'_>) -> sql::Result<Option<Trigger>> {
     let Some(kind) = optional(row, 19)? else { return Ok(None) };
     let (by, schedule, scheduled_at) = (row.get(20)?, row.get(21)?, optional(row, 22)?);
     Ok(Some(Trigger { kind, by, address: row.get(27)?, schedule, scheduled_at }))
@@ -154,7 +154,7 @@ pub(crate) const STEP_COLUMNS: &str = step_columns!("last.stdout", "last.stderr"
 pub(crate) const STEP_COLUMNS_WITHOUT_TEXT: &str = step_columns!("NULL", "NULL");
 
 /// Reads a row of [`STEP_COLUMNS`].
-pub(crate) fn step(row: &Row<'_>) -> rusqlite::Result<StepRecord> {
+pub(crate) fn step(row: &Row<'_>) -> sql::Result<StepRecord> {
     let stdout = captured(row, 10)?;
     let stderr = captured(row, 12)?;
     let reused_from: Option<String> = row.get(15)?;
@@ -200,7 +200,7 @@ pub(crate) const HANDLER_COLUMNS: &str = "handlers.handler_name, handlers.status
      handlers.skip_reason, handlers.kind";
 
 /// Reads a row of [`HANDLER_COLUMNS`].
-pub(crate) fn handler(row: &Row<'_>) -> rusqlite::Result<HandlerRecord> {
+pub(crate) fn handler(row: &Row<'_>) -> sql::Result<HandlerRecord> {
     Ok(HandlerRecord { handler: row.get::<_, Text<_>>(20)?.0, step: step(row)? })
 }
 
@@ -214,7 +214,7 @@ pub(crate) const REUSED_ATTEMPT_COLUMNS: &str = "steps.position, made.attempt, m
      made.stdout, made.stdout_bytes, made.stderr, made.stderr_bytes";
 
 /// Reads a row of [`ATTEMPT_COLUMNS`].
-pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+pub(crate) fn attempt(row: &Row<'_>) -> sql::Result<Attempt> {
     Ok(Attempt {
         position: row.get(0)?,
         attempt: row.get(1)?,
@@ -229,7 +229,7 @@ pub(crate) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     })
 }
 
-pub(crate) fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+pub(crate) fn optional<T>(row: &Row<'_>, column: usize) -> sql::Result<Option<T>>
 where
     T: FromStr,
     T::Err: Error + Send + Sync + 'static,
@@ -238,7 +238,7 @@ where
 }
 
 /// A stream's kept end and, in the next column, its length in all; NULL: nothing.
-fn captured(row: &Row<'_>, column: usize) -> rusqlite::Result<Captured> {
+fn captured(row: &Row<'_>, column: usize) -> sql::Result<Captured> {
     Ok(Captured {
         text: row.get::<_, Option<String>>(column)?.unwrap_or_default(),
         total_bytes: row.get::<_, Option<i64>>(column + 1)?.map_or(0, count),

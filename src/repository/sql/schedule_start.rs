@@ -1,18 +1,18 @@
 //! The start of a scheduled time: decided in the transaction that stores its execution, so that a
 //! time has one execution at most, whoever decides and whenever that process dies.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::schedule_queries::stored_decision;
 use super::schedules::{advance, insert, replace};
 use super::{overdue, rows};
 use crate::base::visible::quote;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::NotWritten;
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use crate::schedule::decision::Action;
 use crate::workflow::schedule_record::{Beside, DecisionRecord, ScheduledStart, Split};
 
-type Refusable = NotWritten<rusqlite::Error>;
+type Refusable = NotWritten<sql::Error>;
 
 fn refused(kind: StoreErrorKind, message: String) -> Refusable {
     NotWritten::Refused(StoreError::new(kind, message))
@@ -21,7 +21,7 @@ fn refused(kind: StoreErrorKind, message: String) -> Refusable {
 /// Decides that a scheduled time is started by this execution, which is stored next. Returns whether
 /// others were asked to make room.
 pub(crate) fn decide(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     execution_id: &str,
     start: &ScheduledStart,
@@ -58,11 +58,11 @@ pub(crate) fn decide(
 
 /// What was started by hand says nothing of other times.
 fn advance_to(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     start: &ScheduledStart,
     until: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     match start.beside {
         Beside::ByHand => Ok(()),
         _ => advance(connection, workflow_id, &start.schedule, until, (true, start.decided_at)),
@@ -99,7 +99,7 @@ fn check(stored: Option<&DecisionRecord>, start: &ScheduledStart) -> Result<(), 
 
 /// Refuses a start beside executions that it may not be beside.
 fn allow_beside(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     start: &ScheduledStart,
 ) -> Result<(), Refusable> {
@@ -120,10 +120,10 @@ fn allow_beside(
 /// The first unfinished execution of a workflow that no request defined; `catch_up`: of those that
 /// make up for a missed time.
 fn unfinished(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     catch_up: bool,
-) -> rusqlite::Result<Option<String>> {
+) -> sql::Result<Option<String>> {
     let count: i64 = connection
         .prepare_cached(
             "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
@@ -150,10 +150,10 @@ fn unfinished(
 
 /// Asks those that have not ended to make room.
 fn cancel_others(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     start: &ScheduledStart,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_executions SET cancel_requested_at = ?2, cancel_requested_by = ?3
@@ -170,11 +170,11 @@ fn cancel_others(
 
 /// Takes one time out of a row of several.
 fn take_out(
-    connection: &Connection,
+    connection: Connection<'_>,
     row: &DecisionRecord,
     split: &Split,
     decided: &DecisionRecord,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let key = params![row.workflow_id, row.schedule, row.scheduled_at.to_string()];
     match split.before {
         None => {

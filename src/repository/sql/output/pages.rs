@@ -1,12 +1,12 @@
 //! Pages of the output of an execution: rows -> chunks -> what was printed, and what is missing.
 
+use crate::repository::sql;
+use crate::repository::sql::{Bytes, Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{counts, ends};
 use crate::base::timestamp::Timestamp;
-use crate::repository::sqlite::rows::{Text, count, integer};
+use crate::repository::sql::rows::{Text, count, integer};
 use crate::workflow::output::chunk::{ChunkStart, Pieces};
 use crate::workflow::output::page::{
     OutputPage, PageRequest, Selection, Stored, Totals, assemble, last_from,
@@ -28,10 +28,10 @@ struct Target {
 /// A page of the output of an execution, of one state of the database; `None` where there is no such
 /// execution or step.
 pub(crate) fn page(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     request: &PageRequest,
-) -> rusqlite::Result<Option<OutputPage>> {
+) -> sql::Result<Option<OutputPage>> {
     let Some(target) = target(connection, execution_id, request.selection)? else {
         return Ok(None);
     };
@@ -71,10 +71,10 @@ fn written(selection: Selection, totals: &Totals, all: Counts) -> u64 {
 }
 
 fn target(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     mut selection: Selection,
-) -> rusqlite::Result<Option<Target>> {
+) -> sql::Result<Option<Target>> {
     let found = connection
         .prepare_cached("SELECT seq, status FROM workflow_executions WHERE execution_id = ?1")?
         .query_row([execution_id], |row| Ok((row.get(0)?, row.get::<_, Text<_>>(1)?.0)))
@@ -119,7 +119,7 @@ struct Made {
 }
 
 /// The attempts of the selection that have ended, in the order they ended.
-fn attempts(connection: &Connection, target: &Target) -> rusqlite::Result<Vec<Made>> {
+fn attempts(connection: Connection<'_>, target: &Target) -> sql::Result<Vec<Made>> {
     let made = |row: &Row<'_>| {
         let source = Source { position: row.get(0)?, attempt: row.get(1)? };
         Ok(Made { source, total: counts(row, 2)?, has_text: row.get(4)? })
@@ -146,17 +146,17 @@ fn attempts(connection: &Connection, target: &Target) -> rusqlite::Result<Vec<Ma
 
 /// An attempt that was interrupted has no count but that of its chunks.
 fn add_stored_ends(
-    connection: &Connection,
+    connection: Connection<'_>,
     target: &Target,
     totals: &mut Totals,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT attempt, max(own_stdout + stdout), max(own_stderr + stderr) FROM workflow_output
          WHERE seq = ?1 AND position = ?2 GROUP BY attempt",
     )?;
     let mut rows = statement.query((target.seq, target.selection.position))?;
     while let Some(row) = rows.next()? {
-        let stored = counts(row, 1)?;
+        let stored = counts(&row, 1)?;
         let total = totals.entry(row.get(0)?).or_default();
         *total = total.max(stored);
     }
@@ -194,7 +194,7 @@ struct Head {
 const HEAD_COLUMNS: &str = "chunk, position, attempt, own_stdout, own_stderr, all_stdout, \
      all_stderr, stdout, stderr, began_us, first, end_stdout, end_stderr";
 
-fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
+fn head(row: &Row<'_>) -> sql::Result<Head> {
     let source = Source { position: row.get(1)?, attempt: row.get(2)? };
     let (own, all) = (counts(row, 3)?, counts(row, 5)?);
     let at = Timestamp::from_micros(row.get(9)?);
@@ -210,12 +210,12 @@ fn head(row: &Row<'_>) -> rusqlite::Result<Head> {
 /// The chunks that may have something of the page, and from which count of the execution on others
 /// have something as well.
 fn chunks(
-    connection: &Connection,
+    connection: Connection<'_>,
     target: &Target,
     request: &PageRequest,
     totals: &Totals,
     attempts: &[Made],
-) -> rusqlite::Result<(Vec<Pieces>, Option<u64>)> {
+) -> sql::Result<(Vec<Pieces>, Option<u64>)> {
     let Selection { position, attempt, stream, since } = target.selection;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {HEAD_COLUMNS} FROM workflow_output
@@ -237,7 +237,7 @@ fn chunks(
     let mut horizon = None;
     let mut has_chunks = false;
     while let Some(row) = rows.next()? {
-        let head = head(row)?;
+        let head = head(&row)?;
         has_chunks = true;
         if let Some(horizon) = horizon {
             // Of another attempt, whose bytes come in between.
@@ -268,7 +268,8 @@ fn chunks(
     for head in &found {
         // What cannot be read is missing, and reported as that.
         let pieces = read.query_row([head.chunk], |row| {
-            Ok(row.get_ref(0)?.as_blob().ok().and_then(|data| Pieces::decode(&head.start, data)))
+            let data: Option<Bytes> = row.get(0).ok();
+            Ok(data.and_then(|data| Pieces::decode(&head.start, &data.0)))
         })?;
         chunks.extend(pieces);
     }
@@ -281,10 +282,10 @@ fn chunks(
 /// The ends of the streams of attempts of which no chunk is kept: first standard output, then
 /// standard error, since nothing says in which order they came.
 fn ends_as_chunks(
-    connection: &Connection,
+    connection: Connection<'_>,
     target: &Target,
     attempts: &[Made],
-) -> rusqlite::Result<Vec<Pieces>> {
+) -> sql::Result<Vec<Pieces>> {
     let is_kept = "SELECT 1 FROM workflow_output WHERE seq = ?1 AND ends > 0
                    AND (?2 IS NULL OR (position = ?2 AND attempt = ?3)) LIMIT 1";
     let mut is_kept = connection.prepare_cached(is_kept)?;
@@ -331,10 +332,10 @@ fn ends_as_chunks(
 /// The ends of both streams of an attempt, from its chunks: while it runs, or where it was
 /// interrupted. `None` if it has none.
 pub(crate) fn tails(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     source: Source,
-) -> rusqlite::Result<Option<(Captured, Captured)>> {
+) -> sql::Result<Option<(Captured, Captured)>> {
     /// The more, the surer a stream is found that prints little beside the other.
     const CHUNKS_MAX: usize = 8;
     let mut statement = connection.prepare_cached(&format!(
@@ -348,10 +349,10 @@ pub(crate) fn tails(
     let mut bytes = Counts::default();
     let enough = OUTPUT_KEPT_BYTES as u64;
     while let Some(row) = rows.next()? {
-        let head = head(row)?;
+        let head = head(&row)?;
         total.get_or_insert(head.start.own.plus(head.bytes));
-        let data = row.get_ref(13)?;
-        let pieces = data.as_blob().ok().and_then(|data| Pieces::decode(&head.start, data));
+        let data: Option<Bytes> = row.get(13).ok();
+        let pieces = data.and_then(|data| Pieces::decode(&head.start, &data.0));
         bytes = bytes.plus(head.bytes);
         chunks.extend(pieces);
         let is_enough = bytes.stdout.min(bytes.stderr) >= enough;
@@ -378,10 +379,10 @@ pub(crate) fn tails(
 
 /// The position of a step or handler by its name; the names of a workflow are unique.
 pub(crate) fn position(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     name: &str,
-) -> rusqlite::Result<Option<u32>> {
+) -> sql::Result<Option<u32>> {
     connection
         .prepare_cached(
             "SELECT position FROM workflow_execution_steps
@@ -398,9 +399,9 @@ pub(crate) fn position(
 
 /// The names of the steps and handlers of an execution by position.
 pub(crate) fn names(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<HashMap<u32, String>> {
+) -> sql::Result<HashMap<u32, String>> {
     connection
         .prepare_cached(
             "SELECT position, step_name FROM workflow_execution_steps

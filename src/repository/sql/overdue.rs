@@ -1,8 +1,8 @@
 //! Expectations that are not met, and what they are judged by.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::sync::Arc;
-
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::incidents;
 use super::rows::{self, Text, integer, time};
@@ -18,11 +18,11 @@ use crate::workflow::trigger::{Trigger, TriggerKind};
 /// Notes that one is not met; one that was open goes on with what it concerns last. What another
 /// daemon has noted already is noted once.
 pub(super) fn raise(
-    connection: &Connection,
+    connection: Connection<'_>,
     record: &OverdueRecord,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let is_known: bool = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_expectations
@@ -120,12 +120,12 @@ fn why(record: &OverdueRecord) -> String {
 
 /// Notes that it is met again. Of those that are over, the last hundred of a workflow are kept.
 pub(super) fn clear(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     kind: OverdueKind,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let cleared = connection
         .prepare_cached(
             "UPDATE workflow_expectations SET cleared_at = ?3
@@ -151,11 +151,11 @@ pub(super) fn clear(
 
 /// A scheduled time is decided, other than by a start.
 pub(super) fn decided(
-    connection: &Connection,
+    connection: Connection<'_>,
     decided: &DecisionRecord,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     if decided.action != Action::Missed {
         return Ok(());
     }
@@ -173,16 +173,16 @@ pub(super) fn decided(
 
 /// A scheduled time is started: no time since the last one is missed.
 pub(super) fn started(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     start: &ScheduledStart,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let notify = start.notify.as_ref();
     clear(connection, workflow_id, OverdueKind::Missed, notify, start.decided_at)
 }
 
 /// Those that are open, by workflow.
-pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<OverdueRecord>> {
+pub(crate) fn open(connection: Connection<'_>) -> sql::Result<Vec<OverdueRecord>> {
     connection
         .prepare_cached(
             "SELECT workflow_id, kind, count, raised_at, schedule, scheduled_at, execution_id
@@ -204,7 +204,7 @@ pub(crate) fn open(connection: &Connection) -> rusqlite::Result<Vec<OverdueRecor
 }
 
 /// Every execution that has not ended, oldest first.
-pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<UnfinishedExecution>> {
+pub(crate) fn unfinished(connection: Connection<'_>) -> sql::Result<Vec<UnfinishedExecution>> {
     connection
         .prepare_cached(
             "SELECT e.workflow_id, e.execution_id, e.status, e.started_at, d.schedule,
@@ -239,9 +239,9 @@ pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Unfini
 
 /// When the newest execution of a workflow that succeeded has ended.
 pub(crate) fn last_success(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
-) -> rusqlite::Result<Option<Timestamp>> {
+) -> sql::Result<Option<Timestamp>> {
     let succeeded: Option<i64> = connection
         .prepare_cached(
             "SELECT executions FROM workflow_execution_counts

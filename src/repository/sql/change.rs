@@ -1,19 +1,18 @@
 //! Writes one execution's change. A terminal row never changes.
 
+use crate::repository::sql;
+use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, params};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::change_steps::{insert_attempt, insert_step, update_step, write_handler};
 use super::groups::{self, Decision, Limits};
 use super::refusal::{NotWritten, refused};
 use super::rows::{self, Text, Times, integer, time};
 use super::schedule_start;
-use super::{identity, incidents, policies};
+use super::{incidents, policies};
 use crate::repository::journal::backend::{SlotChange, Written};
-use crate::repository::ownership::{Judge, Registry};
+use crate::repository::ownership::Judge;
 use crate::workflow::record::{Change, Created, ExecutionState, ExecutionStatus, StepState};
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 
@@ -47,12 +46,16 @@ pub(crate) struct Inserts<'c> {
     retention: HashMap<String, Option<RetentionPolicy>>,
     /// The limits of concurrency groups, the same.
     limits: Limits,
-    path: &'c Path,
+    /// What judges whether the owners of executions are alive.
+    judge: &'c dyn Fn() -> sql::Result<Judge>,
 }
 
 impl<'c> Inserts<'c> {
     /// An execution whose steps were reused before it was stored has its number by now.
-    pub(crate) fn new(connection: &'c Connection, path: &'c Path) -> rusqlite::Result<Self> {
+    pub(crate) fn new(
+        connection: Connection<'c>,
+        judge: &'c dyn Fn() -> sql::Result<Judge>,
+    ) -> sql::Result<Self> {
         Ok(Self {
             execution: connection.prepare_cached(
                 "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
@@ -75,7 +78,7 @@ impl<'c> Inserts<'c> {
             has_apart: None,
             retention: HashMap::new(),
             limits: Limits::new(),
-            path,
+            judge,
         })
     }
 
@@ -83,9 +86,9 @@ impl<'c> Inserts<'c> {
     /// first where the start defines it. One look for each workflow in a transaction.
     fn has_own_retention(
         &mut self,
-        connection: &Connection,
+        connection: Connection<'_>,
         created: &Created,
-    ) -> rusqlite::Result<bool> {
+    ) -> sql::Result<bool> {
         let workflow_id = created.workflow_id.as_str();
         let known = self.retention.get(workflow_id);
         let policy = match (created.retention, known) {
@@ -106,7 +109,7 @@ impl<'c> Inserts<'c> {
     }
 
     /// Counts a completion, where it does not count for the retention of all.
-    fn count_apart(&mut self, connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+    fn count_apart(&mut self, connection: Connection<'_>, seq: i64) -> sql::Result<()> {
         let has_apart = match self.has_apart {
             Some(has_apart) => has_apart,
             None => policies::has_apart(connection)?,
@@ -123,10 +126,13 @@ impl<'c> Inserts<'c> {
     }
 
     /// Whether a new execution runs, if it needs a slot, or waits.
-    fn slot(&mut self, connection: &Connection, created: &Created) -> Result<Decision, NotWritten> {
+    fn slot(
+        &mut self,
+        connection: Connection<'_>,
+        created: &Created,
+    ) -> Result<Decision, NotWritten> {
         let Some(request) = &created.slot else { return Ok(Decision::Run) };
-        let path = self.path;
-        let mut judge = || judge(connection, path);
+        let mut judge = self.judge;
         let workflow_id = &created.workflow_id;
         match groups::decide(connection, &mut self.limits, &mut judge, request, workflow_id)? {
             Decision::Refuse(error) => Err(NotWritten::Refused(error)),
@@ -135,17 +141,19 @@ impl<'c> Inserts<'c> {
     }
 
     /// The number of a completion: greater than any that is stored. `None` for what has not
-    /// ended. The transaction holds the write lock, so no other process numbers meanwhile.
+    /// ended. Where one process writes at a time, no other numbers meanwhile.
     fn completion(
         &mut self,
-        connection: &Connection,
+        connection: Connection<'_>,
         head: &ExecutionState,
-    ) -> rusqlite::Result<Option<i64>> {
+    ) -> sql::Result<Option<i64>> {
         if !head.status.is_terminal() {
             return Ok(None);
         }
         let number = match self.next_completion {
             Some(number) => number,
+            // What others number meanwhile is unknown there.
+            None if connection.has_writers() => return connection.next_completion().map(Some),
             None => connection
                 .prepare_cached(
                     "SELECT 1 + max(
@@ -163,15 +171,10 @@ impl<'c> Inserts<'c> {
     }
 }
 
-/// What judges whether the owners of executions are alive.
-pub(crate) fn judge(connection: &Connection, path: &Path) -> rusqlite::Result<Judge> {
-    Ok(Registry::new(path, identity::read(connection, path)?).judge())
-}
-
 /// Writes `change` inside the caller's transaction. Each update names the execution id beside its
 /// `seq`: a database that was restored under a running wfx gives numbers out again.
 pub(crate) fn write(
-    connection: &Connection,
+    connection: Connection<'_>,
     inserts: &mut Inserts<'_>,
     unfinished: &Unfinished,
     execution_id: &str,
@@ -201,7 +204,7 @@ pub(crate) fn write(
             let has_own_retention = inserts.has_own_retention(connection, created)?;
             let marks = Marks { completion, has_own_retention };
             insert_execution(inserts, execution_id, created, head, marks, &mut times)?;
-            let seq = connection.last_insert_rowid();
+            let seq = connection.last_insert_rowid()?;
             if finished {
                 inserts.count_apart(connection, seq)?;
             }
@@ -255,7 +258,7 @@ pub(crate) fn write(
     Ok(Written { seq, finished, group, slot, cancels })
 }
 
-fn find(connection: &Connection, execution_id: &str) -> Result<Known, NotWritten> {
+fn find(connection: Connection<'_>, execution_id: &str) -> Result<Known, NotWritten> {
     connection
         .prepare_cached(
             "SELECT seq, concurrency_group FROM workflow_executions WHERE execution_id = ?1",
@@ -319,11 +322,11 @@ fn insert_execution(
 /// Notes how far an execution has come of which nothing else changed. Leaves the indexed
 /// columns alone: SQLite writes their pages even when the value stays.
 fn goes_on(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     execution_id: &str,
     head: &ExecutionState,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3,
@@ -349,7 +352,7 @@ fn goes_on(
 
 /// Whether it was not so already.
 fn update_execution(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     execution_id: &str,
     head: &ExecutionState,

@@ -1,8 +1,8 @@
 //! Executions whose process died: who had them, and whose they become.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
-
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::detail;
 use super::rows::{self, Text};
@@ -15,12 +15,12 @@ use crate::workflow::record::{AttemptKey, ExecutionStatus};
 
 /// At most `limit` executions that [`take`] would take over, oldest first, with what they ran.
 pub(crate) fn abandoned(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
     which: &Which,
     new_owner: &str,
     limit: usize,
-) -> rusqlite::Result<Vec<Abandoned>> {
+) -> sql::Result<Vec<Abandoned>> {
     chosen(connection, judge, which, new_owner, limit)?
         .into_iter()
         .map(|Candidate { seq, execution_id, owner, .. }| {
@@ -33,12 +33,12 @@ pub(crate) fn abandoned(
 /// Takes over at most `limit` executions for `new_owner`, inside the caller's transaction. Fewer,
 /// where their snapshots are long.
 pub(crate) fn take(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
     which: &Which,
     new_owner: &str,
     limit: usize,
-) -> rusqlite::Result<Vec<TakenOver>> {
+) -> sql::Result<Vec<TakenOver>> {
     let (mut taken, mut bytes) = (Vec::new(), 0);
     for candidate in chosen(connection, judge, which, new_owner, limit)? {
         if bytes > SNAPSHOT_BYTES {
@@ -52,12 +52,12 @@ pub(crate) fn take(
 }
 
 fn chosen(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
     which: &Which,
     new_owner: &str,
     limit: usize,
-) -> rusqlite::Result<Vec<Candidate>> {
+) -> sql::Result<Vec<Candidate>> {
     let candidates = candidates(connection, which, new_owner)?;
     let chosen = candidates.into_iter().filter(|candidate| {
         which.may_change_hands(&candidate.execution_id, candidate.owner.as_deref(), judge)
@@ -67,10 +67,10 @@ fn chosen(
 
 /// The attempts of an execution that were running when its process died.
 fn running(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     execution_id: &str,
-) -> rusqlite::Result<Vec<AttemptKey>> {
+) -> sql::Result<Vec<AttemptKey>> {
     connection
         .prepare_cached(
             "SELECT step_name, attempt FROM workflow_execution_steps
@@ -95,10 +95,10 @@ struct Candidate {
 
 /// Unfinished executions of others, oldest first.
 fn candidates(
-    connection: &Connection,
+    connection: Connection<'_>,
     which: &Which,
     new_owner: &str,
-) -> rusqlite::Result<Vec<Candidate>> {
+) -> sql::Result<Vec<Candidate>> {
     let only = match &which.of {
         Of::Kind(_) => None,
         Of::One(execution_id) => Some(execution_id),
@@ -123,15 +123,14 @@ fn candidates(
 }
 
 fn take_one(
-    connection: &Connection,
+    connection: Connection<'_>,
     candidate: Candidate,
     new_owner: &str,
-) -> rusqlite::Result<TakenOver> {
+) -> sql::Result<TakenOver> {
     connection
         .prepare_cached("UPDATE workflow_executions SET owner = ?2 WHERE seq = ?1")?
         .execute(params![candidate.seq, new_owner])?;
-    let detail = detail::detail(connection, &candidate.execution_id)?
-        .ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let detail = detail::detail(connection, &candidate.execution_id)?.ok_or(sql::Error::NoRows)?;
     let ended_at: HashMap<u32, Timestamp> = connection
         .prepare_cached(
             "SELECT position, max(completed_at) FROM workflow_execution_attempts
@@ -145,9 +144,9 @@ fn take_one(
 
 /// How many unfinished executions each process has or had.
 pub(crate) fn owners(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
-) -> rusqlite::Result<Vec<OwnerCount>> {
+) -> sql::Result<Vec<OwnerCount>> {
     connection
         .prepare_cached(
             "SELECT owner, count(*) FROM workflow_executions
@@ -164,11 +163,11 @@ pub(crate) fn owners(
 
 /// Leaves a request to cancel an execution, inside the caller's transaction.
 pub(crate) fn request_cancel(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
     by: Option<&str>,
     now: Timestamp,
-) -> rusqlite::Result<CancelRequest> {
+) -> sql::Result<CancelRequest> {
     let stored = connection
         .prepare_cached("SELECT status, owner FROM workflow_executions WHERE execution_id = ?1")?
         .query_row([execution_id], |row| {
@@ -190,9 +189,9 @@ pub(crate) fn request_cancel(
 
 /// The unfinished executions of `owner` that somebody asked to cancel.
 pub(crate) fn cancel_requests(
-    connection: &Connection,
+    connection: Connection<'_>,
     owner: &str,
-) -> rusqlite::Result<HashSet<CancelNotice>> {
+) -> sql::Result<HashSet<CancelNotice>> {
     connection
         .prepare_cached(
             "SELECT execution_id, replaced_by FROM workflow_executions

@@ -1,9 +1,9 @@
 //! What was replayed from what.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::rows::{self, Text, optional};
 use crate::repository::read::lineage::{self, Lineage, LineageNode};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, Row};
 
 /// The columns that [`from_row`] reads, in its order. Only a replay has reused steps.
 const NODE_COLUMNS: &str = "execution_id, seq, status, created_at,
@@ -12,15 +12,15 @@ const NODE_COLUMNS: &str = "execution_id, seq, status, created_at,
         WHERE steps.seq = workflow_executions.seq AND steps.reused_from IS NOT NULL) END";
 
 /// Reads the lineage of an execution, which itself may be pruned.
-pub(crate) fn read(connection: &Connection, execution_id: &str) -> rusqlite::Result<Lineage> {
+pub(crate) fn read(connection: Connection<'_>, execution_id: &str) -> sql::Result<Lineage> {
     lineage::trace(execution_id, |id| node(connection, id), |id| replays(connection, id))
 }
 
 /// One execution and what it replays.
 fn node(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution_id: &str,
-) -> rusqlite::Result<(LineageNode, Option<String>)> {
+) -> sql::Result<(LineageNode, Option<String>)> {
     let found = connection
         .prepare_cached(&format!(
             "SELECT {NODE_COLUMNS}, replay_of FROM workflow_executions WHERE execution_id = ?1"
@@ -30,7 +30,7 @@ fn node(
     Ok(found.unwrap_or_else(|| (LineageNode::pruned(execution_id), None)))
 }
 
-fn replays(connection: &Connection, execution_id: &str) -> rusqlite::Result<Vec<LineageNode>> {
+fn replays(connection: Connection<'_>, execution_id: &str) -> sql::Result<Vec<LineageNode>> {
     connection
         .prepare_cached(&format!(
             "SELECT {NODE_COLUMNS} FROM workflow_executions WHERE replay_of = ?1 ORDER BY seq"
@@ -39,7 +39,7 @@ fn replays(connection: &Connection, execution_id: &str) -> rusqlite::Result<Vec<
         .collect()
 }
 
-fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LineageNode> {
+fn from_row(row: &Row<'_>) -> sql::Result<LineageNode> {
     Ok(LineageNode {
         execution_id: row.get(0)?,
         seq: row.get(1)?,

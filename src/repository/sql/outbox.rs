@@ -1,7 +1,5 @@
 //! The outbox: what waits is claimed under a lease, and what was sent is settled.
 
-use rusqlite::{Connection, params};
-
 use super::incidents;
 use super::rows::{Json, Text};
 use crate::base::timestamp::Timestamp;
@@ -10,6 +8,8 @@ use crate::repository::notifications::{
     Settlement,
 };
 use crate::repository::ownership::Judge;
+use crate::repository::sql;
+use crate::repository::sql::{Connection, params};
 use crate::workflow::notification::Content;
 
 /// How long the history is kept, and how much of it.
@@ -24,12 +24,12 @@ const DROPPED_AT_A_TIME: usize = 16;
 
 /// Queues a notification that belongs to no change, or stores how it ended. Queued once only.
 pub(crate) fn add(
-    connection: &Connection,
+    connection: Connection<'_>,
     new: &NewNotification,
     now: Timestamp,
-) -> rusqlite::Result<Option<i64>> {
-    let json = serde_json::to_string(&new.content)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+) -> sql::Result<Option<i64>> {
+    let json =
+        serde_json::to_string(&new.content).map_err(|error| sql::Error::Value(Box::new(error)))?;
     let (state, error) = match &new.ended {
         Some((state, error)) => (*state, error.as_deref()),
         None => (NotificationState::Pending, None),
@@ -67,15 +67,15 @@ pub(crate) fn add(
             error,
             json,
         ])?;
-    Ok((inserted > 0).then(|| connection.last_insert_rowid()))
+    (inserted > 0).then(|| connection.last_insert_rowid()).transpose()
 }
 
 /// Whether a claim would find something. Begins no transaction.
 pub(crate) fn is_due(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     request: &ClaimRequest,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let is_due = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_notifications
@@ -87,17 +87,17 @@ pub(crate) fn is_due(
 
 /// The processes that are proven dead and have claims.
 fn dead_claims(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     own: &str,
-) -> rusqlite::Result<Vec<String>> {
+) -> sql::Result<Vec<String>> {
     let owners: Vec<String> = connection
         .prepare_cached(
             "SELECT DISTINCT claimed_by FROM workflow_notifications
              WHERE claimed_by IS NOT NULL AND claimed_by <> ?1",
         )?
         .query_map([own], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     if owners.is_empty() {
         return Ok(owners);
     }
@@ -106,10 +106,7 @@ fn dead_claims(
 }
 
 /// When the next notification of a channel is due; `None`: none waits.
-pub(crate) fn next_at(
-    connection: &Connection,
-    channel: &str,
-) -> rusqlite::Result<Option<Timestamp>> {
+pub(crate) fn next_at(connection: Connection<'_>, channel: &str) -> sql::Result<Option<Timestamp>> {
     let next: Option<Text<Timestamp>> = connection
         .prepare_cached(
             "SELECT min(next_at) FROM workflow_notifications WHERE state = 'pending' AND channel = ?1",
@@ -121,10 +118,10 @@ pub(crate) fn next_at(
 /// Claims what is due, inside the transaction under way. The end of an incident of which no
 /// notification was accepted is dropped.
 pub(crate) fn claim(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     request: &ClaimRequest,
-) -> rusqlite::Result<Claim> {
+) -> sql::Result<Claim> {
     let now = request.now.to_string();
     for owner in dead_claims(connection, judge, &request.owner)? {
         connection
@@ -168,7 +165,7 @@ pub(crate) fn claim(
                 Ok((claimed, row.get(5)?))
             },
         )?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     let mut claimed = Vec::new();
     for (one, is_for_nobody) in candidates {
         if is_for_nobody {
@@ -188,7 +185,7 @@ pub(crate) fn claim(
     Ok(Claim { claimed, expired, next_at: next_at(connection, &request.channel)? })
 }
 
-fn expire(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<Vec<Ended>> {
+fn expire(connection: Connection<'_>, request: &ClaimRequest) -> sql::Result<Vec<Ended>> {
     connection
         .prepare_cached(
             "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?3, next_at = NULL,
@@ -204,12 +201,12 @@ fn expire(connection: &Connection, request: &ClaimRequest) -> rusqlite::Result<V
 }
 
 fn end(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     state: NotificationState,
     error: Option<&str>,
     now: &str,
-) -> rusqlite::Result<usize> {
+) -> sql::Result<usize> {
     connection
         .prepare_cached(
             "UPDATE workflow_notifications SET state = ?2, ended_at = ?4, next_at = NULL,
@@ -221,7 +218,7 @@ fn end(
 
 /// Stores the result of an attempt, inside the transaction under way. That it was accepted holds
 /// whoever has the lease now.
-pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<()> {
+pub(crate) fn settle(connection: Connection<'_>, settlement: &Settlement) -> sql::Result<()> {
     let Settlement { seq, owner, at, result } = settlement;
     let now = at.to_string();
     if *result != Attempted::Returned {
@@ -269,7 +266,7 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqli
     Ok(())
 }
 
-fn is_claimed(connection: &Connection, seq: i64, owner: &str) -> rusqlite::Result<bool> {
+fn is_claimed(connection: Connection<'_>, seq: i64, owner: &str) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_notifications WHERE seq = ?1 AND claimed_by = ?2)",
@@ -278,7 +275,7 @@ fn is_claimed(connection: &Connection, seq: i64, owner: &str) -> rusqlite::Resul
 }
 
 /// Whether an incident is to be notified again, or the history is too long. Begins no transaction.
-pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+pub(crate) fn needs_upkeep(connection: Connection<'_>, now: Timestamp) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_incident_channels WHERE remind_at <= ?1)
@@ -302,10 +299,10 @@ pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite:
 /// Queues reminders that are due and deletes old history, inside the transaction under way;
 /// returns whether something was queued.
 pub(crate) fn upkeep(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let is_reminded = incidents::remind(connection, now)?;
     forget_couriers(connection, judge, None)?;
     connection
@@ -354,11 +351,11 @@ pub(crate) fn upkeep(
 /// Stores which channels a daemon delivers, and forgets daemons that are dead, inside the
 /// transaction under way.
 pub(crate) fn set_couriers(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     owner: &str,
     channels: &[String],
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     forget_couriers(connection, judge, Some(owner))?;
     for channel in channels {
         connection
@@ -370,14 +367,14 @@ pub(crate) fn set_couriers(
 
 /// Forgets which channels daemons deliver that are dead, and this one.
 fn forget_couriers(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     own: Option<&str>,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let owners: Vec<String> = connection
         .prepare_cached("SELECT DISTINCT owner FROM workflow_notification_couriers")?
         .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     if owners.is_empty() {
         return Ok(());
     }
@@ -395,10 +392,10 @@ fn forget_couriers(
 /// What of an execution's notifications waits to be sent: rows and channels. Channels that a daemon
 /// delivers, whose death is not proven, are left out.
 pub(crate) fn left_to_send(
-    connection: &Connection,
-    judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
     executions: &[String],
-) -> rusqlite::Result<Vec<(i64, String)>> {
+) -> sql::Result<Vec<(i64, String)>> {
     let mut left: Vec<(i64, String)> = Vec::new();
     let mut statement = connection.prepare_cached(
         "SELECT seq, channel FROM workflow_notifications
@@ -416,7 +413,7 @@ pub(crate) fn left_to_send(
     let couriers: Vec<(String, String)> = connection
         .prepare_cached("SELECT owner, channel FROM workflow_notification_couriers")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<sql::Result<_>>()?;
     let mut judge = judge()?;
     left.retain(|(_, channel)| {
         !couriers

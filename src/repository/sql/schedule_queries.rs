@@ -1,8 +1,8 @@
 //! What is read of schedules and of what was decided of their times.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{self, Text};
 use crate::base::timestamp::Timestamp;
@@ -16,11 +16,11 @@ pub(super) const DECISION_COLUMNS: &str = "workflow_id, schedule, scheduled_at, 
 
 /// The row with the last scheduled time that is not later than this.
 pub(super) fn newest_until(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     at: &str,
-) -> rusqlite::Result<Option<DecisionRecord>> {
+) -> sql::Result<Option<DecisionRecord>> {
     connection
         .prepare_cached(&format!(
             "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
@@ -33,20 +33,20 @@ pub(super) fn newest_until(
 
 /// What is stored of a scheduled time, in a row of its own or with others.
 pub(crate) fn stored_decision(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     at: Timestamp,
-) -> rusqlite::Result<Option<DecisionRecord>> {
+) -> sql::Result<Option<DecisionRecord>> {
     let newest = newest_until(connection, workflow_id, schedule, &at.to_string())?;
     Ok(newest.filter(|row| row.scheduled_until >= at))
 }
 
 /// The pauses that end after `since`, the first one first.
 pub(crate) fn pauses(
-    connection: &Connection,
+    connection: Connection<'_>,
     since: Timestamp,
-) -> rusqlite::Result<Vec<PauseRecord>> {
+) -> sql::Result<Vec<PauseRecord>> {
     connection
         .prepare_cached(
             "SELECT workflow_id, paused_at, paused_until, reason, paused_by FROM workflow_pauses
@@ -66,9 +66,9 @@ pub(crate) fn pauses(
 
 /// The schedules of these workflows, or of all.
 pub(crate) fn stored(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflows: Option<&BTreeSet<String>>,
-) -> rusqlite::Result<Vec<StoredSchedule>> {
+) -> sql::Result<Vec<StoredSchedule>> {
     let mut all = Vec::new();
     match workflows {
         None => {
@@ -77,7 +77,7 @@ pub(crate) fn stored(
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                all.push(schedule(row)?);
+                all.push(schedule(&row)?);
             }
         }
         Some(workflows) => {
@@ -88,7 +88,7 @@ pub(crate) fn stored(
             for workflow_id in workflows {
                 let mut rows = statement.query([workflow_id])?;
                 while let Some(row) = rows.next()? {
-                    all.push(schedule(row)?);
+                    all.push(schedule(&row)?);
                 }
             }
         }
@@ -125,14 +125,14 @@ pub(crate) fn stored(
     Ok(all)
 }
 
-fn schedule(row: &Row<'_>) -> rusqlite::Result<StoredSchedule> {
+fn schedule(row: &Row<'_>) -> sql::Result<StoredSchedule> {
     let mut known = Known::since(row.get::<_, Text<_>>(2)?.0);
     known.decided_until = rows::optional(row, 3)?;
     Ok(StoredSchedule { workflow_id: row.get(0)?, schedule: row.get(1)?, known })
 }
 
 /// Whether anything was decided for times after this.
-pub(crate) fn is_ahead(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+pub(crate) fn is_ahead(connection: Connection<'_>, now: Timestamp) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_schedules
@@ -143,9 +143,9 @@ pub(crate) fn is_ahead(connection: &Connection, now: Timestamp) -> rusqlite::Res
 
 /// Rows that begin at this time or before, and end after it.
 pub(crate) fn rows_across(
-    connection: &Connection,
+    connection: Connection<'_>,
     now: Timestamp,
-) -> rusqlite::Result<Vec<DecisionRecord>> {
+) -> sql::Result<Vec<DecisionRecord>> {
     connection
         .prepare_cached(&format!(
             "SELECT {DECISION_COLUMNS} FROM workflow_schedule_decisions
@@ -157,11 +157,11 @@ pub(crate) fn rows_across(
 
 /// Decisions, of one workflow or of all, the latest scheduled time first, from a position on.
 pub(crate) fn decisions(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
     before: Option<&DecisionPosition>,
     limit: u32,
-) -> rusqlite::Result<Vec<DecisionRecord>> {
+) -> sql::Result<Vec<DecisionRecord>> {
     let (of, index) = match workflow_id {
         Some(_) => ("workflow_id = ?1", "workflow_schedule_decisions_by_workflow"),
         None => ("?1 IS NULL", "workflow_schedule_decisions_by_time"),
@@ -181,7 +181,7 @@ pub(crate) fn decisions(
 }
 
 /// The last decision of a schedule.
-pub(crate) fn last_decisions(connection: &Connection) -> rusqlite::Result<Vec<DecisionRecord>> {
+pub(crate) fn last_decisions(connection: Connection<'_>) -> sql::Result<Vec<DecisionRecord>> {
     let names: Vec<(String, String)> = connection
         .prepare_cached("SELECT workflow_id, schedule FROM workflow_schedules")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -196,9 +196,9 @@ pub(crate) fn last_decisions(connection: &Connection) -> rusqlite::Result<Vec<De
 /// Executions of workflows with schedules whose process was an `exec` that is dead: they would keep
 /// scheduled starts from beginning.
 pub(super) fn in_the_way(
-    connection: &Connection,
+    connection: Connection<'_>,
     mut is_of_dead_exec: impl FnMut(Option<&str>) -> bool,
-) -> rusqlite::Result<Vec<String>> {
+) -> sql::Result<Vec<String>> {
     let mut statement = connection.prepare_cached(
         "SELECT execution_id, owner FROM workflow_executions
          WHERE status IN ('pending', 'running') AND status <> 'success' AND ad_hoc IS NULL
@@ -215,7 +215,7 @@ pub(super) fn in_the_way(
     Ok(found)
 }
 
-pub(super) fn decision(row: &Row<'_>) -> rusqlite::Result<DecisionRecord> {
+pub(super) fn decision(row: &Row<'_>) -> sql::Result<DecisionRecord> {
     Ok(DecisionRecord {
         workflow_id: row.get(0)?,
         schedule: row.get(1)?,

@@ -1,8 +1,8 @@
 //! What steps print: chunks <-> rows, their budgets, and pages of them.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, Row, params};
 use std::collections::HashMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::change::Unfinished;
 use super::rows::{count, integer};
@@ -19,10 +19,10 @@ const DELETED_BYTES_MAX: u64 = 32 << 20;
 
 /// The `seq` of an execution, whether it is finished or not; `None` where there is none.
 pub(crate) fn seq(
-    connection: &Connection,
+    connection: Connection<'_>,
     unfinished: &Unfinished,
     execution_id: &str,
-) -> rusqlite::Result<Option<i64>> {
+) -> sql::Result<Option<i64>> {
     match unfinished.0.get(execution_id) {
         Some((seq, _)) => Ok(Some(*seq)),
         None => connection
@@ -34,11 +34,11 @@ pub(crate) fn seq(
 
 /// Writes batches of the execution `seq` inside the caller's transaction.
 pub(crate) fn write(
-    connection: &Connection,
+    connection: Connection<'_>,
     bases: &mut HashMap<i64, Counts>,
     seq: i64,
     batches: &[OutputBatch],
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     for batch in batches {
         let base = match bases.get(&seq) {
             _ if !batch.is_resumed => Counts::default(),
@@ -57,7 +57,7 @@ pub(crate) fn write(
 }
 
 /// What is stored of the execution goes up to here.
-fn ends(connection: &Connection, seq: i64) -> rusqlite::Result<Counts> {
+fn ends(connection: Connection<'_>, seq: i64) -> sql::Result<Counts> {
     let ends = connection
         .prepare_cached(
             "SELECT end_stdout, end_stderr FROM workflow_output
@@ -69,11 +69,11 @@ fn ends(connection: &Connection, seq: i64) -> rusqlite::Result<Counts> {
 }
 
 fn write_chunk(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     base: Counts,
     chunk: &Chunk,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let Source { position, attempt } = chunk.source;
     for (row, own) in &chunk.drops {
         let Some(row) = row.get() else { continue };
@@ -148,7 +148,7 @@ fn write_chunk(
             integer(size),
             chunk.data,
         ])?;
-    chunk.row.set(connection.last_insert_rowid());
+    chunk.row.set(connection.last_insert_rowid()?);
     Ok(())
 }
 
@@ -163,11 +163,11 @@ pub(crate) struct Trimmed {
 /// Deletes the oldest chunks until all of them are within `total` bytes and none ended before
 /// `before`, about `max` bytes of them.
 pub(crate) fn trim(
-    connection: &Connection,
+    connection: Connection<'_>,
     total: u64,
     before: Timestamp,
     max: u64,
-) -> rusqlite::Result<Trimmed> {
+) -> sql::Result<Trimmed> {
     let mut trimmed = Trimmed { chunks: 0, more: false };
     let mut deleted = 0;
     while let Some((chunk, size)) = excessive(connection, total, before)? {
@@ -186,19 +186,19 @@ pub(crate) fn trim(
 
 /// Whether [`trim`] has something to delete.
 pub(crate) fn is_excessive(
-    connection: &Connection,
+    connection: Connection<'_>,
     total: u64,
     before: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     Ok(excessive(connection, total, before)?.is_some())
 }
 
 /// The oldest chunk, if it is beyond the budgets, and its size.
 fn excessive(
-    connection: &Connection,
+    connection: Connection<'_>,
     total: u64,
     before: Timestamp,
-) -> rusqlite::Result<Option<(i64, u64)>> {
+) -> sql::Result<Option<(i64, u64)>> {
     let usage = usage(connection)?;
     if usage == 0 {
         return Ok(None);
@@ -214,20 +214,27 @@ fn excessive(
 }
 
 /// The size of all output.
-pub(crate) fn usage(connection: &Connection) -> rusqlite::Result<u64> {
+pub(crate) fn usage(connection: Connection<'_>) -> sql::Result<u64> {
     connection
-        .prepare_cached("SELECT bytes FROM workflow_output_usage WHERE id = 1")?
+        .prepare_cached("SELECT coalesce(sum(bytes), 0) FROM workflow_output_usage")?
         .query_row([], |row| row.get(0))
-        .optional()
-        .map(|bytes| count(bytes.unwrap_or(0)))
+        .map(count)
+}
+
+/// Writes something, so that a commit has what to put on the disk.
+pub(crate) fn touch(connection: Connection<'_>) -> sql::Result<()> {
+    connection
+        .prepare_cached("UPDATE workflow_output_usage SET bytes = bytes WHERE id = 1")?
+        .execute([])
+        .map(|_| ())
 }
 
 /// Leaves of executions to be deleted as many as one transaction may, by their output; whether it
 /// left some out.
 pub(crate) fn limit_deleted(
-    connection: &Connection,
+    connection: Connection<'_>,
     chosen: &mut Vec<i64>,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     if usage(connection)? <= DELETED_BYTES_MAX {
         return Ok(false);
     }
@@ -244,6 +251,6 @@ pub(crate) fn limit_deleted(
     Ok(false)
 }
 
-fn counts(row: &Row<'_>, index: usize) -> rusqlite::Result<Counts> {
+fn counts(row: &Row<'_>, index: usize) -> sql::Result<Counts> {
     Ok(Counts { stdout: count(row.get(index)?), stderr: count(row.get(index + 1)?) })
 }

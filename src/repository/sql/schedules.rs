@@ -1,8 +1,8 @@
 //! Schedules, and what was decided of their times.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::sync::Arc;
-
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::overdue;
 use super::rows::{integer, time};
@@ -17,9 +17,9 @@ use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 
 /// Writes a change inside the transaction under way.
 pub(crate) fn change(
-    connection: &Connection,
+    connection: Connection<'_>,
     change: &ScheduleChange,
-) -> rusqlite::Result<ScheduleOutcome> {
+) -> sql::Result<ScheduleOutcome> {
     let mut outcome = ScheduleOutcome::default();
     match change {
         ScheduleChange::Register { now, workflows } => {
@@ -60,10 +60,10 @@ pub(crate) fn change(
 
 /// Makes the stored schedules of a workflow those of its file.
 fn register(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow: &RegisteredWorkflow,
     now: Timestamp,
-) -> rusqlite::Result<usize> {
+) -> sql::Result<usize> {
     let RegisteredWorkflow { workflow_id, schedules } = workflow;
     let stored: Vec<(String, String)> = connection
         .prepare_cached("SELECT schedule, timing FROM workflow_schedules WHERE workflow_id = ?1")?
@@ -123,11 +123,11 @@ fn register(
 
 /// Whether this scheduled time waits.
 fn is_waiting(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     at: &str,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_schedule_decisions
@@ -140,11 +140,11 @@ fn is_waiting(
 /// Whether one of these scheduled times is decided for good. Rows do not overlap, so of those that
 /// begin earlier only the last one is looked at.
 fn is_decided(
-    connection: &Connection,
+    connection: Connection<'_>,
     decided: &DecisionRecord,
     at: &str,
     until: &str,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let DecisionRecord { workflow_id, schedule, scheduled_at, .. } = decided;
     let before = newest_until(connection, workflow_id, schedule, at)?;
     let reaches = |row: &DecisionRecord| row.scheduled_until >= *scheduled_at;
@@ -162,11 +162,11 @@ fn is_decided(
 
 /// Stores a decision other than a start; `false` when others have decided.
 fn decide(
-    connection: &Connection,
+    connection: Connection<'_>,
     decided: &DecisionRecord,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> sql::Result<bool> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
     let (at, until) = (decided.scheduled_at.to_string(), decided.scheduled_until.to_string());
     if is_decided(connection, decided, &at, &until)? {
@@ -214,11 +214,11 @@ fn decide(
 
 /// Makes room for one row in place of those of several times that waited.
 fn remove_waiting(
-    connection: &Connection,
+    connection: Connection<'_>,
     decided: &DecisionRecord,
     at: &str,
     until: &str,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
     let removed = connection
         .prepare_cached(
@@ -239,7 +239,7 @@ fn continues(before: &DecisionRecord, decided: &DecisionRecord) -> bool {
 }
 
 /// Whether a schedule is decided up to the end of a row, and no further.
-fn is_last(connection: &Connection, row: &DecisionRecord) -> rusqlite::Result<bool> {
+fn is_last(connection: Connection<'_>, row: &DecisionRecord) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM workflow_schedules
@@ -251,7 +251,7 @@ fn is_last(connection: &Connection, row: &DecisionRecord) -> rusqlite::Result<bo
 }
 
 /// Makes a row, and counts it.
-pub(super) fn insert(connection: &Connection, decided: &DecisionRecord) -> rusqlite::Result<()> {
+pub(super) fn insert(connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO workflow_schedule_decisions ({DECISION_COLUMNS})
@@ -273,11 +273,11 @@ pub(super) fn insert(connection: &Connection, decided: &DecisionRecord) -> rusql
 }
 
 fn count(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     more: i64,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_schedules SET decisions = decisions + ?3
@@ -288,7 +288,7 @@ fn count(
 }
 
 /// Writes another decision over that of a single time.
-pub(super) fn replace(connection: &Connection, decided: &DecisionRecord) -> rusqlite::Result<()> {
+pub(super) fn replace(connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_schedule_decisions
@@ -310,12 +310,12 @@ pub(super) fn replace(connection: &Connection, decided: &DecisionRecord) -> rusq
 /// Everything up to a time is decided from now on. Where that is decided for good, rows that are too
 /// many or too old go.
 pub(super) fn advance(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     until: &str,
     (is_final, now): (bool, Timestamp),
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let rows: Option<i64> = connection
         .prepare_cached(
             "UPDATE workflow_schedules
@@ -332,12 +332,12 @@ pub(super) fn advance(
 
 /// Deletes rows that are too many or too old; never what waits, nor what was decided just now.
 fn trim(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     until: &str,
     (rows, now): (Option<i64>, Timestamp),
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let excess = rows.map_or(0, |rows| rows - integer(DECISIONS_MAX));
     // Each new row lets go of what it is too many by, and of two that are too old.
     for round in 0..excess.clamp(2, 100) {
@@ -361,7 +361,7 @@ fn trim(
 }
 
 /// Of what was decided for times after `now` only starts still hold.
-fn set_back(connection: &Connection, now: Timestamp, trimmed: &[Trimmed]) -> rusqlite::Result<()> {
+fn set_back(connection: Connection<'_>, now: Timestamp, trimmed: &[Trimmed]) -> sql::Result<()> {
     let now = now.to_string();
     for row in trimmed {
         connection
@@ -408,7 +408,7 @@ fn set_back(connection: &Connection, now: Timestamp, trimmed: &[Trimmed]) -> rus
     Ok(())
 }
 
-fn begin_pause(connection: &Connection, pause: &PauseRecord) -> rusqlite::Result<usize> {
+fn begin_pause(connection: Connection<'_>, pause: &PauseRecord) -> sql::Result<usize> {
     let cutoff = pause.paused_at.minus(DECISIONS_KEPT).to_string();
     connection
         .prepare_cached("DELETE FROM workflow_pauses WHERE paused_until < ?1")?
@@ -430,11 +430,11 @@ fn begin_pause(connection: &Connection, pause: &PauseRecord) -> rusqlite::Result
 
 /// Ends the pause of a workflow, or that of all; how many there were.
 fn end_pause(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
     by: Option<&str>,
     now: Timestamp,
-) -> rusqlite::Result<usize> {
+) -> sql::Result<usize> {
     connection
         .prepare_cached(
             "UPDATE workflow_pauses SET paused_until = ?2, resumed_by = ?3

@@ -1,8 +1,8 @@
 //! The history of notifications.
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, Row, params};
 use std::collections::BTreeMap;
-
-use rusqlite::{Connection, Row, params};
 
 use super::rows::{self, Text};
 use crate::base::timestamp::Timestamp;
@@ -11,8 +11,8 @@ use crate::repository::notifications::{NotificationFilter, NotificationRecord, N
 const COLUMNS: &str = "seq, notification_id, channel, event, workflow_id, execution_id, state, \
      created_at, CASE WHEN claimed_by IS NULL THEN next_at END, ended_at, attempts, error";
 
-fn of_row(row: &Row<'_>) -> rusqlite::Result<NotificationRecord> {
-    let optional = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
+fn of_row(row: &Row<'_>) -> sql::Result<NotificationRecord> {
+    let optional = |column: usize| -> sql::Result<Option<Timestamp>> {
         Ok(row.get::<_, Option<Text<Timestamp>>>(column)?.map(|text| text.0))
     };
     let state: String = row.get(6)?;
@@ -37,9 +37,9 @@ fn of_row(row: &Row<'_>) -> rusqlite::Result<NotificationRecord> {
 
 /// The history, newest first.
 pub(crate) fn history(
-    connection: &Connection,
+    connection: Connection<'_>,
     filter: &NotificationFilter,
-) -> rusqlite::Result<Vec<NotificationRecord>> {
+) -> sql::Result<Vec<NotificationRecord>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM workflow_notifications
          WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR workflow_id = ?2)
@@ -55,7 +55,7 @@ pub(crate) fn history(
 }
 
 /// How many notifications wait, by channel.
-pub(crate) fn pending(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+pub(crate) fn pending(connection: Connection<'_>) -> sql::Result<BTreeMap<String, u64>> {
     let mut statement = connection.prepare_cached(
         "SELECT channel, count(*) FROM workflow_notifications WHERE state = 'pending'
          GROUP BY channel",

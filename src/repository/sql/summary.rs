@@ -1,17 +1,17 @@
 //! What is known of all executions of a workflow.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
 use super::rows;
 use crate::repository::read::summary::{DURATIONS_MAX, SummaryExecution, WorkflowSummary};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "seq, execution_id, status, created_at, started_at, completed_at";
 
 /// Of every workflow that has executions, or of one, in the order of their ids.
 pub(crate) fn of_workflows(
-    connection: &Connection,
+    connection: Connection<'_>,
     workflow_id: Option<&str>,
-) -> rusqlite::Result<Vec<WorkflowSummary>> {
+) -> sql::Result<Vec<WorkflowSummary>> {
     let mut counts = connection.prepare_cached(
         "SELECT workflow_id, sum(executions),
                 sum(iif(status IN ('pending', 'running'), executions, 0)),
@@ -44,7 +44,7 @@ pub(crate) fn of_workflows(
             last_success = newest_success.query_row([&workflow_id], execution).optional()?;
             let mut successes = successes.query(params![workflow_id, DURATIONS_MAX])?;
             while let Some(success) = successes.next()? {
-                durations_ms.extend(execution(success)?.millis());
+                durations_ms.extend(execution(&success)?.millis());
             }
         }
         found.push(WorkflowSummary {
@@ -59,7 +59,7 @@ pub(crate) fn of_workflows(
     Ok(found)
 }
 
-fn execution(row: &Row<'_>) -> rusqlite::Result<SummaryExecution> {
+fn execution(row: &Row<'_>) -> sql::Result<SummaryExecution> {
     Ok(SummaryExecution {
         seq: row.get(0)?,
         execution_id: row.get(1)?,

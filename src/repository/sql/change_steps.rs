@@ -1,9 +1,8 @@
 //! The rows of steps, attempts and handlers of a change.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-
 use super::refusal::{NotWritten, refused};
 use super::rows::{self, Text, Times, integer, time, unless_empty};
+use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, params};
 use crate::workflow::record::{Attempt, HandlerState, SkipReason, StepState, StepStatus};
 
 pub(super) fn insert_step(
@@ -38,7 +37,7 @@ pub(super) fn insert_step(
 }
 
 pub(super) fn update_step(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     position: u32,
     state: &StepState,
@@ -85,7 +84,7 @@ pub(super) fn update_step(
 }
 
 pub(super) fn insert_attempt(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     attempt: &Attempt,
 ) -> Result<(), NotWritten> {
@@ -116,7 +115,7 @@ pub(super) fn insert_attempt(
 
 /// Makes the row of a handler, or updates it. One that has ended never changes.
 pub(super) fn write_handler(
-    connection: &Connection,
+    connection: Connection<'_>,
     seq: i64,
     position: u32,
     handler: &HandlerState,

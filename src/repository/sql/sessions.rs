@@ -1,16 +1,13 @@
 //! Sessions of the web page.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::rows;
 use crate::base::timestamp::Timestamp;
 use crate::repository::sessions::{SessionChange, StoredSession};
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 
 /// The session with this hash, also one that has expired.
-pub(crate) fn find(
-    connection: &Connection,
-    hash: &[u8],
-) -> rusqlite::Result<Option<StoredSession>> {
+pub(crate) fn find(connection: Connection<'_>, hash: &[u8]) -> sql::Result<Option<StoredSession>> {
     let found = connection
         .prepare_cached("SELECT token_proof, expires_at FROM workflow_sessions WHERE hash = ?1")?
         .query_row([hash], |row| {
@@ -20,7 +17,7 @@ pub(crate) fn find(
         .optional()?
         .flatten();
     let session = found.map(|(token_proof, expires_at)| {
-        Ok::<_, rusqlite::Error>(StoredSession {
+        Ok::<_, sql::Error>(StoredSession {
             hash: hash.to_vec(),
             token_proof: token_proof?,
             expires_at,
@@ -31,10 +28,10 @@ pub(crate) fn find(
 
 /// Begins or ends a session, inside the caller's transaction. Those that expired go.
 pub(crate) fn change(
-    connection: &Connection,
+    connection: Connection<'_>,
     change: &SessionChange,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let mut end = connection.prepare_cached("DELETE FROM workflow_sessions WHERE hash = ?1")?;
     if let Some(hash) = &change.ends {
         end.execute([hash])?;

@@ -4,9 +4,9 @@
 //! decides meanwhile. An execution holds a slot exactly while it is running: leaving is the change
 //! of its status, and taking one is its creation or a [`grant`].
 
+use crate::repository::sql;
+use crate::repository::sql::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
-
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{rows, schedule_queries};
 use crate::base::timestamp::Timestamp;
@@ -44,7 +44,7 @@ pub(crate) enum Decision {
 pub(crate) type Limits = HashMap<String, Option<u32>>;
 
 /// How many hold a slot of a group, and how many wait.
-pub(crate) fn counts(connection: &Connection, group: &str) -> rusqlite::Result<(u64, u64)> {
+pub(crate) fn counts(connection: Connection<'_>, group: &str) -> sql::Result<(u64, u64)> {
     let counts = connection
         .prepare_cached("SELECT running, waiting FROM workflow_groups WHERE name = ?1")?
         .query_row([group], |row| Ok((rows::count(row.get(0)?), rows::count(row.get(1)?))))
@@ -54,9 +54,9 @@ pub(crate) fn counts(connection: &Connection, group: &str) -> rusqlite::Result<(
 
 /// The stored limit of a group; the outer `None`: nothing is stored; the inner one: it has none.
 fn stored_limit(
-    connection: &Connection,
+    connection: Connection<'_>,
     base: &str,
-) -> rusqlite::Result<Option<(Option<u32>, Option<String>)>> {
+) -> sql::Result<Option<(Option<u32>, Option<String>)>> {
     connection
         .prepare_cached("SELECT slots, set_by FROM workflow_group_limits WHERE base = ?1")?
         .query_row([base], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -64,11 +64,11 @@ fn stored_limit(
 }
 
 fn set_limit(
-    connection: &Connection,
+    connection: Connection<'_>,
     base: &str,
     slots: Option<u32>,
     set_by: Option<&str>,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO workflow_group_limits (base, slots, set_by) VALUES (?1, ?2, ?3)
@@ -81,11 +81,11 @@ fn set_limit(
 /// The limit that holds for a start of `workflow_id`; stores it where the start sets it. One look
 /// for each group in a transaction.
 fn limit_of(
-    connection: &Connection,
+    connection: Connection<'_>,
     limits: &mut Limits,
     request: &SlotRequest,
     workflow_id: &str,
-) -> rusqlite::Result<Option<u32>> {
+) -> sql::Result<Option<u32>> {
     let base = base_of(&request.group);
     let own = Some(request.limit);
     if let Some(known) = limits.get(base)
@@ -117,12 +117,12 @@ fn limit_of(
 
 /// What becomes of a new execution that asks for a slot.
 pub(crate) fn decide(
-    connection: &Connection,
+    connection: Connection<'_>,
     limits: &mut Limits,
-    judge: &mut impl FnMut() -> rusqlite::Result<Judge>,
+    judge: &mut impl FnMut() -> sql::Result<Judge>,
     request: &SlotRequest,
     workflow_id: &str,
-) -> rusqlite::Result<Decision> {
+) -> sql::Result<Decision> {
     let limit = limit_of(connection, limits, request, workflow_id)?;
     let (running, waiting) = counts(connection, &request.group)?;
     let has_room = limit.is_none_or(|limit| running < u64::from(limit));
@@ -197,11 +197,11 @@ struct InLine {
 
 /// At most `limit` of those that wait for a group, first come first, after the one with this `seq`.
 fn line(
-    connection: &Connection,
+    connection: Connection<'_>,
     group: &str,
     after: i64,
     limit: usize,
-) -> rusqlite::Result<Vec<InLine>> {
+) -> sql::Result<Vec<InLine>> {
     connection
         .prepare_cached(
             "SELECT seq, execution_id, owner, cancel_requested_at IS NOT NULL
@@ -221,11 +221,7 @@ fn line(
 }
 
 /// Whether anybody waits who is not proven dead, nor about to leave.
-fn is_line_alive(
-    connection: &Connection,
-    judge: &mut Judge,
-    group: &str,
-) -> rusqlite::Result<bool> {
+fn is_line_alive(connection: Connection<'_>, judge: &mut Judge, group: &str) -> sql::Result<bool> {
     let mut after = 0;
     loop {
         let page = line(connection, group, after, PAGE)?;
@@ -241,11 +237,11 @@ fn is_line_alive(
 /// belong to a dead `exec`: no further than `enough`, among the first [`FIRST_IN_LINE`]. The
 /// next daemon goes on with those of a dead one.
 fn gone_from_line(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
     group: &str,
     enough: u64,
-) -> rusqlite::Result<u64> {
+) -> sql::Result<u64> {
     let (mut gone, mut after, mut looked_at) = (0, 0, 0);
     while gone < enough && looked_at < FIRST_IN_LINE {
         let page = line(connection, group, after, PAGE)?;
@@ -268,12 +264,12 @@ fn is_dead(judge: &mut Judge, owner: Option<&str>) -> bool {
 /// Those of `group` that get a slot next: waiters of this process (`owner`) of which `is_ours` says
 /// that somebody listens, as long as nobody is before them who is alive.
 pub(crate) fn next_in_line(
-    connection: &Connection,
-    judge: &mut impl FnMut() -> rusqlite::Result<Judge>,
+    connection: Connection<'_>,
+    judge: &mut impl FnMut() -> sql::Result<Judge>,
     group: &str,
     owner: &str,
     is_ours: &dyn Fn(&str) -> bool,
-) -> rusqlite::Result<Vec<Waiter>> {
+) -> sql::Result<Vec<Waiter>> {
     let (running, waiting) = counts(connection, group)?;
     if waiting == 0 {
         return Ok(Vec::new());
@@ -312,7 +308,7 @@ pub(crate) fn next_in_line(
 }
 
 /// Whether one that it replaces is not gone yet.
-fn has_predecessors(connection: &Connection, seq: i64) -> rusqlite::Result<bool> {
+fn has_predecessors(connection: Connection<'_>, seq: i64) -> sql::Result<bool> {
     connection
         .prepare_cached(
             "SELECT 1 FROM workflow_executions INDEXED BY workflow_executions_replaced
@@ -322,7 +318,7 @@ fn has_predecessors(connection: &Connection, seq: i64) -> rusqlite::Result<bool>
 }
 
 /// Gives a waiter its slot, inside the caller's transaction, which found it to be next.
-pub(crate) fn grant(connection: &Connection, waiter: &Waiter, now: &str) -> rusqlite::Result<()> {
+pub(crate) fn grant(connection: Connection<'_>, waiter: &Waiter, now: &str) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_executions SET status = 'running', updated_at = ?3
@@ -334,12 +330,12 @@ pub(crate) fn grant(connection: &Connection, waiter: &Waiter, now: &str) -> rusq
 
 /// Asks those that run or wait in `group` to make room for `seq`.
 pub(crate) fn replace(
-    connection: &Connection,
+    connection: Connection<'_>,
     group: &str,
     seq: i64,
     by: Option<&str>,
     now: Timestamp,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     connection
         .prepare_cached(
             "UPDATE workflow_executions SET replaced_by = ?2,
@@ -353,7 +349,7 @@ pub(crate) fn replace(
 }
 
 /// Who holds the slots of a group.
-pub(crate) fn holders(connection: &Connection, group: &str) -> rusqlite::Result<WaitingFor> {
+pub(crate) fn holders(connection: Connection<'_>, group: &str) -> sql::Result<WaitingFor> {
     let held: Vec<(i64, String)> = connection
         .prepare_cached(
             "SELECT seq, execution_id FROM workflow_executions
@@ -373,10 +369,10 @@ pub(crate) fn holders(connection: &Connection, group: &str) -> rusqlite::Result<
 /// `None` in all, and also those that wait and are to be cancelled, of the first
 /// [`FIRST_IN_LINE`] of each group, and those of workflows that have schedules.
 pub(crate) fn dead_holders(
-    connection: &Connection,
+    connection: Connection<'_>,
     judge: &mut Judge,
     groups: Option<&[String]>,
-) -> rusqlite::Result<Vec<String>> {
+) -> sql::Result<Vec<String>> {
     let names = match groups {
         Some(groups) => groups.to_vec(),
         None => connection
@@ -427,9 +423,9 @@ pub(crate) fn dead_holders(
 /// Stores the limits of the groups of a catalogue, inside the caller's transaction. Groups that it
 /// had and has no more have no limit from now on.
 pub(crate) fn set_catalogue(
-    connection: &Connection,
+    connection: Connection<'_>,
     catalogued: &Catalogued,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     let stored: Vec<(String, Option<u32>, Option<String>)> = connection
         .prepare_cached("SELECT base, slots, set_by FROM workflow_group_limits")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -457,7 +453,7 @@ pub(crate) fn set_catalogue(
 }
 
 /// Who waits for whom since when.
-pub(crate) fn queue(connection: &Connection, limit: usize) -> rusqlite::Result<Queue> {
+pub(crate) fn queue(connection: Connection<'_>, limit: usize) -> sql::Result<Queue> {
     let groups: Vec<(String, i64, i64)> = connection
         .prepare_cached(
             "SELECT name, running, waiting FROM workflow_groups ORDER BY name LIMIT ?1",
@@ -481,10 +477,7 @@ pub(crate) fn queue(connection: &Connection, limit: usize) -> rusqlite::Result<Q
 }
 
 /// How many wait for each group that somebody waits for: those with the most.
-pub(crate) fn waiting(
-    connection: &Connection,
-    limit: usize,
-) -> rusqlite::Result<Vec<(String, u64)>> {
+pub(crate) fn waiting(connection: Connection<'_>, limit: usize) -> sql::Result<Vec<(String, u64)>> {
     connection
         .prepare_cached(
             "SELECT name, waiting FROM workflow_groups WHERE waiting > 0
@@ -498,9 +491,9 @@ pub(crate) fn waiting(
 
 /// What an execution waits for, if it waits.
 pub(crate) fn add_waiting_for(
-    connection: &Connection,
+    connection: Connection<'_>,
     execution: &mut ExecutionRecord,
-) -> rusqlite::Result<()> {
+) -> sql::Result<()> {
     if execution.status == ExecutionStatus::Pending
         && let Some(group) = &execution.concurrency_group
     {
@@ -510,7 +503,7 @@ pub(crate) fn add_waiting_for(
 }
 
 /// Those that run and wait in a group, as many of each as are shown.
-fn queued(connection: &Connection, group: &str) -> rusqlite::Result<Vec<QueuedExecution>> {
+fn queued(connection: Connection<'_>, group: &str) -> sql::Result<Vec<QueuedExecution>> {
     let mut executions = Vec::new();
     for (status, shown) in [("running", HOLDERS_SHOWN), ("pending", WAITERS_SHOWN)] {
         let found = connection
