@@ -127,10 +127,10 @@ pub(super) fn write_handler(
                started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
                outputs)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
+             ON CONFLICT (seq, position) DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
                duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
                outputs = ?13
-             WHERE status = 'pending' OR status = 'running' OR status = ?5",
+             WHERE workflow_execution_handlers.status IN ('pending', 'running', ?5)",
         )?
         .execute(params![
             seq,

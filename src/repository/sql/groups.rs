@@ -72,7 +72,7 @@ fn set_limit(
     connection
         .prepare_cached(
             "INSERT INTO workflow_group_limits (base, slots, set_by) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET slots = ?2, set_by = ?3",
+             ON CONFLICT (base) DO UPDATE SET slots = ?2, set_by = ?3",
         )?
         .execute(params![base, slots, set_by])?;
     Ok(())

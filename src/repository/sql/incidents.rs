@@ -152,7 +152,7 @@ fn record_one(
                 .prepare_cached(
                     "INSERT INTO workflow_incident_channels (incident_id, channel, remind_ms,
                        remind_at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET remind_ms = ?3, remind_at = ?4",
+                     ON CONFLICT (incident_id, channel) DO UPDATE SET remind_ms = ?3, remind_at = ?4",
                 )?
                 .execute(params![
                     incident_id,
@@ -220,7 +220,7 @@ fn insert(connection: Connection<'_>, row: &Queued<'_>) -> sql::Result<()> {
             "INSERT INTO workflow_notifications (notification_id, origin, channel, event, thread,
                workflow_id, execution_id, incident_id, state, created_at, next_at, after_seq,
                content)
-             VALUES (?1, ?2 || '/' || ?3, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?9,
+             VALUES (?1, CAST(?2 AS TEXT) || '/' || CAST(?3 AS TEXT), ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?9,
                (SELECT max(seq) FROM workflow_notifications
                 WHERE thread = ?5 AND channel = ?3 AND state = 'pending'), ?10)
              ON CONFLICT (origin) DO NOTHING",

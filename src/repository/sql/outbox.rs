@@ -48,9 +48,9 @@ pub(crate) fn add(
                (SELECT max(seq) FROM workflow_notifications
                 WHERE thread = ?4 AND channel = ?2 AND state = 'pending'), ?12, ?13)
              ON CONFLICT (notification_id) DO UPDATE SET state = excluded.state,
-               ended_at = excluded.ended_at, attempts = attempts + 1, next_at = NULL,
-               claimed_by = NULL, error = excluded.error
-             WHERE state = 'pending' AND excluded.state <> 'pending'",
+               ended_at = excluded.ended_at, attempts = workflow_notifications.attempts + 1,
+               next_at = NULL, claimed_by = NULL, error = excluded.error
+             WHERE workflow_notifications.state = 'pending' AND excluded.state <> 'pending'",
         )?
         .execute(params![
             new.id,
@@ -359,7 +359,7 @@ pub(crate) fn set_couriers(
     forget_couriers(connection, judge, Some(owner))?;
     for channel in channels {
         connection
-            .prepare_cached("INSERT OR IGNORE INTO workflow_notification_couriers VALUES (?1, ?2)")?
+            .prepare_cached("INSERT INTO workflow_notification_couriers VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
             .execute(params![owner, channel])?;
     }
     Ok(())

@@ -49,7 +49,7 @@ pub(super) fn raise(
                (workflow_id, kind, count, raised_at, schedule, scheduled_at, execution_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (workflow_id, kind) WHERE cleared_at IS NULL DO UPDATE SET
-               count = count + excluded.count, schedule = excluded.schedule,
+               count = workflow_expectations.count + excluded.count, schedule = excluded.schedule,
                scheduled_at = excluded.scheduled_at, execution_id = excluded.execution_id",
         )?
         .execute(params![

@@ -103,7 +103,7 @@ pub(crate) fn count_completion(connection: Connection<'_>, seq: i64) -> sql::Res
             "INSERT INTO workflow_pinned_counts
              SELECT workflow_id, 1 FROM workflow_executions
              WHERE seq = ?1 AND pinned_at IS NOT NULL
-             ON CONFLICT DO UPDATE SET finished = finished + 1",
+             ON CONFLICT (workflow_id) DO UPDATE SET finished = workflow_pinned_counts.finished + 1",
         )?
         .execute([seq])?;
     Ok(())
@@ -136,8 +136,8 @@ pub(crate) fn set(
         .prepare_cached(
             "INSERT INTO workflow_retention (workflow_id, keep, success_us, failed_us, moving)
              VALUES (?1, ?2, ?3, ?4, 0)
-             ON CONFLICT DO UPDATE SET keep = ?2, success_us = ?3, failed_us = ?4,
-               moving = CASE WHEN ?5 THEN 0 ELSE moving END",
+             ON CONFLICT (workflow_id) DO UPDATE SET keep = ?2, success_us = ?3, failed_us = ?4,
+               moving = CASE WHEN ?5 THEN 0 ELSE workflow_retention.moving END",
         )?
         .execute(params![workflow_id, keep, success, failed, begins_or_ends])?;
     Ok(())

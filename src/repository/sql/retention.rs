@@ -9,6 +9,10 @@ use super::rows;
 use crate::repository::options::{BudgetOf, OutputBudgets, Retention};
 use crate::workflow::pin::Pin;
 
+/// Stores a setting.
+pub(super) const SET: &str = "INSERT INTO workflow_settings (name, value) VALUES (?1, ?2)
+     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
 /// How many are kept, stored or read as the rule says.
 pub(crate) fn resolve(connection: Connection<'_>, rule: Retention) -> sql::Result<Option<u64>> {
     match rule {
@@ -17,11 +21,7 @@ pub(crate) fn resolve(connection: Connection<'_>, rule: Retention) -> sql::Resul
         Retention::Led(keep) => {
             // What is so already needs no commit, which a full disk would refuse.
             if stored(connection)? != Some(keep) {
-                connection.execute(
-                    "INSERT OR REPLACE INTO workflow_settings (name, value)
-                     VALUES ('retention', ?1)",
-                    [rows::integer(keep.unwrap_or(0)).to_string()],
-                )?;
+                connection.execute(SET, ["retention", &rows::integer(keep.unwrap_or(0)).to_string()])?;
             }
             Ok(keep)
         }
@@ -51,7 +51,7 @@ pub(crate) fn resolve_output(
         }
         if stored != Some(value) {
             connection.execute(
-                "INSERT OR REPLACE INTO workflow_settings (name, value) VALUES (?1, ?2)",
+                SET,
                 [name, &rows::integer(value).to_string()],
             )?;
         }

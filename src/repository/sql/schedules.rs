@@ -319,7 +319,8 @@ pub(super) fn advance(
     let rows: Option<i64> = connection
         .prepare_cached(
             "UPDATE workflow_schedules
-             SET decided_until = max(coalesce(decided_until, ''), ?3)
+             SET decided_until =
+               CASE WHEN decided_until > ?3 THEN decided_until ELSE ?3 END
              WHERE workflow_id = ?1 AND schedule = ?2 RETURNING decisions",
         )?
         .query_row(params![workflow_id, schedule, until], |row| row.get(0))
@@ -388,14 +389,17 @@ fn set_back(connection: Connection<'_>, now: Timestamp, trimmed: &[Trimmed]) -> 
     // Of schedules that no file has any more.
     connection
         .prepare_cached(
-            "UPDATE workflow_schedule_decisions SET scheduled_until = max(?1, scheduled_at)
+            "UPDATE workflow_schedule_decisions SET scheduled_until =
+               CASE WHEN scheduled_at > ?1 THEN scheduled_at ELSE ?1 END
              WHERE scheduled_until > ?1 AND action <> 'started'",
         )?
         .execute([&now])?;
     connection
         .prepare_cached(
-            "UPDATE workflow_schedules SET first_seen = min(first_seen, ?1),
-               decided_until = min(decided_until, ?1),
+            "UPDATE workflow_schedules SET first_seen =
+                 CASE WHEN first_seen > ?1 THEN ?1 ELSE first_seen END,
+               decided_until =
+                 CASE WHEN decided_until > ?1 THEN ?1 ELSE decided_until END,
                decisions = (SELECT count(*) FROM workflow_schedule_decisions AS of
                  WHERE of.workflow_id = workflow_schedules.workflow_id
                    AND of.schedule = workflow_schedules.schedule)

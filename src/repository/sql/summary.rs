@@ -14,8 +14,8 @@ pub(crate) fn of_workflows(
 ) -> sql::Result<Vec<WorkflowSummary>> {
     let mut counts = connection.prepare_cached(
         "SELECT workflow_id, sum(executions),
-                sum(iif(status IN ('pending', 'running'), executions, 0)),
-                sum(iif(status = 'success', executions, 0))
+                sum(CASE WHEN status IN ('pending', 'running') THEN executions ELSE 0 END),
+                sum(CASE WHEN status = 'success' THEN executions ELSE 0 END)
          FROM workflow_execution_counts WHERE ?1 IS NULL OR workflow_id = ?1
          GROUP BY workflow_id HAVING sum(executions) > 0 ORDER BY workflow_id",
     )?;
