@@ -18,6 +18,7 @@ pub(crate) mod notifications;
 mod open;
 pub(crate) mod options;
 mod patience;
+mod postgres;
 mod read;
 pub(crate) mod sessions;
 mod sql;

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::error::StoreError;
 use super::journal::writer::Writer;
 use super::options::WriterOptions;
-use super::sqlite;
+use super::postgres::address::Address;
+use super::{postgres, sqlite};
 
 impl Writer {
     /// Opens the database at `path` and starts the thread. A missing database is
@@ -17,6 +18,20 @@ impl Writer {
     /// file that is refused.
     pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
         Self::open_reporting(path, options, &mut |_| {})
+    }
+
+    /// Opens a database of PostgreSQL and starts the thread; what is missing there is made. `waits`
+    /// is called once, with the reason, when it has to wait long for others.
+    ///
+    /// # Errors
+    /// Of any kind but `Refused` and `Ambiguous`.
+    pub(crate) fn open_postgres(
+        address: &Address,
+        options: WriterOptions,
+        waits: &mut dyn FnMut(&StoreError),
+    ) -> Result<Self, StoreError> {
+        let opened = postgres::driver::open(address, &options, waits)?;
+        Self::start(opened, options)
     }
 
     /// The same; `waits` is called once, with the reason, when it has to wait long for others.

@@ -1,5 +1,6 @@
 //! TLS towards others, with the certificates that this system trusts.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::TlsConnector;
@@ -7,6 +8,7 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
@@ -20,7 +22,21 @@ use tokio_rustls::rustls::{
 /// # Errors
 /// Why no server can be trusted.
 pub(crate) fn client() -> Result<ClientConfig, String> {
-    let loaded = rustls_native_certs::load_native_certs();
+    client_trusting(None)
+}
+
+/// The same, trusting also the certificates in a file of PEM.
+///
+/// # Errors
+/// As [`client`], or why the file cannot be read.
+pub(crate) fn client_trusting(authority: Option<&Path>) -> Result<ClientConfig, String> {
+    let mut loaded = rustls_native_certs::load_native_certs();
+    if let Some(path) = authority {
+        let unreadable = |error| format!("cannot read certificates from {}: {error}", path.display());
+        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+            loaded.certs.push(certificate.map_err(unreadable)?);
+        }
+    }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs.iter().cloned());
     if roots.is_empty() {

@@ -19,6 +19,7 @@ use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sessions::StoredSession;
+use crate::repository::postgres::address::Address;
 use crate::repository::sql::reader::SqlReader;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
@@ -47,6 +48,14 @@ impl Reader {
     /// Of any kind but `Refused`, `Full` and `Ambiguous`.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self { backend: SqlReader::open(path)? })
+    }
+
+    /// Opens a database of PostgreSQL. Changes nothing, so an older one is refused.
+    ///
+    /// # Errors
+    /// Of any kind but `Refused`, `Full` and `Ambiguous`.
+    pub(crate) fn open_postgres(address: &Address) -> Result<Self, StoreError> {
+        Ok(Self { backend: SqlReader::open_postgres(address)? })
     }
 
     /// When the last alert of each type that was sent was decided.

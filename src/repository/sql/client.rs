@@ -18,7 +18,10 @@ use rusqlite::types::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{AsyncMessage, Config, Statement};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{AsyncMessage, Config, NoTls, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::dialect;
 use super::error::{Error, Result};
@@ -43,6 +46,8 @@ pub(crate) enum Failure {
     NotReplicated,
     /// The runtime of the connection cannot be made.
     Runtime(std::io::Error),
+    /// No certificate of a server can be checked.
+    Tls(String),
 }
 
 impl Failure {
@@ -64,7 +69,7 @@ impl Failure {
                 None => true,
             },
             Self::Silent(_) => true,
-            Self::NotReplicated | Self::Runtime(_) => false,
+            Self::NotReplicated | Self::Runtime(_) | Self::Tls(_) => false,
         }
     }
 }
@@ -94,7 +99,8 @@ impl fmt::Display for Failure {
             Self::NotReplicated => f.write_str(
                 "the server gave up waiting for a standby, which may not have what was stored",
             ),
-            Self::Runtime(error) => write!(f, "{error}"),
+            Self::Runtime(error) => error.fmt(f),
+            Self::Tls(why) => f.write_str(why),
         }
     }
 }
@@ -106,9 +112,6 @@ impl From<tokio_postgres::Error> for Failure {
         Self::Driver(error)
     }
 }
-
-/// How TLS is done.
-pub(crate) type Tls = tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A connection to PostgreSQL.
 pub(crate) struct Client {
@@ -128,11 +131,33 @@ impl Client {
     /// each answer later.
     pub(crate) fn connect(
         config: &Config,
-        tls: Tls,
+        tls: Option<ClientConfig>,
         setup: &str,
         connecting: Duration,
         patience: Option<Duration>,
     ) -> std::result::Result<Self, Failure> {
+        match tls {
+            None => Self::connect_by(config, NoTls, setup, connecting, patience),
+            Some(tls) => {
+                let tls = MakeRustlsConnect::new(tls);
+                Self::connect_by(config, tls, setup, connecting, patience)
+            }
+        }
+    }
+
+    fn connect_by<T>(
+        config: &Config,
+        tls: T,
+        setup: &str,
+        connecting: Duration,
+        patience: Option<Duration>,
+    ) -> std::result::Result<Self, Failure>
+    where
+        T: MakeTlsConnect<Socket> + Send,
+        T::Stream: Send + 'static,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
         let is_unreplicated = Arc::new(AtomicBool::new(false));

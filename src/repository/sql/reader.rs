@@ -27,6 +27,8 @@ use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, Unfin
 use crate::repository::read::summary::WorkflowSummary;
 use crate::repository::sessions::StoredSession;
 use crate::repository::sql::{self, Connection, OptionalExtension, Params, Row};
+use crate::repository::postgres::address::Address;
+use crate::repository::postgres::source::PostgresSource;
 use crate::repository::sqlite::source::SqliteSource;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
@@ -49,6 +51,7 @@ pub(crate) struct SqlReader {
 /// Where it lies.
 enum Source {
     Sqlite(SqliteSource),
+    Postgres(PostgresSource),
 }
 
 impl fmt::Debug for SqlReader {
@@ -63,10 +66,16 @@ impl SqlReader {
         Ok(Self { source: Source::Sqlite(SqliteSource::open(path)?) })
     }
 
+    /// Opens a database of PostgreSQL. Changes nothing, so an older one is refused.
+    pub(crate) fn open_postgres(address: &Address) -> Result<Self, StoreError> {
+        Ok(Self { source: Source::Postgres(PostgresSource::open(address)?) })
+    }
+
     /// Whether what was opened still is what others find there.
     pub(crate) fn is_in_place(&self) -> bool {
         match &self.source {
             Source::Sqlite(source) => source.is_in_place(),
+            Source::Postgres(_) => true,
         }
     }
 
@@ -75,24 +84,28 @@ impl SqlReader {
     pub(crate) fn data_version(&self) -> Result<Option<i64>, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.data_version().map(Some),
+            Source::Postgres(_) => Ok(None),
         }
     }
 
     pub(crate) fn judge(&self) -> Result<Judge, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.judge(),
+            Source::Postgres(source) => Ok(source.judge()),
         }
     }
 
     pub(crate) fn database_number(&self) -> Result<Option<NonZeroU32>, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.database_number(),
+            Source::Postgres(source) => Ok(Some(source.database_number())),
         }
     }
 
     pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.inspect(),
+            Source::Postgres(source) => source.inspect(),
         }
     }
 
@@ -103,6 +116,7 @@ impl SqlReader {
     ) -> Result<T, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.read(queries),
+            Source::Postgres(source) => source.read(queries),
         }
     }
 

@@ -504,3 +504,20 @@ CREATE FUNCTION shown(value bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
     ELSE decode(replace(replace(regexp_replace(encode(value, 'hex'), '(..)', '\1 ', 'g'),
       '00 ', 'efbfbd'), ' ', ''), 'hex') END, 'UTF8')
 $$;
+
+-- A process leaves: its counts become part of the common ones, so that rows do not pile up.
+CREATE FUNCTION leave(gone bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  WITH mine AS (
+    DELETE FROM wfx.workflow_execution_counts WHERE slot = gone
+    RETURNING workflow_id, status, executions
+  )
+  INSERT INTO wfx.workflow_execution_counts AS counts
+    SELECT workflow_id, status, 0, executions FROM mine ORDER BY 1, 2
+    ON CONFLICT (workflow_id, status, slot)
+      DO UPDATE SET executions = counts.executions + excluded.executions;
+  WITH mine AS (DELETE FROM wfx.workflow_output_usage WHERE id = gone RETURNING bytes)
+  INSERT INTO wfx.workflow_output_usage AS usage SELECT 0, bytes FROM mine
+    ON CONFLICT (id) DO UPDATE SET bytes = usage.bytes + excluded.bytes;
+  DELETE FROM wfx.fence WHERE token = gone;
+END $$;

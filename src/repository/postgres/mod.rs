@@ -1,0 +1,11 @@
+//! PostgreSQL: where it is, its schema, how transactions begin and end there.
+
+pub(crate) mod address;
+pub(crate) mod driver;
+mod error;
+mod inspect;
+mod open;
+pub(crate) mod source;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Connections that read. No transaction outlives its query.
+
+use std::cell::RefCell;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::address::Address;
+use super::error::explain;
+use super::{inspect, open};
+use crate::repository::error::StoreError;
+use crate::repository::ownership::{Judge, Registry};
+use crate::repository::read::inspection::Inspection;
+use crate::repository::sql::client::Client;
+use crate::repository::sql::{self, Connection};
+
+/// How long a connection may take, and how long each answer.
+const CONNECTING: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A state of the database, which others do not change.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A connection that reads.
+pub(crate) struct PostgresSource {
+    address: Address,
+    client: RefCell<Client>,
+    number: NonZeroU32,
+}
+
+impl PostgresSource {
+    /// Opens the database at `address`. Changes nothing, so an older one is refused.
+    pub(crate) fn open(address: &Address) -> Result<Self, StoreError> {
+        let client = open::connect(address, open::SETUP, CONNECTING, Some(PATIENCE))?;
+        open::check_readable(&client, address)?;
+        let number = open::number(&client, address)?;
+        Ok(Self { address: address.clone(), client: RefCell::new(client), number })
+    }
+
+    pub(crate) fn judge(&self) -> Judge {
+        Registry::new(&self.address.locks(self.number.get()), Some(self.number)).judge()
+    }
+
+    pub(crate) fn database_number(&self) -> NonZeroU32 {
+        self.number
+    }
+
+    pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
+        let mut judge = self.judge();
+        self.read(|connection| inspect::inspect(connection, &mut judge))
+    }
+
+    /// Runs queries on one state of the database, and lets it go.
+    pub(crate) fn read<T>(
+        &self,
+        queries: impl FnOnce(Connection<'_>) -> sql::Result<T>,
+    ) -> Result<T, StoreError> {
+        let explained = |error: sql::Error| explain("read", &self.address, &error);
+        if self.client.borrow().is_closed() {
+            let client = open::connect(&self.address, open::SETUP, CONNECTING, Some(PATIENCE))?;
+            open::check_readable(&client, &self.address)?;
+            self.client.replace(client);
+        }
+        let client = self.client.borrow();
+        client.begin(BEGIN).map_err(|error| explained(error.into()))?;
+        let answer = queries(Connection::Postgres(&client));
+        // A transaction that only reads has nothing to lose.
+        let ended = client.batch("ROLLBACK");
+        let answer = answer.map_err(explained)?;
+        ended.map_err(|error| explained(error.into()))?;
+        Ok(answer)
+    }
+}
