@@ -276,7 +276,7 @@ fn a_locked_database_delays_schedules_and_one_that_was_removed_is_registered_ane
     let place = place(&[("w.yaml", "schedule: {every: 1s, name: s}\nsteps: [{name: a}]\n")]);
     let daemon = serve(&place, &["--retention", "0"]);
     until("it starts", || count(&decisions(&daemon, "w"), "started") > 0);
-    let other = rusqlite::Connection::open(&place.db).unwrap();
+    let other = rusqlite::Connection::open(place.database()).unwrap();
     other.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     other.execute("DELETE FROM workflow_schedules WHERE workflow_id = 'w'", []).unwrap();
