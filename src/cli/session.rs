@@ -1,6 +1,7 @@
 //! What a command needs that runs executions: the database opened, a lock as an owner,
 //! a runtime, signals.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -139,9 +140,14 @@ impl Session {
     /// Sends the notifications of these executions that no daemon will send, for a while at most:
     /// what is left then waits for the next daemon.
     pub(super) fn deliver_notifications(&self, executions: Vec<String>, context: &Context) {
-        if !self.has_events.load(Ordering::Relaxed) {
-            return;
+        if self.has_events.load(Ordering::Relaxed) {
+            self.deliver_left(executions, context);
         }
+    }
+
+    /// The same, also of what other processes have queued for these executions, such as those that
+    /// died while they ran them.
+    pub(super) fn deliver_left(&self, executions: Vec<String>, context: &Context) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         let left = runtime.block_on(async {
@@ -156,9 +162,11 @@ impl Session {
             for warning in &channels.warnings {
                 self.ui.warning(warning);
             }
-            for (_, name) in rows.iter().filter(|(_, name)| !channels.has(name)) {
+            let missing: BTreeSet<&String> =
+                rows.iter().map(|(_, name)| name).filter(|name| !channels.has(name)).collect();
+            for name in missing {
                 self.ui.warning(&format!(
-                    "there is no channel `{name}` in the configuration file: its notification waits \
+                    "there is no channel `{name}` in the configuration file: its notifications wait \
                      for a daemon that has it"
                 ));
             }

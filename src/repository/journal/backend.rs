@@ -10,7 +10,7 @@ use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -233,9 +233,8 @@ pub(crate) trait Backend: Send + 'static {
     /// Whether a reminder is due or the history of notifications too long. Begins no transaction.
     fn need_notifications_upkeep(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
 
-    /// Queues reminders and deletes old history, inside the transaction under way; whether
-    /// something was queued.
-    fn keep_up_notifications(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
+    /// Queues reminders and deletes old history, inside the transaction under way.
+    fn keep_up_notifications(&mut self, now: Timestamp) -> Result<KeptUp, Self::Error>;
 
     /// Stores which channels a daemon delivers, inside the transaction under way.
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> Result<(), Self::Error>;

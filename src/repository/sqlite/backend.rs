@@ -23,7 +23,7 @@ use crate::repository::journal::backend::{
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -408,7 +408,7 @@ impl Backend for SqliteBackend {
         outbox::needs_upkeep(&self.connection, now)
     }
 
-    fn keep_up_notifications(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+    fn keep_up_notifications(&mut self, now: Timestamp) -> rusqlite::Result<KeptUp> {
         outbox::upkeep(&self.connection, &mut || self.judge(), now)
     }
 

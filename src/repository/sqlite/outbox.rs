@@ -6,8 +6,8 @@ use super::incidents;
 use super::rows::{Json, Text};
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{
-    Attempted, Claim, ClaimRequest, Claimed, Ended, LEASE, NewNotification, NotificationState,
-    Settlement,
+    Attempted, Claim, ClaimRequest, Claimed, Ended, KeptUp, LEASE, NewNotification,
+    NotificationState, Settlement,
 };
 use crate::repository::ownership::Judge;
 use crate::workflow::notification::Content;
@@ -299,23 +299,27 @@ pub(crate) fn needs_upkeep(connection: &Connection, now: Timestamp) -> rusqlite:
         )
 }
 
-/// Queues reminders that are due and deletes old history, inside the transaction under way;
-/// returns whether something was queued.
+/// Queues reminders that are due, gives up what no daemon delivers, and deletes old history, inside
+/// the transaction under way.
 pub(crate) fn upkeep(
     connection: &Connection,
     judge: &mut dyn FnMut() -> rusqlite::Result<Judge>,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let is_reminded = incidents::remind(connection, now)?;
+) -> rusqlite::Result<KeptUp> {
+    let is_queued = incidents::remind(connection, now)?;
     forget_couriers(connection, judge, None)?;
-    connection
+    let unserved = connection
         .prepare_cached(
             "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?2, next_at = NULL,
                claimed_by = NULL, error = coalesce(error, 'no daemon has this channel')
              WHERE state = 'pending' AND next_at < ?1
-               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)",
+               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)
+             RETURNING notification_id, channel",
         )?
-        .execute(params![now.minus(UNSERVED).to_string(), now.to_string()])?;
+        .query_map(params![now.minus(UNSERVED).to_string(), now.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
     let before = now.minus(KEPT).to_string();
     connection
         .prepare_cached(
@@ -348,7 +352,7 @@ pub(crate) fn upkeep(
                ORDER BY closed_at LIMIT ?2)",
         )?
         .execute(params![before, DELETED_AT_A_TIME])?;
-    Ok(is_reminded)
+    Ok(KeptUp { is_queued, unserved })
 }
 
 /// Stores which channels a daemon delivers, and forgets daemons that are dead, inside the

@@ -18,7 +18,7 @@ use crate::repository::journal::backend::{
 use crate::repository::journal::cancel::Watch;
 use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -321,8 +321,8 @@ impl Backend for Fake {
         Ok(false)
     }
 
-    fn keep_up_notifications(&mut self, _now: Timestamp) -> Result<bool, Failure> {
-        Ok(false)
+    fn keep_up_notifications(&mut self, _now: Timestamp) -> Result<KeptUp, Failure> {
+        Ok(KeptUp::default())
     }
 
     fn set_couriers(&mut self, _owner: &str, _channels: &[String]) -> Result<(), Failure> {
