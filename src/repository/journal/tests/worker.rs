@@ -12,8 +12,8 @@ use crate::repository::conformance::{
     await_commit, change, creation, head, options, store, store_change, until,
 };
 use crate::repository::journal::backend::{
-    Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, SlotChange, Waiter,
-    Written,
+    Backend, Catalogued, Deleted, Entry, IsOurs, NotWritten, Opened, Policies, Retained,
+    SlotChange, Waiter, Written,
 };
 use crate::repository::journal::cancel::Watch;
 use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
@@ -204,8 +204,8 @@ impl Backend for Fake {
         Ok(false)
     }
 
-    fn delete(&mut self, _chosen: &[Chosen], _include_pinned: bool) -> Result<usize, Failure> {
-        Ok(0)
+    fn delete(&mut self, _chosen: &[Chosen], _include_pinned: bool) -> Result<Deleted, Failure> {
+        Ok(Deleted { executions: 0, has_rest: false })
     }
 
     fn give_back(&mut self) -> Result<bool, Failure> {
