@@ -129,8 +129,8 @@ pub(crate) trait Backend: Send + 'static {
     fn session(&mut self, change: &SessionChange, now: Timestamp) -> Result<(), Self::Error>;
 
     /// Deletes those that are finished, with all that belongs to them, inside the transaction under
-    /// way; returns how many. One that is pinned goes only with `include_pinned`.
-    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> Result<usize, Self::Error>;
+    /// way, as many as one transaction may. One that is pinned goes only with `include_pinned`.
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> Result<Deleted, Self::Error>;
 
     /// Gives free space back, as much as one transaction may, inside the transaction under way;
     /// whether there is more.
@@ -330,4 +330,12 @@ pub(crate) struct Retained {
     pub(crate) more: bool,
     /// Whether enough space is free to be given back; `None` where nothing was deleted.
     pub(crate) is_worth_giving_back: Option<bool>,
+}
+
+/// What one transaction deleted of chosen executions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deleted {
+    pub(crate) executions: usize,
+    /// There is more than one transaction may delete: of these executions, or of the output of one.
+    pub(crate) has_rest: bool,
 }

@@ -19,7 +19,8 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
-    Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter, Written,
+    Backend, Catalogued, Deleted, Entry, IsOurs, NotWritten, Opened, Policies, Retained, Waiter,
+    Written,
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
@@ -281,7 +282,7 @@ impl Backend for SqliteBackend {
         sessions::change(&self.connection, change, now)
     }
 
-    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> rusqlite::Result<usize> {
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> rusqlite::Result<Deleted> {
         prune::delete_chosen(&self.connection, chosen, include_pinned)
     }
 

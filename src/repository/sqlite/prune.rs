@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::{output, policies, rows};
 use crate::base::timestamp::Timestamp;
+use crate::repository::journal::backend::Deleted;
 use crate::workflow::retention::Chosen;
 
 /// The most executions deleted in one transaction, so that commits of others wait a
@@ -62,9 +63,8 @@ pub(crate) fn retain(
     if chosen.is_empty() {
         return Ok(Pruned { executions: 0, more: false });
     }
-    more |= output::limit_deleted(connection, &mut chosen)?;
-    let executions = delete(connection, chosen)?;
-    Ok(Pruned { executions, more: more && executions > 0 })
+    let Deleted { executions, has_rest } = delete(connection, chosen)?;
+    Ok(Pruned { executions, more: has_rest || (more && executions > 0) })
 }
 
 /// How many finished executions count for the number of all workflows.
@@ -94,13 +94,13 @@ pub(crate) fn number_completions(connection: &Connection) -> rusqlite::Result<()
 }
 
 /// Deletes those of the executions that are finished and still have the id that they were chosen
-/// by, with their steps and output; returns how many. One that was pinned since goes only with
-/// `include_pinned`.
+/// by, with their steps and output, as many as one transaction may. One that was pinned since goes only
+/// with `include_pinned`.
 pub(crate) fn delete_chosen(
     connection: &Connection,
     chosen: &[Chosen],
     include_pinned: bool,
-) -> rusqlite::Result<usize> {
+) -> rusqlite::Result<Deleted> {
     let mut has_id = connection.prepare_cached(
         "SELECT 1 FROM workflow_executions
          WHERE seq = ?1 AND execution_id = ?2 AND (?3 OR pinned_at IS NULL)",
@@ -114,11 +114,13 @@ pub(crate) fn delete_chosen(
     delete(connection, seqs)
 }
 
-/// Deletes those of the executions that are finished, with their steps and output, and
-/// tells how many. Neighbours go together: one statement for many rows.
-fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize> {
+/// Deletes those of the executions that are finished, with their steps and output, as many as one
+/// transaction may by their output. Neighbours go together: one statement for many rows.
+fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<Deleted> {
     seqs.sort_unstable();
-    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else {
+        return Ok(Deleted { executions: 0, has_rest: false });
+    };
     let unfinished: Vec<i64> = connection
         .prepare_cached(
             "SELECT seq FROM workflow_executions
@@ -128,16 +130,17 @@ fn delete(connection: &Connection, mut seqs: Vec<i64>) -> rusqlite::Result<usize
         .query_map([first, last], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     seqs.retain(|seq| !unfinished.contains(seq));
-    let mut deleted = 0;
+    let has_rest = output::limit_deleted(connection, &mut seqs)?;
+    let mut executions = 0;
     for run in seqs.chunk_by(|a, b| a + 1 == *b) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let execute = |sql| connection.prepare_cached(sql)?.execute([first, last]);
         execute("DELETE FROM workflow_output WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_attempts WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_steps WHERE seq BETWEEN ?1 AND ?2")?;
-        deleted += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
+        executions += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
     }
-    Ok(deleted)
+    Ok(Deleted { executions, has_rest })
 }
 
 /// Whether so many pages are free that they should be given back: many, and not just
