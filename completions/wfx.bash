@@ -969,17 +969,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__import)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --help crontab help"
+            opts="-h --format --db --as-owner --trust-owner --config --utc --help crontab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
-                --config)
+                --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -987,8 +987,8 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -999,7 +999,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__import__subcmd__crontab)
-            opts="-h --out --user-column --timezone --overwrite --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --out --user-column --timezone --overwrite --format --db --as-owner --trust-owner --config --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1017,11 +1017,11 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --db)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
                     return 0
                     ;;
-                --config)
+                --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1029,8 +1029,8 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --format)
-                    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1311,7 +1311,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__notify__subcmd__history)
-            opts="-h --channel --workflow --state --limit --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --channel --workflow --state --limit --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1349,12 +1349,12 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2041,7 +2041,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__history)
-            opts="-h --limit --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --limit --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2067,12 +2067,12 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2083,7 +2083,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__list)
-            opts="-h --workflows --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --workflows --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2109,12 +2109,12 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2125,7 +2125,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__next)
-            opts="-n -h --workflows --count --from --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-n -h --workflows --count --from --db --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2155,12 +2155,12 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -2337,7 +2337,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__sim)
-            opts="-h --from --to --down --takes --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --from --to --down --takes --db --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2367,12 +2367,12 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --trust-owner)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -406,11 +406,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -420,11 +420,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l from -d 'Those after this time; a date is its beginning in UTC [default: now]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -433,11 +433,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -502,11 +502,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l takes -d 'How long an execution takes [default: the median of those that are stored, else 0]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -563,11 +563,11 @@ complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcomma
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -575,13 +575,13 @@ complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcomma
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send a notification that is marked as a test, and wait for the answer of the receiver'
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "history" -d 'Show notifications, newest first: what was accepted, waits or was given up'
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -592,13 +592,13 @@ complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcomma
 yes\t''
 no\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l timezone -d 'The zone in which cron reads the times [default: that of this machine]' -r
-complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
-complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l overwrite -d 'Replace files that are there already'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'

@@ -73,7 +73,7 @@ fn facts(context: &Context) -> Facts {
             return facts;
         }
     };
-    facts.path = path.display().to_string();
+    facts.path = path.to_string();
     let reader = Reader::open(&path).ok();
     for setting in context.settings.channels().unwrap_or_default() {
         facts.exposed.extend(setting.warnings);
@@ -81,7 +81,7 @@ fn facts(context: &Context) -> Facts {
         facts.channels.extend(setting.channel.ok().map(|it| channel(&it, reader.as_ref())));
     }
     drop(reader);
-    facts.disk = disk(&path);
+    facts.disk = path.file().and_then(disk);
     let opened = Reader::open(&path).and_then(|reader| Ok((reader.inspect()?, reader)));
     match opened {
         Ok((inspection, reader)) => {

@@ -51,10 +51,15 @@ impl<A: Args> Args for Lazily<A> {
 }
 
 /// Options of all commands, and the commands whose help leaves each out, since it says nothing to
-/// them. They are still accepted there.
-const UNUSED: [(&str, &[&str]); 6] = [
-    ("db", &["start", "validate", "slo-sim", "schema", "completions", "man"]),
-    ("as_owner", &["start", "validate", "perf-check", "slo-sim", "schema", "completions", "man"]),
+/// them. They are still accepted there. A command inside another one is named without it: `list`
+/// is also `schedule list`.
+const UNUSED: [(&str, &[&str]); 7] = [
+    ("store", &["start", "import", "validate", "slo-sim", "schema", "completions", "man"]),
+    ("db", &["start", "import", "validate", "slo-sim", "schema", "completions", "man"]),
+    (
+        "as_owner",
+        &["start", "import", "validate", "perf-check", "slo-sim", "schema", "completions", "man"],
+    ),
     (
         "trust_owner",
         &[
@@ -63,6 +68,10 @@ const UNUSED: [(&str, &[&str]); 6] = [
             "show",
             "status",
             "diff",
+            "next",
+            "history",
+            "sim",
+            "import",
             "validate",
             "perf-check",
             "slo-sim",
@@ -73,7 +82,7 @@ const UNUSED: [(&str, &[&str]); 6] = [
             "man",
         ],
     ),
-    ("config", &["validate", "schema", "completions", "man"]),
+    ("config", &["import", "validate", "schema", "completions", "man"]),
     ("format", &["serve", "schema", "completions", "man"]),
     (
         "utc",
@@ -83,6 +92,7 @@ const UNUSED: [(&str, &[&str]); 6] = [
             "serve",
             "recover",
             "cancel",
+            "import",
             "validate",
             "perf-check",
             "schema",
@@ -98,7 +108,17 @@ const UNUSED: [(&str, &[&str]); 6] = [
 fn described(command: Command, augment: fn(Command) -> Command) -> Command {
     let about = command.get_about().cloned();
     let long_about = command.get_long_about().cloned();
-    let mut command = augment(command);
+    let mut command = without_unused(augment(command));
+    let inner: Vec<String> =
+        command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    for name in inner {
+        command = command.mut_subcommand(name, |inner| inner.defer(without_unused));
+    }
+    command.about(Resettable::from(about)).long_about(Resettable::from(long_about))
+}
+
+/// The command with options hidden that it does not use.
+fn without_unused(mut command: Command) -> Command {
     for (option, commands) in UNUSED {
         // The options of all commands are there when this one was typed.
         let is_there = command.get_arguments().any(|argument| argument.get_id() == option);
@@ -106,7 +126,7 @@ fn described(command: Command, augment: fn(Command) -> Command) -> Command {
             command = command.mut_arg(option, |argument| argument.hide(true));
         }
     }
-    command.about(Resettable::from(about)).long_about(Resettable::from(long_about))
+    command
 }
 
 #[cfg(test)]
@@ -118,17 +138,30 @@ mod tests {
     fn each_help_has_the_options_that_its_command_uses() {
         let mut description = description();
         description.build();
+        let mut names = Vec::new();
         for command in description.get_subcommands().filter(|it| it.get_name() != "help") {
+            names.push(command.get_name().to_owned());
+            let inner = command.get_subcommands().filter(|it| it.get_name() != "help");
+            let inner: Vec<_> = inner.collect();
+            names.extend(inner.iter().map(|inner| inner.get_name().to_owned()));
             for (option, unused) in UNUSED {
-                let argument = command.get_arguments().find(|it| it.get_id() == option);
-                let argument = argument.unwrap_or_else(|| panic!("{option} is of no command"));
-                let is_unused = unused.contains(&command.get_name());
-                assert_eq!(argument.is_hide_set(), is_unused, "{option} {}", command.get_name());
+                let is_hidden = |command: &clap::Command| {
+                    let argument = command.get_arguments().find(|it| it.get_id() == option);
+                    let argument = argument.unwrap_or_else(|| panic!("{option} is of no command"));
+                    argument.is_hide_set()
+                };
+                let of = unused.contains(&command.get_name());
+                assert_eq!(is_hidden(command), of, "{option} {}", command.get_name());
+                for inner in &inner {
+                    let is_unused = of || unused.contains(&inner.get_name());
+                    let path = format!("{} {}", command.get_name(), inner.get_name());
+                    assert_eq!(is_hidden(inner), is_unused, "{option} {path}");
+                }
             }
         }
         for (_, commands) in UNUSED {
             for name in commands {
-                assert!(description.find_subcommand(name).is_some(), "{name}");
+                assert!(names.iter().any(|known| known == name), "{name}");
             }
         }
     }

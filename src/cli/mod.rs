@@ -57,7 +57,7 @@ pub use self::serve::START_SUCCESSOR;
 use crate::base::exit::Exit;
 use crate::client::server::Server;
 use crate::engine::work::detach;
-use crate::repository::{StoreError, StoreErrorKind};
+use crate::repository::{StoreAddress, StoreError, StoreErrorKind};
 use crate::settings::{Environment, Flags, SETTINGS, Settings, SettingsError};
 use crate::system::users;
 use crate::terminal::{OutputFormat, Ui};
@@ -99,6 +99,10 @@ struct Global {
     /// The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]
     #[arg(long, global = true, value_name = "FILE")]
     db: Option<PathBuf>,
+    /// A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the
+    /// password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]
+    #[arg(long, global = true, value_name = "URL")]
+    store: Option<String>,
     /// The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG
     /// configuration folder, then /etc/wfx/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
@@ -418,6 +422,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         _ => HashMap::new(),
     };
     values.extend(given([("WFX_TRUST_OWNER", &cli.global.trust_owner)]));
+    values.extend(given([("WFX_STORE", &cli.global.store)]));
     let flags = Flags { db: cli.global.db, config: cli.global.config, values };
     let prepared = match &cli.command {
         // A daemon runs the steps, and this process needs the token.
@@ -474,7 +479,12 @@ fn as_owner(context: &Context) -> CliError {
             .with_hint("leave out --as-owner, or begin with `sudo`");
     }
     let database = match context.settings.database() {
-        Ok(database) => database,
+        Ok(StoreAddress::File(database)) => database,
+        Ok(StoreAddress::Postgres(_)) => {
+            let message =
+                "--as-owner works as the owner of a file, and the database is on a server";
+            return CliError::new(Exit::Usage, message).with_hint("leave out --as-owner");
+        }
         Err(error) => return error.into(),
     };
     // The owner's own settings would lead to another one.

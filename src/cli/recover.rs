@@ -66,7 +66,7 @@ fn run_one(reference: &str, args: &Args, context: &Context) -> Result<Exit, CliE
         recover::one(supervisor, execution_id, args.assume_dead, observed, cancel).await
     })?;
     drop(observer);
-    session.deliver_notifications(vec![execution_id.clone()], context);
+    session.deliver_left(vec![execution_id.clone()], context);
     match result? {
         One::Ran(result) => foreground::finish(session, result, signalled, execution_id, context),
         One::NotAbandoned => Err(taken_by_another(execution_id, args, context)?),
@@ -186,9 +186,11 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
     })?;
     drop(watcher);
     session.writer.sweep_owners();
+    let shown = progress.finish();
+    session.deliver_left(progress.execution_ids(), context);
     let closed = session.close();
     session::sweep_scratch();
-    let tally = progress.finish()?;
+    let tally = shown?;
     if let Some(error) = &tally.first_error {
         return Err(CliError::new(Exit::Environment, error.clone()));
     }

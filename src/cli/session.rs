@@ -1,7 +1,8 @@
 //! What a command needs that runs executions: the database opened, a lock as an owner,
 //! a runtime, signals.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
@@ -28,8 +29,8 @@ use crate::engine::work::detach;
 use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
 use crate::notify::courier::{self, Delivery, Unobserved as UnobservedDelivery};
-use crate::repository::Reader;
 use crate::repository::ownership::{Owner, OwnerKind};
+use crate::repository::{Reader, StoreAddress};
 use crate::repository::{Retention, StoreError, StoreErrorKind, TakenOver};
 use crate::repository::{Writer, WriterOptions};
 use crate::system::files;
@@ -139,9 +140,14 @@ impl Session {
     /// Sends the notifications of these executions that no daemon will send, for a while at most:
     /// what is left then waits for the next daemon.
     pub(super) fn deliver_notifications(&self, executions: Vec<String>, context: &Context) {
-        if !self.has_events.load(Ordering::Relaxed) {
-            return;
+        if self.has_events.load(Ordering::Relaxed) {
+            self.deliver_left(executions, context);
         }
+    }
+
+    /// The same, also of what other processes have queued for these executions, such as those that
+    /// died while they ran them.
+    pub(super) fn deliver_left(&self, executions: Vec<String>, context: &Context) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         let left = runtime.block_on(async {
@@ -156,9 +162,11 @@ impl Session {
             for warning in &channels.warnings {
                 self.ui.warning(warning);
             }
-            for (_, name) in rows.iter().filter(|(_, name)| !channels.has(name)) {
+            let missing: BTreeSet<&String> =
+                rows.iter().map(|(_, name)| name).filter(|name| !channels.has(name)).collect();
+            for name in missing {
                 self.ui.warning(&format!(
-                    "there is no channel `{name}` in the configuration file: its notification waits \
+                    "there is no channel `{name}` in the configuration file: its notifications wait \
                      for a daemon that has it"
                 ));
             }
@@ -258,7 +266,7 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
     let database = context.settings.database()?;
     match Reader::open(&database) {
         Err(error) if error.kind() == StoreErrorKind::NeedsMigration => {
-            context.ui.note(&format!("bringing up the database {}", database.display()));
+            context.ui.note(&format!("bringing up the database {database}"));
             writer(context, options(context, Retention::Given(None))?)?.close()?;
             Ok(Reader::open(&database)?)
         }
@@ -389,16 +397,13 @@ pub(super) fn unblock_signals() {
 /// # Errors
 /// Exit 3 when it cannot be made.
 pub(super) fn claim(
-    database: &Path,
+    database: &StoreAddress,
     writer: &Writer,
     kind: OwnerKind,
 ) -> Result<Arc<Owner>, CliError> {
     let owner = writer.claim_owner(kind, fastrand::u32(..)).map_err(|error| {
-        CliError::new(
-            Exit::Environment,
-            format!("cannot make a lock file beside {}: {error}", database.display()),
-        )
-        .with_hint("make its folder writable, or choose another database with --db")
+        CliError::new(Exit::Environment, format!("cannot make a lock file for {database}: {error}"))
+            .with_hint("make its folder writable, or choose another database with --db")
     })?;
     writer.watch_owner(Arc::clone(&owner));
     Ok(owner)

@@ -256,9 +256,7 @@ fn tell(ui: &Ui, name: &str, checked: &Result<Good, Wrong>, channels: &[String])
             }
         }
         Ok(Good::Defaults(defaults)) => {
-            let mut keys: Vec<String> =
-                defaults.env.keys().map(|name| format!("env/{}", visible(name))).collect();
-            keys.extend(defaults.shell.as_ref().map(|_| "shell".to_owned()));
+            let keys: Vec<String> = defaults.keys().iter().map(|key| visible(key)).collect();
             let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
             ui.line(&format!("{name}: ok, defaults for the workflows of its folder: {keys}"))?;
         }

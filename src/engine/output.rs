@@ -15,14 +15,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 use tokio::time;
 
+use self::bulk::BulkThread;
 use self::encoder::{AttemptChunks, Encoder, ShownCompressor};
 use crate::base::clock;
 use crate::repository::{Health, OutputBatch, PendingWrite, Writer};
 use crate::workflow::output::arrivals::Arrivals;
 use crate::workflow::output::budget::AttemptBudget;
+use crate::workflow::output::chunk::Compressor;
 use crate::workflow::output::tail::{Tail, Whole};
 use crate::workflow::output::{Counts, Source};
 use crate::workflow::record::Captured;
@@ -40,11 +42,16 @@ const WAITING_BYTES_MIN: usize = 64 << 10;
 const ALL_BYTES_MAX: usize = 48 << 20;
 /// So much of an execution waits for the writer before no more of it is compressed.
 const LANE_BYTES_MAX: usize = 1 << 20;
-/// So little is compressed at once, where it arrived; more on a thread for blocking work.
+/// So little is compressed at once, where it arrived; more on a thread of its own.
 const AT_ONCE_BYTES_MAX: usize = 32 << 10;
+/// So much is compressed at once there and stored in one transaction, so that others wait only a moment,
+/// but not less than [`SLICE_BYTES_OF_ATTEMPT`] for each attempt of the execution that prints.
+const SLICE_BYTES: usize = 256 << 10;
+const SLICE_BYTES_OF_ATTEMPT: usize = 16 << 10;
 /// A step waits no longer for a store that takes nothing.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
+mod bulk;
 mod encoder;
 
 /// The observer that wants output as it arrives.
@@ -58,7 +65,7 @@ pub struct OutputSink {
     /// For little output, where it arrives.
     at_once: Mutex<ShownCompressor>,
     /// For much output: one compresses at a time, so that others have a processor.
-    in_bulk: Arc<Mutex<ShownCompressor>>,
+    in_bulk: BulkThread,
     turn: Arc<Semaphore>,
     waiting: AtomicUsize,
     open: AtomicUsize,
@@ -73,7 +80,7 @@ impl OutputSink {
         Self {
             limit,
             at_once: Mutex::new(ShownCompressor::NONE),
-            in_bulk: Arc::new(Mutex::new(ShownCompressor::NONE)),
+            in_bulk: BulkThread::default(),
             turn: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -125,6 +132,15 @@ struct Waiting {
     /// Attempts that have begun to print, and those that have ended.
     begun: Vec<(Source, AttemptBudget)>,
     ended: Vec<Source>,
+}
+
+/// What is compressed next.
+struct Taken {
+    arrivals: Arrivals,
+    /// Attempts of which nothing follows.
+    ended: Vec<Source>,
+    /// Nothing waits any more.
+    is_last: bool,
 }
 
 impl ExecutionOutput {
@@ -262,44 +278,75 @@ impl ExecutionOutput {
 
     /// Compresses everything that waits and hands it to the writer.
     async fn store_now(self: &Arc<Self>) {
-        let encoder = Arc::clone(&self.encoder).lock_owned().await;
+        let mut encoder = Arc::clone(&self.encoder).lock_owned().await;
         let size = self.lock().arrivals.size();
         if size <= AT_ONCE_BYTES_MAX {
-            self.encode(encoder, &self.sink.at_once);
+            let taken = self.take(&mut encoder, usize::MAX);
+            let mut compressor = self.sink.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+            let batch = self.encode(&mut encoder, taken, compressor.get());
+            drop(compressor);
+            self.hand_over(batch);
             return;
         }
-        // It is never closed.
-        let turn = Arc::clone(&self.sink.turn).acquire_owned().await;
-        let output = Arc::clone(self);
-        let encode = move || {
-            let _turn = turn;
-            output.encode(encoder, &output.sink.in_bulk);
-        };
-        // It ends with the process at the latest.
-        let _ = tokio::task::spawn_blocking(encode).await;
+        // What arrives meanwhile is not waited for.
+        let mut rest = size;
+        while rest > 0 {
+            // It is never closed.
+            let turn = Arc::clone(&self.sink.turn).acquire_owned().await;
+            let slice = SLICE_BYTES.max(SLICE_BYTES_OF_ATTEMPT * encoder.attempts.len());
+            let taken = self.take(&mut encoder, slice);
+            rest = rest.saturating_sub(taken.arrivals.size().max(1));
+            let is_last = taken.is_last;
+            let output = Arc::clone(self);
+            // Nothing that was taken is lost if nobody waits for it any more.
+            let encode = move |compressor: &mut Compressor| {
+                let _turn = turn;
+                let batch = output.encode(&mut encoder, taken, compressor);
+                output.hand_over(batch);
+                encoder
+            };
+            let Some(returned) = self.sink.in_bulk.run(encode).await else { return };
+            encoder = returned;
+            if is_last {
+                return;
+            }
+            self.enqueue();
+        }
     }
 
-    fn encode(&self, mut encoder: OwnedMutexGuard<Encoder>, compressor: &Mutex<ShownCompressor>) {
-        let (arrivals, begun, ended) = {
-            let mut waiting = self.lock();
+    /// Takes the oldest of what waits, about `bytes` of it.
+    fn take(&self, encoder: &mut Encoder, bytes: usize) -> Taken {
+        let mut waiting = self.lock();
+        let arrivals = waiting.arrivals.take_oldest(bytes);
+        let is_last = waiting.arrivals.is_empty();
+        let mut ended = Vec::new();
+        if is_last {
             waiting.due = None;
-            let begun = std::mem::take(&mut waiting.begun);
-            let ended = std::mem::take(&mut waiting.ended);
-            if waiting.is_dropping && self.pending.output().size() <= LANE_BYTES_MAX {
-                // The store has taken something.
-                waiting.is_dropping = self.is_failing();
-            }
-            (std::mem::take(&mut waiting.arrivals), begun, ended)
-        };
+            ended = std::mem::take(&mut waiting.ended);
+        }
+        let begun = std::mem::take(&mut waiting.begun);
+        if waiting.is_dropping && self.pending.output().size() <= LANE_BYTES_MAX {
+            // The store has taken something.
+            waiting.is_dropping = self.is_failing();
+        }
+        drop(waiting);
         self.sink.waiting.fetch_sub(arrivals.size(), Ordering::Relaxed);
         self.room.notify_waiters();
         let begun = begun.into_iter().map(|(source, budget)| (source, AttemptChunks::new(budget)));
         encoder.attempts.extend(begun);
-        let (chunks, bytes) = if arrivals.is_empty() {
-            (Vec::new(), 0)
-        } else {
-            let mut compressor = compressor.lock().unwrap_or_else(PoisonError::into_inner);
-            encoder.encode(&arrivals, compressor.get())
+        Taken { arrivals, ended, is_last }
+    }
+
+    fn encode(
+        &self,
+        encoder: &mut Encoder,
+        taken: Taken,
+        compressor: &mut Compressor,
+    ) -> OutputBatch {
+        let Taken { arrivals, ended, .. } = taken;
+        let (chunks, bytes) = match arrivals.is_empty() {
+            true => (Vec::new(), 0),
+            false => encoder.encode(&arrivals, compressor),
         };
         // Also where everything was stored before: its last chunk takes memory.
         for source in ended {
@@ -307,12 +354,14 @@ impl ExecutionOutput {
                 attempt.close(&self.sink);
             }
         }
-        if chunks.is_empty() {
-            return;
+        OutputBatch { chunks, bytes, is_resumed: self.is_resumed }
+    }
+
+    fn hand_over(&self, batch: OutputBatch) {
+        if !batch.chunks.is_empty() {
+            let dropped = self.pending.output().push(batch);
+            self.sink.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
-        let batch = OutputBatch { chunks, bytes, is_resumed: self.is_resumed };
-        let dropped = self.pending.output().push(batch);
-        self.sink.dropped.fetch_add(dropped, Ordering::Relaxed);
     }
 
     /// Has the writer store what was handed to it, though no change of the execution comes.

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::courier::{Delivery, PERSIST, wait_unstored};
+use super::courier::{Delivery, again_after, wait_unstored};
 use super::sender::Sender;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
@@ -22,7 +23,8 @@ use crate::workflow::notification::Content;
 
 /// How long the store may take.
 const STORE_TIME: Duration = Duration::from_secs(1);
-/// The most alerts that are sent from memory at a time: what is more is given up, and logged.
+/// The most alerts of one channel that are sent from memory at a time: what is more is given up, and
+/// logged.
 const UNSTORED_MAX: usize = 256;
 
 /// An alert, or the end of a breach.
@@ -54,7 +56,8 @@ type Key = (String, &'static str);
 /// Takes alerts to channels.
 pub(crate) struct AlertNotifier {
     delivery: Delivery,
-    senders: Vec<Arc<Sender>>,
+    /// Each with its own slots, so that a dead channel takes none of another.
+    senders: Vec<(Arc<Sender>, Arc<Semaphore>)>,
     runtime: Handle,
     tasks: TaskTracker,
     closing: CancellationToken,
@@ -70,9 +73,10 @@ impl fmt::Debug for AlertNotifier {
 impl AlertNotifier {
     /// For these channels.
     pub(crate) fn new(delivery: Delivery, senders: Vec<Arc<Sender>>, runtime: Handle) -> Self {
+        let with_slots = |sender| (sender, Arc::new(Semaphore::new(UNSTORED_MAX)));
         Self {
             delivery,
-            senders,
+            senders: senders.into_iter().map(with_slots).collect(),
             runtime,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -82,12 +86,13 @@ impl AlertNotifier {
 
     /// Sends an alert to every channel, without waiting.
     pub(crate) fn notify(&self, alert: &Alert) {
-        for sender in &self.senders {
+        for (sender, slots) in &self.senders {
             let channel = sender.channel().name.clone();
-            if self.tasks.len() >= UNSTORED_MAX {
+            let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
                 tracing::error!(channel, alert = alert.kind, "gave an alert up: too many wait");
+                self.delivery.observer.ended(&channel, NotificationState::GivenUp, Duration::ZERO);
                 continue;
-            }
+            };
             let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
             let thread = Arc::clone(threads.entry((channel, alert.kind)).or_default());
             drop(threads);
@@ -95,6 +100,7 @@ impl AlertNotifier {
             let (alert, closing) = (alert.clone(), self.closing.clone());
             self.tasks.spawn_on(
                 async move {
+                    let _slot = slot;
                     // Fair: in the order of the alerts.
                     let mut thread = thread.lock_owned().await;
                     send(&delivery, &sender, &alert, &closing, &mut thread).await;
@@ -151,11 +157,21 @@ async fn send(
             break (NotificationState::Accepted, None);
         };
         failed = failed.saturating_add(1);
-        let wait = wait_unstored(failed).max(failure.wait.unwrap_or_default());
-        let is_late = begun.elapsed().saturating_add(wait) > PERSIST;
-        if failure.is_final || is_late || closing.is_cancelled() {
+        let wait = again_after(wait_unstored(failed), failure.wait, begun.elapsed());
+        let Some(wait) = wait.filter(|_| !failure.is_final) else {
             tracing::error!(id, channel, why = failure.why, "gave a notification up");
             break (NotificationState::GivenUp, Some(failure.why));
+        };
+        if closing.is_cancelled() {
+            tracing::warn!(
+                id,
+                channel,
+                why = failure.why,
+                "could not send an alert before the end: it is queued for the next daemon"
+            );
+            thread.is_unheard = false;
+            delivery.writer.archive_notification(notification);
+            return;
         }
         tracing::warn!(id, channel, why = failure.why, "could not send a notification");
         tokio::select! {

@@ -310,28 +310,25 @@ impl Courier {
             }
             Err(Failure { why, wait, is_final }) => {
                 let own = wait_after(claimed.attempts.saturating_add(1), BACKOFF_MAX);
-                let again_after = own.max(wait.unwrap_or_default());
-                if is_final || age.saturating_add(again_after) > PERSIST {
+                let again_after = again_after(own, wait, age).filter(|_| !is_final);
+                let Some(again_after) = again_after else {
                     tracing::error!(id, channel, why, "gave a notification up");
                     self.delivery.observer.ended(&channel, NotificationState::GivenUp, age);
                     if !is_final {
                         self.pause(wait);
                     }
-                    Attempted::GivenUp { error: why }
-                } else {
-                    self.pause(wait);
-                    let again_in_seconds = again_after.as_secs();
-                    tracing::warn!(
-                        id,
-                        channel,
-                        why,
-                        again_in_seconds,
-                        "could not send a notification"
-                    );
-                    Attempted::Failed { error: why, again_at: at.plus(again_after) }
-                }
+                    return self.store(&claimed, at, Attempted::GivenUp { error: why });
+                };
+                self.pause(wait);
+                let again_in_seconds = again_after.as_secs();
+                tracing::warn!(id, channel, why, again_in_seconds, "could not send a notification");
+                Attempted::Failed { error: why, again_at: at.plus(again_after) }
             }
         };
+        self.store(&claimed, at, result)
+    }
+
+    fn store(&self, claimed: &Claimed, at: Timestamp, result: Attempted) -> bool {
         let has_ended = !matches!(result, Attempted::Failed { .. });
         let owner = self.delivery.owner.clone();
         self.delivery.writer.settle_notification(Settlement {
@@ -357,6 +354,18 @@ async fn attempt(sender: &Sender, claimed: Claimed) -> Done {
     Done { claimed, result }
 }
 
+/// The wait before the next attempt, by the backoff and by what the receiver asks for; `None` when a
+/// notification of this age is given up. A receiver that asks for more time than is left is asked
+/// once more at the end.
+pub(super) fn again_after(
+    own: Duration,
+    asked: Option<Duration>,
+    age: Duration,
+) -> Option<Duration> {
+    let left = PERSIST.checked_sub(age).filter(|left| own <= *left)?;
+    Some(own.max(asked.unwrap_or_default()).min(left))
+}
+
 fn wait_after(failed: u32, longest: Duration) -> Duration {
     let policy = Retry {
         max_attempts: u32::MAX,
@@ -377,4 +386,25 @@ fn look_after(next_at: Option<Timestamp>) -> Duration {
 /// The wait before the next attempt at something that no store holds.
 pub(super) fn wait_unstored(failed: u32) -> Duration {
     wait_after(failed, PAUSE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_that_asks_for_too_much_time_is_asked_once_more() {
+        let seconds = Duration::from_secs;
+        for (asked, age, expected) in [
+            (None, 0, Some(seconds(1))),
+            (Some(90), 0, Some(seconds(90))),
+            (Some(u64::MAX), 400, Some(PERSIST - seconds(400))),
+            (Some(90), 86_399, Some(seconds(1))),
+            (Some(0), 86_400, None),
+            (None, 90_000, None),
+        ] {
+            let again = again_after(seconds(1), asked.map(seconds), seconds(age));
+            assert_eq!(again, expected, "{asked:?} {age}");
+        }
+    }
 }

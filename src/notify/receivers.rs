@@ -193,7 +193,7 @@ fn pagerduty(
             "source": host,
             "severity": severity,
             "timestamp": content.at,
-            "component": text::defuse(content.workflow_id.as_deref().unwrap_or("wfx"), 200),
+            "component": text::matched(content.workflow_id.as_deref().unwrap_or("wfx"), 200),
             "class": content.resolves.as_ref().unwrap_or(&content.event),
             "custom_details": text::details(content)
                 .into_iter()
@@ -221,7 +221,7 @@ fn alertmanager(content: &Content, links: &Links, more: &BTreeMap<String, String
     labels.insert("alertname".to_owned(), format!("Wfx{}", camel(event)));
     labels.insert("event".to_owned(), event.clone());
     if let Some(id) = &content.workflow_id {
-        labels.insert("workflow".to_owned(), text::defuse(id, 200));
+        labels.insert("workflow".to_owned(), text::matched(id, 200));
     }
     if content.is_test {
         labels.insert("test".to_owned(), "true".to_owned());

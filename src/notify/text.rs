@@ -53,11 +53,28 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
             break;
         }
         // `<!channel>`, `@here`, `#room`, `*bold*`, `_`, `~`, `` ` ``, `[text](link)`, `|table|`,
-        // `http://…`, `mailto:…`, `www.…`
-        let interpreted =
-            matches!(c, '<' | '@' | '#' | '*' | '_' | '~' | '`' | '[' | ']' | '|' | '>')
-                || (c == ':' && before.is_ascii_alphanumeric() && !next.is_whitespace())
-                || (c == '.' && before.is_ascii_alphanumeric() && next.is_ascii_alphanumeric());
+        // `http://…`, `mailto:…`, `www.…`, `пример.рф`, `:emoji:`, `\\server\\share`
+        let is_in_word = before.is_alphanumeric() && next.is_alphanumeric();
+        let interpreted = matches!(
+            c,
+            '<' | '@'
+                | '＠'
+                | '#'
+                | '*'
+                | '_'
+                | '~'
+                | '`'
+                | '['
+                | ']'
+                | '|'
+                | '>'
+                | '。'
+                | '．'
+                | '｡'
+        ) || (c == ':' && !before.is_whitespace() && !next.is_whitespace())
+            || (c == ':' && next.is_alphanumeric())
+            || (c == '.' && is_in_word)
+            || (matches!(c, '/' | '\\') && next == c);
         safe.push(c);
         if interpreted {
             safe.push(BREAK);
@@ -65,6 +82,17 @@ pub(crate) fn defuse(text: &str, characters: usize) -> String {
         before = c;
     }
     safe
+}
+
+/// A name that machines match, such as a label: exact if it has only what names of workflows usually
+/// have, otherwise defused.
+pub(crate) fn matched(text: &str, characters: usize) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if text.len() <= characters && text.bytes().all(is_plain) {
+        text.to_owned()
+    } else {
+        defuse(text, characters)
+    }
 }
 
 /// A name that is in a sentence.
@@ -210,18 +238,20 @@ pub(crate) mod tests {
         let special = |c: char| "<@#*_~`[]|>".contains(c);
         let loose = chars.iter().enumerate().any(|(index, c)| {
             special(*c) && next(index) != Some(BREAK)
-                || *c == '.'
+                || matches!(*c, '.' | '。' | '．' | '｡')
                     && index > 0
-                    && chars[index - 1].is_ascii_alphanumeric()
-                    && next(index).is_some_and(|after| after.is_ascii_alphabetic())
+                    && chars[index - 1].is_alphanumeric()
+                    && next(index).is_some_and(char::is_alphanumeric)
         });
         loose
             || text.contains("://")
+            || text.contains("//")
+            || text.contains("\\\\")
             || text.replace(&format!("mailto:{BREAK}"), "").contains("mailto:")
             || text.contains(char::is_control)
     }
 
-    pub(crate) const HOSTILE: [&str; 9] = [
+    pub(crate) const HOSTILE: [&str; 11] = [
         "<!channel> <@U1> @here #general",
         "[click](http://evil.example) <http://evil.example|x>",
         "*bold* _it_ ~s~ `code` ```block``` > quote",
@@ -231,7 +261,20 @@ pub(crate) mod tests {
         "\"},{\"text\":\"<!everyone>\"}",
         "{{ .ExternalURL }} $(id) `id` %n%0a",
         "../../../etc/passwd\0\u{7}",
+        "пример.рф 例え。jp a．com ＠here //evil.example/x",
+        "\\\\evil\\share :smile: [x]: //evil",
     ];
+
+    #[test]
+    fn names_that_machines_match_are_exact() {
+        for text in ["nightly_etl", "etl.daily-2"] {
+            assert_eq!(matched(text, 200), text);
+        }
+        for text in HOSTILE {
+            assert!(!is_interpreted(&matched(text, 200)), "{}", matched(text, 200));
+        }
+        assert!(matched(&"a".repeat(300), 200).chars().count() < 300);
+    }
 
     #[test]
     fn what_steps_decide_is_never_interpreted() {
@@ -249,7 +292,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_interpreted(text in "\\PC{0,40}|[<@#*_~`\\[\\]|>:/.a-z!\\r\\n ]{0,40}") {
+        fn no_text_is_interpreted(text in "\\PC{0,40}|[<@#*_~`\\[\\]|>:/.。ж\\\\a-z!\\r\\n ]{0,40}") {
             prop_assert!(!is_interpreted(&defuse(&text, 1_000)), "{:?}", defuse(&text, 1_000));
             let read: String = defuse(&text, 1_000).chars().filter(|c| *c != BREAK).collect();
             let shown = visible(&text);

@@ -50,6 +50,20 @@ impl Layout {
         table.finish()
     }
 
+    /// Why a schedule has no next start.
+    fn no_time(&self, one: &ScheduleStatus) -> Option<String> {
+        let text = match (&one.paused, &one.next, &one.timezone) {
+            (Some(PauseRecord { paused_until: None, .. }), ..) => "paused",
+            (Some(PauseRecord { paused_until: Some(until), .. }), ..) => {
+                return Some(format!("paused until {}", self.zone.minute(*until)));
+            }
+            (None, Some(_), _) => return None,
+            (None, None, Some(_)) => "never",
+            (None, None, None) => "no file has it",
+        };
+        Some(text.to_owned())
+    }
+
     /// A table of schedules, what comes first at the top.
     pub(crate) fn schedules(&self, schedules: &[ScheduleStatus]) -> String {
         if schedules.is_empty() {
@@ -61,24 +75,22 @@ impl Layout {
         };
         let next = |it: &ScheduleStatus| it.next.as_ref().map(|next| next.start_at);
         let last = |it: &ScheduleStatus| it.last_decision.as_ref().map(|it| it.scheduled_until);
+        // Words are not cut, only times.
+        let widest_text = schedules.iter().map(|it| self.no_time(it).map_or(0, |text| text.len()));
+        let widest_text = widest_text.max().unwrap_or(0);
         let columns = vec![
             Column::new("workflow").cut(NAME_LEAST),
             Column::new("schedule").cut(NAME_LEAST).rank(1),
             Column::new("zone").rank(4),
-            Column::new("next start").prefix(widest(&next)),
+            Column::new("next start").prefix(widest(&next).max(widest_text)),
             Column::new("last time").prefix(widest(&last)).rank(3),
             Column::new("decision").rank(2),
         ];
         let mut table = table::Builder::new(*self, columns);
         for one in schedules {
-            let next_start = match (&one.paused, &one.next, &one.timezone) {
-                (Some(PauseRecord { paused_until: None, .. }), ..) => table::cell("paused"),
-                (Some(PauseRecord { paused_until: Some(until), .. }), ..) => {
-                    table::cell(&format!("paused until {}", self.zone.second(*until)))
-                }
-                (None, Some(_), _) => self.time(next(one)),
-                (None, None, Some(_)) => table::cell("never"),
-                (None, None, None) => table::cell("no file has it"),
+            let next_start = match self.no_time(one) {
+                Some(text) => table::cell(&text),
+                None => self.time(next(one)),
             };
             let decision = match &one.last_decision {
                 Some(row) => table::state(row.action.as_str(), of_decision(row.action)),

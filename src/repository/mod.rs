@@ -11,6 +11,7 @@
 
 pub(crate) mod ownership;
 
+mod address;
 mod alerts;
 pub(crate) mod error;
 pub(crate) mod journal;
@@ -24,6 +25,7 @@ pub(crate) mod sessions;
 mod sql;
 mod sqlite;
 
+pub(crate) use address::StoreAddress;
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;

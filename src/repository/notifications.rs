@@ -35,6 +35,15 @@ pub(crate) struct Claim {
     pub(crate) next_at: Option<Timestamp>,
 }
 
+/// What upkeep of the outbox did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct KeptUp {
+    /// Reminders were queued.
+    pub(crate) is_queued: bool,
+    /// Ids and channels of what no daemon delivered for too long, and is given up.
+    pub(crate) unserved: Vec<(String, String)>,
+}
+
 /// A notification that has ended without being accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {

@@ -2,36 +2,41 @@
 
 use std::path::Path;
 
+use super::address::{PostgresAddress, StoreAddress};
 use super::error::StoreError;
 use super::journal::writer::Writer;
 use super::options::WriterOptions;
 use super::postgres::address::Address;
 use super::{postgres, sqlite};
 
+impl StoreAddress {
+    /// The database of PostgreSQL that a URL names. Where it has no password, that of `passwords`, a
+    /// file as `PGPASSFILE` names one. `state` is the folder for what this machine keeps of its
+    /// processes.
+    ///
+    /// # Errors
+    /// `Refused` for what is no such URL; others when the file cannot be read.
+    pub(crate) fn postgres(
+        url: &str,
+        passwords: Option<&Path>,
+        state: &Path,
+    ) -> Result<Self, StoreError> {
+        Ok(Self::Postgres(PostgresAddress(Address::parse(url, passwords, state)?)))
+    }
+}
+
 impl Writer {
-    /// Opens the database at `path` and starts the thread. A missing database is
-    /// made, readable by its owner only; one of the predecessor or of an older wfx is
-    /// brought up.
+    /// Opens a store and starts the thread. A missing one is made, a file readable by its owner
+    /// only; one of the predecessor or of an older wfx is brought up.
     ///
     /// # Errors
     /// Of any kind but `Missing`, `Refused` and `Ambiguous`; nothing is written to a
     /// file that is refused.
-    pub fn open(path: &Path, options: WriterOptions) -> Result<Self, StoreError> {
-        Self::open_reporting(path, options, &mut |_| {})
-    }
-
-    /// Opens a database of PostgreSQL and starts the thread; what is missing there is made. `waits`
-    /// is called once, with the reason, when it has to wait long for others.
-    ///
-    /// # Errors
-    /// Of any kind but `Refused` and `Ambiguous`.
-    pub(crate) fn open_postgres(
-        address: &Address,
+    pub fn open(
+        address: impl Into<StoreAddress>,
         options: WriterOptions,
-        waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
-        let opened = postgres::driver::open(address, &options, waits)?;
-        Self::start(opened, options)
+        Self::open_reporting(address, options, &mut |_| {})
     }
 
     /// The same; `waits` is called once, with the reason, when it has to wait long for others.
@@ -39,11 +44,17 @@ impl Writer {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_reporting(
-        path: &Path,
+        address: impl Into<StoreAddress>,
         options: WriterOptions,
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
-        let opened = sqlite::driver::open(path, &options, waits)?;
-        Self::start(opened, options)
+        match address.into() {
+            StoreAddress::File(path) => {
+                Self::start(sqlite::driver::open(&path, &options, waits)?, options)
+            }
+            StoreAddress::Postgres(PostgresAddress(address)) => {
+                Self::start(postgres::driver::open(&address, &options, waits)?, options)
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::blackout::{Blackout, Spans, Then};
 use super::collapse::Collapser;
 use super::decision::{Action, Decision, Reason};
 use super::expression::{Combination, Expression};
-use super::planner::{Known, Pause, Planner, Unfinished};
+use super::planner::{CATCH_UPS_MAX, Known, Pause, Planner, Unfinished};
 use super::rules::{Bound, CatchUp, Overlap, Rules, Schedule};
 use super::simulation::{Rehearsal, Rehearsed, Span, rehearse};
 use super::timing::Timing;
@@ -433,6 +433,55 @@ fn a_year_without_a_minutely_schedule_is_two_rows() {
     assert_eq!(shown, [(Action::Started, 1), (Action::Started, 1), (Action::Missed, 525_599)]);
     let missed = rows.iter().find(|row| row.count > 1).unwrap();
     assert_eq!(missed.until, at("2025-12-31T23:58:00Z"));
+}
+
+#[test]
+fn of_catch_up_all_the_newest_wait_and_the_older_ones_are_one_row() {
+    let of = |name: &str, period: u64| Schedule {
+        name: name.to_owned(),
+        catch_up: CatchUp::All,
+        start_deadline: Some("1s".parse().unwrap()),
+        ..every(period)
+    };
+    let rules = rules([of("often", 60), of("seldom", 3_600)]);
+    let mut planner = planner(&rules, "2026-05-01T00:00:00Z", None);
+    let mut rows_at = |now: &str| {
+        let mut collapser = Collapser::default();
+        // The execution of the first one does not end.
+        let running = [Unfinished { number: 0, catch_up: true }];
+        planner.decide(at(now), &running, &mut |decision| {
+            collapser.push(decision);
+            None
+        });
+        let rows = collapser.finish();
+        let of = |schedule: usize| {
+            let rows = rows.iter().filter(move |row| row.first.schedule == schedule);
+            let mut counts: BTreeMap<(Action, &str), (usize, u64)> = BTreeMap::new();
+            for row in rows {
+                let key = (row.first.action, row.first.reason.as_str());
+                let (rows, times) = counts.entry(key).or_default();
+                *rows += 1;
+                *times += row.count;
+            }
+            counts
+        };
+        (of(0), of(1))
+    };
+    let max = CATCH_UPS_MAX as u64;
+    // The times at both ends of the seven days count.
+    let (often, seldom) = rows_at("2026-05-08T00:00:30Z");
+    let many = (Action::Missed, Reason::TooMany.as_str());
+    let waits = (Action::Queued, Reason::BehindOthers.as_str());
+    assert_eq!(
+        often,
+        BTreeMap::from([(many, (1, 7 * 1_440 + 1 - max)), (waits, (CATCH_UPS_MAX, max))])
+    );
+    // Each schedule has room of its own.
+    assert_eq!(seldom, BTreeMap::from([(waits, (7 * 24 + 1, 7 * 24 + 1))]));
+    // Those that wait already count, and keep their place.
+    let (often, seldom) = rows_at("2026-05-08T01:00:30Z");
+    assert_eq!(often, BTreeMap::from([(many, (1, 60))]));
+    assert_eq!(seldom, BTreeMap::from([(waits, (1, 1))]));
 }
 
 fn schedules() -> impl Strategy<Value = Schedule> {

@@ -137,13 +137,23 @@ const SHARE: &str =
 const WINDOW: &str = "a duration such as 300, 300s or 5m, longer than 0 and at most 24h";
 /// Memory grows with a window: some 40 bytes for each 10 ms in which there was a request.
 const WINDOW_MAX: Duration = Duration::from_secs(24 * 3_600);
+const STORE: &str = "the URL of a database of PostgreSQL, such as postgres://user@host/database, \
+     or @ and the path of a file with it";
 const TRUTH: &str = "true or false (1 or 0, yes or no)";
 
 use Group::{Daemon, Execution, PerformanceGate, ServiceLevels, Storage};
 
+/// Whether a value names a database on a server.
+fn is_store(value: &str) -> bool {
+    value.starts_with("postgres://")
+        || value.starts_with("postgresql://")
+        || value.strip_prefix('@').is_some_and(|path| !path.is_empty())
+}
+
 /// All settings, in the order in which they are shown.
-pub(crate) const SETTINGS: [Setting; 38] = [
+pub(crate) const SETTINGS: [Setting; 39] = [
     setting(Storage, "WFX_DB", None, "the path of the database", not_empty).flag("--db"),
+    setting(Storage, "WFX_STORE", None, STORE, is_store).flag("--store").secrecy(Secrecy::Url),
     setting(Storage, "WFX_CONFIG", None, "the path of a TOML file", not_empty).flag("--config"),
     setting(Storage, "WFX_DURABILITY", Some("full"), "full or normal", |v| {
         matches!(v, "full" | "normal")

@@ -24,6 +24,8 @@ use crate::workflow::notification::{Notify, NotifyRule};
 const VALUE_BYTES_MAX: u64 = 64 * 1024;
 /// Events API v2 of PagerDuty.
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+/// Keys that stand only in the table: in no file and no variable.
+const INLINE_KEYS: [&str; 3] = ["labels", "to", "every"];
 const TYPES: [&str; 6] = ["webhook", "slack", "pagerduty", "alertmanager", "email", "heartbeat"];
 
 /// The table `notify` of the configuration file.
@@ -56,6 +58,7 @@ impl Settings {
     pub(crate) fn channels(&self) -> Result<Vec<ChannelSetting>, SettingsError> {
         let Some(file) = self.file().map_err(Clone::clone)? else { return Ok(Vec::new()) };
         let entries = file.notify.entries.iter().filter(|(name, _)| *name != "default");
+        let names: Vec<&str> = entries.clone().map(|(name, _)| name.as_str()).collect();
         let settings = entries.map(|(name, (value, line))| {
             let mut reader = Reader {
                 name,
@@ -63,6 +66,7 @@ impl Settings {
                 path: &file.path,
                 lines: &file.notify.lines,
                 environment: self.environment(),
+                names: names.clone(),
                 table: value.as_table(),
                 warnings: Vec::new(),
                 has_inline_secret: false,
@@ -112,11 +116,16 @@ impl Settings {
             SettingsError::usage(message, hint.to_owned())
         };
         let notify = default_rules(value).map_err(refuse)?;
-        let unknown = notify.channels().find(|name| !file.notify.entries.contains_key(*name));
-        match unknown {
-            Some(name) => Err(refuse(format!("there is no channel `{name}`"))),
-            None => Ok(Some(notify)),
+        for name in notify.channels() {
+            match file.notify.entries.get(name) {
+                None => return Err(refuse(format!("there is no channel `{name}`"))),
+                Some((channel, _)) if is_heartbeat(channel) => {
+                    return Err(refuse(no_receiver(name)));
+                }
+                Some(_) => {}
+            }
         }
+        Ok(Some(notify))
     }
 
     /// The channels that alerts of service levels go to.
@@ -132,9 +141,15 @@ impl Settings {
             .collect();
         let known = self.channels()?;
         for name in &names {
-            if !known.iter().any(|channel| channel.name == *name) {
+            let Some(setting) = known.iter().find(|channel| channel.name == *name) else {
                 let message = format!("SLO_NOTIFY ({origin}): there is no channel `{name}`");
                 let hint = format!("add a table `[notify.{name}]` to the configuration file");
+                return Err(SettingsError::usage(message, hint));
+            };
+            let channel = setting.channel.as_ref();
+            if channel.is_ok_and(|it| matches!(it.kind, ChannelKind::Heartbeat { .. })) {
+                let message = format!("SLO_NOTIFY ({origin}): {}", no_receiver(name));
+                let hint = "name a channel of another type".to_owned();
                 return Err(SettingsError::usage(message, hint));
             }
         }
@@ -170,6 +185,14 @@ impl Settings {
     }
 }
 
+fn is_heartbeat(channel: &Value) -> bool {
+    channel.get("type").and_then(Value::as_str) == Some("heartbeat")
+}
+
+fn no_receiver(name: &str) -> String {
+    format!("the channel `{name}` is a heartbeat, which takes no notifications")
+}
+
 /// One name, several, or rules.
 fn default_rules(value: &Value) -> Result<Notify, String> {
     let name = |value: &Value| match value.as_str() {
@@ -200,6 +223,8 @@ struct Reader<'a> {
     path: &'a Path,
     lines: &'a [String],
     environment: &'a Environment,
+    /// The names of all channels.
+    names: Vec<&'a str>,
     table: Option<&'a toml::Table>,
     warnings: Vec<String>,
     has_inline_secret: bool,
@@ -279,7 +304,10 @@ impl Reader<'_> {
     ) -> Result<(), SettingsError> {
         let known: Vec<String> = keys
             .iter()
-            .flat_map(|key| [(*key).to_owned(), format!("{key}_file")])
+            .flat_map(|key| {
+                let file = (!INLINE_KEYS.contains(key)).then(|| format!("{key}_file"));
+                [Some((*key).to_owned()), file].into_iter().flatten()
+            })
             .chain(["type".to_owned()])
             .collect();
         let Some(unknown) = table.keys().find(|key| !known.contains(key)) else { return Ok(()) };
@@ -290,7 +318,7 @@ impl Reader<'_> {
             .filter(|(distance, key)| *distance <= key.len().div_ceil(3));
         let hint = match near {
             Some((_, near)) => format!("did you mean `{near}`?"),
-            None => format!("it takes {}, each also as `…_file`", keys.join(", ")),
+            None => format!("it takes {}", known.join(", ")),
         };
         let message = format!("`{unknown}` is no key of the type {kind}");
         Err(self.refuse(Some(unknown), message, &hint))
@@ -301,6 +329,12 @@ impl Reader<'_> {
         let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
         let variable = format!("WFX_NOTIFY_{}_{}", upper(self.name), upper(key));
         if let Some(value) = self.environment.get(&variable) {
+            let has_same = |name: &&&str| **name != self.name && upper(name) == upper(self.name);
+            if let Some(other) = self.names.iter().find(has_same) {
+                let message =
+                    format!("the variable {variable} would also be that of the channel `{other}`");
+                return Err(self.refuse(None, message, "rename one of the two channels"));
+            }
             return match value.to_str() {
                 Some(value) => Ok(Some(value.trim().to_owned())),
                 None => {
@@ -426,7 +460,7 @@ impl Reader<'_> {
             let hint = "it takes smtps://USER@HOST or smtp://HOST:PORT";
             self.refuse(Some("smtp"), format!("`smtp` cannot be used: {why}"), hint)
         })?;
-        let password = self.text("password", true)?;
+        let password = self.text("password", true)?.filter(|password| !password.is_empty());
         match (&mut email.login, password) {
             (Some((_, stored)), Some(password)) => *stored = Hidden(password),
             (Some((_, stored)), None) if stored.0.is_empty() => {
@@ -453,7 +487,15 @@ impl Reader<'_> {
                 _ => None,
             }
         };
-        let to = list(self.table.and_then(|table| table.get("to"))).unwrap_or_default();
+        let to = self.table.and_then(|table| table.get("to"));
+        let to = match (list(to), to) {
+            (None, Some(_)) => {
+                let hint = "write `to = [\"ops@example.com\"]`";
+                let message = "`to` takes an address or a list of addresses".to_owned();
+                return Err(self.refuse(Some("to"), message, hint));
+            }
+            (to, _) => to.unwrap_or_default(),
+        };
         if let Some(bad) = to.iter().find(|to| !sender::is_mailbox(to)) {
             return Err(no_mailbox("to", bad));
         }

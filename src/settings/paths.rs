@@ -45,6 +45,22 @@ pub(super) fn default_database(
     ))
 }
 
+/// The folder for what this machine keeps beside a database on a server.
+pub(super) fn state(environment: &Environment) -> Result<PathBuf, SettingsError> {
+    let (database, _) = default_database(environment)?;
+    Ok(database.parent().map(Path::to_owned).unwrap_or_default())
+}
+
+/// The file of passwords of PostgreSQL's clients
+/// (<https://www.postgresql.org/docs/current/libpq-pgpass.html>), if there is one.
+pub(super) fn passwords(environment: &Environment) -> Option<PathBuf> {
+    if let Some(path) = environment.get("PGPASSFILE") {
+        return Some(PathBuf::from(path));
+    }
+    let own = absolute(environment, "HOME")?.join(".pgpass");
+    own.exists().then_some(own)
+}
+
 /// A folder named by a variable; XDG requires that a relative one is ignored.
 fn absolute(environment: &Environment, name: &str) -> Option<PathBuf> {
     environment.get(name).map(PathBuf::from).filter(|path| Path::is_absolute(path))

@@ -169,7 +169,7 @@ fn of_what_is_no_url_nothing_is_shown() {
 #[test]
 fn the_database_is_where_the_first_of_these_says() {
     let path = |variables: &[(&str, &str)], flags| {
-        Settings::new(environment(variables), flags).database().map(|p| p.display().to_string())
+        Settings::new(environment(variables), flags).database().map(|p| p.to_string())
     };
     let all = [
         ("WFX_DB", "/v.db"),

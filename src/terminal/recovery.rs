@@ -105,6 +105,11 @@ impl Progress {
         })
     }
 
+    /// The executions that ended so far.
+    pub(crate) fn execution_ids(&self) -> Vec<String> {
+        self.tally().executions.iter().map(|line| line.execution_id.clone()).collect()
+    }
+
     /// Shows the results.
     ///
     /// # Errors

@@ -86,6 +86,34 @@ impl FolderDefaults {
 }
 
 impl FolderDefaults {
+    /// The keys that it has a value for, `env/NAME` for each variable.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        // All fields are named, so that none is forgotten here.
+        let Self {
+            file: _,
+            env,
+            shell,
+            retention,
+            output_limit,
+            notify,
+            timezone,
+            blackouts,
+            expect,
+        } = self;
+        let others = [
+            ("shell", shell.is_some()),
+            ("retention", retention.is_some()),
+            ("output_limit", output_limit.is_some()),
+            ("notify", notify.is_some()),
+            ("timezone", timezone.is_some()),
+            ("blackout", !blackouts.is_empty()),
+            ("expect", !expect.is_empty()),
+        ];
+        let others =
+            others.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key.to_owned());
+        env.keys().map(|name| format!("env/{name}")).chain(others).collect()
+    }
+
     fn apply_scheduling(&self, scheduling: &mut Option<Box<Scheduling>>) -> Vec<String> {
         let mut set = Vec::new();
         if !self.expect.is_empty() && scheduling.as_ref().is_none_or(|it| it.expect.is_empty()) {

@@ -210,6 +210,12 @@ pub(crate) fn subject(workflow_id: &str, is_ad_hoc: bool) -> String {
     if is_ad_hoc { format!("adhoc/{workflow_id}") } else { workflow_id.to_owned() }
 }
 
+/// The workflow of a [`subject`].
+#[must_use]
+pub(crate) fn workflow_of(subject: &str) -> &str {
+    subject.strip_prefix("adhoc/").unwrap_or(subject)
+}
+
 /// What a notification says, in the words of the event: each channel makes its own form of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Content {

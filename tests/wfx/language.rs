@@ -342,6 +342,13 @@ fn defaults_of_a_folder_are_in_the_snapshot() {
     let ran = place.run(["validate", "--format", "json", "flows/w.yaml"]);
     assert_eq!(ran.json()[0]["defaults"]["set"], json!(["/env/A"]));
 
+    let all = "timezone: Europe/Berlin\nexpect: {finish_within: 1h}\nshell: [sh, -c]
+blackout: [{cron: '0 0 * * SAT', for: 1d}]\noutput_limit: 1MiB\n";
+    place.write("flows/_defaults.yaml", all);
+    let said = place.run(["validate", "flows/_defaults.yaml"]).stdout;
+    let keys = "shell, output_limit, timezone, blackout, expect\n";
+    assert!(said.ends_with(keys), "{said}");
+
     place.write("flows/_defaults.yaml", "env: {A: 1}\nshel: [x]\n");
     place.write("flows/bad.yaml", "steps: [{name: a, runn: x}]");
     let both = ["flows/_defaults.yaml:2:1", "did you mean `shell`?", "flows/bad.yaml:1:19"];

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
 use crate::receiver::{CLOSES, HANGS, Post, Receiver};
-use crate::support::{Place, Ran, until};
+use crate::support::{Place, Ran, Running, until};
 
 const FAILS: &str = "id: etl
 params: {code: 1}
@@ -303,6 +303,38 @@ fn exec_leaves_to_a_daemon_what_it_delivers() {
 }
 
 #[test]
+fn a_recovery_of_many_sends_what_they_notify() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let waits = "echo begun >>begun; until test -e go; do sleep 0.02; done; exit 1";
+    let running: Vec<Running> = ["one", "two"]
+        .map(|id| {
+            let document =
+                format!("id: {id}\nnotify: [{{to: ops}}]\nsteps: [{{name: a, run: '{waits}'}}]");
+            let file = place.write(&format!("{id}.yaml"), document);
+            Running::start(place.wfx(["exec"]).arg(file))
+        })
+        .into();
+    let begun = || std::fs::read_to_string(place.path("begun")).unwrap_or_default();
+    until("both have begun", || begun().lines().count() == 2);
+    for process in running {
+        process.signal("KILL");
+        process.end();
+    }
+    place.write("go", "");
+    let ran = place.run(["recover"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let mut sent: Vec<String> = receiver
+        .rest()
+        .iter()
+        .map(|post| post.json()["data"]["workflow_id"].as_str().unwrap().to_owned())
+        .collect();
+    sent.sort();
+    assert_eq!(sent, ["one", "two"], "{ran:?}");
+    assert_eq!(history(&place, &["--state", "accepted"]).len(), 2);
+}
+
+#[test]
 fn two_daemons_send_each_once() {
     let receiver = Receiver::start(&[]);
     let place = place_with(&receiver, "");
@@ -459,6 +491,30 @@ fn channels_are_checked_and_their_secrets_hidden() {
         ("[notify]\ndefault = [\"none-such\"]\n", "no channel `none-such`"),
         ("slo_notify = [\"none-such\"]\n", "no channel `none-such`"),
         ("notify = 3\n", "`notify` is a table"),
+        (
+            "[notify.am]\ntype = \"alertmanager\"\nurl = \"http://x\"\nlabels_file = \"l\"\n",
+            "`labels_file` is no key of the type alertmanager",
+        ),
+        (
+            "[notify.w]\ntype = \"heartbeat\"\nurl = \"http://x\"\nevery_file = \"l\"\n",
+            "`every_file` is no key",
+        ),
+        (
+            "[notify.ops]\ntype = \"email\"\nsmtp = \"smtp://h\"\nfrom = \"a@b\"\nto = [3]\n",
+            "`to` takes an address or a list",
+        ),
+        (
+            "[notify.ops]\ntype = \"email\"\nsmtp = \"smtps://u@h\"\npassword = \"\"\nfrom = \"a@b\"\nto = \"c@d\"\n",
+            "no password",
+        ),
+        (
+            "[notify]\ndefault = [\"w\"]\n[notify.w]\ntype = \"heartbeat\"\nurl = \"http://x\"\n",
+            "`w` is a heartbeat",
+        ),
+        (
+            "slo_notify = [\"w\"]\n[notify.w]\ntype = \"heartbeat\"\nurl = \"http://x\"\n",
+            "`w` is a heartbeat",
+        ),
     ] {
         channel(&place, text);
         let ran = place.run(["serve", "--listen", "127.0.0.1:0"]);
@@ -495,6 +551,20 @@ fn channels_are_checked_and_their_secrets_hidden() {
     let ran = Ran::of(place.wfx(["validate"]).arg(file));
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("`pager`"), "{ran:?}");
+}
+
+#[test]
+fn a_variable_belongs_to_one_channel() {
+    let place = Place::new();
+    channel(
+        &place,
+        "[notify.a-b]\ntype = \"slack\"\n[notify.A_b]\ntype = \"webhook\"\nurl = \"http://x/\"\n",
+    );
+    let mut command = place.wfx(["notify", "test"]);
+    let ran = Ran::of(command.env("WFX_NOTIFY_A_B_URL", "http://x/secret"));
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("WFX_NOTIFY_A_B_URL would also be"), "{ran:?}");
+    assert!(!ran.stderr.contains("secret"), "{ran:?}");
 }
 
 #[test]

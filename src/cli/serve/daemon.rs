@@ -1,7 +1,6 @@
 //! The daemon from its start to its end.
 
 use std::future;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +45,7 @@ use crate::notify::alerts::AlertNotifier;
 use crate::notify::courier::{Couriers, Delivery};
 use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Catalogued, Health, Reader, Retention, StoreError};
+use crate::repository::{Catalogued, Health, Reader, Retention, StoreAddress, StoreError};
 use crate::repository::{Writer, WriterOptions};
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
@@ -126,7 +125,11 @@ fn launcher(options: &Options, context: &Context) -> Launcher {
 }
 
 /// The API, and the page unless nobody wants one.
-fn site(options: &Options, database: &Path, resources: &Arc<Resources>) -> Result<Site, CliError> {
+fn site(
+    options: &Options,
+    database: &StoreAddress,
+    resources: &Arc<Resources>,
+) -> Result<Site, CliError> {
     let resources = Arc::clone(resources);
     if !options.has_page {
         return Ok(Site { resources, pages: None });
@@ -142,7 +145,7 @@ fn site(options: &Options, database: &Path, resources: &Arc<Resources>) -> Resul
 
 struct Daemon {
     options: Options,
-    database: PathBuf,
+    database: StoreAddress,
     owner: Arc<Owner>,
     supervisor: Arc<Supervisor>,
     writer: Arc<Writer>,

@@ -1,7 +1,6 @@
 //! The notifications of the daemon beside the outbox: alerts of service levels, and heartbeats.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::notify::alerts::{Alert, AlertNotifier};
 use crate::notify::courier::Delivery;
 use crate::notify::heartbeat::{self, Unhealthy};
 use crate::notify::sender::Sender;
-use crate::repository::{Health, Reader, Writer};
+use crate::repository::{Health, Reader, StoreAddress, Writer};
 use crate::slo::Indicator as ServiceLevel;
 use crate::slo::monitor::{Listener, Notice};
 use crate::slo::webhook::{Webhook, WebhookOptions};
@@ -109,7 +108,7 @@ pub(super) fn look_for_ends(resources: &Arc<Resources>, stop: &CancellationToken
 
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read
 /// is logged, and one may then be sent too early.
-pub(super) fn last_alerts(database: &Path) -> Vec<(ServiceLevel, Timestamp)> {
+pub(super) fn last_alerts(database: &StoreAddress) -> Vec<(ServiceLevel, Timestamp)> {
     let sent = Reader::open(database).and_then(|reader| reader.sent_alerts());
     let sent = sent.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot read when alerts were sent last");

@@ -1,6 +1,5 @@
 //! Runs the schedules of the folder of workflows, as long as this process decides.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::http::api::resources::context::Resources;
 use crate::operations::scheduler::{Parts, Reporting, Scheduler};
+use crate::repository::StoreAddress;
 use crate::schedule::decision::Action;
 use crate::workflow::report::Observer;
 
@@ -80,7 +80,7 @@ impl Drop for Deciding<'_> {
 /// Decides and starts, again and again until `ends`; what was started by then goes on.
 pub(super) async fn run_schedules(
     resources: Arc<Resources>,
-    database: PathBuf,
+    database: StoreAddress,
     pulse: Arc<Pulse>,
     ends: CancellationToken,
 ) {
@@ -111,12 +111,12 @@ pub(super) async fn run_schedules(
     }
 }
 
-fn parts(resources: &Arc<Resources>, database: &Path, pulse: &Arc<Pulse>) -> Parts {
+fn parts(resources: &Arc<Resources>, database: &StoreAddress, pulse: &Arc<Pulse>) -> Parts {
     Parts {
         supervisor: Arc::clone(&resources.supervisor),
         writer: Arc::clone(&resources.writer),
         catalogue: Arc::clone(&resources.catalogue),
-        database: database.to_owned(),
+        database: database.clone(),
         workdir: resources.workdir.clone(),
         reports: Box::new(Reports { resources: Arc::clone(resources), pulse: Arc::clone(pulse) }),
     }

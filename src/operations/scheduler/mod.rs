@@ -12,7 +12,6 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,8 +27,8 @@ use crate::operations::catalogue::Catalogue;
 use crate::operations::start;
 use crate::repository::ownership::{Liveness, OwnerKind};
 use crate::repository::{
-    Health, Notified, Reader, RegisteredWorkflow, ScheduleChange, StoreError, StoreErrorKind,
-    Trimmed, UnfinishedExecution, Writer,
+    Health, Notified, Reader, RegisteredWorkflow, ScheduleChange, StoreAddress, StoreError,
+    StoreErrorKind, Trimmed, UnfinishedExecution, Writer,
 };
 use crate::schedule::decision::{Action, Reason};
 use crate::schedule::planner::{Known, Pause};
@@ -83,7 +82,7 @@ pub(crate) struct Parts {
     /// The workflows.
     pub catalogue: Arc<Catalogue>,
     /// Where the store is.
-    pub database: PathBuf,
+    pub database: StoreAddress,
     /// Where steps run.
     pub workdir: String,
     /// What it reports to.

@@ -281,3 +281,6 @@ fn record(workflow_id: &str, kind: OverdueKind, subject: Subject, now: Timestamp
         execution_id,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,11 @@ const CUT_FROM: i64 = 10_000_000;
 const CUTS_MAX: usize = 8;
 /// The least width of what can be hit, as a share: 24 px of a narrow track.
 const HIT_SHARE: f64 = 0.034;
+/// The width of the longest label, `13:42:10.123`, and the space after it, as a share of the
+/// least track of a wide page.
+const LABEL_SHARE: f64 = 0.14;
+/// The same of the track of a narrow page, 320 px wide.
+const NARROW_LABEL_SHARE: f64 = 0.3;
 
 /// A stretch of time, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,6 +211,9 @@ pub(crate) fn axis(
     length: &dyn Fn(i64) -> String,
 ) -> Markup {
     let mut last = f64::NEG_INFINITY;
+    let has_end = scale.cuts().iter().all(|cut| scale.at(cut.from) < 0.82);
+    // A label begins at its tick, and must end before the label of the end, or the edge.
+    let room = if has_end { 1.0 - 2.0 * LABEL_SHARE } else { 1.0 - LABEL_SHARE };
     html! {
         text x="0%" y="14" { (words(scale.start)) }
         @for (index, &tick) in ticks.iter().enumerate() {
@@ -213,9 +221,9 @@ pub(crate) fn axis(
             @let is_near_cut = scale.cuts().iter().any(|cut| {
                 (scale.at(cut.from) + CUT_SHARE / 2.0 - at).abs() < 0.09
             });
-            @if at > 0.14 && at < 0.86 && at - last > 0.13 && !is_near_cut {
+            @if at > LABEL_SHARE && at < room && at - last > LABEL_SHARE && !is_near_cut {
                 @let () = last = at;
-                text class=[(index % 2 == 1 || at < 0.3).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
+                text class=[(index % 2 == 1 || at < NARROW_LABEL_SHARE || at > 1.0 - NARROW_LABEL_SHARE).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
             }
         }
         @for cut in scale.cuts() {
@@ -224,7 +232,7 @@ pub(crate) fn axis(
                 (length(cut.length()))
             }
         }
-        @if scale.cuts().iter().all(|cut| scale.at(cut.from) < 0.82) {
+        @if has_end {
             text class="w" x="100%" y="14" text-anchor="end" { (words(scale.end)) }
         }
     }

@@ -117,6 +117,27 @@ fn a_timeline_is_drawn_as_ever() {
     golden("timeline.svg", &maud::PreEscaped(all));
 }
 
+/// Labels are as wide as `13:42:10.123`, which is 13 % of a wide track.
+#[test]
+fn labels_of_an_axis_never_meet() {
+    let at = |from: i64, to: i64| Stretch { from, to };
+    for length in 1..2_000 {
+        let whole = at(0, length * 1_000);
+        let scale = Scale::new(whole, &[whole], &[], false);
+        let words = |micros: i64| micros.to_string();
+        let axis = gantt::axis(&scale, &scale.ticks(6), &words, &words).0;
+        let places: Vec<f64> = axis
+            .split(" x=\"")
+            .skip(1)
+            .map(|rest| rest.split('%').next().unwrap().parse().unwrap())
+            .collect();
+        let (end, starts) = places.split_last().unwrap();
+        assert!((end - 100.0).abs() < 1e-9, "{axis}");
+        assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= 13.0), "{axis}");
+        assert!(starts.last().unwrap() + 13.0 <= end - 13.0, "{axis}");
+    }
+}
+
 #[test]
 fn bars_strips_and_curves_are_drawn_as_ever() {
     let past = |millis, mark: Mark| bars::Past {

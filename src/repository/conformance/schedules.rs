@@ -17,7 +17,7 @@ use crate::schedule::decision::Action;
 use crate::schedule::planner::Known;
 use crate::workflow::record::{Change, Created, ExecutionStatus};
 use crate::workflow::schedule_record::{
-    Beside, DecisionRecord, OverdueKind, PauseRecord, ScheduledStart, Split,
+    Beside, DecisionRecord, OverdueKind, OverdueRecord, PauseRecord, ScheduledStart, Split,
 };
 
 const WORKFLOW: &str = "w";
@@ -291,6 +291,126 @@ pub(crate) fn a_pause_takes_the_place_of_another_and_ends_once<S: Store>() {
     assert_eq!((resume(None, 4), resume(None, 5), resume(Some("x"), 5)), (1, 0, 0));
     assert_eq!(place.reader().pauses(at(10)).unwrap().len(), 1);
     assert_eq!(resume(Some(WORKFLOW), 60), 0, "it is over");
+}
+
+/// What waits lies between rows that are decided for good, and is not taken for one of them.
+pub(crate) fn a_time_is_decided_where_a_row_reaches_it_whatever_waits_around_it<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    register(&writer, &[(SCHEDULE, "t")], at(0));
+    assert!(decide(&writer, row(1, 4, Action::Missed, "no_catch_up")));
+    for time in 5..=8 {
+        assert!(decide(&writer, row(time, time, Action::Queued, "behind_others")));
+    }
+    assert!(decide(&writer, row(9, 12, Action::Skipped, "paused")));
+    for time in 13..=16 {
+        assert!(decide(&writer, row(time, time, Action::Deferred, "blackout")));
+    }
+    let skipped = |from, until| decide(&writer, row(from, until, Action::Skipped, "overlap"));
+    for (from, until) in [(1, 1), (4, 4), (4, 5), (8, 9), (12, 12), (7, 20), (12, 16), (3, 30)] {
+        assert!(!skipped(from, until), "{from} to {until}");
+    }
+    for time in [2, 4, 9, 11, 12] {
+        assert!(!decide(&writer, row(time, time, Action::Queued, "overlap")), "{time}");
+        let start = store_start(&writer, &format!("e{time}"), start(time, Beside::Anything));
+        assert_eq!(refusal(&start), Some(StoreErrorKind::Decided), "{time}");
+    }
+    // What waits is decided in any order, each once.
+    for time in [7, 5, 16, 13, 8] {
+        assert!(skipped(time, time), "{time}");
+        assert!(!skipped(time, time), "{time}");
+    }
+    let waiting: Vec<Timestamp> =
+        known(&place, SCHEDULE).unwrap().waiting.iter().map(|it| it.scheduled_at).collect();
+    assert_eq!(waiting, [at(6), at(14), at(15)]);
+}
+
+/// Where rows are too many, or too old, that goes which was decided earlier.
+pub(crate) fn a_row_is_kept_at_least_until_the_next_one<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    register(&writer, &[(SCHEDULE, "t")], at(0));
+    let rows = || decisions(&place).iter().map(|it| it.scheduled_at).collect::<Vec<_>>();
+    let late = 401 * 86_400;
+    let of_old = |time: i64, action: Action, reason: &str| DecisionRecord {
+        decided_at: at(late),
+        ..row(time, time, action, reason)
+    };
+    assert!(decide(&writer, of_old(1, Action::Missed, "no_catch_up")));
+    assert_eq!(rows(), [at(1)], "it was decided just now");
+    // What only waits makes no room.
+    assert!(decide(&writer, of_old(2, Action::Queued, "behind_others")));
+    assert_eq!(rows(), [at(1), at(2)]);
+    assert!(decide(&writer, of_old(3, Action::Skipped, "paused")));
+    assert_eq!(rows(), [at(2), at(3)]);
+    let of_waiting = ScheduledStart { decided_at: at(late), ..start(2, Beside::Anything) };
+    assert_eq!(refusal(&store_start(&writer, "old", of_waiting)), None);
+    assert_eq!(rows()[0], at(2), "it was started just now");
+}
+
+fn overdue(kind: OverdueKind, scheduled_at: i64) -> OverdueRecord {
+    OverdueRecord {
+        workflow_id: WORKFLOW.to_owned(),
+        kind,
+        count: 1,
+        raised_at: at(scheduled_at),
+        schedule: Some(SCHEDULE.to_owned()),
+        scheduled_at: Some(at(scheduled_at)),
+        execution_id: None,
+    }
+}
+
+fn raise(writer: &Writer, raised: OverdueRecord) {
+    let (now, notify) = (raised.raised_at, Notified::new());
+    let change = ScheduleChange::Overdue { now, raised: vec![raised], cleared: Vec::new(), notify };
+    writer.change_schedules(&change, PATIENCE).unwrap();
+}
+
+/// How often each was noted, with what it is about.
+fn open_of<S: Store>(place: &S) -> Vec<(OverdueKind, u64, Option<Timestamp>, Option<String>)> {
+    let open = place.reader().overdue().unwrap().into_iter();
+    open.map(|it| (it.kind, it.count, it.scheduled_at, it.execution_id)).collect()
+}
+
+pub(crate) fn an_expectation_that_several_daemons_note_is_noted_once<S: Store>() {
+    let place = S::new();
+    let (writer, other) = (place.open(), place.open());
+    register(&writer, &[(SCHEDULE, "t")], at(0));
+    raise(&writer, overdue(OverdueKind::Late, 10));
+    raise(&other, overdue(OverdueKind::Late, 10));
+    // It waited, and is an execution by now.
+    let begun =
+        OverdueRecord { execution_id: Some("e".to_owned()), ..overdue(OverdueKind::Late, 10) };
+    raise(&other, begun);
+    assert_eq!(open_of(&place), [(OverdueKind::Late, 1, Some(at(10)), None)]);
+    raise(&other, overdue(OverdueKind::Late, 20));
+    assert_eq!(open_of(&place), [(OverdueKind::Late, 2, Some(at(20)), None)]);
+    // What no schedule started is known by its execution.
+    let slow = |id: &str| OverdueRecord {
+        schedule: None,
+        scheduled_at: None,
+        execution_id: Some(id.to_owned()),
+        ..overdue(OverdueKind::Slow, 30)
+    };
+    for id in ["a", "a", "b", "b"] {
+        raise(&writer, slow(id));
+        raise(&other, slow(id));
+    }
+    let found = open_of(&place);
+    let found: Vec<_> = found.iter().filter(|it| it.0 == OverdueKind::Slow).collect();
+    assert_eq!(found, [&(OverdueKind::Slow, 2, None, Some("b".to_owned()))]);
+}
+
+/// A start that is stored in time may wait for its concurrency group, so it says nothing of that.
+pub(crate) fn a_start_that_is_stored_ends_what_was_missed_and_not_what_is_late<S: Store>() {
+    let place = S::new();
+    let writer = place.open();
+    register(&writer, &[(SCHEDULE, "t")], at(0));
+    assert!(decide(&writer, row(1, 4, Action::Missed, "no_catch_up")));
+    raise(&writer, overdue(OverdueKind::Late, 5));
+    assert_eq!(open_of(&place).len(), 2);
+    assert_eq!(refusal(&store_start(&writer, "e", start(6, Beside::Anything))), None);
+    assert_eq!(open_of(&place), [(OverdueKind::Late, 1, Some(at(5)), None)]);
 }
 
 #[derive(Debug, Clone)]

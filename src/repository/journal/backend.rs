@@ -10,7 +10,7 @@ use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -129,8 +129,8 @@ pub(crate) trait Backend: Send + 'static {
     fn session(&mut self, change: &SessionChange, now: Timestamp) -> Result<(), Self::Error>;
 
     /// Deletes those that are finished, with all that belongs to them, inside the transaction under
-    /// way; returns how many. One that is pinned goes only with `include_pinned`.
-    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> Result<usize, Self::Error>;
+    /// way, as many as one transaction may. One that is pinned goes only with `include_pinned`.
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> Result<Deleted, Self::Error>;
 
     /// Gives free space back, as much as one transaction may, inside the transaction under way;
     /// whether there is more.
@@ -233,9 +233,8 @@ pub(crate) trait Backend: Send + 'static {
     /// Whether a reminder is due or the history of notifications too long. Begins no transaction.
     fn need_notifications_upkeep(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
 
-    /// Queues reminders and deletes old history, inside the transaction under way; whether
-    /// something was queued.
-    fn keep_up_notifications(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
+    /// Queues reminders and deletes old history, inside the transaction under way.
+    fn keep_up_notifications(&mut self, now: Timestamp) -> Result<KeptUp, Self::Error>;
 
     /// Stores which channels a daemon delivers, inside the transaction under way.
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> Result<(), Self::Error>;
@@ -331,4 +330,12 @@ pub(crate) struct Retained {
     pub(crate) more: bool,
     /// Whether enough space is free to be given back; `None` where nothing was deleted.
     pub(crate) is_worth_giving_back: Option<bool>,
+}
+
+/// What one transaction deleted of chosen executions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Deleted {
+    pub(crate) executions: usize,
+    /// There is more than one transaction may delete: of these executions, or of the output of one.
+    pub(crate) has_rest: bool,
 }

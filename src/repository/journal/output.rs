@@ -9,10 +9,11 @@ use super::sync::Mutex;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::output::{Counts, Source};
 
-/// The most bytes of output, as they were written, that one transaction stores.
-pub(crate) const TRANSACTION_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of output, as they were written, that one transaction stores, so that changes wait
+/// only a moment for it and for the disk. A batch that is longer goes alone.
+pub(crate) const TRANSACTION_BYTES_MAX: usize = 256 << 10;
 /// The most that waits for the writer: beyond, the oldest batch is dropped.
-const LANE_BYTES_MAX: usize = 4 * TRANSACTION_BYTES_MAX;
+const LANE_BYTES_MAX: usize = 4 << 20;
 
 /// The row that a chunk is stored in, once it is.
 #[derive(Debug, Clone, Default)]

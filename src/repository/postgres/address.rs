@@ -56,11 +56,6 @@ impl fmt::Display for Address {
     }
 }
 
-/// Whether a store is named by the URL of a database of PostgreSQL.
-pub(crate) fn is_url(text: &str) -> bool {
-    text.starts_with("postgres://") || text.starts_with("postgresql://")
-}
-
 impl Address {
     /// That of a URL (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>).
     /// Where it has no password, that of `passwords`, a file as `PGPASSFILE` names one. `state` is the

@@ -110,9 +110,9 @@ impl PostgresDriver {
     fn begin_by(&mut self, begin: &str) -> sql::Result<()> {
         self.connect()?;
         let transaction = self.transaction + 1;
-        let proof = self.client.prepare(
-            "UPDATE fence SET commits = ?2 WHERE token = ?1 RETURNING token",
-        )?;
+        let proof = self
+            .client
+            .prepare("UPDATE fence SET commits = ?2 WHERE token = ?1 RETURNING token")?;
         let found = self.client.begin_with(begin, &proof, &[&self.token, &transaction]);
         self.is_under_way = true;
         if found?.is_empty() {
@@ -131,7 +131,9 @@ impl PostgresDriver {
     fn is_committed(&mut self) -> sql::Result<bool> {
         self.connect()?;
         Connection::Postgres(&self.client)
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM fence WHERE token = ?1 AND commits = ?2)")?
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM fence WHERE token = ?1 AND commits = ?2)",
+            )?
             .query_row([self.token, self.transaction], |row| row.get(0))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
-use std::path::Path;
 
 use super::durations::StepDurations;
 use super::glance::{FailingWorkflow, NotableStep, StatusCounts};
@@ -13,13 +12,13 @@ use super::queue::{GROUPS_SHOWN, Queue};
 use super::reference::{self, CANDIDATES_MAX, Candidate, Found, Reference};
 use super::summary::WorkflowSummary;
 use crate::base::timestamp::Timestamp;
+use crate::repository::address::StoreAddress;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::ownership::{Judge, ListedAttempt, Liveness};
 use crate::repository::sessions::StoredSession;
-use crate::repository::postgres::address::Address;
 use crate::repository::sql::reader::SqlReader;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, OwnerState, StepRecord};
@@ -42,20 +41,12 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Opens the database at `path`. Changes nothing, so an older one is refused.
+    /// Opens a store. Changes nothing, so an older one is refused.
     ///
     /// # Errors
     /// Of any kind but `Refused`, `Full` and `Ambiguous`.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { backend: SqlReader::open(path)? })
-    }
-
-    /// Opens a database of PostgreSQL. Changes nothing, so an older one is refused.
-    ///
-    /// # Errors
-    /// Of any kind but `Refused`, `Full` and `Ambiguous`.
-    pub(crate) fn open_postgres(address: &Address) -> Result<Self, StoreError> {
-        Ok(Self { backend: SqlReader::open_postgres(address)? })
+    pub(crate) fn open(address: impl Into<StoreAddress>) -> Result<Self, StoreError> {
+        Ok(Self { backend: SqlReader::open(&address.into())? })
     }
 
     /// When the last alert of each type that was sent was decided.

@@ -12,11 +12,11 @@ use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{
-    Backend, Catalogued, Entry, IsOurs, NotWritten, Policies, Retained, Waiter, Written,
+    Backend, Catalogued, Deleted, Entry, IsOurs, NotWritten, Policies, Retained, Waiter, Written,
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::ownership::Judge;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -248,7 +248,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
         sessions::change(self.connection(), change, now)
     }
 
-    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> sql::Result<usize> {
+    fn delete(&mut self, chosen: &[Chosen], include_pinned: bool) -> sql::Result<Deleted> {
         self.connection().decide_alone()?;
         prune::delete_chosen(self.connection(), chosen, include_pinned)
     }
@@ -382,7 +382,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
         outbox::needs_upkeep(self.connection(), now)
     }
 
-    fn keep_up_notifications(&mut self, now: Timestamp) -> sql::Result<bool> {
+    fn keep_up_notifications(&mut self, now: Timestamp) -> sql::Result<KeptUp> {
         self.connection().decide_alone()?;
         outbox::upkeep(self.connection(), &mut || self.judge(), now)
     }

@@ -10,7 +10,7 @@ use super::rows::{Json, Text, time};
 use crate::base::timestamp::Timestamp;
 use crate::workflow::incident::{Incident, decide};
 use crate::workflow::notification::{
-    Content, Event, EventKind, Events, Occurrence, brief_error, subject,
+    Content, Event, EventKind, Events, Occurrence, brief_error, subject, workflow_of,
 };
 
 /// So many reminders are queued in one transaction.
@@ -240,6 +240,36 @@ fn insert(connection: Connection<'_>, row: &Queued<'_>) -> sql::Result<()> {
     Ok(())
 }
 
+/// The thread of an incident, and what is known of it without its last notification.
+fn of_incident(
+    incident_id: i64,
+    subject: &str,
+    event: String,
+    since: Timestamp,
+    execution_id: Option<String>,
+) -> (String, Content) {
+    let thread = format!("{subject}/{event}");
+    let content = Content {
+        incident: format!("{thread}/{incident_id}"),
+        event,
+        at: since,
+        since,
+        resolves: None,
+        is_reminder: true,
+        is_test: false,
+        count: None,
+        workflow_id: Some(workflow_of(subject).to_owned()),
+        execution_id,
+        number: None,
+        status: None,
+        step: None,
+        error: None,
+        trigger: None,
+        alert: None,
+    };
+    (thread, content)
+}
+
 /// Queues reminders that are due, inside the transaction under way; whether there were any.
 pub(crate) fn remind(connection: Connection<'_>, now: Timestamp) -> sql::Result<bool> {
     let due: Vec<(i64, String, i64, Text<Timestamp>)> = connection
@@ -267,11 +297,19 @@ pub(crate) fn remind(connection: Connection<'_>, now: Timestamp) -> sql::Result<
             )?
             .query_row(params![incident_id, channel], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        // What it said last goes with the history; then there is nothing to say again.
-        let Some((thread, Json(last))) = last else { continue };
-        let occurrences: u32 = connection
-            .prepare_cached("SELECT occurrences FROM workflow_incidents WHERE incident_id = ?1")?
-            .query_row([incident_id], |row| row.get(0))?;
+        let (occurrences, unsaid) = connection
+            .prepare_cached(
+                "SELECT occurrences, subject, event, opened_at, last_execution
+                 FROM workflow_incidents WHERE incident_id = ?1",
+            )?
+            .query_row([incident_id], |row| {
+                let (subject, event): (String, String) = (row.get(1)?, row.get(2)?);
+                let since = row.get::<_, Text<_>>(3)?.0;
+                let unsaid = of_incident(*incident_id, &subject, event, since, row.get(4)?);
+                Ok((row.get::<_, u32>(0)?, unsaid))
+            })?;
+        // What it said last goes with the history.
+        let (thread, last) = last.map_or(unsaid, |(thread, Json(last))| (thread, last));
         let content = Content {
             at: now,
             is_reminder: true,

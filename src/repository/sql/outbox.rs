@@ -4,8 +4,8 @@ use super::incidents;
 use super::rows::{Json, Text};
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{
-    Attempted, Claim, ClaimRequest, Claimed, Ended, LEASE, NewNotification, NotificationState,
-    Settlement,
+    Attempted, Claim, ClaimRequest, Claimed, Ended, KeptUp, LEASE, NewNotification,
+    NotificationState, Settlement,
 };
 use crate::repository::ownership::Judge;
 use crate::repository::sql;
@@ -296,23 +296,27 @@ pub(crate) fn needs_upkeep(connection: Connection<'_>, now: Timestamp) -> sql::R
         )
 }
 
-/// Queues reminders that are due and deletes old history, inside the transaction under way;
-/// returns whether something was queued.
+/// Queues reminders that are due, gives up what no daemon delivers, and deletes old history, inside
+/// the transaction under way.
 pub(crate) fn upkeep(
     connection: Connection<'_>,
     judge: &mut dyn FnMut() -> sql::Result<Judge>,
     now: Timestamp,
-) -> sql::Result<bool> {
-    let is_reminded = incidents::remind(connection, now)?;
+) -> sql::Result<KeptUp> {
+    let is_queued = incidents::remind(connection, now)?;
     forget_couriers(connection, judge, None)?;
-    connection
+    let unserved = connection
         .prepare_cached(
             "UPDATE workflow_notifications SET state = 'given_up', ended_at = ?2, next_at = NULL,
                claimed_by = NULL, error = coalesce(error, 'no daemon has this channel')
              WHERE state = 'pending' AND next_at < ?1
-               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)",
+               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)
+             RETURNING notification_id, channel",
         )?
-        .execute(params![now.minus(UNSERVED).to_string(), now.to_string()])?;
+        .query_map(params![now.minus(UNSERVED).to_string(), now.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<sql::Result<_>>()?;
     let before = now.minus(KEPT).to_string();
     connection
         .prepare_cached(
@@ -345,7 +349,7 @@ pub(crate) fn upkeep(
                ORDER BY closed_at LIMIT ?2)",
         )?
         .execute(params![before, DELETED_AT_A_TIME])?;
-    Ok(is_reminded)
+    Ok(KeptUp { is_queued, unserved })
 }
 
 /// Stores which channels a daemon delivers, and forgets daemons that are dead, inside the
@@ -359,7 +363,9 @@ pub(crate) fn set_couriers(
     forget_couriers(connection, judge, Some(owner))?;
     for channel in channels {
         connection
-            .prepare_cached("INSERT INTO workflow_notification_couriers VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO workflow_notification_couriers VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![owner, channel])?;
     }
     Ok(())

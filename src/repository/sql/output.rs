@@ -14,8 +14,11 @@ pub(crate) mod pages;
 
 /// What a chunk counts for beside its bytes: about what its row takes.
 const ROW_BYTES: u64 = 128;
-/// The most output that retention of executions deletes in one transaction.
-const DELETED_BYTES_MAX: u64 = 32 << 20;
+/// The most output that goes with deleted executions in one transaction, so that commits of others
+/// wait a few milliseconds at most.
+const DELETED_BYTES_MAX: u64 = 8 << 20;
+/// What a chunk counts for there at least: a page.
+const DELETED_CHUNK_BYTES_MIN: u64 = 4096;
 
 /// The `seq` of an execution, whether it is finished or not; `None` where there is none.
 pub(crate) fn seq(
@@ -229,26 +232,46 @@ pub(crate) fn touch(connection: Connection<'_>) -> sql::Result<()> {
         .map(|_| ())
 }
 
-/// Leaves of executions to be deleted as many as one transaction may, by their output; whether it
+/// Leaves of finished executions to be deleted as many as one transaction may, by their output. Where
+/// already the first one has more, some of its output is deleted and none is left. Returns whether it
 /// left some out.
 pub(crate) fn limit_deleted(
     connection: Connection<'_>,
     chosen: &mut Vec<i64>,
 ) -> sql::Result<bool> {
-    if usage(connection)? <= DELETED_BYTES_MAX {
+    if usage(connection)? == 0 {
         return Ok(false);
     }
     let mut statement = connection
-        .prepare_cached("SELECT coalesce(sum(size), 0) FROM workflow_output WHERE seq = ?1")?;
+        .prepare_cached("SELECT size FROM workflow_output WHERE seq = ?1 ORDER BY ends")?;
     let mut bytes = 0;
     for (index, seq) in chosen.iter().enumerate() {
-        bytes += count(statement.query_row([seq], |row| row.get(0))?);
-        if bytes > DELETED_BYTES_MAX && index > 0 {
-            chosen.truncate(index);
-            return Ok(true);
+        let mut rows = statement.query([seq])?;
+        let mut chunks: u64 = 0;
+        while let Some(row) = rows.next()? {
+            if bytes >= DELETED_BYTES_MAX {
+                if index == 0 {
+                    delete_oldest(connection, *seq, chunks)?;
+                }
+                chosen.truncate(index);
+                return Ok(true);
+            }
+            chunks += 1;
+            bytes += count(row.get(0)?).max(DELETED_CHUNK_BYTES_MIN);
         }
     }
     Ok(false)
+}
+
+/// Deletes so many chunks of an execution.
+fn delete_oldest(connection: Connection<'_>, seq: i64, chunks: u64) -> sql::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM workflow_output WHERE chunk IN
+               (SELECT chunk FROM workflow_output WHERE seq = ?1 ORDER BY ends LIMIT ?2)",
+        )?
+        .execute((seq, integer(chunks)))
+        .map(|_| ())
 }
 
 fn counts(row: &Row<'_>, index: usize) -> sql::Result<Counts> {

@@ -2,6 +2,7 @@
 
 use super::{output, policies, rows};
 use crate::base::timestamp::Timestamp;
+use crate::repository::journal::backend::Deleted;
 use crate::repository::sql::{self, Connection};
 use crate::workflow::retention::Chosen;
 
@@ -57,9 +58,8 @@ pub(crate) fn retain(
     if chosen.is_empty() {
         return Ok(Pruned { executions: 0, more: false });
     }
-    more |= output::limit_deleted(connection, &mut chosen)?;
-    let executions = delete(connection, chosen)?;
-    Ok(Pruned { executions, more: more && executions > 0 })
+    let Deleted { executions, has_rest } = delete(connection, chosen)?;
+    Ok(Pruned { executions, more: has_rest || (more && executions > 0) })
 }
 
 /// How many finished executions count for the number of all workflows.
@@ -78,13 +78,13 @@ fn counted(connection: Connection<'_>, has_policies: bool) -> sql::Result<u64> {
 }
 
 /// Deletes those of the executions that are finished and still have the id that they were chosen
-/// by, with their steps and output; returns how many. One that was pinned since goes only with
-/// `include_pinned`.
+/// by, with their steps and output, as many as one transaction may. One that was pinned since goes only
+/// with `include_pinned`.
 pub(crate) fn delete_chosen(
     connection: Connection<'_>,
     chosen: &[Chosen],
     include_pinned: bool,
-) -> sql::Result<usize> {
+) -> sql::Result<Deleted> {
     let mut has_id = connection.prepare_cached(
         "SELECT 1 FROM workflow_executions
          WHERE seq = ?1 AND execution_id = ?2 AND (?3 OR pinned_at IS NULL)",
@@ -98,11 +98,13 @@ pub(crate) fn delete_chosen(
     delete(connection, seqs)
 }
 
-/// Deletes those of the executions that are finished, with their steps and output, and
-/// tells how many. Neighbours go together: one statement for many rows.
-fn delete(connection: Connection<'_>, mut seqs: Vec<i64>) -> sql::Result<usize> {
+/// Deletes those of the executions that are finished, with their steps and output, as many as one
+/// transaction may by their output. Neighbours go together: one statement for many rows.
+fn delete(connection: Connection<'_>, mut seqs: Vec<i64>) -> sql::Result<Deleted> {
     seqs.sort_unstable();
-    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else { return Ok(0) };
+    let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else {
+        return Ok(Deleted { executions: 0, has_rest: false });
+    };
     let unfinished: Vec<i64> = connection
         .prepare_cached(
             "SELECT seq FROM workflow_executions
@@ -112,14 +114,15 @@ fn delete(connection: Connection<'_>, mut seqs: Vec<i64>) -> sql::Result<usize> 
         .query_map([first, last], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     seqs.retain(|seq| !unfinished.contains(seq));
-    let mut deleted = 0;
+    let has_rest = output::limit_deleted(connection, &mut seqs)?;
+    let mut executions = 0;
     for run in seqs.chunk_by(|a, b| a + 1 == *b) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let execute = |sql| connection.prepare_cached(sql)?.execute([first, last]);
         execute("DELETE FROM workflow_output WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_attempts WHERE seq BETWEEN ?1 AND ?2")?;
         execute("DELETE FROM workflow_execution_steps WHERE seq BETWEEN ?1 AND ?2")?;
-        deleted += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
+        executions += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
     }
-    Ok(deleted)
+    Ok(Deleted { executions, has_rest })
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::Path;
 
 use super::rows::{self, Text};
 use super::{
@@ -11,11 +10,13 @@ use super::{
     overdue, policies, retention, schedule_queries, sessions, summary, takeover,
 };
 use crate::base::timestamp::Timestamp;
+use crate::repository::address::{PostgresAddress, StoreAddress};
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::Judge;
 use crate::repository::ownership::takeover::OwnerCount;
+use crate::repository::postgres::source::PostgresSource;
 use crate::repository::read::durations::StepDurations;
 use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
 use crate::repository::read::inspection::Inspection;
@@ -27,8 +28,6 @@ use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, Unfin
 use crate::repository::read::summary::WorkflowSummary;
 use crate::repository::sessions::StoredSession;
 use crate::repository::sql::{self, Connection, OptionalExtension, Params, Row};
-use crate::repository::postgres::address::Address;
-use crate::repository::postgres::source::PostgresSource;
 use crate::repository::sqlite::source::SqliteSource;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};
@@ -61,14 +60,15 @@ impl fmt::Debug for SqlReader {
 }
 
 impl SqlReader {
-    /// Opens the database at `path`. Changes nothing, so an older one is refused.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { source: Source::Sqlite(SqliteSource::open(path)?) })
-    }
-
-    /// Opens a database of PostgreSQL. Changes nothing, so an older one is refused.
-    pub(crate) fn open_postgres(address: &Address) -> Result<Self, StoreError> {
-        Ok(Self { source: Source::Postgres(PostgresSource::open(address)?) })
+    /// Opens a store. Changes nothing, so an older one is refused.
+    pub(crate) fn open(address: &StoreAddress) -> Result<Self, StoreError> {
+        let source = match address {
+            StoreAddress::File(path) => Source::Sqlite(SqliteSource::open(path)?),
+            StoreAddress::Postgres(PostgresAddress(address)) => {
+                Source::Postgres(PostgresSource::open(address)?)
+            }
+        };
+        Ok(Self { source })
     }
 
     /// Whether what was opened still is what others find there.

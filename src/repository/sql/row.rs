@@ -1,6 +1,6 @@
 //! A row that a query found.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 use super::client::Found;
 use super::error::{Error, Result};
@@ -34,14 +34,6 @@ impl Row<'_> {
                 T::column_result(ValueRef::from(&value))
                     .map_err(|error| Error::Column(column, error.into()))
             }
-        }
-    }
-
-    /// What a column holds.
-    pub(crate) fn value(&self, column: usize) -> Result<Value> {
-        match self {
-            Self::Sqlite(row) => Ok(row.get(column)?),
-            Self::Postgres(found) => found.value(column),
         }
     }
 }

@@ -74,11 +74,44 @@ impl Arrivals {
             self.start += usize::try_from(count).unwrap_or(usize::MAX);
             dropped += count;
         }
+        self.compact();
+        dropped
+    }
+
+    fn compact(&mut self) {
         if self.start > self.bytes.len() / 2 {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
-        dropped
+    }
+
+    /// Takes the oldest, until they take about `size` of memory.
+    pub(crate) fn take_oldest(&mut self, size: usize) -> Self {
+        if self.size() <= size {
+            return std::mem::take(self);
+        }
+        let mut taken = Self::default();
+        while let Some(first) = self.pieces.front_mut() {
+            let room = size.saturating_sub(taken.size() + PIECE_BYTES) as u64;
+            if room == 0 && !taken.is_empty() {
+                break;
+            }
+            let count = first.bytes.min(room.max(1));
+            let piece = Piece { bytes: count, ..*first };
+            if count == first.bytes {
+                self.pieces.pop_front();
+            } else {
+                (first.own, first.all) = (piece.own_end(), piece.all_end());
+                first.bytes -= count;
+            }
+            let end = self.start + usize::try_from(count).unwrap_or(usize::MAX);
+            let bytes = self.bytes.get(self.start..end).unwrap_or_default();
+            taken.bytes.extend_from_slice(bytes);
+            taken.pieces.push_back(piece);
+            self.start = end;
+        }
+        self.compact();
+        taken
     }
 
     /// Each piece with its bytes.
@@ -129,5 +162,31 @@ mod tests {
         assert_eq!(u64::from(bytes[0]), dropped / 100);
         let left: usize = arrivals.iter().map(|(_, bytes)| bytes.len()).sum();
         assert_eq!(left as u64 + dropped, 10_000);
+    }
+
+    #[test]
+    fn slices_are_everything_in_its_order() {
+        let (mut arrivals, mut all) = (Arrivals::default(), Counts::default());
+        let mut expected = Vec::new();
+        for n in 0..200_u8 {
+            let stream = if n % 3 == 0 { Stream::Stderr } else { Stream::Stdout };
+            let bytes = vec![n; 40 * usize::from(n) + 1];
+            push(&mut arrivals, &mut all, i64::from(n) * 20_000, stream, &bytes);
+            expected.extend(bytes);
+        }
+        let (mut found, mut counted, mut slices) = (Vec::new(), Counts::default(), 0);
+        while !arrivals.is_empty() {
+            let before = arrivals.size();
+            let slice = arrivals.take_oldest(10_000);
+            assert!(!slice.is_empty() && slice.size() <= 10_000 && arrivals.size() < before);
+            for (piece, bytes) in slice.iter() {
+                assert_eq!((piece.all, piece.bytes), (counted, bytes.len() as u64));
+                counted = piece.all_end();
+                found.extend_from_slice(bytes);
+            }
+            slices += 1;
+        }
+        assert!(slices > 50, "{slices}");
+        assert_eq!((found, counted), (expected, all));
     }
 }

@@ -66,6 +66,35 @@ fn an_alert_does_not_wait_for_the_store() {
     assert!(legacy.rest().is_empty(), "the predecessor knows no end");
 }
 
+#[test]
+fn an_alert_that_was_not_sent_at_the_stop_is_left_to_the_next_daemon() {
+    let receiver = Receiver::start(&[]);
+    let place = Place::new();
+    let with = |url: &str| {
+        let text =
+            format!("slo_notify = [\"ops\"]\n[notify.ops]\ntype = \"webhook\"\nurl = \"{url}\"\n");
+        channel(&place, &text);
+    };
+    with("http://127.0.0.1:1/");
+    let mut daemon = serve_levels(&place);
+    let lock = rusqlite_lock(&place);
+    daemon.get(MISSING).expect(404);
+    daemon.wait_for_log("sending it from memory");
+    daemon.wait_for_log("could not send a notification");
+    drop(lock);
+    daemon.stop();
+    let left = history(&place, &["--state", "pending"]);
+    let breaches: Vec<&Value> =
+        left.iter().filter(|it| it["event"] == "slo_4xx_error_rate_breach").collect();
+    assert_eq!(breaches.len(), 1, "{:?}", history(&place, &[]));
+    with(&receiver.url("/hook"));
+    let daemon = serve_levels(&place);
+    let sent = receiver.next();
+    assert_eq!(event(&sent), "slo_4xx_error_rate_breach");
+    assert_eq!(sent.header("webhook-id"), breaches[0]["id"].as_str());
+    daemon.stop();
+}
+
 /// Keeps others from writing until it is dropped.
 fn rusqlite_lock(place: &Place) -> Lock {
     use std::io::{BufRead, BufReader, Write};

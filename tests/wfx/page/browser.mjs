@@ -125,9 +125,49 @@ const behaviours = {
   async '8 a thousand steps are drawn'() {
     const page = await open(`executions/${setup.thousand}?open=*`);
     const paint = await page.evaluate(() => performance.getEntriesByType('paint').map((one) => Math.round(one.startTime)));
-    console.log(`# 1,000 steps, all open: painted after ${paint} ms`);
+    const count = () => page.evaluate(() => document.querySelectorAll('*').length);
+    console.log(`# 1,000 steps, all open: painted after ${paint} ms, ${await count()} elements`);
     assert.equal(await page.locator('#graph a[data-key]').count(), 1000);
+    // The graph is whole; of the rows, a window is sent, so that the browser has little to lay out.
+    const rows = async () => [await page.locator('#timeline tbody tr').count(), await page.locator('#steps tbody tr').count()];
+    assert.deepEqual(await rows(), [100, 100]);
+    assert.ok(await count() < 13000, `${await count()} elements`);
+    // Panning moves what is drawn: nothing is made, and no script runs.
+    const made = await page.evaluate(async () => {
+      const seen = [];
+      const observer = new MutationObserver((changes) => seen.push(...changes.map((one) => one.type)));
+      const graph = document.querySelector('#graph .scroll');
+      observer.observe(graph, { subtree: true, childList: true, attributes: true });
+      for (let at = 0; at < 20; at += 1) {
+        graph.scrollLeft += 200;
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+      return [graph.scrollLeft > 0, seen];
+    });
+    assert.deepEqual(made, [true, []]);
+    // What is selected is among the rows, wherever it is.
+    await page.locator('#graph a[data-key=s-0512]').click();
+    await page.locator('#steps tr.on a[data-key=s-0512]').waitFor();
+    assert.deepEqual(await rows(), [100, 100]);
+    await page.goto(base + `executions/${setup.thousand}#s-s-0999`);
+    await page.waitForFunction(() => document.activeElement.id === 's-s-0999');
+    await page.locator('#steps nav.rows').getByRole('link', { name: 'Show all rows' }).click();
+    await page.waitForURL(/rows=all/);
+    assert.deepEqual(await rows(), [1000, 1000]);
     await page.context().close();
+
+    // Without JavaScript, links lead from row to row: every step is in one of ten pages.
+    const plain = await open(`executions/${setup.thousand}`, { javaScriptEnabled: false });
+    const seen = [];
+    for (;;) {
+      seen.push(...await texts(plain, '#steps tbody th'));
+      const next = plain.locator('#steps nav.rows').getByRole('link', { name: /^Next/ });
+      if (await next.count() === 0) break;
+      await next.click();
+    }
+    assert.equal(new Set(seen).size, 1000);
+    assert.equal(seen.length, 1000);
+    await plain.context().close();
   },
 
   async '9 folding: 500 equal siblings are one node that opens'() {
@@ -426,6 +466,13 @@ const behaviours = {
           await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           if (wide > 0) found.push(`${name} ${width}: scrolls sideways by ${wide}`);
+          if (width === 390 && colorScheme === 'light') {
+            // What stands in a sentence is as high as its line, and lines of output have numbers.
+            const small = await page.evaluate(() => [...document.querySelectorAll('tbody th a, td a.k, .crumb a, .panel > header a, .logbar a, .rows a, .btn, summary, select, input:not([type=radio], [type=checkbox])')]
+              .filter((one) => one.checkVisibility() && !one.closest('svg') && one.getBoundingClientRect().height < 24)
+              .map((one) => one.outerHTML.slice(0, 120)));
+            for (const one of small) found.push(`${name} ${width}: too small to be hit: ${one}`);
+          }
           await page.evaluate(axe);
           const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
           for (const one of result.violations) {

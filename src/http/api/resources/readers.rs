@@ -1,7 +1,6 @@
 //! Database connections for reading, each with a cache of the answers that are still valid.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Bytes;
@@ -12,7 +11,7 @@ use crate::base::since::Since;
 use crate::http::api::resources::faults::unavailable;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
-use crate::repository::{Position, Reader, StoreError};
+use crate::repository::{Position, Reader, StoreAddress, StoreError};
 use crate::workflow::record::ExecutionStatus;
 
 /// The most answers that are kept with a connection, and their bytes in all.
@@ -26,7 +25,7 @@ const SLOW_MAX: usize = 4;
 /// Connections for reading, each used by one request at a time.
 #[derive(Debug)]
 pub(crate) struct Readers {
-    path: PathBuf,
+    store: StoreAddress,
     idle: Mutex<Vec<CachingReader>>,
     /// Turns for reads that take long, each of which occupies a thread.
     slow: Semaphore,
@@ -55,8 +54,8 @@ impl From<Answer> for Reply {
 }
 
 impl CachingReader {
-    fn open(path: &std::path::Path) -> Result<Self, StoreError> {
-        let reader = Reader::open(path)?;
+    fn open(store: &StoreAddress) -> Result<Self, StoreError> {
+        let reader = Reader::open(store)?;
         Ok(Self { reader, version: None, answers: HashMap::new(), bytes: 0 })
     }
 
@@ -114,10 +113,10 @@ pub(super) enum QueryAnswer<T> {
 }
 
 impl Readers {
-    /// Connections to the database at `path`, opened when they are needed.
+    /// Connections to a store, opened when they are needed.
     #[must_use]
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
+    pub(crate) fn new(store: StoreAddress) -> Self {
+        Self { store, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
     }
 
     /// Waits for a turn to read for long.
@@ -173,7 +172,7 @@ impl Readers {
         let idle = self.idle().pop().filter(|kept| kept.reader.is_in_place());
         let outcome = match idle {
             Some(kept) => Ok(kept),
-            None => CachingReader::open(&self.path),
+            None => CachingReader::open(&self.store),
         }
         .and_then(|mut kept| Ok((work(&mut kept)?, kept)));
         match outcome {

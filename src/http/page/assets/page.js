@@ -319,7 +319,22 @@ if (wanted) {
   wanted.addEventListener('change', () => localStorage.setItem('keys', wanted.checked ? 'on' : 'off'));
 }
 
+// --- A link to the row of a step that is folded, or among other rows, selects the step.
+
+function reveal() {
+  if (!location.hash.startsWith('#s-')) return;
+  const id = decodeURIComponent(location.hash.slice(1));
+  const address = new URL(location.href);
+  if (document.getElementById(id) || !document.getElementById('steps')) return;
+  if (address.searchParams.get('step') === id.slice(2)) return;
+  address.searchParams.set('step', id.slice(2));
+  address.searchParams.delete('rows');
+  location.replace(address.href);
+}
+window.addEventListener('hashchange', reveal);
+
 for (const log of document.querySelectorAll('pre.log[data-follow]')) prepare(log);
+reveal();
 finish();
 found();
 later();

@@ -7,6 +7,7 @@ mod log;
 mod origin;
 mod output;
 mod picture;
+mod rows;
 mod steps;
 
 use hyper::StatusCode;
@@ -15,6 +16,7 @@ use maud::{Markup, html};
 pub(super) use self::again::Wanted;
 use self::found::Found;
 use self::picture::Picture;
+use self::rows::{Rows, Window};
 use crate::http::api::query::pairs;
 use crate::http::exchange::problem::Problem;
 use crate::http::exchange::reply::Reply;
@@ -39,17 +41,20 @@ pub(super) struct Selection {
     pub open: Option<String>,
     /// Nothing is cut from the timeline.
     pub is_true_scale: bool,
+    /// The rows of the timeline and of the steps; `None`: those that matter.
+    pub rows: Option<Rows>,
 }
 
 impl Selection {
     fn read(query: &str) -> Result<Self, Problem> {
         let mut selection = Self::default();
-        for (key, value) in pairs(query, &["step", "attempt", "from", "open", "scale"])? {
+        for (key, value) in pairs(query, &["step", "attempt", "from", "open", "scale", "rows"])? {
             match key {
                 "step" => selection.step = Some(value.into_owned()),
                 "attempt" => selection.attempt = value.parse().ok(),
                 "from" => selection.from = value.parse().ok(),
                 "open" => selection.open = Some(value.into_owned()),
+                "rows" => selection.rows = Rows::read(&value),
                 _ => selection.is_true_scale = value == "true",
             }
         }
@@ -62,16 +67,31 @@ impl Selection {
         change(&mut changed);
         let attempt = changed.attempt.map(|attempt| attempt.to_string());
         let from = changed.from.map(|from| from.to_string());
+        let rows = changed.rows.map(Rows::text);
         let mut all = Vec::new();
         all.extend(changed.step.as_deref().map(|step| ("step", step)));
         all.extend(attempt.as_deref().map(|attempt| ("attempt", attempt)));
         all.extend(from.as_deref().map(|from| ("from", from)));
         all.extend(changed.open.as_deref().map(|open| ("open", open)));
         all.extend(changed.is_true_scale.then_some(("scale", "true")));
+        all.extend(rows.as_deref().map(|rows| ("rows", rows)));
         match all.is_empty() {
             true => "?".to_owned(),
             false => query(&all),
         }
+    }
+
+    /// The address of the page with folded steps open, by the name of the first; `*`: all are.
+    fn opened(&self, name: Option<&str>) -> String {
+        self.with(|one| {
+            one.open = name.map(str::to_owned);
+            one.choose_rows();
+        })
+    }
+
+    /// The page chooses the rows again, unless all are asked for.
+    fn choose_rows(&mut self) {
+        self.rows = self.rows.filter(|rows| *rows == Rows::All);
     }
 
     /// The address of the output of a step.
@@ -80,6 +100,7 @@ impl Selection {
             one.step = Some(step.to_owned());
             one.attempt = attempt;
             one.from = None;
+            one.choose_rows();
         });
         format!("{query}#output")
     }
@@ -116,6 +137,7 @@ pub(super) fn page(
         words::status_words(record.status)
     );
     let picture = Picture::of(view, &found, &selection);
+    let window = Window::of(&picture.folded.groups, &found, &selection);
     let chosen = output::Chosen::of(&found, &selection);
     let main = html! {
         (head(view, &found, &title, &name))
@@ -133,8 +155,8 @@ pub(super) fn page(
             }
         }
         (picture.graph(&found, &selection))
-        (picture.timeline(view, &found, &selection))
-        (steps::draw(view, &found, &picture, &selection))
+        (picture.timeline(view, &found, &window, &selection))
+        (steps::draw(view, &found, &picture, &window, &selection))
         (output::draw(view, &found, &chosen, &selection)?)
         @if found.failed.is_some() { (origin::draw(view, &found)?) }
     };

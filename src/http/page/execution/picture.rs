@@ -6,6 +6,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::found::Found;
+use super::rows::Window;
 use super::{Selection, is_bad};
 use crate::base::timestamp::Timestamp;
 use crate::base::units;
@@ -86,9 +87,9 @@ impl Picture {
                         (steps)
                         @if has_folded {
                             " in " (words::count(nodes.len() as u64, "node")) ". "
-                            a href={ (selection.with(|one| one.open = Some("*".to_owned()))) "#graph" } { "Show all steps" }
+                            a href={ (selection.opened(Some("*"))) "#graph" } { "Show all steps" }
                         }
-                        @else if selection.open.is_some() { ". " a href={ (selection.with(|one| one.open = None)) "#graph" } { "Fold equal steps" } }
+                        @else if selection.open.is_some() { ". " a href={ (selection.opened(None)) "#graph" } { "Fold equal steps" } }
                     }
                 }
                 div class="pad" {
@@ -125,7 +126,7 @@ impl Picture {
                 let states = states(found, group);
                 let words: Vec<String> =
                     states.iter().map(|(mark, count)| format!("{count} {}", mark.word)).collect();
-                let open = selection.with(|one| one.open = Some(first.name.clone()));
+                let open = selection.opened(Some(&first.name));
                 (words.join(", "), format!("{open}#graph"), states)
             }
         };
@@ -134,7 +135,13 @@ impl Picture {
     }
 
     /// The panel with the timeline.
-    pub(super) fn timeline(&self, view: &View<'_>, found: &Found, selection: &Selection) -> Markup {
+    pub(super) fn timeline(
+        &self,
+        view: &View<'_>,
+        found: &Found,
+        window: &Window,
+        selection: &Selection,
+    ) -> Markup {
         let now = view.now;
         let stretches: Vec<Vec<Ran>> =
             found.steps.iter().map(|step| ran(found, step, now)).collect();
@@ -162,7 +169,8 @@ impl Picture {
             0..60_000_000 => view.civil.millis(Timestamp::from_micros(at)),
             _ => view.civil.clock(Timestamp::from_micros(at)),
         };
-        let is_large = self.folded.groups.len() > 100;
+        let groups = &self.folded.groups[window.shown.clone()];
+        let is_large = groups.len() > 100;
         html! {
             section class={ "panel" (if is_large { " big-list" } else { "" }) } id="timeline" {
                 header {
@@ -179,6 +187,7 @@ impl Picture {
                         }
                     }
                 }
+                (window.links(selection, "timeline"))
                 svg class="sprite" aria-hidden="true" { (gantt::grid(&scale, &ticks)) }
                 table class="gantt cards" data-cuts=(scale.cuts().len()) {
                     thead {
@@ -193,7 +202,7 @@ impl Picture {
                         }
                     }
                     tbody {
-                        @for group in &self.folded.groups {
+                        @for group in groups {
                             (self.row(found, group, &stretches, &scale, selection))
                         }
                         @for (handler, ran) in found.handlers.iter().zip(&of_handlers) {
@@ -233,7 +242,7 @@ impl Picture {
             (bars.iter().map(|bar| bar.from).min(), bars.iter().map(|bar| bar.to).max());
         let took = from.zip(to).map(|(from, to)| spoken(to - from));
         let mark = mark_of(found, group);
-        let open = selection.with(|one| one.open = Some(found.steps[group[0]].name.clone()));
+        let open = selection.opened(Some(&found.steps[group[0]].name));
         let title = format!("{name}: {}", took.as_deref().unwrap_or("did not run"));
         let track = Track::Band { bars, mark, title, href: format!("{open}#timeline") };
         html! {

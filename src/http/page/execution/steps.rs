@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::Selection;
 use super::found::Found;
 use super::picture::Picture;
+use super::rows::Window;
 use crate::http::page::view::View;
 use crate::http::page::words;
 use crate::workflow::record::{StepRecord, StepStatus};
@@ -19,10 +20,11 @@ pub(super) fn draw(
     view: &View<'_>,
     found: &Found,
     picture: &Picture,
+    window: &Window,
     selection: &Selection,
 ) -> Markup {
     let record = &found.record;
-    let groups = &picture.folded.groups;
+    let groups = &picture.folded.groups[window.shown.clone()];
     let is_large = groups.len() > LARGE;
     let counts = [
         (record.steps_succeeded(), "succeeded"),
@@ -40,6 +42,7 @@ pub(super) fn draw(
     html! {
         section class={ "panel" (if is_large { " big-list" } else { "" }) } id="steps" {
             header { h2 { "Steps" } p { (summary.join(", ")) } }
+            (window.links(selection, "steps"))
             table class="cards" {
                 thead {
                     tr {
@@ -137,7 +140,7 @@ fn folded(
     let start = steps().filter_map(|step| step.started_at).min();
     let end = steps().filter_map(|step| step.completed_at).max();
     let took = start.zip(end).map(|(start, end)| crate::base::units::spoken(end.since(start)));
-    let open = selection.with(|one| one.open = Some(first.name.clone()));
+    let open = selection.opened(Some(&first.name));
     html! {
         tr id=(row_id(first)) tabindex="-1" {
             td { (words::status(mark)) }

@@ -12,13 +12,13 @@ use crate::repository::conformance::{
     await_commit, change, creation, head, options, store, store_change, until,
 };
 use crate::repository::journal::backend::{
-    Backend, Catalogued, Entry, IsOurs, NotWritten, Opened, Policies, Retained, SlotChange, Waiter,
-    Written,
+    Backend, Catalogued, Deleted, Entry, IsOurs, NotWritten, Opened, Policies, Retained,
+    SlotChange, Waiter, Written,
 };
 use crate::repository::journal::cancel::Watch;
 use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -204,8 +204,8 @@ impl Backend for Fake {
         Ok(false)
     }
 
-    fn delete(&mut self, _chosen: &[Chosen], _include_pinned: bool) -> Result<usize, Failure> {
-        Ok(0)
+    fn delete(&mut self, _chosen: &[Chosen], _include_pinned: bool) -> Result<Deleted, Failure> {
+        Ok(Deleted { executions: 0, has_rest: false })
     }
 
     fn give_back(&mut self) -> Result<bool, Failure> {
@@ -321,8 +321,8 @@ impl Backend for Fake {
         Ok(false)
     }
 
-    fn keep_up_notifications(&mut self, _now: Timestamp) -> Result<bool, Failure> {
-        Ok(false)
+    fn keep_up_notifications(&mut self, _now: Timestamp) -> Result<KeptUp, Failure> {
+        Ok(KeptUp::default())
     }
 
     fn set_couriers(&mut self, _owner: &str, _channels: &[String]) -> Result<(), Failure> {
@@ -447,7 +447,7 @@ fn little_output_needs_no_transaction_of_its_own() {
 }
 
 #[test]
-fn no_transaction_holds_more_output_than_a_mebibyte_and_all_of_it_comes_before_the_end() {
+fn no_transaction_holds_more_output_than_it_may_and_all_of_it_comes_before_the_end() {
     let fake = Fake::default();
     let writer = fake.open();
     let pending = PendingWrite::new("e".to_owned());
@@ -475,6 +475,35 @@ fn no_transaction_holds_more_output_than_a_mebibyte_and_all_of_it_comes_before_t
     assert!(state.transactions.iter().all(|(_, bytes)| *bytes <= TRANSACTION_BYTES_MAX));
     let total: usize = state.transactions.iter().map(|(_, bytes)| bytes).sum();
     assert_eq!(total, 7 * TRANSACTION_BYTES_MAX / 2 + 100 * 50_000);
+}
+
+#[test]
+fn nobody_waits_for_the_output_of_an_execution_that_ends() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    let prints = PendingWrite::new("prints".to_owned());
+    prints.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&prints));
+    await_commit(&writer, &prints);
+    // The writer begins no transaction meanwhile.
+    let state = fake.state();
+    for _ in 0..4 {
+        prints.output().push(output(TRANSACTION_BYTES_MAX));
+    }
+    prints.record(change(head(ExecutionStatus::Success, 2)));
+    assert!(writer.enqueue(&prints));
+    let starts = PendingWrite::new("starts".to_owned());
+    starts.record(creation(1, head(ExecutionStatus::Running, 1)));
+    assert!(writer.enqueue(&starts));
+    // Also where the first was taken alone, one transaction of output is all that comes before.
+    drop(state);
+    await_commit(&writer, &starts);
+    await_commit(&writer, &prints);
+    writer.close().unwrap();
+    let state = fake.state();
+    assert_eq!(state.stored, ["prints", "starts", "prints"]);
+    let of_start = state.transactions.iter().skip(1).position(|(is_change, _)| *is_change);
+    assert!(of_start.unwrap() <= 1, "{:?}", state.transactions);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::task::NotificationTask;
 use super::{ASK_PATIENCE, Worker};
 use crate::base::clock;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
 
 /// So often it is looked whether a reminder is due.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -162,9 +162,19 @@ impl<B: Backend> Worker<B> {
                 && self.begin(Duration::ZERO).is_ok()
             {
                 let kept_up = self.backend.keep_up_notifications(now);
-                match kept_up.and_then(|queued| self.backend.commit().map(|()| queued)) {
-                    Ok(true) => self.outbox.report(),
-                    Ok(false) => {}
+                match kept_up.and_then(|done| self.backend.commit().map(|()| done)) {
+                    Ok(KeptUp { is_queued, unserved }) => {
+                        for (id, channel) in unserved {
+                            tracing::error!(
+                                id,
+                                channel,
+                                "gave a notification up: no daemon had its channel for a day"
+                            );
+                        }
+                        if is_queued {
+                            self.outbox.report();
+                        }
+                    }
                     Err(_) => self.backend.rollback(),
                 }
             }

@@ -33,11 +33,19 @@ pub(super) struct OutputState {
     /// Some was stored since its budgets were looked at.
     has_grown: bool,
     looked_at: Option<Instant>,
+    /// An execution whose changes wait until less of its output does: some of it is stored next.
+    first: Option<Arc<PendingWrite>>,
 }
 
 impl OutputState {
     pub(super) fn new() -> Self {
-        Self { unsynced_since: None, retry_at: None, has_grown: false, looked_at: None }
+        Self {
+            unsynced_since: None,
+            retry_at: None,
+            has_grown: false,
+            looked_at: None,
+            first: None,
+        }
     }
 }
 
@@ -52,23 +60,23 @@ impl<B: Backend> Worker<B> {
     /// What the pending writes hold, each with its output, within the bounds of one transaction; the
     /// rest is back in the queue.
     pub(super) fn entries(&mut self, pending: Vec<Arc<PendingWrite>>) -> Vec<Entry> {
-        let has_output = |pending: &&Arc<PendingWrite>| pending.output().waiting() > 0;
-        if pending.iter().any(|pending| has_output(&pending)) {
-            for pending in &pending {
-                self.store_much_output(pending);
-            }
-        }
+        self.output.first = None;
         let mut room = TRANSACTION_BYTES_MAX;
         let mut batch = Vec::with_capacity(pending.len());
-        let mut pending = pending.into_iter();
-        for next in pending.by_ref() {
+        let mut rest = Vec::new();
+        let mut is_full = false;
+        for next in pending {
             let waiting = next.output().waiting();
-            if waiting > room && waiting <= RIDING_BYTES_MAX && !batch.is_empty() {
-                let rest = std::iter::once(next).chain(pending).inspect(|rest| {
-                    rest.unmark_queued();
-                });
-                self.queue.put_back(rest.collect::<Vec<_>>().into_iter());
-                break;
+            if self.has_much_output(&next, waiting) {
+                // Others do not wait until all of it is stored.
+                self.output.first.get_or_insert_with(|| Arc::clone(&next));
+                rest.push(next);
+                continue;
+            }
+            is_full |= waiting > room && waiting <= RIDING_BYTES_MAX && !batch.is_empty();
+            if is_full {
+                rest.push(next);
+                continue;
             }
             let Some((change, version)) = next.take() else { continue };
             // What was not taken a moment ago would only make the changes fail as well.
@@ -77,20 +85,17 @@ impl<B: Backend> Worker<B> {
             room = room.saturating_sub(bytes(&output));
             batch.push(Entry { pending: next, change, version, output });
         }
+        if !rest.is_empty() {
+            rest.iter().for_each(|rest| rest.unmark_queued());
+            self.queue.put_back(rest.into_iter());
+        }
         batch
     }
 
-    /// Stores output of an execution that is too much to ride with its changes.
-    fn store_much_output(&mut self, pending: &Arc<PendingWrite>) {
-        while pending.output().waiting() > RIDING_BYTES_MAX
-            && pending.is_committed()
-            && self.output.retry_at.is_none()
-        {
-            let taken = pending.output().take(TRANSACTION_BYTES_MAX);
-            if taken.is_empty() || !self.store_batches(vec![(Arc::clone(pending), taken)]) {
-                return;
-            }
-        }
+    /// Whether too much output of an execution waits to ride with its changes: some of it is stored
+    /// before them, in transactions of its own.
+    fn has_much_output(&self, pending: &Arc<PendingWrite>, waiting: usize) -> bool {
+        waiting > RIDING_BYTES_MAX && pending.is_committed() && self.output.retry_at.is_none()
     }
 
     /// Commits a batch; where that fails, without its output.
@@ -139,7 +144,8 @@ impl<B: Backend> Worker<B> {
         let mut room = TRANSACTION_BYTES_MAX;
         let mut taken = Vec::new();
         let mut put_back = Vec::new();
-        while let Some(pending) = self.queue.next_output() {
+        let mut first = self.output.first.take();
+        while let Some(pending) = first.take().or_else(|| self.queue.next_output()) {
             if pending.is_withdrawn() {
                 continue;
             }

@@ -64,8 +64,9 @@ impl<B: Backend> Worker<B> {
             return Ok(Progress { next: purge.next, deleted: purge.deleted, more });
         }
         let end = purge.chosen.len().min(purge.next + WORTH_DELETING);
-        let deleted =
-            self.backend.delete(&purge.chosen[purge.next..end], purge.include_pinned)? as u64;
-        Ok(Progress { next: end, deleted: purge.deleted + deleted, more: true })
+        let deleted = self.backend.delete(&purge.chosen[purge.next..end], purge.include_pinned)?;
+        // Those of them that are gone already are passed over.
+        let next = if deleted.has_rest { purge.next } else { end };
+        Ok(Progress { next, deleted: purge.deleted + deleted.executions as u64, more: true })
     }
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use self::server::Server;
 use super::address::Address;
+use crate::repository::address::{PostgresAddress, StoreAddress};
 use crate::repository::conformance::{Store, conformance};
 use crate::repository::ownership::OwnerKind;
 use crate::repository::ownership::id::OwnerId;
@@ -37,6 +38,10 @@ impl Place {
         address(&self.name, self.state.path())
     }
 
+    fn place(&self) -> StoreAddress {
+        StoreAddress::Postgres(PostgresAddress(self.address()))
+    }
+
     /// A connection past the repository.
     fn raw(&self) -> Client {
         let patience = Duration::from_secs(30);
@@ -56,11 +61,11 @@ impl Store for Place {
     }
 
     fn open_with(&self, options: WriterOptions) -> Result<Writer, StoreError> {
-        Writer::open_postgres(&self.address(), options, &mut |_| {})
+        Writer::open(&self.place(), options)
     }
 
     fn reader(&self) -> Reader {
-        Reader::open_postgres(&self.address()).unwrap()
+        Reader::open(&self.place()).unwrap()
     }
 
     fn hold(&self) -> Client {

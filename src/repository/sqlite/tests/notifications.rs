@@ -61,7 +61,7 @@ fn request(owner: &str, second: i64) -> ClaimRequest {
 
 fn upkeep(place: &Place, connection: &Connection, now: Timestamp) -> bool {
     let mut judge = || Ok(Registry::new(&place.path, None).judge());
-    outbox::upkeep(queries(connection), &mut judge, now).unwrap()
+    outbox::upkeep(queries(connection), &mut judge, now).unwrap().is_queued
 }
 
 fn claim(place: &Place, connection: &Connection, request: &ClaimRequest) -> Claim {
@@ -221,6 +221,27 @@ fn reminders_come_once_each_and_only_while_it_is_open() {
 }
 
 #[test]
+fn reminders_go_on_after_the_history_is_gone() {
+    let (place, connection) = database();
+    let rule = NotifyRule {
+        remind: Some(crate::base::period::Period::new(Duration::from_secs(3_600))),
+        ..ops()
+    };
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), 0, rule));
+    let before = history(&connection).remove(0);
+    connection.execute("DELETE FROM workflow_notifications", []).unwrap();
+    assert!(upkeep(&place, &connection, at(3_600)));
+    let reminder = history(&connection).remove(0);
+    assert_eq!(
+        (&reminder.event, &reminder.workflow_id, &reminder.execution_id),
+        (&before.event, &before.workflow_id, &before.execution_id)
+    );
+    let claimed = claim(&place, &connection, &request("exec-1-1", 3_601)).claimed;
+    assert!(claimed[0].content.is_reminder);
+    assert_eq!(claimed[0].content.since, at(0));
+}
+
+#[test]
 fn the_history_is_bounded_in_time_and_number() {
     let (place, connection) = database();
     connection
@@ -284,8 +305,11 @@ fn what_waits_for_a_channel_of_a_dead_daemon_alone_is_given_up_after_a_day() {
         .unwrap();
     assert!(!outbox::needs_upkeep(queries(&connection), at(86_000)).unwrap());
     assert!(outbox::needs_upkeep(queries(&connection), at(87_000)).unwrap());
-    upkeep(&place, &connection, at(87_000));
+    let mut judge = || Ok(Registry::new(&place.path, None).judge());
+    let kept_up = outbox::upkeep(queries(&connection), &mut judge, at(87_000)).unwrap();
     let of = &history(&connection)[0];
+    // It is logged.
+    assert_eq!(kept_up.unserved, [(of.id.clone(), "ops".to_owned())]);
     assert_eq!(of.state, NotificationState::GivenUp);
     assert_eq!(of.error.as_deref(), Some("no daemon has this channel"));
 }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::{Place, open};
 use crate::base::period::Period;
 use crate::repository::Reader;
-use crate::repository::conformance::{at, change, created, head};
+use crate::repository::conformance::{at, change, created, creation, head};
 use crate::repository::sql::change::{Inserts, Unfinished, write};
 use crate::repository::sql::{self, policies, prune, retention};
 use crate::workflow::pin::Pin;
@@ -258,4 +258,44 @@ fn executions_that_requests_defined_are_known_after_an_upgrade() {
     let history = Reader::open(&place.path).unwrap().history().unwrap();
     let ad_hoc = history.executions.iter().filter(|one| one.is_ad_hoc);
     assert_eq!(ad_hoc.map(|one| &*one.execution_id).collect::<Vec<_>>(), ["request", "earlier"]);
+}
+
+#[test]
+fn a_long_output_is_deleted_in_many_transactions() {
+    const CHUNKS: i64 = 40;
+    let place = Place::new();
+    drop(open(&place.path));
+    let connection = place.raw();
+    for id in ["long", "short"] {
+        store(&connection, id, &creation(0, head(ExecutionStatus::Success, 1)));
+    }
+    let seq: i64 = connection
+        .query_row("SELECT min(seq) FROM workflow_executions", [], |row| row.get(0))
+        .unwrap();
+    for chunk in 0..CHUNKS {
+        connection
+            .execute(
+                "INSERT INTO workflow_output SELECT NULL, ?1, 0, 1, 0, 0, 0, 0, ?2, 0, 0, 0, 0, ?2,
+                   0, 0, 1 << 20, x'00'",
+                (seq, chunk + 1),
+            )
+            .unwrap();
+    }
+    let left = || -> i64 {
+        let count = "SELECT count(*) FROM workflow_output";
+        connection.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let mut transactions = 0;
+    loop {
+        let before = left();
+        let pruned = prune::retain(queries(&connection), Some(0), None).unwrap();
+        assert!(before - left() <= 8, "{} of {before} chunks at once", before - left());
+        transactions += 1;
+        if !pruned.more {
+            break;
+        }
+    }
+    assert!(transactions >= CHUNKS / 8, "{transactions}");
+    let count = "SELECT count(*) FROM workflow_executions";
+    assert_eq!(connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }

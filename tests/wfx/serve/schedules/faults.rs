@@ -268,3 +268,29 @@ fn an_exec_that_died_is_ended_and_holds_no_schedule_up() {
     assert_eq!(place.sql(of_exec), "interrupted");
     daemon.stop();
 }
+
+/// Nothing is lost that became due while nobody could write; a schedule that another daemon has
+/// removed, whose folder is another one, is registered anew.
+#[test]
+fn a_locked_database_delays_schedules_and_one_that_was_removed_is_registered_anew() {
+    let place = place(&[("w.yaml", "schedule: {every: 1s, name: s}\nsteps: [{name: a}]\n")]);
+    let daemon = serve(&place, &["--retention", "0"]);
+    until("it starts", || count(&decisions(&daemon, "w"), "started") > 0);
+    let other = rusqlite::Connection::open(place.database()).unwrap();
+    other.busy_timeout(std::time::Duration::from_secs(60)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other.execute("DELETE FROM workflow_schedules WHERE workflow_id = 'w'", []).unwrap();
+    until("it is reported", || daemon.get("/readyz").status == 503);
+    other.execute_batch("COMMIT").unwrap();
+    let registered = "SELECT count(*) FROM workflow_schedules WHERE workflow_id = 'w'";
+    until("it is registered anew", || place.sql(registered) == "1");
+    let now = place.sql("SELECT unixepoch() + 1");
+    let later = format!(
+        "SELECT count(*) > 1 FROM workflow_schedule_decisions
+         WHERE action = 'started' AND unixepoch(scheduled_at) > {now}"
+    );
+    until("it starts again", || place.sql(&later) == "1");
+    until("it is well", || daemon.get("/readyz").status == 200);
+    daemon.stop();
+    check(&place);
+}
