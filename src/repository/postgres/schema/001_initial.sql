@@ -498,6 +498,10 @@ CREATE TRIGGER changed AFTER UPDATE ON workflow_output
 CREATE TRIGGER deleted AFTER DELETE ON workflow_output REFERENCING OLD TABLE AS removed
   FOR EACH STATEMENT EXECUTE FUNCTION output_counted();
 
+-- The bytes of JSON as it was stored, by the name that SQLite has for it.
+CREATE FUNCTION octet_length(value json) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT
+  AS $$ SELECT pg_catalog.octet_length(value::text)::bigint $$;
+
 -- Bytes of users as text for people: U+0000 is shown as U+FFFD.
 CREATE FUNCTION shown(value bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT convert_from(CASE WHEN position('\x00'::bytea IN value) = 0 THEN value
