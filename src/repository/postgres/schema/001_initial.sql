@@ -4,7 +4,8 @@
 -- each column is explained; views under the same names are in the schema that `psql` looks into.
 --
 -- What users write may hold U+0000, which no text of PostgreSQL may: it is stored as bytes of UTF-8,
--- and JSON as `json`, which keeps the order of its keys. Texts are ordered by their bytes.
+-- and JSON as `json`, which keeps the order of its keys. In names, U+FFFF and `0` stand for U+0000.
+-- Texts are ordered by their bytes.
 
 CREATE SCHEMA wfx;
 SET LOCAL search_path = wfx;
