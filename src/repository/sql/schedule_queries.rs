@@ -15,7 +15,7 @@ pub(super) const DECISION_COLUMNS: &str = "workflow_id, schedule, scheduled_at, 
      count, decided_at, action, reason, execution_id, catch_up";
 
 /// Nothing is scheduled later.
-fn last_time() -> Timestamp {
+pub(super) fn last_time() -> Timestamp {
     Timestamp::from_micros(i64::MAX)
 }
 

@@ -65,7 +65,7 @@ fn advance_to(
 ) -> sql::Result<()> {
     match start.beside {
         Beside::ByHand => Ok(()),
-        _ => advance(connection, workflow_id, &start.schedule, until, (true, start.decided_at)),
+        _ => advance(connection, workflow_id, &start.schedule, until, (1, start.decided_at)),
     }
 }
 
