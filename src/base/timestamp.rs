@@ -26,8 +26,8 @@ impl Timestamp {
     pub fn from_micros(micros: i64) -> Self {
         Self(
             micros.clamp(
-                jiff::Timestamp::MIN.as_microsecond(),
-                jiff::Timestamp::MAX.as_microsecond(),
+                jiff::Timestamp::MIN.as_second() * 1_000_000,
+                jiff::Timestamp::MAX.as_second() * 1_000_000,
             ),
         )
     }
@@ -134,6 +134,14 @@ mod tests {
         assert_eq!(later.to_string(), "2025-10-05T12:00:00.000020Z");
         assert!(later.to_string() > whole.to_string());
         assert_eq!(later.to_string().parse(), Ok(later));
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_have_a_text() {
+        for micros in [i64::MIN, i64::MAX] {
+            let end = Timestamp::from_micros(micros);
+            assert_eq!(end.to_string().parse(), Ok(end));
+        }
     }
 
     #[test]

@@ -43,6 +43,22 @@ impl PostgresSource {
         self.number
     }
 
+    /// A number that is another one once anybody has stored something: each transaction that writes
+    /// changes the row of its process, and tokens of processes are never given twice.
+    pub(crate) fn data_version(&self) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT hashtextextended(
+                       (SELECT last_value FROM fence_tokens)
+                         || coalesce(string_agg(';' || token || ':' || commits, '' ORDER BY token), ''),
+                       0)
+                     FROM fence",
+                )?
+                .query_row([], |row| row.get(0))
+        })
+    }
+
     pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
         let mut judge = self.judge();
         self.read(|connection| inspect::inspect(connection, &mut judge))

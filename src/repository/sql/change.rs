@@ -71,7 +71,7 @@ impl<'c> Inserts<'c> {
                    started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
                    outputs, skip_reason, reused_from, reused_from_seq, reused_position)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-                   CASE WHEN ?14 IS NULL THEN NULL ELSE coalesce(?15,
+                   CASE WHEN CAST(?14 AS TEXT) IS NULL THEN NULL ELSE coalesce(?15,
                      (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
             )?,
             next_completion: None,

@@ -3,6 +3,7 @@
 //! The protocol is that of tokio-postgres. Its connection has a runtime of its own, which works only
 //! while somebody waits: the repository is used by threads that wait, as that of SQLite is.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -349,7 +350,11 @@ impl ToSql for Given {
                 let at: Timestamp = text.parse()?;
                 (at.as_micros() - EPOCH_MICROS).to_sql(&Type::INT8, out)
             }
-            (Value::Text(text), &Type::BYTEA | &Type::JSON | &Type::TEXT | &Type::VARCHAR) => {
+            (Value::Text(text), &Type::TEXT | &Type::VARCHAR) => {
+                out.extend_from_slice(without_nul(text).as_bytes());
+                Ok(IsNull::No)
+            }
+            (Value::Text(text), &Type::BYTEA | &Type::JSON) => {
                 out.extend_from_slice(text.as_bytes());
                 Ok(IsNull::No)
             }
@@ -366,6 +371,42 @@ impl ToSql for Given {
     }
 
     to_sql_checked!();
+}
+
+/// What begins the two characters that stand for U+0000, which no text of the server may hold, and
+/// for itself: Unicode keeps it from being a character of any text.
+const ESCAPE: char = '\u{FFFF}';
+
+/// A text as the server can hold it.
+fn without_nul(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\0', ESCAPE]) {
+        return Cow::Borrowed(text);
+    }
+    let mut held = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        match char {
+            '\0' => held.extend([ESCAPE, '0']),
+            ESCAPE => held.extend([ESCAPE, '1']),
+            char => held.push(char),
+        }
+    }
+    Cow::Owned(held)
+}
+
+/// The text that [`without_nul`] was given.
+fn with_nul(held: &str) -> String {
+    let mut parts = held.split(ESCAPE);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // Only wfx writes here; what others wrote stays as it is.
+        let (char, rest) = match part.strip_prefix('0') {
+            Some(rest) => ('\0', rest),
+            None => (ESCAPE, part.strip_prefix('1').unwrap_or(part)),
+        };
+        text.push(char);
+        text.push_str(rest);
+    }
+    text
 }
 
 /// A row that the server found.
@@ -419,7 +460,8 @@ impl<'a> FromSql<'a> for Taken {
                 Ok(text) => Value::Text(text.to_owned()),
                 Err(_) => Value::Blob(raw.to_vec()),
             },
-            Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON | Type::UNKNOWN => {
+            Type::TEXT | Type::VARCHAR => Value::Text(with_nul(std::str::from_utf8(raw)?)),
+            Type::NAME | Type::JSON | Type::UNKNOWN => {
                 Value::Text(std::str::from_utf8(raw)?.to_owned())
             }
             _ => return Err(format!("{ty} is not read").into()),
@@ -432,5 +474,21 @@ impl<'a> FromSql<'a> for Taken {
 
     fn accepts(_: &Type) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{with_nul, without_nul};
+
+    proptest! {
+        #[test]
+        fn texts_are_held_without_nul_and_read_back(text in "[\\x00\u{FFFF}01a]{0,8}") {
+            let held = without_nul(&text).into_owned();
+            prop_assert!(!held.contains('\0'));
+            prop_assert_eq!(with_nul(&held), text);
+        }
     }
 }

@@ -54,6 +54,17 @@ impl<'c> Connection<'c> {
         self.prepare_cached("SELECT nextval('wfx.completions')")?.query_row([], |row| row.get(0))
     }
 
+    /// A query of the numbers in a parameter, which is a list of JSON.
+    pub(crate) fn numbers_of(&self, parameter: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("SELECT value FROM json_each({parameter})"),
+            Self::Postgres(_) => format!(
+                "SELECT CAST(value AS BIGINT)
+                   FROM json_array_elements_text(CAST(CAST({parameter} AS TEXT) AS JSON))"
+            ),
+        }
+    }
+
     /// Keeps all other connections from deciding until the transaction under way has ended: who has
     /// a slot, what becomes of a scheduled time, what is sent to whom. SQLite has one writer at a time.
     pub(crate) fn decide_alone(&self) -> Result<()> {

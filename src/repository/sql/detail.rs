@@ -144,12 +144,12 @@ pub(crate) fn attempts(
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL
              SELECT {REUSED_ATTEMPT_COLUMNS} FROM workflow_execution_steps AS steps
-             CROSS JOIN workflow_executions AS original ON original.execution_id = steps.reused_from
+             CROSS JOIN workflow_executions AS original
              CROSS JOIN workflow_execution_attempts AS made
-               ON made.seq = original.seq AND made.position = steps.reused_position
              WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-               AND steps.reused_from IS NOT NULL)
-             WHERE (position, attempt) > (?2, ?3) ORDER BY 1, 2"
+               AND original.execution_id = steps.reused_from
+               AND made.seq = original.seq AND made.position = steps.reused_position)
+               AS attempts WHERE (position, attempt) > (?2, ?3) ORDER BY 1, 2"
     ))?;
     let mut rows = statement.query((execution_id, after.0, after.1))?;
     let (mut attempts, mut length) = (Vec::new(), 0);

@@ -19,8 +19,8 @@ pub(crate) fn of_steps(
         "SELECT e.workflow_id, s.step_name, s.duration_ms
          FROM workflow_executions e JOIN workflow_execution_steps s USING (seq)
          WHERE s.status = 'success' AND s.reused_from IS NULL AND (s.exit_code IS NOT NULL OR s.duration_ms > 0)
-           AND (?1 IS NULL OR e.workflow_id = ?1) AND (?2 IS NULL OR e.created_at >= ?2)
-           AND (?3 IS NULL OR e.created_at < ?3)",
+           AND (CAST(?1 AS TEXT) IS NULL OR e.workflow_id = ?1) AND (CAST(?2 AS TIMESTAMPTZ) IS NULL OR e.created_at >= ?2)
+           AND (CAST(?3 AS TIMESTAMPTZ) IS NULL OR e.created_at < ?3)",
     )?;
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     let mut rows = statement.query(params![workflow_id, time(since), time(until)])?;

@@ -17,8 +17,8 @@ pub(crate) fn status_counts(
 ) -> sql::Result<StatusCounts> {
     connection
         .prepare_cached(
-            "SELECT status, sum(executions) FROM workflow_execution_counts
-             WHERE ?1 IS NULL OR workflow_id = ?1 GROUP BY status",
+            "SELECT status, CAST(sum(executions) AS BIGINT) FROM workflow_execution_counts
+             WHERE CAST(?1 AS TEXT) IS NULL OR workflow_id = ?1 GROUP BY status",
         )?
         .query_map([workflow_id], |row| {
             Ok((row.get::<_, Text<ExecutionStatus>>(0)?.0, row.get(1).map(rows::count)?))
@@ -62,7 +62,7 @@ pub(crate) fn success_before(
             "SELECT execution_id FROM
                (SELECT seq, execution_id, status FROM workflow_executions
                   INDEXED BY workflow_executions_by_workflow
-                WHERE workflow_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3)
+                WHERE workflow_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3) AS newest
              WHERE status = 'success' ORDER BY seq DESC LIMIT 1",
         )?
         .query_row(params![workflow_id, seq, LOOK_BACK], |row| row.get(0))
@@ -79,7 +79,7 @@ pub(crate) fn successes_after(
         .prepare_cached(
             "SELECT count(*) FROM
                (SELECT status FROM workflow_executions INDEXED BY workflow_executions_by_workflow
-                WHERE workflow_id = ?1 AND seq > ?2 ORDER BY seq DESC LIMIT ?3)
+                WHERE workflow_id = ?1 AND seq > ?2 ORDER BY seq DESC LIMIT ?3) AS newest
              WHERE status = 'success'",
         )?
         .query_row(params![workflow_id, seq, LOOK_BACK], |row| row.get(0))
@@ -96,7 +96,7 @@ pub(crate) fn durations(
         "SELECT started_at, completed_at FROM
            (SELECT seq, started_at, completed_at, status, replay_of FROM workflow_executions
               INDEXED BY workflow_executions_by_workflow
-            WHERE workflow_id = ?1 ORDER BY seq DESC LIMIT ?3)
+            WHERE workflow_id = ?1 ORDER BY seq DESC LIMIT ?3) AS newest
          WHERE status = 'success' AND replay_of IS NULL ORDER BY seq DESC LIMIT ?2",
     )?;
     let mut found = statement.query(params![workflow_id, limit, limit * 5])?;
@@ -165,11 +165,11 @@ pub(crate) fn attempts(
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL
              SELECT {reused} FROM workflow_execution_steps AS steps
-             CROSS JOIN workflow_executions AS original ON original.execution_id = steps.reused_from
+             CROSS JOIN workflow_executions AS original
              CROSS JOIN workflow_execution_attempts AS made
-               ON made.seq = original.seq AND made.position = steps.reused_position
              WHERE steps.seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
-               AND steps.reused_from IS NOT NULL
+               AND original.execution_id = steps.reused_from
+               AND made.seq = original.seq AND made.position = steps.reused_position
              ORDER BY 1, 2"
         ))?
         .query_map([execution_id], rows::attempt)?

@@ -91,8 +91,8 @@ pub(crate) fn brief(
 pub(crate) fn workflow_ids(connection: Connection<'_>, limit: u32) -> sql::Result<Vec<String>> {
     connection
         .prepare_cached(
-            "SELECT DISTINCT workflow_id FROM workflow_execution_counts WHERE executions > 0
-             ORDER BY workflow_id LIMIT ?1",
+            "SELECT workflow_id FROM workflow_execution_counts GROUP BY workflow_id
+             HAVING sum(executions) > 0 ORDER BY workflow_id LIMIT ?1",
         )?
         .query_map([limit], |row| row.get(0))?
         .collect()
@@ -156,7 +156,7 @@ fn counted(
     let (condition, values) = condition(&filter);
     connection
         .prepare_cached(&format!(
-            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts{condition}"
+            "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts{condition}"
         ))?
         .query_row(params_from_iter(&values), |row| row.get(0))
         .map(rows::count)

@@ -42,8 +42,10 @@ pub(crate) fn history(
 ) -> sql::Result<Vec<NotificationRecord>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM workflow_notifications
-         WHERE (?1 IS NULL OR channel = ?1) AND (?2 IS NULL OR workflow_id = ?2)
-           AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR seq < ?4)
+         WHERE (CAST(?1 AS TEXT) IS NULL OR channel = ?1)
+           AND (CAST(?2 AS TEXT) IS NULL OR workflow_id = ?2)
+           AND (CAST(?3 AS TEXT) IS NULL OR state = ?3)
+           AND (CAST(?4 AS BIGINT) IS NULL OR seq < ?4)
          ORDER BY seq DESC LIMIT ?5"
     ))?;
     let state = filter.state.map(NotificationState::as_str);

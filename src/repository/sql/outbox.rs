@@ -134,8 +134,9 @@ pub(crate) fn claim(
     let expired = expire(connection, request)?;
     let only = request.only.as_ref().map(|only| format!("{only:?}"));
     let looked_at = request.limit.saturating_add(DROPPED_AT_A_TIME);
+    let listed = connection.numbers_of("?4");
     let candidates: Vec<(Claimed, bool)> = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT n.seq, n.notification_id, n.content, n.attempts, n.created_at,
                CASE WHEN n.event = 'recovered' AND n.incident_id IS NOT NULL THEN NOT EXISTS (
                  SELECT 1 FROM workflow_incident_channels c
@@ -144,14 +145,14 @@ pub(crate) fn claim(
                  SELECT b.state FROM workflow_notifications b
                  WHERE b.thread = n.thread AND b.channel = n.channel AND b.seq < n.seq
                    AND b.event <> 'resolved' ORDER BY b.seq DESC LIMIT 1), '')
-               ELSE 0 END
+               ELSE FALSE END
              FROM workflow_notifications n
              WHERE n.state = 'pending' AND n.channel = ?1 AND n.next_at <= ?2
                AND (n.after_seq IS NULL OR NOT EXISTS (SELECT 1 FROM workflow_notifications b
                  WHERE b.seq = n.after_seq AND b.state = 'pending'))
-               AND (?4 IS NULL OR n.seq IN (SELECT value FROM json_each(?4)))
-             ORDER BY n.next_at LIMIT ?3",
-        )?
+               AND (CAST(?4 AS TEXT) IS NULL OR n.seq IN ({listed}))
+             ORDER BY n.next_at LIMIT ?3"
+        ))?
         .query_map(
             params![request.channel, now, i64::try_from(looked_at).unwrap_or(i64::MAX), only],
             |row| {

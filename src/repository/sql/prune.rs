@@ -66,12 +66,12 @@ pub(crate) fn retain(
 fn counted(connection: Connection<'_>, has_policies: bool) -> sql::Result<u64> {
     let count = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
     let finished = count(
-        "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
+        "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
          WHERE status NOT IN ('pending', 'running')",
     )?;
-    let pinned = count("SELECT coalesce(sum(finished), 0) FROM workflow_pinned_counts")?;
+    let pinned = count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_pinned_counts")?;
     let own = match has_policies {
-        true => count("SELECT coalesce(sum(finished), 0) FROM workflow_retention")?,
+        true => count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_retention")?,
         false => 0,
     };
     Ok(rows::count(finished - pinned - own))

@@ -84,7 +84,7 @@ impl SqlReader {
     pub(crate) fn data_version(&self) -> Result<Option<i64>, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.data_version().map(Some),
-            Source::Postgres(_) => Ok(None),
+            Source::Postgres(source) => source.data_version().map(Some),
         }
     }
 

@@ -14,6 +14,11 @@ use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
 pub(super) const DECISION_COLUMNS: &str = "workflow_id, schedule, scheduled_at, scheduled_until, \
      count, decided_at, action, reason, execution_id, catch_up";
 
+/// Nothing is scheduled later.
+pub(super) fn last_time() -> Timestamp {
+    Timestamp::from_micros(i64::MAX)
+}
+
 /// The row with the last scheduled time that is not later than this.
 pub(super) fn newest_until(
     connection: Connection<'_>,
@@ -164,9 +169,9 @@ pub(crate) fn decisions(
 ) -> sql::Result<Vec<DecisionRecord>> {
     let (of, index) = match workflow_id {
         Some(_) => ("workflow_id = ?1", "workflow_schedule_decisions_by_workflow"),
-        None => ("?1 IS NULL", "workflow_schedule_decisions_by_time"),
+        None => ("CAST(?1 AS TEXT) IS NULL", "workflow_schedule_decisions_by_time"),
     };
-    let at = before.map_or_else(|| "~".to_owned(), |before| before.scheduled_at.to_string());
+    let at = before.map_or_else(last_time, |before| before.scheduled_at).to_string();
     let (workflow, schedule) =
         before.map_or(("", ""), |before| (before.workflow_id.as_str(), before.schedule.as_str()));
     connection
@@ -188,7 +193,7 @@ pub(crate) fn last_decisions(connection: Connection<'_>) -> sql::Result<Vec<Deci
         .collect::<Result<_, _>>()?;
     let mut found = Vec::new();
     for (workflow_id, schedule) in names {
-        found.extend(newest_until(connection, &workflow_id, &schedule, "~")?);
+        found.extend(newest_until(connection, &workflow_id, &schedule, &last_time().to_string())?);
     }
     Ok(found)
 }

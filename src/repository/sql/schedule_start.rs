@@ -65,7 +65,7 @@ fn advance_to(
 ) -> sql::Result<()> {
     match start.beside {
         Beside::ByHand => Ok(()),
-        _ => advance(connection, workflow_id, &start.schedule, until, (true, start.decided_at)),
+        _ => advance(connection, workflow_id, &start.schedule, until, (1, start.decided_at)),
     }
 }
 
@@ -126,7 +126,7 @@ fn unfinished(
 ) -> sql::Result<Option<String>> {
     let count: i64 = connection
         .prepare_cached(
-            "SELECT coalesce(sum(executions), 0) FROM workflow_execution_counts
+            "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
              WHERE workflow_id = ?1 AND status IN ('pending', 'running')",
         )?
         .query_row([workflow_id], |row| row.get(0))?;
@@ -141,7 +141,7 @@ fn unfinished(
                AND (NOT ?2 OR EXISTS (SELECT 1 FROM workflow_schedule_decisions AS d
                  WHERE d.workflow_id = e.workflow_id AND d.schedule = e.schedule
                    AND d.scheduled_at = e.scheduled_at AND d.execution_id = e.execution_id
-                   AND d.catch_up))
+                   AND d.catch_up <> 0))
              ORDER BY seq LIMIT 1",
         )?
         .query_row(params![workflow_id, catch_up], |row| row.get(0))

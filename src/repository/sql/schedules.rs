@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::overdue;
 use super::rows::{integer, time};
-use super::schedule_queries::{DECISION_COLUMNS, newest_until};
+use super::schedule_queries::{DECISION_COLUMNS, last_time, newest_until};
 use crate::base::timestamp::Timestamp;
 use crate::repository::journal::schedules::{
     DECISIONS_KEPT, DECISIONS_MAX, RegisteredWorkflow, ScheduleChange, ScheduleOutcome, Trimmed,
@@ -28,13 +28,23 @@ pub(crate) fn change(
             }
         }
         ScheduleChange::Decide { now, decisions, notify } => {
-            for decision in decisions {
-                let notify = notify.get(&decision.workflow_id);
-                if decide(connection, decision, notify, *now)? {
-                    outcome.changed += 1;
-                } else {
-                    outcome.conflicts.insert(decision.workflow_id.clone());
+            let is_same = |a: &DecisionRecord, b: &DecisionRecord| {
+                (&a.workflow_id, &a.schedule) == (&b.workflow_id, &b.schedule)
+            };
+            for run in decisions.chunk_by(is_same) {
+                let mut end = End::default();
+                for (number, decision) in run.iter().enumerate() {
+                    if number > 0 && end.last.is_none() {
+                        end.find(connection, &run[number - 1])?;
+                    }
+                    let notify = notify.get(&decision.workflow_id);
+                    if decide(connection, &mut end, decision, notify, *now)? {
+                        outcome.changed += 1;
+                    } else {
+                        outcome.conflicts.insert(decision.workflow_id.clone());
+                    }
                 }
+                end.store(connection, *now)?;
             }
         }
         ScheduleChange::SetBack { now, trimmed } => set_back(connection, *now, trimmed)?,
@@ -160,14 +170,85 @@ fn is_decided(
         .query_row(params![workflow_id, schedule, at, until], |row| row.get(0))
 }
 
+/// The end of the rows of a schedule while many of its times are decided in order: what comes after
+/// it needs no look at what is stored.
+#[derive(Default)]
+struct End {
+    /// The row with the last scheduled time, if the schedule is decided up to its end and no further.
+    last: Option<DecisionRecord>,
+    /// So many rows were made that are not counted yet.
+    made: i64,
+    /// So many times were decided for good after which no rows were let go yet.
+    decided: i64,
+}
+
+impl End {
+    /// The last row, if a time is after it.
+    fn before(&self, decided: &DecisionRecord) -> Option<&DecisionRecord> {
+        self.last.as_ref().filter(|last| last.scheduled_until < decided.scheduled_at)
+    }
+
+    /// Stores a decision of a time after the last row.
+    fn append(&mut self, connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
+        match &mut self.last {
+            Some(last) if continues(last, decided) => {
+                extend(connection, last, decided)?;
+                last.scheduled_until = decided.scheduled_until;
+            }
+            last => {
+                insert_row(connection, decided)?;
+                self.made += 1;
+                *last = Some(decided.clone());
+            }
+        }
+        self.decided += i64::from(decided.action.is_final());
+        Ok(())
+    }
+
+    /// Looks whether what was decided last is the end.
+    fn find(&mut self, connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
+        let DecisionRecord { workflow_id, schedule, .. } = decided;
+        let last = newest_until(connection, workflow_id, schedule, &last_time().to_string())?;
+        self.last = match last {
+            Some(last)
+                if last.scheduled_until == decided.scheduled_until
+                    && is_last(connection, &last)? =>
+            {
+                Some(last)
+            }
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// Stores what is not stored yet, and forgets the end.
+    fn store(&mut self, connection: Connection<'_>, now: Timestamp) -> sql::Result<()> {
+        let Self { last, made, decided } = std::mem::take(self);
+        let Some(last) = last.filter(|_| made > 0 || decided > 0) else { return Ok(()) };
+        let DecisionRecord { workflow_id, schedule, scheduled_until, .. } = &last;
+        if made > 0 {
+            count(connection, workflow_id, schedule, made)?;
+        }
+        let until = scheduled_until.to_string();
+        advance(connection, workflow_id, schedule, &until, (decided, now))
+    }
+}
+
 /// Stores a decision other than a start; `false` when others have decided.
 fn decide(
     connection: Connection<'_>,
+    end: &mut End,
     decided: &DecisionRecord,
     notify: Option<&Arc<Notify>>,
     now: Timestamp,
 ) -> sql::Result<bool> {
     let DecisionRecord { workflow_id, schedule, .. } = decided;
+    if end.before(decided).is_some() {
+        end.append(connection, decided)?;
+        overdue::decided(connection, decided, notify, now)?;
+        return Ok(true);
+    }
+    end.store(connection, now)?;
     let (at, until) = (decided.scheduled_at.to_string(), decided.scheduled_until.to_string());
     if is_decided(connection, decided, &at, &until)? {
         return Ok(false);
@@ -187,29 +268,37 @@ fn decide(
             _ => None,
         };
         match before {
-            Some(before) => {
-                connection
-                    .prepare_cached(
-                        "UPDATE workflow_schedule_decisions
-                         SET scheduled_until = ?4, count = count + ?5, decided_at = ?6
-                         WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
-                    )?
-                    .execute(params![
-                        workflow_id,
-                        schedule,
-                        before.scheduled_at.to_string(),
-                        until,
-                        integer(decided.count),
-                        decided.decided_at.to_string(),
-                    ])?;
-            }
+            Some(before) => extend(connection, &before, decided)?,
             None => insert(connection, decided)?,
         }
         let is_final = decided.action.is_final();
-        advance(connection, workflow_id, schedule, &until, (is_final, now))?;
+        advance(connection, workflow_id, schedule, &until, (i64::from(is_final), now))?;
     }
     overdue::decided(connection, decided, notify, now)?;
     Ok(true)
+}
+
+/// Lets a row go on to the end of a decision.
+fn extend(
+    connection: Connection<'_>,
+    before: &DecisionRecord,
+    decided: &DecisionRecord,
+) -> sql::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE workflow_schedule_decisions
+             SET scheduled_until = ?4, count = count + ?5, decided_at = ?6
+             WHERE workflow_id = ?1 AND schedule = ?2 AND scheduled_at = ?3",
+        )?
+        .execute(params![
+            before.workflow_id,
+            before.schedule,
+            before.scheduled_at.to_string(),
+            decided.scheduled_until.to_string(),
+            integer(decided.count),
+            decided.decided_at.to_string(),
+        ])?;
+    Ok(())
 }
 
 /// Makes room for one row in place of those of several times that waited.
@@ -252,6 +341,11 @@ fn is_last(connection: Connection<'_>, row: &DecisionRecord) -> sql::Result<bool
 
 /// Makes a row, and counts it.
 pub(super) fn insert(connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
+    insert_row(connection, decided)?;
+    count(connection, &decided.workflow_id, &decided.schedule, 1)
+}
+
+fn insert_row(connection: Connection<'_>, decided: &DecisionRecord) -> sql::Result<()> {
     connection
         .prepare_cached(&format!(
             "INSERT INTO workflow_schedule_decisions ({DECISION_COLUMNS})
@@ -269,7 +363,7 @@ pub(super) fn insert(connection: Connection<'_>, decided: &DecisionRecord) -> sq
             decided.execution_id,
             decided.catch_up,
         ])?;
-    count(connection, &decided.workflow_id, &decided.schedule, 1)
+    Ok(())
 }
 
 fn count(
@@ -307,14 +401,14 @@ pub(super) fn replace(connection: Connection<'_>, decided: &DecisionRecord) -> s
     Ok(())
 }
 
-/// Everything up to a time is decided from now on. Where that is decided for good, rows that are too
-/// many or too old go.
+/// Everything up to a time is decided from now on. Where times were decided for good, rows that are
+/// too many or too old go; `decided`: how many times those are.
 pub(super) fn advance(
     connection: Connection<'_>,
     workflow_id: &str,
     schedule: &str,
     until: &str,
-    (is_final, now): (bool, Timestamp),
+    (decided, now): (i64, Timestamp),
 ) -> sql::Result<()> {
     let rows: Option<i64> = connection
         .prepare_cached(
@@ -325,9 +419,9 @@ pub(super) fn advance(
         )?
         .query_row(params![workflow_id, schedule, until], |row| row.get(0))
         .optional()?;
-    match is_final {
-        true => trim(connection, workflow_id, schedule, until, (rows, now)),
-        false => Ok(()),
+    match decided {
+        0 => Ok(()),
+        _ => trim(connection, workflow_id, schedule, until, (rows, decided, now)),
     }
 }
 
@@ -337,11 +431,11 @@ fn trim(
     workflow_id: &str,
     schedule: &str,
     until: &str,
-    (rows, now): (Option<i64>, Timestamp),
+    (rows, decided, now): (Option<i64>, i64, Timestamp),
 ) -> sql::Result<()> {
     let excess = rows.map_or(0, |rows| rows - integer(DECISIONS_MAX));
     // Each new row lets go of what it is too many by, and of two that are too old.
-    for round in 0..excess.clamp(2, 100) {
+    for round in 0..excess.clamp(2 * decided, 100 * decided) {
         let cutoff = now.minus(DECISIONS_KEPT).to_string();
         let deleted = connection
             .prepare_cached(

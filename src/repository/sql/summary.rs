@@ -13,10 +13,11 @@ pub(crate) fn of_workflows(
     workflow_id: Option<&str>,
 ) -> sql::Result<Vec<WorkflowSummary>> {
     let mut counts = connection.prepare_cached(
-        "SELECT workflow_id, sum(executions),
-                sum(CASE WHEN status IN ('pending', 'running') THEN executions ELSE 0 END),
-                sum(CASE WHEN status = 'success' THEN executions ELSE 0 END)
-         FROM workflow_execution_counts WHERE ?1 IS NULL OR workflow_id = ?1
+        "SELECT workflow_id, CAST(sum(executions) AS BIGINT),
+                CAST(sum(CASE WHEN status IN ('pending', 'running') THEN executions ELSE 0 END)
+                  AS BIGINT),
+                CAST(sum(CASE WHEN status = 'success' THEN executions ELSE 0 END) AS BIGINT)
+         FROM workflow_execution_counts WHERE CAST(?1 AS TEXT) IS NULL OR workflow_id = ?1
          GROUP BY workflow_id HAVING sum(executions) > 0 ORDER BY workflow_id",
     )?;
     let mut newest = connection.prepare_cached(&format!(

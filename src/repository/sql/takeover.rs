@@ -108,7 +108,7 @@ fn candidates(
             "SELECT seq, execution_id, owner, cancel_requested_at IS NOT NULL, replaced_by
              FROM workflow_executions
              WHERE status IN ('pending', 'running') AND status <> 'success'
-               AND owner IS NOT ?1 AND (?2 IS NULL OR execution_id = ?2)
+               AND owner IS NOT ?1 AND (CAST(?2 AS TEXT) IS NULL OR execution_id = ?2)
              ORDER BY seq",
         )?
         .query_map(params![new_owner, only], |row| {

@@ -4,7 +4,8 @@
 -- each column is explained; views under the same names are in the schema that `psql` looks into.
 --
 -- What users write may hold U+0000, which no text of PostgreSQL may: it is stored as bytes of UTF-8,
--- and JSON as `json`, which keeps the order of its keys. Texts are ordered by their bytes.
+-- and JSON as `json`, which keeps the order of its keys. In names, U+FFFF and `0` stand for U+0000.
+-- Texts are ordered by their bytes.
 
 CREATE SCHEMA wfx;
 SET LOCAL search_path = wfx;
@@ -497,6 +498,10 @@ CREATE TRIGGER changed AFTER UPDATE ON workflow_output
   FOR EACH STATEMENT EXECUTE FUNCTION output_counted();
 CREATE TRIGGER deleted AFTER DELETE ON workflow_output REFERENCING OLD TABLE AS removed
   FOR EACH STATEMENT EXECUTE FUNCTION output_counted();
+
+-- The bytes of JSON as it was stored, by the name that SQLite has for it.
+CREATE FUNCTION octet_length(value json) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT
+  AS $$ SELECT pg_catalog.octet_length(value::text)::bigint $$;
 
 -- Bytes of users as text for people: U+0000 is shown as U+FFFD.
 CREATE FUNCTION shown(value bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$

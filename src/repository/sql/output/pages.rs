@@ -219,8 +219,8 @@ fn chunks(
     let Selection { position, attempt, stream, since } = target.selection;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {HEAD_COLUMNS} FROM workflow_output
-         WHERE seq = ?1 AND ends > ?2 AND (?3 IS NULL OR position = ?3)
-           AND (?4 IS NULL OR attempt = ?4) AND (?5 IS NULL OR ended_us >= ?5)
+         WHERE seq = ?1 AND ends > ?2 AND (CAST(?3 AS BIGINT) IS NULL OR position = ?3)
+           AND (CAST(?4 AS BIGINT) IS NULL OR attempt = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR ended_us >= ?5)
          ORDER BY ends"
     ))?;
     // No count of a selection is larger than that of the execution.
@@ -287,7 +287,7 @@ fn ends_as_chunks(
     attempts: &[Made],
 ) -> sql::Result<Vec<Pieces>> {
     let is_kept = "SELECT 1 FROM workflow_output WHERE seq = ?1 AND ends > 0
-                   AND (?2 IS NULL OR (position = ?2 AND attempt = ?3)) LIMIT 1";
+                   AND (CAST(?2 AS BIGINT) IS NULL OR (position = ?2 AND attempt = ?3)) LIMIT 1";
     let mut is_kept = connection.prepare_cached(is_kept)?;
     let mut read = connection.prepare_cached(
         "SELECT stdout, stderr, completed_at FROM workflow_execution_attempts
