@@ -3,6 +3,7 @@
 mod catalogue;
 mod file;
 mod notify;
+mod notify_urls;
 mod paths;
 mod slo;
 

@@ -223,7 +223,7 @@ pub(crate) fn axis(
             });
             @if at > LABEL_SHARE && at < room && at - last > LABEL_SHARE && !is_near_cut {
                 @let () = last = at;
-                text class=[(index % 2 == 1 || at < NARROW_LABEL_SHARE || at > 1.0 - NARROW_LABEL_SHARE).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
+                text class=[(index % 2 == 1 || !(NARROW_LABEL_SHARE..=1.0 - NARROW_LABEL_SHARE).contains(&at)).then_some("w")] x=(percent(at)) y="14" { (words(tick)) }
             }
         }
         @for cut in scale.cuts() {
