@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -104,6 +105,13 @@ impl Address {
     /// Where this machine keeps what it knows of processes that use the database with this number.
     pub(crate) fn locks(&self, number: u32) -> PathBuf {
         self.state.join(format!("postgres-{number:08x}"))
+    }
+
+    /// Makes that folder, for this user alone.
+    pub(crate) fn prepare_state(&self) -> Result<(), StoreError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state).map_err(|error| {
+            StoreError::io(&format!("make the folder {}", self.state.display()), &error)
+        })
     }
 
     /// Connects, and sets what `setup` sets; each answer is waited for so long.

@@ -46,6 +46,7 @@ pub(crate) fn open(
     options: &WriterOptions,
     waits: &mut dyn FnMut(&StoreError),
 ) -> Result<Opened<SqlBackend<PostgresDriver>>, StoreError> {
+    address.prepare_state()?;
     let setup = setup(options.durability);
     let client = open::connect(address, &setup, options.busy_timeout.max(RECONNECTING), None)?;
     open::check_server(Connection::Postgres(&client), address, true)?;

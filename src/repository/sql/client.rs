@@ -117,7 +117,8 @@ impl From<tokio_postgres::Error> for Failure {
 /// A connection to PostgreSQL.
 pub(crate) struct Client {
     client: tokio_postgres::Client,
-    runtime: Runtime,
+    /// Taken out at the end only.
+    runtime: Option<Runtime>,
     /// Statements that the server has compiled, by their text for SQLite.
     statements: RefCell<HashMap<Box<str>, Statement>>,
     /// The server gave up waiting for a standby.
@@ -179,7 +180,7 @@ impl Client {
         })?;
         Ok(Self {
             client,
-            runtime,
+            runtime: Some(runtime),
             statements: RefCell::default(),
             is_unreplicated,
             patience,
@@ -291,7 +292,17 @@ impl Client {
         &self,
         work: impl Future<Output = std::result::Result<T, Failure>> + Send,
     ) -> std::result::Result<T, Failure> {
-        wait(&self.runtime, self.patience, work)
+        let Some(runtime) = &self.runtime else { return Err(Failure::Silent(Duration::ZERO)) };
+        wait(runtime, self.patience, work)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // A thread that drives another runtime cannot wait for the end of this one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
