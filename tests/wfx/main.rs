@@ -29,6 +29,7 @@ mod output;
 mod ownership;
 mod page;
 mod perf_check;
+mod postgres;
 mod predecessor;
 mod processes;
 mod readme;

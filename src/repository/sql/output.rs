@@ -219,7 +219,9 @@ fn excessive(
 /// The size of all output.
 pub(crate) fn usage(connection: Connection<'_>) -> sql::Result<u64> {
     connection
-        .prepare_cached("SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM workflow_output_usage")?
+        .prepare_cached(
+            "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM workflow_output_usage",
+        )?
         .query_row([], |row| row.get(0))
         .map(count)
 }
