@@ -24,12 +24,10 @@ impl Timestamp {
     /// RFC 3339 can write.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        Self(
-            micros.clamp(
-                jiff::Timestamp::MIN.as_second() * 1_000_000,
-                jiff::Timestamp::MAX.as_second() * 1_000_000,
-            ),
-        )
+        Self(micros.clamp(
+            jiff::Timestamp::MIN.as_second() * 1_000_000,
+            jiff::Timestamp::MAX.as_second() * 1_000_000,
+        ))
     }
 
     /// In the form of HTTP headers (RFC 9110, section 5.6.7), to the second.

@@ -32,7 +32,8 @@ pub(crate) fn client() -> Result<ClientConfig, String> {
 pub(crate) fn client_trusting(authority: Option<&Path>) -> Result<ClientConfig, String> {
     let mut loaded = rustls_native_certs::load_native_certs();
     if let Some(path) = authority {
-        let unreadable = |error| format!("cannot read certificates from {}: {error}", path.display());
+        let unreadable =
+            |error| format!("cannot read certificates from {}: {error}", path.display());
         for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
             loaded.certs.push(certificate.map_err(unreadable)?);
         }

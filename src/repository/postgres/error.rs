@@ -24,7 +24,8 @@ pub(crate) fn explain(doing: &str, address: &Address, error: &sql::Error) -> Sto
 /// The same for what the server or the connection reports.
 pub(crate) fn explain_failure(doing: &str, address: &Address, failure: &Failure) -> StoreError {
     let (kind, hint) = sort(failure);
-    let explained = StoreError::new(kind, format!("cannot {doing} the database {address}: {failure}"));
+    let explained =
+        StoreError::new(kind, format!("cannot {doing} the database {address}: {failure}"));
     match hint {
         Some(hint) => explained.with_hint(hint),
         None => explained,
@@ -54,10 +55,9 @@ fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
             Some("another session holds its tables: `SELECT * FROM pg_stat_activity` tells which"),
         ),
         "53100" => (Kind::Full, Some("free space on the server")),
-        "53300" => (
-            Kind::Io,
-            Some("close sessions of others or raise max_connections on the server"),
-        ),
+        "53300" => {
+            (Kind::Io, Some("close sessions of others or raise max_connections on the server"))
+        }
         "25006" => (
             Kind::ReadOnly,
             Some("name the primary: this server is a standby, or set to read only"),
@@ -68,7 +68,9 @@ fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
         ),
         "28P01" | "28000" => (
             Kind::NotOurs,
-            Some("see that role and password are right: the password comes from the URL or from the file of PGPASSFILE"),
+            Some(
+                "see that role and password are right: the password comes from the URL or from the file of PGPASSFILE",
+            ),
         ),
         "3D000" => (Kind::Missing, Some("make the database: `createdb`")),
         "XX001" | "XX002" => (Kind::Damaged, Some("restore a backup of the server")),

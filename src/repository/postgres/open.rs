@@ -72,7 +72,9 @@ pub(crate) fn version(
             return Ok((has_schema, None));
         }
         let version: Option<String> = connection
-            .prepare_cached("SELECT value FROM wfx.workflow_settings WHERE name = 'schema_version'")?
+            .prepare_cached(
+                "SELECT value FROM wfx.workflow_settings WHERE name = 'schema_version'",
+            )?
             .query_row([], |row| row.get(0))
             .optional()?;
         Ok((true, version.and_then(|version| version.parse().ok())))

@@ -1,8 +1,8 @@
 //! When the last alert of each type was sent, so that a daemon that starts again keeps to the
 //! cooldown. Stored after the fact and as far as possible: an alert never waits for it.
 
-use crate::repository::alerts::SentAlerts;
 use super::retention;
+use crate::repository::alerts::SentAlerts;
 use crate::repository::sql;
 use crate::repository::sql::Connection;
 
@@ -11,8 +11,7 @@ const PREFIX: &str = "alert_sent_at:";
 
 /// Writes these over what is stored of their types.
 pub(crate) fn store(connection: Connection<'_>, alerts: &SentAlerts) -> sql::Result<()> {
-    let mut statement = connection
-        .prepare_cached(retention::SET)?;
+    let mut statement = connection.prepare_cached(retention::SET)?;
     for (kind, decided_at) in alerts {
         statement.execute([format!("{PREFIX}{kind}"), decided_at.to_string()])?;
     }

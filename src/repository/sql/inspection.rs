@@ -7,7 +7,9 @@ use crate::repository::sql::{self, Connection};
 /// How many executions there are.
 pub(crate) fn executions(connection: Connection<'_>) -> sql::Result<u64> {
     connection
-        .prepare_cached("SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts")?
+        .prepare_cached(
+            "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts",
+        )?
         .query_row([], |row| row.get(0))
         .map(rows::count)
 }
@@ -16,7 +18,9 @@ pub(crate) fn executions(connection: Connection<'_>) -> sql::Result<u64> {
 pub(crate) fn output_usage(connection: Connection<'_>) -> sql::Result<OutputUsage> {
     let (total_bytes, age_seconds) = retention::stored_output(connection)?;
     let compressed_bytes = connection
-        .prepare_cached("SELECT CAST(coalesce(sum(length(data)), 0) AS BIGINT) FROM workflow_output")?
+        .prepare_cached(
+            "SELECT CAST(coalesce(sum(length(data)), 0) AS BIGINT) FROM workflow_output",
+        )?
         .query_row([], |row| row.get(0))
         .map(rows::count)?;
     let bytes = output::usage(connection)?;

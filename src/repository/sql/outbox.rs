@@ -360,7 +360,9 @@ pub(crate) fn set_couriers(
     forget_couriers(connection, judge, Some(owner))?;
     for channel in channels {
         connection
-            .prepare_cached("INSERT INTO workflow_notification_couriers VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO workflow_notification_couriers VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![owner, channel])?;
     }
     Ok(())

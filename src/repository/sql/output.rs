@@ -216,7 +216,9 @@ fn excessive(
 /// The size of all output.
 pub(crate) fn usage(connection: Connection<'_>) -> sql::Result<u64> {
     connection
-        .prepare_cached("SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM workflow_output_usage")?
+        .prepare_cached(
+            "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM workflow_output_usage",
+        )?
         .query_row([], |row| row.get(0))
         .map(count)
 }
@@ -238,8 +240,9 @@ pub(crate) fn limit_deleted(
     if usage(connection)? <= DELETED_BYTES_MAX {
         return Ok(false);
     }
-    let mut statement = connection
-        .prepare_cached("SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM workflow_output WHERE seq = ?1")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM workflow_output WHERE seq = ?1",
+    )?;
     let mut bytes = 0;
     for (index, seq) in chosen.iter().enumerate() {
         bytes += count(statement.query_row([seq], |row| row.get(0))?);

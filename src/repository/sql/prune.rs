@@ -69,7 +69,8 @@ fn counted(connection: Connection<'_>, has_policies: bool) -> sql::Result<u64> {
         "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
          WHERE status NOT IN ('pending', 'running')",
     )?;
-    let pinned = count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_pinned_counts")?;
+    let pinned =
+        count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_pinned_counts")?;
     let own = match has_policies {
         true => count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_retention")?,
         false => 0,

@@ -16,6 +16,8 @@ use crate::repository::error::StoreError;
 use crate::repository::notifications::{NotificationFilter, NotificationRecord};
 use crate::repository::ownership::Judge;
 use crate::repository::ownership::takeover::OwnerCount;
+use crate::repository::postgres::address::Address;
+use crate::repository::postgres::source::PostgresSource;
 use crate::repository::read::durations::StepDurations;
 use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
 use crate::repository::read::inspection::Inspection;
@@ -27,8 +29,6 @@ use crate::repository::read::schedules::{DecisionPosition, StoredSchedule, Unfin
 use crate::repository::read::summary::WorkflowSummary;
 use crate::repository::sessions::StoredSession;
 use crate::repository::sql::{self, Connection, OptionalExtension, Params, Row};
-use crate::repository::postgres::address::Address;
-use crate::repository::postgres::source::PostgresSource;
 use crate::repository::sqlite::source::SqliteSource;
 use crate::workflow::output::page::{OutputPage, PageRequest};
 use crate::workflow::record::{Attempt, ExecutionDetail, ExecutionRecord, StepRecord};

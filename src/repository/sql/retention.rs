@@ -21,7 +21,8 @@ pub(crate) fn resolve(connection: Connection<'_>, rule: Retention) -> sql::Resul
         Retention::Led(keep) => {
             // What is so already needs no commit, which a full disk would refuse.
             if stored(connection)? != Some(keep) {
-                connection.execute(SET, ["retention", &rows::integer(keep.unwrap_or(0)).to_string()])?;
+                connection
+                    .execute(SET, ["retention", &rows::integer(keep.unwrap_or(0)).to_string()])?;
             }
             Ok(keep)
         }
@@ -50,10 +51,7 @@ pub(crate) fn resolve_output(
             return Ok(stored.filter(|_| !is_set).unwrap_or(value));
         }
         if stored != Some(value) {
-            connection.execute(
-                SET,
-                [name, &rows::integer(value).to_string()],
-            )?;
+            connection.execute(SET, [name, &rows::integer(value).to_string()])?;
         }
         Ok(value)
     };
