@@ -1,6 +1,7 @@
 //! What is particular to PostgreSQL, on a real server; and the suite that every backend passes.
 
 mod server;
+mod trouble;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -47,25 +48,31 @@ const EMPTIED: &str = "
 struct Place {
     state: TempDir,
     name: String,
+    /// Whether others may have it later.
+    is_shared: bool,
 }
 
 impl Place {
     /// One that others are done with, or a new one.
     fn new() -> Self {
         let free = FREE.lock().unwrap().pop();
-        let Some(name) = free else { return Self::fresh() };
-        let place = Self { state: tempfile::tempdir().unwrap(), name };
+        let Some(name) = free else { return Self::made(true) };
+        let place = Self { state: tempfile::tempdir().unwrap(), name, is_shared: true };
         place.raw().batch(EMPTIED).unwrap();
         place
     }
 
     /// One without the tables of wfx.
     fn fresh() -> Self {
+        Self::made(false)
+    }
+
+    fn made(is_shared: bool) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{number}_{}", std::process::id());
         Server::shared().create(&name);
-        Self { state: tempfile::tempdir().unwrap(), name }
+        Self { state: tempfile::tempdir().unwrap(), name, is_shared }
     }
 
     fn address(&self) -> Address {
@@ -82,7 +89,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // Who may still use it after a failure is unknown.
-        if thread::panicking() {
+        if thread::panicking() || !self.is_shared {
             return;
         }
         let has_tables = "SELECT to_regclass('wfx.workflow_settings') IS NOT NULL";
