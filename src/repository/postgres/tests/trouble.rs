@@ -5,9 +5,15 @@ use std::thread;
 use super::super::address::Address;
 use super::server::Server;
 use super::{Place, Store};
-use crate::repository::conformance::{at, await_commit, options, pending, until};
+use crate::repository::conformance::{
+    at, await_commit, block_on, change, creation, head, options, pending, store, store_change,
+    until,
+};
 use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::ownership::OwnerKind;
+use crate::repository::ownership::takeover::Which;
 use crate::repository::{Reader, Writer};
+use crate::workflow::record::{ExecutionState, ExecutionStatus};
 
 fn refusal(place: &Place) -> StoreError {
     Writer::open_postgres(&place.address(), options(), &mut |_| {}).err().expect("it is refused")
@@ -95,4 +101,27 @@ fn connections_that_are_ended_lose_nothing_and_store_nothing_twice() {
         assert_eq!((detail.execution.completed_at, detail.steps.len()), (Some(at(1)), 3));
     }
     writer.close().unwrap();
+}
+
+#[test]
+fn a_dead_process_is_fenced_off_and_what_it_counted_stays() {
+    let place = Place::new();
+    let (gone, writer) = (place.open(), place.open());
+    let dead = place.dead_owner(&gone, OwnerKind::Exec, 7);
+    let running = ExecutionState { owner: Some(dead.clone()), ..head(ExecutionStatus::Running, 0) };
+    store_change(&gone, "left", creation(1, running));
+    let asked = |sql: &str| Server::shared().sql(&place.name, sql).unwrap();
+    let fences = format!("SELECT count(*) FROM wfx.fence WHERE owner = '{dead}'");
+    assert_eq!(asked(&fences), "1");
+    let taken = block_on(writer.take_over(Which::one("left"), "exec-me", 9)).unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(asked(&fences), "0");
+    let counts = "SELECT slot, executions FROM wfx.workflow_execution_counts";
+    assert_eq!(asked(counts), "0|1");
+    // If it goes on, it does so as another one, and what was taken over is not its own any more.
+    store(&gone, "later", ExecutionStatus::Success, 1);
+    let late = ExecutionState { owner: Some(dead), ..head(ExecutionStatus::Success, 1) };
+    let refused = store_change(&gone, "left", change(late)).stored().borrow().refused.clone();
+    assert!(refused.unwrap().to_string().contains("taken over by exec-me"));
+    assert_eq!(place.ids(), ["left", "later"]);
 }
