@@ -109,15 +109,17 @@ impl Model {
     }
 
     fn check<S: Store>(&self, place: &S) -> Result<(), TestCaseError> {
+        let reader = place.reader();
+        let status = |id: &str| reader.execution(id).unwrap().unwrap().status;
         for (id, pending) in &self.running {
-            prop_assert_eq!(status(place, id), ExecutionStatus::Running, "{}", id);
+            prop_assert_eq!(status(id), ExecutionStatus::Running, "{}", id);
             until("it was told", || !waits(pending));
         }
         for (id, pending) in &self.waiting {
-            prop_assert_eq!(status(place, id), ExecutionStatus::Pending, "{}", id);
+            prop_assert_eq!(status(id), ExecutionStatus::Pending, "{}", id);
             prop_assert!(waits(pending));
         }
-        let queue = place.reader().queue().unwrap();
+        let queue = reader.queue().unwrap();
         let group = queue.groups.first();
         let counts = group.map_or((0, 0), |group| (group.running, group.waiting));
         prop_assert_eq!(counts, (self.running.len() as u64, self.waiting.len() as u64));

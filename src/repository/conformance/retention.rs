@@ -70,8 +70,9 @@ pub(crate) fn purging_deletes_what_was_chosen_and_nothing_unfinished<S: Store>()
         "{progress:?}"
     );
     assert_eq!(place.ids(), ["running"]);
+    let reader = place.reader();
     for pending in &pending {
-        assert!(place.reader().attempts(pending.execution_id()).unwrap().is_empty());
+        assert!(reader.attempts(pending.execution_id()).unwrap().is_empty());
     }
     writer.close().unwrap();
 }

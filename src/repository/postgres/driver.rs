@@ -37,6 +37,10 @@ pub(crate) struct PostgresDriver {
     /// The number of the transaction under way, of those of the token.
     transaction: i64,
     is_under_way: bool,
+    /// Whether the row of the token says who this process is, and whether the transaction under way
+    /// says so.
+    is_owned: bool,
+    becomes_owned: bool,
 }
 
 /// Opens the database at `address` for writing; `waits` is called once, with the reason, when it has
@@ -74,6 +78,8 @@ pub(crate) fn open(
         token,
         transaction: 0,
         is_under_way: false,
+        is_owned: false,
+        becomes_owned: false,
     };
     driver.prepare().map_err(|error| explain("write to", address, &error))?;
     let registry = Registry::new(&address.locks(number.get()), Some(number));
@@ -121,6 +127,7 @@ impl PostgresDriver {
             let registered = open::register(&self.client, &self.address);
             self.token = registered.map_err(|error| sql::Error::Value(error.into()))?;
             self.transaction = 0;
+            self.is_owned = false;
             self.prepare()?;
             return self.begin_by(begin);
         }
@@ -148,6 +155,33 @@ impl Driver for PostgresDriver {
         explain(doing, &self.address, error)
     }
 
+    fn own(&mut self, owner: &str) -> sql::Result<()> {
+        if !self.is_owned && !self.becomes_owned {
+            self.connection()
+                .prepare_cached("UPDATE fence SET owner = ?2 WHERE token = ?1")?
+                .execute((self.token, owner))?;
+            self.becomes_owned = true;
+        }
+        Ok(())
+    }
+
+    fn fence_off(&mut self, is_gone: &mut dyn FnMut(&str) -> bool) -> sql::Result<()> {
+        let others: Vec<(i64, String)> = self
+            .connection()
+            .prepare_cached(
+                "SELECT token, owner FROM fence WHERE owner IS NOT NULL AND token <> ?1
+                 ORDER BY token",
+            )?
+            .query_map([self.token], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<sql::Result<_>>()?;
+        for (token, _) in others.iter().filter(|(_, owner)| is_gone(owner)) {
+            self.connection()
+                .prepare_cached("SELECT CAST(leave(?1) AS TEXT)")?
+                .query_row([*token], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
     fn check(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -162,8 +196,12 @@ impl Driver for PostgresDriver {
 
     fn commit(&mut self) -> sql::Result<()> {
         self.is_under_way = false;
+        let becomes_owned = std::mem::take(&mut self.becomes_owned);
         let failure = match self.client.commit() {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                self.is_owned |= becomes_owned;
+                return Ok(());
+            }
             Err(failure) => failure,
         };
         if !failure.is_closed() {
@@ -182,6 +220,7 @@ impl Driver for PostgresDriver {
     }
 
     fn rollback(&mut self) {
+        self.becomes_owned = false;
         if std::mem::take(&mut self.is_under_way) && !self.client.is_closed() {
             // What cannot be undone goes with the connection.
             let _ = self.client.batch("ROLLBACK");

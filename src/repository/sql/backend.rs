@@ -36,6 +36,17 @@ pub(crate) trait Driver: Send + 'static {
     /// Why something failed, in words for an operator, while `doing` something (a verb).
     fn explain(&self, doing: &str, error: &sql::Error) -> StoreError;
 
+    /// Notes in the transaction under way as whom this process runs executions.
+    fn own(&mut self, _owner: &str) -> sql::Result<()> {
+        Ok(())
+    }
+
+    /// Waits for what other processes write who own executions, so that nothing more is written
+    /// by them: those of whom `is_gone` says so.
+    fn fence_off(&mut self, _is_gone: &mut dyn FnMut(&str) -> bool) -> sql::Result<()> {
+        Ok(())
+    }
+
     /// As [`Backend::check`].
     fn check(&mut self) -> Result<(), StoreError>;
 
@@ -112,6 +123,22 @@ impl<D: Driver> SqlBackend<D> {
         Ok(written)
     }
 
+    /// Prepares the transaction under way for a batch. What only one process at a time may decide is
+    /// decided after everything that others wrote, so that no two wait for each other.
+    fn begin_batch(&mut self, batch: &[Entry]) -> sql::Result<()> {
+        if !self.connection().has_writers() {
+            return Ok(());
+        }
+        if let Some(owner) = batch.iter().find_map(|entry| entry.change.head.owner.as_deref()) {
+            self.driver.own(owner)?;
+        }
+        let entries = batch.iter().map(|entry| (entry.execution_id(), &entry.change));
+        match change::decides(self.connection(), &self.unfinished, entries)? {
+            true => self.connection().decide_alone(),
+            false => Ok(()),
+        }
+    }
+
     fn output_before(&self, now: Timestamp) -> Timestamp {
         now.minus(self.output_budgets.1)
     }
@@ -176,6 +203,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
     }
 
     fn write_all(&mut self, batch: &[Entry]) -> Result<Vec<Written>, NotWritten<sql::Error>> {
+        self.begin_batch(batch)?;
         let mut bases = std::mem::take(&mut self.output_bases);
         let judge = || self.judge();
         let written = Inserts::new(self.connection(), &judge).map_err(NotWritten::from);
@@ -187,6 +215,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
     }
 
     fn write_each(&mut self, batch: &[Entry]) -> sql::Result<Vec<Result<Written, StoreError>>> {
+        self.begin_batch(batch)?;
         let mut bases = self.output_bases.clone();
         let judge = || self.judge();
         let mut inserts = Inserts::new(self.connection(), &judge)?;
@@ -283,7 +312,15 @@ impl<D: Driver> Backend for SqlBackend<D> {
         limit: usize,
     ) -> sql::Result<Vec<TakenOver>> {
         self.connection().decide_alone()?;
-        takeover::take(self.connection(), &mut self.judge()?, which, owner, limit)
+        let mut judge = self.judge()?;
+        if self.connection().has_writers() {
+            // Before anybody else owns what they run, so that it is seen as they left it.
+            let from = takeover::owners_of(self.connection(), &mut judge, which, owner, limit)?;
+            self.driver.fence_off(&mut |other| {
+                other != owner && (from.contains(other) || judge.liveness(other).is_dead())
+            })?;
+        }
+        takeover::take(self.connection(), &mut judge, which, owner, limit)
     }
 
     fn sweep_owners(&mut self) -> sql::Result<()> {

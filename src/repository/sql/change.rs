@@ -34,6 +34,35 @@ impl Unfinished {
     }
 }
 
+/// Whether others may write meanwhile what these changes depend on, or wait for what they write: who
+/// has a slot, what is started of a schedule, what is notified, what is kept.
+pub(crate) fn decides<'e>(
+    connection: Connection<'_>,
+    unfinished: &Unfinished,
+    entries: impl Iterator<Item = (&'e str, &'e Change)>,
+) -> sql::Result<bool> {
+    let mut completes = false;
+    for (execution_id, change) in entries {
+        let ends = change.head.status.is_terminal();
+        let is_plain = match &change.created {
+            Some(created) => {
+                created.slot.is_none()
+                    && created.scheduled.is_none()
+                    && !matches!(created.retention, StartRetention::Defines(_))
+            }
+            // Of what other processes began it is not known whether it leaves a group.
+            None => {
+                !ends || unfinished.0.get(execution_id).is_some_and(|(_, group)| group.is_none())
+            }
+        };
+        if !is_plain || change.events.is_some() {
+            return Ok(true);
+        }
+        completes |= ends;
+    }
+    Ok(completes && policies::has_apart(connection)?)
+}
+
 /// What the changes of one transaction share: the statements that make the rows of new
 /// executions, and the number that the next completion gets.
 pub(crate) struct Inserts<'c> {
@@ -110,6 +139,10 @@ impl<'c> Inserts<'c> {
 
     /// Counts a completion, where it does not count for the retention of all.
     fn count_apart(&mut self, connection: Connection<'_>, seq: i64) -> sql::Result<()> {
+        // Others may decide meanwhile what counts apart; there the database counts by itself.
+        if connection.has_writers() {
+            return Ok(());
+        }
         let has_apart = match self.has_apart {
             Some(has_apart) => has_apart,
             None => policies::has_apart(connection)?,

@@ -51,6 +51,18 @@ pub(crate) fn take(
     Ok(taken)
 }
 
+/// Who owns what [`take`] would take over.
+pub(crate) fn owners_of(
+    connection: Connection<'_>,
+    judge: &mut Judge,
+    which: &Which,
+    new_owner: &str,
+    limit: usize,
+) -> sql::Result<HashSet<String>> {
+    let chosen = chosen(connection, judge, which, new_owner, limit)?;
+    Ok(chosen.into_iter().filter_map(|candidate| candidate.owner).collect())
+}
+
 fn chosen(
     connection: Connection<'_>,
     judge: &mut Judge,

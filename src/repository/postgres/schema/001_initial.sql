@@ -376,6 +376,12 @@ BEGIN
       ON CONFLICT (name) DO UPDATE SET running = groups.running + excluded.running,
         waiting = groups.waiting + excluded.waiting;
   END IF;
+  IF EXISTS (SELECT 1 FROM added WHERE completed_at IS NOT NULL AND own_retention IS NOT NULL) THEN
+    UPDATE wfx.workflow_retention SET finished = finished + n FROM (
+      SELECT workflow_id, count(*) AS n FROM added
+      WHERE completed_at IS NOT NULL AND own_retention IS NOT NULL GROUP BY 1
+    ) AS changes WHERE changes.workflow_id = workflow_retention.workflow_id;
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -407,22 +413,28 @@ BEGIN
     DELETE FROM wfx.workflow_groups WHERE running = 0 AND waiting = 0
       AND name IN (SELECT concurrency_group FROM added);
   END IF;
-  IF EXISTS (SELECT 1 FROM added JOIN removed USING (seq)
-      WHERE removed.completed_at IS NOT NULL
-        AND ((added.own_retention IS NULL) <> (removed.own_retention IS NULL)
-          OR (added.pinned_at IS NULL) <> (removed.pinned_at IS NULL))) THEN
+  -- What has ended and does not count for the retention of all is counted apart.
+  IF EXISTS (SELECT 1 FROM added WHERE completed_at IS NOT NULL
+        AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL))
+      OR EXISTS (SELECT 1 FROM removed WHERE completed_at IS NOT NULL
+        AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)) THEN
     UPDATE wfx.workflow_retention SET finished = finished + n FROM (
-      SELECT added.workflow_id,
-        count(*) FILTER (WHERE added.own_retention IS NOT NULL AND added.pinned_at IS NULL)
-          - count(*) FILTER (WHERE removed.own_retention IS NOT NULL AND removed.pinned_at IS NULL)
-          AS n
-      FROM added JOIN removed USING (seq) WHERE removed.completed_at IS NOT NULL GROUP BY 1
+      SELECT workflow_id, sum(one) AS n FROM (
+        SELECT workflow_id, 1 AS one FROM added
+          WHERE completed_at IS NOT NULL AND own_retention IS NOT NULL AND pinned_at IS NULL
+        UNION ALL
+        SELECT workflow_id, -1 FROM removed
+          WHERE completed_at IS NOT NULL AND own_retention IS NOT NULL AND pinned_at IS NULL
+      ) AS ones GROUP BY 1 HAVING sum(one) <> 0
     ) AS changes WHERE changes.workflow_id = workflow_retention.workflow_id;
     INSERT INTO wfx.workflow_pinned_counts AS counts
-      SELECT added.workflow_id,
-        count(*) FILTER (WHERE added.pinned_at IS NOT NULL)
-          - count(*) FILTER (WHERE removed.pinned_at IS NOT NULL)
-      FROM added JOIN removed USING (seq) WHERE removed.completed_at IS NOT NULL GROUP BY 1
+      SELECT workflow_id, sum(one) FROM (
+        SELECT workflow_id, 1 AS one FROM added
+          WHERE completed_at IS NOT NULL AND pinned_at IS NOT NULL
+        UNION ALL
+        SELECT workflow_id, -1 FROM removed
+          WHERE completed_at IS NOT NULL AND pinned_at IS NOT NULL
+      ) AS ones GROUP BY 1 HAVING sum(one) <> 0 ORDER BY 1
       ON CONFLICT (workflow_id) DO UPDATE SET finished = counts.finished + excluded.finished;
   END IF;
   RETURN NULL;
@@ -510,9 +522,11 @@ CREATE FUNCTION shown(value bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
       '00 ', 'efbfbd'), ' ', ''), 'hex') END, 'UTF8')
 $$;
 
--- A process leaves: its counts become part of the common ones, so that rows do not pile up.
+-- A process leaves, or is proven dead: a transaction of it that goes on is waited for, and no other
+-- one succeeds. Its counts become part of the common ones, so that rows do not pile up.
 CREATE FUNCTION leave(gone bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  DELETE FROM wfx.fence WHERE token = gone;
   WITH mine AS (
     DELETE FROM wfx.workflow_execution_counts WHERE slot = gone
     RETURNING workflow_id, status, executions
@@ -524,5 +538,4 @@ BEGIN
   WITH mine AS (DELETE FROM wfx.workflow_output_usage WHERE id = gone RETURNING bytes)
   INSERT INTO wfx.workflow_output_usage AS usage SELECT 0, bytes FROM mine
     ON CONFLICT (id) DO UPDATE SET bytes = usage.bytes + excluded.bytes;
-  DELETE FROM wfx.fence WHERE token = gone;
 END $$;

@@ -1,9 +1,12 @@
 //! What is particular to PostgreSQL, on a real server; and the suite that every backend passes.
 
 mod server;
+mod trouble;
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -19,19 +22,58 @@ use crate::repository::{Reader, StoreError, Writer, WriterOptions};
 
 conformance!(Place);
 
-/// An empty database on a server of its own.
+/// Databases that tests are done with.
+static FREE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Makes a database as if nothing had been stored in it: what tests stored goes, and numbers begin
+/// anew. Triggers count nothing meanwhile.
+const EMPTIED: &str = "
+    SET session_replication_role = replica;
+    DO $$
+    DECLARE item text;
+    BEGIN
+      FOR item IN SELECT format('wfx.%I', relname) FROM pg_class
+        WHERE relnamespace = 'wfx'::regnamespace AND relkind = 'r'
+          AND relname <> 'workflow_settings'
+      LOOP
+        EXECUTE 'DELETE FROM ' || item;
+      END LOOP;
+      FOR item IN SELECT format('wfx.%I', relname) FROM pg_class
+        WHERE relnamespace = 'wfx'::regnamespace AND relkind = 'S'
+      LOOP
+        EXECUTE 'ALTER SEQUENCE ' || item || ' RESTART';
+      END LOOP;
+      DELETE FROM wfx.workflow_settings WHERE name NOT IN ('schema_version', 'identity');
+    END $$;";
+
+/// An empty database, on a server that tests share.
 struct Place {
     state: TempDir,
     name: String,
+    /// Whether others may have it later.
+    is_shared: bool,
 }
 
 impl Place {
+    /// One that others are done with, or a new one.
     fn new() -> Self {
+        let free = FREE.lock().unwrap().pop();
+        let Some(name) = free else { return Self::made(true) };
+        let place = Self { state: tempfile::tempdir().unwrap(), name, is_shared: true };
+        place.raw().batch(EMPTIED).unwrap();
+        place
+    }
+
+    /// One without the tables of wfx.
+    fn fresh() -> Self {
+        Self::made(false)
+    }
+
+    fn made(is_shared: bool) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{number}_{}", std::process::id());
         Server::shared().create(&name);
-        Self { state: tempfile::tempdir().unwrap(), name }
+        Self { state: tempfile::tempdir().unwrap(), name, is_shared }
     }
 
     fn address(&self) -> Address {
@@ -46,6 +88,19 @@ impl Place {
     fn raw(&self) -> Client {
         let patience = Duration::from_secs(30);
         self.address().connect("SET search_path = wfx", patience, Some(patience)).unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Who may still use it after a failure is unknown.
+        if thread::panicking() || !self.is_shared {
+            return;
+        }
+        let has_tables = "SELECT to_regclass('wfx.workflow_settings') IS NOT NULL";
+        if Server::shared().sql(&self.name, has_tables).as_deref() == Some("t") {
+            FREE.lock().unwrap().push(std::mem::take(&mut self.name));
+        }
     }
 }
 

@@ -39,7 +39,7 @@ impl Server {
             "cd {folder} &&
              {programs}/initdb -D data -U wfx -A trust --no-sync -E UTF8 >init.log 2>&1 &&
              {{ {programs}/postgres -D data -p {port} -k {folder} -c listen_addresses=127.0.0.1 \
-                  -c fsync=off -c max_connections=200 >/tmp/pgtest.log 2>&1 & }} &&
+                  -c fsync=off -c max_connections=200 >log 2>&1 & }} &&
              server=$! && read -r _; kill -INT $server; wait $server; rm -rf {folder}",
             folder = folder.display(),
             programs = programs.display(),
