@@ -120,6 +120,19 @@ const behaviours = {
     await page.goto(base + `executions/${setup.failed}#s-load`);
     assert.equal(await page.evaluate(() => document.activeElement.id), 's-load');
     await page.context().close();
+    // At once: a page that rolls to its part moves its links away from the pointer for a second.
+    const part = await open(`executions/${setup.thousand}?rows=101#steps`, { reducedMotion: 'no-preference' });
+    const places = await part.evaluate(async () => {
+      const seen = [];
+      for (let frame = 0; frame < 10; frame += 1) {
+        await new Promise((done) => requestAnimationFrame(done));
+        seen.push(Math.round(document.getElementById('steps').getBoundingClientRect().y));
+      }
+      return seen;
+    });
+    assert.equal(new Set(places).size, 1, places.join());
+    assert.ok(places[0] >= 0 && places[0] < 100, places.join());
+    await part.context().close();
   },
 
   async '8 a thousand steps are drawn'() {
