@@ -22,6 +22,14 @@ use crate::workflow::record::{StepRecord, StepStatus};
 /// The labels of the axis.
 const TICKS: i64 = 6;
 
+/// What the bars of the timeline mean.
+const BARS: [(&str, &str); 4] = [
+    (words::SUCCESS.bar, "success"),
+    (words::FAILED.bar, "failed or interrupted attempt, with its number"),
+    (words::RUNNING.bar, "running"),
+    (words::CANCELLED.bar, "cancelled or skipped"),
+];
+
 /// The nodes of an execution.
 pub(super) struct Picture {
     pub folded: Folded,
@@ -165,6 +173,8 @@ impl Picture {
         let scale =
             Scale::new(Stretch { from: start, to: end }, &all, &waits, selection.is_true_scale);
         let ticks = scale.ticks(TICKS);
+        let marks: HashSet<&str> =
+            stretches.iter().chain(&of_handlers).flatten().map(|ran| ran.mark.bar).collect();
         let clock = |at: i64| match end - start {
             0..60_000_000 => view.civil.millis(Timestamp::from_micros(at)),
             _ => view.civil.clock(Timestamp::from_micros(at)),
@@ -212,9 +222,14 @@ impl Picture {
                 }
                 div class="pad" {
                     p class="legend" {
-                        span { svg width="14" height="10" aria-hidden="true" { rect class="b-ok" width="14" height="10" {} } "success" }
-                        span { svg width="14" height="10" aria-hidden="true" { rect class="b-fail" width="14" height="10" {} } "failed or interrupted attempt, with its number" }
-                        span { svg width="24" height="10" aria-hidden="true" { path class="b-pause" d="M0 5h24" {} } "wait before a retry" }
+                        @for (bar, word) in BARS {
+                            @if marks.contains(bar) {
+                                span { svg width="14" height="10" aria-hidden="true" { rect class=(bar) width="14" height="10" {} } (word) }
+                            }
+                        }
+                        @if !waits.is_empty() {
+                            span { svg width="24" height="10" aria-hidden="true" { path class="b-pause" d="M0 5h24" {} } "wait before a retry" }
+                        }
                         @if !scale.cuts().is_empty() {
                             span { svg width="14" height="10" aria-hidden="true" { rect class="cut" width="14" height="10" {} } "cut: nothing ran" }
                         }
