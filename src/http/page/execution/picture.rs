@@ -310,6 +310,12 @@ fn single(
         label: spoken(at.to - at.from),
     });
     let track = Track::Attempts { bars: bars.collect(), waits: waits.collect() };
+    // What runs has taken so long until now.
+    let took = match (step.duration_ms, ran.first(), ran.last()) {
+        (Some(took), ..) => words::millis(took),
+        (None, Some(first), Some(last)) => spoken(last.at.to - first.at.from),
+        _ => "–".to_owned(),
+    };
     let is_shown = selection.step.as_deref() == Some(&step.name);
     let title = found.defined.get(&step.name).and_then(|defined| defined.title.as_deref());
     html! {
@@ -320,7 +326,7 @@ fn single(
                 }))
             }
             td class="tl" { (gantt::row(scale, &track)) @if !what.is_empty() { span class="vh" { (what) } } }
-            td class="r" { (step.duration_ms.map_or_else(|| "–".to_owned(), words::millis)) }
+            td class="r" { (took) }
         }
     }
 }
