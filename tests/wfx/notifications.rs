@@ -602,3 +602,19 @@ fn notify_is_checked_as_the_rest_of_a_document() {
     );
     assert_eq!(Ran::of(place.wfx(["validate"]).arg(file)).code, Some(0));
 }
+
+#[test]
+fn what_no_daemon_delivers_for_a_day_is_logged_when_it_is_given_up() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = FAILS.replace("to: [ops]", "to: [nobody]");
+    place.exec_with(&document, &[], 1);
+    place.sql("UPDATE workflow_notifications SET next_at = '2026-01-01T00:00:00.000000Z'");
+    let id = history(&place, &["--state", "pending"])[0]["id"].as_str().unwrap().to_owned();
+    let mut daemon = serve(&place);
+    let line = daemon.wait_for_log("no daemon had its channel for a day");
+    assert!(line.contains(&id) && line.contains("nobody") && line.contains("ERROR"), "{line}");
+    assert_eq!(history(&place, &["--state", "given_up"])[0]["id"], id.as_str());
+    daemon.stop();
+    assert!(receiver.rest().is_empty());
+}
