@@ -618,3 +618,46 @@ fn what_no_daemon_delivers_for_a_day_is_logged_when_it_is_given_up() {
     daemon.stop();
     assert!(receiver.rest().is_empty());
 }
+
+#[test]
+fn a_cancel_of_what_a_dead_process_ran_delivers_its_notification() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = "notify: [{to: ops, on: [cancelled]}]\nsteps: [{name: a, sleep: 1h}]\n";
+    let file = place.write("waits.yaml", document);
+    let running = Running::start(place.wfx(["exec"]).arg(file));
+    let runs = "SELECT count(*) FROM workflow_execution_steps WHERE status = 'running'";
+    let has_tables = "SELECT count(*) FROM sqlite_schema";
+    until("it runs", || {
+        place.database().exists() && place.sql(has_tables) != "0" && place.sql(runs) == "1"
+    });
+    running.signal("KILL");
+    running.end();
+    let ran = place.run(["cancel", "@1"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(event(&receiver.next()), "cancelled");
+    assert_eq!(history(&place, &["--state", "accepted"]).len(), 1);
+}
+
+#[test]
+fn what_was_retried_is_notified_once_and_a_replay_resolves_it() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = "id: etl
+notify: [{to: ops}]
+steps:
+  - {name: load, run: 'echo x >> tries; [ -e good ]', retry: {max_attempts: 3, backoff: 1ms}}
+";
+    place.exec_with(document, &[], 1);
+    let failed = receiver.next().json();
+    assert_eq!(failed["type"], "failed");
+    assert_eq!(place.read("tries").lines().count(), 3);
+    assert!(receiver.rest().is_empty(), "no attempt is notified but the last");
+    place.write("good", "");
+    let ran = place.run(["replay", "@1", "--failed"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let over = receiver.next().json();
+    assert_eq!((&over["type"], &over["data"]["resolves"]), (&json!("recovered"), &json!("failed")));
+    assert_eq!(over["data"]["since"], failed["data"]["since"]);
+    assert!(receiver.rest().is_empty());
+}
