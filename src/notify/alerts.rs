@@ -140,7 +140,8 @@ impl AlertNotifier {
             let channel = sender.channel().name.clone();
             let thread = self.thread(&channel, alert.kind);
             // Whether the beginning is accepted may not be known yet where alerts go.
-            if !takes_alerts && !(alert.is_resolved && thread.known().contains(&alert.since)) {
+            let ends_known = alert.is_resolved && thread.known().contains(&alert.since);
+            if !(*takes_alerts || ends_known) {
                 continue;
             }
             let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
