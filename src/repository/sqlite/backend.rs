@@ -12,8 +12,8 @@ use super::change::{self, Inserts, Unfinished};
 use super::error::explain;
 use super::file_guard::FileGuard;
 use super::{
-    alerts, detail, groups, identity, open, outbox, output, policies, prune, retention, schedules,
-    sessions, takeover,
+    alerts, detail, groups, identity, open, open_alerts, outbox, output, policies, prune,
+    retention, schedules, sessions, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -24,7 +24,9 @@ use crate::repository::journal::backend::{
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, KeptUp, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -322,7 +324,8 @@ impl Backend for SqliteBackend {
     fn sweep_owners(&mut self) -> rusqlite::Result<()> {
         let mut judge = self.judge()?;
         let owners = takeover::owners(&self.connection, &mut judge)?;
-        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).collect());
+        let named = open_alerts::named_owners(&self.connection)?;
+        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).chain(named).collect());
         Ok(())
     }
 
@@ -415,6 +418,23 @@ impl Backend for SqliteBackend {
 
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> rusqlite::Result<()> {
         outbox::set_couriers(&self.connection, &mut || self.judge(), owner, channels)
+    }
+
+    fn has_orphaned_alerts(&mut self, owner: &str) -> rusqlite::Result<bool> {
+        let dead = open_alerts::dead_owners(&self.connection, &mut || self.judge(), owner)?;
+        Ok(!dead.is_empty())
+    }
+
+    fn adopt_alerts(
+        &mut self,
+        owner: &str,
+        channels: &[String],
+    ) -> rusqlite::Result<Vec<OpenAlert>> {
+        open_alerts::adopt(&self.connection, &mut || self.judge(), owner, channels)
+    }
+
+    fn release_alerts(&mut self, owner: &str) -> rusqlite::Result<()> {
+        open_alerts::release(&self.connection, owner)
     }
 
     fn left_to_send(&mut self, executions: &[String]) -> rusqlite::Result<Vec<(i64, String)>> {

@@ -23,6 +23,7 @@ mod list;
 mod migrate;
 mod notification_history;
 mod open;
+mod open_alerts;
 mod outbox;
 mod output;
 mod overdue;

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::incidents;
 use super::rows::{Json, Text};
+use super::{incidents, open_alerts};
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{
     Attempted, Claim, ClaimRequest, Claimed, Ended, KeptUp, LEASE, NewNotification,
@@ -67,7 +67,9 @@ pub(crate) fn add(
             error,
             json,
         ])?;
-    Ok((inserted > 0).then(|| connection.last_insert_rowid()))
+    let row = (inserted > 0).then(|| connection.last_insert_rowid());
+    open_alerts::follow(connection, new)?;
+    Ok(row)
 }
 
 /// Whether a claim would find something. Begins no transaction.
@@ -143,10 +145,11 @@ pub(crate) fn claim(
                CASE WHEN n.event = 'recovered' AND n.incident_id IS NOT NULL THEN NOT EXISTS (
                  SELECT 1 FROM workflow_incident_channels c
                  WHERE c.incident_id = n.incident_id AND c.channel = n.channel AND c.accepted = 1)
-               WHEN n.event = 'resolved' THEN 'given_up' = coalesce((
-                 SELECT b.state FROM workflow_notifications b
+               WHEN n.event = 'resolved' THEN coalesce((
+                 SELECT min(b.state = 'given_up') FROM workflow_notifications b
                  WHERE b.thread = n.thread AND b.channel = n.channel AND b.seq < n.seq
-                   AND b.event <> 'resolved' ORDER BY b.seq DESC LIMIT 1), '')
+                   AND b.event <> 'resolved'
+                   AND b.content ->> '$.since' = n.content ->> '$.since'), 0)
                ELSE 0 END
              FROM workflow_notifications n
              WHERE n.state = 'pending' AND n.channel = ?1 AND n.next_at <= ?2
@@ -337,6 +340,13 @@ pub(crate) fn upkeep(
                LIMIT ?2)",
         )?
         .execute(params![KEPT_ROWS, DELETED_AT_A_TIME])?;
+    // Nobody has their channels any more.
+    connection
+        .prepare_cached(
+            "DELETE FROM workflow_open_alerts WHERE since < ?1
+               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)",
+        )?
+        .execute([&before])?;
     // Of an incident whose end is still to be notified, the channels are needed.
     connection
         .prepare_cached(
