@@ -269,13 +269,17 @@ _wfx() {
 
     case "${cmd}" in
         wfx)
-            opts="-h -V --db --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
+            opts="-h -V --db --store --config --as-owner --trust-owner --format --utc --help --version exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -299,13 +303,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__cancel)
-            opts="-h --db --config --as-owner --trust-owner --format --no-wait --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --utc --help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --no-wait --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -365,12 +373,16 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__completions)
-            opts="-h --db --as-owner --trust-owner --config --format --utc --help bash elvish fish powershell zsh"
+            opts="-h --store --db --as-owner --trust-owner --config --format --utc --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -395,13 +407,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__config)
-            opts="-h --db --config --as-owner --format --trust-owner --utc --help"
+            opts="-h --db --store --config --as-owner --format --trust-owner --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -425,13 +441,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__diff)
-            opts="-h --db --config --as-owner --format --utc --server --token-file --insecure --trust-owner --help"
+            opts="-h --db --store --config --as-owner --format --utc --server --token-file --insecure --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -463,13 +483,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__doctor)
-            opts="-h --db --config --as-owner --format --trust-owner --utc --help"
+            opts="-h --db --store --config --as-owner --format --trust-owner --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -493,13 +517,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__exec)
-            opts="-p -v -q -h --db --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
+            opts="-p -v -q -h --db --store --config --as-owner --trust-owner --format --workflows --param --verbose --quiet --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -969,7 +997,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__import)
-            opts="-h --format --db --as-owner --trust-owner --config --utc --help crontab help"
+            opts="-h --format --store --db --as-owner --trust-owner --config --utc --help crontab help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -977,6 +1005,10 @@ _wfx() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -999,7 +1031,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__import__subcmd__crontab)
-            opts="-h --out --user-column --timezone --overwrite --format --db --as-owner --trust-owner --config --utc --help"
+            opts="-h --out --user-column --timezone --overwrite --format --store --db --as-owner --trust-owner --config --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1019,6 +1051,10 @@ _wfx() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
@@ -1083,13 +1119,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__list)
-            opts="-h --db --config --as-owner --format --utc --workflow --status --limit --offset --since --server --token-file --insecure --trust-owner --help"
+            opts="-h --db --store --config --as-owner --format --utc --workflow --status --limit --offset --since --server --token-file --insecure --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1141,13 +1181,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__logs)
-            opts="-f -h --db --config --as-owner --trust-owner --format --utc --attempt --stream --follow --timestamps --since --server --token-file --insecure --help"
+            opts="-f -h --db --store --config --as-owner --trust-owner --format --utc --attempt --stream --follow --timestamps --since --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1191,13 +1235,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__man)
-            opts="-h --dir --db --as-owner --trust-owner --config --format --utc --help"
+            opts="-h --dir --store --db --as-owner --trust-owner --config --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1225,13 +1273,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__notify)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --help test history help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --utc --help test history help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1311,7 +1363,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__notify__subcmd__history)
-            opts="-h --channel --workflow --state --limit --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
+            opts="-h --channel --workflow --state --limit --server --token-file --insecure --db --store --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1345,6 +1397,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1365,7 +1421,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__notify__subcmd__test)
-            opts="-h --event --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --event --server --token-file --insecure --db --store --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1384,6 +1440,10 @@ _wfx() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1407,13 +1467,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__perf__subcmd__check)
-            opts="-h --db --config --format --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --as-owner --trust-owner --utc --help"
+            opts="-h --db --store --config --format --stats --target --scenario --rate --duration --warmup --closed --connections --timeout --header --steps --workflow --since --reference-since --reference --least-difference-ms --seed --endpoint --track-endpoints --baseline --update-baseline --tolerance-median-ms --tolerance-p95-ms --tolerance-median --tolerance-p95 --max-error-rate --strict --junit --markdown --summary --as-owner --trust-owner --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1545,13 +1609,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__pin)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --reason --server --token-file --insecure --help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --utc --reason --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1587,13 +1655,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__purge)
-            opts="-v -h --db --config --as-owner --trust-owner --format --utc --older-than --status --all --include-pinned --dry-run --verbose --help"
+            opts="-v -h --db --store --config --as-owner --trust-owner --format --utc --older-than --status --all --include-pinned --dry-run --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1625,13 +1697,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__queue)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --server --token-file --insecure --help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --utc --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1663,13 +1739,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__recover)
-            opts="-v -h --db --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
+            opts="-v -h --db --store --config --as-owner --trust-owner --format --assume-dead --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1721,13 +1801,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__replay)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --store --config --as-owner --trust-owner --format --utc --failed --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1803,13 +1887,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__retry)
-            opts="-p -v -h --db --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
+            opts="-p -v -h --db --store --config --as-owner --trust-owner --format --utc --from --param --with --dry-run --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1885,13 +1973,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --help list next history pause resume run sim help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --utc --help list next history pause resume run sim help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2041,7 +2133,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__history)
-            opts="-h --limit --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
+            opts="-h --limit --server --token-file --insecure --db --store --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2060,6 +2152,10 @@ _wfx() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2083,7 +2179,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__list)
-            opts="-h --workflows --server --token-file --insecure --db --config --as-owner --format --utc --trust-owner --help"
+            opts="-h --workflows --server --token-file --insecure --db --store --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2102,6 +2198,10 @@ _wfx() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2125,7 +2225,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__next)
-            opts="-n -h --workflows --count --from --db --config --as-owner --format --utc --trust-owner --help"
+            opts="-n -h --workflows --count --from --db --store --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2151,6 +2251,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2171,7 +2275,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__pause)
-            opts="-h --until --reason --workflows --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --until --reason --workflows --server --token-file --insecure --db --store --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2201,6 +2305,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2221,7 +2329,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__resume)
-            opts="-h --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-h --server --token-file --insecure --db --store --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2236,6 +2344,10 @@ _wfx() {
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2259,7 +2371,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__run)
-            opts="-v -h --at --schedule --workflows --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --db --config --as-owner --trust-owner --format --utc --help"
+            opts="-v -h --at --schedule --workflows --verbose --retention --durability --output-limit --output-total --output-retention --max-steps --store-timeout --server --token-file --insecure --db --store --config --as-owner --trust-owner --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2317,6 +2429,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2337,7 +2453,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schedule__subcmd__sim)
-            opts="-h --from --to --down --takes --db --config --as-owner --format --utc --trust-owner --help"
+            opts="-h --from --to --down --takes --db --store --config --as-owner --format --utc --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2363,6 +2479,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2383,12 +2503,16 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__schema)
-            opts="-h --db --as-owner --trust-owner --config --format --utc --help workflow perf-scenario traffic"
+            opts="-h --store --db --as-owner --trust-owner --config --format --utc --help workflow perf-scenario traffic"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2413,13 +2537,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__serve)
-            opts="-h --db --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --no-page --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --slo-notify --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
+            opts="-h --db --store --config --as-owner --trust-owner --listen --listen-mode --workflows --no-schedules --workdir --definitions --token-file --metrics-open --allowed-hosts --public-url --no-page --max-connections --max-in-flight --drain-timeout --handover-timeout --log --access-log --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --slo-alert-webhook-url --slo-alert-webhook-secret-file --slo-notify --retention --durability --output-limit --output-total --output-retention --max-steps --format --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2567,13 +2695,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__show)
-            opts="-h --db --config --as-owner --format --utc --output --source --server --token-file --insecure --trust-owner --help"
+            opts="-h --db --store --config --as-owner --format --utc --output --source --server --token-file --insecure --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2609,7 +2741,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__slo__subcmd__sim)
-            opts="-h --config --format --utc --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --db --as-owner --trust-owner --help"
+            opts="-h --config --format --utc --trace --scenario --list --log-format --as-given --strict --max-unreadable --seed --fail-on-breach --slo-error-rate-threshold --slo-error-rate-5xx-threshold --slo-error-rate-4xx-threshold --slo-error-rate-window --slo-latency-p95-threshold --slo-latency-window --slo-min-samples --slo-alert-cooldown-seconds --store --db --as-owner --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2675,6 +2807,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2691,7 +2827,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__start)
-            opts="-p -w -h --config --format --param --wait --server --token-file --insecure --db --as-owner --trust-owner --utc --help"
+            opts="-p -w -h --config --format --param --wait --server --token-file --insecure --store --db --as-owner --trust-owner --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2721,6 +2857,10 @@ _wfx() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --db)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2737,13 +2877,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__status)
-            opts="-h --db --config --as-owner --format --utc --workflows --server --token-file --insecure --trust-owner --help"
+            opts="-h --db --store --config --as-owner --format --utc --workflows --server --token-file --insecure --trust-owner --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2779,13 +2923,17 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__unpin)
-            opts="-h --db --config --as-owner --trust-owner --format --utc --server --token-file --insecure --help"
+            opts="-h --db --store --config --as-owner --trust-owner --format --utc --server --token-file --insecure --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2817,7 +2965,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__validate)
-            opts="-h --format --db --as-owner --trust-owner --config --utc --help"
+            opts="-h --format --store --db --as-owner --trust-owner --config --utc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2825,6 +2973,10 @@ _wfx() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "table json jsonl plain" -- "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)

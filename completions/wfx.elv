@@ -19,6 +19,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
     var completions = [
         &'wfx'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -59,6 +60,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;exec'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -83,6 +85,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;replay'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -111,6 +114,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;retry'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -143,6 +147,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --param 'A parameter; repeat for more'
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand -w 'Wait for its end: the exit codes are those of `wfx exec`. Ctrl-C leaves the execution running'
@@ -155,6 +160,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;serve'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --listen 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]'
@@ -199,6 +205,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;recover'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -219,6 +226,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;cancel'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -240,6 +248,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;status'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --workflows 'The folder of workflows, to show those that never ran and files that are broken [WFX_WORKFLOWS; default: none]'
@@ -254,6 +263,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;queue'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -267,6 +277,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;list'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --workflow 'Only executions of this workflow'
@@ -285,6 +296,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;show'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --output 'How much of the output of steps and of what they run'
@@ -300,6 +312,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;logs'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -319,6 +332,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;diff'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
@@ -332,6 +346,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;purge'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -349,6 +364,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;pin'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -363,6 +379,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;unpin'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -376,6 +393,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;schedule'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -397,6 +415,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -412,6 +431,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --count 'How many times'
             cand --from 'Those after this time; a date is its beginning in UTC [default: now]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -425,6 +445,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -441,6 +462,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -454,6 +476,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -477,6 +500,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -494,6 +518,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --down 'When no daemon runs, such as 2026-03-10T22:00:00Z/36h; repeat for more'
             cand --takes 'How long an execution takes [default: the median of those that are stored, else 0]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -530,6 +555,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;notify'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -546,6 +572,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --format 'How results are written to standard output'
@@ -563,6 +590,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --server 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]'
             cand --token-file 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -585,6 +613,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;import'= {
             cand --format 'How results are written to standard output'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -600,6 +629,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --user-column 'Whether each line names a user before its command, as in /etc/crontab; auto: as it looks'
             cand --timezone 'The zone in which cron reads the times [default: that of this machine]'
             cand --format 'How results are written to standard output'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -619,6 +649,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;validate'= {
             cand --format 'How results are written to standard output'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -629,6 +660,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;perf-check'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --stats 'What a load tool measured: Locust''s `…_stats.csv`, oha''s JSON, k6''s summary [default: perf/locust_stats.csv]'
@@ -683,6 +715,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --slo-latency-window 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]'
             cand --slo-min-samples 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]'
             cand --slo-alert-cooldown-seconds 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
@@ -695,6 +728,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;schema'= {
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -706,6 +740,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;config'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -716,6 +751,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;doctor'= {
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
             cand --format 'How results are written to standard output'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -725,6 +761,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;completions'= {
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'
@@ -736,6 +773,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
         }
         &'wfx;man'= {
             cand --dir 'Write the page of every command into this folder'
+            cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
             cand --config 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]'

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_wfx_global_optspecs
-    string join \n db= config= as-owner trust-owner= format= utc h/help V/version
+    string join \n db= store= config= as-owner trust-owner= format= utc h/help V/version
 end
 
 function __fish_wfx_needs_command
@@ -25,6 +25,7 @@ function __fish_wfx_using_subcommand
 end
 
 complete -c wfx -n "__fish_wfx_needs_command" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_needs_command" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_needs_command" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_needs_command" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_needs_command" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -64,6 +65,7 @@ complete -c wfx -n "__fish_wfx_needs_command" -f -a "completions" -d 'Print a co
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "man" -d 'Print the manual page, or write all of them'
 complete -c wfx -n "__fish_wfx_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand exec" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -86,6 +88,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand exec" -s q -l quiet -d 'Show not
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand replay" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -113,6 +116,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand replay" -s v -l verbose -d 'Show
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand retry" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand retry" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -146,6 +150,7 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand start" -s p -l param -d 'A parameter; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand start" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand start" -s w -l wait -d 'Wait for its end: the exit codes are those of `wfx exec`. Ctrl-C leaves the execution running'
@@ -154,6 +159,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand start" -l as-owner -d 'As root, 
 complete -c wfx -n "__fish_wfx_using_subcommand start" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand serve" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l listen -d 'Where to listen, ADDRESS:PORT or unix:PATH; repeat for more. Anything but a loopback address or a unix socket needs a token [WFX_LISTEN; default: 127.0.0.1:8080]' -r
@@ -200,6 +206,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand serve" -l no-page -d 'Serves no 
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand recover" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -220,6 +227,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand recover" -s v -l verbose -d 'Wit
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand recover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -242,6 +250,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l insecure -d 'Send to 
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand status" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -256,6 +265,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand status" -l utc -d 'Show times in
 complete -c wfx -n "__fish_wfx_using_subcommand status" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand queue" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -269,6 +279,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand queue" -l utc -d 'Show times in 
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand queue" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand list" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -292,6 +303,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand list" -l utc -d 'Show times in U
 complete -c wfx -n "__fish_wfx_using_subcommand list" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand show" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -309,6 +321,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand show" -l source -d 'Say where th
 complete -c wfx -n "__fish_wfx_using_subcommand show" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand logs" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -328,6 +341,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand logs" -l timestamps -d 'Begin ea
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand diff" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -341,6 +355,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand diff" -l utc -d 'Show times in U
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand purge" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -357,6 +372,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand purge" -l dry-run -d 'Show what 
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -s v -l verbose -d 'With --dry-run: list every execution'
 complete -c wfx -n "__fish_wfx_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand pin" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -371,6 +387,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand pin" -l utc -d 'Show times in UT
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand pin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -384,6 +401,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l utc -d 'Show times in 
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -l insecure -d 'Send to another machine over http://, where others can read the token'
 complete -c wfx -n "__fish_wfx_using_subcommand unpin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and not __fish_seen_subcommand_from list next history pause resume run sim help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -405,6 +423,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from list" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -419,6 +438,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -s n -l count -d 'How many times' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l from -d 'Those after this time; a date is its beginning in UTC [default: now]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from next" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -432,6 +452,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -448,6 +469,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -461,6 +483,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -485,6 +508,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from run" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -501,6 +525,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l down -d 'When no daemon runs, such as 2026-03-10T22:00:00Z/36h; repeat for more' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l takes -d 'How long an execution takes [default: the median of those that are stored, else 0]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from sim" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -519,6 +544,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcom
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "sim" -d 'Rehearse a span of time: what would become of every scheduled time in it'
 complete -c wfx -n "__fish_wfx_using_subcommand schedule; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and not __fish_seen_subcommand_from test history help" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -542,6 +568,7 @@ stale\t''"
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from test" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
@@ -562,6 +589,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcomma
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l server -d 'Work with the daemon there, and not with a database: unix:PATH, http://HOST:PORT or https://HOST [WFX_SERVER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l token-file -d 'The file with the token that the daemon wants [WFX_TOKEN holds the token itself]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand notify; and __fish_seen_subcommand_from history" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -579,6 +607,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subc
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and not __fish_seen_subcommand_from crontab help" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -596,6 +625,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcomma
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand import; and __fish_seen_subcommand_from crontab" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -609,6 +639,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand validate" -l format -d 'How resu
 json\t'One JSON document'
 jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
+complete -c wfx -n "__fish_wfx_using_subcommand validate" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -616,6 +647,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand validate" -l as-owner -d 'As roo
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand perf-check" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -673,6 +705,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-p95-thre
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-latency-window -d 'How far back the percentile looks [SLO_LATENCY_WINDOW; default: 300]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-min-samples -d 'With fewer requests in its window a signal is not judged [SLO_MIN_SAMPLES; default: 1]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l slo-alert-cooldown-seconds -d 'Between two alerts of one type [SLO_ALERT_COOLDOWN_SECONDS; default: 300]' -r
+complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
@@ -682,6 +715,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l strict -d 'Stops at 
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l fail-on-breach -d 'Exits with 1 when there is a breach'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand slo-sim" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand schema" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -693,6 +727,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand schema" -l as-owner -d 'As root,
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand config" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -703,6 +738,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand config" -l as-owner -d 'As root,
 complete -c wfx -n "__fish_wfx_using_subcommand config" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l format -d 'How results are written to standard output' -r -f -a "table\t'For people'
 json\t'One JSON document'
@@ -712,6 +748,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l trust-owner -d 'Use t
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wfx -n "__fish_wfx_using_subcommand completions" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F
@@ -723,6 +760,7 @@ complete -c wfx -n "__fish_wfx_using_subcommand completions" -l as-owner -d 'As 
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l config -d 'The configuration file, TOML [WFX_CONFIG; default: wfx/config.toml in the XDG configuration folder, then /etc/wfx/config.toml]' -r -F

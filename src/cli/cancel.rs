@@ -88,6 +88,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         Liveness::Dead => {}
     }
     finish_abandoned(&session, &execution_id, context)?;
+    session.deliver_left(vec![execution_id.clone()], context);
     let Some(detail) = reader.detail(&execution_id)? else {
         return Err(lookup::unknown(&args.id));
     };

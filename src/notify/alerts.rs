@@ -1,9 +1,9 @@
 //! Alerts of service levels on their way to channels. They go through the outbox, but never wait for
 //! the store: what is not committed within a second is sent from memory, under the same id.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -18,7 +18,8 @@ use super::courier::{Delivery, again_after, wait_unstored};
 use super::sender::Sender;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
-use crate::repository::notifications::{NewNotification, NotificationState};
+use crate::repository::StoreError;
+use crate::repository::notifications::{NewNotification, NotificationState, OpenAlert};
 use crate::workflow::notification::Content;
 
 /// How long the store may take.
@@ -46,37 +47,63 @@ pub(crate) struct Alert {
 /// beginning, and not where nobody accepted that.
 #[derive(Debug, Default)]
 struct Thread {
-    /// The last beginning was given up.
-    is_unheard: bool,
+    /// Held by the alert that is on its way. Fair: in the order of the alerts.
+    order: tokio::sync::Mutex<()>,
+    /// The breaches that the channel knows of, by when they began.
+    known: Mutex<BTreeSet<Timestamp>>,
+}
+
+impl Thread {
+    fn known(&self) -> MutexGuard<'_, BTreeSet<Timestamp>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The channel, and the type of the alert.
 type Key = (String, &'static str);
 
+/// The way to one channel.
+#[derive(Debug)]
+struct Route {
+    sender: Arc<Sender>,
+    /// Its own, so that a dead channel takes none of another.
+    slots: Arc<Semaphore>,
+    /// Alerts go there. Otherwise only the ends of those that earlier daemons have sent there do.
+    takes_alerts: bool,
+}
+
 /// Takes alerts to channels.
 pub(crate) struct AlertNotifier {
     delivery: Delivery,
-    /// Each with its own slots, so that a dead channel takes none of another.
-    senders: Vec<(Arc<Sender>, Arc<Semaphore>)>,
+    routes: Vec<Route>,
     runtime: Handle,
     tasks: TaskTracker,
     closing: CancellationToken,
-    threads: Mutex<HashMap<Key, Arc<tokio::sync::Mutex<Thread>>>>,
+    threads: Mutex<HashMap<Key, Arc<Thread>>>,
 }
 
 impl fmt::Debug for AlertNotifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AlertNotifier").field("senders", &self.senders).finish_non_exhaustive()
+        f.debug_struct("AlertNotifier").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
 impl AlertNotifier {
-    /// For these channels.
-    pub(crate) fn new(delivery: Delivery, senders: Vec<Arc<Sender>>, runtime: Handle) -> Self {
-        let with_slots = |sender| (sender, Arc::new(Semaphore::new(UNSTORED_MAX)));
+    /// For these channels; alerts go to those that are `named`.
+    pub(crate) fn new(
+        delivery: Delivery,
+        senders: &[Arc<Sender>],
+        named: &[String],
+        runtime: Handle,
+    ) -> Self {
+        let route = |sender: &Arc<Sender>| Route {
+            sender: Arc::clone(sender),
+            slots: Arc::new(Semaphore::new(UNSTORED_MAX)),
+            takes_alerts: named.contains(&sender.channel().name),
+        };
         Self {
             delivery,
-            senders: senders.into_iter().map(with_slots).collect(),
+            routes: senders.iter().map(route).collect(),
             runtime,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -84,26 +111,51 @@ impl AlertNotifier {
         }
     }
 
-    /// Sends an alert to every channel, without waiting.
+    /// Whether alerts go anywhere.
+    pub(crate) fn takes_alerts(&self) -> bool {
+        self.routes.iter().any(|route| route.takes_alerts)
+    }
+
+    /// Takes over what dead daemons have left on these channels; returns it.
+    pub(crate) async fn adopt(&self) -> Result<Vec<OpenAlert>, StoreError> {
+        let channels =
+            self.routes.iter().map(|route| route.sender.channel().name.clone()).collect();
+        self.delivery.writer.adopt_alerts(&self.delivery.owner, channels).await
+    }
+
+    /// Has the channel of an adopted alert notified of its end.
+    pub(crate) fn know(&self, channel: &str, kind: &'static str, since: Timestamp) {
+        self.thread(channel, kind).known().insert(since);
+    }
+
+    fn thread(&self, channel: &str, kind: &'static str) -> Arc<Thread> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(threads.entry((channel.to_owned(), kind)).or_default())
+    }
+
+    /// Sends an alert to every channel that takes alerts, or the end of a breach to every one that
+    /// knows of the breach, without waiting.
     pub(crate) fn notify(&self, alert: &Alert) {
-        for (sender, slots) in &self.senders {
+        for Route { sender, slots, takes_alerts } in &self.routes {
             let channel = sender.channel().name.clone();
+            let thread = self.thread(&channel, alert.kind);
+            // Whether the beginning is accepted may not be known yet where alerts go.
+            let ends_known = alert.is_resolved && thread.known().contains(&alert.since);
+            if !(*takes_alerts || ends_known) {
+                continue;
+            }
             let Ok(slot) = Arc::clone(slots).try_acquire_owned() else {
                 tracing::error!(channel, alert = alert.kind, "gave an alert up: too many wait");
                 self.delivery.observer.ended(&channel, NotificationState::GivenUp, Duration::ZERO);
                 continue;
             };
-            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            let thread = Arc::clone(threads.entry((channel, alert.kind)).or_default());
-            drop(threads);
             let (delivery, sender) = (self.delivery.clone(), Arc::clone(sender));
             let (alert, closing) = (alert.clone(), self.closing.clone());
             self.tasks.spawn_on(
                 async move {
                     let _slot = slot;
-                    // Fair: in the order of the alerts.
-                    let mut thread = thread.lock_owned().await;
-                    send(&delivery, &sender, &alert, &closing, &mut thread).await;
+                    let _order = thread.order.lock().await;
+                    send(&delivery, &sender, &alert, &closing, &thread).await;
                 },
                 &self.runtime,
             );
@@ -123,11 +175,16 @@ async fn send(
     sender: &Sender,
     alert: &Alert,
     closing: &CancellationToken,
-    thread: &mut Thread,
+    thread: &Thread,
 ) {
-    if alert.is_resolved && std::mem::take(&mut thread.is_unheard) {
+    if alert.is_resolved && !thread.known().remove(&alert.since) {
         return;
     }
+    let know = || {
+        if !alert.is_resolved {
+            thread.known().insert(alert.since);
+        }
+    };
     let notification = NewNotification {
         id: format!("msg_{}", Uuid::now_v7().simple()),
         channel: sender.channel().name.clone(),
@@ -135,10 +192,11 @@ async fn send(
         content: content(alert),
         ended: None,
         claimed_by: None,
+        raised_by: Some(delivery.owner.clone()),
     };
     let added = delivery.writer.add_notification(notification.clone());
     if let Ok(Ok(_)) = time::timeout(STORE_TIME, added).await {
-        thread.is_unheard = false;
+        know();
         return;
     }
     let (channel, id) = (&notification.channel, &notification.id);
@@ -169,7 +227,7 @@ async fn send(
                 why = failure.why,
                 "could not send an alert before the end: it is queued for the next daemon"
             );
-            thread.is_unheard = false;
+            know();
             delivery.writer.archive_notification(notification);
             return;
         }
@@ -180,7 +238,9 @@ async fn send(
         }
     };
     delivery.observer.ended(channel, ended.0, begun.elapsed());
-    thread.is_unheard = ended.0 == NotificationState::GivenUp && !alert.is_resolved;
+    if ended.0 == NotificationState::Accepted {
+        know();
+    }
     delivery.writer.archive_notification(NewNotification { ended: Some(ended), ..notification });
 }
 

@@ -45,6 +45,7 @@ pub(crate) async fn test(delivery: &Delivery, sender: &Sender, event: EventKind)
         content: content(event),
         ended: None,
         claimed_by: Some(delivery.owner.clone()),
+        raised_by: None,
     };
     let failed = |error: String| Tested {
         channel: name.clone(),

@@ -104,6 +104,18 @@ pub(crate) struct NewNotification {
     pub(crate) ended: Option<(NotificationState, Option<String>)>,
     /// Claimed at once by this process.
     pub(crate) claimed_by: Option<String>,
+    /// Of an alert of a service level, or its end: the daemon that resolves it.
+    pub(crate) raised_by: Option<String>,
+}
+
+/// An alert that a channel was sent and whose breach is not over.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OpenAlert {
+    pub(crate) channel: String,
+    /// When the breach began.
+    pub(crate) since: Timestamp,
+    /// What was sent last.
+    pub(crate) content: Content,
 }
 
 /// Where a notification stands.

@@ -19,6 +19,7 @@ pub(crate) mod engine;
 pub(crate) mod histogram;
 pub(crate) mod indicator;
 pub(crate) mod monitor;
+mod open;
 pub(crate) mod payload;
 pub(crate) mod policy;
 pub(crate) mod report;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::engine::{Engine, Event, Judged, Standing};
 use super::indicator::Indicator;
+use super::open::{Open, OpenBreaches};
 use super::payload::{number, payload};
 use super::policy::Policy;
 use super::wall::{Reading, Stamp, Wall};
@@ -66,8 +67,8 @@ struct State {
     wall: Wall,
     requests: u64,
     recent: VecDeque<Recent>,
-    /// The alerts whose breach is not over, for a listener.
-    open: [Option<Notice>; 4],
+    /// The breaches that are not over, for a listener.
+    open: OpenBreaches,
 }
 
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl Monitor {
                 );
             }
         }
-        let open = [const { None }; 4];
+        let open = OpenBreaches::default();
         let state = State { engine, wall, requests: 0, recent: VecDeque::new(), open };
         Self { started_us, epoch, state: Mutex::new(state), webhook, listener }
     }
@@ -166,9 +167,8 @@ impl Monitor {
                 let since = state.engine.standing(indicator).breached_since_us;
                 let since = since.map_or(decided_at, |t_us| state.wall.date(t_us));
                 let payload = payload.clone();
-                let notice = Notice { kind, at: decided_at, since, is_resolved: false, payload };
-                state.open[indicator as usize] = Some(notice.clone());
-                listen(notice);
+                let since = state.open.alert(indicator, since, payload.clone());
+                listen(Notice { kind, at: decided_at, since, is_resolved: false, payload });
             }
             let fate = match &self.webhook {
                 Some(webhook) => {
@@ -187,21 +187,36 @@ impl Monitor {
     pub(crate) fn look_for_ends(&self) {
         let Some(Listener(listen)) = &self.listener else { return };
         let mut state = self.state();
-        if state.open.iter().all(Option::is_none) {
+        if state.open.is_empty() {
             return;
         }
         let now_us = self.now_us(&mut state.wall, clock::monotonic());
         state.engine.advance(now_us);
-        for indicator in Indicator::ALL {
-            if state.engine.standing(indicator).breached_since_us.is_some() {
-                continue;
-            }
-            if let Some(notice) = state.open[indicator as usize].take() {
-                let at = state.wall.date(now_us);
-                tracing::info!(alert = notice.kind, "a service level is met again");
-                listen(Notice { at, is_resolved: true, ..notice });
-            }
+        let at = state.wall.date(now_us);
+        let State { engine, open, .. } = &mut *state;
+        let now = Indicator::ALL.map(|indicator| {
+            let window = Duration::from_secs_f64(engine.policy().window_seconds(indicator));
+            let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+            (engine.standing(indicator).breached_since_us.is_some(), window_us)
+        });
+        for Open { indicator, since, payload, .. } in open.take_ended(now_us, now) {
+            let kind = indicator.alert_type();
+            tracing::info!(alert = kind, "a service level is met again");
+            listen(Notice { kind, at, since, is_resolved: true, payload });
         }
+    }
+
+    /// Goes on with a breach that a daemon has left which is dead: the listener is notified of its
+    /// end.
+    pub(crate) fn adopt(
+        &self,
+        indicator: Indicator,
+        since: Timestamp,
+        payload: Map<String, Value>,
+    ) {
+        let mut state = self.state();
+        let now_us = self.now_us(&mut state.wall, clock::monotonic());
+        state.open.adopt(indicator, since, payload, now_us);
     }
 
     /// The state of the service levels.

@@ -243,7 +243,11 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
 
 /// `(the only files that may, what others must not name, why)`.
 const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
-    (&["repository/sqlite/"], &["rusqlite"], "only the backends of the repository speak SQL"),
+    (
+        &["repository/sqlite/", "repository/sql/", "repository/postgres/"],
+        &["rusqlite", "tokio_postgres"],
+        "only the backends of the repository speak SQL",
+    ),
     (
         &["terminal/", "http/observe/access_log.rs", "logging/mod.rs"],
         &[

@@ -225,6 +225,7 @@ const BEFORE_COMPLETIONS: &str = "
     DROP TRIGGER workflow_executions_deleted_with_output;
     DROP TABLE workflow_output;
     DROP TABLE workflow_output_usage;
+    DROP TABLE workflow_open_alerts;
     DROP TABLE workflow_notification_couriers;
     DROP TABLE workflow_notifications;
     DROP TABLE workflow_incident_channels;

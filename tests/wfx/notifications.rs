@@ -602,3 +602,62 @@ fn notify_is_checked_as_the_rest_of_a_document() {
     );
     assert_eq!(Ran::of(place.wfx(["validate"]).arg(file)).code, Some(0));
 }
+
+#[test]
+fn what_no_daemon_delivers_for_a_day_is_logged_when_it_is_given_up() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = FAILS.replace("to: [ops]", "to: [nobody]");
+    place.exec_with(&document, &[], 1);
+    place.sql("UPDATE workflow_notifications SET next_at = '2026-01-01T00:00:00.000000Z'");
+    let id = history(&place, &["--state", "pending"])[0]["id"].as_str().unwrap().to_owned();
+    let mut daemon = serve(&place);
+    let line = daemon.wait_for_log("no daemon had its channel for a day");
+    assert!(line.contains(&id) && line.contains("nobody") && line.contains("ERROR"), "{line}");
+    assert_eq!(history(&place, &["--state", "given_up"])[0]["id"], id.as_str());
+    daemon.stop();
+    assert!(receiver.rest().is_empty());
+}
+
+#[test]
+fn a_cancel_of_what_a_dead_process_ran_delivers_its_notification() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = "notify: [{to: ops, on: [cancelled]}]\nsteps: [{name: a, sleep: 1h}]\n";
+    let file = place.write("waits.yaml", document);
+    let running = Running::start(place.wfx(["exec"]).arg(file));
+    let runs = "SELECT count(*) FROM workflow_execution_steps WHERE status = 'running'";
+    let has_tables = "SELECT count(*) FROM sqlite_schema";
+    until("it runs", || {
+        place.database().exists() && place.sql(has_tables) != "0" && place.sql(runs) == "1"
+    });
+    running.signal("KILL");
+    running.end();
+    let ran = place.run(["cancel", "@1"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(event(&receiver.next()), "cancelled");
+    assert_eq!(history(&place, &["--state", "accepted"]).len(), 1);
+}
+
+#[test]
+fn what_was_retried_is_notified_once_and_a_replay_resolves_it() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let document = "id: etl
+notify: [{to: ops}]
+steps:
+  - {name: load, run: 'echo x >> tries; [ -e good ]', retry: {max_attempts: 3, backoff: 1ms}}
+";
+    place.exec_with(document, &[], 1);
+    let failed = receiver.next().json();
+    assert_eq!(failed["type"], "failed");
+    assert_eq!(place.read("tries").lines().count(), 3);
+    assert!(receiver.rest().is_empty(), "no attempt is notified but the last");
+    place.write("good", "");
+    let ran = place.run(["replay", "@1", "--failed"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let over = receiver.next().json();
+    assert_eq!((&over["type"], &over["data"]["resolves"]), (&json!("recovered"), &json!("failed")));
+    assert_eq!(over["data"]["since"], failed["data"]["since"]);
+    assert!(receiver.rest().is_empty());
+}

@@ -223,6 +223,10 @@ fn forms_start_replay_and_cancel_and_say_who_did() {
     );
     // It is not asked for again, which would be another request.
     assert!(!refused.body.contains("data-running"), "{}", refused.body);
+    // Where nothing has run, there is nothing to filter.
+    let empty = page(&daemon, "/executions", "");
+    has(&empty, &["Nothing has run yet."]);
+    assert!(!empty.body.contains("class=\"chips\""), "{}", empty.body);
     assert_eq!(daemon.get(EXECUTIONS).expect(200)["total"], 0);
     let body = "p.n=7&p.env=prod&p.flag=true&p.text=one%0D%0Atwo";
     let started = form(&daemon, "/workflows/typed/start", body, "");
@@ -262,7 +266,19 @@ fn forms_start_replay_and_cancel_and_say_who_did() {
     until("it runs", || execution(&daemon, &waiting)["execution"]["status"] == "running");
     let listed = page(&daemon, "/executions?status=running", "");
     has(&listed, &["Not finished, 1", &waiting]);
-    assert!(!listed.body.contains("Finished on"), "{}", listed.body);
+    let under_way = page(&daemon, &format!("/executions/{waiting}"), "");
+    let legend =
+        |answer: &Answer, word: &str| answer.body.contains(&format!("</svg>{word}</span>"));
+    assert!(legend(&under_way, "running") && !legend(&under_way, "success"), "{}", under_way.body);
+    // Each day has one heading, in whichever order executions end.
+    place.sql(&format!(
+        "UPDATE workflow_executions SET started_at = '2020-02-03T04:05:06.000000Z',
+         completed_at = '2020-02-03T04:05:07.000000Z' WHERE execution_id = '{id}'"
+    ));
+    let all = page(&daemon, "/executions", "");
+    assert_eq!(all.body.matches("Created on").count(), 1, "{}", all.body);
+    has(&all, &["3 Feb 2020 04:05"]);
+    assert!(!listed.body.contains("Created on"), "{}", listed.body);
     let cancelled = form(&daemon, &format!("/executions/{waiting}/cancel"), "", "");
     assert_eq!(location(&cancelled), format!("../../executions/{waiting}"));
     until("it has ended", || execution(&daemon, &waiting)["execution"]["status"] == "cancelled");
@@ -346,6 +362,7 @@ fn a_login_begins_a_session_that_outlives_the_daemon_and_ends_by_logout() {
     // Nothing of the daemon is shown there but its machine.
     let open = page(&daemon, "/login?next=executions", "");
     assert_eq!(open.status, 200);
+    assert_eq!(open.body.matches(">wfx<").count(), 1, "{}", open.body);
     assert!(!open.body.contains("Daemon up") && !open.body.contains("<nav"), "{}", open.body);
     let entered =
         form(&daemon, "/login", "token=s3cret-token-of-anna&next=executions%3Fstatus=failed", "");

@@ -197,7 +197,8 @@ impl Daemon {
         };
         let alerts = notifying::alert_notifier(&options, &delivery, runtime);
         let webhook = options.webhook.take();
-        let is_alerting = webhook.is_some() || alerts.is_some();
+        let is_alerting =
+            webhook.is_some() || alerts.as_ref().is_some_and(|alerts| alerts.takes_alerts());
         let last_alerts = if is_alerting { notifying::last_alerts(&database) } else { Vec::new() };
         let webhook = webhook
             .map(|webhook| notifying::start_webhook(webhook, &writer, runtime))
@@ -331,8 +332,8 @@ impl Daemon {
         let couriers = Couriers::start(&self.delivery, &channels.senders);
         let heartbeats = &channels.heartbeats;
         let beating = notifying::start_heartbeats(heartbeats, &self.writer, &self.pulse);
-        if self.alerts.is_some() {
-            notifying::look_for_ends(&self.resources, &beating);
+        if let Some(alerts) = &self.alerts {
+            notifying::look_for_ends(alerts, &self.resources, &beating);
         }
         let lead = self.lead();
         lead.begin();
@@ -402,6 +403,9 @@ impl Daemon {
             alerts.close(ALERTS_TIME).await;
         }
         couriers.stop().await;
+        if self.alerts.is_some() {
+            self.writer.leave_notifications(&self.delivery.owner);
+        }
         Ok(successor)
     }
 

@@ -19,13 +19,16 @@ use crate::notify::alerts::{Alert, AlertNotifier};
 use crate::notify::courier::Delivery;
 use crate::notify::heartbeat::{self, Unhealthy};
 use crate::notify::sender::Sender;
+use crate::repository::notifications::OpenAlert;
 use crate::repository::{Health, Reader, StoreAddress, Writer};
 use crate::slo::Indicator as ServiceLevel;
-use crate::slo::monitor::{Listener, Notice};
+use crate::slo::monitor::{Listener, Monitor, Notice};
 use crate::slo::webhook::{Webhook, WebhookOptions};
 
 /// How often it is looked whether breaches of service levels are over.
 const LOOK_FOR_ENDS: Duration = Duration::from_secs(1);
+/// Each so many looks it is also looked whether dead daemons have left alerts.
+const LOOKS_PER_ADOPTION: u64 = 5;
 
 /// Starts what posts alerts to `SLO_ALERT_WEBHOOK_URL`.
 ///
@@ -44,16 +47,16 @@ pub(super) fn start_webhook(
     })
 }
 
-/// What takes alerts to channels, if they go to any.
+/// What takes alerts to channels, if there are any: also where none takes alerts, since an earlier
+/// daemon may have left some.
 pub(super) fn alert_notifier(
     options: &Options,
     delivery: &Delivery,
     runtime: &Runtime,
 ) -> Option<Arc<AlertNotifier>> {
-    let is_named = |sender: &&Arc<Sender>| options.slo_notify.contains(&sender.channel().name);
-    let senders: Vec<_> = options.channels.senders.iter().filter(is_named).cloned().collect();
+    let (senders, named) = (&options.channels.senders, &options.slo_notify);
     let notifier =
-        || AlertNotifier::new(delivery.clone(), senders.clone(), runtime.handle().clone());
+        || AlertNotifier::new(delivery.clone(), senders, named, runtime.handle().clone());
     (!senders.is_empty()).then(|| Arc::new(notifier()))
 }
 
@@ -62,7 +65,7 @@ pub(super) fn alert_notifier(
 pub(super) fn listener(alerts: Arc<AlertNotifier>, writer: Arc<Writer>) -> Listener {
     Listener(Box::new(move |notice: Notice| {
         let Notice { kind, at, since, is_resolved, payload } = notice;
-        if !is_resolved {
+        if !is_resolved && alerts.takes_alerts() {
             writer.alert_sent(kind, at);
         }
         alerts.notify(&Alert { kind, at, since, is_resolved, payload });
@@ -92,11 +95,18 @@ pub(super) fn start_heartbeats(
     stop
 }
 
-/// Looks again and again whether breaches are over, until `stop`.
-pub(super) fn look_for_ends(resources: &Arc<Resources>, stop: &CancellationToken) {
-    let (resources, stop) = (Arc::clone(resources), stop.clone());
+/// Looks again and again whether breaches are over, those of dead daemons as well, until `stop`.
+pub(super) fn look_for_ends(
+    alerts: &Arc<AlertNotifier>,
+    resources: &Arc<Resources>,
+    stop: &CancellationToken,
+) {
+    let (alerts, resources, stop) = (Arc::clone(alerts), Arc::clone(resources), stop.clone());
     tokio::spawn(async move {
-        loop {
+        for round in 0_u64.. {
+            if round.is_multiple_of(LOOKS_PER_ADOPTION) {
+                adopt(&alerts, &resources.observed.monitor).await;
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = time::sleep(LOOK_FOR_ENDS) => {}
@@ -104,6 +114,27 @@ pub(super) fn look_for_ends(resources: &Arc<Resources>, stop: &CancellationToken
             resources.observed.monitor.look_for_ends();
         }
     });
+}
+
+/// Takes over the open alerts of dead daemons.
+async fn adopt(alerts: &AlertNotifier, monitor: &Monitor) {
+    let adopted = alerts.adopt().await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "cannot look for alerts that dead daemons have left");
+        Vec::new()
+    });
+    for OpenAlert { channel, since, content } in adopted {
+        let mut known = ServiceLevel::ALL.into_iter();
+        let Some(of) = known.find(|it| it.alert_type() == content.event) else { continue };
+        tracing::info!(
+            channel,
+            alert = content.event,
+            %since,
+            "adopted an alert of a daemon that has ended"
+        );
+        alerts.know(&channel, of.alert_type(), since);
+        let payload = content.alert.as_ref().and_then(|alert| alert.as_object()).cloned();
+        monitor.adopt(of, since, payload.unwrap_or_default());
+    }
 }
 
 /// The alerts of which the cooldown may go on. They matter to nothing else: what cannot be read

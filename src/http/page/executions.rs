@@ -47,6 +47,11 @@ struct Asked {
 }
 
 impl Asked {
+    /// Whether no filter is asked for.
+    fn is_plain(&self) -> bool {
+        [&self.workflow, &self.status, &self.since, &self.cursor].into_iter().all(String::is_empty)
+    }
+
     /// The address of the same list with another status, from its beginning.
     fn with_status(&self, status: &str) -> String {
         self.address(status, "")
@@ -243,25 +248,29 @@ fn draw(view: &View<'_>, asked: &Asked, search: &str, found: &Found) -> Markup {
             }
         }
     };
+    // Without executions there is nothing to filter.
+    let is_empty = all == 0 && asked.is_plain();
     use ExecutionStatus::{Cancelled, Failed, Interrupted, Pending, Running, Success};
     html! {
         div class="head" {
             div {
                 h1 { "Executions" }
-                p { (words::thousands(all)) " kept" (of_workflow) ", newest first. As of " (words::NOW) "." }
+                @if !is_empty { p { (words::thousands(all)) " kept" (of_workflow) ", newest first. As of " (words::NOW) "." } }
             }
             div class="acts" { a class="btn go" href="workflows" { "Start a workflow…" } }
         }
-        div class="stack" {
-            div class="chips" role="group" aria-label="Status" {
-                (chip("", None, "All", all))
-                (chip(UNFINISHED, Some(words::RUNNING), "not finished", count(&[Pending, Running])))
-                (chip("failed", Some(words::FAILED), "failed", count(&[Failed])))
-                (chip("interrupted", Some(words::INTERRUPTED), "interrupted", count(&[Interrupted])))
-                (chip("cancelled", Some(words::CANCELLED), "cancelled", count(&[Cancelled])))
-                (chip("success", Some(words::SUCCESS), "success", count(&[Success])))
+        @if !is_empty {
+            div class="stack" {
+                div class="chips" role="group" aria-label="Status" {
+                    (chip("", None, "All", all))
+                    (chip(UNFINISHED, Some(words::RUNNING), "not finished", count(&[Pending, Running])))
+                    (chip("failed", Some(words::FAILED), "failed", count(&[Failed])))
+                    (chip("interrupted", Some(words::INTERRUPTED), "interrupted", count(&[Interrupted])))
+                    (chip("cancelled", Some(words::CANCELLED), "cancelled", count(&[Cancelled])))
+                    (chip("success", Some(words::SUCCESS), "success", count(&[Success])))
+                }
+                (filters(asked, search, &found.workflows))
             }
-            (filters(asked, search, &found.workflows))
         }
         @if !search.is_empty() {
             div class="note warn" role="status" {
@@ -271,20 +280,22 @@ fn draw(view: &View<'_>, asked: &Asked, search: &str, found: &Found) -> Markup {
         section class="panel" {
             h2 class="vh" { "List" }
             @if found.unfinished.is_empty() && found.rows.is_empty() {
-                (nothing(asked, all))
+                (nothing(is_empty))
             } @else {
                 (table(view, &found.unfinished, &found.rows, &found.details))
             }
         }
-        nav class="acts" aria-label="Pages" {
-            @if !asked.cursor.is_empty() { a class="btn" href=(asked.address(&asked.status, "")) { "Newest" } }
-            @if let Some(next) = &found.next {
-                a class="btn" href=(asked.address(&asked.status, next)) rel="next" {
-                    "Older"
-                    @if let Some(last) = found.rows.last().or(found.unfinished.last()) { " than " (last.number()) }
+        @if !is_empty {
+            nav class="acts" aria-label="Pages" {
+                @if !asked.cursor.is_empty() { a class="btn" href=(asked.address(&asked.status, "")) { "Newest" } }
+                @if let Some(next) = &found.next {
+                    a class="btn" href=(asked.address(&asked.status, next)) rel="next" {
+                        "Older"
+                        @if let Some(last) = found.rows.last().or(found.unfinished.last()) { " than " (last.number()) }
+                    }
                 }
+                span class="muted small" { (words::count((found.unfinished.len() + found.rows.len()) as u64, "execution")) " on this page" }
             }
-            span class="muted small" { (words::count((found.unfinished.len() + found.rows.len()) as u64, "execution")) " on this page" }
         }
     }
 }
@@ -323,10 +334,10 @@ fn filters(asked: &Asked, search: &str, workflows: &[String]) -> Markup {
     }
 }
 
-fn nothing(asked: &Asked, all: u64) -> Markup {
+fn nothing(is_empty: bool) -> Markup {
     html! {
         div class="pad" {
-            @if all == 0 && asked.workflow.is_empty() {
+            @if is_empty {
                 p { "Nothing has run yet." }
                 p { a href="workflows" { "Start a workflow" } ", or on the command line:" }
                 (words::command("wfx start WORKFLOW"))
@@ -338,7 +349,7 @@ fn nothing(asked: &Asked, all: u64) -> Markup {
     }
 }
 
-/// Rows of executions: those that are not finished, then the others by day.
+/// Rows of executions: those that are not finished, then the others by the day they were created.
 pub(super) fn table(
     view: &View<'_>,
     unfinished: &[ExecutionRecord],
@@ -346,6 +357,7 @@ pub(super) fn table(
     details: &Details,
 ) -> Markup {
     let mut day = String::new();
+    let today = view.civil.day(view.now);
     let zone = view.zone();
     html! {
         table class="cards" {
@@ -360,16 +372,16 @@ pub(super) fn table(
             tbody {
                 @if !unfinished.is_empty() {
                     tr class="day" { td colspan="8" class="full" { "Not finished, " (unfinished.len()) } }
-                    @for row in unfinished { (draw_row(view, row, details)) }
+                    @for row in unfinished { (draw_row(view, row, &today, details)) }
                 }
                 @for row in rows {
-                    @let of = row.completed_at.or(row.created_at).unwrap_or(view.now);
-                    @let this = view.civil.day(of);
+                    // Rows stand in the order in which they were created.
+                    @let this = view.civil.day(row.created_at.or(row.started_at).unwrap_or(view.now));
                     @if this != day {
-                        tr class="day" { td colspan="8" class="full" { "Finished on " (this) } }
+                        tr class="day" { td colspan="8" class="full" { "Created on " (this) } }
                         @let () = day = this;
                     }
-                    (draw_row(view, row, details))
+                    (draw_row(view, row, &day, details))
                 }
             }
         }
@@ -386,7 +398,8 @@ pub(super) fn millis(execution: &ExecutionRecord, now: Timestamp) -> Option<u64>
     u64::try_from(end.since(start).as_millis()).ok()
 }
 
-fn draw_row(view: &View<'_>, row: &ExecutionRecord, details: &Details) -> Markup {
+/// A row below the heading of a day.
+fn draw_row(view: &View<'_>, row: &ExecutionRecord, day: &str, details: &Details) -> Markup {
     let mark = words::of_execution(row.status);
     let took = millis(row, view.now);
     let usual = details.usual.get(&row.workflow_id).copied().flatten();
@@ -410,7 +423,10 @@ fn draw_row(view: &View<'_>, row: &ExecutionRecord, details: &Details) -> Markup
                 (why(view, row, details))
             }
             td class="nw" data-l="at" {
-                @if let Some(at) = row.started_at.or(row.created_at) { (view.civil.clock(at)) }
+                @if let Some(at) = row.started_at.or(row.created_at) {
+                    @if view.civil.day(at) == day { (view.civil.clock(at)) }
+                    @else { (view.civil.brief(at, view.now)) }
+                }
             }
             td { @if let Some(bar) = bar { (bar) } }
             td class="r nw" { @if let Some(took) = took { (words::millis(took)) } }

@@ -112,7 +112,6 @@ fn form(view: &View<'_>, status: StatusCode, next: &str, refused: Option<&str>) 
     };
     let main = html! {
         div class="login stack" {
-            p class="brand" { "wfx" }
             section class="panel" {
                 header { h1 { "Log in to " (words::text(&view.pages.host)) } }
                 form method="post" action={ (view.base) "login" } {

@@ -19,7 +19,7 @@ const ROWS: u32 = 50;
 const CELLS: usize = 160;
 
 /// What is asked for, as it stands in the address.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct Asked {
     state: Option<NotificationState>,
     channel: String,
@@ -49,6 +49,8 @@ pub(super) fn page(view: &View<'_>, query: &str, tested: Option<&Value>) -> Resu
     rows.truncate(ROWS as usize);
     let next = rows.last().filter(|_| has_more).map(|last| last.seq);
     let waiting: u64 = channels.iter().map(|one| one.pending).sum();
+    // Without notifications there is nothing to filter.
+    let is_empty = rows.is_empty() && asked == Asked::default();
     let tests = tested.and_then(|tested| tested["tested"].as_array()).into_iter().flatten();
     let main = html! {
         div class="head" {
@@ -81,9 +83,11 @@ pub(super) fn page(view: &View<'_>, query: &str, tested: Option<&Value>) -> Resu
                 }
             }
         }
-        div class="chips" role="group" aria-label="State" {
-            (chip(&asked, None, "All"))
-            @for state in NotificationState::ALL { (chip(&asked, Some(state), words::of_notification(state).word)) }
+        @if !is_empty {
+            div class="chips" role="group" aria-label="State" {
+                (chip(&asked, None, "All"))
+                @for state in NotificationState::ALL { (chip(&asked, Some(state), words::of_notification(state).word)) }
+            }
         }
         section class="panel" id="history" {
             header {
@@ -94,7 +98,7 @@ pub(super) fn page(view: &View<'_>, query: &str, tested: Option<&Value>) -> Resu
                 }
             }
             @if rows.is_empty() {
-                div class="pad" { p class="muted" { "None." } }
+                div class="pad" { p class="muted" { (if is_empty { "Nothing has been sent yet." } else { "None." }) } }
             } @else {
                 (history(view, &rows))
             }
@@ -252,7 +256,7 @@ fn channel(view: &View<'_>, one: &Doing<'_>) -> Markup {
             td class="nw" data-l="last accepted" {
                 @if let Some(at) = accepted.as_ref().and_then(|it| it.ended_at) { (view.due(at)) } @else { "–" }
             }
-            td {
+            td class="full" {
                 @if one.channel.is_some() {
                     form method="post" action={ (view.base) "notifications/test" } {
                         input type="hidden" name="channel" value=(one.name);

@@ -1,14 +1,20 @@
 //! The graph of the steps.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
-use super::layers::{Layout, NODE_HEIGHT, NODE_WIDTH};
+use super::layers::{COLUMN, Layout, NODE_HEIGHT, NODE_WIDTH};
 use super::{Mark, ratio, symbol_at};
 use crate::base::units;
 
 /// The columns of text in a node.
 const LABEL_CELLS: usize = 15;
 const NOTE_CELLS: usize = 18;
+/// Graphs with more nodes are drawn in tiles. A tile ends between two layers.
+const TILED_FROM: usize = 100;
+const TILE_WIDTH: i64 = 8 * COLUMN;
+const TILE_HEIGHT: i64 = 720;
 
 /// What a node shows.
 #[derive(Debug, Clone)]
@@ -40,25 +46,82 @@ pub(crate) fn draw(
     nodes: &[Node],
     is_critical: &dyn Fn(usize, usize) -> bool,
 ) -> Markup {
-    let (mut plain, mut thick, mut dim) = (String::new(), String::new(), String::new());
+    let (width, height) = (layout.width, layout.height);
+    let is_tiled = nodes.len() > TILED_FROM;
+    // Lines that begin in one column of tiles are one path, so that what is not seen is passed over.
+    let mut lines: [BTreeMap<i64, String>; 3] = Default::default();
     for edge in &layout.edges {
         let is_rest = nodes.get(edge.to).is_some_and(|node| node.is_rest);
-        let path = match (is_critical(edge.from, edge.to), is_rest) {
-            (true, _) => &mut thick,
-            (false, true) => &mut dim,
-            (false, false) => &mut plain,
+        let kind = match (is_critical(edge.from, edge.to), is_rest) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
         };
-        add_curve(path, &edge.points);
+        let column = match edge.points.first() {
+            Some((x, _)) if is_tiled => x.div_euclid(TILE_WIDTH),
+            _ => 0,
+        };
+        add_curve(lines[kind].entry(column).or_default(), &edge.points);
     }
-    let (width, height) = (layout.width, layout.height);
-    html! {
-        svg width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } {
-            g class="edges" {
-                @if !plain.is_empty() { path d=(plain) {} }
-                @if !dim.is_empty() { path class="dim" d=(dim) {} }
-                @if !thick.is_empty() { path class="crit" d=(thick) {} }
+    let edges = html! {
+        g class="edges" {
+            @for (lines, class) in lines.iter().zip([None, Some("dim"), Some("crit")]) {
+                @for path in lines.values() { path class=[class] d=(path) {} }
             }
-            @for (node, &(x, y)) in nodes.iter().zip(&layout.nodes) { (draw_node(node, x, y)) }
+        }
+    };
+    let placed = nodes.iter().zip(&layout.nodes);
+    html! {
+        @if is_tiled {
+            div class="tiled" {
+                (picture(0, 0, width, height, &edges))
+                (tiles(placed, width, height))
+            }
+        } @else {
+            (picture(0, 0, width, height, &html! {
+                (edges)
+                @for (node, &(x, y)) in placed { (draw_node(node, x, y)) }
+            }))
+        }
+    }
+}
+
+/// A part of the plane.
+fn picture(x: i64, y: i64, width: i64, height: i64, contents: &Markup) -> Markup {
+    html! {
+        svg width=(width) height=(height) viewBox={ (x) " " (y) " " (width) " " (height) } { (contents) }
+    }
+}
+
+/// The nodes of a large graph in tiles, of which a browser lays out those that are seen. The style
+/// sheet has the size of a tile as well.
+fn tiles<'a>(
+    placed: impl Iterator<Item = (&'a Node, &'a (i64, i64))>,
+    width: i64,
+    height: i64,
+) -> Markup {
+    let mut tiles: BTreeMap<(i64, i64), Vec<(&Node, i64, i64)>> = BTreeMap::new();
+    for (node, &(x, y)) in placed {
+        let tile = (y.div_euclid(TILE_HEIGHT), x.div_euclid(TILE_WIDTH));
+        tiles.entry(tile).or_default().push((node, x, y));
+    }
+    let (rows, columns) =
+        ((height - 1).div_euclid(TILE_HEIGHT), (width - 1).div_euclid(TILE_WIDTH));
+    html! {
+        div class="tiles" {
+            @for row in 0..=rows {
+                div {
+                    @for column in 0..=columns {
+                        div class="tile" {
+                            @if let Some(nodes) = tiles.get(&(row, column)) {
+                                (picture(column * TILE_WIDTH, row * TILE_HEIGHT, TILE_WIDTH, TILE_HEIGHT, &html! {
+                                    @for &(node, x, y) in nodes { (draw_node(node, x, y)) }
+                                }))
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// The size of a node, and the room between two of them.
 pub(crate) const NODE_WIDTH: i64 = 148;
 pub(crate) const NODE_HEIGHT: i64 = 48;
-const COLUMN: i64 = 172;
+pub(crate) const COLUMN: i64 = 172;
 const GAP: i64 = 22;
 /// The room that a long edge takes where it passes a layer.
 const PASSAGE: i64 = 14;

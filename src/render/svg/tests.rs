@@ -69,6 +69,44 @@ fn a_graph_is_drawn_as_ever() {
 }
 
 #[test]
+fn a_large_graph_is_drawn_in_tiles_that_have_every_node_once() {
+    // 60 layers of 20 nodes: several tiles in both directions.
+    let before: Vec<Vec<usize>> =
+        (0..1_200_usize).map(|n| n.checked_sub(20).into_iter().collect()).collect();
+    let nodes: Vec<graph::Node> = (0..1_200).map(|n| node(&format!("n{n}"), OK)).collect();
+    let laid_out = layout(&before);
+    let drawn = graph::draw(&laid_out, &nodes, &|_, _| false).into_string();
+    let tiles: Vec<&str> = drawn.split("<div class=\"tile\">").skip(1).collect();
+    assert_eq!(tiles.len(), 16);
+    let number = |text: &str, name: &str| -> i64 {
+        let (_, rest) = text.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
+    };
+    let mut seen = Vec::new();
+    for tile in tiles {
+        let Some((_, view)) = tile.split_once("viewBox=\"") else { continue };
+        let view: Vec<i64> =
+            view.split('"').next().unwrap().split(' ').map(|n| n.parse().unwrap()).collect();
+        for part in tile.split("<a href=\"#s-n").skip(1) {
+            let (x, y) = (number(part, "x"), number(part, "y"));
+            // No node is cut at the side; what a tile cuts below is less than its margin.
+            assert!(x >= view[0] && x + 148 <= view[0] + view[2], "{x} in {view:?}");
+            assert!(y >= view[1] && y < view[1] + view[3], "{y} in {view:?}");
+            let n: usize = part.split('"').next().unwrap().parse().unwrap();
+            assert_eq!((x, y), laid_out.nodes[n]);
+            seen.push(n);
+            let style = include_str!("../../http/page/assets/style.css");
+            let size = format!(".tile{{flex:none;width:{}px;height:{}px}}", view[2], view[3]);
+            assert!(style.contains(&size), "{size}");
+        }
+    }
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..1_200));
+    // Lines are in pieces, so that those of other tiles are passed over.
+    assert!(drawn.matches("<path").count() > 6);
+}
+
+#[test]
 fn a_timeline_is_drawn_as_ever() {
     const MINUTE: i64 = 60_000_000;
     let at = |from: i64, to: i64| Stretch { from, to };

@@ -10,7 +10,9 @@ use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, KeptUp, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -238,6 +240,20 @@ pub(crate) trait Backend: Send + 'static {
 
     /// Stores which channels a daemon delivers, inside the transaction under way.
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> Result<(), Self::Error>;
+
+    /// Whether dead daemons have left alerts whose breach is not over. Begins no transaction.
+    fn has_orphaned_alerts(&mut self, owner: &str) -> Result<bool, Self::Error>;
+
+    /// Makes a daemon the owner of the open alerts that dead ones have left on these channels, inside
+    /// the transaction under way.
+    fn adopt_alerts(
+        &mut self,
+        owner: &str,
+        channels: &[String],
+    ) -> Result<Vec<OpenAlert>, Self::Error>;
+
+    /// Leaves the open alerts of a daemon to the next one, inside the transaction under way.
+    fn release_alerts(&mut self, owner: &str) -> Result<(), Self::Error>;
 
     /// What of the notifications of these executions no daemon will send: rows and channels.
     fn left_to_send(&mut self, executions: &[String]) -> Result<Vec<(i64, String)>, Self::Error>;

@@ -10,7 +10,9 @@ use super::purge::Purge;
 use super::schedules::{ScheduleChange, ScheduleOutcome};
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -114,6 +116,14 @@ pub(crate) enum NotificationTask {
     Archive(Box<NewNotification>),
     /// Store which channels a daemon delivers; tried again until the database takes it.
     SetCouriers { owner: String, channels: Vec<String> },
+    /// Adopt the open alerts of dead daemons.
+    AdoptAlerts {
+        owner: String,
+        channels: Vec<String>,
+        answer: oneshot::Sender<Result<Vec<OpenAlert>, StoreError>>,
+    },
+    /// Leave everything that a daemon has to the next one; tried again until the database takes it.
+    Leave { owner: String },
     /// Read what of these executions no daemon will send.
     LeftToSend {
         executions: Vec<String>,

@@ -24,7 +24,9 @@ use super::worker::{Keeps, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::notifications::{Claim, ClaimRequest, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -198,6 +200,29 @@ impl Writer {
     /// Stores which channels this daemon delivers, by and by.
     pub(crate) fn set_couriers(&self, owner: &str, channels: Vec<String>) {
         let _ = self.notify(NotificationTask::SetCouriers { owner: owner.to_owned(), channels });
+    }
+
+    /// Makes a daemon the owner of the open alerts that dead ones have left on these channels.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn adopt_alerts(
+        &self,
+        owner: &str,
+        channels: Vec<String>,
+    ) -> Result<Vec<OpenAlert>, StoreError> {
+        let owner = owner.to_owned();
+        self.ask_of_notifications(|answer| NotificationTask::AdoptAlerts {
+            owner,
+            channels,
+            answer,
+        })
+        .await
+    }
+
+    /// Leaves the channels and the open alerts of a daemon to the next one, by and by.
+    pub(crate) fn leave_notifications(&self, owner: &str) {
+        let _ = self.notify(NotificationTask::Leave { owner: owner.to_owned() });
     }
 
     /// What of the notifications of these executions no daemon will send: rows and channels.

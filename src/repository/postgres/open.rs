@@ -13,6 +13,8 @@ use crate::repository::sql::{self, Connection, OptionalExtension};
 const SERVER_MIN: i64 = 140_000;
 /// What brings a database to each version of the schema.
 const STEPS: [&str; 1] = [include_str!("schema/001_initial.sql")];
+/// The version that they end with.
+const NEWEST: i64 = 1;
 /// The number of the lock that is held while the schema is changed: "wfx" and 0.
 const SCHEMA_LOCK: i64 = 0x77_66_78_00;
 
@@ -85,12 +87,11 @@ pub(crate) fn version(
             format!("the database {address} has a schema named wfx that wfx did not make"),
         )
         .with_hint("name another database")),
-        (_, Some(version)) if version > STEPS.len() as i64 => Err(StoreError::new(
+        (_, Some(version)) if version > NEWEST => Err(StoreError::new(
             StoreErrorKind::Newer,
             format!(
                 "a newer wfx wrote the database {address}: its schema is version {version}, this wfx \
-                 knows {}",
-                STEPS.len()
+                 knows {NEWEST}"
             ),
         )
         .with_hint("use that wfx")),
@@ -103,7 +104,7 @@ pub(crate) fn check_readable(client: &Client, address: &Address) -> Result<(), S
     let connection = Connection::Postgres(client);
     check_server(connection, address, false)?;
     match version(connection, address)? {
-        Some(version) if version == STEPS.len() as i64 => Ok(()),
+        Some(version) if version == NEWEST => Ok(()),
         Some(version) => Err(StoreError::new(
             StoreErrorKind::NeedsMigration,
             format!("the database {address} was written by an older wfx (schema {version})"),
@@ -124,7 +125,7 @@ pub(crate) fn migrate(
     fresh: NonZeroU32,
 ) -> Result<(), StoreError> {
     let connection = Connection::Postgres(client);
-    if version(connection, address)? == Some(STEPS.len() as i64) {
+    if version(connection, address)? == Some(NEWEST) {
         return Ok(());
     }
     let failed = |error: sql::Error| explain("prepare", address, &error);

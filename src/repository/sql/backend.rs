@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::change::{self, Inserts, Unfinished};
 use super::{
-    alerts, detail, groups, outbox, output, policies, prune, retention, schedules, sessions,
-    takeover,
+    alerts, detail, groups, open_alerts, outbox, output, policies, prune, retention, schedules,
+    sessions, takeover,
 };
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
@@ -16,7 +16,9 @@ use crate::repository::journal::backend::{
 };
 use crate::repository::journal::output::OutputBatch;
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, KeptUp, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::ownership::Judge;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -326,7 +328,8 @@ impl<D: Driver> Backend for SqlBackend<D> {
     fn sweep_owners(&mut self) -> sql::Result<()> {
         let mut judge = self.judge()?;
         let owners = takeover::owners(self.connection(), &mut judge)?;
-        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).collect());
+        let named = open_alerts::named_owners(self.connection())?;
+        judge.sweep(&owners.into_iter().filter_map(|owner| owner.owner).chain(named).collect());
         Ok(())
     }
 
@@ -422,6 +425,21 @@ impl<D: Driver> Backend for SqlBackend<D> {
     fn keep_up_notifications(&mut self, now: Timestamp) -> sql::Result<KeptUp> {
         self.connection().decide_alone()?;
         outbox::upkeep(self.connection(), &mut || self.judge(), now)
+    }
+
+    fn has_orphaned_alerts(&mut self, owner: &str) -> sql::Result<bool> {
+        let dead = open_alerts::dead_owners(self.connection(), &mut || self.judge(), owner)?;
+        Ok(!dead.is_empty())
+    }
+
+    fn adopt_alerts(&mut self, owner: &str, channels: &[String]) -> sql::Result<Vec<OpenAlert>> {
+        self.connection().decide_alone()?;
+        open_alerts::adopt(self.connection(), &mut || self.judge(), owner, channels)
+    }
+
+    fn release_alerts(&mut self, owner: &str) -> sql::Result<()> {
+        self.connection().decide_alone()?;
+        open_alerts::release(self.connection(), owner)
     }
 
     fn set_couriers(&mut self, owner: &str, channels: &[String]) -> sql::Result<()> {

@@ -26,6 +26,7 @@ pub(crate) mod inspection;
 pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod notification_history;
+pub(crate) mod open_alerts;
 pub(crate) mod outbox;
 pub(crate) mod output;
 pub(crate) mod overdue;

@@ -1,7 +1,7 @@
 //! The outbox: what waits is claimed under a lease, and what was sent is settled.
 
-use super::incidents;
 use super::rows::{Json, Text};
+use super::{incidents, open_alerts};
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{
     Attempted, Claim, ClaimRequest, Claimed, Ended, KeptUp, LEASE, NewNotification,
@@ -67,7 +67,9 @@ pub(crate) fn add(
             error,
             json,
         ])?;
-    (inserted > 0).then(|| connection.last_insert_rowid()).transpose()
+    let row = (inserted > 0).then(|| connection.last_insert_rowid()).transpose()?;
+    open_alerts::follow(connection, new)?;
+    Ok(row)
 }
 
 /// Whether a claim would find something. Begins no transaction.
@@ -141,10 +143,12 @@ pub(crate) fn claim(
                CASE WHEN n.event = 'recovered' AND n.incident_id IS NOT NULL THEN NOT EXISTS (
                  SELECT 1 FROM workflow_incident_channels c
                  WHERE c.incident_id = n.incident_id AND c.channel = n.channel AND c.accepted = 1)
-               WHEN n.event = 'resolved' THEN 'given_up' = coalesce((
-                 SELECT b.state FROM workflow_notifications b
+               WHEN n.event = 'resolved' THEN (
+                 SELECT count(*) > 0
+                   AND count(*) = count(CASE WHEN b.state = 'given_up' THEN 1 END) FROM workflow_notifications b
                  WHERE b.thread = n.thread AND b.channel = n.channel AND b.seq < n.seq
-                   AND b.event <> 'resolved' ORDER BY b.seq DESC LIMIT 1), '')
+                   AND b.event <> 'resolved'
+                   AND b.content ->> 'since' = n.content ->> 'since')
                ELSE FALSE END
              FROM workflow_notifications n
              WHERE n.state = 'pending' AND n.channel = ?1 AND n.next_at <= ?2
@@ -335,6 +339,13 @@ pub(crate) fn upkeep(
                LIMIT ?2)",
         )?
         .execute(params![KEPT_ROWS, DELETED_AT_A_TIME])?;
+    // Nobody has their channels any more.
+    connection
+        .prepare_cached(
+            "DELETE FROM workflow_open_alerts WHERE since < ?1
+               AND channel NOT IN (SELECT channel FROM workflow_notification_couriers)",
+        )?
+        .execute([&before])?;
     // Of an incident whose end is still to be notified, the channels are needed.
     connection
         .prepare_cached(

@@ -228,7 +228,7 @@ fn notifications_show_how_channels_do_and_what_was_sent() {
     );
     let daemon = serve(&place, &[]);
     let shown = |query: &str| page(&daemon, &format!("/notifications{query}"), "");
-    has(&shown(""), &["2\u{a0}channels", "not used yet", "Test ops", "None."]);
+    has(&shown(""), &["2\u{a0}channels", "not used yet", "Test ops", "Nothing has been sent yet."]);
     let id = run(&daemon, "fails");
     until("it is accepted", || shown("").body.contains("works"));
     until("the other fails", || shown("").body.contains("next attempt"));

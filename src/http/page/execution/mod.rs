@@ -198,7 +198,7 @@ fn head(view: &View<'_>, found: &Found, title: &str, name: &str) -> Markup {
                         }
                     }
                     @if let Some(usual) = found.usual { "; usually takes " (words::millis(usual)) }
-                    ". " (record.steps_succeeded()) " of " (words::count(u64::from(record.total_steps), "step")) " succeeded."
+                    ". " (words::thousands(u64::from(record.steps_succeeded()))) " of " (words::count(u64::from(record.total_steps), "step")) " succeeded."
                     @if !record.status.is_terminal() { " As of " (words::NOW) "." }
                 }
                 @if found.failed.is_none() {

@@ -22,6 +22,14 @@ use crate::workflow::record::{StepRecord, StepStatus};
 /// The labels of the axis.
 const TICKS: i64 = 6;
 
+/// What the bars of the timeline mean.
+const BARS: [(&str, &str); 4] = [
+    (words::SUCCESS.bar, "success"),
+    (words::FAILED.bar, "failed or interrupted attempt, with its number"),
+    (words::RUNNING.bar, "running"),
+    (words::CANCELLED.bar, "cancelled or skipped"),
+];
+
 /// The nodes of an execution.
 pub(super) struct Picture {
     pub folded: Folded,
@@ -165,6 +173,8 @@ impl Picture {
         let scale =
             Scale::new(Stretch { from: start, to: end }, &all, &waits, selection.is_true_scale);
         let ticks = scale.ticks(TICKS);
+        let marks: HashSet<&str> =
+            stretches.iter().chain(&of_handlers).flatten().map(|ran| ran.mark.bar).collect();
         let clock = |at: i64| match end - start {
             0..60_000_000 => view.civil.millis(Timestamp::from_micros(at)),
             _ => view.civil.clock(Timestamp::from_micros(at)),
@@ -212,9 +222,14 @@ impl Picture {
                 }
                 div class="pad" {
                     p class="legend" {
-                        span { svg width="14" height="10" aria-hidden="true" { rect class="b-ok" width="14" height="10" {} } "success" }
-                        span { svg width="14" height="10" aria-hidden="true" { rect class="b-fail" width="14" height="10" {} } "failed or interrupted attempt, with its number" }
-                        span { svg width="24" height="10" aria-hidden="true" { path class="b-pause" d="M0 5h24" {} } "wait before a retry" }
+                        @for (bar, word) in BARS {
+                            @if marks.contains(bar) {
+                                span { svg width="14" height="10" aria-hidden="true" { rect class=(bar) width="14" height="10" {} } (word) }
+                            }
+                        }
+                        @if !waits.is_empty() {
+                            span { svg width="24" height="10" aria-hidden="true" { path class="b-pause" d="M0 5h24" {} } "wait before a retry" }
+                        }
                         @if !scale.cuts().is_empty() {
                             span { svg width="14" height="10" aria-hidden="true" { rect class="cut" width="14" height="10" {} } "cut: nothing ran" }
                         }
@@ -295,6 +310,12 @@ fn single(
         label: spoken(at.to - at.from),
     });
     let track = Track::Attempts { bars: bars.collect(), waits: waits.collect() };
+    // What runs has taken so long until now.
+    let took = match (step.duration_ms, ran.first(), ran.last()) {
+        (Some(took), ..) => words::millis(took),
+        (None, Some(first), Some(last)) => spoken(last.at.to - first.at.from),
+        _ => "–".to_owned(),
+    };
     let is_shown = selection.step.as_deref() == Some(&step.name);
     let title = found.defined.get(&step.name).and_then(|defined| defined.title.as_deref());
     html! {
@@ -305,7 +326,7 @@ fn single(
                 }))
             }
             td class="tl" { (gantt::row(scale, &track)) @if !what.is_empty() { span class="vh" { (what) } } }
-            td class="r" { (step.duration_ms.map_or_else(|| "–".to_owned(), words::millis)) }
+            td class="r" { (took) }
         }
     }
 }

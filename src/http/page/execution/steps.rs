@@ -13,7 +13,7 @@ use crate::workflow::record::{StepRecord, StepStatus};
 /// Longer commands and errors are cut.
 const CELLS: usize = 160;
 /// Beyond so many rows, those that are not seen are not laid out.
-const LARGE: usize = 100;
+const LARGE: usize = 50;
 
 /// The panel.
 pub(super) fn draw(

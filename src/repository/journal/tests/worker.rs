@@ -18,7 +18,9 @@ use crate::repository::journal::backend::{
 use crate::repository::journal::cancel::Watch;
 use crate::repository::journal::output::{OutputBatch, TRANSACTION_BYTES_MAX};
 use crate::repository::journal::schedules::{ScheduleChange, ScheduleOutcome};
-use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, KeptUp, NewNotification, OpenAlert, Settlement,
+};
 use crate::repository::ownership::Registry;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
@@ -326,6 +328,22 @@ impl Backend for Fake {
     }
 
     fn set_couriers(&mut self, _owner: &str, _channels: &[String]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn has_orphaned_alerts(&mut self, _owner: &str) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    fn adopt_alerts(
+        &mut self,
+        _owner: &str,
+        _channels: &[String],
+    ) -> Result<Vec<OpenAlert>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn release_alerts(&mut self, _owner: &str) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -9,7 +9,9 @@ use super::super::task::NotificationTask;
 use super::{ASK_PATIENCE, Worker};
 use crate::base::clock;
 use crate::repository::error::StoreError;
-use crate::repository::notifications::{Claim, ClaimRequest, KeptUp, NewNotification, Settlement};
+use crate::repository::notifications::{
+    Claim, ClaimRequest, KeptUp, NewNotification, OpenAlert, Settlement,
+};
 
 /// So often it is looked whether a reminder is due.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -26,6 +28,8 @@ pub(super) struct Outbox {
     settlements: Vec<Settlement>,
     archived: Vec<NewNotification>,
     couriers: Option<(String, Vec<String>)>,
+    /// The daemon that leaves its open alerts.
+    left_by: Option<String>,
 }
 
 impl Outbox {
@@ -37,7 +41,10 @@ impl Outbox {
     }
 
     fn has_unstored(&self) -> bool {
-        !self.settlements.is_empty() || !self.archived.is_empty() || self.couriers.is_some()
+        !self.settlements.is_empty()
+            || !self.archived.is_empty()
+            || self.couriers.is_some()
+            || self.left_by.is_some()
     }
 }
 
@@ -61,9 +68,17 @@ impl<B: Backend> Worker<B> {
                     return;
                 }
                 let now = clock::now();
+                // What ended before comes before: it may be the beginning of what this one ends.
+                let archived = std::mem::take(&mut self.outbox.archived);
                 let added = self.transaction("write to", |backend| {
+                    for before in &archived {
+                        backend.add_notification(before, now)?;
+                    }
                     backend.add_notification(&notification, now)
                 });
+                if added.is_err() {
+                    self.outbox.archived = archived;
+                }
                 let is_queued = matches!(added, Ok(Some(_)));
                 let _ = answer.send(added);
                 if is_queued && notification.claimed_by.is_none() {
@@ -78,11 +93,31 @@ impl<B: Backend> Worker<B> {
                 self.outbox.couriers = Some((owner, channels));
                 self.store_unstored_notifications();
             }
+            NotificationTask::AdoptAlerts { owner, channels, answer } => {
+                let _ = answer.send(self.adopt_alerts(&owner, &channels));
+            }
+            NotificationTask::Leave { owner } => {
+                self.outbox.couriers = Some((owner.clone(), Vec::new()));
+                self.outbox.left_by = Some(owner);
+                self.store_unstored_notifications();
+            }
             NotificationTask::LeftToSend { executions, answer } => {
                 let left = self.backend.left_to_send(&executions);
                 let _ = answer.send(left.map_err(|error| self.backend.explain("read", &error)));
             }
         }
+    }
+
+    fn adopt_alerts(
+        &mut self,
+        owner: &str,
+        channels: &[String],
+    ) -> Result<Vec<OpenAlert>, StoreError> {
+        let has_any = self.backend.has_orphaned_alerts(owner);
+        if !has_any.map_err(|error| self.backend.explain("read", &error))? {
+            return Ok(Vec::new());
+        }
+        self.transaction("write to", |backend| backend.adopt_alerts(owner, channels))
     }
 
     fn claim_notifications(&mut self, request: &ClaimRequest) -> Result<Claim, StoreError> {
@@ -109,6 +144,9 @@ impl<B: Backend> Worker<B> {
             if let Some((owner, channels)) = &self.outbox.couriers {
                 self.backend.set_couriers(owner, channels)?;
             }
+            if let Some(owner) = &self.outbox.left_by {
+                self.backend.release_alerts(owner)?;
+            }
             self.backend.commit()
         });
         match stored {
@@ -117,6 +155,7 @@ impl<B: Backend> Worker<B> {
                 self.outbox.settlements.clear();
                 self.outbox.archived.clear();
                 self.outbox.couriers = None;
+                self.outbox.left_by = None;
                 // Others of the same thread may be sent now.
                 if ended {
                     self.outbox.report();

@@ -10,7 +10,7 @@ use crate::repository::notifications::{
     NotificationState, Settlement,
 };
 use crate::repository::ownership::Registry;
-use crate::repository::sql::{self, incidents, notification_history, outbox};
+use crate::repository::sql::{self, incidents, notification_history, open_alerts, outbox};
 use crate::workflow::notification::{Event, EventKind, Events, Notify, NotifyRule, Occurrence};
 
 fn at(seconds: i64) -> Timestamp {
@@ -285,6 +285,7 @@ fn what_was_sent_before_it_could_be_stored_is_stored_as_sent() {
         content,
         ended: None,
         claimed_by: None,
+        raised_by: None,
     };
     // Its commit came late, after a second.
     assert!(outbox::add(queries(&connection), &new, at(2)).unwrap().is_some());
@@ -293,6 +294,83 @@ fn what_was_sent_before_it_could_be_stored_is_stored_as_sent() {
     outbox::add(queries(&connection), &NewNotification { ended, ..new.clone() }, at(3)).unwrap();
     let of = history(&connection).into_iter().find(|it| it.id == "msg_1").unwrap();
     assert_eq!((of.state, of.attempts), (NotificationState::Accepted, 1));
+}
+
+/// An alert of the breach that began at that second, or its end.
+fn alert(id: &str, since: i64, is_end: bool) -> NewNotification {
+    let (_place, connection) = database();
+    record(&connection, Some("a"), &events(Occurrence::Opened(EventKind::Failed), since, ops()));
+    let sql = "SELECT content FROM workflow_notifications";
+    let json: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    let mut content: crate::workflow::notification::Content = serde_json::from_str(&json).unwrap();
+    content.event = if is_end { "resolved" } else { "slo_x" }.to_owned();
+    content.resolves = is_end.then(|| "slo_x".to_owned());
+    NewNotification {
+        id: id.to_owned(),
+        channel: "ops".to_owned(),
+        thread: "slo/slo_x".to_owned(),
+        content,
+        ended: None,
+        claimed_by: None,
+        raised_by: Some("serve-1-gone".to_owned()),
+    }
+}
+
+#[test]
+fn the_end_of_a_breach_is_sent_where_any_notification_of_it_was_accepted() {
+    let ended = |mut alert: NewNotification, state| {
+        alert.ended = Some((state, None));
+        alert
+    };
+    let (accepted, given_up) = (NotificationState::Accepted, NotificationState::GivenUp);
+    // Of this breach: accepted, then a repetition given up. Of another one: given up only.
+    for (begun, other, is_sent) in [
+        (vec![accepted, given_up], vec![], true),
+        (vec![accepted], vec![given_up], true),
+        (vec![given_up], vec![accepted], false),
+        (vec![given_up], vec![], false),
+        // The history is bounded.
+        (vec![], vec![given_up], true),
+    ] {
+        let (place, connection) = database();
+        for (since, states) in [(1, begun), (2, other)] {
+            for (index, state) in states.into_iter().enumerate() {
+                let alert = ended(alert(&format!("msg_{since}_{index}"), since, false), state);
+                outbox::add(queries(&connection), &alert, at(3)).unwrap();
+            }
+        }
+        outbox::add(queries(&connection), &alert("msg_end", 1, true), at(4)).unwrap();
+        let mut judge = || Ok(Registry::new(&place.path, None).judge());
+        let claim = outbox::claim(queries(&connection), &mut judge, &request("serve", 5)).unwrap();
+        assert_eq!(claim.claimed.len(), usize::from(is_sent), "{:?}", history(&connection));
+    }
+}
+
+#[test]
+fn open_alerts_change_hands_once_and_only_from_the_dead() {
+    let (place, connection) = database();
+    let registry = Registry::new(&place.path, None);
+    let alive = registry.claim(crate::repository::ownership::OwnerKind::Serve, 1).unwrap();
+    let mut judge = || Ok(Registry::new(&place.path, None).judge());
+    let mut adopt = |own: &str, channels: &[&str]| {
+        let channels: Vec<String> = channels.iter().map(|&name| name.to_owned()).collect();
+        let adopted = open_alerts::adopt(queries(&connection), &mut judge, own, &channels).unwrap();
+        adopted.into_iter().map(|open| open.since).collect::<Vec<_>>()
+    };
+    outbox::add(queries(&connection), &alert("msg_1", 1, false), at(1)).unwrap();
+    let of_alive =
+        NewNotification { raised_by: Some(alive.id().to_owned()), ..alert("msg_2", 2, false) };
+    outbox::add(queries(&connection), &of_alive, at(2)).unwrap();
+    assert!(adopt("serve-2-other", &["mail"]).is_empty(), "it does not have the channel");
+    assert_eq!(adopt(alive.id(), &["mail", "ops"]), [at(1)]);
+    assert!(adopt("serve-2-other", &["ops"]).is_empty(), "its owner lives now");
+    // It ends.
+    open_alerts::release(queries(&connection), alive.id()).unwrap();
+    assert_eq!(adopt("serve-2-other", &["ops"]), [at(1), at(2)]);
+    outbox::add(queries(&connection), &alert("msg_3", 1, true), at(3)).unwrap();
+    assert_eq!(open_alerts::named_owners(queries(&connection)).unwrap(), ["serve-2-other"]);
+    outbox::add(queries(&connection), &alert("msg_4", 2, true), at(3)).unwrap();
+    assert!(open_alerts::named_owners(queries(&connection)).unwrap().is_empty());
 }
 
 #[test]
