@@ -16,7 +16,7 @@ pub enum StoreAddress {
 
 /// A database on a server of PostgreSQL, and as whom it is used.
 #[derive(Debug, Clone)]
-pub struct PostgresAddress(pub(super) Address);
+pub struct PostgresAddress(pub(super) Box<Address>);
 
 impl StoreAddress {
     /// The file, where it is one.

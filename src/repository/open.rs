@@ -21,7 +21,7 @@ impl StoreAddress {
         passwords: Option<&Path>,
         state: &Path,
     ) -> Result<Self, StoreError> {
-        Ok(Self::Postgres(PostgresAddress(Address::parse(url, passwords, state)?)))
+        Ok(Self::Postgres(PostgresAddress(Box::new(Address::parse(url, passwords, state)?))))
     }
 }
 

@@ -134,7 +134,7 @@ fn programs() -> PathBuf {
         .filter(|(_, path)| path.join("initdb").exists())
         .collect();
     found.sort();
-    found.pop().expect("PostgreSQL is installed by tests/run").1
+    found.pop().unwrap_or_else(|| panic!("PostgreSQL is installed by tests/run")).1
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn commands_work_with_a_database_on_a_server() {
     assert_eq!(server.run(&place, &["list", "--format", "jsonl"], 0).stdout.lines().count(), 2);
     // For people, under the names of the tables.
     let rows = "SELECT seq, status, error FROM public.workflow_executions ORDER BY seq";
-    assert_eq!(server.sql(rows), "1|failed|step `b`: exit code 1\n2|success|");
+    assert_eq!(server.sql(rows), "1|failed|step `b` failed: exit code 1\n2|success|");
     server.run(&place, &["purge", "--all"], 0);
     assert_eq!(server.sql("SELECT count(*) FROM wfx.workflow_execution_steps"), "0");
     assert_eq!(server.sql("SELECT sum(executions) FROM wfx.workflow_execution_counts"), "0");

@@ -11,7 +11,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::sql::client::{Client, Failure};
+use crate::repository::sql::client::Client;
+use crate::repository::sql::failure::Failure;
 use crate::system::tls;
 
 /// How long a connection may take until it stands.

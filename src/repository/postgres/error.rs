@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use crate::repository::error::{StoreError, StoreErrorKind};
-use crate::repository::sql::client::Failure;
+use crate::repository::sql::failure::Failure;
 use crate::repository::sql::{self};
 
 /// An error while `doing` something (a verb) with the database at `address`.

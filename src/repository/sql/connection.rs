@@ -81,6 +81,7 @@ pub(crate) enum CachedStatement<'c> {
     Postgres(&'c Client, tokio_postgres::Statement),
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "parameters are given as to SQLite's driver")]
 impl CachedStatement<'_> {
     /// Runs it, and returns how many rows it changed.
     pub(crate) fn execute<P: Params>(&mut self, params: P) -> Result<usize> {

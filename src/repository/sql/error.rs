@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::ErrorCode;
 
-use super::client::Failure;
+use super::failure::Failure;
 
 /// Why a statement failed.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ pub(crate) mod client;
 mod connection;
 mod dialect;
 mod error;
+pub(crate) mod failure;
 mod params;
 mod row;
 

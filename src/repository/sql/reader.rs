@@ -49,8 +49,8 @@ pub(crate) struct SqlReader {
 
 /// Where it lies.
 enum Source {
-    Sqlite(SqliteSource),
-    Postgres(PostgresSource),
+    Sqlite(Box<SqliteSource>),
+    Postgres(Box<PostgresSource>),
 }
 
 impl fmt::Debug for SqlReader {
@@ -63,9 +63,9 @@ impl SqlReader {
     /// Opens a store. Changes nothing, so an older one is refused.
     pub(crate) fn open(address: &StoreAddress) -> Result<Self, StoreError> {
         let source = match address {
-            StoreAddress::File(path) => Source::Sqlite(SqliteSource::open(path)?),
+            StoreAddress::File(path) => Source::Sqlite(Box::new(SqliteSource::open(path)?)),
             StoreAddress::Postgres(PostgresAddress(address)) => {
-                Source::Postgres(PostgresSource::open(address)?)
+                Source::Postgres(Box::new(PostgresSource::open(address)?))
             }
         };
         Ok(Self { source })

@@ -81,7 +81,7 @@ impl Place {
     }
 
     fn place(&self) -> StoreAddress {
-        StoreAddress::Postgres(PostgresAddress(self.address()))
+        StoreAddress::Postgres(PostgresAddress(Box::new(self.address())))
     }
 
     /// A connection past the repository.
@@ -116,11 +116,11 @@ impl Store for Place {
     }
 
     fn open_with(&self, options: WriterOptions) -> Result<Writer, StoreError> {
-        Writer::open(&self.place(), options)
+        Writer::open(self.place(), options)
     }
 
     fn reader(&self) -> Reader {
-        Reader::open(&self.place()).unwrap()
+        Reader::open(self.place()).unwrap()
     }
 
     fn hold(&self) -> Client {

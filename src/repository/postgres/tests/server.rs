@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 use crate::repository::conformance::until;
@@ -18,7 +18,7 @@ pub(super) struct Server {
     port: u16,
     programs: PathBuf,
     /// Closed when this process ends, however it does; then the server ends as well.
-    _alive: Mutex<ChildStdin>,
+    _alive: Mutex<Child>,
 }
 
 impl Server {
@@ -49,8 +49,7 @@ impl Server {
         if is_root {
             shell.uid(USER).gid(USER);
         }
-        let mut shell = shell.spawn().unwrap();
-        let alive = shell.stdin.take().unwrap();
+        let alive = shell.spawn().unwrap();
         until("PostgreSQL answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         let server = Self { port, programs, _alive: Mutex::new(alive) };
         until("PostgreSQL is ready", || server.sql("postgres", "SELECT 1").is_some());

@@ -17,7 +17,7 @@ use crate::repository::{Reader, Writer};
 use crate::workflow::record::{ExecutionState, ExecutionStatus};
 
 fn refusal(place: &Place) -> StoreError {
-    Writer::open(&place.place(), options()).err().expect("it is refused")
+    Writer::open(place.place(), options()).err().unwrap()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_database_of_a_newer_wfx_is_refused() {
     let newer = "UPDATE wfx.workflow_settings SET value = '99' WHERE name = 'schema_version'";
     Server::shared().sql(&place.name, newer).unwrap();
     assert_eq!(refusal(&place).kind(), StoreErrorKind::Newer);
-    let error = Reader::open(&place.place()).err().unwrap();
+    let error = Reader::open(place.place()).err().unwrap();
     assert_eq!(error.kind(), StoreErrorKind::Newer);
 }
 
@@ -63,7 +63,9 @@ fn a_database_that_is_missing_and_a_role_without_rights_are_named() {
     Server::shared().sql("postgres", &format!("CREATE ROLE {role} LOGIN")).unwrap();
     let url = Server::shared().url(&place.name).replace("wfx@", &format!("{role}@"));
     let address = Address::parse(&url, None, place.state.path()).unwrap();
-    let error = Writer::open(StoreAddress::Postgres(PostgresAddress(address)), options()).err().unwrap();
+    let error = Writer::open(StoreAddress::Postgres(PostgresAddress(Box::new(address))), options())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     place.name += "_missing";
     let error = refusal(&place);
