@@ -93,6 +93,9 @@ fn picture(x: i64, y: i64, width: i64, height: i64, contents: &Markup) -> Markup
     }
 }
 
+/// A node, and where it is.
+type Placed<'a> = (&'a Node, i64, i64);
+
 /// The nodes of a large graph in tiles, of which a browser lays out those that are seen. The style
 /// sheet has the size of a tile as well.
 fn tiles<'a>(
@@ -100,7 +103,7 @@ fn tiles<'a>(
     width: i64,
     height: i64,
 ) -> Markup {
-    let mut tiles: BTreeMap<(i64, i64), Vec<(&Node, i64, i64)>> = BTreeMap::new();
+    let mut tiles: BTreeMap<(i64, i64), Vec<Placed<'_>>> = BTreeMap::new();
     for (node, &(x, y)) in placed {
         let tile = (y.div_euclid(TILE_HEIGHT), x.div_euclid(TILE_WIDTH));
         tiles.entry(tile).or_default().push((node, x, y));

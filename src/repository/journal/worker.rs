@@ -199,6 +199,7 @@ impl<B: Backend> Worker<B> {
             let has_output = self.queue.has_output();
             let is_idle = pending.is_empty() && task.is_none() && purge.is_none() && !has_output;
             if closed && is_idle && !tidying {
+                self.trim_output_at_end();
                 self.sync_output(closed);
                 self.store_unstored_notifications();
                 return Ok(());

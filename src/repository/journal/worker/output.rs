@@ -243,6 +243,14 @@ impl<B: Backend> Worker<B> {
         self.output.unsynced_since = synced.is_err().then(clock::monotonic).filter(|_| !at_once);
     }
 
+    /// Deletes what is beyond the budgets before wfx ends: what rode with the last changes was not
+    /// looked at yet.
+    pub(super) fn trim_output_at_end(&mut self) {
+        while self.output.has_grown {
+            self.look_at_output();
+        }
+    }
+
     /// Deletes output that is beyond its budgets, if there is some.
     pub(super) fn look_at_output(&mut self) {
         let is_due = self.output.looked_at.is_none_or(|at| at.elapsed() >= LOOK_AT_AGES);
