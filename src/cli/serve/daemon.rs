@@ -332,13 +332,14 @@ impl Daemon {
         let couriers = Couriers::start(&self.delivery, &channels.senders);
         let heartbeats = &channels.heartbeats;
         let beating = notifying::start_heartbeats(heartbeats, &self.writer, &self.pulse);
-        if let Some(alerts) = &self.alerts {
-            notifying::look_for_ends(alerts, &self.resources, &beating);
-        }
         let lead = self.lead();
         lead.begin();
         for address in &listeners {
             tracing::info!(%address, pid = std::process::id(), "serving");
+        }
+        // What earlier daemons left is logged after that this one serves.
+        if let Some(alerts) = &self.alerts {
+            notifying::look_for_ends(alerts, &self.resources, &beating);
         }
         let mut older = match leading {
             Some(leading) => leading.begin().await,

@@ -125,15 +125,15 @@ async fn adopt(alerts: &AlertNotifier, monitor: &Monitor) {
     for OpenAlert { channel, since, content } in adopted {
         let mut known = ServiceLevel::ALL.into_iter();
         let Some(of) = known.find(|it| it.alert_type() == content.event) else { continue };
+        alerts.know(&channel, of.alert_type(), since);
+        let payload = content.alert.as_ref().and_then(|alert| alert.as_object()).cloned();
+        monitor.adopt(of, since, payload.unwrap_or_default());
         tracing::info!(
             channel,
             alert = content.event,
             %since,
             "adopted an alert of a daemon that has ended"
         );
-        alerts.know(&channel, of.alert_type(), since);
-        let payload = content.alert.as_ref().and_then(|alert| alert.as_object()).cloned();
-        monitor.adopt(of, since, payload.unwrap_or_default());
     }
 }
 

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::workflow::output::chunk::Compressor;
 
-/// How much nicer than the rest of wfx the thread is: beside others that compute it gets a tenth of
-/// what they get, which still compresses some MiB a second.
+/// How much nicer than the rest of wfx the thread is. Each unit counts for a factor of about 1.25
+/// (sched(7)), so it gives way to others that compute and is not starved by them: output that waits too
+/// long is dropped.
 const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce(&mut Compressor) + Send>;

@@ -1,6 +1,7 @@
 //! Alerts of service levels whose breach is not over, and the daemons that resolve them.
 
 use super::rows::{Json, Text};
+use super::takeover;
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{NewNotification, NotificationState, OpenAlert};
 use crate::repository::ownership::Judge;
@@ -40,15 +41,8 @@ pub(crate) fn dead_owners(
     judge: &mut dyn FnMut() -> sql::Result<Judge>,
     own: &str,
 ) -> sql::Result<Vec<String>> {
-    let owners: Vec<String> = connection
-        .prepare_cached("SELECT DISTINCT owner FROM workflow_open_alerts WHERE owner <> ?1")?
-        .query_map([own], |row| row.get(0))?
-        .collect::<sql::Result<_>>()?;
-    if owners.is_empty() {
-        return Ok(owners);
-    }
-    let mut judge = judge()?;
-    Ok(owners.into_iter().filter(|owner| judge.liveness(owner).is_dead()).collect())
+    let others = "SELECT DISTINCT owner FROM workflow_open_alerts WHERE owner <> ?1";
+    takeover::dead_of(connection, judge, others, own)
 }
 
 /// Makes a daemon the owner of what dead ones have left on its channels, inside the transaction

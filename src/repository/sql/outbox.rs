@@ -1,7 +1,7 @@
 //! The outbox: what waits is claimed under a lease, and what was sent is settled.
 
 use super::rows::{Json, Text};
-use super::{incidents, open_alerts};
+use super::{incidents, open_alerts, takeover};
 use crate::base::timestamp::Timestamp;
 use crate::repository::notifications::{
     Attempted, Claim, ClaimRequest, Claimed, Ended, KeptUp, LEASE, NewNotification,
@@ -93,18 +93,9 @@ fn dead_claims(
     judge: &mut dyn FnMut() -> sql::Result<Judge>,
     own: &str,
 ) -> sql::Result<Vec<String>> {
-    let owners: Vec<String> = connection
-        .prepare_cached(
-            "SELECT DISTINCT claimed_by FROM workflow_notifications
-             WHERE claimed_by IS NOT NULL AND claimed_by <> ?1",
-        )?
-        .query_map([own], |row| row.get(0))?
-        .collect::<sql::Result<_>>()?;
-    if owners.is_empty() {
-        return Ok(owners);
-    }
-    let mut judge = judge()?;
-    Ok(owners.into_iter().filter(|owner| judge.liveness(owner).is_dead()).collect())
+    let others = "SELECT DISTINCT claimed_by FROM workflow_notifications
+         WHERE claimed_by IS NOT NULL AND claimed_by <> ?1";
+    takeover::dead_of(connection, judge, others, own)
 }
 
 /// When the next notification of a channel is due; `None`: none waits.

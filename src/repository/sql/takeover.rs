@@ -13,6 +13,24 @@ use crate::repository::ownership::takeover::{
 use crate::repository::ownership::{Judge, Liveness};
 use crate::workflow::record::{AttemptKey, ExecutionStatus};
 
+/// Those that are proven dead of the owners that a query finds; its parameter is the own one.
+pub(super) fn dead_of(
+    connection: Connection<'_>,
+    judge: &mut dyn FnMut() -> sql::Result<Judge>,
+    others: &str,
+    own: &str,
+) -> sql::Result<Vec<String>> {
+    let mut owners: Vec<String> = connection
+        .prepare_cached(others)?
+        .query_map([own], |row| row.get(0))?
+        .collect::<sql::Result<_>>()?;
+    if !owners.is_empty() {
+        let mut judge = judge()?;
+        owners.retain(|owner| judge.liveness(owner).is_dead());
+    }
+    Ok(owners)
+}
+
 /// At most `limit` executions that [`take`] would take over, oldest first, with what they ran.
 pub(crate) fn abandoned(
     connection: Connection<'_>,
