@@ -81,7 +81,7 @@ impl ServerArgs {
     /// As [`Self::server`], and exit 3 when the database cannot be read.
     pub(super) fn source(&self, context: &Context) -> Result<Source, CliError> {
         match self.server(context)? {
-            Some(server) => Ok(Source::Server(server)),
+            Some(server) => Ok(Source::Server(Box::new(server))),
             None => Ok(Source::Database(Reader::open(&context.settings.database()?)?)),
         }
     }

@@ -20,7 +20,7 @@ pub(crate) enum Source {
     /// A database of this machine.
     Database(Reader),
     /// A daemon.
-    Server(Server),
+    Server(Box<Server>),
 }
 
 /// Why something could not be read.
