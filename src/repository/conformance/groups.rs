@@ -53,7 +53,7 @@ impl Process {
     fn end(&self, pending: &Arc<PendingWrite>, status: ExecutionStatus) {
         pending.record(change(self.head(status)));
         await_commit(&self.writer, pending);
-        assert!(pending.stored().borrow().refused.is_none());
+        assert!(pending.stored().borrow().refused.is_none(), "{:?}", pending.stored().borrow());
     }
 }
 

@@ -89,6 +89,32 @@ pub(crate) trait Backend: Send + 'static {
     /// Makes durable what was written since [`Self::begin`].
     fn commit(&mut self) -> Result<(), Self::Error>;
 
+    /// The same for a batch. Where the answer to the commit is lost, it is found out what became of it,
+    /// since a batch must not be written twice: `goes_on` is given the reason why that is not possible
+    /// yet, and says whether to try on.
+    fn commit_batch(
+        &mut self,
+        _goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> Result<(), Self::Error> {
+        self.commit()
+    }
+
+    /// Whether [`Self::write_at_once`] is worth trying.
+    fn writes_at_once(&self) -> bool {
+        false
+    }
+
+    /// Writes a batch and makes it durable, in one exchange with the database and outside of any
+    /// transaction. `None`: nothing was written, and it is to be written as any batch; there it is found
+    /// out whether something of it is refused.
+    fn write_at_once(
+        &mut self,
+        _batch: &[Entry],
+        _goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> Result<Option<Vec<Written>>, Self::Error> {
+        Ok(None)
+    }
+
     /// Undoes what was written since [`Self::begin`], if a transaction is under way.
     fn rollback(&mut self);
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::backend::{Backend, Catalogued, Entry, NotWritten, Policies, SlotChange, Written};
+use super::backend::{Backend, Catalogued, Entry, Policies, SlotChange, Written};
 use super::cancel;
 use super::delivery::{Delivery, Outcome};
 use super::health::Health;
@@ -19,12 +19,13 @@ use super::waiters::Waiters;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
-use crate::repository::error::{StoreError, StoreErrorKind};
+use crate::repository::error::StoreError;
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::CancelRequest;
 use crate::workflow::record::ExecutionDetail;
 
+mod commit;
 mod groups;
 mod notifications;
 mod output;
@@ -460,83 +461,6 @@ impl<B: Backend> Worker<B> {
             *health = Health::Working;
             was_failing
         });
-    }
-
-    /// Writes the batch in one transaction, with what retention deletes for it; if that
-    /// cannot be deleted, without.
-    fn commit(&mut self, batch: &[Entry]) -> Result<Committed, NotCommitted> {
-        let outcome = match self.try_commit(batch, true) {
-            Err(NotCommitted::Pruning) => self.try_commit(batch, false),
-            outcome => outcome,
-        };
-        outcome.map_err(|why| match why {
-            NotCommitted::Pruning => {
-                NotCommitted::Failed(self.prune_error.clone().unwrap_or_else(|| {
-                    StoreError::new(StoreErrorKind::Io, "cannot prune the database")
-                }))
-            }
-            why => why,
-        })
-    }
-
-    fn try_commit(&mut self, batch: &[Entry], may_prune: bool) -> Result<Committed, NotCommitted> {
-        self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
-        let is_new = |entry: &&Entry| entry.change.created.is_some();
-        if batch.iter().filter(is_new).any(|entry| entry.pending.is_withdrawing()) {
-            self.backend.rollback();
-            return Err(NotCommitted::Withdrawn);
-        }
-        let outcome = self.write_and_prune(batch, may_prune);
-        if outcome.is_err() {
-            self.backend.rollback();
-        }
-        outcome
-    }
-
-    fn write_and_prune(
-        &mut self,
-        batch: &[Entry],
-        may_prune: bool,
-    ) -> Result<Committed, NotCommitted> {
-        let outcomes = self.write_batch(batch)?;
-        let completed = outcomes.iter().flatten().filter(|written| written.finished).count();
-        self.has_policies = self.has_policies || batch.iter().any(Entry::sets_policy);
-        self.has_completed |= completed > 0;
-        let prune_now = may_prune && self.is_prune_due(completed);
-        if prune_now && let Err(error) = self.prune(None) {
-            self.prune_error = Some(self.backend.explain("prune", &error));
-            self.prune_more = true;
-            return Err(NotCommitted::Pruning);
-        }
-        let granted = self.grant_after(batch, &outcomes)?;
-        self.backend.commit().map_err(|error| self.failed(&error))?;
-        if prune_now && !self.prune_more {
-            self.unpruned = 0;
-        } else if self.may_prune() {
-            self.unpruned += completed;
-        }
-        Ok((outcomes, granted))
-    }
-
-    /// First as if nothing could be refused; when something is, again with a savepoint
-    /// for each item.
-    fn write_batch(
-        &mut self,
-        batch: &[Entry],
-    ) -> Result<Vec<Result<Written, StoreError>>, NotCommitted> {
-        match self.backend.write_all(batch) {
-            Ok(written) => Ok(written.into_iter().map(Ok).collect()),
-            Err(NotWritten::Failed(error)) => Err(self.failed(&error)),
-            Err(NotWritten::Refused(_)) => {
-                self.backend.rollback();
-                self.begin(LOCK_PATIENCE).map_err(NotCommitted::Failed)?;
-                self.backend.write_each(batch).map_err(|error| self.failed(&error))
-            }
-        }
-    }
-
-    fn failed(&self, error: &B::Error) -> NotCommitted {
-        NotCommitted::Failed(self.backend.explain("write to", error))
     }
 
     /// Deletes what retention asks for, inside the transaction under way; with `now`, also what is

@@ -1,30 +1,43 @@
 //! A connection that writes to PostgreSQL.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
+use tokio_postgres::types::ToSql;
+
 use super::address::Address;
+use super::batch::{self, Batch};
 use super::error::explain;
 use super::open;
 use crate::base::clock;
 use crate::repository::error::StoreError;
-use crate::repository::journal::backend::Opened;
+use crate::repository::journal::backend::{Entry, Opened, Written};
 use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
 use crate::repository::sql::backend::{Driver, SqlBackend};
+use crate::repository::sql::change::Unfinished;
 use crate::repository::sql::client::Client;
+use crate::repository::sql::failure::Failure;
 use crate::repository::sql::{self, Connection, policies, retention};
+use crate::workflow::output::Counts;
 
 /// Others hold rows and tables so long at most before a transaction fails and is tried again.
 const LOCKS: &str = "SET lock_timeout = '250ms'; ";
+/// What begins a transaction.
+const BEGIN: &str = "BEGIN";
 /// How long a connection may take that replaces one that broke.
 const RECONNECTING: Duration = Duration::from_secs(1);
 /// How long it is tried to find out what became of a commit whose answer was lost.
 const DOUBT: Duration = Duration::from_secs(60);
 /// So long between two attempts.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+/// What the server says where the row of the process is gone.
+const FENCED_OFF: &str = "WFX01";
+/// After so many transactions the counts of a process become few rows again.
+const TRANSACTIONS_PER_FOLD: i64 = 128;
 
 /// A connection that writes to PostgreSQL.
 pub(crate) struct PostgresDriver {
@@ -34,9 +47,14 @@ pub(crate) struct PostgresDriver {
     durability: Durability,
     /// This process among all that ever wrote.
     token: i64,
-    /// The number of the transaction under way, of those of the token.
+    /// The number of the transaction under way, of those of the token, and that of the last one that
+    /// was committed.
     transaction: i64,
+    committed: i64,
     is_under_way: bool,
+    /// Of which transaction it is known when the counts became few rows, and from which rows on these
+    /// are (`fold` of the schema).
+    folded: (i64, [i64; 2]),
     /// Whether the row of the token says who this process is, and whether the transaction under way
     /// says so.
     is_owned: bool,
@@ -77,7 +95,9 @@ pub(crate) fn open(
         durability: options.durability,
         token,
         transaction: 0,
+        committed: 0,
         is_under_way: false,
+        folded: (0, [0; 2]),
         is_owned: false,
         becomes_owned: false,
     };
@@ -117,33 +137,146 @@ impl PostgresDriver {
     fn begin_by(&mut self, begin: &str) -> sql::Result<()> {
         self.connect()?;
         let transaction = self.transaction + 1;
-        let proof = self
-            .client
-            .prepare("UPDATE fence SET commits = ?2 WHERE token = ?1 RETURNING token")?;
-        let found = self.client.begin_with(begin, &proof, &[&self.token, &transaction]);
+        let proof = self.client.prepare(
+            "WITH mine AS (SELECT token FROM fence WHERE token = ?1 FOR SHARE),
+               forgotten AS (DELETE FROM commits WHERE token = ?1 AND number = ?3)
+             INSERT INTO commits (token, number) SELECT token, CAST(?2 AS BIGINT) FROM mine
+             RETURNING token",
+        )?;
+        let numbers: [&(dyn ToSql + Sync); 3] = [&self.token, &transaction, &self.committed];
+        let found = self.client.begin_with(begin, &proof, &numbers);
         self.is_under_way = true;
         if found?.is_empty() {
             self.rollback();
-            let registered = open::register(&self.client, &self.address);
-            self.token = registered.map_err(|error| sql::Error::Value(error.into()))?;
-            self.transaction = 0;
-            self.is_owned = false;
-            self.prepare()?;
+            self.register()?;
             return self.begin_by(begin);
         }
         self.transaction = transaction;
         Ok(())
     }
 
-    /// Whether the last transaction was committed, although its answer was lost.
-    fn is_committed(&mut self) -> sql::Result<bool> {
-        self.connect()?;
-        Connection::Postgres(&self.client)
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM fence WHERE token = ?1 AND commits = ?2)",
-            )?
-            .query_row([self.token, self.transaction], |row| row.get(0))
+    /// Becomes another process for the others that write: one that was declared dead.
+    fn register(&mut self) -> sql::Result<()> {
+        let registered = open::register(&self.client, &self.address);
+        self.token = registered.map_err(|error| sql::Error::Value(error.into()))?;
+        (self.transaction, self.committed) = (0, 0);
+        self.folded = (0, [0; 2]);
+        self.is_owned = false;
+        self.prepare()
     }
+
+    /// The transaction with the last number is committed.
+    fn done(&mut self) {
+        self.committed = self.transaction;
+        self.is_owned |= std::mem::take(&mut self.becomes_owned);
+    }
+
+    /// Makes the counts of this process few rows again, where they have become many.
+    fn fold(&mut self) {
+        let (at, since) = self.folded;
+        if self.transaction - at < TRANSACTIONS_PER_FOLD {
+            return;
+        }
+        // What fails here is done the next time: sums are right in any case.
+        let folded = Connection::Postgres(&self.client)
+            .prepare_cached("SELECT counts, sizes FROM fold(?1, ?2, ?3)")
+            .and_then(|mut fold| {
+                fold.query_row([self.token, since[0], since[1]], |row| {
+                    Ok([row.get(0)?, row.get(1)?])
+                })
+            });
+        self.folded = (self.transaction, folded.unwrap_or(since));
+    }
+
+    /// What became of the last transaction, whose answer was lost or who had waited in vain for a
+    /// standby: what it answered (`Some`: it is committed). Asks until the server answers, as long as
+    /// `goes_on` has it so.
+    ///
+    /// The token ends first. So the server has ended that transaction, and cannot begin it later from
+    /// what still is on its way; and the answer itself waits for standbys.
+    fn resolve(
+        &mut self,
+        goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> sql::Result<Option<(Vec<i64>, Vec<i64>)>> {
+        let (token, number) = (self.token, self.transaction);
+        loop {
+            let error = match self.end_token(token, number) {
+                Ok(answer) => {
+                    // Its counts are moved to the common ones.
+                    let _ = self.client.batch(&format!("SELECT leave({token})"));
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            if !goes_on(self.explain("write to", &error)) {
+                return Err(error);
+            }
+            thread::sleep(BETWEEN_ATTEMPTS);
+        }
+    }
+
+    fn end_token(&mut self, token: i64, number: i64) -> sql::Result<Option<(Vec<i64>, Vec<i64>)>> {
+        self.connect()?;
+        self.client.begin(BEGIN)?;
+        let ended = || -> sql::Result<_> {
+            let end = self.client.prepare("DELETE FROM fence WHERE token = ?1")?;
+            self.client.rows(&end, &[&token])?;
+            // Written again, so that the commit waits for standbys also at a further attempt.
+            let read = self.client.prepare(
+                "UPDATE commits SET number = number WHERE token = ?1 AND number = ?2
+                 RETURNING seqs, chunks",
+            )?;
+            let found = self.client.rows(&read, &[&token, &number])?;
+            found.first().map(|row| Ok((row.numbers(0)?, row.numbers(1)?))).transpose()
+        };
+        let answer = ended();
+        if answer.is_err() && !self.client.is_closed() {
+            let _ = self.client.batch("ROLLBACK");
+        }
+        let answer = answer?;
+        self.client.commit()?;
+        Ok(answer)
+    }
+
+    /// Sends a batch, and returns what the server answered.
+    fn call(&mut self, batch: &Batch) -> sql::Result<Answered> {
+        self.connect()?;
+        self.transaction += 1;
+        let lists = batch.lists();
+        let mut values: Vec<&(dyn ToSql + Sync)> =
+            vec![&self.token, &self.transaction, &self.committed];
+        values.extend(lists);
+        self.client.expect_replication();
+        let call = self.client.prepare(batch::CALL)?;
+        let answered = self.client.rows(&call, &values).and_then(|rows| {
+            self.client.replicated()?;
+            Ok(rows)
+        });
+        match answered {
+            Ok(rows) => match rows.first() {
+                Some(row) => Ok(Answered::Committed(row.numbers(0)?, row.numbers(1)?)),
+                None => Ok(Answered::Refused),
+            },
+            Err(failure) if failure.is_closed() || matches!(failure, Failure::NotReplicated) => {
+                Ok(Answered::Lost)
+            }
+            Err(failure) if failure.code() == Some(FENCED_OFF) => Ok(Answered::FencedOff),
+            // Statement by statement, the reason is found out, and others are waited for.
+            Err(_) => Ok(Answered::Refused),
+        }
+    }
+}
+
+/// What came of a call.
+enum Answered {
+    /// Its executions and its chunks of output have these numbers.
+    Committed(Vec<i64>, Vec<i64>),
+    /// Nothing was written.
+    Refused,
+    /// Nothing was written, since this process was declared dead.
+    FencedOff,
+    /// It is not known whether it is committed.
+    Lost,
 }
 
 impl Driver for PostgresDriver {
@@ -187,36 +320,65 @@ impl Driver for PostgresDriver {
     }
 
     fn begin(&mut self) -> sql::Result<()> {
-        self.begin_by("BEGIN")
+        self.begin_by(BEGIN)
     }
 
     fn begin_output(&mut self) -> sql::Result<()> {
         self.begin_by("BEGIN; SET LOCAL synchronous_commit = off")
     }
 
-    fn commit(&mut self) -> sql::Result<()> {
+    fn commit(&mut self, goes_on: Option<&mut dyn FnMut(StoreError) -> bool>) -> sql::Result<()> {
         self.is_under_way = false;
-        let becomes_owned = std::mem::take(&mut self.becomes_owned);
-        let failure = match self.client.commit() {
-            Ok(()) => {
-                self.is_owned |= becomes_owned;
-                return Ok(());
-            }
-            Err(failure) => failure,
+        let Err(failure) = self.client.commit() else {
+            self.done();
+            self.fold();
+            return Ok(());
         };
-        if !failure.is_closed() {
+        if !failure.is_closed() && !matches!(failure, Failure::NotReplicated) {
+            self.becomes_owned = false;
             return Err(failure.into());
         }
-        // The answer was lost: what became of the transaction is read, never assumed.
-        let doubt = clock::monotonic();
-        loop {
-            match self.is_committed() {
-                Ok(true) => return Ok(()),
-                Ok(false) => return Err(failure.into()),
-                Err(error) if doubt.elapsed() >= DOUBT => return Err(error),
-                Err(_) => thread::sleep(BETWEEN_ATTEMPTS),
-            }
+        // What became of the transaction is read, never assumed.
+        self.becomes_owned = false;
+        let error = failure.into();
+        let begun = clock::monotonic();
+        let answer = match goes_on {
+            Some(goes_on) => self.resolve(goes_on)?,
+            None => self.resolve(&mut |_| begun.elapsed() < DOUBT)?,
+        };
+        match answer {
+            Some(_) => Ok(()),
+            None => Err(error),
         }
+    }
+
+    fn write_at_once(
+        &mut self,
+        entries: &[Entry],
+        unfinished: &Unfinished,
+        bases: &HashMap<i64, Counts>,
+        goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> sql::Result<Option<Vec<Written>>> {
+        // As whom this process runs executions is written beside the first of them.
+        let is_owned = |entry: &Entry| entry.change.head.owner.is_some();
+        if !self.is_owned && entries.iter().any(is_owned) {
+            return Ok(None);
+        }
+        let Some(batch) = Batch::new(entries, unfinished, bases)? else { return Ok(None) };
+        let answer = match self.call(&batch)? {
+            Answered::Committed(seqs, chunks) => {
+                self.done();
+                self.fold();
+                Some((seqs, chunks))
+            }
+            Answered::Refused => None,
+            Answered::FencedOff => {
+                self.register()?;
+                None
+            }
+            Answered::Lost => self.resolve(goes_on)?,
+        };
+        Ok(answer.and_then(|(seqs, chunks)| batch.written(entries, &seqs, &chunks)))
     }
 
     fn rollback(&mut self) {

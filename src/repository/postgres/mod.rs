@@ -1,6 +1,7 @@
 //! PostgreSQL: where it is, its schema, how transactions begin and end there.
 
 pub(crate) mod address;
+mod batch;
 pub(crate) mod driver;
 mod error;
 mod inspect;

@@ -12,7 +12,8 @@ use crate::repository::sql::{self, Connection, OptionalExtension};
 /// The oldest release that is used, as the server numbers them.
 const SERVER_MIN: i64 = 140_000;
 /// What brings a database to each version of the schema.
-const STEPS: [&str; 1] = [include_str!("schema/001_initial.sql")];
+const STEPS: [&str; 1] =
+    [concat!(include_str!("schema/001_initial.sql"), include_str!("schema/write_v1.sql"))];
 /// The version that they end with.
 const NEWEST: i64 = 1;
 /// The number of the lock that is held while the schema is changed: "wfx" and 0.

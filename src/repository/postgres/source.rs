@@ -51,9 +51,9 @@ impl PostgresSource {
                 .prepare_cached(
                     "SELECT hashtextextended(
                        (SELECT last_value FROM fence_tokens)
-                         || coalesce(string_agg(';' || token || ':' || commits, '' ORDER BY token), ''),
+                         || coalesce(string_agg(';' || token || ':' || number, '' ORDER BY token, number), ''),
                        0)
-                     FROM fence",
+                     FROM commits",
                 )?
                 .query_row([], |row| row.get(0))
         })

@@ -58,8 +58,20 @@ pub(crate) trait Driver: Send + 'static {
     /// As [`Backend::begin_output`].
     fn begin_output(&mut self) -> sql::Result<()>;
 
-    /// As [`Backend::commit`].
-    fn commit(&mut self) -> sql::Result<()>;
+    /// As [`Backend::commit_batch`]; without `goes_on` it is tried for a minute what became of a commit
+    /// whose answer was lost.
+    fn commit(&mut self, goes_on: Option<&mut dyn FnMut(StoreError) -> bool>) -> sql::Result<()>;
+
+    /// As [`Backend::write_at_once`].
+    fn write_at_once(
+        &mut self,
+        _batch: &[Entry],
+        _unfinished: &Unfinished,
+        _bases: &HashMap<i64, Counts>,
+        _goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> sql::Result<Option<Vec<Written>>> {
+        Ok(None)
+    }
 
     /// As [`Backend::rollback`].
     fn rollback(&mut self);
@@ -197,7 +209,23 @@ impl<D: Driver> Backend for SqlBackend<D> {
     }
 
     fn commit(&mut self) -> sql::Result<()> {
-        self.driver.commit()
+        self.driver.commit(None)
+    }
+
+    fn commit_batch(&mut self, goes_on: &mut dyn FnMut(StoreError) -> bool) -> sql::Result<()> {
+        self.driver.commit(Some(goes_on))
+    }
+
+    fn writes_at_once(&self) -> bool {
+        self.connection().has_writers()
+    }
+
+    fn write_at_once(
+        &mut self,
+        batch: &[Entry],
+        goes_on: &mut dyn FnMut(StoreError) -> bool,
+    ) -> sql::Result<Option<Vec<Written>>> {
+        self.driver.write_at_once(batch, &self.unfinished, &self.output_bases, goes_on)
     }
 
     fn rollback(&mut self) {

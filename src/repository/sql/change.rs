@@ -1,7 +1,7 @@
 //! Writes one execution's change. A terminal row never changes.
 
 use crate::repository::sql;
-use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, params};
+use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, ToSql, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -24,6 +24,12 @@ pub(crate) struct Unfinished(pub(super) HashMap<String, Known>);
 type Known = (i64, Option<Arc<str>>);
 
 impl Unfinished {
+    /// Where an execution is stored, and whether it belongs to a concurrency group; `None` where that
+    /// is not known here.
+    pub(crate) fn known(&self, execution_id: &str) -> Option<(i64, bool)> {
+        self.0.get(execution_id).map(|(seq, group)| (*seq, group.is_some()))
+    }
+
     /// Takes over what a commit made true.
     pub(crate) fn apply(&mut self, execution_id: &str, written: Written) {
         if !written.finished {
@@ -304,8 +310,8 @@ fn find(connection: Connection<'_>, execution_id: &str) -> Result<Known, NotWrit
 }
 
 /// What retention orders executions by.
-#[derive(Clone, Copy)]
-struct Marks {
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Marks {
     /// Its number among those that ended.
     completion: Option<i64>,
     /// The retention of its workflow applies to it.
@@ -320,8 +326,22 @@ fn insert_execution(
     marks: Marks,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
+    let insert = |values: &[&dyn ToSql]| inserts.execution.execute(values);
+    created_values(execution_id, created, head, marks, times, insert)?;
+    Ok(())
+}
+
+/// What [`Inserts::new`] is given of a new execution.
+pub(crate) fn created_values<T>(
+    execution_id: &str,
+    created: &Created,
+    head: &ExecutionState,
+    marks: Marks,
+    times: &mut Times,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> T {
     let trigger = created.trigger.as_ref();
-    inserts.execution.execute(params![
+    take(params![
         execution_id,
         created.workflow_id,
         head.status.as_str(),
@@ -348,8 +368,7 @@ fn insert_execution(
         head.steps_skipped,
         created.slot.as_ref().map(|slot| slot.group.as_str()),
         trigger.and_then(|trigger| trigger.address.as_deref()),
-    ])?;
-    Ok(())
+    ])
 }
 
 /// Notes how far an execution has come of which nothing else changed. Leaves the indexed
@@ -394,31 +413,16 @@ fn update_execution(
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
         return Ok(true);
     }
-    let changed = connection
-        .prepare_cached(
-            "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
-               updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-               completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
-               steps_skipped = ?14
-             WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
-               AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')",
-        )?
-        .execute(params![
-            seq,
-            head.status.as_str(),
-            time(head.started_at),
-            time(head.completed_at),
-            head.updated_at.to_string(),
-            head.steps_completed,
-            owner(head),
-            head.error,
-            head.owner,
-            execution_id,
-            completion,
-            outcome(head),
-            head.steps_failed,
-            head.steps_skipped,
-        ])?;
+    let mut update = connection.prepare_cached(
+        "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
+           updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
+           completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
+           steps_skipped = ?14
+         WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
+           AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')",
+    )?;
+    let changed =
+        changed_values(seq, execution_id, head, completion, |values| update.execute(values))?;
     if changed > 0 {
         return Ok(true);
     }
@@ -449,6 +453,32 @@ fn update_execution(
                 .to_owned(),
         )),
     }
+}
+
+/// What [`update_execution`] gives of an execution that goes on.
+pub(crate) fn changed_values<T>(
+    seq: i64,
+    execution_id: &str,
+    head: &ExecutionState,
+    completion: Option<i64>,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> T {
+    take(params![
+        seq,
+        head.status.as_str(),
+        time(head.started_at),
+        time(head.completed_at),
+        head.updated_at.to_string(),
+        head.steps_completed,
+        owner(head),
+        head.error,
+        head.owner,
+        execution_id,
+        completion,
+        outcome(head),
+        head.steps_failed,
+        head.steps_skipped,
+    ])
 }
 
 /// An execution that ended belongs to no process.

@@ -2,7 +2,7 @@
 
 use super::refusal::{NotWritten, refused};
 use super::rows::{self, Text, Times, integer, time, unless_empty};
-use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, params};
+use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, ToSql, params};
 use crate::workflow::record::{Attempt, HandlerState, SkipReason, StepState, StepStatus};
 
 pub(super) fn insert_step(
@@ -14,8 +14,23 @@ pub(super) fn insert_step(
     state: &StepState,
     times: &mut Times,
 ) -> Result<(), NotWritten> {
+    let insert = |values: &[&dyn ToSql]| insert.execute(values);
+    created_step_values(seq, position, name, depends_on, state, times, insert)??;
+    Ok(())
+}
+
+/// What [`insert_step`] gives.
+pub(crate) fn created_step_values<T>(
+    seq: i64,
+    position: u32,
+    name: &str,
+    depends_on: &[String],
+    state: &StepState,
+    times: &mut Times,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> Result<T, NotWritten> {
     let reused = state.reused.as_deref();
-    insert.execute(params![
+    Ok(take(params![
         seq,
         position,
         name,
@@ -32,8 +47,7 @@ pub(super) fn insert_step(
         reused.map(|reused| reused.execution_id.as_str()),
         reused.and_then(|reused| reused.seq),
         reused.and_then(|reused| reused.position),
-    ])?;
-    Ok(())
+    ]))
 }
 
 pub(super) fn update_step(
@@ -42,26 +56,13 @@ pub(super) fn update_step(
     position: u32,
     state: &StepState,
 ) -> Result<(), NotWritten> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-               duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
-               skip_reason = ?11
-             WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
-        )?
-        .execute(params![
-            seq,
-            position,
-            state.status.as_str(),
-            time(state.started_at),
-            time(state.completed_at),
-            state.duration_ms.map(integer),
-            state.attempt,
-            state.exit_code,
-            state.error,
-            outputs(state)?,
-            skip_reason(state),
-        ])?;
+    let mut update = connection.prepare_cached(
+        "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
+           duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
+           skip_reason = ?11
+         WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
+    )?;
+    let changed = changed_step_values(seq, position, state, |values| update.execute(values))??;
     if changed > 0 {
         return Ok(());
     }
@@ -83,34 +84,64 @@ pub(super) fn update_step(
     }
 }
 
+/// What [`update_step`] gives.
+pub(crate) fn changed_step_values<T>(
+    seq: i64,
+    position: u32,
+    state: &StepState,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> Result<T, NotWritten> {
+    Ok(take(params![
+        seq,
+        position,
+        state.status.as_str(),
+        time(state.started_at),
+        time(state.completed_at),
+        state.duration_ms.map(integer),
+        state.attempt,
+        state.exit_code,
+        state.error,
+        outputs(state)?,
+        skip_reason(state),
+    ]))
+}
+
 pub(super) fn insert_attempt(
     connection: Connection<'_>,
     seq: i64,
     attempt: &Attempt,
 ) -> Result<(), NotWritten> {
-    connection
-        .prepare_cached(
-            "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
-               completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
-               stderr)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            seq,
-            attempt.position,
-            attempt.attempt,
-            attempt.status.as_str(),
-            attempt.started_at.to_string(),
-            attempt.completed_at.to_string(),
-            integer(attempt.duration_ms),
-            attempt.exit_code,
-            integer(attempt.stdout.total_bytes),
-            integer(attempt.stderr.total_bytes),
-            attempt.error,
-            unless_empty(&attempt.stdout.text),
-            unless_empty(&attempt.stderr.text),
-        ])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
+           completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
+           stderr)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    attempt_values(seq, attempt, |values| insert.execute(values))?;
     Ok(())
+}
+
+/// What [`insert_attempt`] gives.
+pub(crate) fn attempt_values<T>(
+    seq: i64,
+    attempt: &Attempt,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> T {
+    take(params![
+        seq,
+        attempt.position,
+        attempt.attempt,
+        attempt.status.as_str(),
+        attempt.started_at.to_string(),
+        attempt.completed_at.to_string(),
+        integer(attempt.duration_ms),
+        attempt.exit_code,
+        integer(attempt.stdout.total_bytes),
+        integer(attempt.stderr.total_bytes),
+        attempt.error,
+        unless_empty(&attempt.stdout.text),
+        unless_empty(&attempt.stderr.text),
+    ])
 }
 
 /// Makes the row of a handler, or updates it. One that has ended never changes.
@@ -120,37 +151,49 @@ pub(super) fn write_handler(
     position: u32,
     handler: &HandlerState,
 ) -> Result<(), NotWritten> {
-    let HandlerState { on, name, state } = handler;
-    let changed = connection
-        .prepare_cached(
-            "INSERT INTO workflow_execution_handlers (seq, position, handler_name, kind, status,
-               started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
-               outputs)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             ON CONFLICT (seq, position) DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
-               duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
-               outputs = ?13
-             WHERE workflow_execution_handlers.status IN ('pending', 'running', ?5)",
-        )?
-        .execute(params![
-            seq,
-            position,
-            name,
-            on.as_str(),
-            state.status.as_str(),
-            time(state.started_at),
-            time(state.completed_at),
-            state.duration_ms.map(integer),
-            state.attempt,
-            state.exit_code,
-            skip_reason(state),
-            state.error,
-            outputs(state)?,
-        ])?;
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO workflow_execution_handlers (seq, position, handler_name, kind, status,
+           started_at, completed_at, duration_ms, attempt, exit_code, skip_reason, error,
+           outputs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (seq, position) DO UPDATE SET status = ?5, started_at = ?6, completed_at = ?7,
+           duration_ms = ?8, attempt = ?9, exit_code = ?10, skip_reason = ?11, error = ?12,
+           outputs = ?13
+         WHERE workflow_execution_handlers.status IN ('pending', 'running', ?5)",
+    )?;
+    let changed = handler_values(seq, position, handler, |values| upsert.execute(values))??;
     if changed == 0 {
-        return Err(refused(format!("handler `{name}` of the execution has ended otherwise")));
+        return Err(refused(format!(
+            "handler `{}` of the execution has ended otherwise",
+            handler.name
+        )));
     }
     Ok(())
+}
+
+/// What [`write_handler`] gives.
+pub(crate) fn handler_values<T>(
+    seq: i64,
+    position: u32,
+    handler: &HandlerState,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> Result<T, NotWritten> {
+    let HandlerState { on, name, state } = handler;
+    Ok(take(params![
+        seq,
+        position,
+        name,
+        on.as_str(),
+        state.status.as_str(),
+        time(state.started_at),
+        time(state.completed_at),
+        state.duration_ms.map(integer),
+        state.attempt,
+        state.exit_code,
+        skip_reason(state),
+        state.error,
+        outputs(state)?,
+    ]))
 }
 
 fn skip_reason(state: &StepState) -> Option<&'static str> {

@@ -18,7 +18,7 @@ use rusqlite::types::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
 use tokio_postgres::{AsyncMessage, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::ClientConfig;
@@ -158,9 +158,14 @@ impl Client {
 
     /// Makes durable what the transaction under way has written: as durable as the server promises.
     pub(crate) fn commit(&self) -> std::result::Result<(), Failure> {
-        self.is_unreplicated.store(false, Ordering::Relaxed);
+        self.expect_replication();
         self.batch("COMMIT")?;
         self.replicated()
+    }
+
+    /// What the server says from now on about standbys is about the next commit.
+    pub(crate) fn expect_replication(&self) {
+        self.is_unreplicated.store(false, Ordering::Relaxed);
     }
 
     /// That the last commit did not give up waiting for a standby.
@@ -266,6 +271,50 @@ fn given<P: Params>(params: &P) -> Result<Vec<Given>> {
 #[derive(Debug)]
 struct Given(Value);
 
+/// A row as a value of a composite type of the server: its columns in the order of that type.
+#[derive(Debug)]
+pub(crate) struct Record(Vec<Given>);
+
+impl Record {
+    /// The row that has these values.
+    pub(crate) fn new<P: Params>(values: &P) -> Result<Self> {
+        given(values).map(Self)
+    }
+}
+
+impl ToSql for Record {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let Kind::Composite(fields) = ty.kind() else {
+            return Err(format!("a row is given where {ty} belongs").into());
+        };
+        if fields.len() != self.0.len() {
+            return Err(format!("{ty} has {} columns, not {}", fields.len(), self.0.len()).into());
+        }
+        // How many, and of each its type, its length (-1: NULL) and its bytes.
+        out.extend_from_slice(&i32::try_from(fields.len())?.to_be_bytes());
+        for (field, value) in fields.iter().zip(&self.0) {
+            out.extend_from_slice(&field.type_().oid().to_be_bytes());
+            let at = out.len();
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            if let IsNull::No = value.to_sql(field.type_(), out)? {
+                let length = i32::try_from(out.len() - at - 4)?;
+                out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
 impl ToSql for Given {
     fn to_sql(
         &self,
@@ -346,6 +395,15 @@ fn with_nul(held: &str) -> String {
 pub(crate) struct Found(tokio_postgres::Row);
 
 impl Found {
+    /// The list of numbers that a column holds; empty for NULL.
+    pub(crate) fn numbers(&self, column: usize) -> Result<Vec<i64>> {
+        let numbers: Option<Vec<i64>> = self
+            .0
+            .try_get(column)
+            .map_err(|error| Error::Column(column, Box::new(Failure::Driver(error))))?;
+        Ok(numbers.unwrap_or_default())
+    }
+
     /// What a column holds, as SQLite would give it.
     pub(crate) fn value(&self, column: usize) -> Result<Value> {
         let taken: Taken = self

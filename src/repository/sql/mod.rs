@@ -49,4 +49,4 @@ pub(crate) use error::{Error, OptionalExtension, Result};
 pub(crate) use params::{Params, params_from_iter};
 pub(crate) use row::{Bytes, Row};
 pub(crate) use rusqlite::params;
-pub(crate) use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
+pub(crate) use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, Value, ValueRef};

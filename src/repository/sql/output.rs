@@ -1,7 +1,7 @@
 //! What steps print: chunks <-> rows, their budgets, and pages of them.
 
 use crate::repository::sql;
-use crate::repository::sql::{Connection, OptionalExtension, Row, params};
+use crate::repository::sql::{Connection, OptionalExtension, Row, ToSql, params};
 use std::collections::HashMap;
 
 use super::change::Unfinished;
@@ -95,7 +95,7 @@ fn write_chunk(
                 integer(own.stderr)
             ])?;
     }
-    let (all, end) = (base.plus(chunk.all), base.plus(chunk.end));
+    let end = base.plus(chunk.end);
     let size = chunk.bytes.total() + ROW_BYTES;
     if let Some(row) = chunk.row.get() {
         let changed = connection
@@ -125,34 +125,46 @@ fn write_chunk(
             return Ok(());
         }
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO workflow_output (seq, position, attempt, own_stdout, own_stderr,
-               all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends,
-               began_us, ended_us, size, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?
-        .execute(params![
-            seq,
-            position,
-            attempt,
-            integer(chunk.own.stdout),
-            integer(chunk.own.stderr),
-            integer(all.stdout),
-            integer(all.stderr),
-            integer(end.stdout),
-            integer(end.stderr),
-            integer(chunk.bytes.stdout),
-            integer(chunk.bytes.stderr),
-            integer(all.total()),
-            integer(end.total()),
-            chunk.began_at.as_micros(),
-            chunk.ended_at.as_micros(),
-            integer(size),
-            chunk.data,
-        ])?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO workflow_output (seq, position, attempt, own_stdout, own_stderr,
+           all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends,
+           began_us, ended_us, size, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+    )?;
+    chunk_values(seq, base, chunk, |values| insert.execute(values))?;
     chunk.row.set(connection.last_insert_rowid()?);
     Ok(())
+}
+
+/// What [`write_chunk`] gives of a chunk that was never stored.
+pub(crate) fn chunk_values<T>(
+    seq: i64,
+    base: Counts,
+    chunk: &Chunk,
+    take: impl FnOnce(&[&dyn ToSql]) -> T,
+) -> T {
+    let Source { position, attempt } = chunk.source;
+    let (all, end) = (base.plus(chunk.all), base.plus(chunk.end));
+    let size = chunk.bytes.total() + ROW_BYTES;
+    take(params![
+        seq,
+        position,
+        attempt,
+        integer(chunk.own.stdout),
+        integer(chunk.own.stderr),
+        integer(all.stdout),
+        integer(all.stderr),
+        integer(end.stdout),
+        integer(end.stderr),
+        integer(chunk.bytes.stdout),
+        integer(chunk.bytes.stderr),
+        integer(all.total()),
+        integer(end.total()),
+        chunk.began_at.as_micros(),
+        chunk.ended_at.as_micros(),
+        integer(size),
+        chunk.data,
+    ])
 }
 
 /// What one transaction deleted for the sake of the budgets.

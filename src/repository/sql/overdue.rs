@@ -242,15 +242,14 @@ pub(crate) fn last_success(
     connection: Connection<'_>,
     workflow_id: &str,
 ) -> sql::Result<Option<Timestamp>> {
-    let succeeded: Option<i64> = connection
+    let succeeded: i64 = connection
         .prepare_cached(
-            "SELECT executions FROM workflow_execution_counts
-             WHERE workflow_id = ?1 AND status = 'success' AND executions > 0",
+            "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
+             WHERE workflow_id = ?1 AND status = 'success'",
         )?
-        .query_row([workflow_id], |row| row.get(0))
-        .optional()?;
+        .query_row([workflow_id], |row| row.get(0))?;
     // Without one, all that failed would be gone through for it.
-    if succeeded.is_none() {
+    if succeeded <= 0 {
         return Ok(None);
     }
     connection

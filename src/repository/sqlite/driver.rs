@@ -122,7 +122,7 @@ impl Driver for SqliteDriver {
         self.execute("BEGIN IMMEDIATE")
     }
 
-    fn commit(&mut self) -> sql::Result<()> {
+    fn commit(&mut self, _: Option<&mut dyn FnMut(StoreError) -> bool>) -> sql::Result<()> {
         self.execute("COMMIT")
     }
 

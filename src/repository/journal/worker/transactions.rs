@@ -16,6 +16,15 @@ impl<B: Backend> Worker<B> {
         self.begin_reporting(patience, &mut |_| {})
     }
 
+    /// Whether the database is still the one that was opened, and others see that this process lives.
+    pub(super) fn may_begin(&mut self) -> Result<(), StoreError> {
+        self.backend.check()?;
+        match &self.unseen {
+            Some(unseen) => Err(unseen.clone()),
+            None => Ok(()),
+        }
+    }
+
     /// The same; `waits` is called once, with the reason, when others take long.
     pub(super) fn begin_reporting(
         &mut self,
@@ -32,10 +41,7 @@ impl<B: Backend> Worker<B> {
         patience: Duration,
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<(), StoreError> {
-        self.backend.check()?;
-        if let Some(unseen) = &self.unseen {
-            return Err(unseen.clone());
-        }
+        self.may_begin()?;
         let start = clock::monotonic();
         let mut is_reported = false;
         loop {

@@ -10,17 +10,26 @@
 CREATE SCHEMA wfx;
 SET LOCAL search_path = wfx;
 
--- A row for each process that writes. Each transaction changes the row of its process first and so
--- waits for whoever deletes it, and fails after that.
+-- A row for each process that writes. Each transaction holds the row of its process first, shared, and
+-- so is waited for by whoever deletes it, and fails after that.
 CREATE TABLE fence (
   token bigint PRIMARY KEY,              -- never given twice, also after a failover that lost commits
   owner text COLLATE "C",                -- the process, once it runs something
-  commits bigint NOT NULL DEFAULT 0,     -- the number of its last transaction: read again where the
-                                         -- answer to a commit was lost
   began_at timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 50);
+);
 CREATE INDEX fence_by_owner ON fence (owner);
 CREATE SEQUENCE fence_tokens;
+
+-- The last transaction of each process, which is read again where the answer to it was lost, with what
+-- it answered. A row is never changed: while a long query keeps old versions of it alive, each change
+-- would take longer than the one before.
+CREATE TABLE commits (
+  token bigint NOT NULL,
+  number bigint NOT NULL,
+  seqs bigint[],                         -- of the executions that it made
+  chunks bigint[],                       -- of the output that it made
+  PRIMARY KEY (token, number)
+);
 
 -- The order in which executions complete.
 CREATE SEQUENCE completions;
@@ -159,15 +168,19 @@ CREATE TABLE workflow_execution_attempts (
   PRIMARY KEY (seq, position, attempt)
 );
 
--- Counts are sums over rows, of which each process that writes has its own (`slot`), so that no two
--- wait for each other.
+-- Counts are sums over rows. Each process that writes adds its own (`slot`), so that no two wait for
+-- each other, and makes few of many now and then (`fold`). They are numbered by transactions: a number
+-- from a sequence would be what `lastval` returns to whoever made an execution or a chunk of output.
 CREATE TABLE workflow_execution_counts (
+  slot bigint NOT NULL,
+  added bigint NOT NULL DEFAULT txid_current(),
   workflow_id text COLLATE "C" NOT NULL,
   status text COLLATE "C" NOT NULL,
-  slot bigint NOT NULL,
-  executions bigint NOT NULL,
-  PRIMARY KEY (workflow_id, status, slot)
-) WITH (fillfactor = 50);
+  executions bigint NOT NULL
+);
+CREATE INDEX workflow_execution_counts_by_slot ON workflow_execution_counts (slot, added);
+CREATE INDEX workflow_execution_counts_by_workflow
+  ON workflow_execution_counts (workflow_id, status);
 
 CREATE TABLE workflow_groups (
   name bytea PRIMARY KEY,
@@ -353,11 +366,13 @@ ALTER TABLE workflow_output ALTER COLUMN data SET STORAGE EXTERNAL;
 CREATE INDEX workflow_output_in_order
   ON workflow_output (seq, ends, first, position, attempt, size);
 
--- The size of all output: a sum over rows, one for each process that writes.
+-- The size of all output: a sum over rows, as that of executions.
 CREATE TABLE workflow_output_usage (
-  id bigint PRIMARY KEY,
+  id bigint NOT NULL,
+  added bigint NOT NULL DEFAULT txid_current(),
   bytes bigint NOT NULL
-) WITH (fillfactor = 50);
+);
+CREATE INDEX workflow_output_usage_by_id ON workflow_output_usage (id, added);
 
 CREATE TABLE workflow_sessions (
   hash bytea PRIMARY KEY,
@@ -372,10 +387,8 @@ CREATE FUNCTION slot() RETURNS bigint LANGUAGE sql STABLE
 -- Counts follow whatever changes executions, in the same transaction and once for each statement.
 CREATE FUNCTION executions_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO wfx.workflow_execution_counts AS counts
-    SELECT workflow_id, status, wfx.slot(), count(*) FROM added GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (workflow_id, status, slot)
-      DO UPDATE SET executions = counts.executions + excluded.executions;
+  INSERT INTO wfx.workflow_execution_counts (slot, workflow_id, status, executions)
+    SELECT wfx.slot(), workflow_id, status, count(*) FROM added GROUP BY 2, 3;
   IF EXISTS (SELECT 1 FROM added WHERE concurrency_group IS NOT NULL AND completed_at IS NULL) THEN
     INSERT INTO wfx.workflow_groups AS groups
       SELECT concurrency_group, count(*) FILTER (WHERE status = 'running'),
@@ -396,15 +409,13 @@ END $$;
 
 CREATE FUNCTION executions_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO wfx.workflow_execution_counts AS counts
-    SELECT workflow_id, status, wfx.slot(), sum(n) FROM (
+  INSERT INTO wfx.workflow_execution_counts (slot, workflow_id, status, executions)
+    SELECT wfx.slot(), workflow_id, status, sum(n) FROM (
       SELECT workflow_id, status, count(*) AS n FROM added GROUP BY 1, 2
       UNION ALL
       SELECT workflow_id, status, -count(*) FROM removed GROUP BY 1, 2
     ) AS changes
-    GROUP BY 1, 2 HAVING sum(n) <> 0 ORDER BY 1, 2
-    ON CONFLICT (workflow_id, status, slot)
-      DO UPDATE SET executions = counts.executions + excluded.executions;
+    GROUP BY 2, 3 HAVING sum(n) <> 0;
   IF EXISTS (SELECT 1 FROM added WHERE concurrency_group IS NOT NULL) THEN
     INSERT INTO wfx.workflow_groups AS groups
       SELECT concurrency_group, sum(running), sum(waiting) FROM (
@@ -452,10 +463,8 @@ END $$;
 -- What belongs to executions goes with them, whoever deletes them. wfx deletes it first.
 CREATE FUNCTION executions_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO wfx.workflow_execution_counts AS counts
-    SELECT workflow_id, status, wfx.slot(), -count(*) FROM removed GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (workflow_id, status, slot)
-      DO UPDATE SET executions = counts.executions + excluded.executions;
+  INSERT INTO wfx.workflow_execution_counts (slot, workflow_id, status, executions)
+    SELECT wfx.slot(), workflow_id, status, -count(*) FROM removed GROUP BY 2, 3;
   IF EXISTS (SELECT 1 FROM removed WHERE concurrency_group IS NOT NULL AND completed_at IS NULL) THEN
     UPDATE wfx.workflow_groups SET running = running - r, waiting = waiting - w FROM (
       SELECT concurrency_group, count(*) FILTER (WHERE status = 'running') AS r,
@@ -506,8 +515,7 @@ BEGIN
       INTO grown;
   END IF;
   IF grown <> 0 THEN
-    INSERT INTO wfx.workflow_output_usage AS usage VALUES (wfx.slot(), grown)
-      ON CONFLICT (id) DO UPDATE SET bytes = usage.bytes + excluded.bytes;
+    INSERT INTO wfx.workflow_output_usage (id, bytes) VALUES (wfx.slot(), grown);
   END IF;
   RETURN NULL;
 END $$;
@@ -531,20 +539,40 @@ CREATE FUNCTION shown(value bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
       '00 ', 'efbfbd'), ' ', ''), 'hex') END, 'UTF8')
 $$;
 
+-- Makes few rows of many that a process (`mine`) counted by, of those from the numbers `counts` and
+-- `sizes`, and returns from which ones it left any.
+CREATE FUNCTION fold(mine bigint, INOUT counts bigint, INOUT sizes bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  since_count bigint := counts;
+  since_size bigint := sizes;
+BEGIN
+  WITH gone AS (
+    DELETE FROM wfx.workflow_execution_counts WHERE slot = mine AND added >= since_count
+    RETURNING workflow_id, status, executions
+  ), sums AS (
+    INSERT INTO wfx.workflow_execution_counts (slot, workflow_id, status, executions)
+    SELECT mine, workflow_id, status, sum(executions) FROM gone
+      GROUP BY 2, 3 HAVING sum(executions) <> 0
+    RETURNING added
+  )
+  SELECT coalesce(min(added), since_count) INTO counts FROM sums;
+  WITH gone AS (
+    DELETE FROM wfx.workflow_output_usage WHERE id = mine AND added >= since_size RETURNING bytes
+  ), sums AS (
+    INSERT INTO wfx.workflow_output_usage (id, bytes)
+    SELECT mine, sum(bytes) FROM gone HAVING sum(bytes) <> 0
+    RETURNING added
+  )
+  SELECT coalesce(min(added), since_size) INTO sizes FROM sums;
+END $$;
+
 -- A process leaves, or is proven dead: a transaction of it that goes on is waited for, and no other
 -- one succeeds. Its counts become part of the common ones, so that rows do not pile up.
 CREATE FUNCTION leave(gone bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM wfx.fence WHERE token = gone;
-  WITH mine AS (
-    DELETE FROM wfx.workflow_execution_counts WHERE slot = gone
-    RETURNING workflow_id, status, executions
-  )
-  INSERT INTO wfx.workflow_execution_counts AS counts
-    SELECT workflow_id, status, 0, executions FROM mine ORDER BY 1, 2
-    ON CONFLICT (workflow_id, status, slot)
-      DO UPDATE SET executions = counts.executions + excluded.executions;
-  WITH mine AS (DELETE FROM wfx.workflow_output_usage WHERE id = gone RETURNING bytes)
-  INSERT INTO wfx.workflow_output_usage AS usage SELECT 0, bytes FROM mine
-    ON CONFLICT (id) DO UPDATE SET bytes = usage.bytes + excluded.bytes;
+  DELETE FROM wfx.commits WHERE token = gone;
+  UPDATE wfx.workflow_execution_counts SET slot = 0, added = DEFAULT WHERE slot = gone;
+  UPDATE wfx.workflow_output_usage SET id = 0, added = DEFAULT WHERE id = gone;
+  PERFORM wfx.fold(0, 0, 0);
 END $$;
