@@ -14,7 +14,7 @@ use wfx::parts::engine::Parallelism;
 use wfx::parts::engine::Scratch;
 use wfx::parts::engine::{Bounds, Supervisor};
 use wfx::parts::repository::OwnerKind;
-use wfx::parts::repository::{Durability, Writer, WriterOptions};
+use wfx::parts::repository::{Durability, StoreAddress, Writer, WriterOptions};
 use wfx::parts::workflow::ExecutionStatus;
 use wfx::parts::workflow::inherited;
 use wfx::parts::workflow::{Observer, Report, Snapshot};
@@ -23,11 +23,11 @@ use crate::measure::{Failure, Figure, Target, alternate, median, timed};
 use crate::{Measured, limits, snapshot, store};
 
 /// Executions at a time.
-const IN_FLIGHT: usize = 64;
+pub(crate) const IN_FLIGHT: usize = 64;
 /// Executions of one measurement.
 const EXECUTIONS: usize = 20_000;
-const STORED: usize = 1_000_000;
-const RETENTION: usize = 10_000;
+pub(crate) const STORED: usize = 1_000_000;
+pub(crate) const RETENTION: usize = 10_000;
 const STEPS: usize = 200;
 /// Steps with a condition each, and executions of them.
 const CONDITIONS: usize = 500;
@@ -64,19 +64,23 @@ pub(crate) fn engine_context(
 
 /// Runs `count` executions of three empty steps, [`IN_FLIGHT`] at a time, and gives
 /// how many per second were durable.
-fn run(path: &Path, retention: Option<u64>, count: usize) -> Result<f64, Failure> {
-    run_of(&snapshot::three_empty_steps()?, path, retention, count)
+pub(crate) fn run(
+    store: impl Into<StoreAddress>,
+    retention: Option<u64>,
+    count: usize,
+) -> Result<f64, Failure> {
+    run_of(&snapshot::three_empty_steps()?, store, retention, count)
 }
 
 /// The same of another workflow.
 fn run_of(
     snapshot: &Snapshot,
-    path: &Path,
+    store: impl Into<StoreAddress>,
     retention: Option<u64>,
     count: usize,
 ) -> Result<f64, Failure> {
     let folder = store::folder()?;
-    let writer = Arc::new(Writer::open(path, options(retention))?);
+    let writer = Arc::new(Writer::open(store, options(retention))?);
     let supervisor =
         Arc::new(Supervisor::new(engine_context(&writer, folder.path())?, 2, Bounds::NONE));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -111,7 +115,7 @@ fn run_of(
     Ok(rate)
 }
 
-fn options(retention: Option<u64>) -> WriterOptions {
+pub(crate) fn options(retention: Option<u64>) -> WriterOptions {
     WriterOptions { durability: Durability::Full, ..store::options(retention) }
 }
 

@@ -19,6 +19,7 @@ mod measure;
 mod notify;
 mod output;
 mod page;
+mod postgres;
 mod recovery;
 mod replay;
 mod schedule;
@@ -70,7 +71,14 @@ const NAMES: [&str; 33] = [
 /// Those that are asked for by name or with all: each takes a while.
 const LONG: [&str; 4] = ["memory", "recover-memory", "serve-memory", "slo-day"];
 /// Those that are asked for by name alone: they need what not every machine has.
-const NAMED: [&str; 1] = ["page-paint"];
+const NAMED: [&str; 6] = [
+    "page-paint",
+    "postgres",
+    "postgres-stored",
+    "postgres-retention",
+    "postgres-wait",
+    "postgres-list",
+];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a flag of its own.
@@ -103,6 +111,11 @@ fn main() -> ExitCode {
             "read" => serve::reads_of_a_million(),
             "page" => page::pages(),
             "page-paint" => page::paint(),
+            "postgres" => one(postgres::throughput()),
+            "postgres-stored" => one(postgres::with_a_million_stored()),
+            "postgres-retention" => one(postgres::with_retention()),
+            "postgres-wait" => one(postgres::wait()),
+            "postgres-list" => one(postgres::list()),
             "ready" => one(serve::ready()),
             "serve-memory" => serve::memory(),
             "truth" => one(load::truth()),

@@ -1,5 +1,6 @@
 //! `wfx serve` as a process, against bare hyper and a loop of rusqlite.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,17 @@ impl Server {
         database: &Path,
         sockets: &[&Path],
     ) -> Result<Self, Failure> {
+        let database = [OsStr::new("--db"), database.as_os_str()];
+        let sockets: Vec<String> =
+            sockets.iter().map(|socket| format!("--listen=unix:{}", socket.display())).collect();
+        Self::wfx_with(folder, database.into_iter().chain(sockets.iter().map(OsStr::new)))
+    }
+
+    /// The same with these arguments.
+    pub(crate) fn wfx_with<'a>(
+        folder: &Path,
+        arguments: impl Iterator<Item = &'a OsStr>,
+    ) -> Result<Self, Failure> {
         let workflows = folder.join("workflows");
         std::fs::create_dir_all(&workflows)?;
         std::fs::write(
@@ -58,9 +70,7 @@ impl Server {
         let mut child = Command::new(WFX)
             .args(["serve", "--listen", "127.0.0.1:0", "--workflows"])
             .arg(&workflows)
-            .arg("--db")
-            .arg(database)
-            .args(sockets.iter().map(|socket| format!("--listen=unix:{}", socket.display())))
+            .args(arguments)
             .env("WORKFLOW_EXECUTION_RETENTION", "0")
             .envs(config.exists().then_some(("WFX_CONFIG", &config)))
             .stderr(Stdio::piped())
@@ -153,7 +163,7 @@ pub(crate) fn starts(
     })
 }
 
-const WFX_START: &str = "/api/v1/workflows/bench/execute";
+pub(crate) const WFX_START: &str = "/api/v1/workflows/bench/execute";
 const WFX_FINISHED: &str = "/api/v1/workflows/executions?status=success&limit=1";
 
 /// Start to finished, 3 empty steps: executions per second, CPU, p99 of the start.

@@ -34,6 +34,7 @@ pub mod workflow {
 
 /// The database.
 pub mod repository {
+    pub use crate::repository::StoreAddress;
     pub use crate::repository::error::StoreError;
     pub use crate::repository::journal::pending_write::PendingWrite;
     pub use crate::repository::journal::writer::Writer;

@@ -25,7 +25,7 @@ pub(crate) mod sessions;
 mod sql;
 mod sqlite;
 
-pub(crate) use address::StoreAddress;
+pub use address::StoreAddress;
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;

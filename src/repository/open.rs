@@ -16,11 +16,7 @@ impl StoreAddress {
     ///
     /// # Errors
     /// `Refused` for what is no such URL; others when the file cannot be read.
-    pub(crate) fn postgres(
-        url: &str,
-        passwords: Option<&Path>,
-        state: &Path,
-    ) -> Result<Self, StoreError> {
+    pub fn postgres(url: &str, passwords: Option<&Path>, state: &Path) -> Result<Self, StoreError> {
         Ok(Self::Postgres(PostgresAddress(Box::new(Address::parse(url, passwords, state)?))))
     }
 }

@@ -24,7 +24,7 @@ const PREPARED: [(&str, &str, usize); 9] = [
 ];
 
 /// What blocks may be written in; those of `sh` are run.
-const LANGUAGES: [&str; 6] = ["sh", "text", "yaml", "json", "toml", "ini"];
+const LANGUAGES: [&str; 7] = ["sh", "text", "yaml", "json", "toml", "ini", "sql"];
 
 /// A place from which commands find the fixtures.
 fn place() -> Place {
