@@ -65,6 +65,8 @@ AS $$
 DECLARE
   found_rows bigint;
 BEGIN
+  seqs := '{}';
+  chunks := '{}';
   PERFORM 1 FROM wfx.fence WHERE token = me FOR SHARE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'this process was declared dead' USING ERRCODE = 'WFX01';

@@ -1,5 +1,6 @@
 //! What is particular to PostgreSQL, on a real server; and the suite that every backend passes.
 
+mod batch;
 mod server;
 mod trouble;
 
