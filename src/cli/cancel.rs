@@ -17,6 +17,7 @@ use crate::repository::ownership::{Doubt, Liveness, id};
 use crate::system::users;
 use crate::terminal;
 use crate::workflow::record::{ExecutionDetail, ExecutionStatus, OwnerState};
+use crate::workflow::trigger::Requester;
 
 /// Between looks whether the owner has ended it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -61,9 +62,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let (supervisor, writer) = (&session.supervisor, &session.writer);
     let patience = context.settings.store_timeout()?;
-    let by = users::name(users::own());
-    let by = Some(by.as_str());
-    let owner = match cancel::request(supervisor, writer, None, &execution_id, by, patience) {
+    let requester = Requester::user(users::name(users::own()));
+    let owner = match cancel::request(supervisor, writer, None, &execution_id, &requester, patience)
+    {
         Ok(Requested::Stored { owner }) => owner,
         // This process runs nothing yet.
         Ok(Requested::Here) => None,

@@ -15,7 +15,7 @@ use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::{Observer, Unobserved};
 use crate::workflow::schedule_record::ScheduledStart;
 use crate::workflow::spec::ReusedStep;
-use crate::workflow::trigger::{Trigger, TriggerKind};
+use crate::workflow::trigger::{Requester, Trigger, TriggerKind};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
     let session = Session::open(context)?;
     let titles = Titles::of(run.snapshot.definition());
     let kind = if run.replay_of.is_some() { TriggerKind::Replay } else { TriggerKind::Cli };
-    let trigger = Trigger::by(kind, Some(users::name(users::own())));
+    let trigger = Trigger::by(kind, Requester::user(users::name(users::own())));
     let trigger = trigger.repeating(run.repeats.as_ref());
     let plan = session.supervisor.plan(run.snapshot, run.replay_of);
     let mut plan = plan.triggered(Some(trigger)).reusing(run.reused);

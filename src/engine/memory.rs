@@ -154,6 +154,7 @@ fn detail(execution: &Execution) -> ExecutionDetail {
         replay_of: created.replay_of,
         trigger: created.trigger,
         cancel_requested_by: None,
+        cancel_requested_address: None,
         input_snapshot: snapshot,
         error: head.error.clone(),
         outcome: head.outcome.or(Some(head.status).filter(|status| status.is_terminal())),

@@ -11,6 +11,7 @@ use crate::engine::supervisor::Supervisor;
 use crate::repository::{CancelRequest, StoreError, TakenOver, Writer};
 use crate::workflow::record::ExecutionStatus;
 use crate::workflow::report::Observer;
+use crate::workflow::trigger::Requester;
 
 /// Who ends it now.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub(crate) enum NotCancelled {
     Store(StoreError),
 }
 
-/// Asks for the end of an execution, `by` somebody. Blocks while the request is stored; others may have the
+/// Asks for the end of an execution. Blocks while the request is stored; others may have the
 /// database locked for `patience`. What runs here needs no database to be ended. `unstored` are
 /// executions that no database has.
 ///
@@ -45,7 +46,7 @@ pub(crate) fn request(
     writer: &Writer,
     unstored: Option<&Memory>,
     execution_id: &str,
-    by: Option<&str>,
+    requester: &Requester,
     patience: Duration,
 ) -> Result<Requested, NotCancelled> {
     if let Some(status) = unstored.and_then(|unstored| unstored.status(execution_id)) {
@@ -55,7 +56,7 @@ pub(crate) fn request(
         supervisor.cancel(execution_id);
         return Ok(Requested::Here);
     }
-    match writer.request_cancel(execution_id, by, patience) {
+    match writer.request_cancel(execution_id, requester, patience) {
         Err(_) if supervisor.cancel(execution_id) => Ok(Requested::Here),
         Err(error) => Err(NotCancelled::Store(error)),
         Ok(CancelRequest::Unknown) => Err(NotCancelled::Unknown),

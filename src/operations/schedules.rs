@@ -21,6 +21,7 @@ use crate::schedule::rules::Schedule;
 use crate::workflow::schedule_record::{
     Beside, DecisionRecord, PauseRecord, ScheduledStart, Split,
 };
+use crate::workflow::trigger::Requester;
 
 /// The longest reason of a pause.
 pub(crate) const REASON_BYTES_MAX: usize = 1_000;
@@ -209,12 +210,12 @@ pub(crate) fn pause(
 pub(crate) fn resume(
     writer: &Writer,
     workflow_id: Option<&str>,
-    by: Option<&str>,
+    requester: Requester,
     now: Timestamp,
     patience: Duration,
 ) -> Result<bool, StoreError> {
-    let (workflow_id, by) = (workflow_id.map(str::to_owned), by.map(str::to_owned));
-    let change = ScheduleChange::Resume { workflow_id, by, now };
+    let workflow_id = workflow_id.map(str::to_owned);
+    let change = ScheduleChange::Resume { workflow_id, requester, now };
     writer.change_schedules(&change, patience).map(|outcome| outcome.changed > 0)
 }
 

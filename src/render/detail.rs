@@ -159,7 +159,9 @@ impl Layout {
             fact("started by", &self.started_by(trigger));
         }
         if let Some(by) = &execution.cancel_requested_by {
-            fact("cancel", &format!("asked for by {}", visible(by)));
+            let from = execution.cancel_requested_address.as_deref();
+            let from = from.map_or_else(String::new, |from| format!(" from {}", visible(from)));
+            fact("cancel", &format!("asked for by {}{from}", visible(by)));
         }
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));

@@ -319,6 +319,9 @@ pub struct ExecutionRecord {
     pub trigger: Option<Trigger>,
     /// Who asked for its end.
     pub cancel_requested_by: Option<String>,
+    /// From which address, if that was on the web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_requested_address: Option<String>,
     /// The definition as run, the parameters and the working folder.
     pub input_snapshot: JsonText,
     /// Why it did not succeed.

@@ -98,6 +98,9 @@ pub(crate) struct PauseRecord {
     pub reason: Option<String>,
     /// Who wanted that.
     pub paused_by: Option<String>,
+    /// From which address, if it was paused on the web page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_address: Option<String>,
 }
 
 /// What is not as expected.

@@ -38,17 +38,29 @@ pub enum TriggerKind {
     Schedule,
 }
 
+/// Who asks for something, as far as known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// The name of a token, or a user.
+    pub by: Option<String>,
+    /// From which address, on the web page.
+    pub address: Option<String>,
+}
+
+impl Requester {
+    /// A user of this machine.
+    #[must_use]
+    pub fn user(name: String) -> Self {
+        Self { by: Some(name), address: None }
+    }
+}
+
 impl Trigger {
     /// By a person, now.
     #[must_use]
-    pub fn by(kind: TriggerKind, by: Option<String>) -> Self {
-        Self { kind, by, address: None, schedule: None, scheduled_at: None }
-    }
-
-    /// The same from this address.
-    #[must_use]
-    pub fn from(self, address: Option<String>) -> Self {
-        Self { address, ..self }
+    pub fn by(kind: TriggerKind, requester: Requester) -> Self {
+        let Requester { by, address } = requester;
+        Self { kind, by, address, schedule: None, scheduled_at: None }
     }
 }
 

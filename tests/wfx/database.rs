@@ -232,6 +232,7 @@ const BEFORE_COMPLETIONS: &str = "
     DROP TABLE workflow_incidents;
     DROP TABLE workflow_sessions;
     ALTER TABLE workflow_executions DROP COLUMN trigger_address;
+    ALTER TABLE workflow_executions DROP COLUMN cancel_requested_address;
     DROP TRIGGER workflow_executions_inserted_grouped;
     DROP TRIGGER workflow_executions_moved_grouped;
     DROP TRIGGER workflow_executions_deleted_grouped;

@@ -282,6 +282,10 @@ fn forms_start_replay_and_cancel_and_say_who_did() {
     let cancelled = form(&daemon, &format!("/executions/{waiting}/cancel"), "", "");
     assert_eq!(location(&cancelled), format!("../../executions/{waiting}"));
     until("it has ended", || execution(&daemon, &waiting)["execution"]["status"] == "cancelled");
+    let ended = execution(&daemon, &waiting);
+    assert_eq!(ended["execution"]["cancel_requested_address"], "127.0.0.1", "{ended}");
+    let shown = page(&daemon, &format!("/executions/{waiting}"), "");
+    has(&shown, &["Its end was asked for", " from 127.0.0.1"]);
     let ran = daemon.stop();
     for what in ["started on the web page", "replayed on the web page", "cancelled on the web page"]
     {

@@ -21,6 +21,7 @@ use crate::system::users;
 use crate::workflow::check::GivenBy;
 use crate::workflow::compiled::DefinitionSource;
 use crate::workflow::schedule_record::PauseRecord;
+use crate::workflow::trigger::Requester;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PauseArgs {
@@ -109,8 +110,14 @@ pub(super) fn pause(args: &PauseArgs, context: &Context) -> Result<Exit, CliErro
         }
         None => {
             let paused_by = Some(users::name(users::own()));
-            let pause =
-                PauseRecord { workflow_id, paused_at: now, paused_until, reason, paused_by };
+            let pause = PauseRecord {
+                workflow_id,
+                paused_at: now,
+                paused_until,
+                reason,
+                paused_by,
+                paused_address: None,
+            };
             let writer =
                 session::writer(context, session::options(context, Retention::Given(None))?)?;
             if let Some(id) = &pause.workflow_id {
@@ -181,8 +188,13 @@ pub(super) fn resume(args: &ResumeArgs, context: &Context) -> Result<Exit, CliEr
                 session::writer(context, session::options(context, Retention::Given(None))?)?;
             let by = users::name(users::own());
             let patience = context.settings.store_timeout()?;
-            let was_paused =
-                schedules::resume(&writer, workflow_id, Some(&by), clock::now(), patience)?;
+            let was_paused = schedules::resume(
+                &writer,
+                workflow_id,
+                Requester::user(by),
+                clock::now(),
+                patience,
+            )?;
             writer.close()?;
             was_paused
         }

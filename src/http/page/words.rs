@@ -121,7 +121,14 @@ pub(super) fn text(text: &str) -> String {
     visible(text)
 }
 
-/// The same, cut after so many characters.
+/// Who asked for something, and from where, at the end of a sentence; empty where nothing is known.
+pub(super) fn requester(by: Option<&str>, address: Option<&str>) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" by {}", text(by)));
+    let from = address.map_or_else(String::new, |from| format!(" from {}", text(from)));
+    by + &from
+}
+
+/// [`text`], cut after so many characters.
 pub(super) fn short(long: &str, most: usize) -> String {
     let shown = visible(long.lines().next().unwrap_or_default());
     match shown.char_indices().nth(most) {

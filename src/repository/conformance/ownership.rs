@@ -9,6 +9,7 @@ use crate::repository::{CancelRequest, Of, PendingWrite, StoreErrorKind, Which, 
 use crate::workflow::record::{
     AttemptKey, Change, ExecutionState, ExecutionStatus, StepState, StepStatus,
 };
+use crate::workflow::trigger::Requester;
 
 /// Stores an execution of one step, which runs, as `owner`.
 fn store_of(writer: &Writer, id: &str, status: ExecutionStatus, owner: Option<&str>) {
@@ -216,7 +217,13 @@ pub(crate) fn a_request_to_cancel_is_reported_once<S: Store>() {
     store_of(&runs, "ended", ExecutionStatus::Cancelled, Some("exec-me"));
     let mut requests = runs.cancel_requests("exec-me");
     let ask = |writer: &Writer, id: &str| {
-        writer.request_cancel(id, Some("ann"), std::time::Duration::from_secs(60)).unwrap()
+        writer
+            .request_cancel(
+                id,
+                &Requester::user("ann".to_owned()),
+                std::time::Duration::from_secs(60),
+            )
+            .unwrap()
     };
     let stored = |owner: &str| CancelRequest::Stored { owner: Some(owner.to_owned()) };
     // From another process, twice, and over the writer that watches.

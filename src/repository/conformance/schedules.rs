@@ -19,6 +19,7 @@ use crate::workflow::record::{Change, Created, ExecutionStatus};
 use crate::workflow::schedule_record::{
     Beside, DecisionRecord, OverdueKind, OverdueRecord, PauseRecord, ScheduledStart, Split,
 };
+use crate::workflow::trigger::Requester;
 
 const WORKFLOW: &str = "w";
 const SCHEDULE: &str = "s";
@@ -266,12 +267,14 @@ pub(crate) fn a_pause_takes_the_place_of_another_and_ends_once<S: Store>() {
             paused_until: until.map(at),
             reason: None,
             paused_by: None,
+            paused_address: None,
         };
         writer.change_schedules(&ScheduleChange::Pause(pause), PATIENCE).unwrap();
     };
     let resume = |workflow_id: Option<&str>, now: i64| {
         let workflow_id = workflow_id.map(str::to_owned);
-        let change = ScheduleChange::Resume { workflow_id, by: None, now: at(now) };
+        let change =
+            ScheduleChange::Resume { workflow_id, requester: Requester::default(), now: at(now) };
         writer.change_schedules(&change, PATIENCE).unwrap().changed
     };
     pause(Some(WORKFLOW), 1, None);

@@ -23,6 +23,7 @@ use crate::workflow::pin::Pin;
 use crate::workflow::record::{Change, ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
 use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
+use crate::workflow::trigger::Requester;
 
 /// The retention of workflows; `None`: a workflow has none of its own.
 pub(crate) type Policies = BTreeMap<String, Option<RetentionPolicy>>;
@@ -195,7 +196,7 @@ pub(crate) trait Backend: Send + 'static {
     fn request_cancel(
         &mut self,
         execution_id: &str,
-        by: Option<&str>,
+        requester: &Requester,
         now: Timestamp,
     ) -> Result<CancelRequest, Self::Error>;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::timestamp::Timestamp;
 use crate::workflow::notification::Notify;
 use crate::workflow::schedule_record::{DecisionRecord, OverdueKind, OverdueRecord, PauseRecord};
+use crate::workflow::trigger::Requester;
 
 /// How many rows of decisions a schedule keeps.
 pub(crate) const DECISIONS_MAX: u64 = 10_000;
@@ -52,7 +53,7 @@ pub(crate) enum ScheduleChange {
     /// place of another one.
     Pause(PauseRecord),
     /// It does so again.
-    Resume { workflow_id: Option<String>, by: Option<String>, now: Timestamp },
+    Resume { workflow_id: Option<String>, requester: Requester, now: Timestamp },
     /// Expectations that are not met, and those that are met again.
     Overdue {
         now: Timestamp,

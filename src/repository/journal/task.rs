@@ -20,6 +20,7 @@ use crate::repository::ownership::takeover::{
 use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
+use crate::workflow::trigger::Requester;
 
 /// What the thread is asked for beside storing.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub(crate) enum Task {
     /// Leave a request to cancel an execution.
     RequestCancel {
         execution_id: String,
-        by: Option<String>,
+        requester: Requester,
         answer: mpsc::Sender<Result<CancelRequest, StoreError>>,
     },
     /// Pin an execution, or with `None` unpin it; the answer is whether there is such an execution.

@@ -275,10 +275,10 @@ impl<B: Backend> Worker<B> {
                 self.store_sent_alerts();
             }
             Task::WatchOwner(owner) => self.owner = Some(owner),
-            Task::RequestCancel { execution_id, by, answer } => {
+            Task::RequestCancel { execution_id, requester, answer } => {
                 let now = clock::now();
                 let request = self.transaction("write to", |backend| {
-                    backend.request_cancel(&execution_id, by.as_deref(), now)
+                    backend.request_cancel(&execution_id, &requester, now)
                 });
                 if let (Ok(CancelRequest::Stored { owner: Some(owner) }), Some(watch)) =
                     (&request, &mut self.cancels)

@@ -36,6 +36,7 @@ use crate::repository::sessions::SessionChange;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::ExecutionDetail;
 use crate::workflow::retention::PrunePlan;
+use crate::workflow::trigger::Requester;
 
 /// A handle on the writing thread. Dropped, it stores what it can, as [`Self::close`].
 pub struct Writer {
@@ -335,12 +336,12 @@ impl Writer {
     pub fn request_cancel(
         &self,
         execution_id: &str,
-        by: Option<&str>,
+        requester: &Requester,
         patience: Duration,
     ) -> Result<CancelRequest, StoreError> {
         self.ask("cancel", patience, |answer| Task::RequestCancel {
             execution_id: execution_id.to_owned(),
-            by: by.map(str::to_owned),
+            requester: requester.clone(),
             answer,
         })
     }

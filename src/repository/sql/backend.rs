@@ -29,6 +29,7 @@ use crate::workflow::output::Counts;
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord};
 use crate::workflow::retention::Chosen;
+use crate::workflow::trigger::Requester;
 
 /// What is particular to a database: how transactions begin and end, and what lies below it.
 pub(crate) trait Driver: Send + 'static {
@@ -364,10 +365,10 @@ impl<D: Driver> Backend for SqlBackend<D> {
     fn request_cancel(
         &mut self,
         execution_id: &str,
-        by: Option<&str>,
+        requester: &Requester,
         now: Timestamp,
     ) -> sql::Result<CancelRequest> {
-        takeover::request_cancel(self.connection(), execution_id, by, now)
+        takeover::request_cancel(self.connection(), execution_id, requester, now)
     }
 
     fn cancel_requests(&mut self, owner: &str) -> sql::Result<HashSet<CancelNotice>> {

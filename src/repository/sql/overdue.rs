@@ -13,7 +13,7 @@ use crate::workflow::notification::{Event, Events, Notify, Occurrence};
 use crate::workflow::schedule_record::{
     DecisionRecord, OverdueKind, OverdueRecord, ScheduledStart,
 };
-use crate::workflow::trigger::{Trigger, TriggerKind};
+use crate::workflow::trigger::{Requester, Trigger, TriggerKind};
 
 /// Notes that one is not met; one that was open goes on with what it concerns last. What another
 /// daemon has noted already is noted once.
@@ -86,7 +86,7 @@ fn events(
     let trigger = record.and_then(|record| record.schedule.clone()).map(|schedule| Trigger {
         schedule: Some(schedule),
         scheduled_at: record.and_then(|record| record.scheduled_at),
-        ..Trigger::by(TriggerKind::Schedule, None)
+        ..Trigger::by(TriggerKind::Schedule, Requester::default())
     });
     let event = Event { occurrence, at: now, step: None, error: record.map(why), status: None };
     Events {

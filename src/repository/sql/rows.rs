@@ -81,7 +81,7 @@ pub(crate) const EXECUTION_COLUMNS: &str = "seq, execution_id, workflow_id, stat
      started_at, completed_at, updated_at, steps_completed, total_steps, step_order, replay_of, \
      input_snapshot, error, owner, outcome, pinned_at, pinned_by, pin_reason, trigger_kind, \
      trigger_by, schedule, scheduled_at, cancel_requested_by, steps_failed, steps_skipped, \
-     concurrency_group, trigger_address";
+     concurrency_group, trigger_address, cancel_requested_address";
 
 /// Reads a row of [`EXECUTION_COLUMNS`].
 pub(crate) fn execution(row: &Row<'_>) -> sql::Result<ExecutionRecord> {
@@ -105,6 +105,7 @@ pub(crate) fn execution(row: &Row<'_>) -> sql::Result<ExecutionRecord> {
         replay_of: row.get(11)?,
         trigger: trigger(row)?,
         cancel_requested_by: row.get(23)?,
+        cancel_requested_address: row.get(28)?,
         input_snapshot: row.get::<_, Json<_>>(12)?.0,
         error: row.get(13)?,
         outcome,

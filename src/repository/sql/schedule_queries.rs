@@ -54,7 +54,8 @@ pub(crate) fn pauses(
 ) -> sql::Result<Vec<PauseRecord>> {
     connection
         .prepare_cached(
-            "SELECT workflow_id, paused_at, paused_until, reason, paused_by FROM workflow_pauses
+            "SELECT workflow_id, paused_at, paused_until, reason, paused_by, paused_address
+             FROM workflow_pauses
              WHERE paused_until IS NULL OR paused_until > ?1 ORDER BY id",
         )?
         .query_map([since.to_string()], |row| {
@@ -64,6 +65,7 @@ pub(crate) fn pauses(
                 paused_until: rows::optional(row, 2)?,
                 reason: row.get(3)?,
                 paused_by: row.get(4)?,
+                paused_address: row.get(5)?,
             })
         })?
         .collect()

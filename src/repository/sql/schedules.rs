@@ -14,6 +14,7 @@ use crate::repository::journal::schedules::{
 use crate::schedule::decision::{Action, Reason};
 use crate::workflow::notification::Notify;
 use crate::workflow::schedule_record::{DecisionRecord, PauseRecord};
+use crate::workflow::trigger::Requester;
 
 /// Writes a change inside the transaction under way.
 pub(crate) fn change(
@@ -49,12 +50,12 @@ pub(crate) fn change(
         }
         ScheduleChange::SetBack { now, trimmed } => set_back(connection, *now, trimmed)?,
         ScheduleChange::Pause(pause) => {
-            end_pause(connection, pause.workflow_id.as_deref(), None, pause.paused_at)?;
+            let nobody = Requester::default();
+            end_pause(connection, pause.workflow_id.as_deref(), &nobody, pause.paused_at)?;
             outcome.changed = begin_pause(connection, pause)?;
         }
-        ScheduleChange::Resume { workflow_id, by, now } => {
-            let (workflow_id, by) = (workflow_id.as_deref(), by.as_deref());
-            outcome.changed = end_pause(connection, workflow_id, by, *now)?;
+        ScheduleChange::Resume { workflow_id, requester, now } => {
+            outcome.changed = end_pause(connection, workflow_id.as_deref(), requester, *now)?;
         }
         ScheduleChange::Overdue { now, raised, cleared, notify } => {
             for record in raised {
@@ -514,8 +515,8 @@ fn begin_pause(connection: Connection<'_>, pause: &PauseRecord) -> sql::Result<u
     connection
         .prepare_cached(
             "INSERT INTO workflow_pauses
-               (workflow_id, paused_at, paused_until, reason, paused_by)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+               (workflow_id, paused_at, paused_until, reason, paused_by, paused_address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             pause.workflow_id,
@@ -523,6 +524,7 @@ fn begin_pause(connection: Connection<'_>, pause: &PauseRecord) -> sql::Result<u
             time(pause.paused_until),
             pause.reason,
             pause.paused_by,
+            pause.paused_address,
         ])
 }
 
@@ -530,13 +532,14 @@ fn begin_pause(connection: Connection<'_>, pause: &PauseRecord) -> sql::Result<u
 fn end_pause(
     connection: Connection<'_>,
     workflow_id: Option<&str>,
-    by: Option<&str>,
+    requester: &Requester,
     now: Timestamp,
 ) -> sql::Result<usize> {
+    let Requester { by, address } = requester;
     connection
         .prepare_cached(
-            "UPDATE workflow_pauses SET paused_until = ?2, resumed_by = ?3
+            "UPDATE workflow_pauses SET paused_until = ?2, resumed_by = ?3, resumed_address = ?4
              WHERE workflow_id IS ?1 AND (paused_until IS NULL OR paused_until > ?2)",
         )?
-        .execute(params![workflow_id, now.to_string(), by])
+        .execute(params![workflow_id, now.to_string(), by, address])
 }

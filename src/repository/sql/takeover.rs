@@ -12,6 +12,7 @@ use crate::repository::ownership::takeover::{
 };
 use crate::repository::ownership::{Judge, Liveness};
 use crate::workflow::record::{AttemptKey, ExecutionStatus};
+use crate::workflow::trigger::Requester;
 
 /// Those that are proven dead of the owners that a query finds; its parameter is the own one.
 pub(super) fn dead_of(
@@ -195,7 +196,7 @@ pub(crate) fn owners(
 pub(crate) fn request_cancel(
     connection: Connection<'_>,
     execution_id: &str,
-    by: Option<&str>,
+    requester: &Requester,
     now: Timestamp,
 ) -> sql::Result<CancelRequest> {
     let stored = connection
@@ -208,12 +209,14 @@ pub(crate) fn request_cancel(
     if status.is_terminal() {
         return Ok(CancelRequest::Ended(status));
     }
+    let Requester { by, address } = requester;
     connection
         .prepare_cached(
-            "UPDATE workflow_executions SET cancel_requested_at = ?2, cancel_requested_by = ?3
+            "UPDATE workflow_executions SET cancel_requested_at = ?2, cancel_requested_by = ?3,
+               cancel_requested_address = ?4
              WHERE execution_id = ?1 AND cancel_requested_at IS NULL",
         )?
-        .execute(params![execution_id, now.to_string(), by])?;
+        .execute(params![execution_id, now.to_string(), by, address])?;
     Ok(CancelRequest::Stored { owner })
 }
 

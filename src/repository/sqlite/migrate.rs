@@ -11,7 +11,7 @@ use crate::repository::ownership::Registry;
 use crate::repository::sqlite::error::explain;
 
 /// The released steps: step `n` leads from version `n` to `n + 1`.
-pub(crate) const STEPS: [&str; 15] = [
+pub(crate) const STEPS: [&str; 16] = [
     include_str!("schema/001_initial.sql"),
     include_str!("schema/002_settings.sql"),
     include_str!("schema/003_checks.sql"),
@@ -27,6 +27,7 @@ pub(crate) const STEPS: [&str; 15] = [
     include_str!("schema/013_output.sql"),
     include_str!("schema/014_sessions.sql"),
     include_str!("schema/015_open_alerts.sql"),
+    include_str!("schema/016_addresses.sql"),
 ];
 /// Written into the header, so that a database tells whose it is: "wfx1".
 pub(crate) const APPLICATION_ID: i32 = 0x7766_7831;

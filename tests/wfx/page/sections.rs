@@ -176,10 +176,12 @@ fn schedules_are_paused_and_resumed_and_missed_times_run_by_hand() {
     );
     assert_eq!(location(&paused), "../workflows/yearly#schedules");
     for path in ["/schedules", "/workflows/yearly"] {
-        has(&page(&daemon, path, ""), &["yearly is paused", "“&lt;script&gt;”", "Resume yearly"]);
+        let shown = ["yearly is paused", "“&lt;script&gt;”", "Resume yearly", " from 127.0.0.1"];
+        has(&page(&daemon, path, ""), &shown);
     }
     let schedules = || daemon.get("/api/v1/schedules").expect(200)["schedules"][0].clone();
     assert_eq!(schedules()["paused"]["reason"], "<script>");
+    assert_eq!(schedules()["paused"]["paused_address"], "127.0.0.1");
     assert_eq!(location(&form(&daemon, "/schedules/pause", "workflow=", "")), "../schedules");
     has(&page(&daemon, "/schedules", ""), &["All workflows are paused", "until somebody resumes"]);
     has(&home(), &["paused"]);
@@ -187,6 +189,8 @@ fn schedules_are_paused_and_resumed_and_missed_times_run_by_hand() {
     let resumed = form(&daemon, "/schedules/resume", "workflow=yearly&back=yearly", "");
     assert_eq!(location(&resumed), "../workflows/yearly#schedules");
     assert_eq!(schedules()["paused"], json!(null));
+    let resumed = "SELECT resumed_address FROM workflow_pauses WHERE workflow_id = 'yearly'";
+    assert_eq!(place.sql(resumed), "127.0.0.1");
 
     // What was missed is started once.
     let body = page(&daemon, "/schedules", "").body;
@@ -196,6 +200,7 @@ fn schedules_are_paused_and_resumed_and_missed_times_run_by_hand() {
     let id = location(&started).strip_prefix("../executions/").unwrap().to_owned();
     until("it has ended", || execution(&daemon, &id)["execution"]["status"] == "success");
     assert_eq!(execution(&daemon, &id)["steps"][0]["stdout"], format!("{at}\n"));
+    assert_eq!(execution(&daemon, &id)["execution"]["trigger"]["address"], "127.0.0.1");
     has(&page(&daemon, "/schedules", ""), &["somebody started it by hand", &id]);
     assert_eq!(form(&daemon, "/schedules/run", &body, "").status, 409);
 

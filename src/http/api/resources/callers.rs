@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::http::exchange::handler::{Caller, Remote};
 use crate::system::users;
+use crate::workflow::trigger::Requester;
 
 /// The most users whose names are kept.
 const USERS_MAX: usize = 1024;
@@ -26,8 +27,13 @@ impl Callers {
         }
     }
 
+    /// Who made a request, with the address of whoever used the web page.
+    pub(super) fn requester(&self, caller: &Caller) -> Requester {
+        Requester { by: self.name(caller), address: Self::address(caller) }
+    }
+
     /// The address of whoever used the web page; nothing is kept of those of other requests.
-    pub(super) fn address(&self, caller: &Caller) -> Option<String> {
+    fn address(caller: &Caller) -> Option<String> {
         match caller.remote {
             Remote::Address(address) if caller.is_page => Some(address.ip().to_string()),
             _ => None,

@@ -230,12 +230,12 @@ impl Resources {
     ) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         no_body(body)?;
-        let by = self.callers.name(caller);
+        let requester = self.callers.requester(caller);
         let execution_id = &*self.execution_id(reference)?;
         let (supervisor, writer) = (Arc::clone(&self.supervisor), Arc::clone(&self.writer));
         let (memory, id) = (Arc::clone(&self.memory), execution_id.to_owned());
         let requested = tokio::task::spawn_blocking(move || {
-            cancel::request(&supervisor, &writer, Some(&memory), &id, by.as_deref(), Duration::ZERO)
+            cancel::request(&supervisor, &writer, Some(&memory), &id, &requester, Duration::ZERO)
         });
         match requested.await.map_err(|fault| faults::fault(&fault.to_string()))? {
             Ok(Requested::Here) => {}

@@ -52,8 +52,7 @@ impl Resources {
         let snapshot = self.snapshot(workflow_id, body.as_deref(), by)?;
         // It is not kept for as long as the execution is waited for.
         drop(body);
-        let trigger = Trigger::by(TriggerKind::Api, self.callers.name(caller))
-            .from(self.callers.address(caller));
+        let trigger = Trigger::by(TriggerKind::Api, self.callers.requester(caller));
         let spec = self.supervisor.plan(snapshot, None).triggered(Some(trigger));
         self.launch(spec, wait, bounded_wait).await
     }
@@ -100,8 +99,7 @@ impl Resources {
             return Ok(Reply::json(&json!({ "steps": self.planned_steps(&plan)? })));
         }
         let replay_of = Some(execution_id.to_owned());
-        let trigger = Trigger::by(TriggerKind::Replay, self.callers.name(caller))
-            .from(self.callers.address(caller))
+        let trigger = Trigger::by(TriggerKind::Replay, self.callers.requester(caller))
             .repeating(original.trigger.as_ref());
         let spec = self.supervisor.plan(plan.snapshot, replay_of).triggered(Some(trigger));
         self.launch(spec.reusing(plan.reused), wait, bounded_wait).await
@@ -455,6 +453,7 @@ mod tests {
             replay_of: None,
             trigger: None,
             cancel_requested_by: None,
+            cancel_requested_address: None,
             input_snapshot: Default::default(),
             error: None,
             outcome: None,

@@ -104,12 +104,14 @@ impl Resources {
         let now = clock::now();
         let until = body.until.as_deref().map(str::parse::<Until>).transpose();
         let until = until.map_err(|why| pointed("/until", format!("`until`: {why}")))?;
+        let requester = self.callers.requester(caller);
         let pause = PauseRecord {
             workflow_id: workflow_id.map(str::to_owned),
             paused_at: now,
             paused_until: until.map(|until| until.after(now)),
             reason: body.reason.filter(|reason| !reason.is_empty()),
-            paused_by: self.callers.name(caller),
+            paused_by: requester.by,
+            paused_address: requester.address,
         };
         let (writer, stored) = (Arc::clone(&self.writer), pause.clone());
         let done =
@@ -138,11 +140,11 @@ impl Resources {
         Query::read(query, &[])?;
         executions::no_body(body)?;
         self.known(workflow_id)?;
-        let (writer, by) = (Arc::clone(&self.writer), self.callers.name(caller));
+        let (writer, requester) = (Arc::clone(&self.writer), self.callers.requester(caller));
         let id = workflow_id.map(str::to_owned);
         let done = tokio::task::spawn_blocking(move || {
             let now = clock::now();
-            schedules::resume(&writer, id.as_deref(), by.as_deref(), now, Duration::ZERO)
+            schedules::resume(&writer, id.as_deref(), requester, now, Duration::ZERO)
         });
         let done = done.await.map_err(|fault| faults::fault(&fault.to_string()))?;
         let was_paused = done.map_err(|error| faults::unavailable(&error))?;
@@ -196,7 +198,7 @@ impl Resources {
             .map_err(|problems| invalid_parameters(&problems))?;
         let (workdir, source) = (self.workdir.clone(), Some(DefinitionSource::Catalogue));
         let snapshot = Snapshot { compiled, params, workdir, source };
-        let trigger = Trigger::by(TriggerKind::Schedule, self.callers.name(caller));
+        let trigger = Trigger::by(TriggerKind::Schedule, self.callers.requester(caller));
         let spec = self.supervisor.plan(snapshot, None).triggered(Some(trigger));
         self.launch(spec.scheduled(scheduled), wait, bounded_wait).await
     }

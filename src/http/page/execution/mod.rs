@@ -260,11 +260,11 @@ fn notes(view: &View<'_>, found: &Found) -> Markup {
                 (words::command("wfx queue"))
             }
         }
-        @if let Some(by) = &record.cancel_requested_by {
+        @if record.cancel_requested_by.is_some() || record.cancel_requested_address.is_some() {
             div class="note off" role="status" {
                 p {
                     (words::status_as(words::CANCELLED, if record.status.is_terminal() { "Its end was asked for" } else { "It is being cancelled" }))
-                    " by " (words::text(by)) "."
+                    (words::requester(record.cancel_requested_by.as_deref(), record.cancel_requested_address.as_deref())) "."
                 }
             }
         }

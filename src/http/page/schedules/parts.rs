@@ -98,7 +98,7 @@ pub(super) fn paused(view: &View<'_>, pause: &PauseRecord, back: Option<&str>) -
                     None => { " until somebody resumes" }
                 }
                 ", since " (view.at(pause.paused_at))
-                @if let Some(by) = &pause.paused_by { ", by " (words::text(by)) }
+                (words::requester(pause.paused_by.as_deref(), pause.paused_address.as_deref()))
                 @if let Some(reason) = &pause.reason { ": “" (words::short(reason, 200)) "”" }
                 "."
             }

@@ -89,6 +89,7 @@ impl Place {
             paused_until: until.map(at),
             reason: None,
             paused_by: None,
+            paused_address: None,
         };
         self.writer.change_schedules(&ScheduleChange::Pause(pause), PATIENCE).unwrap();
     }

@@ -30,6 +30,7 @@ use crate::repository::{Health, PendingWrite, StoreError, StoreErrorKind, Writer
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::retention::Chosen;
+use crate::workflow::trigger::Requester;
 
 /// What is stored, and what fails.
 #[derive(Debug, Default)]
@@ -247,7 +248,7 @@ impl Backend for Fake {
     fn request_cancel(
         &mut self,
         _id: &str,
-        _by: Option<&str>,
+        _: &Requester,
         _now: Timestamp,
     ) -> Result<CancelRequest, Failure> {
         Ok(CancelRequest::Unknown)

@@ -58,6 +58,7 @@ CREATE TABLE workflow_executions (
   owner text COLLATE "C",
   cancel_requested_at timestamptz,
   cancel_requested_by bytea,
+  cancel_requested_address bytea,
   completion_number bigint,
   outcome text COLLATE "C" CHECK (outcome IN ('success', 'failed', 'cancelled', 'interrupted')),
   ad_hoc bigint,
@@ -247,7 +248,9 @@ CREATE TABLE workflow_pauses (
   paused_until timestamptz,
   reason bytea,
   paused_by bytea,
-  resumed_by bytea
+  paused_address bytea,
+  resumed_by bytea,
+  resumed_address bytea
 );
 
 CREATE TABLE workflow_expectations (

@@ -13,8 +13,7 @@ use crate::repository::journal::pending_write::PendingWrite;
 use crate::workflow::handler::HandlerKind;
 use crate::workflow::output::{Counts, Source};
 use crate::workflow::record::{
-    Change, Created, ExecutionStatus, HandlerState, Reuse, SkipReason, StepState,
-    StepStatus,
+    Change, Created, ExecutionStatus, HandlerState, Reuse, SkipReason, StepState, StepStatus,
 };
 use crate::workflow::retention_policy::StartRetention;
 use crate::workflow::trigger::{Trigger, TriggerKind};
@@ -50,10 +49,9 @@ fn life() -> [Change; 3] {
     let reused = Reuse { execution_id: "before".to_owned(), seq: None, position: Some(1) };
     let mut begun = change(head(ExecutionStatus::Running, 0));
     begun.created = Some(Arc::new(created));
-    begun.steps.insert(
-        0,
-        StepState { reused: Some(Arc::new(reused)), ..ended(StepStatus::Success) },
-    );
+    begun
+        .steps
+        .insert(0, StepState { reused: Some(Arc::new(reused)), ..ended(StepStatus::Success) });
     begun.steps.insert(1, StepState { status: StepStatus::Running, ..StepState::default() });
 
     let mut goes_on = change(head(ExecutionStatus::Running, 1));
