@@ -394,6 +394,20 @@ fn a_commit_that_fails_is_reported_and_all_of_it_tried_again() {
     }
 }
 
+/// As on a disk that is full: a transaction begins, and cannot be committed.
+#[test]
+fn a_database_works_again_once_a_commit_succeeds() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    let health = writer.health();
+    fake.state().failing_commits = 3;
+    assert!(writer.pin("e", None, std::time::Duration::from_secs(60)).is_err());
+    // Nothing waits to be stored.
+    until("the writer works", || matches!(*health.borrow(), Health::Working));
+    assert_eq!(fake.state().failing_commits, 0);
+    writer.close().unwrap();
+}
+
 #[test]
 fn a_lock_of_others_is_waited_for_without_a_failure() {
     let fake = Fake::default();
