@@ -320,7 +320,7 @@ impl Courier {
                     return self.store(&claimed, at, Attempted::GivenUp { error: why });
                 };
                 self.pause(wait);
-                let again_in_seconds = again_after.as_secs();
+                let again_in_seconds = (again_after.as_secs_f64() * 1e3).round() / 1e3;
                 tracing::warn!(id, channel, why, again_in_seconds, "could not send a notification");
                 Attempted::Failed { error: why, again_at: at.plus(again_after) }
             }
