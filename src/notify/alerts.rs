@@ -208,7 +208,7 @@ async fn send(
     let begun = clock::monotonic();
     let mut failed = 0_u32;
     let ended = loop {
-        let sent = sender.send(id, &notification.content).await;
+        let sent = delivery.attempt(sender, id, &notification.content).await;
         delivery.observer.attempted(channel, sent.is_ok());
         let Err(failure) = sent else {
             tracing::info!(id, channel, event = notification.content.event, "sent a notification");
