@@ -195,16 +195,16 @@ async fn send(
         raised_by: Some(delivery.owner.clone()),
     };
     let added = delivery.writer.add_notification(notification.clone());
-    if let Ok(Ok(_)) = time::timeout(STORE_TIME, added).await {
-        know();
-        return;
-    }
+    let why = match time::timeout(STORE_TIME, added).await {
+        Ok(Ok(_)) => {
+            know();
+            return;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {} s", STORE_TIME.as_secs()),
+    };
     let (channel, id) = (&notification.channel, &notification.id);
-    tracing::warn!(
-        id,
-        channel,
-        "an alert could not be stored within a second: sending it from memory"
-    );
+    tracing::warn!(id, channel, why, "an alert could not be stored: sending it from memory");
     let begun = clock::monotonic();
     let mut failed = 0_u32;
     let ended = loop {
