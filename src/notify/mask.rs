@@ -21,7 +21,8 @@ pub(crate) const MASKED: &str = "***";
 const LENGTH_MIN: usize = 6;
 /// The shortest part of a secret that is masked where a text is cut in the middle of it, bytes.
 const PART_MIN: usize = 4;
-/// The most bytes of all forms together, so that the search ends soon.
+/// The most forms, and the most bytes of all of them together, so that the search ends soon.
+const FORMS_MAX: usize = 10_000;
 const FORMS_BYTES_MAX: usize = 4 << 20;
 
 /// Words in the names of variables that hold secrets.
@@ -94,7 +95,7 @@ impl Mask {
     /// Whether there is more than is searched for.
     #[must_use]
     pub(crate) fn is_too_long(&self) -> bool {
-        self.bytes > FORMS_BYTES_MAX
+        self.bytes > FORMS_BYTES_MAX || self.forms.len() > FORMS_MAX
     }
 
     fn add_forms(&mut self, value: &str) {
@@ -309,6 +310,16 @@ mod tests {
         own.add_url("https://user:p%40ssword@example.com/");
         assert_eq!(own.apply("POST /services/T0/abcdef?x=1 401"), "POST *** 401");
         assert_eq!(own.apply("p@ssword p%40ssword /"), "*** *** /");
+    }
+
+    #[test]
+    fn too_many_secrets_are_known_to_be_too_many() {
+        let mut many = Mask::default();
+        (0..20_000).for_each(|n| many.add(&format!("secret-{n}")));
+        let mut long = Mask::default();
+        long.add(&"x1".repeat(1 << 20));
+        assert!(many.is_too_long() && long.is_too_long() && !mask(&["secret"]).is_too_long());
+        assert!(many.forms.len() < 2 * FORMS_MAX);
     }
 
     proptest! {

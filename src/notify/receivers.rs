@@ -333,6 +333,7 @@ mod tests {
     use super::super::channel::{Encryption, Hidden, Target};
     use super::super::text::tests::{HOSTILE, hostile, is_interpreted};
     use super::*;
+    use crate::base::visible::visible;
 
     fn target(url: &str) -> Target {
         Target { uri: url.parse().unwrap(), authorization: None, shown: url.to_owned() }
@@ -422,6 +423,54 @@ mod tests {
             let webhook = ChannelKind::Webhook { target: target("http://x/"), secret: None };
             assert_eq!(json_of(webhook, &Content { alert: None, ..content })["data"]["step"], text);
         }
+    }
+
+    #[test]
+    fn no_receiver_of_text_interprets_what_a_step_printed() {
+        let (content, links, now) = (hostile("w"), links(), Timestamp::from_micros(0));
+        for text in HOSTILE {
+            let lines = vec![visible(text); 3];
+            for withheld in [None, Some(text.to_owned())] {
+                let output = Excerpt { lines: lines.clone(), is_cut: true, withheld };
+                let message = Message { output: &output, ..message(&content, &links, now) };
+                let shown = text::output(&output).unwrap();
+                assert!(shown.iter().all(|line| !is_interpreted(line)), "{shown:?}");
+                let joined = shown.join("\n");
+                let pagerduty = pagerduty(&message, "key", "error");
+                let details = &pagerduty["payload"]["custom_details"];
+                assert_eq!(details["Last lines of output"], joined);
+                let alert = alertmanager(&message, &BTreeMap::new());
+                assert_eq!(alert[0]["annotations"]["output"], joined);
+                let mail = mail(&message, &email());
+                let (_, block) = mail.body.split_once("\nLast lines of output:\n").unwrap();
+                assert!(block.lines().all(|line| line.starts_with("    ")), "{block}");
+                let slack = slack(&message);
+                let text = slack["blocks"][2]["text"].as_object().unwrap();
+                assert_eq!(text["type"], "plain_text");
+                assert!(!text["text"].as_str().unwrap().contains(['<', '>']), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_too_much_output_slack_gets_the_end() {
+        let (content, links, now) = (hostile("w"), links(), Timestamp::from_micros(0));
+        for (line, count, is_whole) in
+            [("a", 50, true), ("<<<>>>&&&&", 500, false), ("é<", 4_000, false)]
+        {
+            let mut lines = vec![line.to_owned(); count - 1];
+            lines.push("the last one".to_owned());
+            let output = Excerpt { lines, ..Excerpt::default() };
+            let slack = slack(&Message { output: &output, ..message(&content, &links, now) });
+            let text = slack["blocks"][2]["text"]["text"].as_str().unwrap();
+            assert!(text.chars().count() <= SLACK_SECTION_MAX, "{}", text.chars().count());
+            assert!(text.ends_with("\nthe last one"), "{text}");
+            assert_eq!(text.contains("output:\n…\n"), !is_whole, "{text}");
+        }
+        let output = Excerpt { lines: vec!["<".repeat(5_000)], ..Excerpt::default() };
+        let slack = slack(&Message { output: &output, ..message(&content, &links, now) });
+        let text = slack["blocks"][2]["text"]["text"].as_str().unwrap();
+        assert!(text.chars().count() <= SLACK_SECTION_MAX && text.contains("&lt;"), "{text}");
     }
 
     #[test]

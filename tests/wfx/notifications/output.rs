@@ -181,6 +181,23 @@ steps:
     }
 }
 
+/// Those who send know other secrets than those who run.
+#[test]
+fn the_daemon_masks_its_tokens() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    place.write("tokens", "root t0ken-of-root\nci t0ken-of-ci\n");
+    let mut command = place.wfx(["serve", "--listen", "127.0.0.1:0", "--token-file", "tokens"]);
+    let daemon = Daemon::of(command.env("MY_API_KEY", "key-of-daemon"));
+    let document = "id: etl
+notify: [{to: ops}]
+steps: [{name: a, run: 'cat tokens; echo key-of-daemon; exit 1'}]
+";
+    place.exec(document, 1);
+    assert_eq!(data(&receiver)["output"], json!(["root ***", "ci ***", "***"]));
+    daemon.stop();
+}
+
 #[test]
 fn errors_have_no_secrets_either() {
     let receiver = Receiver::start(&[]);
