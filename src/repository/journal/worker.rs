@@ -369,7 +369,8 @@ impl<B: Backend> Worker<B> {
         }
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
         // What waits is tried again by itself, and reports then.
-        if self.queue.len() == 0 && (is_failing || self.begun_at.elapsed() >= LOOK) {
+        let is_waiting = self.queue.len() > 0 || self.are_notifications_failing();
+        if !is_waiting && (is_failing || self.begun_at.elapsed() >= LOOK) {
             let patience = if is_failing { Duration::ZERO } else { LOCK_PATIENCE };
             // A database that failed may let a transaction begin and still take no commit, as one
             // whose disk is full.
