@@ -21,11 +21,9 @@ use crate::base::exit::Exit;
 use crate::base::period::Period;
 use crate::base::size::Size;
 use crate::client::address::ServerAddress;
-use crate::notify::mask;
 use crate::perf::stats::Latency;
 use crate::repository::{BudgetOf, Durability, OutputBudgets};
 use crate::system::users;
-use crate::workflow::environment;
 
 /// The environment of this process, read once.
 #[derive(Debug, Clone, Default)]
@@ -337,18 +335,6 @@ impl Settings {
     /// Exit 2 when the value is invalid.
     pub(crate) fn access_log(&self) -> Result<Option<PathBuf>, SettingsError> {
         self.path("WFX_ACCESS_LOG")
-    }
-
-    /// What is secret in this process, whatever it is used for: settings, and variables that are
-    /// secrets of wfx or have the name of a secret.
-    pub(crate) fn secrets(&self) -> Vec<String> {
-        let settings = ["WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "SLO_ALERT_WEBHOOK_SECRET"];
-        let settings = settings.iter().filter_map(|name| Some(self.value_or_default(name).ok()?.0));
-        let variables = self.environment.variables().filter_map(|(name, value)| {
-            let has_name = name.to_str().is_some_and(mask::is_secret_name);
-            (environment::is_secret(name) || has_name).then(|| value.to_str().map(str::to_owned))?
-        });
-        settings.chain(variables).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// The token that requests need; `None`: none is needed.

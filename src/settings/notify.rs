@@ -16,9 +16,10 @@ use crate::base::signature::Secret;
 use crate::notify::channel::{
     Channel, ChannelKind, Email, Hidden, OUTPUT_LINES, OUTPUT_LINES_MAX, Target,
 };
-use crate::notify::sender;
+use crate::notify::{mask, sender};
 use crate::system::files;
 use crate::workflow::check::{self, CHANNEL_NAME, is_channel_name};
+use crate::workflow::environment;
 use crate::workflow::notification::{Notify, NotifyRule};
 
 /// The longest file of one key.
@@ -104,6 +105,18 @@ impl Settings {
             channels.push(setting.channel?);
         }
         Ok((channels, warnings))
+    }
+
+    /// What is secret in this process, whatever it is used for: settings, and variables that are
+    /// secrets of wfx or have the name of a secret.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let settings = ["WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "SLO_ALERT_WEBHOOK_SECRET"];
+        let settings = settings.iter().filter_map(|name| Some(self.value_or_default(name).ok()?.0));
+        let variables = self.environment.variables().filter_map(|(name, value)| {
+            let has_name = name.to_str().is_some_and(mask::is_secret_name);
+            (environment::is_secret(name) || has_name).then(|| value.to_str().map(str::to_owned))?
+        });
+        settings.chain(variables).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// Who is notified where a workflow does not say; `None`: nobody.
