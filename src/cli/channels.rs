@@ -1,10 +1,13 @@
 //! The channels of notifications as a command uses them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{CliError, Context};
 use crate::base::exit::Exit;
-use crate::notify::channel::{Channel, ChannelKind};
+use crate::notify::channel::{Channel, ChannelKind, Hidden};
+use crate::notify::last_output::LastOutput;
+use crate::notify::mask::Mask;
 use crate::notify::sender::Sender;
 use crate::notify::text::Links;
 use crate::workflow::notification::Notify;
@@ -20,6 +23,8 @@ pub(super) struct Channels {
     pub(super) default: Option<Arc<Notify>>,
     /// What there is to warn of.
     pub(super) warnings: Vec<String>,
+    /// The secrets of this process, which no notification has.
+    pub(super) secrets: Mask,
 }
 
 impl Channels {
@@ -33,7 +38,9 @@ impl Channels {
         let links = Links::new(settings.public_url()?);
         let mut opened =
             Self { default: settings.notify_default()?.map(Arc::new), warnings, ..Self::default() };
+        settings.secrets().iter().for_each(|secret| opened.secrets.add_url(secret));
         for channel in channels {
+            channel.secrets.iter().for_each(|Hidden(secret)| opened.secrets.add_url(secret));
             let is_heartbeat = matches!(channel.kind, ChannelKind::Heartbeat { .. });
             let sender = Arc::new(sender(channel, links.clone())?);
             if is_heartbeat {
@@ -58,6 +65,11 @@ impl Channels {
     /// Every channel.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Sender>> {
         self.senders.iter().chain(&self.heartbeats)
+    }
+
+    /// What reads the output of steps for them.
+    pub(super) fn last_output(&self, database: PathBuf) -> Arc<LastOutput> {
+        Arc::new(LastOutput::new(database, self.secrets.clone()))
     }
 
     /// Whether there is none.

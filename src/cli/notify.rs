@@ -157,6 +157,7 @@ fn test_here(args: &TestArgs, context: &Context) -> Result<Vec<Tested>, CliError
         writer: Arc::clone(&writer),
         owner: owner.id().to_owned(),
         observer: Arc::new(Unobserved),
+        last_output: channels.last_output(database),
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {

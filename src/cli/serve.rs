@@ -274,6 +274,8 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         }
     };
     let has_token = !tokens.is_empty();
+    let mut channels = Channels::open(context)?;
+    tokens.iter().for_each(|named| channels.secrets.add(&named.token));
     let listen = settings.listen()?;
     let listen = listen.iter().map(|text| place(text, has_token));
     let listen = listen.collect::<Result<Vec<Place>, CliError>>()?;
@@ -302,7 +304,7 @@ fn check(args: &Args, context: &Context) -> Result<Options, CliError> {
         drain_timeout: settings.drain_timeout()?,
         handover_timeout: settings.handover_timeout()?,
         webhook: webhook(args, settings)?,
-        channels: Channels::open(context)?,
+        channels,
         slo_notify: settings.slo_notify()?,
         policy: settings.slo_policy()?,
         is_min_samples_default: !settings.is_slo_min_samples_set()?,

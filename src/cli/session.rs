@@ -159,6 +159,7 @@ impl Session {
                 return Ok(0);
             }
             let channels = Channels::open(context).map_err(|error| error.to_string())?;
+            let database = context.settings.database().map_err(|error| error.to_string())?;
             for warning in &channels.warnings {
                 self.ui.warning(warning);
             }
@@ -174,6 +175,7 @@ impl Session {
                 writer: Arc::clone(&self.writer),
                 owner: self.owner.id().to_owned(),
                 observer: Arc::new(UnobservedDelivery),
+                last_output: channels.last_output(database),
             };
             let rows: Vec<_> = rows.into_iter().filter(|(_, name)| channels.has(name)).collect();
             let waiting = rows.len();

@@ -195,20 +195,20 @@ async fn send(
         raised_by: Some(delivery.owner.clone()),
     };
     let added = delivery.writer.add_notification(notification.clone());
-    if let Ok(Ok(_)) = time::timeout(STORE_TIME, added).await {
-        know();
-        return;
-    }
+    let why = match time::timeout(STORE_TIME, added).await {
+        Ok(Ok(_)) => {
+            know();
+            return;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {} s", STORE_TIME.as_secs()),
+    };
     let (channel, id) = (&notification.channel, &notification.id);
-    tracing::warn!(
-        id,
-        channel,
-        "an alert could not be stored within a second: sending it from memory"
-    );
+    tracing::warn!(id, channel, why, "an alert could not be stored: sending it from memory");
     let begun = clock::monotonic();
     let mut failed = 0_u32;
     let ended = loop {
-        let sent = sender.send(id, &notification.content).await;
+        let sent = delivery.attempt(sender, id, &notification.content).await;
         delivery.observer.attempted(channel, sent.is_ok());
         let Err(failure) = sent else {
             tracing::info!(id, channel, event = notification.content.event, "sent a notification");

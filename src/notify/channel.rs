@@ -15,7 +15,16 @@ pub(crate) struct Channel {
     pub(crate) name: String,
     /// What it is.
     pub(crate) kind: ChannelKind,
+    /// How many of the last lines of a failing step it gets.
+    pub(crate) output_lines: usize,
+    /// The values of its keys that are secret, and its URL: masked in what goes to any channel.
+    pub(crate) secrets: Vec<Hidden>,
 }
+
+/// How many of the last lines of a failing step a channel gets that does not say.
+pub(crate) const OUTPUT_LINES: usize = 10;
+/// How many it may ask for.
+pub(crate) const OUTPUT_LINES_MAX: usize = 50;
 
 /// What a channel is.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Failure;
+use super::last_output::LastOutput;
 use super::sender::Sender;
 use crate::base::backoff::{self, Retry};
 use crate::base::clock;
@@ -25,6 +27,8 @@ use crate::repository::Writer;
 use crate::repository::notifications::{
     Attempted, Claim, ClaimRequest, Claimed, LEASE, NotificationState, Settlement,
 };
+use crate::repository::ownership::id::OwnerId;
+use crate::workflow::notification::Content;
 
 /// For how long a notification is tried again.
 pub(crate) const PERSIST: Duration = Duration::from_secs(86_400);
@@ -72,6 +76,29 @@ pub(crate) struct Delivery {
     pub(crate) owner: String,
     /// What it has to report.
     pub(crate) observer: Arc<dyn DeliveryObserver>,
+    /// What steps printed.
+    pub(crate) last_output: Arc<LastOutput>,
+}
+
+impl Delivery {
+    /// The database of the outbox, as it is known to receivers that get notifications of several: the
+    /// same for each process that uses it.
+    pub(crate) fn instance(&self) -> String {
+        let database = OwnerId::parse(&self.owner).and_then(|id| id.proof?.database);
+        format!("wfx-{:08x}", database.map_or(0, NonZeroU32::get))
+    }
+
+    /// Makes one attempt at a notification.
+    pub(super) async fn attempt(
+        &self,
+        sender: &Sender,
+        id: &str,
+        content: &Content,
+    ) -> Result<(), Failure> {
+        let lines_max = sender.channel().output_lines;
+        let (content, output) = self.last_output.of(content, lines_max).await;
+        sender.send(id, &content, &output, &self.instance()).await
+    }
 }
 
 impl fmt::Debug for Delivery {
@@ -179,7 +206,7 @@ impl Courier {
     }
 
     async fn run(mut self, mut changes: watch::Receiver<u64>, stop: CancellationToken) {
-        let sender = Arc::clone(&self.sender);
+        let (delivery, sender) = (self.delivery.clone(), Arc::clone(&self.sender));
         let mut under_way = FuturesUnordered::new();
         let mut wake = clock::monotonic();
         loop {
@@ -200,7 +227,7 @@ impl Courier {
                     wake = clock::monotonic() + look_after(claim.next_at);
                 }
                 for claimed in claim.claimed {
-                    under_way.push(attempt(&sender, claimed));
+                    under_way.push(attempt(&delivery, &sender, claimed));
                 }
             }
             let pause = self.paused_until.map(|until| until.max(wake));
@@ -239,9 +266,12 @@ impl Courier {
                 time::sleep(remaining.min(STORE_RETRY / 4)).await;
                 continue;
             }
-            let sender = Arc::clone(&self.sender);
-            let mut under_way: FuturesUnordered<_> =
-                claim.claimed.into_iter().map(|claimed| attempt(&sender, claimed)).collect();
+            let (delivery, sender) = (self.delivery.clone(), Arc::clone(&self.sender));
+            let mut under_way: FuturesUnordered<_> = claim
+                .claimed
+                .into_iter()
+                .map(|claimed| attempt(&delivery, &sender, claimed))
+                .collect();
             let all = async {
                 while let Some(done) = under_way.next().await {
                     if self.settle(done) {
@@ -320,7 +350,7 @@ impl Courier {
                     return self.store(&claimed, at, Attempted::GivenUp { error: why });
                 };
                 self.pause(wait);
-                let again_in_seconds = again_after.as_secs();
+                let again_in_seconds = (again_after.as_secs_f64() * 1e3).round() / 1e3;
                 tracing::warn!(id, channel, why, again_in_seconds, "could not send a notification");
                 Attempted::Failed { error: why, again_at: at.plus(again_after) }
             }
@@ -349,8 +379,8 @@ impl Courier {
     }
 }
 
-async fn attempt(sender: &Sender, claimed: Claimed) -> Done {
-    let result = sender.send(&claimed.id, &claimed.content).await;
+async fn attempt(delivery: &Delivery, sender: &Sender, claimed: Claimed) -> Done {
+    let result = delivery.attempt(sender, &claimed.id, &claimed.content).await;
     Done { claimed, result }
 }
 

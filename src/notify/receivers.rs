@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::channel::{Channel, ChannelKind, Email};
+use super::excerpt::{CUT, Excerpt};
 use super::text::{self, Links};
 use crate::base::signature::Secret;
 use crate::base::timestamp::Timestamp;
@@ -52,27 +53,34 @@ pub(crate) struct Mail {
     pub(crate) date: Timestamp,
 }
 
-/// What a channel is sent. `now` is the time of the attempt, which a signature holds.
-pub(crate) fn outgoing(
-    channel: &Channel,
-    id: &str,
-    content: &Content,
-    links: &Links,
-    host: &str,
-    now: Timestamp,
-) -> Outgoing {
+/// One notification on its way to a channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) content: &'a Content,
+    /// The last lines of the step that it names.
+    pub(crate) output: &'a Excerpt,
+    pub(crate) links: &'a Links,
+    /// This machine.
+    pub(crate) host: &'a str,
+    /// The database, for receivers of what several of them send.
+    pub(crate) instance: &'a str,
+    /// The time of the attempt, which a signature holds.
+    pub(crate) now: Timestamp,
+}
+
+/// What a channel is sent.
+pub(crate) fn outgoing(channel: &Channel, message: &Message<'_>) -> Outgoing {
     match &channel.kind {
-        ChannelKind::Webhook { secret, .. } => {
-            Outgoing::Post(webhook(id, content, links, secret.as_ref(), now))
-        }
-        ChannelKind::Slack { .. } => post("", &slack(content, links)),
+        ChannelKind::Webhook { secret, .. } => Outgoing::Post(webhook(message, secret.as_ref())),
+        ChannelKind::Slack { .. } => post("", &slack(message)),
         ChannelKind::PagerDuty { routing_key, severity, .. } => {
-            post("", &pagerduty(content, links, &routing_key.0, severity, host))
+            post("", &pagerduty(message, &routing_key.0, severity))
         }
         ChannelKind::Alertmanager { labels, .. } => {
-            post("/api/v2/alerts", &alertmanager(content, links, labels))
+            post("/api/v2/alerts", &alertmanager(message, labels))
         }
-        ChannelKind::Email(email) => Outgoing::Mail(mail(id, content, links, email)),
+        ChannelKind::Email(email) => Outgoing::Mail(mail(message, email)),
         // It has no content.
         ChannelKind::Heartbeat { .. } => post("", &Value::Null),
     }
@@ -83,13 +91,8 @@ fn post(path: &'static str, body: &Value) -> Outgoing {
 }
 
 /// Standard Webhooks. Machines read it: the values are exact.
-fn webhook(
-    id: &str,
-    content: &Content,
-    links: &Links,
-    secret: Option<&Secret>,
-    now: Timestamp,
-) -> Post {
+fn webhook(message: &Message<'_>, secret: Option<&Secret>) -> Post {
+    let Message { id, content, output, links, now, .. } = *message;
     let mut data = match &content.alert {
         Some(Value::Object(alert)) => alert.clone(),
         _ => Map::from_iter([
@@ -116,6 +119,13 @@ fn webhook(
     if content.is_test {
         data.insert("test".to_owned(), json!(true));
     }
+    if !output.lines.is_empty() {
+        data.insert("output".to_owned(), json!(output.lines));
+        data.insert("output_cut".to_owned(), json!(output.is_cut));
+    }
+    if let Some(why) = &output.withheld {
+        data.insert("output_withheld".to_owned(), json!(why));
+    }
     let body = json!({"type": content.event, "timestamp": content.at, "data": data}).to_string();
     let seconds = now.as_micros().div_euclid(1_000_000);
     let mut headers =
@@ -128,7 +138,8 @@ fn webhook(
 
 /// Text in blocks of `plain_text`, which Slack does not interpret; `text` is what it shows in notices,
 /// and what others that take its format show.
-fn slack(content: &Content, links: &Links) -> Value {
+fn slack(message: &Message<'_>) -> Value {
+    let Message { content, output, links, .. } = *message;
     let title = text::title(content);
     let details: String =
         text::details(content).iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
@@ -137,6 +148,13 @@ fn slack(content: &Content, links: &Links) -> Value {
         json!({"type": "header", "text": plain(&title, SLACK_HEADER_MAX)}),
         json!({"type": "section", "text": plain(details.trim_end(), SLACK_SECTION_MAX)}),
     ];
+    if let Some(lines) = text::output(output) {
+        let title = text::OUTPUT_TITLE;
+        let fitting = fitting(&lines, SLACK_SECTION_MAX - title.len() - 2);
+        let text =
+            json!({"type": "plain_text", "text": format!("{title}:\n{fitting}"), "emoji": false});
+        blocks.push(json!({"type": "section", "text": text}));
+    }
     if let Some(link) = links.of(content) {
         let text = json!({"type": "mrkdwn", "text": format!("<{link}|Open in wfx>")});
         blocks.push(json!({"type": "section", "text": text}));
@@ -157,6 +175,29 @@ fn entities(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// The last of these lines, with entities, that have at most so many characters together.
+fn fitting(lines: &[String], characters: usize) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    let mut room = characters;
+    for line in lines.iter().rev() {
+        let line = entities(line);
+        let length = line.chars().count() + 1;
+        if length > room {
+            match shown.is_empty() {
+                true => shown.push(cut(&line, characters)),
+                // Room for it is left below.
+                false => shown.push(CUT.to_owned()),
+            }
+            break;
+        }
+        // A line that stands for those that do not fit.
+        room = (room - length).saturating_sub(usize::from(shown.is_empty()) * 2);
+        shown.push(line);
+    }
+    shown.reverse();
+    shown.join("\n")
+}
+
 /// The beginning of a text, not in the middle of an entity.
 fn cut(text: &str, characters: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(characters.saturating_sub(1)) else {
@@ -171,13 +212,8 @@ fn cut(text: &str, characters: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-fn pagerduty(
-    content: &Content,
-    links: &Links,
-    routing_key: &str,
-    severity: &str,
-    host: &str,
-) -> Value {
+fn pagerduty(message: &Message<'_>, routing_key: &str, severity: &str) -> Value {
+    let Message { content, output, links, host, .. } = *message;
     let key = match content.is_test {
         true => "wfx/test".to_owned(),
         false => format!("wfx/{}/{}", content.since, content.incident),
@@ -201,6 +237,9 @@ fn pagerduty(
                 .collect::<Map<_, _>>(),
         },
     });
+    if let Some(lines) = text::output(output) {
+        event["payload"]["custom_details"][text::OUTPUT_TITLE] = json!(lines.join("\n"));
+    }
     if let Some(link) = links.of(content) {
         event["client_url"] = json!(link);
         event["links"] = json!([{"href": link, "text": "Open in wfx"}]);
@@ -214,10 +253,13 @@ fn end_of(key: &str, bytes: usize) -> &str {
     &key[..end.unwrap_or(0)]
 }
 
-/// The labels of what begins and of what ends are the same: Alertmanager knows an alert by them.
-fn alertmanager(content: &Content, links: &Links, more: &BTreeMap<String, String>) -> Value {
+/// The labels of what begins and of what ends are the same, whichever process of the database sends
+/// it: Alertmanager knows an alert by them. Those of two databases differ.
+fn alertmanager(message: &Message<'_>, more: &BTreeMap<String, String>) -> Value {
+    let Message { content, output, links, host, instance, .. } = *message;
     let event = content.resolves.as_ref().unwrap_or(&content.event);
-    let mut labels: BTreeMap<String, String> = more.clone();
+    let mut labels = BTreeMap::from([("instance".to_owned(), instance.to_owned())]);
+    labels.extend(more.clone());
     labels.insert("alertname".to_owned(), format!("Wfx{}", camel(event)));
     labels.insert("event".to_owned(), event.clone());
     if let Some(id) = &content.workflow_id {
@@ -228,7 +270,14 @@ fn alertmanager(content: &Content, links: &Links, more: &BTreeMap<String, String
     }
     let details: String =
         text::details(content).iter().map(|(label, value)| format!("{label}: {value}\n")).collect();
-    let annotations = json!({"summary": text::title(content), "description": details});
+    let mut annotations = json!({
+        "summary": text::title(content),
+        "description": details,
+        "host": text::matched(host, 200),
+    });
+    if let Some(lines) = text::output(output) {
+        annotations["output"] = json!(lines.join("\n"));
+    }
     let is_incident = !matches!(event.as_str(), "cancelled") && !content.is_test;
     let ends_at = match &content.resolves {
         Some(_) => content.at.max(content.since.plus(Duration::from_millis(1))),
@@ -257,7 +306,8 @@ fn camel(event: &str) -> String {
 
 /// Everything that steps decide is on one line each, so that it makes neither a header nor a
 /// paragraph of its own.
-fn mail(id: &str, content: &Content, links: &Links, email: &Email) -> Mail {
+fn mail(message: &Message<'_>, email: &Email) -> Mail {
+    let Message { id, content, output, links, .. } = *message;
     let domain = email.from.rsplit('@').next().unwrap_or_default();
     let domain: String =
         domain.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
@@ -273,7 +323,7 @@ fn mail(id: &str, content: &Content, links: &Links, email: &Email) -> Mail {
         message_id: format!("<{id}@{domain}>"),
         thread: format!("<wfx.{incident}.{since}@{domain}>"),
         subject: text::title(content),
-        body: format!("{}\n\n{}", text::title(content), text::lines(content, links)),
+        body: format!("{}\n\n{}", text::title(content), text::lines(content, output, links)),
         date: content.at,
     }
 }
@@ -283,6 +333,7 @@ mod tests {
     use super::super::channel::{Encryption, Hidden, Target};
     use super::super::text::tests::{HOSTILE, hostile, is_interpreted};
     use super::*;
+    use crate::base::visible::visible;
 
     fn target(url: &str) -> Target {
         Target { uri: url.parse().unwrap(), authorization: None, shown: url.to_owned() }
@@ -304,12 +355,19 @@ mod tests {
     }
 
     fn channel(kind: ChannelKind) -> Channel {
-        Channel { name: "ops".to_owned(), kind }
+        Channel { name: "ops".to_owned(), kind, output_lines: 10, secrets: Vec::new() }
+    }
+
+    fn message<'a>(content: &'a Content, links: &'a Links, now: Timestamp) -> Message<'a> {
+        static NOTHING: Excerpt = Excerpt { lines: Vec::new(), is_cut: false, withheld: None };
+        let (id, output, host, instance) = ("msg_1", &NOTHING, "host", "wfx-1");
+        Message { id, content, output, links, host, instance, now }
     }
 
     fn json_of(kind: ChannelKind, content: &Content) -> Value {
         let now = Timestamp::from_micros(0);
-        match outgoing(&channel(kind), "msg_1", content, &links(), "host", now) {
+        let links = links();
+        match outgoing(&channel(kind), &message(content, &links, now)) {
             Outgoing::Post(post) => serde_json::from_str(&post.body).unwrap(),
             Outgoing::Mail(mail) => panic!("{mail:?}"),
         }
@@ -353,7 +411,8 @@ mod tests {
             let alertmanager = json_of(kind, &content);
             assert!(!is_interpreted(pagerduty["payload"]["summary"].as_str().unwrap()));
             assert!(!is_interpreted(alertmanager[0]["annotations"]["summary"].as_str().unwrap()));
-            let mail = mail("msg_1", &content, &links(), &email());
+            let (links, now) = (links(), Timestamp::from_micros(0));
+            let mail = mail(&message(&content, &links, now), &email());
             assert!(!is_interpreted(&mail.subject), "{}", mail.subject);
             assert_eq!(mail.message_id, "<msg_1@example.com>");
             assert!(mail.thread.is_ascii() && !mail.thread.contains(char::is_whitespace));
@@ -364,6 +423,54 @@ mod tests {
             let webhook = ChannelKind::Webhook { target: target("http://x/"), secret: None };
             assert_eq!(json_of(webhook, &Content { alert: None, ..content })["data"]["step"], text);
         }
+    }
+
+    #[test]
+    fn no_receiver_of_text_interprets_what_a_step_printed() {
+        let (content, links, now) = (hostile("w"), links(), Timestamp::from_micros(0));
+        for text in HOSTILE {
+            let lines = vec![visible(text); 3];
+            for withheld in [None, Some(text.to_owned())] {
+                let output = Excerpt { lines: lines.clone(), is_cut: true, withheld };
+                let message = Message { output: &output, ..message(&content, &links, now) };
+                let shown = text::output(&output).unwrap();
+                assert!(shown.iter().all(|line| !is_interpreted(line)), "{shown:?}");
+                let joined = shown.join("\n");
+                let pagerduty = pagerduty(&message, "key", "error");
+                let details = &pagerduty["payload"]["custom_details"];
+                assert_eq!(details["Last lines of output"], joined);
+                let alert = alertmanager(&message, &BTreeMap::new());
+                assert_eq!(alert[0]["annotations"]["output"], joined);
+                let mail = mail(&message, &email());
+                let (_, block) = mail.body.split_once("\nLast lines of output:\n").unwrap();
+                assert!(block.lines().all(|line| line.starts_with("    ")), "{block}");
+                let slack = slack(&message);
+                let text = slack["blocks"][2]["text"].as_object().unwrap();
+                assert_eq!(text["type"], "plain_text");
+                assert!(!text["text"].as_str().unwrap().contains(['<', '>']), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_too_much_output_slack_gets_the_end() {
+        let (content, links, now) = (hostile("w"), links(), Timestamp::from_micros(0));
+        for (line, count, is_whole) in
+            [("a", 50, true), ("<<<>>>&&&&", 500, false), ("é<", 4_000, false)]
+        {
+            let mut lines = vec![line.to_owned(); count - 1];
+            lines.push("the last one".to_owned());
+            let output = Excerpt { lines, ..Excerpt::default() };
+            let slack = slack(&Message { output: &output, ..message(&content, &links, now) });
+            let text = slack["blocks"][2]["text"]["text"].as_str().unwrap();
+            assert!(text.chars().count() <= SLACK_SECTION_MAX, "{}", text.chars().count());
+            assert!(text.ends_with("\nthe last one"), "{text}");
+            assert_eq!(text.contains("output:\n…\n"), !is_whole, "{text}");
+        }
+        let output = Excerpt { lines: vec!["<".repeat(5_000)], ..Excerpt::default() };
+        let slack = slack(&Message { output: &output, ..message(&content, &links, now) });
+        let text = slack["blocks"][2]["text"]["text"].as_str().unwrap();
+        assert!(text.chars().count() <= SLACK_SECTION_MAX && text.contains("&lt;"), "{text}");
     }
 
     #[test]
@@ -404,7 +511,8 @@ mod tests {
         let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
         let now = Timestamp::from_micros(1_614_265_330_999_999);
         let content = Content { alert: None, ..hostile("w") };
-        let post = webhook("msg_1", &content, &links(), Some(&secret), now);
+        let links = links();
+        let post = webhook(&message(&content, &links, now), Some(&secret));
         let header = |name: &str| {
             post.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         };

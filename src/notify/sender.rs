@@ -8,7 +8,8 @@ use tokio::time;
 
 use super::attempt::{ATTEMPT_TIME, Failure};
 use super::channel::{Channel, ChannelKind, Target};
-use super::receivers::{self, Outgoing, Post};
+use super::excerpt::Excerpt;
+use super::receivers::{self, Message, Outgoing, Post};
 use super::smtp;
 pub(crate) use super::smtp::is_mailbox;
 use super::text::Links;
@@ -45,14 +46,21 @@ impl Sender {
         &self.channel
     }
 
-    /// Makes one attempt. The id is the same each time.
+    /// Makes one attempt. The id is the same each time; `output` are the last lines of the step that
+    /// the content names, and `instance` is the database that it comes from.
     ///
     /// # Errors
     /// Why the receiver did not accept it.
-    pub(crate) async fn send(&self, id: &str, content: &Content) -> Result<(), Failure> {
-        let now = clock::now();
-        let outgoing =
-            receivers::outgoing(&self.channel, id, content, &self.links, &self.host, now);
+    pub(crate) async fn send(
+        &self,
+        id: &str,
+        content: &Content,
+        output: &Excerpt,
+        instance: &str,
+    ) -> Result<(), Failure> {
+        let (links, host, now) = (&self.links, self.host.as_str(), clock::now());
+        let message = Message { id, content, output, links, host, instance, now };
+        let outgoing = receivers::outgoing(&self.channel, &message);
         let attempt = async {
             match (&outgoing, &self.channel.kind) {
                 (Outgoing::Mail(mail), ChannelKind::Email(email)) => smtp::send(email, mail).await,

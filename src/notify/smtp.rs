@@ -108,7 +108,9 @@ mod tests {
     use super::super::text::Links;
     use super::super::text::tests::{HOSTILE, hostile};
     use super::*;
+    use crate::base::visible::visible;
     use crate::notify::channel::{Channel, ChannelKind};
+    use crate::notify::excerpt::Excerpt;
 
     fn email() -> Email {
         Email {
@@ -123,7 +125,9 @@ mod tests {
 
     #[test]
     fn no_text_makes_a_header() {
-        let channel = Channel { name: "mail".to_owned(), kind: ChannelKind::Email(email()) };
+        let kind = ChannelKind::Email(email());
+        let channel =
+            Channel { name: "mail".to_owned(), kind, output_lines: 10, secrets: Vec::new() };
         let names = |message: &Message| -> Vec<String> {
             let text = String::from_utf8(message.formatted()).unwrap();
             let (head, _) = text.split_once("\r\n\r\n").unwrap();
@@ -133,8 +137,22 @@ mod tests {
         let mail = |text: &str| {
             let now = Timestamp::from_micros(0);
             let links = Links::default();
-            match receivers::outgoing(&channel, "msg_1", &hostile(text), &links, "host", now) {
-                Outgoing::Mail(mail) => message(&email(), &mail).unwrap(),
+            let output = Excerpt {
+                lines: vec![visible(text)],
+                is_cut: true,
+                withheld: Some(text.to_owned()),
+            };
+            let message = receivers::Message {
+                id: "msg_1",
+                content: &hostile(text),
+                output: &output,
+                links: &links,
+                host: "host",
+                instance: "wfx-1",
+                now,
+            };
+            match receivers::outgoing(&channel, &message) {
+                Outgoing::Mail(mail) => super::message(&email(), &mail).unwrap(),
                 Outgoing::Post(post) => panic!("{post:?}"),
             }
         };

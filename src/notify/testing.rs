@@ -59,7 +59,7 @@ pub(crate) async fn test(delivery: &Delivery, sender: &Sender, event: EventKind)
         Ok(None) => return failed("it is queued already".to_owned()),
         Err(error) => return failed(error.to_string()),
     };
-    let sent = sender.send(&id, &notification.content).await;
+    let sent = delivery.attempt(sender, &id, &notification.content).await;
     delivery.observer.attempted(&name, sent.is_ok());
     let error = sent.err().map(|Failure { why, .. }| why);
     let result = match &error {

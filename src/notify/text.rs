@@ -6,6 +6,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::excerpt::{CUT, Excerpt};
 use crate::base::visible::visible;
 use crate::workflow::notification::Content;
 
@@ -190,14 +191,33 @@ pub(crate) fn details(content: &Content) -> Vec<(&'static str, String)> {
     details
 }
 
+/// What stands before the last lines of a step.
+pub(crate) const OUTPUT_TITLE: &str = "Last lines of output";
+
+/// The last lines of a step, or why they are left out; `None` where there are none. Nothing in them
+/// can be interpreted.
+pub(crate) fn output(output: &Excerpt) -> Option<Vec<String>> {
+    if let Some(why) = &output.withheld {
+        return Some(vec![format!("left out: {}", defuse(why, ERROR_MAX))]);
+    }
+    let cut = output.is_cut.then(|| CUT.to_owned());
+    let lines = output.lines.iter().map(|line| defuse(line, usize::MAX));
+    (!output.lines.is_empty()).then(|| cut.into_iter().chain(lines).collect())
+}
+
 /// All of it as lines of plain text.
-pub(crate) fn lines(content: &Content, links: &Links) -> String {
+pub(crate) fn lines(content: &Content, last: &Excerpt, links: &Links) -> String {
     let mut text = String::new();
     for (label, value) in details(content) {
         text += &format!("{label}: {value}\n");
     }
     if let Some(link) = links.of(content) {
         text += &format!("Link: {link}\n");
+    }
+    if let Some(lines) = output(last) {
+        text += &format!("\n{OUTPUT_TITLE}:\n");
+        // Indented, so that none passes for a line of wfx.
+        lines.iter().for_each(|line| text += &format!("    {line}\n"));
     }
     text
 }

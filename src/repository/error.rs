@@ -82,6 +82,13 @@ impl StoreError {
         matches!(self.kind, StoreErrorKind::Decided | StoreErrorKind::Overlaps)
     }
 
+    /// Whether the database takes nothing, whatever is written to it.
+    #[must_use]
+    pub(crate) fn is_of_database(&self) -> bool {
+        use StoreErrorKind::{Damaged, Full, Gone, Io, ReadOnly};
+        matches!(self.kind, Damaged | Full | Gone | Io | ReadOnly)
+    }
+
     pub(crate) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None }
     }

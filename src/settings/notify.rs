@@ -13,10 +13,13 @@ use super::notify_urls::{smtp_server, target};
 use super::{Environment, Group, Origin, Settings, SettingsError, Shown};
 use crate::base::period::Period;
 use crate::base::signature::Secret;
-use crate::notify::channel::{Channel, ChannelKind, Email, Hidden, Target};
-use crate::notify::sender;
+use crate::notify::channel::{
+    Channel, ChannelKind, Email, Hidden, OUTPUT_LINES, OUTPUT_LINES_MAX, Target,
+};
+use crate::notify::{mask, sender};
 use crate::system::files;
 use crate::workflow::check::{self, CHANNEL_NAME, is_channel_name};
+use crate::workflow::environment;
 use crate::workflow::notification::{Notify, NotifyRule};
 
 /// The longest file of one key.
@@ -24,7 +27,8 @@ const VALUE_BYTES_MAX: u64 = 64 * 1024;
 /// Events API v2 of PagerDuty.
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Keys that stand only in the table: in no file and no variable.
-const INLINE_KEYS: [&str; 3] = ["labels", "to", "every"];
+const INLINE_KEYS: [&str; 4] = ["labels", "to", "every", OUTPUT_LINES_KEY];
+const OUTPUT_LINES_KEY: &str = "output_lines";
 const TYPES: [&str; 6] = ["webhook", "slack", "pagerduty", "alertmanager", "email", "heartbeat"];
 
 /// The table `notify` of the configuration file.
@@ -69,6 +73,7 @@ impl Settings {
                 table: value.as_table(),
                 warnings: Vec::new(),
                 has_inline_secret: false,
+                secrets: Vec::new(),
             };
             let channel = reader.channel();
             if reader.has_inline_secret && others_can_read(&file.path) {
@@ -100,6 +105,18 @@ impl Settings {
             channels.push(setting.channel?);
         }
         Ok((channels, warnings))
+    }
+
+    /// What is secret in this process, whatever it is used for: settings, and variables that are
+    /// secrets of wfx or have the name of a secret.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let settings = ["WFX_TOKEN", "SLO_ALERT_WEBHOOK_URL", "SLO_ALERT_WEBHOOK_SECRET"];
+        let settings = settings.iter().filter_map(|name| Some(self.value_or_default(name).ok()?.0));
+        let variables = self.environment.variables().filter_map(|(name, value)| {
+            let has_name = name.to_str().is_some_and(mask::is_secret_name);
+            (environment::is_secret(name) || has_name).then(|| value.to_str().map(str::to_owned))?
+        });
+        settings.chain(variables).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// Who is notified where a workflow does not say; `None`: nobody.
@@ -227,6 +244,8 @@ struct Reader<'a> {
     table: Option<&'a toml::Table>,
     warnings: Vec<String>,
     has_inline_secret: bool,
+    /// What was read of keys with secrets.
+    secrets: Vec<Hidden>,
 }
 
 impl Reader<'_> {
@@ -245,11 +264,11 @@ impl Reader<'_> {
         };
         let kind = kind.as_str().unwrap_or_default();
         let keys: &[&str] = match kind {
-            "webhook" => &["url", "secret"],
-            "slack" => &["url"],
-            "pagerduty" => &["url", "routing_key", "severity"],
-            "alertmanager" => &["url", "labels"],
-            "email" => &["smtp", "password", "from", "to"],
+            "webhook" => &["url", "secret", OUTPUT_LINES_KEY],
+            "slack" => &["url", OUTPUT_LINES_KEY],
+            "pagerduty" => &["url", "routing_key", "severity", OUTPUT_LINES_KEY],
+            "alertmanager" => &["url", "labels", OUTPUT_LINES_KEY],
+            "email" => &["smtp", "password", "from", "to", OUTPUT_LINES_KEY],
             "heartbeat" => &["url", "every"],
             _ => {
                 let message = format!("`{kind}` is no type of channel");
@@ -274,7 +293,9 @@ impl Reader<'_> {
             "email" => ChannelKind::Email(self.email()?),
             _ => ChannelKind::Heartbeat { target: self.target(None, true)?, every: self.every()? },
         };
-        Ok(Channel { name: self.name.to_owned(), kind })
+        let output_lines = self.output_lines()?;
+        let secrets = std::mem::take(&mut self.secrets);
+        Ok(Channel { name: self.name.to_owned(), kind, output_lines, secrets })
     }
 
     fn refuse(&self, key: Option<&str>, message: impl fmt::Display, hint: &str) -> SettingsError {
@@ -325,6 +346,15 @@ impl Reader<'_> {
 
     /// The value of a key: of its variable, of the table, or of a file that the table names.
     fn text(&mut self, key: &str, is_secret: bool) -> Result<Option<String>, SettingsError> {
+        let text = self.read(key, is_secret)?;
+        // No URL is shown beyond its host.
+        if let Some(text) = text.as_ref().filter(|text| is_secret || text.contains("://")) {
+            self.secrets.push(Hidden(text.clone()));
+        }
+        Ok(text)
+    }
+
+    fn read(&mut self, key: &str, is_secret: bool) -> Result<Option<String>, SettingsError> {
         let upper = |text: &str| text.to_ascii_uppercase().replace('-', "_");
         let variable = format!("WFX_NOTIFY_{}_{}", upper(self.name), upper(key));
         if let Some(value) = self.environment.get(&variable) {
@@ -436,6 +466,19 @@ impl Reader<'_> {
         });
         labels.ok_or_else(|| {
             self.refuse(Some("labels"), "`labels` takes names and texts".to_owned(), hint)
+        })
+    }
+
+    fn output_lines(&self) -> Result<usize, SettingsError> {
+        let value = match self.table.and_then(|table| table.get(OUTPUT_LINES_KEY)) {
+            None => return Ok(OUTPUT_LINES),
+            Some(value) => value.as_integer().and_then(|lines| usize::try_from(lines).ok()),
+        };
+        value.filter(|lines| *lines <= OUTPUT_LINES_MAX).ok_or_else(|| {
+            let message =
+                format!("`{OUTPUT_LINES_KEY}` takes a whole number from 0 to {OUTPUT_LINES_MAX}");
+            let hint = "write `output_lines = 0` to leave out what steps print";
+            self.refuse(Some(OUTPUT_LINES_KEY), message, hint)
         })
     }
 

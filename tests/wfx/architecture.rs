@@ -93,6 +93,8 @@ const PURE: &[&str] = &[
     "engine/durability.rs",
     "operations/diagnosis.rs",
     "notify/channel.rs",
+    "notify/excerpt.rs",
+    "notify/mask.rs",
     "notify/receivers.rs",
     "notify/text.rs",
     "perf/baseline.rs",
@@ -263,9 +265,9 @@ const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
         "only src/terminal writes to a terminal; the logs of the daemon write themselves",
     ),
     (
-        &["render/", "terminal/"],
+        &["render/", "terminal/", "notify/excerpt.rs"],
         &["anstream", "anstyle", "comfy_table", "ratatui"],
-        "only src/render and src/terminal know styles and draw",
+        "only src/render and src/terminal know styles and draw; src/notify removes what steps draw",
     ),
     (&["cli/serve", "http/", "parts.rs"], &["crate::http"], "only the command serve has an API"),
 ];

@@ -1,6 +1,7 @@
 //! Notifications: from the end of an execution to receivers that accept, refuse, hang or are real.
 
 mod crashes;
+mod output;
 mod real_receivers;
 mod service_levels;
 
@@ -487,6 +488,18 @@ fn channels_are_checked_and_their_secrets_hidden() {
         (
             "[notify.pd]\ntype = \"pagerduty\"\nrouting_key = \"k\"\nseverity = \"bad\"\n",
             "`bad` is no severity",
+        ),
+        (
+            "[notify.ops]\ntype = \"slack\"\nurl = \"http://x/\"\noutput_lines = 51\n",
+            "`output_lines` takes a whole number from 0 to 50",
+        ),
+        (
+            "[notify.ops]\ntype = \"slack\"\nurl = \"http://x/\"\noutput_lines = \"all\"\n",
+            "`output_lines` takes a whole number",
+        ),
+        (
+            "[notify.w]\ntype = \"heartbeat\"\nurl = \"http://x/\"\noutput_lines = 1\n",
+            "`output_lines` is no key of the type heartbeat",
         ),
         ("[notify]\ndefault = [\"none-such\"]\n", "no channel `none-such`"),
         ("slo_notify = [\"none-such\"]\n", "no channel `none-such`"),

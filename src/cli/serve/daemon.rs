@@ -194,6 +194,7 @@ impl Daemon {
             writer: Arc::clone(&writer),
             owner: owner.id().to_owned(),
             observer: Arc::clone(&metrics) as _,
+            last_output: options.channels.last_output(database.clone()),
         };
         let alerts = notifying::alert_notifier(&options, &delivery, runtime);
         let webhook = options.webhook.take();

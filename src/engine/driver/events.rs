@@ -44,7 +44,7 @@ impl EventFinder {
             events.extend(Occurrence::of_outcome(status).map(|occurrence| Event {
                 occurrence,
                 at: head.updated_at,
-                step: execution.failed_step().map(str::to_owned),
+                step: failing_step(execution, status).map(str::to_owned),
                 error: head.error.clone(),
                 status: Some(status),
             }));
@@ -81,6 +81,21 @@ impl EventFinder {
             }));
         }
     }
+}
+
+/// The step that a notification of this outcome names: of an execution whose time was over, the first
+/// one that ran then.
+fn failing_step(execution: &Execution, status: ExecutionStatus) -> Option<&str> {
+    let ran_out = || {
+        let mut steps = execution.steps().iter();
+        steps.position(|state| state.status == StepStatus::Cancelled && state.attempt > 0)
+    };
+    execution.failed_step().or_else(|| match status {
+        ExecutionStatus::Failed => {
+            ran_out().map(|index| execution.spec().step(index).name.as_str())
+        }
+        _ => None,
+    })
 }
 
 fn outcome(head: &ExecutionState) -> Option<ExecutionStatus> {

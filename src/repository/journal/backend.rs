@@ -77,7 +77,8 @@ pub(crate) trait Backend: Send + 'static {
         batches: &[OutputBatch],
     ) -> Result<bool, Self::Error>;
 
-    /// Writes something so that the next commit puts the output before it on the disk as well.
+    /// Writes something that changes nothing, so that the next commit puts the output before it on the
+    /// disk as well, or shows whether commits succeed.
     fn touch_output(&mut self) -> Result<(), Self::Error>;
 
     /// Deletes the oldest output that is beyond its budgets, at most about so many bytes, inside the

@@ -370,18 +370,29 @@ impl<B: Backend> Worker<B> {
         }
         let is_failing = matches!(*self.health.borrow(), Health::Failing { .. });
         // What waits is tried again by itself, and reports then.
-        if self.queue.len() == 0 && (is_failing || self.begun_at.elapsed() >= LOOK) {
+        let is_waiting = self.queue.len() > 0 || self.are_notifications_failing();
+        if !is_waiting && (is_failing || self.begun_at.elapsed() >= LOOK) {
             let patience = if is_failing { Duration::ZERO } else { LOCK_PATIENCE };
-            match self.begin(patience) {
-                Ok(()) => {
-                    self.backend.rollback();
-                    self.works();
-                }
+            // A database that failed may let a transaction begin and still take no commit, as one
+            // whose disk is full.
+            let looked = self.begin(patience).and_then(|()| match is_failing {
+                true => self.commit_nothing(),
+                false => Ok(()),
+            });
+            self.backend.rollback();
+            match looked {
+                Ok(()) => self.works(),
                 // When wfx ends, nobody has waited for others.
                 Err(error) if !is_failing && !self.queue.is_closed() => self.fails(error),
                 Err(_) => {}
             }
         }
+    }
+
+    /// Commits the transaction under way with a write that changes nothing.
+    fn commit_nothing(&mut self) -> Result<(), StoreError> {
+        let committed = self.backend.touch_output().and_then(|()| self.backend.commit());
+        committed.map_err(|error| self.backend.explain("write to", &error))
     }
 
     fn fails(&self, error: StoreError) {

@@ -27,44 +27,102 @@ steps:
     title: "<!channel>\r\nBcc: victim@example.com"
 "#;
 
+/// Debian's Alertmanager.
+struct Alertmanager {
+    port: u16,
+    _program: Program,
+}
+
+impl Alertmanager {
+    fn start(place: &Place) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        place.write("am.yaml", "route: {receiver: none}\nreceivers: [{name: none}]\n");
+        let mut command = Command::new("prometheus-alertmanager");
+        command
+            .arg(format!("--config.file={}", place.path("am.yaml").display()))
+            .arg(format!("--storage.path={}", place.path("am").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--cluster.listen-address=")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let alertmanager = Self { port, _program: Program(command.spawn().unwrap()) };
+        until("Alertmanager answers", || alertmanager.answer().is_some());
+        alertmanager
+    }
+
+    fn answer(&self) -> Option<Vec<Value>> {
+        let url = format!("http://127.0.0.1:{}/api/v2/alerts", self.port);
+        let output = Command::new("curl").args(["-sf", &url]).output().unwrap();
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// The alerts that it shows.
+    fn alerts(&self) -> Vec<Value> {
+        self.answer().unwrap()
+    }
+
+    /// Makes it the channel `ops`.
+    fn channel(&self, place: &Place, more: &str) {
+        let url = format!("http://127.0.0.1:{}/", self.port);
+        let text = format!("[notify.ops]\ntype = \"alertmanager\"\nurl = \"{url}\"\n{more}\n");
+        channel(place, &text);
+    }
+}
+
 #[test]
 fn alertmanager_shows_and_resolves_what_is_sent() {
     let place = Place::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    place.write("am.yaml", "route: {receiver: none}\nreceivers: [{name: none}]\n");
-    let mut command = Command::new("prometheus-alertmanager");
-    command
-        .arg(format!("--config.file={}", place.path("am.yaml").display()))
-        .arg(format!("--storage.path={}", place.path("am").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .arg("--cluster.listen-address=")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let _alertmanager = Program(command.spawn().unwrap());
-    let alerts = || -> Option<Value> {
-        let url = format!("http://127.0.0.1:{port}/api/v2/alerts");
-        let output = Command::new("curl").args(["-sf", &url]).output().unwrap();
-        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
-    };
-    until("Alertmanager answers", || alerts().is_some());
-    let url = format!("http://127.0.0.1:{port}/");
-    channel(
-        &place,
-        &format!(
-            "[notify.ops]\ntype = \"alertmanager\"\nurl = \"{url}\"\nlabels = {{ team = \"data\" }}\n"
-        ),
-    );
+    let alertmanager = Alertmanager::start(&place);
+    alertmanager.channel(&place, "labels = { team = \"data\" }");
     place.exec(FAILS, 1);
-    let shown = alerts().unwrap();
-    assert_eq!(shown.as_array().unwrap().len(), 1, "{shown}");
-    let labels =
+    let shown = alertmanager.alerts();
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    let mut labels = shown[0]["labels"].as_object().unwrap().clone();
+    let instance = labels.remove("instance").unwrap();
+    let number = instance.as_str().unwrap().strip_prefix("wfx-").unwrap();
+    assert!(u32::from_str_radix(number, 16).unwrap() > 0, "{instance}");
+    let expected =
         json!({"alertname": "WfxFailed", "event": "failed", "team": "data", "workflow": "etl"});
-    assert_eq!(shown[0]["labels"], labels);
+    assert_eq!(Value::Object(labels), expected);
     assert_eq!(shown[0]["annotations"]["summary"], "wfx: etl failed");
+    assert_eq!(shown[0]["annotations"]["output"], "no rows");
     assert_eq!(shown[0]["status"]["state"], "active");
     place.exec_with(FAILS, &["-p", "code=0"], 0);
-    until("it is resolved", || alerts().unwrap() == json!([]));
+    until("it is resolved", || alertmanager.alerts().is_empty());
     assert_eq!(history(&place, &["--state", "accepted"]).len(), 2);
+}
+
+/// The same workflow on two databases, each with processes that come and go.
+#[test]
+fn alerts_of_two_databases_do_not_resolve_each_other() {
+    let places = [Place::new(), Place::new()];
+    let alertmanager = Alertmanager::start(&places[0]);
+    for place in &places {
+        alertmanager.channel(place, "");
+        std::fs::create_dir(place.path("workflows")).unwrap();
+        place.write("workflows/etl.yaml", FAILS);
+        let daemon = serve(place);
+        run(&daemon, "etl", "");
+        until("it was sent", || history(place, &["--state", "accepted"]).len() == 1);
+        daemon.stop();
+    }
+    assert_eq!(alertmanager.alerts().len(), 2);
+    for (place, left) in places.iter().zip([1, 0]) {
+        let daemon = serve(place);
+        run(&daemon, "etl", r#"{"params": {"code": 0}}"#);
+        until("it was sent", || history(place, &["--state", "accepted"]).len() == 2);
+        until("its alert is resolved", || alertmanager.alerts().len() == left);
+        daemon.stop();
+    }
+    // A name of one's own is as good.
+    for (place, name) in places.iter().zip(["etl-1", "etl-2"]) {
+        alertmanager.channel(place, &format!("labels = {{ instance = \"{name}\" }}"));
+        place.exec(FAILS, 1);
+    }
+    let mut names: Vec<String> =
+        alertmanager.alerts().iter().map(|it| it["labels"]["instance"].to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["\"etl-1\"", "\"etl-2\""]);
 }
 
 fn mail_server(place: &Place, mode: &str, tls: bool) -> (Program, u16) {
@@ -153,8 +211,11 @@ fn a_mail_server_receives_mail_that_a_parser_accepts() {
         let id = history(&place, &[])[0]["id"].as_str().unwrap().to_owned();
         assert_eq!(header("Message-ID"), format!("<{id}@example.com>"));
         assert!(headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("bcc")), "{headers:?}");
-        let body = mail["body"].as_str().unwrap();
+        let body = mail["body"].as_str().unwrap().replace("\r\n", "\n");
         assert!(body.contains("Step: load") && body.contains("wfx retry"), "{body}");
+        let (_, output) = body.split_once("Last lines of output:\n").expect(&body);
+        assert!(output.contains("Bcc: victim"), "{body}");
+        assert!(output.trim_end().lines().all(|line| line.starts_with("    ")), "{body}");
         for trap in ["http://evil", "@here", "<!channel"] {
             assert!(!body.contains(trap), "{body}");
         }

@@ -43,6 +43,8 @@ struct State {
     locked: usize,
     /// So many commits that fail.
     failing_commits: usize,
+    /// So often it does not take the channels of a daemon.
+    refused_couriers: usize,
     /// Ids that are refused.
     refused: HashSet<String>,
     requests: HashSet<String>,
@@ -329,7 +331,14 @@ impl Backend for Fake {
     }
 
     fn set_couriers(&mut self, _owner: &str, _channels: &[String]) -> Result<(), Failure> {
-        Ok(())
+        let mut state = self.state();
+        match state.refused_couriers.checked_sub(1) {
+            Some(left) => {
+                state.refused_couriers = left;
+                Err(Failure::Broken)
+            }
+            None => Ok(()),
+        }
     }
 
     fn has_orphaned_alerts(&mut self, _owner: &str) -> Result<bool, Failure> {
@@ -393,6 +402,34 @@ fn a_commit_that_fails_is_reported_and_all_of_it_tried_again() {
         Ok(()) => assert!(!pending.is_dirty()),
         Err(error) => assert!(error.kind() == StoreErrorKind::Io && pending.is_dirty()),
     }
+}
+
+/// As on a disk with room for less than what waits.
+#[test]
+fn a_database_that_does_not_take_what_is_stored_by_and_by_fails() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    let health = writer.health();
+    fake.state().refused_couriers = 3;
+    writer.set_couriers("serve-1-1", Vec::new());
+    until("the writer fails", || matches!(*health.borrow(), Health::Failing { .. }));
+    until("the writer works", || matches!(*health.borrow(), Health::Working));
+    assert_eq!(fake.state().refused_couriers, 0);
+    writer.close().unwrap();
+}
+
+/// As on a disk that is full: a transaction begins, and cannot be committed.
+#[test]
+fn a_database_works_again_once_a_commit_succeeds() {
+    let fake = Fake::default();
+    let writer = fake.open();
+    let health = writer.health();
+    fake.state().failing_commits = 3;
+    assert!(writer.pin("e", None, std::time::Duration::from_secs(60)).is_err());
+    // Nothing waits to be stored.
+    until("the writer works", || matches!(*health.borrow(), Health::Working));
+    assert_eq!(fake.state().failing_commits, 0);
+    writer.close().unwrap();
 }
 
 #[test]

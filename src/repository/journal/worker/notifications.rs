@@ -30,6 +30,8 @@ pub(super) struct Outbox {
     couriers: Option<(String, Vec<String>)>,
     /// The daemon that leaves its open alerts.
     left_by: Option<String>,
+    /// The database did not take them.
+    is_failing: bool,
 }
 
 impl Outbox {
@@ -156,13 +158,27 @@ impl<B: Backend> Worker<B> {
                 self.outbox.archived.clear();
                 self.outbox.couriers = None;
                 self.outbox.left_by = None;
+                self.outbox.is_failing = false;
                 // Others of the same thread may be sent now.
                 if ended {
                     self.outbox.report();
                 }
+                self.works();
             }
-            Err(_) => self.backend.rollback(),
+            Err(error) => {
+                self.backend.rollback();
+                let error = self.backend.explain("write to", &error);
+                self.outbox.is_failing = error.is_of_database();
+                if self.outbox.is_failing {
+                    self.fails(error);
+                }
+            }
         }
+    }
+
+    /// Whether the database did not take what is stored by and by.
+    pub(super) fn are_notifications_failing(&self) -> bool {
+        self.outbox.is_failing && self.outbox.has_unstored()
     }
 
     /// Reports that something may have been queued.

@@ -256,8 +256,9 @@ fn chunks(
         bytes += selected;
         let ends = head.end.total();
         found.push(head);
-        // One more than the page has, since the first may begin before the page.
-        if bytes > request.limit as u64 && found.len() > 1 {
+        // One more than the page has, since the first may begin before the page. A last page begins
+        // where the rest fits, and needs all of it.
+        if !request.is_last && bytes > request.limit as u64 && found.len() > 1 {
             horizon = Some(ends);
         }
     }
