@@ -1,6 +1,5 @@
 //! The channels of notifications as a command uses them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{CliError, Context};
@@ -10,6 +9,7 @@ use crate::notify::last_output::LastOutput;
 use crate::notify::mask::Mask;
 use crate::notify::sender::Sender;
 use crate::notify::text::Links;
+use crate::repository::StoreAddress;
 use crate::workflow::notification::Notify;
 
 /// Channels, ready to be sent to.
@@ -68,7 +68,7 @@ impl Channels {
     }
 
     /// What reads the output of steps for them.
-    pub(super) fn last_output(&self, database: PathBuf) -> Arc<LastOutput> {
+    pub(super) fn last_output(&self, database: StoreAddress) -> Arc<LastOutput> {
         Arc::new(LastOutput::new(database, self.secrets.clone()))
     }
 

@@ -16,7 +16,7 @@ use super::excerpt::{Excerpt, excerpt};
 use super::mask::{Mask, is_secret_name};
 use crate::base::timestamp::Timestamp;
 use crate::base::visible::visible;
-use crate::repository::{Reader, StoreError};
+use crate::repository::{Reader, StoreAddress, StoreError};
 use crate::system::files;
 use crate::workflow::check;
 use crate::workflow::compiled::Snapshot;
@@ -38,14 +38,14 @@ static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
 /// Reads the output of steps for notifications.
 #[derive(Debug)]
 pub(crate) struct LastOutput {
-    database: PathBuf,
+    database: StoreAddress,
     /// The secrets of wfx itself, and of its environment.
     own: Mask,
 }
 
 impl LastOutput {
     /// From this database.
-    pub(crate) fn new(database: PathBuf, own: Mask) -> Self {
+    pub(crate) fn new(database: StoreAddress, own: Mask) -> Self {
         Self { database, own }
     }
 
@@ -100,7 +100,7 @@ fn withheld(why: String) -> Excerpt {
 
 /// Adds the secrets of the execution to `mask`; returns nothing where it was deleted.
 fn read(
-    database: &Path,
+    database: &StoreAddress,
     execution_id: &str,
     name: &str,
     lines_max: usize,

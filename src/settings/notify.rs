@@ -116,7 +116,9 @@ impl Settings {
             let has_name = name.to_str().is_some_and(mask::is_secret_name);
             (environment::is_secret(name) || has_name).then(|| value.to_str().map(str::to_owned))?
         });
-        settings.chain(variables).filter(|secret| !secret.is_empty()).collect()
+        let store = self.value_or_default("WFX_STORE").ok();
+        let store = store.and_then(|(url, _)| password(&url).map(str::to_owned));
+        settings.chain(variables).chain(store).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// Who is notified where a workflow does not say; `None`: nobody.
@@ -560,6 +562,13 @@ fn has_password(url: &str) -> bool {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest);
     let user = authority.split('/').next().and_then(|it| it.rsplit_once('@'));
     user.is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// The password in a URL.
+fn password(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (user, _) = rest.rsplit_once('@')?;
+    Some(user.split_once(':')?.1)
 }
 
 fn others_can_read(file: &Path) -> bool {
