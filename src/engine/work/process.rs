@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::net::unix::pipe;
 use tokio::time;
@@ -50,8 +51,8 @@ const READ_BYTES: usize = 64 * 1024;
 
 thread_local! {
     /// The buffer for reads of all steps: a buffer for each would take 64 KiB for each running
-    /// step.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    /// step. It is never filled ahead, so that of its memory only what was read is touched.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(READ_BYTES));
 }
 
 /// A process that was started, as it can be recognised later.
@@ -203,9 +204,10 @@ impl Tap {
     fn read(&mut self, output: &mut AttemptOutput<'_>) {
         BUFFER.with_borrow_mut(|buffer| {
             let Some(pipe) = &self.pipe else { return };
-            match pipe.try_read(buffer) {
+            buffer.clear();
+            match pipe.try_read_buf(buffer) {
                 Ok(0) => self.pipe = None,
-                Ok(count) => output.take(self.stream, &buffer[..count]),
+                Ok(_) => output.take(self.stream, buffer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => self.pipe = None,
             }
@@ -218,16 +220,17 @@ impl Tap {
         BUFFER.with_borrow_mut(|buffer| self.drain_into(buffer, output));
     }
 
-    fn drain_into(&mut self, buffer: &mut [u8], output: &mut AttemptOutput<'_>) {
+    fn drain_into(&mut self, buffer: &mut Vec<u8>, output: &mut AttemptOutput<'_>) {
         let mut left = self.pipe.as_ref().map_or(0, |pipe| capacity(pipe.as_fd()));
         while left > 0 {
             let Some(pipe) = &self.pipe else { return };
             // Not `try_read`: readiness may not be registered yet.
-            match rustix::io::read(pipe.as_fd(), &mut *buffer) {
+            buffer.clear();
+            match rustix::io::read(pipe.as_fd(), spare_capacity(buffer)) {
                 Ok(0) | Err(_) => self.pipe = None,
                 Ok(count) => {
                     left = left.saturating_sub(count);
-                    output.take(self.stream, &buffer[..count]);
+                    output.take(self.stream, buffer);
                 }
             }
         }
