@@ -65,11 +65,12 @@ impl Progress {
 /// # Errors
 /// Exit 3 when the database or the temporary folder fails.
 pub(super) fn run(run: Run, context: &Context) -> Result<Exit, CliError> {
-    let session = Session::open(context)?;
-    let titles = Titles::of(run.snapshot.definition());
     let kind = if run.replay_of.is_some() { TriggerKind::Replay } else { TriggerKind::Cli };
-    let trigger = Trigger::by(kind, Requester::user(users::name(users::own())));
-    let trigger = trigger.repeating(run.repeats.as_ref());
+    let prepare = || {
+        let trigger = Trigger::by(kind, Requester::user(users::name(users::own())));
+        (Titles::of(run.snapshot.definition()), trigger.repeating(run.repeats.as_ref()))
+    };
+    let (session, (titles, trigger)) = Session::open_while(context, prepare)?;
     let plan = session.supervisor.plan(run.snapshot, run.replay_of);
     let mut plan = plan.triggered(Some(trigger)).reusing(run.reused);
     if let Some(scheduled) = run.scheduled {

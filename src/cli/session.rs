@@ -30,9 +30,8 @@ use crate::engine::work::parallelism::Parallelism;
 use crate::engine::work::scratch::Scratch;
 use crate::notify::courier::{self, Delivery, Unobserved as UnobservedDelivery};
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Reader, StoreAddress};
+use crate::repository::{Opening, Reader, StoreAddress, Writer, WriterOptions};
 use crate::repository::{Retention, StoreError, StoreErrorKind, TakenOver};
-use crate::repository::{Writer, WriterOptions};
 use crate::system::files;
 use crate::system::limits::Limits;
 use crate::system::process_table;
@@ -71,6 +70,17 @@ impl Session {
     /// # Errors
     /// Exit 3 when the database or the temporary folder fails.
     pub(super) fn open(context: &Context) -> Result<Self, CliError> {
+        Self::open_while(context, || ()).map(|(session, ())| session)
+    }
+
+    /// The same; does `work` while the database is opened by another thread.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn open_while<T>(
+        context: &Context,
+        work: impl FnOnce() -> T,
+    ) -> Result<(Self, T), CliError> {
         let settings = &context.settings;
         let database = settings.database()?;
         let store_timeout = settings.store_timeout()?;
@@ -78,17 +88,25 @@ impl Session {
             keep if settings.is_retention_set()? => Retention::Given(keep),
             otherwise => Retention::Followed { otherwise },
         };
-        let writer = Arc::new(writer(context, options(context, retention)?)?);
-        take_in_children()?;
+        let opening = Writer::begin_opening(&database, options(context, retention)?)?;
+        // Whatever needs no database. What fails is reported after a database that fails.
+        let children = take_in_children();
+        let scratch = scratch();
+        let step_places = step_places(context, 0);
+        let inherited = environment::inherited(std::env::vars_os());
+        let parallelism = available_parallelism().map_or(1, usize::from);
+        let done = work();
+        let writer = Arc::new(finish_opening(context, opening, store_timeout)?);
+        children?;
         let owner = claim(&database, &writer, OwnerKind::Exec)?;
         let has_events: Arc<AtomicBool> = Arc::default();
         let engine_context = EngineContext {
             writer: Arc::clone(&writer),
             output: Arc::new(OutputSink::new(settings.output_limit()?.bytes())),
             owner: Arc::clone(&owner),
-            inherited: environment::inherited(std::env::vars_os()),
-            scratch: scratch()?,
-            parallelism: step_places(context, 0)?,
+            inherited,
+            scratch: scratch?,
+            parallelism: step_places?,
             clock: Clock::system(),
             store_timeout,
             unstored: Unstored::Refuse,
@@ -98,11 +116,10 @@ impl Session {
             has_events: Arc::clone(&has_events),
             waiting: Arc::default(),
         };
-        let parallelism = available_parallelism().map_or(1, usize::from);
         // Of `recover`; what is run in the foreground is one.
         let bounds = Bounds { memory_bytes: IN_FLIGHT_BYTES, ..Bounds::NONE };
         let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
-        Ok(Self { supervisor, writer, owner, has_events, ui: context.ui.clone() })
+        Ok((Self { supervisor, writer, owner, has_events, ui: context.ui.clone() }, done))
     }
 
     /// Runs `work` to its end. Signals, and requests of other processes, end executions;
@@ -282,9 +299,18 @@ pub(super) fn reader(context: &Context) -> Result<Reader, CliError> {
 /// Exit 3 when it fails, or others have it for too long.
 pub(super) fn writer(context: &Context, options: WriterOptions) -> Result<Writer, CliError> {
     let database = context.settings.database()?;
-    let patience = Period::new(options.busy_timeout);
-    let mut waits = |error: &StoreError| report_wait(context, error, patience);
-    Ok(Writer::open_reporting(&database, options, &mut waits)?)
+    let patience = options.busy_timeout;
+    finish_opening(context, Writer::begin_opening(&database, options)?, patience)
+}
+
+/// Waits until the database is open, and says so when others keep it from being opened.
+fn finish_opening(
+    context: &Context,
+    opening: Opening,
+    patience: Duration,
+) -> Result<Writer, CliError> {
+    let patience = Period::new(patience);
+    Ok(Writer::finish(opening, &mut |error| report_wait(context, error, patience))?)
 }
 
 /// Reports that the command waits for others who use the database.

@@ -29,6 +29,7 @@ pub use address::StoreAddress;
 pub(crate) use error::{StoreError, StoreErrorKind};
 pub(crate) use journal::backend::{Catalogued, Policies};
 pub(crate) use journal::health::Health;
+pub(crate) use journal::opening::Opening;
 pub(crate) use journal::output::{Chunk, ChunkRow, OutputBatch};
 pub(crate) use journal::pending_write::{CommitStatus, PendingWrite, SlotStatus};
 pub(crate) use journal::purge::Purged;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::address::{PostgresAddress, StoreAddress};
 use super::error::StoreError;
+use super::journal::opening::Opening;
 use super::journal::writer::Writer;
 use super::options::WriterOptions;
 use super::postgres::address::Address;
@@ -44,12 +45,25 @@ impl Writer {
         options: WriterOptions,
         waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
+        Self::finish(Self::begin_opening(address, options)?, waits)
+    }
+
+    /// The same, on the thread that writes, while the caller does something else.
+    ///
+    /// # Errors
+    /// When there is no room for a thread.
+    pub fn begin_opening(
+        address: impl Into<StoreAddress>,
+        options: WriterOptions,
+    ) -> Result<Opening, StoreError> {
         match address.into() {
-            StoreAddress::File(path) => {
-                Self::start(sqlite::driver::open(&path, &options, waits)?, options)
-            }
+            StoreAddress::File(path) => Opening::begin(options, move |options, waits| {
+                sqlite::driver::open(&path, options, waits)
+            }),
             StoreAddress::Postgres(PostgresAddress(address)) => {
-                Self::start(postgres::driver::open(&address, &options, waits)?, options)
+                Opening::begin(options, move |options, waits| {
+                    postgres::driver::open(&address, options, waits)
+                })
             }
         }
     }

@@ -2,6 +2,7 @@
 //! group commit on one thread, acknowledgement, health.
 
 pub(crate) mod health;
+pub(crate) mod opening;
 pub(crate) mod output;
 pub(crate) mod pending_write;
 pub(crate) mod purge;

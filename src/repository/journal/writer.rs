@@ -5,29 +5,28 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc as asynchronous, oneshot, watch};
 
-use super::backend::{Backend, Catalogued, Opened, Policies};
+use super::backend::{Catalogued, Policies};
 use super::delivery::Delivery;
 use super::health::Health;
+use super::opening::{Opening, Started, Thread};
 use super::pending_write::PendingWrite;
 use super::purge::{Purge, PurgeProgress, Purged};
 use super::queue::Queue;
 use super::schedules::{ScheduleChange, ScheduleOutcome};
 use super::stall::AtWork;
 use super::task::{NotificationTask, Task};
-use super::worker::{Keeps, Worker};
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::notifications::{
     Claim, ClaimRequest, NewNotification, OpenAlert, Settlement,
 };
-use crate::repository::options::WriterOptions;
 use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
@@ -44,7 +43,7 @@ pub struct Writer {
     health: watch::Receiver<Health>,
     at_work: Arc<AtWork>,
     delivery: Arc<Delivery>,
-    thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    thread: Thread,
     busy_timeout: Duration,
     registry: Registry,
 }
@@ -61,31 +60,19 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(crate) fn start<B: Backend>(
-        opened: Opened<B>,
-        options: WriterOptions,
+    /// Waits until the database is open; `waits` is called once, with the reason, when that takes
+    /// long because of others.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn finish(
+        opening: Opening,
+        waits: &mut dyn FnMut(&StoreError),
     ) -> Result<Self, StoreError> {
-        let Opened { backend, keep, has_policies, registry } = opened;
-        let queue = Arc::new(Queue::new(options.queue_capacity));
-        let busy_timeout = options.busy_timeout;
-        let (health_sender, health) = watch::channel(Health::Working);
-        let keeps = Keeps { keep, has_policies };
-        let mut worker = Worker::new(backend, keeps, options, Arc::clone(&queue), health_sender);
-        let (at_work, delivery) = (worker.at_work(), worker.delivery());
-        let thread = thread::Builder::new()
-            .name("wfx-writer".to_owned())
-            .spawn(move || worker.run())
-            .map_err(|error| StoreError::io("start the thread that writes", &error))?;
-        Ok(Self {
-            queue,
-            health,
-            at_work,
-            delivery,
-            thread: Mutex::new(Some(thread)),
-            busy_timeout,
-            registry,
-        })
+        let Started { thread, health, at_work, delivery, busy_timeout, registry } =
+            opening.wait(waits)?;
+        let queue = Arc::clone(&thread.queue);
+        Ok(Self { queue, health, at_work, delivery, thread, busy_timeout, registry })
     }
 
     /// Asks for what `pending` holds to be stored. `false` when the queue is full: the
@@ -532,22 +519,6 @@ impl Writer {
     /// When something enqueued could not be stored (it stays dirty), or retention
     /// could not delete.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.queue.close();
-        // It is taken by one only.
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match thread.map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => {
-                Err(StoreError::new(StoreErrorKind::Io, "the thread that writes has panicked"))
-            }
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Who wants to know closes it.
-        let _ = self.close();
+        self.thread.end()
     }
 }
