@@ -1,4 +1,5 @@
 //! The journal without a database.
 
+mod opening;
 mod pending_write;
 mod worker;

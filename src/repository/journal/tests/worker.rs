@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -27,9 +26,7 @@ use crate::repository::ownership::takeover::{
     Abandonment, CancelNotice, CancelRequest, TakenOver, Which,
 };
 use crate::repository::sessions::SessionChange;
-use crate::repository::{
-    Health, Opening, PendingWrite, StoreError, StoreErrorKind, Writer, WriterOptions,
-};
+use crate::repository::{Health, Opening, PendingWrite, StoreError, StoreErrorKind, Writer};
 use crate::workflow::pin::Pin;
 use crate::workflow::record::{ExecutionDetail, ExecutionRecord, ExecutionStatus};
 use crate::workflow::retention::Chosen;
@@ -37,9 +34,9 @@ use crate::workflow::trigger::Requester;
 
 /// What is stored, and what fails.
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// Ids in the order of their writes, as they are committed.
-    stored: Vec<String>,
+    pub(super) stored: Vec<String>,
     /// The same, of the transaction under way.
     uncommitted: Option<Vec<String>>,
     /// So many transactions that do not begin, since others write.
@@ -63,25 +60,25 @@ struct State {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Fake(Arc<Mutex<State>>);
+pub(super) struct Fake(pub(super) Arc<Mutex<State>>);
 
 #[derive(Debug, Clone, Copy)]
-enum Failure {
+pub(super) enum Failure {
     Locked,
     Broken,
 }
 
 impl Fake {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
-    fn opened(&self) -> Opened<Self> {
+    pub(super) fn opened(&self) -> Opened<Self> {
         let registry = Registry::new(Path::new("/nonexistent/wfx.db"), None);
         Opened { backend: self.clone(), keep: None, has_policies: false, registry }
     }
 
-    fn open(&self) -> Writer {
+    pub(super) fn open(&self) -> Writer {
         let opened = self.opened();
         Writer::finish(Opening::begin(options(), |_, _| Ok(opened)).unwrap(), &mut |_| {}).unwrap()
     }
@@ -375,50 +372,6 @@ impl Backend for Fake {
     fn detail(&mut self, _execution_id: &str) -> Result<Option<ExecutionDetail>, Failure> {
         Ok(None)
     }
-}
-
-#[test]
-fn a_database_is_opened_while_its_caller_does_something_else() {
-    let fake = Fake::default();
-    let opened = fake.opened();
-    let (go, gate) = mpsc::channel();
-    let opening = Opening::begin(options(), move |_, waits| {
-        waits(&StoreError::new(StoreErrorKind::Locked, "others have it"));
-        // Only the caller of `begin` opens the gate.
-        gate.recv_timeout(Duration::from_secs(60)).expect("opened on another thread");
-        Ok(opened)
-    });
-    let mut reasons = Vec::new();
-    let writer = Writer::finish(opening.unwrap(), &mut |error| {
-        reasons.push(error.to_string());
-        go.send(()).unwrap();
-    });
-    let writer = writer.unwrap();
-    store(&writer, "a", ExecutionStatus::Running, 1);
-    assert_eq!(reasons, ["others have it"]);
-    writer.close().unwrap();
-    assert_eq!(fake.state().stored, ["a"]);
-}
-
-#[test]
-fn a_database_that_cannot_be_opened_says_why() {
-    let refused = |_: &WriterOptions, _: &mut dyn FnMut(&StoreError)| -> Result<Opened<Fake>, _> {
-        Err(StoreError::new(StoreErrorKind::Newer, "it is too new"))
-    };
-    let opening = Opening::begin(options(), refused).unwrap();
-    let error = Writer::finish(opening, &mut |_| {}).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.to_string().as_str()),
-        (StoreErrorKind::Newer, "it is too new")
-    );
-}
-
-#[test]
-fn a_database_that_nobody_waits_for_is_closed() {
-    let fake = Fake::default();
-    let opened = fake.opened();
-    drop(Opening::begin(options(), |_, _| Ok(opened)).unwrap());
-    assert_eq!(Arc::strong_count(&fake.0), 1);
 }
 
 #[test]
