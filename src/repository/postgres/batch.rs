@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use crate::repository::journal::backend::{Entry, SlotChange, Written};
 use crate::repository::sql::client::Record;
 use crate::repository::sql::rows::Times;
-use crate::repository::sql::{self, change, change_steps, output};
+use crate::repository::sql::{self, change, change_steps, output, policies};
 use crate::workflow::output::Counts;
 use crate::workflow::record::{Created, StepState};
 use crate::workflow::retention_policy::StartRetention;
@@ -15,6 +15,9 @@ use crate::workflow::retention_policy::StartRetention;
 /// The call; its last seven values are the lists of a [`Batch`].
 pub(super) const CALL: &str =
     "SELECT seqs, chunks FROM write_v1(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+
+/// Which column of a new execution says that its workflow has its own retention.
+const OWN_RETENTION: usize = 17;
 
 /// A batch of changes as lists of rows. In them, the number of an execution that has none yet is that
 /// of its entry of `created`, below 0 and counted from -1.
@@ -103,10 +106,22 @@ impl Batch {
 
     fn create(&mut self, entry: &Entry, created: &Created) -> sql::Result<bool> {
         let mut times = Times::default();
-        let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
         let (id, head) = (entry.execution_id(), &entry.change.head);
         let marks = change::Marks::default();
+        let (defines, (keep, success, failed)) = match created.retention {
+            StartRetention::Defines(policy) => (Some(0), policies::limits(policy)),
+            StartRetention::Follows | StartRetention::AdHoc => (None, policies::limits(None)),
+        };
+        let row = |values: &[&dyn sql::ToSql]| {
+            let mut values = values.to_vec();
+            if let Some(own_retention) = values.get_mut(OWN_RETENTION) {
+                *own_retention = &defines;
+            }
+            values.extend([&keep as &dyn sql::ToSql, &success, &failed]);
+            Record::new(&values.as_slice())
+        };
         self.created.push(change::created_values(id, created, head, marks, &mut times, row)?);
+        let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
         let seq = -number(self.created.len());
         let pending = StepState::default();
         for (position, name) in (0_u32..).zip(&*created.step_order) {
@@ -187,9 +202,7 @@ impl Batch {
 
 /// Whether nothing is to be decided before an execution begins.
 fn is_plain(created: &Created) -> bool {
-    created.slot.is_none()
-        && created.scheduled.is_none()
-        && !matches!(created.retention, StartRetention::Defines(_))
+    created.slot.is_none() && created.scheduled.is_none()
 }
 
 fn number(count: usize) -> i64 {

@@ -18,9 +18,9 @@ const MOVED_PER_TRANSACTION: i64 = 1024;
 const MOVED_BYTES: i64 = 4 << 20;
 
 /// The limits of a policy as they are stored; all `None`: there is none.
-type Limits = (Option<i64>, Option<i64>, Option<i64>);
+pub(crate) type Limits = (Option<i64>, Option<i64>, Option<i64>);
 
-fn limits(policy: Option<RetentionPolicy>) -> Limits {
+pub(crate) fn limits(policy: Option<RetentionPolicy>) -> Limits {
     let micros = |age: Period| i64::try_from(age.duration().as_micros()).unwrap_or(i64::MAX);
     policy.map_or((None, None, None), |RetentionPolicy { keep, success, failed }| {
         (keep.map(rows::integer), success.map(micros), failed.map(micros))

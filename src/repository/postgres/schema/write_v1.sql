@@ -13,7 +13,10 @@ CREATE TYPE created_v1 AS (
   replay_of text, owner text, error bytea, step_order json, input_snapshot json,
   completion_number bigint, outcome text, ad_hoc bigint, own_retention bigint, trigger_kind text,
   trigger_by bytea, schedule text, scheduled_at timestamptz, steps_failed bigint,
-  steps_skipped bigint, concurrency_group bytea, trigger_address bytea
+  steps_skipped bigint, concurrency_group bytea, trigger_address bytea,
+  -- The retention of the workflow, if the start defines it (`own_retention` is not NULL): it must be
+  -- stored already.
+  keep bigint, success_us bigint, failed_us bigint
 );
 
 CREATE TYPE created_step_v1 AS (
@@ -78,6 +81,15 @@ BEGIN
       OR EXISTS (SELECT 1 FROM wfx.workflow_pinned_counts))
   THEN
     PERFORM pg_advisory_xact_lock(2003204097);
+  END IF;
+
+  IF EXISTS (
+    SELECT 1 FROM unnest(created) AS c
+      LEFT JOIN wfx.workflow_retention AS r ON r.workflow_id = c.workflow_id
+    WHERE c.own_retention IS NOT NULL AND (r.keep IS DISTINCT FROM c.keep
+      OR r.success_us IS DISTINCT FROM c.success_us OR r.failed_us IS DISTINCT FROM c.failed_us)
+  ) THEN
+    RAISE EXCEPTION 'the retention of a workflow is to be stored' USING ERRCODE = 'WFX02';
   END IF;
 
   IF cardinality(created) > 0 THEN

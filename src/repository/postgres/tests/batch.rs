@@ -15,7 +15,7 @@ use crate::workflow::output::{Counts, Source};
 use crate::workflow::record::{
     Change, Created, ExecutionStatus, HandlerState, Reuse, SkipReason, StepState, StepStatus,
 };
-use crate::workflow::retention_policy::StartRetention;
+use crate::workflow::retention_policy::{RetentionPolicy, StartRetention};
 use crate::workflow::trigger::{Trigger, TriggerKind};
 
 /// What is stored, without what transactions are numbered by.
@@ -189,4 +189,39 @@ fn a_change_that_is_refused_does_not_keep_its_batch_from_being_stored() {
     assert!(ends.stored().borrow().refused.is_some());
     store(&writer, "after", ExecutionStatus::Success, 1);
     assert_eq!(place.ids(), ["before", "after"]);
+}
+
+#[test]
+fn a_start_that_defines_the_retention_that_is_stored_is_one_call() {
+    let place = Place::new();
+    let writer = place.open();
+    first(&writer);
+    let start = |id: &str, policy| {
+        let created = creation(1, head(ExecutionStatus::Running, 0));
+        let created = Created {
+            retention: StartRetention::Defines(policy),
+            ..created.created.as_deref().unwrap().clone()
+        };
+        let created = Change {
+            created: Some(Arc::new(created)),
+            ..change(head(ExecutionStatus::Running, 0))
+        };
+        let stored = store_change(&writer, id, created);
+        assert!(stored.stored().borrow().refused.is_none());
+    };
+    start("none", None);
+    assert_eq!(calls(&place), "1");
+    let policy = RetentionPolicy { keep: Some(5), success: None, failed: None };
+    start("begins", Some(policy));
+    start("same", Some(policy));
+    start("more", Some(RetentionPolicy { keep: Some(6), ..policy }));
+    let sql = |sql: &str| Server::shared().sql(&place.name, sql).unwrap();
+    until("all of the workflow are marked", || {
+        sql("SELECT count(*) FROM wfx.workflow_executions WHERE own_retention IS NULL") == "0"
+    });
+    assert_eq!(sql("SELECT keep FROM wfx.workflow_retention"), "6");
+    start("ends", None);
+    until("none is marked", || {
+        sql("SELECT count(*) FROM wfx.workflow_executions WHERE own_retention IS NOT NULL") == "0"
+    });
 }
