@@ -1,7 +1,8 @@
 //! A connection to either database, with the interface of SQLite's driver.
 
-use super::client::{Client, FoundRows};
+use super::client::{Client, Found, FoundRows};
 use super::error::{Error, Result};
+use super::long_rows::{CursorStatement, LongStatement, Pieces};
 use super::params::Params;
 use super::row::Row;
 
@@ -19,6 +20,17 @@ impl<'c> Connection<'c> {
             Self::Sqlite(connection) => CachedStatement::Sqlite(connection.prepare_cached(sql)?),
             Self::Postgres(client) => CachedStatement::Postgres(client, client.prepare(sql)?),
         })
+    }
+
+    /// A statement whose result may be long: while a transaction reads, it is not in memory as a
+    /// whole.
+    pub(crate) fn prepare_long(&self, sql: &str) -> Result<LongStatement<'c>> {
+        if let Self::Postgres(client) = *self
+            && let Some(statement) = CursorStatement::prepare(client, sql)?
+        {
+            return Ok(LongStatement::Cursor(statement));
+        }
+        Ok(LongStatement::Plain(self.prepare_cached(sql)?))
     }
 
     /// Runs a statement once, and returns how many rows it changed.
@@ -81,7 +93,6 @@ pub(crate) enum CachedStatement<'c> {
     Postgres(&'c Client, tokio_postgres::Statement),
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "parameters are given as to SQLite's driver")]
 impl CachedStatement<'_> {
     /// Runs it, and returns how many rows it changed.
     pub(crate) fn execute<P: Params>(&mut self, params: P) -> Result<usize> {
@@ -113,7 +124,7 @@ impl CachedStatement<'_> {
         params: P,
         read: F,
     ) -> Result<MappedRows<'_, F>> {
-        Ok(MappedRows { rows: self.query(params)?, read })
+        Ok(MappedRows::new(self.query(params)?, read))
     }
 
     /// What `read` makes of its first row; [`Error::NoRows`] where there is none.
@@ -151,6 +162,7 @@ fn bind<P: Params>(statement: &mut rusqlite::CachedStatement<'_>, params: &P) ->
 pub(crate) enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
     Postgres(FoundRows),
+    Pieces(Pieces<'s>, Option<Found>),
 }
 
 impl Rows<'_> {
@@ -159,6 +171,10 @@ impl Rows<'_> {
         match self {
             Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
             Self::Postgres(rows) => Ok(rows.next().map(Row::Postgres)),
+            Self::Pieces(rows, last) => {
+                *last = rows.next()?;
+                Ok(last.as_ref().map(Row::Postgres))
+            }
         }
     }
 }
@@ -167,6 +183,12 @@ impl Rows<'_> {
 pub(crate) struct MappedRows<'s, F> {
     rows: Rows<'s>,
     read: F,
+}
+
+impl<'s, F> MappedRows<'s, F> {
+    pub(super) fn new(rows: Rows<'s>, read: F) -> Self {
+        Self { rows, read }
+    }
 }
 
 impl<T, F: FnMut(&Row<'_>) -> Result<T>> Iterator for MappedRows<'_, F> {

@@ -4,13 +4,16 @@
 //!   `row`, `error`: what goes in and comes out
 //! - `dialect`: the few words that differ
 //! - `client`: a connection to PostgreSQL that is waited for
+//! - `long_rows`, `cursors`: results that are not in memory as a whole
 //! - the rest: queries, by what they are about
 
 pub(crate) mod client;
 mod connection;
+mod cursors;
 mod dialect;
 mod error;
 pub(crate) mod failure;
+mod long_rows;
 mod params;
 mod row;
 
