@@ -1,5 +1,7 @@
 //! What is particular to PostgreSQL, on a real server; and the suite that every backend passes.
 
+mod others;
+mod reading;
 mod server;
 mod trouble;
 
