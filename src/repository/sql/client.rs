@@ -52,8 +52,9 @@ pub(crate) struct Client {
     /// How long an answer is waited for; `None`: as long as it takes.
     patience: Option<Duration>,
     decides_alone: Cell<bool>,
-    /// An answer did not come in time: what comes now belongs to an earlier question.
-    is_silent: Cell<bool>,
+    /// The connection is being closed, or an answer did not come in time: what comes now belongs to
+    /// an earlier question.
+    is_lost: Cell<bool>,
     /// What begins a transaction together with its first statement.
     begins_by: Cell<Option<&'static str>>,
     /// Results that are read piece by piece, while a transaction reads.
@@ -117,7 +118,7 @@ impl Client {
             is_unreplicated,
             patience,
             decides_alone: Cell::new(false),
-            is_silent: Cell::new(false),
+            is_lost: Cell::new(false),
             begins_by: Cell::new(None),
             cursors: Cursors::default(),
         })
@@ -125,7 +126,7 @@ impl Client {
 
     /// Whether the connection is gone, or of no use.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.is_silent.get()
+        self.client.is_closed() || self.is_lost.get()
     }
 
     /// A statement, compiled by the server at its first use.
@@ -304,7 +305,7 @@ impl Client {
     ) -> std::result::Result<T, Failure> {
         let Some(runtime) = &self.runtime else { return Err(Failure::Silent(Duration::ZERO)) };
         wait(runtime, self.patience, work)
-            .inspect_err(|failure| self.is_silent.set(matches!(failure, Failure::Silent(_))))
+            .inspect_err(|failure| self.is_lost.set(self.is_lost.get() || failure.is_closed()))
     }
 }
 

@@ -234,7 +234,8 @@ impl Server {
     /// wfx with a database.
     pub(crate) fn wfx_at(url: &str, place: &Place, args: &[&str]) -> Command {
         let mut command = place.wfx(args);
-        command.env("WFX_STORE", url);
+        // Tests count what they stored.
+        command.env("WFX_STORE", url).env("WORKFLOW_EXECUTION_RETENTION", "0");
         command
     }
 
