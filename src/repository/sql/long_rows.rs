@@ -1,23 +1,17 @@
 //! Results that may be long. SQLite finds one row after another; a server is asked for a piece at a
 //! time, by a cursor, so that no more than that is in memory.
 
-use std::vec;
-
 use tokio_postgres::Statement;
 
-use super::client::{Client, Found};
-use super::connection::{CachedStatement, MappedRows, Rows};
+use super::client::Client;
 use super::error::Result;
 use super::params::Params;
+use super::pieces::Pieces;
 use super::row::Row;
+use super::statement::{CachedStatement, MappedRows, Rows};
 
 /// How many rows the first piece has: what most queries find takes one exchange with the server.
 const FIRST_ROWS: usize = 32;
-/// The bytes that later pieces have, more or less.
-const PIECE_BYTES: usize = 256 * 1024;
-/// The most rows of a piece.
-const PIECE_ROWS_MAX: usize = 4096;
-
 /// A query whose result may be long.
 pub(crate) enum LongStatement<'c> {
     /// Its rows come one after another anyway, or no transaction reads.
@@ -60,9 +54,7 @@ impl LongStatement<'_> {
                 let piece =
                     client.open_cursor(number, is_declared, declare, &params, FIRST_ROWS)?;
                 let is_last = piece.len() < FIRST_ROWS;
-                let piece = piece.into_iter();
-                let pieces = Pieces { client, number, bytes: 0, count: 0, piece, is_last };
-                Ok(Rows::Pieces(pieces, None))
+                Ok(Rows::Pieces(Pieces::new(client, number, piece, is_last), None))
             }
         }
     }
@@ -74,34 +66,5 @@ impl LongStatement<'_> {
         read: F,
     ) -> Result<MappedRows<'_, F>> {
         Ok(MappedRows::new(self.query(params)?, read))
-    }
-}
-
-/// Rows that a server gives piece by piece.
-pub(crate) struct Pieces<'s> {
-    client: &'s Client,
-    number: u32,
-    /// The size of the rows so far, and how many there were.
-    bytes: usize,
-    count: usize,
-    piece: vec::IntoIter<Found>,
-    is_last: bool,
-}
-
-impl Pieces<'_> {
-    pub(super) fn next(&mut self) -> Result<Option<Found>> {
-        if self.piece.as_slice().is_empty() && !self.is_last {
-            let row_bytes = (self.bytes / self.count.max(1)).max(1);
-            let rows = (PIECE_BYTES / row_bytes).clamp(1, PIECE_ROWS_MAX);
-            let piece = self.client.fetch(self.number, rows)?;
-            self.is_last = piece.len() < rows;
-            self.piece = piece.into_iter();
-        }
-        let found = self.piece.next();
-        if let Some(found) = &found {
-            self.bytes += found.bytes();
-            self.count += 1;
-        }
-        Ok(found)
     }
 }
