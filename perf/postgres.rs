@@ -273,7 +273,7 @@ pub(crate) fn throughput() -> Measured {
     server.empty("bare")?;
     let bare = Bare::connect(&server.url("bare"))?;
     let calls = bare.calls()?;
-    let mut limit = || {
+    let limit = || {
         let begin = Instant::now();
         bare.run(&calls, EXECUTIONS, IN_FLIGHT)?;
         Ok(EXECUTIONS as f64 / begin.elapsed().as_secs_f64())

@@ -13,11 +13,12 @@ use crate::engine::work::orphans::{self, Left};
 use crate::engine::work::scratch::Scratch;
 use crate::notify::channel::Channel;
 use crate::operations::diagnosis::{
-    self, ChannelFacts, Database, Disk, Facts, Output, Owner, Process, State, Usable,
+    self, ChannelFacts, Database, Disk, Facts, FileFacts, Output, Owner, Process, State, Storage,
+    Usable,
 };
 use crate::repository::notifications::{NotificationFilter, NotificationState};
 use crate::repository::ownership::{Liveness, OwnerKind};
-use crate::repository::{Inspection, Reader, StoreErrorKind};
+use crate::repository::{self, Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
 
 /// How long the receiver of a channel may take to be reached.
@@ -94,6 +95,9 @@ fn facts(context: &Context) -> Facts {
         }
         Err(error) => {
             facts.database = match error.kind() {
+                StoreErrorKind::Missing if path.file().is_none() => {
+                    Database::Empty(error.to_string())
+                }
                 StoreErrorKind::Missing => Database::Missing,
                 StoreErrorKind::NeedsMigration => {
                     Database::Old(error.to_string(), error.hint().unwrap_or_default().to_owned())
@@ -157,13 +161,18 @@ fn usable(inspection: Inspection, output: (u64, Duration)) -> Usable {
     Usable {
         schema: inspection.schema,
         size_bytes: inspection.size_bytes,
-        free_bytes: inspection.free_bytes,
-        log_bytes: inspection.log_bytes,
-        mode: inspection.mode,
         executions: inspection.executions,
-        damages: inspection.damages,
-        misplaced: inspection.misplaced.map(|error| error.to_string()),
-        unwritable: inspection.unwritable.map(|error| error.to_string()),
+        storage: match inspection.storage {
+            repository::Storage::File(file) => Storage::File(FileFacts {
+                free_bytes: file.free_bytes,
+                log_bytes: file.log_bytes,
+                mode: file.mode,
+                damages: file.damages,
+                misplaced: file.misplaced.map(|error| error.to_string()),
+                unwritable: file.unwritable.map(|error| error.to_string()),
+            }),
+            repository::Storage::Server(server) => Storage::Server(server),
+        },
         owners: inspection.owners.into_iter().map(owner).collect(),
         dead_locks: inspection.dead_locks,
         own_retention: inspection.retention.workflows,

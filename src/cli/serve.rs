@@ -7,6 +7,7 @@ mod listening;
 mod notifying;
 mod recovery;
 mod scheduling;
+mod server_watch;
 mod service_manager;
 mod succession;
 

@@ -6,6 +6,7 @@
 
 mod notifications;
 mod schedules;
+mod server;
 mod service_levels;
 mod total;
 
@@ -21,10 +22,11 @@ use prometheus::{
 
 use self::notifications::Notifications;
 use self::schedules::Schedules;
+use self::server::Server;
 use self::service_levels::ServiceLevels;
 use self::total::Total;
 use crate::base::timestamp::Timestamp;
-use crate::repository::CommitObserver;
+use crate::repository::{CommitObserver, ServerStatus};
 use crate::slo::monitor::Standings;
 use crate::workflow::record::{ExecutionStatus, StepStatus};
 use crate::workflow::report::{Observer, Report};
@@ -68,6 +70,7 @@ pub struct Metrics {
     output_dropped: Total,
     output_stored: IntGauge,
     store_up: IntGauge,
+    refused_changes: Total,
     commit_duration: Histogram,
     commit_batch: Histogram,
     requests: IntCounterVec,
@@ -79,6 +82,7 @@ pub struct Metrics {
     service_levels: ServiceLevels,
     schedules: Schedules,
     notifications: Notifications,
+    server: Server,
     steps: RwLock<Steps>,
 }
 
@@ -124,6 +128,10 @@ pub struct Snapshot {
     pub queue_depth: usize,
     /// How often the queue was full, since the start.
     pub queue_refusals: u64,
+    /// Changes that the database refused, since the start.
+    pub refused_changes: u64,
+    /// How the server of the database is, if there is one.
+    pub(crate) server: Option<ServerStatus>,
     /// Whether the last commit succeeded.
     pub is_store_up: bool,
     /// Workflow files that are loaded.
@@ -227,6 +235,14 @@ impl Metrics {
                 ("wfx_store_queue_refusals_total", "Times that the queue of the writer was full."),
             )?),
             store_up: gauge(on, ("wfx_store_up", "1 while the database takes commits, else 0."))?,
+            refused_changes: Total::of(counter(
+                on,
+                (
+                    "wfx_store_refused_changes_total",
+                    "Changes of executions that the database refused for good, such as those of one \
+                     that another process has taken over.",
+                ),
+            )?),
             commit_duration: histogram(
                 on,
                 ("wfx_store_commit_duration_seconds", "How long commits took."),
@@ -279,6 +295,7 @@ impl Metrics {
             service_levels: ServiceLevels::new(on)?,
             schedules: Schedules::new(on)?,
             notifications: Notifications::new(on)?,
+            server: Server::new()?,
             steps: RwLock::default(),
             registry: registry.clone(),
         };
@@ -320,9 +337,14 @@ impl Metrics {
             self.group_waiting.with_label_values(&[group]).set(waiting);
         }
         self.queue_refusals.reach(now.queue_refusals);
+        self.refused_changes.reach(now.refused_changes);
         self.service_levels.set(&now.service_levels);
         self.notifications.set_pending(&now.notifications_pending);
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        let mut families = self.registry.gather();
+        if let Some(server) = &now.server {
+            families.append(&mut self.server.gather(server));
+        }
+        TextEncoder::new().encode_to_string(&families)
     }
 
     /// A request was answered.

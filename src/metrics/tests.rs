@@ -17,6 +17,8 @@ fn now() -> Snapshot {
         output_dropped: 7,
         output_stored: Some(50),
         is_store_up: true,
+        refused_changes: 0,
+        server: None,
         workflows_loaded: 4,
         workflows_broken: 1,
         service_levels: Monitor::start(policy(), None, None, &[]).standings(),

@@ -8,7 +8,10 @@ use crate::base::period::Period;
 use crate::base::size::Size;
 use crate::base::units;
 use crate::base::visible::quote;
+use crate::repository::ServerInspection;
 use crate::workflow::record::OwnerState;
+
+mod server;
 
 /// With less free space than this, the next execution may not be stored.
 const FREE_LEAST_BYTES: u64 = 64 << 20;
@@ -68,6 +71,8 @@ pub(crate) enum Database {
     /// Nothing yet.
     #[default]
     Missing,
+    /// A database on a server that is there, and has nothing of wfx yet.
+    Empty(String),
     /// One that an older wfx or its predecessor wrote: that it has to be brought up, and by
     /// what.
     Old(String, String),
@@ -82,22 +87,12 @@ pub(crate) enum Database {
 pub(crate) struct Usable {
     /// The version of its schema.
     pub schema: i64,
-    /// The size of its file.
+    /// Its size.
     pub size_bytes: u64,
-    /// How much of that is free pages.
-    pub free_bytes: u64,
-    /// The size of its write-ahead log.
-    pub log_bytes: u64,
-    /// Permission bits.
-    pub mode: u32,
     /// How many executions it keeps.
     pub executions: u64,
-    /// What SQLite's `quick_check` says beside ok.
-    pub damages: Vec<String>,
-    /// Why its files are not those that they should be.
-    pub misplaced: Option<String>,
-    /// Why wfx cannot write to it.
-    pub unwritable: Option<String>,
+    /// What it lies in.
+    pub storage: Storage,
     /// Who has unfinished executions.
     pub owners: Vec<Owner>,
     /// Lock files that dead processes left.
@@ -114,6 +109,36 @@ pub(crate) struct Usable {
     pub overdue: Vec<(String, &'static str)>,
     /// How much output of steps is kept.
     pub output: Output,
+}
+
+/// What a database lies in.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    File(FileFacts),
+    Server(Box<ServerInspection>),
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self::File(FileFacts::default())
+    }
+}
+
+/// A file of SQLite.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FileFacts {
+    /// How much of it is free pages.
+    pub free_bytes: u64,
+    /// The size of its write-ahead log.
+    pub log_bytes: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// What SQLite's `quick_check` says beside ok.
+    pub damages: Vec<String>,
+    /// Why its files are not those that they should be.
+    pub misplaced: Option<String>,
+    /// Why wfx cannot write to it.
+    pub unwritable: Option<String>,
 }
 
 /// How much output of steps is kept.
@@ -220,7 +245,13 @@ pub(crate) fn diagnose(facts: &Facts) -> Vec<Finding> {
         free_disk(disk, &mut findings);
     }
     if let Database::Usable(database) = &facts.database {
-        files(database, &facts.path, &mut findings);
+        findings.push(ok("schema", format!("version {}", database.schema)));
+        match &database.storage {
+            Storage::File(file) => files(file, database.size_bytes, &facts.path, &mut findings),
+            Storage::Server(server) => {
+                server::judge(server, database.size_bytes, &mut findings);
+            }
+        }
         owners(database, &mut findings);
         retention(database, &mut findings);
         schedules(database, &facts.zones, &mut findings);
@@ -279,6 +310,11 @@ fn database(facts: &Facts, findings: &mut Vec<Finding>) {
             format!("there is none at {path} yet"),
             "`wfx exec FILE` makes it".to_owned(),
         ),
+        Database::Empty(why) => note(
+            "database",
+            why.clone(),
+            "`wfx serve` or `wfx exec FILE` makes its tables".to_owned(),
+        ),
         Database::Old(why, remedy) => problem("database", why.clone(), remedy.clone()),
         Database::Unusable(why, hint) => problem(
             "database",
@@ -308,12 +344,10 @@ fn free_disk(disk: Disk, findings: &mut Vec<Finding>) {
     }
 }
 
-fn files(database: &Usable, path: &str, findings: &mut Vec<Finding>) {
-    findings.push(ok("schema", format!("version {}", database.schema)));
+fn files(database: &FileFacts, size_bytes: u64, path: &str, findings: &mut Vec<Finding>) {
     let free = database.free_bytes;
-    let size =
-        format!("{}, {} of it free pages", units::bytes(database.size_bytes), units::bytes(free));
-    findings.push(if free > FREE_PAGES_FEW_BYTES && free > database.size_bytes / 2 {
+    let size = format!("{}, {} of it free pages", units::bytes(size_bytes), units::bytes(free));
+    findings.push(if free > FREE_PAGES_FEW_BYTES && free > size_bytes / 2 {
         note("size", size, "`wfx purge` gives free pages back to the file system".to_owned())
     } else {
         ok("size", size)

@@ -43,7 +43,9 @@ pub(crate) use ownership::takeover::{
 };
 pub(crate) use read::cursor;
 pub(crate) use read::glance::{FailingWorkflow, NotableStep, StatusCounts};
-pub(crate) use read::inspection::Inspection;
+pub(crate) use read::inspection::{
+    Guarantee, Inspection, OldestTransaction, ServerInspection, ServerStatus, Storage,
+};
 pub(crate) use read::lineage::{Lineage, LineageNode, LineageRow, LineageRows};
 pub(crate) use read::listing::{ListFilter, Listing, Position};
 pub(crate) use read::pages::{ListPages, StepPages};

@@ -92,6 +92,7 @@ const PURE: &[&str] = &[
     "base/visible.rs",
     "engine/durability.rs",
     "operations/diagnosis.rs",
+    "operations/diagnosis/server.rs",
     "notify/channel.rs",
     "notify/excerpt.rs",
     "notify/mask.rs",

@@ -1,140 +1,31 @@
 //! The commands and the daemon on a real server of PostgreSQL, which a test starts for itself.
 
+mod access;
+mod doctor;
+mod failover;
+mod faults;
+mod long;
+mod proxy;
+mod server;
+
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::daemon::Daemon;
-use crate::support::{Place, Ran, until};
+use self::server::Server;
+use crate::support::{Place, until};
 
-/// The user that the server runs as where tests run as root, which it refuses: `nobody`.
-const USER: u32 = 65_534;
-
-/// A server with an empty database.
-struct Server {
-    folder: TempDir,
-    port: u16,
-    child: Option<Child>,
+/// A place whose daemon has the workflow `quick`, of one step that does nothing.
+fn place() -> Place {
+    let place = Place::new();
+    fs::create_dir(place.path("workflows")).unwrap();
+    place.write("workflows/quick.yaml", "steps: [{name: a, run: 'true'}]\n");
+    place
 }
 
-impl Server {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        if is_root() {
-            chown(folder.path(), Some(USER), Some(USER)).unwrap();
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { folder, port, child: None };
-        let mut init = server.program("initdb");
-        init.args(["-D", "data", "-U", "wfx", "-A", "trust", "--no-sync", "-E", "UTF8"]);
-        assert!(init.stdout(Stdio::null()).status().unwrap().success());
-        server.begin();
-        assert!(server.psql("postgres", "CREATE DATABASE runs").is_some());
-        server
-    }
-
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(programs().join(name));
-        command.current_dir(self.folder.path());
-        if is_root() {
-            command.uid(USER).gid(USER);
-        }
-        command
-    }
-
-    fn begin(&mut self) {
-        let mut command = self.program("postgres");
-        let port = self.port.to_string();
-        command.args(["-D", "data", "-p", &port, "-c", "listen_addresses=127.0.0.1", "-k"]);
-        command.arg(self.folder.path()).stderr(Stdio::null()).stdin(Stdio::null());
-        self.child = Some(command.spawn().unwrap());
-        until("the port is open", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
-        until("PostgreSQL is ready", || self.psql("postgres", "SELECT 1").is_some());
-    }
-
-    /// Ends it as a crash does.
-    fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // Its other processes notice that, and end.
-        let pid = self.folder.path().join("data/postmaster.pid");
-        until("nothing of it is left", || {
-            self.psql("postgres", "SELECT 1").is_none() && fs::remove_file(&pid).is_ok()
-        });
-    }
-
-    fn url(&self, database: &str) -> String {
-        format!("postgres://wfx@127.0.0.1:{}/{database}?sslmode=disable", self.port)
-    }
-
-    /// What psql prints; `None` where the statement fails.
-    fn psql(&self, database: &str, sql: &str) -> Option<String> {
-        let mut psql = self.program("psql");
-        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql]);
-        let output = psql.arg(self.url(database)).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        output.status.success().then(|| text.trim_end().to_owned())
-    }
-
-    fn sql(&self, sql: &str) -> String {
-        self.psql("runs", sql).unwrap()
-    }
-
-    /// wfx with this database.
-    fn wfx(&self, place: &Place, args: &[&str]) -> Command {
-        let mut command = place.wfx(args);
-        command.env("WFX_STORE", self.url("runs"));
-        command
-    }
-
-    #[track_caller]
-    fn run(&self, place: &Place, args: &[&str], code: i32) -> Ran {
-        let ran = Ran::of(&mut self.wfx(place, args));
-        assert_eq!(ran.code, Some(code), "{args:?}: {ran:?}");
-        ran
-    }
-
-    fn serve(&self, place: &Place) -> Daemon {
-        let args = ["serve", "--listen", "127.0.0.1:0", "--workflows", "workflows"];
-        Daemon::of(&mut self.wfx(place, &args))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let pid = rustix::process::Pid::from_child(&child);
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-            let _ = child.wait();
-        }
-    }
-}
-
-fn is_root() -> bool {
-    rustix::process::getuid().is_root()
-}
-
-/// The folder of the newest release that is installed.
-fn programs() -> PathBuf {
-    let mut found: Vec<(u32, PathBuf)> = fs::read_dir(Path::new("/usr/lib/postgresql"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let version = entry.file_name().to_str()?.parse().ok()?;
-            Some((version, entry.path().join("bin")))
-        })
-        .filter(|(_, path)| path.join("initdb").exists())
-        .collect();
-    found.sort();
-    found.pop().unwrap_or_else(|| panic!("PostgreSQL is installed by tests/run")).1
+/// How often a test of faults does the same: `WFX_POSTGRES_ROUNDS`, or so often.
+fn rounds(default: usize) -> usize {
+    std::env::var("WFX_POSTGRES_ROUNDS").map_or(default, |value| value.parse().unwrap())
 }
 
 #[test]
@@ -209,14 +100,12 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
 #[test]
 fn a_daemon_goes_on_after_a_crash_of_itself_or_of_the_server() {
     let mut server = Server::start();
-    let place = Place::new();
-    fs::create_dir(place.path("workflows")).unwrap();
+    let place = place();
     place.write(
         "workflows/w.yaml",
         "steps:\n- {name: a, run: 'until test -e go; do sleep 0.02; done', retry: {max_attempts: 3}}\n\
          - {name: b, depends_on: [a]}\n",
     );
-    place.write("workflows/quick.yaml", "steps: [{name: a, run: 'true'}]\n");
     let daemon = server.serve(&place);
     let started = daemon.post("/api/v1/workflows/w/execute", "").expect(200);
     assert_eq!(started["persisted"], true, "{started}");

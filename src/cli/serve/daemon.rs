@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind};
-use tokio::sync::Notify as Wake;
+use tokio::sync::{Notify as Wake, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use super::succession::lead::Lead;
 use super::succession::old_process::{Launcher, Outcome, Successor};
 use super::succession::older::Older;
 use super::succession::successor::HandedOver;
-use super::{EarlyReloads, Options, descriptors, service_manager};
+use super::{EarlyReloads, Options, descriptors, server_watch, service_manager};
 use crate::base::clock::{self, Clock};
 use crate::base::exit::Exit;
 use crate::engine::context::{EngineContext, Unstored};
@@ -45,8 +45,8 @@ use crate::notify::alerts::AlertNotifier;
 use crate::notify::courier::{Couriers, Delivery};
 use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
-use crate::repository::{Catalogued, Health, Reader, Retention, StoreAddress, StoreError};
-use crate::repository::{Writer, WriterOptions};
+use crate::repository::{Catalogued, Health, Reader, Retention, ServerStatus, StoreAddress};
+use crate::repository::{StoreError, Writer, WriterOptions};
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
 use crate::workflow::environment;
@@ -155,6 +155,8 @@ struct Daemon {
     /// A process of this service has ended, and may have left executions.
     left_behind: Arc<Wake>,
     pulse: Arc<Pulse>,
+    /// What is known of the server of the database.
+    server: watch::Sender<Option<ServerStatus>>,
     /// The outbox of notifications.
     delivery: Delivery,
     /// What takes alerts of service levels to channels.
@@ -232,7 +234,9 @@ impl Daemon {
         let bounds =
             Bounds { executions: options.max_in_flight, memory_bytes: session::IN_FLIGHT_BYTES };
         let supervisor = Arc::new(Supervisor::new(engine_context, parallelism, bounds));
+        let server = watch::Sender::default();
         let resources = Arc::new(Resources {
+            server: server.subscribe(),
             supervisor: Arc::clone(&supervisor),
             writer: Arc::clone(&writer),
             memory,
@@ -261,6 +265,7 @@ impl Daemon {
             site,
             left_behind,
             pulse,
+            server,
             delivery,
             alerts,
         })
@@ -443,6 +448,7 @@ impl Daemon {
             tracing::warn!(%error, "commits are told from the thread of the writer");
         });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
+        server_watch::start(&self.database, &self.server, &self.resources.draining);
         if self.options.workflows.is_some() {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));

@@ -1,12 +1,20 @@
 use super::*;
 
 fn usable(change: impl FnOnce(&mut Usable)) -> Facts {
-    let mut database = Usable { mode: 0o600, ..Usable::default() };
+    let mut database = Usable::default();
+    file(&mut database).mode = 0o600;
     change(&mut database);
     Facts {
         path: "wfx.db".to_owned(),
         database: Database::Usable(Box::new(database)),
         ..Facts::default()
+    }
+}
+
+fn file(database: &mut Usable) -> &mut FileFacts {
+    match &mut database.storage {
+        Storage::File(file) => file,
+        Storage::Server(_) => unreachable!("it is a file by default"),
     }
 }
 
@@ -37,9 +45,12 @@ fn each_fault_is_a_problem_with_a_remedy() {
     let dead = move |is_serve| owner(OwnerState::Dead, is_serve);
     type Change = Box<dyn FnOnce(&mut Usable)>;
     let cases: Vec<(&str, Change)> = vec![
-        ("integrity", Box::new(|d| d.damages = vec!["page 3".to_owned(), "page 4".to_owned()])),
-        ("files", Box::new(|d| d.misplaced = Some("the log was cut".to_owned()))),
-        ("permissions", Box::new(|d| d.unwritable = Some("no".to_owned()))),
+        (
+            "integrity",
+            Box::new(|d| file(d).damages = vec!["page 3".to_owned(), "page 4".to_owned()]),
+        ),
+        ("files", Box::new(|d| file(d).misplaced = Some("the log was cut".to_owned()))),
+        ("permissions", Box::new(|d| file(d).unwritable = Some("no".to_owned()))),
         ("owner", Box::new(move |d| d.owners = vec![dead(false)])),
         ("owner", Box::new(move |d| d.owners = vec![dead(true)])),
         ("owner", Box::new(move |d| d.owners = vec![owner(OwnerState::Unknown, false)])),
@@ -48,10 +59,10 @@ fn each_fault_is_a_problem_with_a_remedy() {
         assert_eq!(worst(&usable(change)), (State::Problem, vec![check]));
     }
     let notes: Vec<(&str, Change)> = vec![
-        ("permissions", Box::new(|d| d.mode = 0o644)),
-        ("log", Box::new(|d| d.log_bytes = 1 << 30)),
+        ("permissions", Box::new(|d| file(d).mode = 0o644)),
+        ("log", Box::new(|d| file(d).log_bytes = 1 << 30)),
         ("owner", Box::new(|d| d.dead_locks = 1)),
-        ("size", Box::new(|d| (d.size_bytes, d.free_bytes) = (1 << 30, 1 << 30))),
+        ("size", Box::new(|d| (d.size_bytes, file(d).free_bytes) = (1 << 30, 1 << 30))),
     ];
     for (check, change) in notes {
         assert_eq!(worst(&usable(change)), (State::Note, vec![check]));

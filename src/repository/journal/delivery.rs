@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::mem;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver;
 
 use super::pending_write::PendingWrite;
-use crate::repository::error::StoreError;
+use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::workflow::concurrency::WaitingFor;
 
 /// What became of what the writer took from a pending write, not reported yet.
@@ -66,6 +67,11 @@ impl Outcome {
         Self { pending, news: News::Refused(error) }
     }
 
+    /// Whether it contradicts what is stored: a start that finds no slot does not.
+    fn is_refusal(&self) -> bool {
+        matches!(&self.news, News::Refused(error) if error.kind() == StoreErrorKind::Refused)
+    }
+
     fn notify(self) {
         match self.news {
             News::Stored(version, seq) => self.pending.acknowledge(version, seq),
@@ -82,6 +88,8 @@ pub(crate) struct Delivery {
     state: Mutex<State>,
     /// Held by whoever notifies, so that all is reported in its order.
     notifying: Mutex<()>,
+    /// How many changes the database refused for what it holds.
+    refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +103,10 @@ struct State {
 impl Delivery {
     /// Notifies the waiters of a batch, or has the task do it.
     pub(crate) fn hand_over(&self, mut outcomes: Vec<Outcome>) {
+        let refused = outcomes.iter().filter(|outcome| outcome.is_refusal()).count();
+        if refused > 0 {
+            self.refused.fetch_add(refused as u64, Ordering::Relaxed);
+        }
         let mut state = self.lock();
         let is_woken = !state.outcomes.is_empty();
         state.outcomes.append(&mut outcomes);
@@ -109,6 +121,11 @@ impl Delivery {
             Ok(_) | Err(Errno::AGAIN) => {}
             Err(_) => self.notify(),
         }
+    }
+
+    /// How many changes the database refused so far for what it holds.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Reports everything that was handed over, before it returns.

@@ -1,6 +1,7 @@
 //! A purge and how it goes.
 
 use std::sync::mpsc;
+use std::time::Instant;
 
 use crate::repository::error::StoreError;
 use crate::workflow::retention::{Chosen, PrunePlan};
@@ -26,13 +27,23 @@ pub(crate) struct Purge {
     /// The database's size before, once known.
     pub(crate) size_bytes: Option<u64>,
     pub(crate) progress: mpsc::Sender<PurgeProgress>,
+    /// Since when others break it off, by rows that they hold.
+    pub(crate) locked_since: Option<Instant>,
 }
 
 impl Purge {
     pub(crate) fn new(plan: &PrunePlan, progress: mpsc::Sender<PurgeProgress>) -> Self {
         let PrunePlan { chosen, include_pinned, .. } = plan;
         let (chosen, include_pinned) = (chosen.clone(), *include_pinned);
-        Self { chosen, include_pinned, next: 0, deleted: 0, size_bytes: None, progress }
+        Self {
+            chosen,
+            include_pinned,
+            next: 0,
+            deleted: 0,
+            size_bytes: None,
+            progress,
+            locked_since: None,
+        }
     }
 }
 

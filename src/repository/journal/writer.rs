@@ -100,6 +100,13 @@ impl Writer {
         self.queue.refusals()
     }
 
+    /// How many changes of executions the database refused so far for what it holds, such as those
+    /// of one that another process has taken over.
+    #[must_use]
+    pub fn refused_changes(&self) -> u64 {
+        self.delivery.refused()
+    }
+
     /// Follows whether the database works.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {

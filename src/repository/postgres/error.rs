@@ -36,24 +36,27 @@ pub(crate) fn explain_failure(doing: &str, address: &Address, failure: &Failure)
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
     use StoreErrorKind as Kind;
+    let in_the_way =
+        "another session holds its tables: `SELECT * FROM pg_stat_activity` tells which";
     let Some(code) = failure.code() else {
-        let hint = match failure {
-            Failure::NotReplicated => {
-                "look at its synchronous standbys: `SELECT * FROM pg_stat_replication`"
-            }
-            _ => {
-                "see that the server runs and that host and port are right; where the certificate is \
-                 not trusted, name that of its authority with sslrootcert"
-            }
+        return match failure {
+            Failure::NotReplicated => (
+                Kind::Io,
+                Some("look at its synchronous standbys: `SELECT * FROM pg_stat_replication`"),
+            ),
+            Failure::Busy(_) => (Kind::Locked, Some(in_the_way)),
+            _ => (
+                Kind::Io,
+                Some(
+                    "see that the server runs and that host and port are right; where the \
+                     certificate is not trusted, name that of its authority with sslrootcert",
+                ),
+            ),
         };
-        return (Kind::Io, Some(hint));
     };
     match code {
         // Locks that are not to be had at once, deadlocks, rows that moved meanwhile.
-        "55P03" | "40P01" | "40001" => (
-            Kind::Locked,
-            Some("another session holds its tables: `SELECT * FROM pg_stat_activity` tells which"),
-        ),
+        "55P03" | "40P01" | "40001" => (Kind::Locked, Some(in_the_way)),
         "53100" => (Kind::Full, Some("free space on the server")),
         "53300" => {
             (Kind::Io, Some("close sessions of others or raise max_connections on the server"))
@@ -72,7 +75,7 @@ fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
                 "see that role and password are right: the password comes from the URL or from the file of PGPASSFILE",
             ),
         ),
-        "3D000" => (Kind::Missing, Some("make the database: `createdb`")),
+        "3D000" => (Kind::NotADatabase, Some("make the database: `createdb`")),
         "XX001" | "XX002" => (Kind::Damaged, Some("restore a backup of the server")),
         _ if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => {
             (Kind::Refused, None)

@@ -9,13 +9,16 @@ use super::error::explain;
 use super::{inspect, open};
 use crate::repository::error::StoreError;
 use crate::repository::ownership::{Judge, Registry};
-use crate::repository::read::inspection::Inspection;
+use crate::repository::read::inspection::{Inspection, ServerStatus};
 use crate::repository::sql::client::Client;
+use crate::repository::sql::failure::Failure;
 use crate::repository::sql::{self, Connection};
 
 /// How long a connection may take, and how long each answer.
 const CONNECTING: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the same is read at most.
+const ATTEMPTS_MAX: u32 = 5;
 /// A state of the database, which others do not change.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -64,24 +67,46 @@ impl PostgresSource {
         self.read(|connection| inspect::inspect(connection, &mut judge))
     }
 
-    /// Runs queries on one state of the database, and lets it go.
+    /// How the server is at the moment.
+    pub(crate) fn status(&self) -> Result<ServerStatus, StoreError> {
+        self.read(inspect::status)
+    }
+
+    /// Runs queries on one state of the database, and lets it go. They run anew where the connection
+    /// was lost since it was used last, or where a standby had to break them off.
     pub(crate) fn read<T>(
         &self,
-        queries: impl FnOnce(Connection<'_>) -> sql::Result<T>,
+        mut queries: impl FnMut(Connection<'_>) -> sql::Result<T>,
     ) -> Result<T, StoreError> {
-        let explained = |error: sql::Error| explain("read", &self.address, &error);
-        if self.client.borrow().is_closed() {
-            let client = open::connect(&self.address, open::SETUP, CONNECTING, Some(PATIENCE))?;
-            open::check_readable(&client, &self.address)?;
-            self.client.replace(client);
+        let mut attempt = 1;
+        loop {
+            let is_new = self.client.borrow().is_closed();
+            if is_new {
+                let client = open::connect(&self.address, open::SETUP, CONNECTING, Some(PATIENCE))?;
+                open::check_readable(&client, &self.address)?;
+                self.client.replace(client);
+            }
+            let client = self.client.borrow();
+            client.begin_reading(BEGIN);
+            let answer = queries(Connection::Postgres(&client));
+            // A transaction that only reads has nothing to lose.
+            client.end_reading();
+            drop(client);
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let is_worth_it = match &error {
+                sql::Error::Postgres(failure) if failure.is_closed() => {
+                    !is_new && !matches!(failure, Failure::Silent(_))
+                }
+                sql::Error::Postgres(failure) => failure.is_transient(),
+                _ => false,
+            };
+            if !is_worth_it || attempt == ATTEMPTS_MAX {
+                return Err(explain("read", &self.address, &error));
+            }
+            attempt += 1;
         }
-        let client = self.client.borrow();
-        client.begin(BEGIN).map_err(|error| explained(error.into()))?;
-        let answer = queries(Connection::Postgres(&client));
-        // A transaction that only reads has nothing to lose.
-        let ended = client.batch("ROLLBACK");
-        let answer = answer.map_err(explained)?;
-        ended.map_err(|error| explained(error.into()))?;
-        Ok(answer)
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use super::durations::StepDurations;
 use super::glance::{FailingWorkflow, NotableStep, StatusCounts};
-use super::inspection::Inspection;
+use super::inspection::{Inspection, ServerStatus};
 use super::lineage::Lineage;
 use super::listing::{ListFilter, Listing};
 use super::queue::{GROUPS_SHOWN, Queue};
@@ -412,6 +412,15 @@ impl Reader {
     /// When the database cannot be read.
     pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
         self.backend.inspect()
+    }
+
+    /// How the server of the database is at the moment; `None` where there is none. Takes a moment,
+    /// whatever is stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn server_status(&self) -> Result<Option<ServerStatus>, StoreError> {
+        self.backend.server_status()
     }
 
     /// The processes that have unfinished executions, or had when they died.

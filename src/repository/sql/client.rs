@@ -8,14 +8,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::future::poll_fn;
 use rusqlite::types::Value;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::task;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
@@ -23,6 +26,7 @@ use tokio_postgres::{AsyncMessage, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::cursors::Cursors;
 use super::dialect;
 use super::error::{Error, Result};
 use super::failure::Failure;
@@ -48,6 +52,13 @@ pub(crate) struct Client {
     /// How long an answer is waited for; `None`: as long as it takes.
     patience: Option<Duration>,
     decides_alone: Cell<bool>,
+    /// The connection is being closed, or an answer did not come in time: what comes now belongs to
+    /// an earlier question.
+    is_lost: Cell<bool>,
+    /// What begins a transaction together with its first statement.
+    begins_by: Cell<Option<&'static str>>,
+    /// Results that are read piece by piece, while a transaction reads.
+    pub(super) cursors: Cursors,
 }
 
 impl Client {
@@ -107,12 +118,15 @@ impl Client {
             is_unreplicated,
             patience,
             decides_alone: Cell::new(false),
+            is_lost: Cell::new(false),
+            begins_by: Cell::new(None),
+            cursors: Cursors::default(),
         })
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection is gone, or of no use.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.is_lost.get()
     }
 
     /// A statement, compiled by the server at its first use.
@@ -133,7 +147,8 @@ impl Client {
         self.wait(async { Ok(client.batch_execute(sql).await?) })
     }
 
-    /// Begins a transaction and runs a statement in it, in one exchange with the server.
+    /// Begins a transaction and runs a statement in it, in one exchange with the server. Where that
+    /// fails, no transaction is left.
     pub(crate) fn begin_with(
         &self,
         begin: &str,
@@ -146,8 +161,44 @@ impl Client {
             let (begun, found) =
                 tokio::join!(client.batch_execute(begin), client.query(first, values));
             begun?;
-            Ok(found?.into_iter().map(Found).collect())
+            match found {
+                Ok(found) => Ok(found.into_iter().map(Found).collect()),
+                Err(error) => {
+                    // It fails as well where the connection is gone, and the transaction with it.
+                    let _ = client.batch_execute("ROLLBACK").await;
+                    Err(error.into())
+                }
+            }
         })
+    }
+
+    /// Begins a transaction that only reads by the next statement, in one exchange with the server.
+    /// [`Self::end_reading`] ends it.
+    pub(crate) fn begin_reading(&self, begin: &'static str) {
+        self.begins_by.set(Some(begin));
+        self.cursors.begin();
+    }
+
+    /// Ends a transaction that only reads, without waiting for the answer: it comes before that of
+    /// the next statement.
+    pub(crate) fn end_reading(&self) {
+        self.cursors.end();
+        if self.begins_by.take().is_some() || self.is_closed() {
+            return;
+        }
+        let client = &self.client;
+        // What fails here fails the next statement.
+        let _ = self.wait(async {
+            let mut ended = pin!(client.batch_execute("ROLLBACK"));
+            poll_fn(|cx| {
+                let _ = ended.as_mut().poll(cx);
+                Poll::Ready(())
+            })
+            .await;
+            // The task of the connection sends it.
+            task::yield_now().await;
+            Ok(())
+        });
     }
 
     /// Begins a transaction.
@@ -192,11 +243,49 @@ impl Client {
         statement: &Statement,
         values: &[&(dyn ToSql + Sync)],
     ) -> std::result::Result<Vec<Found>, Failure> {
-        let client = &self.client;
+        let (client, begin) = (&self.client, self.begins_by.take());
         self.wait(async {
-            let rows = client.query(statement, values).await?;
+            let rows = begun(client, begin, client.query(statement, values)).await?;
             Ok(rows.into_iter().map(Found).collect())
         })
+    }
+
+    /// Opens a cursor, another one of whose number may be open, and returns its first rows, in one
+    /// exchange with the server.
+    pub(super) fn open_cursor<P: Params>(
+        &self,
+        number: u32,
+        is_declared: bool,
+        declare: &Statement,
+        params: &P,
+        rows: usize,
+    ) -> Result<Vec<Found>> {
+        let given = given(params)?;
+        let values: Vec<_> = given.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
+        let (client, begin) = (&self.client, self.begins_by.take());
+        let close = if is_declared { format!("CLOSE c{number}") } else { String::new() };
+        let fetch = format!("FETCH {rows} FROM c{number}");
+        let found = self.wait(begun(client, begin, async {
+            let close =
+                async { if is_declared { client.batch_execute(&close).await } else { Ok(()) } };
+            let (closed, declared, found) = tokio::join!(
+                close,
+                client.execute(declare, &values),
+                client.query_typed(&fetch, &[])
+            );
+            closed?;
+            declared?;
+            found
+        }))?;
+        Ok(found.into_iter().map(Found).collect())
+    }
+
+    /// At most so many further rows of a cursor.
+    pub(super) fn fetch(&self, number: u32, rows: usize) -> Result<Vec<Found>> {
+        let client = &self.client;
+        let fetch = format!("FETCH {rows} FROM c{number}");
+        let found = self.wait(async { Ok(client.query_typed(&fetch, &[]).await?) })?;
+        Ok(found.into_iter().map(Found).collect())
     }
 
     /// Runs a statement, and returns how many rows it changed.
@@ -221,7 +310,20 @@ impl Client {
     ) -> std::result::Result<T, Failure> {
         let Some(runtime) = &self.runtime else { return Err(Failure::Silent(Duration::ZERO)) };
         wait(runtime, self.patience, work)
+            .inspect_err(|failure| self.is_lost.set(self.is_lost.get() || failure.is_closed()))
     }
+}
+
+/// Does `work` in one exchange with the server, after that begins a transaction if it is to.
+async fn begun<T>(
+    client: &tokio_postgres::Client,
+    begin: Option<&'static str>,
+    work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> std::result::Result<T, Failure> {
+    let Some(begin) = begin else { return Ok(work.await?) };
+    let (begun, outcome) = tokio::join!(client.batch_execute(begin), work);
+    begun?;
+    Ok(outcome?)
 }
 
 impl Drop for Client {
@@ -248,9 +350,14 @@ fn wait<T: Send>(
             },
         }
     };
-    // A thread that drives a runtime cannot wait for another one.
-    if Handle::try_current().is_err() {
-        return runtime.block_on(work);
+    // A thread that drives a runtime cannot wait for another one. Where there are several threads,
+    // another one goes on with what this one drives.
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Err(_) => return runtime.block_on(work),
+        Ok(RuntimeFlavor::MultiThread) => {
+            return task::block_in_place(|| runtime.block_on(work));
+        }
+        Ok(_) => {}
     }
     thread::scope(|scope| {
         let waiting = scope.spawn(|| runtime.block_on(work));
@@ -402,6 +509,11 @@ impl Found {
             .try_get(column)
             .map_err(|error| Error::Column(column, Box::new(Failure::Driver(error))))?;
         Ok(numbers.unwrap_or_default())
+    }
+
+    /// Its size, as the server sent it.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.raw_size_bytes()
     }
 
     /// What a column holds, as SQLite would give it.

@@ -1,9 +1,10 @@
 //! A connection to either database, with the interface of SQLite's driver.
 
-use super::client::{Client, FoundRows};
-use super::error::{Error, Result};
+use super::client::Client;
+use super::error::Result;
+use super::long_rows::{CursorStatement, LongStatement};
 use super::params::Params;
-use super::row::Row;
+use super::statement::CachedStatement;
 
 /// A connection to either database.
 #[derive(Clone, Copy)]
@@ -19,6 +20,17 @@ impl<'c> Connection<'c> {
             Self::Sqlite(connection) => CachedStatement::Sqlite(connection.prepare_cached(sql)?),
             Self::Postgres(client) => CachedStatement::Postgres(client, client.prepare(sql)?),
         })
+    }
+
+    /// A statement whose result may be long: while a transaction reads, it is not in memory as a
+    /// whole.
+    pub(crate) fn prepare_long(&self, sql: &str) -> Result<LongStatement<'c>> {
+        if let Self::Postgres(client) = *self
+            && let Some(statement) = CursorStatement::prepare(client, sql)?
+        {
+            return Ok(LongStatement::Cursor(statement));
+        }
+        Ok(LongStatement::Plain(self.prepare_cached(sql)?))
     }
 
     /// Runs a statement once, and returns how many rows it changed.
@@ -71,112 +83,6 @@ impl<'c> Connection<'c> {
         match *self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(client) => Ok(client.decide_alone()?),
-        }
-    }
-}
-
-/// A statement that is compiled.
-pub(crate) enum CachedStatement<'c> {
-    Sqlite(rusqlite::CachedStatement<'c>),
-    Postgres(&'c Client, tokio_postgres::Statement),
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "parameters are given as to SQLite's driver")]
-impl CachedStatement<'_> {
-    /// Runs it, and returns how many rows it changed.
-    pub(crate) fn execute<P: Params>(&mut self, params: P) -> Result<usize> {
-        match self {
-            Self::Sqlite(statement) => {
-                bind(statement, &params)?;
-                Ok(statement.raw_execute()?)
-            }
-            Self::Postgres(client, statement) => Ok(client.execute(statement, &params)?),
-        }
-    }
-
-    /// Its rows, one after another.
-    pub(crate) fn query<P: Params>(&mut self, params: P) -> Result<Rows<'_>> {
-        match self {
-            Self::Sqlite(statement) => {
-                bind(statement, &params)?;
-                Ok(Rows::Sqlite(statement.raw_query()))
-            }
-            Self::Postgres(client, statement) => {
-                Ok(Rows::Postgres(client.query(statement, &params)?))
-            }
-        }
-    }
-
-    /// What `read` makes of each of its rows.
-    pub(crate) fn query_map<T, P: Params, F: FnMut(&Row<'_>) -> Result<T>>(
-        &mut self,
-        params: P,
-        read: F,
-    ) -> Result<MappedRows<'_, F>> {
-        Ok(MappedRows { rows: self.query(params)?, read })
-    }
-
-    /// What `read` makes of its first row; [`Error::NoRows`] where there is none.
-    pub(crate) fn query_row<T, P: Params>(
-        &mut self,
-        params: P,
-        read: impl FnOnce(&Row<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let mut rows = self.query(params)?;
-        match rows.next()? {
-            Some(row) => read(&row),
-            None => Err(Error::NoRows),
-        }
-    }
-
-    /// Whether it has a row.
-    pub(crate) fn exists<P: Params>(&mut self, params: P) -> Result<bool> {
-        Ok(self.query(params)?.next()?.is_some())
-    }
-}
-
-fn bind<P: Params>(statement: &mut rusqlite::CachedStatement<'_>, params: &P) -> Result<()> {
-    let mut number = 0;
-    params.each(&mut |value| {
-        number += 1;
-        Ok(statement.raw_bind_parameter(number, value)?)
-    })?;
-    match statement.parameter_count() {
-        count if count == number => Ok(()),
-        count => Err(rusqlite::Error::InvalidParameterCount(number, count).into()),
-    }
-}
-
-/// Rows of a query.
-pub(crate) enum Rows<'s> {
-    Sqlite(rusqlite::Rows<'s>),
-    Postgres(FoundRows),
-}
-
-impl Rows<'_> {
-    /// The next one.
-    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>> {
-        match self {
-            Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
-            Self::Postgres(rows) => Ok(rows.next().map(Row::Postgres)),
-        }
-    }
-}
-
-/// What is read of each row of a query.
-pub(crate) struct MappedRows<'s, F> {
-    rows: Rows<'s>,
-    read: F,
-}
-
-impl<T, F: FnMut(&Row<'_>) -> Result<T>> Iterator for MappedRows<'_, F> {
-    type Item = Result<T>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.rows.next() {
-            Ok(Some(row)) => Some((self.read)(&row)),
-            Ok(None) => None,
-            Err(error) => Some(Err(error)),
         }
     }
 }

@@ -103,8 +103,7 @@ pub(crate) fn steps(
     position: u32,
     bytes: usize,
 ) -> sql::Result<(Vec<StepRecord>, bool)> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {STEP_COLUMNS} {FROM_STEPS}"))?;
+    let mut statement = connection.prepare_long(&format!("SELECT {STEP_COLUMNS} {FROM_STEPS}"))?;
     let mut rows = statement.query((execution_id, position))?;
     let (mut steps, mut length) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
@@ -125,7 +124,7 @@ pub(crate) fn steps_without_text(
     execution_id: &str,
 ) -> sql::Result<Vec<StepRecord>> {
     connection
-        .prepare_cached(&format!("SELECT {STEP_COLUMNS_WITHOUT_TEXT} {FROM_STEPS}"))?
+        .prepare_long(&format!("SELECT {STEP_COLUMNS_WITHOUT_TEXT} {FROM_STEPS}"))?
         .query_map((execution_id, 0), rows::step)?
         .collect()
 }
@@ -139,7 +138,7 @@ pub(crate) fn attempts(
     after: (u32, u32),
     bytes: usize,
 ) -> sql::Result<(Vec<Attempt>, bool)> {
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT * FROM (SELECT {ATTEMPT_COLUMNS} FROM workflow_execution_attempts
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL

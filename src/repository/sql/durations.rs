@@ -15,7 +15,7 @@ pub(crate) fn of_steps(
 ) -> sql::Result<StepDurations> {
     let mut found = StepDurations::new();
     // A step without work has neither an exit code nor a duration.
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare_long(
         "SELECT e.workflow_id, s.step_name, s.duration_ms
          FROM workflow_executions e JOIN workflow_execution_steps s USING (seq)
          WHERE s.status = 'success' AND s.reused_from IS NULL AND (s.exit_code IS NOT NULL OR s.duration_ms > 0)

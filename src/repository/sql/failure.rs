@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Silent(Duration),
     /// Committed on the server, but perhaps on no standby: that was given up.
     NotReplicated,
+    /// What others do has to end first.
+    Busy(&'static str),
     /// The runtime of the connection cannot be made.
     Runtime(std::io::Error),
     /// No certificate of a server can be checked.
@@ -29,6 +31,12 @@ impl Failure {
         }
     }
 
+    /// Whether the same may well succeed at once: what others did at the same time was in the way, be
+    /// it a deadlock, another state of the rows or, on a standby, what it had to replay.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.code(), Some("40001" | "40P01"))
+    }
+
     /// Whether nothing more can be asked on this connection.
     pub(crate) fn is_closed(&self) -> bool {
         match self {
@@ -38,7 +46,7 @@ impl Failure {
                 None => true,
             },
             Self::Silent(_) => true,
-            Self::NotReplicated | Self::Runtime(_) | Self::Tls(_) => false,
+            Self::NotReplicated | Self::Busy(_) | Self::Runtime(_) | Self::Tls(_) => false,
         }
     }
 }
@@ -69,6 +77,7 @@ impl fmt::Display for Failure {
                 "the server gave up waiting for a standby, which may not have what was stored",
             ),
             Self::Runtime(error) => error.fmt(f),
+            Self::Busy(why) => f.write_str(why),
             Self::Tls(why) => f.write_str(why),
         }
     }

@@ -160,7 +160,7 @@ pub(crate) fn attempts(
     };
     let (own, reused) = (silent(ATTEMPT_COLUMNS, ""), silent(REUSED_ATTEMPT_COLUMNS, "made."));
     connection
-        .prepare_cached(&format!(
+        .prepare_long(&format!(
             "SELECT {own} FROM workflow_execution_attempts
              WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
              UNION ALL

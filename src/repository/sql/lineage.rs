@@ -32,7 +32,7 @@ fn node(
 
 fn replays(connection: Connection<'_>, execution_id: &str) -> sql::Result<Vec<LineageNode>> {
     connection
-        .prepare_cached(&format!(
+        .prepare_long(&format!(
             "SELECT {NODE_COLUMNS} FROM workflow_executions WHERE replay_of = ?1 ORDER BY seq"
         ))?
         .query_map([execution_id], from_row)?

@@ -36,7 +36,7 @@ pub(crate) fn list(
     values.push(Value::from(limit));
     values.push(Value::from(rows::integer(offset)));
     // The inner query skips in an index where one fits, not over whole rows.
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE seq IN
                (SELECT seq FROM workflow_executions{index}{condition}
                 ORDER BY seq DESC LIMIT ? OFFSET ?)
@@ -75,7 +75,7 @@ pub(crate) fn brief(
     values.push(Value::from(limit));
     let columns =
         EXECUTION_COLUMNS.replace("input_snapshot", "'null'").replace("step_order", "'[]'");
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT {columns} FROM workflow_executions{index}{condition} ORDER BY seq DESC LIMIT ?"
     ))?;
     let mut items = Vec::new();

@@ -1,18 +1,23 @@
 //! The queries, written once for every database, and how they reach it.
 //!
-//! - `connection`: a connection to either database, with the interface of its driver; `params`,
+//! - `connection`, `statement`: a connection to either database, with the interface of its driver; `params`,
 //!   `row`, `error`: what goes in and comes out
 //! - `dialect`: the few words that differ
 //! - `client`: a connection to PostgreSQL that is waited for
+//! - `long_rows`, `pieces`, `cursors`: results that are not in memory as a whole
 //! - the rest: queries, by what they are about
 
 pub(crate) mod client;
 mod connection;
+mod cursors;
 mod dialect;
 mod error;
 pub(crate) mod failure;
+mod long_rows;
 mod params;
+mod pieces;
 mod row;
+mod statement;
 
 pub(crate) mod alerts;
 pub(crate) mod backend;
@@ -44,9 +49,10 @@ pub(crate) mod sessions;
 pub(crate) mod summary;
 pub(crate) mod takeover;
 
-pub(crate) use connection::{CachedStatement, Connection};
+pub(crate) use connection::Connection;
 pub(crate) use error::{Error, OptionalExtension, Result};
 pub(crate) use params::{Params, params_from_iter};
 pub(crate) use row::{Bytes, Row};
 pub(crate) use rusqlite::params;
 pub(crate) use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, Value, ValueRef};
+pub(crate) use statement::CachedStatement;

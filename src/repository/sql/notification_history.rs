@@ -40,7 +40,7 @@ pub(crate) fn history(
     connection: Connection<'_>,
     filter: &NotificationFilter,
 ) -> sql::Result<Vec<NotificationRecord>> {
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT {COLUMNS} FROM workflow_notifications
          WHERE (CAST(?1 AS TEXT) IS NULL OR channel = ?1)
            AND (CAST(?2 AS TEXT) IS NULL OR workflow_id = ?2)

@@ -190,13 +190,27 @@ pub(crate) fn trim(
             trimmed.more = true;
             break;
         }
-        connection
-            .prepare_cached("DELETE FROM workflow_output WHERE chunk = ?1")?
-            .execute([chunk])?;
+        if !delete_unless_locked(connection, chunk)? {
+            trimmed.more = true;
+            break;
+        }
         trimmed.chunks += 1;
         deleted += size;
     }
     Ok(trimmed)
+}
+
+/// Deletes a chunk; `false` where another process is about to delete it or has done so. To wait for
+/// that could be a deadlock: whoever deletes executions does it in another order.
+fn delete_unless_locked(connection: Connection<'_>, chunk: i64) -> sql::Result<bool> {
+    let lock = if connection.has_writers() { " FOR UPDATE SKIP LOCKED" } else { "" };
+    let deleted = connection
+        .prepare_cached(&format!(
+            "DELETE FROM workflow_output WHERE chunk IN
+               (SELECT chunk FROM workflow_output WHERE chunk = ?1{lock})"
+        ))?
+        .execute([chunk])?;
+    Ok(deleted > 0)
 }
 
 /// Whether [`trim`] has something to delete.

@@ -35,6 +35,12 @@ impl Params for &[&dyn ToSql] {
     }
 }
 
+impl<P: Params> Params for &P {
+    fn each(&self, bind: &mut dyn FnMut(&dyn ToSql) -> Result<()>) -> Result<()> {
+        (*self).each(bind)
+    }
+}
+
 /// Values that were gathered.
 pub(crate) struct ParamsFromIter<'v>(pub(crate) &'v [Value]);
 

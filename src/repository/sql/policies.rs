@@ -6,6 +6,7 @@ use crate::repository::sql::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use super::failure::Failure;
 use super::rows;
 use crate::base::period::Period;
 use crate::base::timestamp::Timestamp;
@@ -154,6 +155,9 @@ pub(crate) fn move_some(connection: Connection<'_>) -> sql::Result<bool> {
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, policy(row, 2)?)))
         .optional()?;
     let Some((workflow_id, after, policy)) = moving else { return Ok(false) };
+    if !may_move(connection, &workflow_id)? {
+        return Ok(true);
+    }
     let mut statement = connection.prepare_cached(
         "SELECT seq, octet_length(input_snapshot) FROM workflow_executions
          INDEXED BY workflow_executions_by_workflow
@@ -191,6 +195,45 @@ pub(crate) fn move_some(connection: Connection<'_>) -> sql::Result<bool> {
             .execute(params![workflow_id, Some(last).filter(|_| !is_last)])?;
     }
     Ok(true)
+}
+
+/// Whether everybody who starts executions of a workflow knows of the retention that it has now, and
+/// what others have started is seen. Where several processes write, a start that is stored without
+/// waiting for decisions reads the retention of its workflow first, and may be committed later. It
+/// writes something before it reads, so that its transaction is older than any that began since.
+///
+/// # Errors
+/// `Busy` while an older transaction goes on.
+fn may_move(connection: Connection<'_>, workflow_id: &str) -> sql::Result<bool> {
+    if !connection.has_writers() {
+        return Ok(true);
+    }
+    let is_set_here: bool = connection
+        .prepare_cached(
+            "SELECT CAST(xmin AS TEXT) = CAST(CAST(pg_current_xact_id() AS xid) AS TEXT)
+             FROM workflow_retention WHERE workflow_id = ?1",
+        )?
+        .query_row([workflow_id], |row| row.get(0))?;
+    if is_set_here {
+        return Ok(false);
+    }
+    // Those who wait for the right to decide read the retention once they have it.
+    let has_older = connection
+        .prepare_cached(
+            "SELECT 1 FROM pg_locks AS held JOIN pg_stat_activity AS holder ON holder.pid = held.pid
+             WHERE held.locktype = 'transactionid' AND held.granted AND held.mode = 'ExclusiveLock'
+               AND held.pid <> pg_backend_pid() AND holder.datname = current_database()
+               AND age(held.transactionid) > age(CAST(pg_current_xact_id() AS xid))
+               AND NOT EXISTS (SELECT 1 FROM pg_locks AS awaited
+                 WHERE awaited.pid = held.pid AND awaited.locktype = 'advisory'
+                   AND NOT awaited.granted)
+             LIMIT 1",
+        )?
+        .exists([])?;
+    match has_older {
+        true => Err(Failure::Busy("other transactions that began earlier go on").into()),
+        false => Ok(true),
+    }
 }
 
 /// At most `limit` executions that are beyond the retention of their workflow: of its number, and

@@ -19,7 +19,7 @@ use crate::repository::ownership::takeover::OwnerCount;
 use crate::repository::postgres::source::PostgresSource;
 use crate::repository::read::durations::StepDurations;
 use crate::repository::read::glance::{FailingWorkflow, NotableStep, StatusCounts};
-use crate::repository::read::inspection::Inspection;
+use crate::repository::read::inspection::{Inspection, ServerStatus};
 use crate::repository::read::lineage::Lineage;
 use crate::repository::read::listing::{ListFilter, Listing};
 use crate::repository::read::queue::Queue;
@@ -109,10 +109,18 @@ impl SqlReader {
         }
     }
 
-    /// Runs queries on one state of the database, and lets it go.
+    /// How the server is at the moment; `None` where there is none.
+    pub(crate) fn server_status(&self) -> Result<Option<ServerStatus>, StoreError> {
+        match &self.source {
+            Source::Sqlite(_) => Ok(None),
+            Source::Postgres(source) => source.status().map(Some),
+        }
+    }
+
+    /// Runs queries on one state of the database, and lets it go; perhaps more than once.
     fn read<T>(
         &self,
-        queries: impl FnOnce(Connection<'_>) -> sql::Result<T>,
+        queries: impl FnMut(Connection<'_>) -> sql::Result<T>,
     ) -> Result<T, StoreError> {
         match &self.source {
             Source::Sqlite(source) => source.read(queries),
@@ -220,7 +228,7 @@ impl SqlReader {
         self.read(|connection| {
             connection
                 .prepare_cached(&format!("{CANDIDATES} {condition}"))?
-                .query_row(parameters, candidate)
+                .query_row(&parameters, candidate)
                 .optional()
         })
     }
@@ -423,7 +431,7 @@ impl SqlReader {
         self.read(|connection| {
             // The indexes have the numbers of completions: long snapshots need not be read.
             let mut executions = connection
-                .prepare_cached(
+                .prepare_long(
                     "SELECT seq, execution_id, workflow_id, status, completion_number,
                        completed_at, ad_hoc, pinned_at, pinned_by, pin_reason
                      FROM workflow_executions INDEXED BY workflow_executions_finished

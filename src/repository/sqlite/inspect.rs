@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::file_guard::FileGuard;
 use super::{file, identity, prune};
 use crate::repository::ownership::Registry;
-use crate::repository::read::inspection::Inspection;
+use crate::repository::read::inspection::{FileInspection, Inspection, Storage};
 use crate::repository::sql::{self, inspection, takeover};
 
 /// The most damages that are reported.
@@ -27,13 +27,15 @@ pub(crate) fn inspect(connection: &Connection, path: &Path) -> sql::Result<Inspe
     Ok(Inspection {
         schema: connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
         size_bytes: metadata.as_ref().map_or(0, fs::Metadata::len),
-        free_bytes: prune::free_pages(connection)? * page_bytes,
-        log_bytes: fs::metadata(file::beside(path, "-wal")).map_or(0, |log| log.len()),
-        mode: metadata.as_ref().map_or(0, MetadataExt::mode),
         executions: inspection::executions(queries)?,
-        damages: damages(connection)?,
-        misplaced: FileGuard::new(path, page_bytes).check().err(),
-        unwritable: file::check_writable(path).err(),
+        storage: Storage::File(FileInspection {
+            free_bytes: prune::free_pages(connection)? * page_bytes,
+            log_bytes: fs::metadata(file::beside(path, "-wal")).map_or(0, |log| log.len()),
+            mode: metadata.as_ref().map_or(0, MetadataExt::mode),
+            damages: damages(connection)?,
+            misplaced: FileGuard::new(path, page_bytes).check().err(),
+            unwritable: file::check_writable(path).err(),
+        }),
         owners,
         dead_locks,
         retention: inspection::retention_counts(queries)?,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::memory::Memory;
@@ -13,7 +14,7 @@ use crate::notify::courier::Delivery;
 use crate::notify::sender::Sender;
 use crate::operations::catalogue::Catalogue;
 use crate::operations::start::Definitions;
-use crate::repository::Writer;
+use crate::repository::{ServerStatus, Writer};
 
 /// Where the notifications of the daemon go.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Resources {
     pub supervisor: Arc<Supervisor>,
     /// Where they are stored.
     pub writer: Arc<Writer>,
+    /// How the server of the database was a moment ago, if there is one and it answered.
+    pub server: watch::Receiver<Option<ServerStatus>>,
     /// Those that are not stored yet.
     pub memory: Arc<Memory>,
     /// The workflows of files.

@@ -32,7 +32,11 @@ impl Resources {
             let what = "no temporary files can be made, without which steps fail";
             return Problem::unavailable(what, 2).into();
         }
-        Reply::json(&json!({"status": "ready", "unstored": self.memory.len()}))
+        let mut ready = json!({"status": "ready", "unstored": self.memory.len()});
+        if let Some(server) = &*self.server.borrow() {
+            ready["guarantee"] = server.guarantee().as_str().into();
+        }
+        Reply::json(&ready)
     }
 
     /// Whether the last commit succeeded, none hangs, and there is somebody to make the next.

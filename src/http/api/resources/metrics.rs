@@ -26,8 +26,13 @@ impl Resources {
     pub(super) async fn metrics(&self, query: &str) -> Result<Reply, Problem> {
         Query::read(query, &[])?;
         let (loaded, broken) = self.catalogue.counts();
-        let notifications_pending = self.readers.read(Reader::pending_notifications);
-        let groups_waiting = self.readers.read(|reader| reader.groups_waiting(GROUPS_MAX));
+        let is_store_up = self.is_store_up();
+        // One that does not answer is not waited for.
+        let readers = is_store_up.then_some(&self.readers);
+        let notifications_pending =
+            readers.and_then(|it| it.read(Reader::pending_notifications).ok());
+        let groups_waiting =
+            readers.and_then(|it| it.read(|reader| reader.groups_waiting(GROUPS_MAX)).ok());
         let now = Snapshot {
             // The database is reported as down, if it is.
             groups_waiting: groups_waiting.unwrap_or_default(),
@@ -38,11 +43,13 @@ impl Resources {
             steps_postponed: self.supervisor.step_places().postponed(),
             output_printed: self.supervisor.output().printed_bytes(),
             output_dropped: self.supervisor.output().dropped_bytes(),
-            output_stored: self.readers.read(Reader::output_usage).ok(),
+            output_stored: readers.and_then(|it| it.read(Reader::output_usage).ok()),
             unstored: self.memory.len(),
             queue_depth: self.writer.queue_depth(),
             queue_refusals: self.writer.queue_refusals(),
-            is_store_up: self.is_store_up(),
+            refused_changes: self.writer.refused_changes(),
+            server: self.server.borrow().clone().filter(|_| is_store_up),
+            is_store_up,
             workflows_loaded: loaded,
             workflows_broken: broken,
             service_levels: self.observed.monitor.standings(),

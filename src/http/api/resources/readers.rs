@@ -1,7 +1,7 @@
 //! Database connections for reading, each with a cache of the answers that are still valid.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use hyper::body::Bytes;
 use serde::Serialize;
@@ -22,10 +22,43 @@ const IDLE_MAX: usize = 8;
 /// How many reads that take long there are at a time.
 const SLOW_MAX: usize = 4;
 
+/// The most connections to a server at a time.
+const CONNECTIONS_MAX: usize = 12;
+
+/// Turns to use a connection to a server. Requests wait for it on threads of which there may be
+/// hundreds, and the server has few connections.
+#[derive(Debug)]
+struct Turns {
+    free: Mutex<usize>,
+    is_free: Condvar,
+}
+
+/// A turn, until it is dropped.
+struct Turn<'t>(&'t Turns);
+
+impl Turns {
+    fn take(&self) -> Turn<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_none_free = |free: &mut usize| *free == 0;
+        let waited = self.is_free.wait_while(free, is_none_free);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.is_free.notify_one();
+    }
+}
+
 /// Connections for reading, each used by one request at a time.
 #[derive(Debug)]
 pub(crate) struct Readers {
     store: StoreAddress,
+    /// Where the store is a server.
+    turns: Option<Turns>,
     idle: Mutex<Vec<CachingReader>>,
     /// Turns for reads that take long, each of which occupies a thread.
     slow: Semaphore,
@@ -116,7 +149,11 @@ impl Readers {
     /// Connections to a store, opened when they are needed.
     #[must_use]
     pub(crate) fn new(store: StoreAddress) -> Self {
-        Self { store, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
+        let turns = store
+            .file()
+            .is_none()
+            .then(|| Turns { free: Mutex::new(CONNECTIONS_MAX), is_free: Condvar::new() });
+        Self { store, turns, idle: Mutex::default(), slow: Semaphore::new(SLOW_MAX) }
     }
 
     /// Waits for a turn to read for long.
@@ -165,6 +202,20 @@ impl Readers {
     }
 
     fn with<T>(
+        &self,
+        work: impl FnOnce(&mut CachingReader) -> Result<T, StoreError>,
+    ) -> Result<T, Problem> {
+        match &self.turns {
+            None => self.with_connection(work),
+            // Whatever the server is doing, others are answered meanwhile.
+            Some(turns) => tokio::task::block_in_place(|| {
+                let _turn = turns.take();
+                self.with_connection(work)
+            }),
+        }
+    }
+
+    fn with_connection<T>(
         &self,
         work: impl FnOnce(&mut CachingReader) -> Result<T, StoreError>,
     ) -> Result<T, Problem> {

@@ -2,7 +2,8 @@
 //! does.
 
 use super::{WORTH_DELETING, Worker};
-use crate::repository::error::StoreError;
+use crate::base::clock;
+use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::journal::backend::Backend;
 use crate::repository::journal::purge::{Purge, PurgeProgress, Purged};
 
@@ -38,10 +39,21 @@ impl<B: Backend> Worker<B> {
             self.backend.commit()?;
             Ok(done)
         });
-        let Progress { next, deleted, more } = outcome.map_err(|error| {
-            self.backend.rollback();
-            self.backend.explain("purge", &error)
-        })?;
+        let Progress { next, deleted, more } = match outcome {
+            Ok(progress) => progress,
+            Err(error) => {
+                self.backend.rollback();
+                let error = self.backend.explain("purge", &error);
+                let since = *purge.locked_since.get_or_insert_with(clock::monotonic);
+                let is_over = since.elapsed() >= self.options.busy_timeout;
+                // Nothing of it is done, and it comes again.
+                return match error.kind() {
+                    StoreErrorKind::Locked if !is_over => Ok(None),
+                    _ => Err(error),
+                };
+            }
+        };
+        purge.locked_since = None;
         if deleted > purge.deleted {
             let _ = purge.progress.send(PurgeProgress::Deleted(deleted));
         }

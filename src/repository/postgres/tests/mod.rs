@@ -1,6 +1,8 @@
 //! What is particular to PostgreSQL, on a real server; and the suite that every backend passes.
 
 mod batch;
+mod others;
+mod reading;
 mod server;
 mod trouble;
 

@@ -84,8 +84,11 @@ impl Server {
     }
 }
 
-/// The folder of the newest release that is installed.
+/// The folder of the newest release that is installed, or that of `WFX_POSTGRES_BIN`.
 fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("WFX_POSTGRES_BIN") {
+        return folder.into();
+    }
     let mut found: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

@@ -69,7 +69,7 @@ fn a_database_that_is_missing_and_a_role_without_rights_are_named() {
     assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
     place.name += "_missing";
     let error = refusal(&place);
-    assert_eq!(error.kind(), StoreErrorKind::Missing, "{error}");
+    assert_eq!(error.kind(), StoreErrorKind::NotADatabase, "{error}");
 }
 
 #[test]

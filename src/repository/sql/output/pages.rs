@@ -128,14 +128,14 @@ fn attempts(connection: Connection<'_>, target: &Target) -> sql::Result<Vec<Made
                    stdout_bytes > 0 OR stderr_bytes > 0";
     match target.selection.position {
         None => connection
-            .prepare_cached(&format!(
+            .prepare_long(&format!(
                 "SELECT {columns} FROM workflow_execution_attempts WHERE seq = ?1
                  ORDER BY completed_at, position, attempt"
             ))?
             .query_map([target.seq], made)?
             .collect(),
         Some(position) => connection
-            .prepare_cached(&format!(
+            .prepare_long(&format!(
                 "SELECT {columns} FROM workflow_execution_attempts
                  WHERE seq = ?1 AND position = ?2 ORDER BY attempt"
             ))?
@@ -217,7 +217,7 @@ fn chunks(
     attempts: &[Made],
 ) -> sql::Result<(Vec<Pieces>, Option<u64>)> {
     let Selection { position, attempt, stream, since } = target.selection;
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT {HEAD_COLUMNS} FROM workflow_output
          WHERE seq = ?1 AND ends > ?2 AND (CAST(?3 AS BIGINT) IS NULL OR position = ?3)
            AND (CAST(?4 AS BIGINT) IS NULL OR attempt = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR ended_us >= ?5)
@@ -339,7 +339,7 @@ pub(crate) fn tails(
 ) -> sql::Result<Option<(Captured, Captured)>> {
     /// The more, the surer a stream is found that prints little beside the other.
     const CHUNKS_MAX: usize = 8;
-    let mut statement = connection.prepare_cached(&format!(
+    let mut statement = connection.prepare_long(&format!(
         "SELECT {HEAD_COLUMNS}, data FROM workflow_output
          WHERE seq = (SELECT seq FROM workflow_executions WHERE execution_id = ?1)
            AND position = ?2 AND attempt = ?3 ORDER BY ends DESC"
