@@ -206,8 +206,7 @@ impl Daemon {
         let webhook = webhook
             .map(|webhook| notifying::start_webhook(webhook, &writer, runtime))
             .transpose()?;
-        let listener =
-            alerts.clone().map(|alerts| notifying::listener(alerts, Arc::clone(&writer)));
+        let listener = alerts.clone().map(|it| notifying::listener(it, Arc::clone(&writer)));
         let monitor = Monitor::start(options.policy.clone(), webhook, listener, &last_alerts);
         let observed = Observed { metrics, monitor, access_log };
         // A daemon that is started again and again must not leave more each time.

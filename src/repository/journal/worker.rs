@@ -356,9 +356,10 @@ impl<B: Backend> Worker<B> {
             self.fails(error);
             return;
         }
-        if let Some(watch) = &mut self.cancels {
-            // A database that cannot be read fails to be written as well, which is reported.
-            let _ = watch.look(&mut self.backend);
+        let looked = self.cancels.as_mut().map_or(Ok(()), |watch| watch.look(&mut self.backend));
+        if let Err(error) = looked {
+            self.fails(self.backend.explain("read", &error));
+            return;
         }
         self.store_sent_alerts();
         self.store_policies();

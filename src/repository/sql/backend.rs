@@ -104,6 +104,8 @@ pub(crate) struct SqlBackend<D> {
     output_bases: HashMap<i64, Counts>,
     /// How much output is kept, and for how long.
     output_budgets: (u64, Duration),
+    /// It could not be found out what became of a commit.
+    is_in_doubt: bool,
 }
 
 impl<D: Driver> SqlBackend<D> {
@@ -113,6 +115,7 @@ impl<D: Driver> SqlBackend<D> {
             unfinished: Unfinished::default(),
             output_bases: HashMap::new(),
             output_budgets,
+            is_in_doubt: false,
         }
     }
 
@@ -214,7 +217,9 @@ impl<D: Driver> Backend for SqlBackend<D> {
     }
 
     fn commit_batch(&mut self, goes_on: &mut dyn FnMut(StoreError) -> bool) -> sql::Result<()> {
-        self.driver.commit(Some(goes_on))
+        let committed = self.driver.commit(Some(goes_on));
+        self.is_in_doubt |= self.connection().has_writers() && committed.is_err();
+        committed
     }
 
     fn writes_at_once(&self) -> bool {
@@ -226,7 +231,13 @@ impl<D: Driver> Backend for SqlBackend<D> {
         batch: &[Entry],
         goes_on: &mut dyn FnMut(StoreError) -> bool,
     ) -> sql::Result<Option<Vec<Written>>> {
-        self.driver.write_at_once(batch, &self.unfinished, &self.output_bases, goes_on)
+        if self.is_in_doubt {
+            return Ok(None);
+        }
+        let bases = &self.output_bases;
+        let written = self.driver.write_at_once(batch, &self.unfinished, bases, goes_on);
+        self.is_in_doubt = written.is_err();
+        written
     }
 
     fn rollback(&mut self) {
@@ -237,7 +248,8 @@ impl<D: Driver> Backend for SqlBackend<D> {
         self.begin_batch(batch)?;
         let mut bases = std::mem::take(&mut self.output_bases);
         let judge = || self.judge();
-        let written = Inserts::new(self.connection(), &judge).map_err(NotWritten::from);
+        let written =
+            Inserts::new(self.connection(), &judge, self.is_in_doubt).map_err(NotWritten::from);
         let written = written.and_then(|mut inserts| {
             batch.iter().map(|entry| self.write(&mut inserts, &mut bases, entry)).collect()
         });
@@ -249,7 +261,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
         self.begin_batch(batch)?;
         let mut bases = self.output_bases.clone();
         let judge = || self.judge();
-        let mut inserts = Inserts::new(self.connection(), &judge)?;
+        let mut inserts = Inserts::new(self.connection(), &judge, self.is_in_doubt)?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for entry in batch {
             self.connection().execute("SAVEPOINT item", [])?;

@@ -83,6 +83,8 @@ pub(crate) struct Inserts<'c> {
     limits: Limits,
     /// What judges whether the owners of executions are alive.
     judge: &'c dyn Fn() -> sql::Result<Judge>,
+    /// Some of what is written may be stored already, by a commit of which nobody knows what became of it.
+    is_in_doubt: bool,
 }
 
 impl<'c> Inserts<'c> {
@@ -90,6 +92,7 @@ impl<'c> Inserts<'c> {
     pub(crate) fn new(
         connection: Connection<'c>,
         judge: &'c dyn Fn() -> sql::Result<Judge>,
+        is_in_doubt: bool,
     ) -> sql::Result<Self> {
         Ok(Self {
             execution: connection.prepare_cached(
@@ -114,6 +117,7 @@ impl<'c> Inserts<'c> {
             retention: HashMap::new(),
             limits: Limits::new(),
             judge,
+            is_in_doubt,
         })
     }
 
@@ -220,8 +224,12 @@ pub(crate) fn write(
     change: &Change,
 ) -> Result<Written, NotWritten> {
     let finished = change.head.status.is_terminal();
+    let stored = match &change.created {
+        Some(_) if inserts.is_in_doubt => look_up(connection, execution_id)?,
+        _ => None,
+    };
     let (seq, group, cancels) = match &change.created {
-        Some(created) => {
+        Some(created) if stored.is_none() => {
             let mut times = Times::default();
             let cancels = match &created.scheduled {
                 Some(start) => {
@@ -267,9 +275,9 @@ pub(crate) fn write(
             }
             (seq, group, cancels)
         }
-        None => {
-            let (seq, group) = match unfinished.0.get(execution_id) {
-                Some(known) => known.clone(),
+        _ => {
+            let (seq, group) = match stored.or_else(|| unfinished.0.get(execution_id).cloned()) {
+                Some(known) => known,
                 None => find(connection, execution_id)?,
             };
             // First: it proves that the row is still that of this execution.
@@ -289,7 +297,7 @@ pub(crate) fn write(
         write_handler(connection, seq, *position, handler)?;
     }
     for attempt in &change.attempts {
-        insert_attempt(connection, seq, attempt)?;
+        insert_attempt(connection, seq, attempt, inserts.is_in_doubt)?;
     }
     incidents::record(connection, Some((execution_id, seq)), change.events.as_deref())?;
     let left = finished && group.is_some();
@@ -298,6 +306,11 @@ pub(crate) fn write(
 }
 
 fn find(connection: Connection<'_>, execution_id: &str) -> Result<Known, NotWritten> {
+    look_up(connection, execution_id)?
+        .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
+}
+
+fn look_up(connection: Connection<'_>, execution_id: &str) -> sql::Result<Option<Known>> {
     connection
         .prepare_cached(
             "SELECT seq, concurrency_group FROM workflow_executions WHERE execution_id = ?1",
@@ -305,8 +318,7 @@ fn find(connection: Connection<'_>, execution_id: &str) -> Result<Known, NotWrit
         .query_row([execution_id], |row| {
             Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.map(Arc::from)))
         })
-        .optional()?
-        .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
+        .optional()
 }
 
 /// What retention orders executions by.

@@ -110,13 +110,17 @@ pub(super) fn insert_attempt(
     connection: Connection<'_>,
     seq: i64,
     attempt: &Attempt,
+    may_be_stored: bool,
 ) -> Result<(), NotWritten> {
-    let mut insert = connection.prepare_cached(
+    const INSERT: &str =
         "INSERT INTO workflow_execution_attempts (seq, position, attempt, status, started_at,
            completed_at, duration_ms, exit_code, stdout_bytes, stderr_bytes, error, stdout,
            stderr)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?;
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let mut insert = match may_be_stored {
+        false => connection.prepare_cached(INSERT)?,
+        true => connection.prepare_cached(&format!("{INSERT} ON CONFLICT DO NOTHING"))?,
+    };
     attempt_values(seq, attempt, |values| insert.execute(values))?;
     Ok(())
 }

@@ -62,7 +62,7 @@ impl<B: Backend> Worker<B> {
         if is_withdrawn(batch) {
             return Err(NotCommitted::Withdrawn);
         }
-        let goes_on = &mut goes_on(&self.health, &self.delivery, &self.queue);
+        let goes_on = &mut goes_on(batch, &self.health, &self.delivery, &self.queue);
         let written = self.backend.write_at_once(batch, goes_on);
         let Some(written) = written.map_err(|error| self.failed(&error))? else {
             return Ok(None);
@@ -91,7 +91,7 @@ impl<B: Backend> Worker<B> {
             return Err(NotCommitted::Pruning);
         }
         let granted = self.grant_after(batch, &outcomes)?;
-        let goes_on = &mut goes_on(&self.health, &self.delivery, &self.queue);
+        let goes_on = &mut goes_on(batch, &self.health, &self.delivery, &self.queue);
         self.backend.commit_batch(goes_on).map_err(|error| self.failed(&error))?;
         if prune_now && !self.prune_more {
             self.unpruned = 0;
@@ -129,9 +129,10 @@ fn is_withdrawn(batch: &[Entry]) -> bool {
     batch.iter().filter(is_new).any(|entry| entry.pending.is_withdrawing())
 }
 
-/// What a commit is tried on with whose answer was lost: meanwhile nothing is stored, which is
-/// reported.
+/// How long it is asked what became of a commit whose answer was lost: until it is known, wfx ends, or
+/// somebody no longer waits for a start. Meanwhile nothing is stored, which is reported.
 fn goes_on(
+    batch: &[Entry],
     health: &watch::Sender<Health>,
     delivery: &Delivery,
     queue: &Queue<Task>,
@@ -139,6 +140,6 @@ fn goes_on(
     |error| {
         delivery.notify();
         health.send_replace(Health::Failing { error: Arc::new(error) });
-        !queue.is_closed()
+        !queue.is_closed() && !is_withdrawn(batch)
     }
 }

@@ -73,7 +73,7 @@ fn queries(connection: &Connection) -> sql::Connection<'_> {
 
 fn store(connection: &Connection, execution_id: &str, change: &Change) {
     let judge = || unreachable!("nothing waits for a slot");
-    let mut inserts = Inserts::new(queries(connection), &judge).unwrap();
+    let mut inserts = Inserts::new(queries(connection), &judge, false).unwrap();
     write(queries(connection), &mut inserts, &Unfinished::default(), execution_id, change).unwrap();
 }
 
