@@ -152,8 +152,8 @@ fn run_all(args: &Args, context: &Context) -> Result<Exit, CliError> {
     }
     for (doubt, executions) in survey.in_doubt.iter().filter(|_| !args.assume_dead) {
         context.ui.warning(&format!(
-            "{} left alone: {doubt} (if you are sure that nobody runs it: `wfx recover \
-             --assume-dead`)",
+            "{} left alone: {doubt} (if you are sure that nobody runs one of them: \
+             `wfx recover ID --assume-dead`)",
             units::count(*executions, "execution")
         ));
     }

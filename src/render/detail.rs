@@ -158,10 +158,12 @@ impl Layout {
         if let Some(trigger) = &execution.trigger {
             fact("started by", &self.started_by(trigger));
         }
-        if let Some(by) = &execution.cancel_requested_by {
-            let from = execution.cancel_requested_address.as_deref();
-            let from = from.map_or_else(String::new, |from| format!(" from {}", visible(from)));
-            fact("cancel", &format!("asked for by {}{from}", visible(by)));
+        let (by, from) = (&execution.cancel_requested_by, &execution.cancel_requested_address);
+        if by.is_some() || from.is_some() {
+            let said = |word: &str, who: &Option<String>| {
+                who.as_deref().map_or_else(String::new, |who| format!(" {word} {}", visible(who)))
+            };
+            fact("cancel", &format!("asked for{}{}", said("by", by), said("from", from)));
         }
         if let Some(original) = &execution.replay_of {
             fact("replay of", &visible(original));

@@ -36,6 +36,8 @@ const HANDLER_NAMES: [&str; 3] = ["WFX_STATUS", "WFX_ERROR", "WFX_FAILED_STEP"];
 const HANDLER_OUTPUTS_MAX: usize = 1024 * 1024;
 /// Secrets of wfx itself, which no step receives.
 const SECRET_NAMES: [&str; 1] = ["WFX_TOKEN"];
+/// The store of wfx, which steps inherit unless a password is in it.
+const STORE: &str = "WFX_STORE";
 /// Beginnings of names of secrets.
 const SECRET_PREFIXES: [&str; 2] = ["SLO_ALERT_WEBHOOK_", "WFX_NOTIFY_"];
 
@@ -89,11 +91,21 @@ pub(crate) fn is_secret(name: &OsStr) -> bool {
     })
 }
 
-/// The variables that steps inherit from wfx: all except its secrets, variables about its own
-/// process, and names that it sets itself.
+/// The variables that steps inherit from wfx: all except its secrets, a store with a password,
+/// variables about its own process, and names that it sets itself.
 #[must_use]
 pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
-    variables.into_iter().filter(|(name, _)| !is_withheld(name)).collect()
+    let is_given = |(name, value): &(OsString, OsString)| {
+        !is_withheld(name) && !(name == STORE && has_password(value))
+    };
+    variables.into_iter().filter(is_given).collect()
+}
+
+/// Whether a URL has a password, which is before an `@` and after a `:`.
+fn has_password(url: &OsStr) -> bool {
+    let url = url.to_string_lossy();
+    let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':'))
 }
 
 fn is_withheld(name: &OsStr) -> bool {
@@ -241,6 +253,20 @@ mod tests {
         let given = given.map(|name| (OsString::from(name), OsString::from("v")));
         let inherited_names: Vec<OsString> = inherited(given).into_keys().collect();
         assert_eq!(inherited_names, ["PATH", "WFX_DB"]);
+    }
+
+    #[test]
+    fn a_store_is_inherited_unless_a_password_is_in_it() {
+        let is_inherited = |url: &str| {
+            let given = [(OsString::from("WFX_STORE"), OsString::from(url))];
+            !inherited(given).is_empty()
+        };
+        for url in ["postgres://wfx@h/runs", "@/etc/wfx/store", "postgres://h:5432/runs"] {
+            assert!(is_inherited(url), "{url}");
+        }
+        for url in ["postgres://wfx:secret@h/runs", "postgres://:s@h", "postgres://u:p@ss@h/d"] {
+            assert!(!is_inherited(url), "{url}");
+        }
     }
 
     #[test]

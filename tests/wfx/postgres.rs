@@ -88,7 +88,7 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
     refused(&server.url("other"), 3, "did not make");
     assert!(server.psql("postgres", "CREATE ROLE guest LOGIN").is_some());
     let guest = format!("postgres://guest@127.0.0.1:{port}/runs?sslmode=disable");
-    refused(&guest, 3, "give the role the right");
+    refused(&guest, 3, "let the role make its schema");
     server.run(&place, &["exec", "w.yaml"], 0);
     server.sql("UPDATE wfx.workflow_settings SET value = '99' WHERE name = 'schema_version'");
     refused(&server.url("runs"), 3, "a newer wfx");

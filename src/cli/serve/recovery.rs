@@ -111,8 +111,8 @@ impl Orphans {
                 let owner = id::shown(owner);
                 tracing::warn!(
                     owner,
-                    "executions are left alone: {doubt}; if you are sure that nobody runs \
-                     them, `wfx recover --assume-dead` goes on with them"
+                    "executions are left alone: {doubt}; if you are sure that nobody runs one \
+                     of them, `wfx recover ID --assume-dead` goes on with it"
                 );
             }
         }

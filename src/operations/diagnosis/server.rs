@@ -13,7 +13,7 @@ const LONG_TRANSACTIONS: u64 = 1_000_000;
 /// So many dead rows are not worth a word.
 const DEAD_FEW: u64 = 100_000;
 /// What a daemon opens: it writes over one connection, and reads over some at a time.
-const CONNECTIONS_OF_DAEMON: u64 = 16;
+const CONNECTIONS_OF_DAEMON: u64 = 23;
 /// Two clocks that differ by more confuse whoever compares times.
 const SKEW_US: u64 = 1_000_000;
 

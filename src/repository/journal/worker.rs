@@ -19,7 +19,7 @@ use super::waiters::Waiters;
 use crate::base::clock;
 use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
-use crate::repository::error::StoreError;
+use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
 use crate::repository::ownership::Owner;
 use crate::repository::ownership::takeover::CancelRequest;
@@ -327,7 +327,7 @@ impl<B: Backend> Worker<B> {
     fn transaction<T>(
         &mut self,
         doing: &str,
-        work: impl FnOnce(&mut B) -> Result<T, B::Error>,
+        mut work: impl FnMut(&mut B) -> Result<T, B::Error>,
     ) -> Result<T, StoreError> {
         // After a failure, the next one does not wait as long again.
         if let Health::Failing { error } = &*self.health.borrow()
@@ -335,16 +335,30 @@ impl<B: Backend> Worker<B> {
         {
             return Err(StoreError::clone(error));
         }
-        let outcome = self.begin(ASK_PATIENCE).and_then(|()| {
-            let value =
-                work(&mut self.backend).map_err(|error| self.backend.explain(doing, &error))?;
-            self.backend.commit().map_err(|error| self.backend.explain("write to", &error))?;
-            Ok(value)
-        });
-        outcome.inspect_err(|error| {
+        let since = clock::monotonic();
+        loop {
+            let outcome = self.begin(ASK_PATIENCE).and_then(|()| {
+                let value =
+                    work(&mut self.backend).map_err(|error| self.backend.explain(doing, &error))?;
+                self.backend.commit().map_err(|error| self.backend.explain("write to", &error))?;
+                Ok(value)
+            });
+            let Err(error) = outcome else { return outcome };
             self.backend.rollback();
-            self.fails(error.clone());
-        })
+            if !self.is_worth_retrying(&error, since, ASK_PATIENCE) {
+                self.fails(error.clone());
+                return Err(error);
+            }
+        }
+    }
+
+    /// Whether others may have let go by now of what they had locked in the middle of a transaction,
+    /// which was begun `since`; where a lock comes with the beginning, it was waited for there.
+    fn is_worth_retrying(&self, error: &StoreError, since: Instant, patience: Duration) -> bool {
+        self.backend.writes_at_once()
+            && error.kind() == StoreErrorKind::Locked
+            && since.elapsed() < patience
+            && !self.queue.is_closed()
     }
 
     /// Looks whether the files are still there, whether somebody wants something cancelled,

@@ -52,6 +52,9 @@ pub(crate) struct PostgresDriver {
     transaction: i64,
     committed: i64,
     is_under_way: bool,
+    /// A token and the number of its last transaction, of which it could not be found out what became
+    /// of it. Nothing is written before that token has ended.
+    doubt: Option<(i64, i64)>,
     /// Of which transaction it is known when the counts became few rows, and from which rows on these
     /// are (`fold` of the schema).
     folded: (i64, [i64; 2]),
@@ -97,6 +100,7 @@ pub(crate) fn open(
         transaction: 0,
         committed: 0,
         is_under_way: false,
+        doubt: None,
         folded: (0, [0; 2]),
         is_owned: false,
         becomes_owned: false,
@@ -136,6 +140,7 @@ impl PostgresDriver {
     /// names of owners.
     fn begin_by(&mut self, begin: &str) -> sql::Result<()> {
         self.connect()?;
+        self.end_doubt()?;
         let transaction = self.transaction + 1;
         let proof = self.client.prepare(
             "WITH mine AS (SELECT token FROM fence WHERE token = ?1 FOR SHARE),
@@ -199,11 +204,12 @@ impl PostgresDriver {
         goes_on: &mut dyn FnMut(StoreError) -> bool,
     ) -> sql::Result<Option<(Vec<i64>, Vec<i64>)>> {
         let (token, number) = (self.token, self.transaction);
+        self.doubt = Some((token, number));
         loop {
             let error = match self.end_token(token, number) {
                 Ok(answer) => {
-                    // Its counts are moved to the common ones.
-                    let _ = self.client.batch(&format!("SELECT leave({token})"));
+                    self.doubt = None;
+                    self.forget(token);
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -215,6 +221,26 @@ impl PostgresDriver {
         }
     }
 
+    /// Ends a token of this process that is in doubt, whatever became of its last transaction.
+    fn end_doubt(&mut self) -> sql::Result<()> {
+        if let Some((token, number)) = self.doubt {
+            self.end_token(token, number)?;
+            self.doubt = None;
+            self.forget(token);
+        }
+        Ok(())
+    }
+
+    /// Removes what a token of this process has left that has ended: its counts become common ones.
+    fn forget(&self, token: i64) {
+        // What stays is right as well.
+        let _ = self.client.batch(&format!(
+            "BEGIN; SELECT leave({token}); DELETE FROM commits WHERE token = {token}; COMMIT"
+        ));
+    }
+
+    /// Ends a token, and returns what its transaction had answered; `None`: it is not committed.
+    /// Another process may have ended it before, which leaves what is known of its transaction.
     fn end_token(&mut self, token: i64, number: i64) -> sql::Result<Option<(Vec<i64>, Vec<i64>)>> {
         self.connect()?;
         self.client.begin(BEGIN)?;
@@ -241,6 +267,7 @@ impl PostgresDriver {
     /// Sends a batch, and returns what the server answered.
     fn call(&mut self, batch: &Batch) -> sql::Result<Answered> {
         self.connect()?;
+        self.end_doubt()?;
         self.transaction += 1;
         let lists = batch.lists();
         let mut values: Vec<&(dyn ToSql + Sync)> =
@@ -352,6 +379,10 @@ impl Driver for PostgresDriver {
         }
     }
 
+    fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     fn write_at_once(
         &mut self,
         entries: &[Entry],
@@ -418,7 +449,8 @@ impl Driver for PostgresDriver {
 impl Drop for PostgresDriver {
     fn drop(&mut self) {
         // The counts of this process become part of the common ones, and its token ends.
-        let leave = "BEGIN; SELECT wfx.leave(current_setting('wfx.slot')::bigint); COMMIT";
+        let leave = "BEGIN; SELECT wfx.leave(current_setting('wfx.slot')::bigint); \
+             DELETE FROM wfx.commits WHERE token = current_setting('wfx.slot')::bigint; COMMIT";
         if !self.client.is_closed() {
             let _ = self.client.batch(leave);
         }

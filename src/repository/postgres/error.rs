@@ -36,13 +36,17 @@ pub(crate) fn explain_failure(doing: &str, address: &Address, failure: &Failure)
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
     use StoreErrorKind as Kind;
-    let in_the_way =
-        "another session holds its tables: `SELECT * FROM pg_stat_activity` tells which";
+    let in_the_way = "another session holds locks on its tables: `SELECT pid, query FROM pg_locks JOIN \
+         pg_stat_activity USING (pid) WHERE relation IN (SELECT oid FROM pg_class WHERE \
+         relnamespace = 'wfx'::regnamespace)` shows which";
     let Some(code) = failure.code() else {
         return match failure {
             Failure::NotReplicated => (
                 Kind::Io,
-                Some("look at its synchronous standbys: `SELECT * FROM pg_stat_replication`"),
+                Some(
+                    "see that a standby of synchronous_standby_names is connected: `SELECT \
+                     application_name, state, sync_state FROM pg_stat_replication`",
+                ),
             ),
             Failure::Busy(_) => (Kind::Locked, Some(in_the_way)),
             _ => (
@@ -67,12 +71,16 @@ fn sort(failure: &Failure) -> (StoreErrorKind, Option<&'static str>) {
         ),
         "42501" => (
             Kind::ReadOnly,
-            Some("give the role the right: wfx makes a schema named wfx and owns what is in it"),
+            Some(
+                "let the role make its schema (`GRANT CREATE ON DATABASE`), or connect as the owner of \
+                 the schema wfx",
+            ),
         ),
         "28P01" | "28000" => (
             Kind::NotOurs,
             Some(
-                "see that role and password are right: the password comes from the URL or from the file of PGPASSFILE",
+                "check role and password (in the URL, in the file of PGPASSFILE or in ~/.pgpass), and that \
+                 pg_hba.conf on the server lets this host connect",
             ),
         ),
         "3D000" => (Kind::NotADatabase, Some("make the database: `createdb`")),

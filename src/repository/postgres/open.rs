@@ -21,7 +21,8 @@ const SCHEMA_LOCK: i64 = 0x77_66_78_00;
 
 /// What a session of a reader or of a writer sets first.
 pub(crate) const SETUP: &str = "SET search_path = wfx; SET TIME ZONE 'UTC'; \
-     SET client_encoding = 'UTF8'; SET idle_in_transaction_session_timeout = '30s'";
+     SET client_encoding = 'UTF8'; SET client_min_messages = warning; \
+     SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = '30s'";
 
 /// What the server must be.
 pub(crate) fn check_server(

@@ -63,6 +63,11 @@ pub(crate) trait Driver: Send + 'static {
     /// whose answer was lost.
     fn commit(&mut self, goes_on: Option<&mut dyn FnMut(StoreError) -> bool>) -> sql::Result<()>;
 
+    /// Whether it could not be found out what became of the last commit.
+    fn is_in_doubt(&self) -> bool {
+        false
+    }
+
     /// As [`Backend::write_at_once`].
     fn write_at_once(
         &mut self,
@@ -137,7 +142,7 @@ impl<D: Driver> SqlBackend<D> {
             execution_id,
             &entry.change,
         )?;
-        output::write(self.connection(), bases, written.seq, &entry.output)?;
+        output::write(self.connection(), bases, written.seq, &entry.output, self.is_in_doubt)?;
         Ok(written)
     }
 
@@ -189,7 +194,8 @@ impl<D: Driver> Backend for SqlBackend<D> {
         let Some(seq) = output::seq(self.connection(), &self.unfinished, execution_id)? else {
             return Ok(false);
         };
-        output::write(self.driver.connection(), &mut self.output_bases, seq, batches)?;
+        let bases = &mut self.output_bases;
+        output::write(self.driver.connection(), bases, seq, batches, self.is_in_doubt)?;
         Ok(true)
     }
 
@@ -218,7 +224,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
 
     fn commit_batch(&mut self, goes_on: &mut dyn FnMut(StoreError) -> bool) -> sql::Result<()> {
         let committed = self.driver.commit(Some(goes_on));
-        self.is_in_doubt |= self.connection().has_writers() && committed.is_err();
+        self.is_in_doubt |= self.driver.is_in_doubt();
         committed
     }
 
@@ -236,7 +242,7 @@ impl<D: Driver> Backend for SqlBackend<D> {
         }
         let bases = &self.output_bases;
         let written = self.driver.write_at_once(batch, &self.unfinished, bases, goes_on);
-        self.is_in_doubt = written.is_err();
+        self.is_in_doubt |= self.driver.is_in_doubt();
         written
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn decides<'e>(
     unfinished: &Unfinished,
     entries: impl Iterator<Item = (&'e str, &'e Change)>,
 ) -> sql::Result<bool> {
-    let mut completes = false;
+    let (mut completes, mut creates) = (false, false);
     for (execution_id, change) in entries {
         let ends = change.head.status.is_terminal();
         let is_plain = match &change.created {
@@ -65,8 +65,11 @@ pub(crate) fn decides<'e>(
             return Ok(true);
         }
         completes |= ends;
+        creates |= change.created.is_some();
     }
-    Ok(completes && policies::has_apart(connection)?)
+    // What completes may be pruned, which waits for others; what is created by then must not have read
+    // before that whether its workflow has its own retention.
+    Ok(completes && (creates || policies::has_apart(connection)?))
 }
 
 /// What the changes of one transaction share: the statements that make the rows of new
@@ -280,6 +283,16 @@ pub(crate) fn write(
                 Some(known) => known,
                 None => find(connection, execution_id)?,
             };
+            if let (Some(created), Some(group)) = (&change.created, &group)
+                && created.slot.is_some()
+                && waits(connection, seq)?
+            {
+                // It was stored as waiting by the commit of which nobody knew.
+                let on = Arc::new(groups::holders(connection, group)?);
+                let slot = SlotChange::Waits { on, replaces: false };
+                let group = Some(Arc::clone(group));
+                return Ok(Written { seq, finished: false, group, slot, cancels: false });
+            }
             // First: it proves that the row is still that of this execution.
             let completion = inserts.completion(connection, &change.head)?;
             let has_changed =
@@ -308,6 +321,13 @@ pub(crate) fn write(
 fn find(connection: Connection<'_>, execution_id: &str) -> Result<Known, NotWritten> {
     look_up(connection, execution_id)?
         .ok_or_else(|| refused(format!("execution {execution_id} is not in the database")))
+}
+
+/// Whether an execution waits for a slot.
+fn waits(connection: Connection<'_>, seq: i64) -> sql::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM workflow_executions WHERE seq = ?1 AND status = 'pending'")?
+        .exists([seq])
 }
 
 fn look_up(connection: Connection<'_>, execution_id: &str) -> sql::Result<Option<Known>> {

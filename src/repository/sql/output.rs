@@ -41,6 +41,7 @@ pub(crate) fn write(
     bases: &mut HashMap<i64, Counts>,
     seq: i64,
     batches: &[OutputBatch],
+    is_in_doubt: bool,
 ) -> sql::Result<()> {
     for batch in batches {
         let base = match bases.get(&seq) {
@@ -53,6 +54,9 @@ pub(crate) fn write(
             }
         };
         for chunk in &batch.chunks {
+            if is_in_doubt && chunk.row.get().is_none() {
+                look_up_chunk(connection, seq, chunk)?;
+            }
             write_chunk(connection, seq, base, chunk)?;
         }
     }
@@ -69,6 +73,23 @@ fn ends(connection: Connection<'_>, seq: i64) -> sql::Result<Counts> {
         .query_row([seq], |row| counts(row, 0))
         .optional()?;
     Ok(ends.unwrap_or_default())
+}
+
+/// Finds out whether a chunk is stored, by a commit of which nobody knows what became of it.
+fn look_up_chunk(connection: Connection<'_>, seq: i64, chunk: &Chunk) -> sql::Result<()> {
+    let Source { position, attempt } = chunk.source;
+    let row: Option<i64> = connection
+        .prepare_cached(
+            "SELECT chunk FROM workflow_output WHERE seq = ?1 AND position = ?2 AND attempt = ?3
+               AND own_stdout = ?4 AND own_stderr = ?5",
+        )?
+        .query_row(
+            params![seq, position, attempt, integer(chunk.own.stdout), integer(chunk.own.stderr)],
+            |row| row.get(0),
+        )
+        .optional()?;
+    row.into_iter().for_each(|row| chunk.row.set(row));
+    Ok(())
 }
 
 fn write_chunk(

@@ -92,9 +92,9 @@ fn rights_that_are_missing_are_named() {
         assert_eq!(ran.code, Some(code), "{ran:?}");
         ran
     };
-    exec(3).refused(3, &["permission denied", "give the role the right"]);
+    exec(3).refused(3, &["permission denied", "let the role make its schema"]);
     server.run(&place, &["exec", "w.yaml"], 0);
-    exec(3).refused(3, &["permission denied", "give the role the right"]);
+    exec(3).refused(3, &["permission denied", "let the role make its schema"]);
     let stored = server.sql("SELECT count(*) FROM wfx.workflow_executions");
     assert_eq!(stored, "1");
     server.sql("GRANT wfx TO guest");

@@ -17,9 +17,18 @@ impl<B: Backend> Worker<B> {
     /// Writes the batch in one transaction, with what retention deletes for it; if that
     /// cannot be deleted, without.
     pub(super) fn commit(&mut self, batch: &[Entry]) -> Result<Committed, NotCommitted> {
-        let outcome = match self.try_commit(batch, true) {
-            Err(NotCommitted::Pruning) => self.try_commit(batch, false),
-            outcome => outcome,
+        let since = clock::monotonic();
+        let outcome = loop {
+            let outcome = match self.try_commit(batch, true) {
+                Err(NotCommitted::Pruning) => self.try_commit(batch, false),
+                outcome => outcome,
+            };
+            match outcome {
+                Err(NotCommitted::Failed(error))
+                    if self.is_worth_retrying(&error, since, LOCK_PATIENCE)
+                        && !is_withdrawn(batch) => {}
+                outcome => break outcome,
+            }
         };
         outcome.map_err(|why| match why {
             NotCommitted::Pruning => {

@@ -272,7 +272,8 @@ impl<B: Backend> Worker<B> {
         });
         match trimmed {
             Ok(trimmed) => {
-                self.output.has_grown = trimmed.more;
+                // What others hold just then is theirs, or goes another time.
+                self.output.has_grown = trimmed.more && trimmed.is_worth_giving_back.is_some();
                 self.give_back = trimmed.is_worth_giving_back.unwrap_or(self.give_back);
             }
             Err(_) => self.backend.rollback(),

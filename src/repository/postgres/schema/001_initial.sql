@@ -570,11 +570,11 @@ BEGIN
 END $$;
 
 -- A process leaves, or is proven dead: a transaction of it that goes on is waited for, and no other
--- one succeeds. Its counts become part of the common ones, so that rows do not pile up.
+-- one succeeds. Its counts become part of the common ones, so that rows do not pile up. What is known
+-- of its last transaction stays, since the process may live and ask for it.
 CREATE FUNCTION leave(gone bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM wfx.fence WHERE token = gone;
-  DELETE FROM wfx.commits WHERE token = gone;
   UPDATE wfx.workflow_execution_counts SET slot = 0, added = DEFAULT WHERE slot = gone;
   UPDATE wfx.workflow_output_usage SET id = 0, added = DEFAULT WHERE id = gone;
   PERFORM wfx.fold(0, 0, 0);
