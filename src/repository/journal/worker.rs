@@ -370,11 +370,11 @@ impl<B: Backend> Worker<B> {
             self.fails(error);
             return;
         }
+        // A database that cannot be read fails to be written as well, which is reported below; but
+        // tables that others have locked may let a transaction begin.
         let looked = self.cancels.as_mut().map_or(Ok(()), |watch| watch.look(&mut self.backend));
-        if let Err(error) = looked {
-            self.fails(self.backend.explain("read", &error));
-            return;
-        }
+        let locked = looked.map_err(|error| self.backend.explain("read", &error)).err();
+        let locked = locked.filter(|error| error.kind() == StoreErrorKind::Locked);
         self.store_sent_alerts();
         self.store_policies();
         self.look_at_groups();
@@ -396,7 +396,10 @@ impl<B: Backend> Worker<B> {
             });
             self.backend.rollback();
             match looked {
-                Ok(()) => self.works(),
+                Ok(()) => match locked {
+                    None => self.works(),
+                    Some(error) => self.fails(error),
+                },
                 // When wfx ends, nobody has waited for others.
                 Err(error) if !is_failing && !self.queue.is_closed() => self.fails(error),
                 Err(_) => {}
