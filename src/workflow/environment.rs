@@ -96,7 +96,8 @@ pub(crate) fn is_secret(name: &OsStr) -> bool {
 #[must_use]
 pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
     let is_given = |(name, value): &(OsString, OsString)| {
-        !is_withheld(name) && !(name == STORE && has_password(value))
+        let is_withheld = is_withheld(name) || (name == STORE && has_password(value));
+        !is_withheld
     };
     variables.into_iter().filter(is_given).collect()
 }
