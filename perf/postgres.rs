@@ -262,7 +262,7 @@ pub(crate) fn with_a_million_stored() -> Measured {
 /// With retention, each execution pruning an older one, against none.
 pub(crate) fn with_retention() -> Measured {
     let server = Postgres::start()?;
-    let (on, off) = (server.filled("with", RETENTION)?, server.filled("without", RETENTION)?);
+    let (on, off) = (server.filled("pruned", RETENTION)?, server.filled("unpruned", RETENTION)?);
     let keep = u64::try_from(RETENTION).ok();
     run(&on, keep, EXECUTIONS)?;
     run(&off, None, EXECUTIONS)?;
