@@ -117,7 +117,7 @@ impl Settings {
             (environment::is_secret(name) || has_name).then(|| value.to_str().map(str::to_owned))?
         });
         let store = self.value_or_default("WFX_STORE").ok();
-        let store = store.and_then(|(url, _)| password(&url).map(str::to_owned));
+        let store = store.and_then(|(url, _)| environment::password(&url).map(str::to_owned));
         settings.chain(variables).chain(store).filter(|secret| !secret.is_empty()).collect()
     }
 
@@ -389,7 +389,7 @@ impl Reader<'_> {
                 let Some(text) = value.as_str() else {
                     return Err(self.refuse(Some(key), takes_text, "put it in quotes"));
                 };
-                self.has_inline_secret |= is_secret || has_password(text);
+                self.has_inline_secret |= is_secret || environment::password(text).is_some();
                 Ok(Some(text.trim().to_owned()))
             }
             (None, Some(file)) => {
@@ -556,19 +556,6 @@ impl Reader<'_> {
         }
         Ok(email)
     }
-}
-
-fn has_password(url: &str) -> bool {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
-    let user = authority.split('/').next().and_then(|it| it.rsplit_once('@'));
-    user.is_some_and(|(user, _)| user.contains(':'))
-}
-
-/// The password in a URL.
-fn password(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let (user, _) = rest.rsplit_once('@')?;
-    Some(user.split_once(':')?.1)
 }
 
 fn others_can_read(file: &Path) -> bool {

@@ -96,17 +96,17 @@ pub(crate) fn is_secret(name: &OsStr) -> bool {
 #[must_use]
 pub fn inherited(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Variables {
     let is_given = |(name, value): &(OsString, OsString)| {
-        let is_withheld = is_withheld(name) || (name == STORE && has_password(value));
-        !is_withheld
+        let is_secret = || name == STORE && password(&value.to_string_lossy()).is_some();
+        !(is_withheld(name) || is_secret())
     };
     variables.into_iter().filter(is_given).collect()
 }
 
-/// Whether a URL has a password, which is before an `@` and after a `:`.
-fn has_password(url: &OsStr) -> bool {
-    let url = url.to_string_lossy();
-    let user = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
-    user.is_some_and(|(user, _)| user.contains(':'))
+/// The password in a URL.
+pub(crate) fn password(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    let (user, _) = authority.rsplit_once('@')?;
+    Some(user.split_once(':')?.1)
 }
 
 fn is_withheld(name: &OsStr) -> bool {

@@ -74,7 +74,6 @@ impl Batch {
             }
             None => match unfinished.known(entry.execution_id()) {
                 Some((seq, false)) => {
-                    let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
                     let (id, head) = (entry.execution_id(), &change.head);
                     self.changed.push(change::changed_values(seq, id, head, None, row)?);
                     for (position, state) in &change.steps {
@@ -91,14 +90,12 @@ impl Batch {
         };
         self.entries.push((seq, change.head.status.is_terminal()));
         for (position, handler) in &change.handlers {
-            let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
             let Ok(row) = change_steps::handler_values(seq, *position, handler, row) else {
                 return Ok(false);
             };
             self.handlers.push(row?);
         }
         for attempt in &change.attempts {
-            let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
             self.attempts.push(change_steps::attempt_values(seq, attempt, row)?);
         }
         self.add_output(entry, seq, bases)
@@ -112,26 +109,32 @@ impl Batch {
             StartRetention::Defines(policy) => (Some(0), policies::limits(policy)),
             StartRetention::Follows | StartRetention::AdHoc => (None, policies::limits(None)),
         };
-        let row = |values: &[&dyn sql::ToSql]| {
+        let with_limits = |values: &[&dyn sql::ToSql]| {
             let mut values = values.to_vec();
             if let Some(own_retention) = values.get_mut(OWN_RETENTION) {
                 *own_retention = &defines;
             }
             values.extend([&keep as &dyn sql::ToSql, &success, &failed]);
-            Record::new(&values.as_slice())
+            row(&values)
         };
-        self.created.push(change::created_values(id, created, head, marks, &mut times, row)?);
-        let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
+        self.created.push(change::created_values(
+            id,
+            created,
+            head,
+            marks,
+            &mut times,
+            with_limits,
+        )?);
         let seq = -number(self.created.len());
         let pending = StepState::default();
         for (position, name) in (0_u32..).zip(&*created.step_order) {
             let depends_on =
                 created.depends_on.get(position as usize).map_or(&[][..], Vec::as_slice);
             let state = entry.change.steps.get(&position).unwrap_or(&pending);
-            let row = change_steps::created_step_values(
+            let made = change_steps::created_step_values(
                 seq, position, name, depends_on, state, &mut times, row,
             );
-            let Ok(row) = row else { return Ok(false) };
+            let Ok(row) = made else { return Ok(false) };
             self.created_steps.push(row?);
         }
         Ok(true)
@@ -155,7 +158,6 @@ impl Batch {
                 if !is_new {
                     return Ok(false);
                 }
-                let row = |values: &[&dyn sql::ToSql]| Record::new(&values);
                 self.output.push(output::chunk_values(seq, base, chunk, row)?);
             }
         }
@@ -207,4 +209,9 @@ fn is_plain(created: &Created) -> bool {
 
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A row of a list.
+fn row(values: &[&dyn sql::ToSql]) -> sql::Result<Record> {
+    Record::new(&values)
 }
