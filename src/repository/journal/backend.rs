@@ -148,6 +148,12 @@ pub(crate) trait Backend: Send + 'static {
     /// Whether the retention of a workflow has something to delete. Begins no transaction.
     fn is_retention_due(&mut self, now: Timestamp) -> Result<bool, Self::Error>;
 
+    /// Does a small part, once, of what commits would otherwise wait for later; whether there is more
+    /// of that. Called while nothing waits.
+    fn compile_ahead(&mut self) -> bool {
+        false
+    }
+
     /// Stores the retention of workflows, inside the transaction under way.
     fn set_policies(&mut self, policies: &Policies) -> Result<(), Self::Error>;
 

@@ -34,6 +34,13 @@ struct State<T> {
     asleep: bool,
 }
 
+impl<T> State<T> {
+    fn is_idle(&self) -> bool {
+        let has_output = !self.outputs.is_empty() && !self.output_paused;
+        self.pending.is_empty() && self.tasks.is_empty() && !has_output && !self.closed
+    }
+}
+
 /// What the writer is to do next.
 #[derive(Debug)]
 pub(crate) struct Next<T> {
@@ -129,13 +136,11 @@ impl<T> Queue<T> {
     /// Takes what waits. Sleeps until there is something, `patience` at most.
     pub(crate) fn next(&self, patience: Duration) -> Next<T> {
         let mut state = self.lock();
-        let idle = |state: &mut State<T>| {
-            let has_output = !state.outputs.is_empty() && !state.output_paused;
-            state.pending.is_empty() && state.tasks.is_empty() && !has_output && !state.closed
-        };
-        if idle(&mut state) && !patience.is_zero() {
+        if state.is_idle() && !patience.is_zero() {
             state.asleep = true;
-            let waited = self.wake.wait_timeout_while(state, patience, idle);
+            let waited = self
+                .wake
+                .wait_timeout_while(state, patience, |state: &mut State<T>| state.is_idle());
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.asleep = false;
         }
@@ -163,6 +168,11 @@ impl<T> Queue<T> {
     /// Whether nothing will be added any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// Whether the writer has nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().is_idle()
     }
 
     /// How many pending writes wait.

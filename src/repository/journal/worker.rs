@@ -125,6 +125,8 @@ pub(crate) struct Worker<B> {
     begun_at: Instant,
     /// How the output of steps is stored.
     output: OutputState,
+    /// The backend may have something to prepare.
+    may_compile: bool,
 }
 
 impl<B: Backend> Worker<B> {
@@ -162,6 +164,7 @@ impl<B: Backend> Worker<B> {
             looked_at: clock::monotonic(),
             begun_at: clock::monotonic(),
             output: OutputState::new(),
+            may_compile: true,
         }
     }
 
@@ -186,6 +189,7 @@ impl<B: Backend> Worker<B> {
                 (false, true) => IDLE,
                 (false, false) => LOOK,
             });
+            self.compile_ahead();
             self.at_work.rest();
             let Next { pending, task, closed } = self.queue.next(patience);
             self.at_work.begin();
@@ -235,6 +239,13 @@ impl<B: Backend> Worker<B> {
                     return Err(error.clone());
                 }
             }
+        }
+    }
+
+    /// Has the backend prepare itself while nothing waits.
+    fn compile_ahead(&mut self) {
+        while self.may_compile && self.queue.is_idle() {
+            self.may_compile = self.backend.compile_ahead();
         }
     }
 

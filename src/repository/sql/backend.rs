@@ -53,6 +53,11 @@ pub(crate) trait Driver: Send + 'static {
     /// As [`Backend::check`].
     fn check(&mut self) -> Result<(), StoreError>;
 
+    /// As [`Backend::compile_ahead`].
+    fn compile_ahead(&mut self) -> bool {
+        false
+    }
+
     /// As [`Backend::begin`].
     fn begin(&mut self) -> sql::Result<()>;
 
@@ -180,6 +185,10 @@ impl<D: Driver> Backend for SqlBackend<D> {
 
     fn check(&mut self) -> Result<(), StoreError> {
         self.driver.check()
+    }
+
+    fn compile_ahead(&mut self) -> bool {
+        self.driver.compile_ahead()
     }
 
     fn begin(&mut self) -> sql::Result<()> {

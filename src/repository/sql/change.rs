@@ -72,6 +72,46 @@ pub(crate) fn decides<'e>(
     Ok(completes && (creates || policies::has_apart(connection)?))
 }
 
+/// Makes the row of a new execution.
+pub(super) const INSERT_EXECUTION: &str =
+    "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
+       started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
+       owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
+       own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
+       steps_skipped, concurrency_group, trigger_address)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+       ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
+/// Makes the row of a step.
+pub(super) const INSERT_STEP: &str =
+    "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
+       started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
+       outputs, skip_reason, reused_from, reused_from_seq, reused_position)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+       CASE WHEN CAST(?14 AS TEXT) IS NULL THEN NULL ELSE coalesce(?15,
+         (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)";
+/// The number of the next completion, where one process writes at a time.
+pub(super) const NEXT_COMPLETION: &str = "SELECT 1 + max(
+       coalesce((SELECT max(completion_number) FROM workflow_executions
+         WHERE completion_number IS NOT NULL AND own_retention IS NULL
+           AND pinned_at IS NULL), 0),
+       coalesce((SELECT max(completion_number) FROM workflow_executions
+         WHERE completion_number IS NOT NULL
+           AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)), 0))";
+/// Notes how far an execution has come.
+pub(super) const GOES_ON: &str =
+    "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3,
+       steps_failed = ?10, steps_skipped = ?11
+     WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
+       AND execution_id = ?8 AND outcome IS ?9";
+/// Changes an execution that has not ended.
+pub(super) const UPDATE_EXECUTION: &str =
+    "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
+       updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
+       completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
+       steps_skipped = ?14
+     WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
+       AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')";
+
 /// What the changes of one transaction share: the statements that make the rows of new
 /// executions, and the number that the next completion gets.
 pub(crate) struct Inserts<'c> {
@@ -98,23 +138,8 @@ impl<'c> Inserts<'c> {
         is_in_doubt: bool,
     ) -> sql::Result<Self> {
         Ok(Self {
-            execution: connection.prepare_cached(
-                "INSERT INTO workflow_executions (execution_id, workflow_id, status, created_at,
-                   started_at, completed_at, updated_at, steps_completed, total_steps, replay_of,
-                   owner, error, step_order, input_snapshot, completion_number, outcome, ad_hoc,
-                   own_retention, trigger_kind, trigger_by, schedule, scheduled_at, steps_failed,
-                   steps_skipped, concurrency_group, trigger_address)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                   ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
-            )?,
-            step: connection.prepare_cached(
-                "INSERT INTO workflow_execution_steps (seq, position, step_name, status,
-                   started_at, completed_at, duration_ms, attempt, exit_code, depends_on, error,
-                   outputs, skip_reason, reused_from, reused_from_seq, reused_position)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-                   CASE WHEN CAST(?14 AS TEXT) IS NULL THEN NULL ELSE coalesce(?15,
-                     (SELECT seq FROM workflow_executions WHERE execution_id = ?14)) END, ?16)",
-            )?,
+            execution: connection.prepare_cached(INSERT_EXECUTION)?,
+            step: connection.prepare_cached(INSERT_STEP)?,
             next_completion: None,
             has_apart: None,
             retention: HashMap::new(),
@@ -200,17 +225,7 @@ impl<'c> Inserts<'c> {
             Some(number) => number,
             // What others number meanwhile is unknown there.
             None if connection.has_writers() => return connection.next_completion().map(Some),
-            None => connection
-                .prepare_cached(
-                    "SELECT 1 + max(
-                       coalesce((SELECT max(completion_number) FROM workflow_executions
-                         WHERE completion_number IS NOT NULL AND own_retention IS NULL
-                           AND pinned_at IS NULL), 0),
-                       coalesce((SELECT max(completion_number) FROM workflow_executions
-                         WHERE completion_number IS NOT NULL
-                           AND (own_retention IS NOT NULL OR pinned_at IS NOT NULL)), 0))",
-                )?
-                .query_row([], |row| row.get(0))?,
+            None => connection.prepare_cached(NEXT_COMPLETION)?.query_row([], |row| row.get(0))?,
         };
         self.next_completion = Some(number + 1);
         Ok(Some(number))
@@ -411,26 +426,19 @@ fn goes_on(
     execution_id: &str,
     head: &ExecutionState,
 ) -> sql::Result<bool> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE workflow_executions SET updated_at = ?2, steps_completed = ?3,
-               steps_failed = ?10, steps_skipped = ?11
-             WHERE seq = ?1 AND status = ?4 AND started_at IS ?5 AND error IS ?6 AND owner IS ?7
-               AND execution_id = ?8 AND outcome IS ?9",
-        )?
-        .execute(params![
-            seq,
-            head.updated_at.to_string(),
-            head.steps_completed,
-            head.status.as_str(),
-            time(head.started_at),
-            head.error,
-            head.owner,
-            execution_id,
-            outcome(head),
-            head.steps_failed,
-            head.steps_skipped,
-        ])?;
+    let changed = connection.prepare_cached(GOES_ON)?.execute(params![
+        seq,
+        head.updated_at.to_string(),
+        head.steps_completed,
+        head.status.as_str(),
+        time(head.started_at),
+        head.error,
+        head.owner,
+        execution_id,
+        outcome(head),
+        head.steps_failed,
+        head.steps_skipped,
+    ])?;
     Ok(changed > 0)
 }
 
@@ -445,14 +453,7 @@ fn update_execution(
     if !head.status.is_terminal() && goes_on(connection, seq, execution_id, head)? {
         return Ok(true);
     }
-    let mut update = connection.prepare_cached(
-        "UPDATE workflow_executions SET status = ?2, started_at = ?3, completed_at = ?4,
-           updated_at = ?5, steps_completed = ?6, owner = ?7, error = ?8,
-           completion_number = ?11, outcome = coalesce(outcome, ?12), steps_failed = ?13,
-           steps_skipped = ?14
-         WHERE seq = ?1 AND completed_at IS NULL AND owner IS ?9 AND execution_id = ?10
-           AND (concurrency_group IS NULL OR status <> 'pending' OR ?2 <> 'running')",
-    )?;
+    let mut update = connection.prepare_cached(UPDATE_EXECUTION)?;
     let changed =
         changed_values(seq, execution_id, head, completion, |values| update.execute(values))?;
     if changed > 0 {

@@ -5,6 +5,13 @@ use super::rows::{self, Text, Times, integer, time, unless_empty};
 use crate::repository::sql::{CachedStatement, Connection, OptionalExtension, ToSql, params};
 use crate::workflow::record::{Attempt, HandlerState, SkipReason, StepState, StepStatus};
 
+/// Changes a step that has not ended.
+pub(super) const UPDATE_STEP: &str =
+    "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
+       duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
+       skip_reason = ?11
+     WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')";
+
 pub(super) fn insert_step(
     insert: &mut CachedStatement<'_>,
     seq: i64,
@@ -56,12 +63,7 @@ pub(super) fn update_step(
     position: u32,
     state: &StepState,
 ) -> Result<(), NotWritten> {
-    let mut update = connection.prepare_cached(
-        "UPDATE workflow_execution_steps SET status = ?3, started_at = ?4, completed_at = ?5,
-           duration_ms = ?6, attempt = ?7, exit_code = ?8, error = ?9, outputs = ?10,
-           skip_reason = ?11
-         WHERE seq = ?1 AND position = ?2 AND status IN ('pending', 'running')",
-    )?;
+    let mut update = connection.prepare_cached(UPDATE_STEP)?;
     let changed = changed_step_values(seq, position, state, |values| update.execute(values))??;
     if changed > 0 {
         return Ok(());

@@ -1,5 +1,7 @@
 //! Queries for one execution and its steps.
 
+use std::sync::LazyLock;
+
 use super::rows::{
     self, ATTEMPT_COLUMNS, EXECUTION_COLUMNS, HANDLER_COLUMNS, REUSED_ATTEMPT_COLUMNS,
     STEP_COLUMNS, STEP_COLUMNS_WITHOUT_TEXT,
@@ -35,16 +37,17 @@ pub(crate) fn detail(
     Ok(Some(ExecutionDetail { execution, handlers, steps }))
 }
 
+/// An execution by its id.
+pub(super) static BY_ID: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1")
+});
+
 pub(crate) fn execution(
     connection: Connection<'_>,
     execution_id: &str,
 ) -> sql::Result<Option<ExecutionRecord>> {
-    let mut found = connection
-        .prepare_cached(&format!(
-            "SELECT {EXECUTION_COLUMNS} FROM workflow_executions WHERE execution_id = ?1"
-        ))?
-        .query_row([execution_id], rows::execution)
-        .optional()?;
+    let mut found =
+        connection.prepare_cached(&BY_ID)?.query_row([execution_id], rows::execution).optional()?;
     if let Some(execution) = &mut found {
         groups::add_waiting_for(connection, execution)?;
     }

@@ -5,6 +5,7 @@
 //! - `dialect`: the few words that differ
 //! - `client`: a connection to PostgreSQL that is waited for
 //! - `long_rows`, `pieces`, `cursors`: results that are not in memory as a whole
+//! - `ahead`: the statements that are compiled before somebody waits for them
 //! - the rest: queries, by what they are about
 
 pub(crate) mod client;
@@ -19,6 +20,7 @@ mod pieces;
 mod row;
 mod statement;
 
+pub(crate) mod ahead;
 pub(crate) mod alerts;
 pub(crate) mod backend;
 pub(crate) mod change;

@@ -92,6 +92,13 @@ fn look_up_chunk(connection: Connection<'_>, seq: i64, chunk: &Chunk) -> sql::Re
     Ok(())
 }
 
+/// Makes the row of a chunk.
+pub(super) const INSERT_CHUNK: &str =
+    "INSERT INTO workflow_output (seq, position, attempt, own_stdout, own_stderr,
+       all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends,
+       began_us, ended_us, size, data)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
 fn write_chunk(
     connection: Connection<'_>,
     seq: i64,
@@ -146,12 +153,7 @@ fn write_chunk(
             return Ok(());
         }
     }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO workflow_output (seq, position, attempt, own_stdout, own_stderr,
-           all_stdout, all_stderr, end_stdout, end_stderr, stdout, stderr, first, ends,
-           began_us, ended_us, size, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-    )?;
+    let mut insert = connection.prepare_cached(INSERT_CHUNK)?;
     chunk_values(seq, base, chunk, |values| insert.execute(values))?;
     chunk.row.set(connection.last_insert_rowid()?);
     Ok(())

@@ -51,15 +51,22 @@ pub(crate) fn stored(
     Ok(row_of(connection, workflow_id)?.flatten())
 }
 
+/// The retention of a workflow.
+pub(super) const OF_WORKFLOW: &str =
+    "SELECT keep, success_us, failed_us FROM workflow_retention WHERE workflow_id = ?1";
+/// Whether some executions do not count for the retention of all.
+pub(super) const HAS_APART: &str = "SELECT EXISTS (SELECT 1 FROM workflow_retention)
+   OR EXISTS (SELECT 1 FROM workflow_executions WHERE pinned_at IS NOT NULL)";
+/// Whether any workflow has its own retention.
+pub(super) const ANY: &str = "SELECT 1 FROM workflow_retention LIMIT 1";
+
 /// The same; the outer `None`: nothing is known of the workflow.
 fn row_of(
     connection: Connection<'_>,
     workflow_id: &str,
 ) -> sql::Result<Option<Option<RetentionPolicy>>> {
     connection
-        .prepare_cached(
-            "SELECT keep, success_us, failed_us FROM workflow_retention WHERE workflow_id = ?1",
-        )?
+        .prepare_cached(OF_WORKFLOW)?
         .query_row([workflow_id], |row| policy(row, 0))
         .optional()
 }
@@ -81,12 +88,7 @@ pub(crate) fn all(connection: Connection<'_>) -> sql::Result<HashMap<String, Ret
 
 /// Whether any execution does not count for the retention of all.
 pub(crate) fn has_apart(connection: Connection<'_>) -> sql::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM workflow_retention)
-               OR EXISTS (SELECT 1 FROM workflow_executions WHERE pinned_at IS NOT NULL)",
-        )?
-        .query_row([], |row| row.get(0))
+    connection.prepare_cached(HAS_APART)?.query_row([], |row| row.get(0))
 }
 
 /// Counts an execution that has completed in the transaction under way, where it is pinned or has
@@ -112,7 +114,7 @@ pub(crate) fn count_completion(connection: Connection<'_>, seq: i64) -> sql::Res
 
 /// Whether anything is known of any workflow.
 pub(crate) fn exist(connection: Connection<'_>) -> sql::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM workflow_retention LIMIT 1")?.exists([])
+    connection.prepare_cached(ANY)?.exists([])
 }
 
 /// Stores the retention of a workflow, inside the caller's transaction. Where it begins or ends to

@@ -62,15 +62,18 @@ pub(crate) fn retain(
     Ok(Pruned { executions, more: has_rest || (more && executions > 0) })
 }
 
+/// How many executions are finished.
+pub(super) const FINISHED: &str =
+    "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
+     WHERE status NOT IN ('pending', 'running')";
+/// How many of them are pinned.
+pub(super) const PINNED: &str =
+    "SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_pinned_counts";
+
 /// How many finished executions count for the number of all workflows.
 fn counted(connection: Connection<'_>, has_policies: bool) -> sql::Result<u64> {
     let count = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
-    let finished = count(
-        "SELECT CAST(coalesce(sum(executions), 0) AS BIGINT) FROM workflow_execution_counts
-         WHERE status NOT IN ('pending', 'running')",
-    )?;
-    let pinned =
-        count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_pinned_counts")?;
+    let (finished, pinned) = (count(FINISHED)?, count(PINNED)?);
     let own = match has_policies {
         true => count("SELECT CAST(coalesce(sum(finished), 0) AS BIGINT) FROM workflow_retention")?,
         false => 0,

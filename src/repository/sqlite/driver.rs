@@ -15,7 +15,10 @@ use crate::repository::options::{Durability, WriterOptions};
 use crate::repository::ownership::{Judge, Registry};
 use crate::repository::patience::Patience;
 use crate::repository::sql::backend::{Driver, SqlBackend};
-use crate::repository::sql::{self, policies, retention};
+use crate::repository::sql::{self, ahead, policies, retention};
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
 
 /// A connection that writes to a file, and the files below it.
 pub(crate) struct SqliteDriver {
@@ -25,6 +28,8 @@ pub(crate) struct SqliteDriver {
     /// Whether a commit is on the disk before it is acknowledged, and whether the next one is.
     durability: Durability,
     is_synced: bool,
+    /// How many statements were compiled ahead.
+    compiled: usize,
 }
 
 /// Opens the database at `path` for writing; `waits` is called once, with the reason, when it has
@@ -62,6 +67,7 @@ pub(crate) fn open(
         files,
         durability: options.durability,
         is_synced: true,
+        compiled: 0,
     };
     let backend = SqlBackend::new(driver, output_budgets);
     Ok(Opened { backend, keep, has_policies, registry: Registry::new(path, Some(identity)) })
@@ -112,18 +118,27 @@ impl Driver for SqliteDriver {
         self.files.check()
     }
 
+    fn compile_ahead(&mut self) -> bool {
+        let own = [BEGIN, COMMIT];
+        let shared = || ahead::statement(self.compiled - own.len());
+        let Some(sql) = own.get(self.compiled).copied().or_else(shared) else { return false };
+        self.compiled += 1;
+        // One that cannot be compiled fails where it is used.
+        self.connection.prepare_cached(sql).is_ok()
+    }
+
     fn begin(&mut self) -> sql::Result<()> {
         self.set_synced(true)?;
-        self.execute("BEGIN IMMEDIATE")
+        self.execute(BEGIN)
     }
 
     fn begin_output(&mut self) -> sql::Result<()> {
         self.set_synced(false)?;
-        self.execute("BEGIN IMMEDIATE")
+        self.execute(BEGIN)
     }
 
     fn commit(&mut self, _: Option<&mut dyn FnMut(StoreError) -> bool>) -> sql::Result<()> {
-        self.execute("COMMIT")
+        self.execute(COMMIT)
     }
 
     fn rollback(&mut self) {
