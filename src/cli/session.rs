@@ -431,7 +431,14 @@ pub(super) fn claim(
 ) -> Result<Arc<Owner>, CliError> {
     let owner = writer.claim_owner(kind, fastrand::u32(..)).map_err(|error| {
         CliError::new(Exit::Environment, format!("cannot make a lock file for {database}: {error}"))
-            .with_hint("make its folder writable, or choose another database with --db")
+            .with_hint(match database {
+                StoreAddress::File(_) => {
+                    "make its folder writable, or choose another database with --db"
+                }
+                StoreAddress::Postgres(_) => {
+                    "make that folder writable, or let XDG_STATE_HOME name another one"
+                }
+            })
     })?;
     writer.watch_owner(Arc::clone(&owner));
     Ok(owner)

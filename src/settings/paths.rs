@@ -47,7 +47,12 @@ pub(super) fn default_database(
 
 /// The folder for what this machine keeps beside a database on a server.
 pub(super) fn state(environment: &Environment) -> Result<PathBuf, SettingsError> {
-    let (database, _) = default_database(environment)?;
+    let (database, _) = default_database(environment).map_err(|_| {
+        SettingsError::environment(
+            "cannot tell where to keep locks: HOME is not set".to_owned(),
+            "set HOME or XDG_STATE_HOME to an absolute path".to_owned(),
+        )
+    })?;
     Ok(database.parent().map(Path::to_owned).unwrap_or_default())
 }
 

@@ -174,6 +174,22 @@ fn connections(status: &ServerStatus) -> Finding {
     }
 }
 
+/// How what keeps old rows is made to let go of them. Who drops a replication slot that is in use has to
+/// set up its standby anew.
+fn let_go(holder: &str) -> &'static str {
+    match holder.split(' ').next() {
+        Some("prepared") => {
+            "ask who prepared it; `COMMIT PREPARED` or `ROLLBACK PREPARED` in this database ends it"
+        }
+        Some("replication") => {
+            "see whether the standby or program that uses it still exists (`SELECT slot_name, active, \
+             active_pid FROM pg_replication_slots`), and bring that up to date; only a slot that nobody \
+             needs any more may be dropped"
+        }
+        _ => "end its transaction, or the session: `SELECT pg_terminate_backend(PID)`",
+    }
+}
+
 /// Whether something keeps old rows from being cleaned up.
 fn transactions(oldest: Option<&OldestTransaction>) -> Finding {
     let Some(OldestTransaction { holder, transactions, seconds }) = oldest else {
@@ -193,9 +209,7 @@ fn transactions(oldest: Option<&OldestTransaction>) -> Finding {
         true => note(
             "transactions",
             format!("{detail}: what is deleted is not cleaned up, and queries become slow"),
-            "end it: `SELECT pg_terminate_backend(PID)`, `ROLLBACK PREPARED` or \
-             `SELECT pg_drop_replication_slot(NAME)`"
-                .to_owned(),
+            let_go(holder).to_owned(),
         ),
     }
 }

@@ -42,6 +42,15 @@ fn a_server_with_a_synchronous_standby_is_all_right() {
     assert_eq!(found(|server| server.status.synchronous_standbys = None), []);
 }
 
+/// A slot that is dropped while somebody uses it takes a standby with it.
+#[test]
+fn what_keeps_old_rows_is_let_go_of_in_its_own_way() {
+    assert!(let_go("session 12 of app (psql)").contains("pg_terminate_backend"));
+    assert!(let_go("prepared transaction x").contains("ROLLBACK PREPARED"));
+    let of_slot = let_go("replication slot standby1");
+    assert!(of_slot.contains("active") && !of_slot.contains("pg_drop_replication_slot"));
+}
+
 #[test]
 fn each_fault_is_named_with_a_remedy() {
     type Change = fn(&mut ServerInspection);
