@@ -17,6 +17,23 @@ fn main() {
     };
     println!("cargo::rustc-env=WFX_VERSION={version}");
     link_unwinder();
+    link_at_fixed_address();
+}
+
+/// Lets the program of a release be loaded at a fixed address. At any other, the loader rewrites some
+/// ten thousand addresses in it at each start, and copies the pages that they are in: a fifth of the
+/// time of a short `wfx exec`. Stack, heap and shared libraries are at random addresses as before. With
+/// the feature `pie`, the program is as well.
+fn link_at_fixed_address() {
+    let of = |name: &str| env::var(name).unwrap_or_default();
+    let is_gnu = of("CARGO_CFG_TARGET_OS") == "linux" && of("CARGO_CFG_TARGET_ENV") == "gnu";
+    // There the linker is told already what kind of program it makes.
+    let is_static =
+        of("CARGO_CFG_TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
+    let is_wanted = is_gnu && !is_static && env::var_os("CARGO_FEATURE_PIE").is_none();
+    if is_wanted && of("PROFILE") == "release" {
+        println!("cargo::rustc-link-arg-bin=wfx=-no-pie");
+    }
 }
 
 /// Links the unwinder of GCC into the program, where there is one to link: it is needed for
