@@ -10,8 +10,8 @@ use crate::base::clock;
 use crate::base::exit::Exit;
 use crate::base::since::Since;
 use crate::base::units;
-use crate::base::visible::quote;
-use crate::client::server::OutputQuery;
+use crate::base::visible::{quote, quote_list};
+use crate::client::server::{OutputQuery, OutputRead};
 use crate::client::source::{Source, SourceError};
 use crate::render::logs::{Lines, Style};
 use crate::workflow::output::lines::{NamedPage, NamedPart};
@@ -59,6 +59,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
     let source = args.server.source(context)?;
     let execution = source.record(&args.id)?.ok_or_else(|| lookup::unknown(&args.id))?;
+    let is_replay = execution.replay_of.is_some();
     let execution_id = execution.execution_id;
     let query = OutputQuery {
         step: args.step.clone(),
@@ -71,9 +72,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, CliError> {
         (false, true) => Style::Escaped,
         (false, false) => Style::Raw,
     };
+    if is_replay && query.step.is_none() && style != Style::Json {
+        note_reused(&source, &execution_id, context)?;
+    }
     let lines = Lines::new(style, args.timestamps, context.ui.zone());
     let mut logs = Logs { source, execution_id, query, from: 0, lines, context };
     logs.show(args.follow)
+}
+
+/// Says which steps printed nothing in this execution since they ran in another one.
+fn note_reused(source: &Source, execution_id: &str, context: &Context) -> Result<(), CliError> {
+    let Some(detail) = source.detail(execution_id, OutputRead::None)? else { return Ok(()) };
+    let reused = detail.steps.iter().filter(|step| step.reused_from.is_some());
+    let names = quote_list(reused.map(|step| step.name.as_str()));
+    if !names.is_empty() {
+        context.ui.note(&format!(
+            "reused from an earlier execution: {names}; `wfx logs {execution_id} STEP` shows what one \
+             printed there"
+        ));
+    }
+    Ok(())
 }
 
 struct Logs<'a> {
@@ -185,7 +203,7 @@ impl Logs<'_> {
         let names: HashMap<u32, String> = self.source.names(&self.execution_id)?;
         let mut names: Vec<(u32, String)> = names.into_iter().collect();
         names.sort_unstable();
-        let names = crate::base::visible::quote_list(names.iter().map(|(_, name)| name.as_str()));
+        let names = quote_list(names.iter().map(|(_, name)| name.as_str()));
         Ok(CliError::new(Exit::Usage, message).with_hint(format!("it has {names}")))
     }
 }

@@ -182,6 +182,12 @@ fn each_attempt_has_its_output_and_so_has_a_handler() {
     place.exec("steps:\n- {name: a, run: echo one}\n- {name: b, run: 'exit 1'}\n", 1);
     assert_eq!(place.run(["retry", "@3"]).code, Some(1));
     assert_eq!(text(&["@4", "a"]), "one\n");
+    // What is missing of the whole is named, where somebody reads it.
+    let (all, told) = logs(&place, &["@4"]);
+    assert_eq!(all, b"");
+    assert!(told.contains("reused from an earlier execution: `a`; `wfx logs "), "{told}");
+    assert_eq!(logs(&place, &["@4", "a"]).1 + &logs(&place, &["@3"]).1, "");
+    assert_eq!(logs(&place, &["@4", "--format", "json"]).1, "");
 }
 
 #[test]
