@@ -46,7 +46,7 @@ const LANE_BYTES_MAX: usize = 1 << 20;
 const AT_ONCE_BYTES_MAX: usize = 32 << 10;
 /// So much is compressed at once there and stored in one transaction, so that others wait only a moment,
 /// but not less than [`SLICE_BYTES_OF_ATTEMPT`] for each attempt of the execution that prints.
-const SLICE_BYTES: usize = 256 << 10;
+const SLICE_BYTES: usize = 128 << 10;
 const SLICE_BYTES_OF_ATTEMPT: usize = 16 << 10;
 /// A step waits no longer for a store that takes nothing.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use crate::workflow::output::{Counts, Source};
 
 /// The most bytes of output, as they were written, that one transaction stores, so that changes wait
 /// only a moment for it and for the disk. A batch that is longer goes alone.
-pub(crate) const TRANSACTION_BYTES_MAX: usize = 256 << 10;
+pub(crate) const TRANSACTION_BYTES_MAX: usize = 128 << 10;
 /// The most that waits for the writer: beyond, the oldest batch is dropped.
 const LANE_BYTES_MAX: usize = 4 << 20;
 
