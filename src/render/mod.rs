@@ -12,6 +12,7 @@ pub(crate) mod layout;
 pub(crate) mod lineage;
 pub(crate) mod listing;
 pub(crate) mod logs;
+pub(crate) mod manual;
 pub(crate) mod perf_check;
 pub(crate) mod pin;
 mod plot;

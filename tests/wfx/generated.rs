@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::{Place, root};
 
 #[test]
@@ -124,6 +126,44 @@ fn there_is_a_manual_page_for_every_command() {
         assert_eq!(page.contains("\\-\\-db"), uses_a_database, "{command}: {page}");
     }
     place.run(["man", "--dir", "/proc/none"]).refused(3, &["/proc/none"]);
+}
+
+#[test]
+fn the_manual_page_of_workflows_names_every_key_and_its_example_runs() {
+    let place = Place::new();
+    let page = place.run(["man", "workflow"]).stdout;
+    place.run(["man", "--dir", "pages"]);
+    assert_eq!(page, fs::read_to_string(place.path("pages/wfx-workflow.5")).unwrap());
+    let schema = place.run(["schema", "workflow"]).json();
+    let mut objects = vec![&schema];
+    let mut keys = 0;
+    while let Some(value) = objects.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(Value::Object(properties)) = fields.get("properties") {
+                    for key in properties.keys() {
+                        keys += 1;
+                        assert!(page.contains(&format!("\\fB{key}\\fR")), "{key}: {page}");
+                    }
+                }
+                objects.extend(fields.values());
+            }
+            Value::Array(values) => objects.extend(values),
+            _ => {}
+        }
+    }
+    assert!(keys > 60, "{keys}");
+    assert!(page.contains("One of skip, queue_latest, allow, replace."), "{page}");
+    // No key is described twice in the same place.
+    let sections: Vec<&str> = page.lines().filter(|line| line.starts_with(".SH \"KEYS")).collect();
+    let unique: std::collections::HashSet<&&str> = sections.iter().collect();
+    assert_eq!(sections.len(), unique.len(), "{sections:?}");
+
+    let (_, rest) = page.split_once(".nf\n").unwrap();
+    let example = rest.split_once(".fi").unwrap().0.replace("\\-", "-").replace("\\(aq", "'");
+    place.write("nightly.yaml", &example);
+    assert_eq!(place.run(["validate", "nightly.yaml"]).code, Some(0), "{example}");
+    assert_eq!(place.run(["exec", "nightly.yaml"]).code, Some(0), "{example}");
 }
 
 const CONFIG: [&str; 3] = ["config", "--format", "json"];
