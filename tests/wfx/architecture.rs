@@ -96,6 +96,8 @@ const PURE: &[&str] = &[
     "notify/channel.rs",
     "notify/excerpt.rs",
     "notify/mask.rs",
+    "notify/mask/",
+    "notify/own_words.rs",
     "notify/receivers.rs",
     "notify/text.rs",
     "perf/baseline.rs",
