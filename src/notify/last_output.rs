@@ -36,6 +36,8 @@ const TIME_MAX: Duration = Duration::from_secs(2);
 /// How many read at a time. One that hangs occupies a thread; nothing can end it.
 const READERS_MAX: usize = 8;
 
+/// Why secrets are not known that are not searched for.
+const TOO_LONG: &str = "the values of its secrets are too long";
 /// How far the times of files may be behind the clock: they come from one that ticks.
 const CLOCK_TICK_US: i64 = 10_000;
 /// How many links a path may lead over, as in Linux.
@@ -62,7 +64,11 @@ impl LastOutput {
     /// like the lines.
     pub(crate) async fn of(&self, content: &Content, lines_max: usize) -> (Content, Excerpt) {
         let Some(execution_id) = &content.execution_id else {
-            let error = content.error.as_ref().map(|error| self.own.apply(error));
+            let masked = |error: &String| match self.own.is_too_long() {
+                true => own_words::without_secrets(error, None, TOO_LONG),
+                false => self.own.apply(error),
+            };
+            let error = content.error.as_ref().map(masked);
             return (Content { error, ..content.clone() }, Excerpt::default());
         };
         let wanted = Wanted {
@@ -157,7 +163,7 @@ fn read(database: &StoreAddress, wanted: &Wanted, mask: &mut Mask) -> Result<Exc
         add_secrets(&snapshot, step.as_ref(), mask).map_err(Unknown::Because)?;
     }
     if mask.is_too_long() {
-        return Err(Unknown::Because("the values of its secrets are too long".to_owned()));
+        return Err(Unknown::Because(TOO_LONG.to_owned()));
     }
     let Some(step) = step.filter(|_| *lines_max > 0) else { return Ok(Excerpt::default()) };
     let selection = Selection {
@@ -352,6 +358,13 @@ mod tests {
             },
             "link/../folder/file",
         );
+        // A change that the clock of files shows as before the start may have come after it.
+        std::fs::write(path("folder/file"), "A=1").unwrap();
+        let at = changed(&path("folder/file")).unwrap();
+        let read = |after_us| {
+            variables(&path("folder/file"), Some(Timestamp::from_micros(at + after_us))).is_ok()
+        };
+        assert_eq!([0, 4_000, CLOCK_TICK_US].map(read), [false, false, true]);
         link("loop", "loop");
         assert!(changed(&path("loop")).is_err() && changed(&path("none")).is_err());
     }

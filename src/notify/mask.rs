@@ -57,8 +57,8 @@ pub(crate) struct Mask {
     /// Without blanks.
     secrets: BTreeSet<Vec<u8>>,
     bytes: usize,
-    /// The most bytes of one, with blanks.
-    longest: usize,
+    /// The most bytes of a line of one.
+    longest_line: usize,
     /// Made of them when they are first looked for: from their beginnings, and from their ends.
     forward: OnceLock<Option<Arc<Automaton>>>,
     backward: OnceLock<Option<Arc<Automaton>>>,
@@ -73,13 +73,14 @@ impl std::fmt::Debug for Mask {
 impl Mask {
     /// Adds a secret.
     pub(crate) fn add(&mut self, value: &str) {
-        self.add_lines(value);
-        if value.contains('\\') {
-            // Programs print what is meant, too: a key whose lines are written as `\n`.
-            let view = View::of(value);
-            if let Some(meant) = Encoding::Backslashes.undone(&view, &view) {
-                self.add_lines(&String::from_utf8_lossy(&meant.bytes));
-            }
+        // Programs print what is meant, too: a key whose lines are written as `\n`.
+        let view = value.contains('\\').then(|| View::of(value));
+        let meant = view.and_then(|view| Encoding::Backslashes.undone(&view, &view));
+        let meant = meant.map(|meant| String::from_utf8_lossy(&meant.bytes).into_owned());
+        let has_lines = meant.as_ref().is_some_and(|meant| meant.trim().contains('\n'));
+        self.add_lines(value, has_lines);
+        if let Some(meant) = meant {
+            self.add_lines(&meant, false);
         }
     }
 
@@ -105,19 +106,23 @@ impl Mask {
     }
 
     /// How much of a text that may begin in the middle of a secret is not to be shown, bytes: as much
-    /// as any of them takes, however it is encoded.
+    /// as a line of any of them takes, however it is encoded. Further lines are found alone.
     #[must_use]
     pub(crate) fn lead(&self) -> usize {
-        LEAD_MIN.max(self.longest.saturating_mul(ENCODED_MAX))
+        LEAD_MIN.max(self.longest_line.saturating_mul(ENCODED_MAX))
     }
 
-    fn add_lines(&mut self, value: &str) {
+    /// Adds a value and its lines, unless it `has_lines` that are added otherwise.
+    fn add_lines(&mut self, value: &str, has_lines: bool) {
         let value = value.trim();
         self.insert(value);
         // As it is printed: without sequences for terminals.
         self.insert(&strip_str(value).to_string());
-        if value.contains(['\n', '\r']) {
-            value.split(['\n', '\r']).for_each(|line| self.insert(line));
+        for line in value.split(['\n', '\r']) {
+            self.insert(line);
+            if !has_lines {
+                self.longest_line = self.longest_line.max(line.len());
+            }
         }
     }
 
@@ -129,7 +134,6 @@ impl Mask {
         let bytes = packed.len();
         if self.secrets.insert(packed.into_bytes()) {
             self.bytes += bytes;
-            self.longest = self.longest.max(value.len());
             (self.forward, self.backward) = (OnceLock::new(), OnceLock::new());
         }
     }

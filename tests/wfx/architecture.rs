@@ -268,7 +268,7 @@ const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
         "only src/terminal writes to a terminal; the logs of the daemon write themselves",
     ),
     (
-        &["render/", "terminal/", "notify/excerpt.rs"],
+        &["render/", "terminal/", "notify/excerpt.rs", "notify/mask.rs"],
         &["anstream", "anstyle", "comfy_table", "ratatui"],
         "only src/render and src/terminal know styles and draw; src/notify removes what steps draw",
     ),

@@ -110,6 +110,15 @@ fn passwords_of_urls_are_masked_in_every_encoding() {
 }
 
 #[test]
+fn as_much_is_hidden_after_a_cut_as_a_line_takes() {
+    let lines = ["x".repeat(64), "y".repeat(100)].join("\n").repeat(50);
+    assert_eq!(mask(&["short-secret"]).lead(), LEAD_MIN);
+    assert_eq!(mask(&[&lines, "short-secret"]).lead(), 164 * ENCODED_MAX);
+    assert_eq!(mask(&[&lines.replace('\n', "\\n")]).lead(), 164 * ENCODED_MAX);
+    assert_eq!(mask(&[&"x".repeat(4_000)]).lead(), 4_000 * ENCODED_MAX);
+}
+
+#[test]
 fn too_many_secrets_are_known_to_be_too_many() {
     let mut many = Mask::default();
     (0..20_000).for_each(|n| many.add(&format!("secret-{n}")));

@@ -192,14 +192,13 @@ impl View {
                     texts.push(decoded[index], place);
                 }
             }
-            match self.bytes.get(end..).and_then(cut_at) {
-                Some(cut) => texts.extend(self, end..end + cut),
-                None if end < self.bytes.len() && texts.bytes.last() != Some(&BREAK) => {
-                    texts.push(BREAK, self.places[end]);
-                }
-                None => {}
+            let cut = self.bytes.get(end..).and_then(cut_at);
+            at = end + cut.unwrap_or(1);
+            if cut.is_some() {
+                texts.extend(self, end..at);
+            } else if end < self.bytes.len() && texts.bytes.last() != Some(&BREAK) {
+                texts.push(BREAK, self.places[end]);
             }
-            at = end + 1;
         }
         (texts.bytes.len() > TEXT_END_MIN).then_some(texts)
     }

@@ -228,12 +228,14 @@ steps: [{name: a, run: 'printf %074d%s 0 $API_KEY >$WFX_OUTPUT'}]
 fn errors_are_left_out_where_secrets_are_not_known() {
     let receiver = Receiver::start(&[]);
     let place = place_with(&receiver, "output_lines = 0\n");
-    let document = "id: etl
-notify: [{to: ops}]
-steps: [{name: a, env_file: x.env, run: 'echo $TOKEN >$WFX_OUTPUT; echo TOKEN=another-one >x.env'}]
-";
+    let document = |id: &str, more: &str| {
+        format!(
+            "id: {id}\nnotify: [{{to: ops}}]\nsteps: [{{name: before, run: sleep 0.1}}, {{name: a, \
+             depends_on: [before], env_file: x.env, run: 'echo $TOKEN >$WFX_OUTPUT{more}'}}]"
+        )
+    };
     place.write("x.env", "TOKEN=first-token\n");
-    place.exec(document, 1);
+    place.exec(&document("changed", "; echo TOKEN=another-one >x.env"), 1);
     let told = data(&receiver);
     let error = told["error"].as_str().unwrap();
     assert!(error.starts_with("step `a` failed: left out: the env_file `x.env` was"), "{told}");
@@ -242,7 +244,7 @@ steps: [{name: a, env_file: x.env, run: 'echo $TOKEN >$WFX_OUTPUT; echo TOKEN=an
     let all: String =
         (0..5).map(|n| format!("TOKEN_{n}={}\n", n.to_string().repeat(60_000))).collect();
     place.write("x.env", all + "TOKEN=first-token\n");
-    place.exec(document, 1);
+    place.exec(&document("long", ""), 1);
     let error = data(&receiver)["error"].as_str().unwrap().to_owned();
     assert!(error.contains("left out: the values of its secrets are too long"), "{error}");
     // Deleted.
