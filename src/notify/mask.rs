@@ -11,7 +11,8 @@ mod search;
 mod url;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -157,8 +158,15 @@ impl Mask {
     /// and may be cut wherever it has an ellipsis.
     #[must_use]
     pub(crate) fn ranges(&self, text: &str, begins_cut: bool) -> Vec<Range<usize>> {
-        let mut found = Found::new(text.len());
-        self.look(&View::of(text), (text.trim_end().len(), begins_cut), ENCODINGS_MAX, &mut found);
+        let mut look = Look {
+            mask: self,
+            end: text.trim_end().len(),
+            begins_cut,
+            seen: HashSet::new(),
+            found: Found::new(text.len()),
+        };
+        look.at(&View::of(text), ENCODINGS_MAX);
+        let found = look.found;
         let mut apart: Vec<Range<usize>> = Vec::new();
         for range in found.ranges() {
             // What stands for a byte may be a part of a character.
@@ -173,32 +181,55 @@ impl Mask {
         apart
     }
 
-    /// Looks at a view of a text that ends there and may begin in a secret, and at those behind so many encodings more.
-    fn look(&self, view: &View, text: (usize, bool), encodings: usize, found: &mut Found) {
-        let (end, begins_cut) = text;
-        url::passwords(&view.bytes).for_each(|range| found.add(view.place(&range)));
+    /// A text that is whole, without its secrets.
+    #[must_use]
+    pub(crate) fn apply(&self, text: &str) -> String {
+        replaced(text, 0, &self.ranges(text, false))
+    }
+}
+
+/// A look for secrets in a text.
+struct Look<'m> {
+    mask: &'m Mask,
+    /// Where the text ends, without blanks.
+    end: usize,
+    begins_cut: bool,
+    /// Views that were looked at, by their hashes: encodings that do not concern one another lead to
+    /// the same in any order.
+    seen: HashSet<(u64, usize)>,
+    found: Found,
+}
+
+impl Look<'_> {
+    /// Looks at a view, and at those behind so many encodings more.
+    fn at(&mut self, view: &View, encodings: usize) {
+        let mut hasher = DefaultHasher::new();
+        view.bytes.hash(&mut hasher);
+        let hash = hasher.finish();
+        if (encodings..=ENCODINGS_MAX).any(|encodings| self.seen.contains(&(hash, encodings))) {
+            return;
+        }
+        self.seen.insert((hash, encodings));
+        for range in url::passwords(&view.bytes) {
+            self.found.add(view.place(&range));
+        }
         let packed = view.packed();
-        let forward = self.forward();
-        let has_cuts = forward.is_some_and(|secrets| search(secrets, &packed, end, found));
-        if (begins_cut || has_cuts)
-            && let Some(secrets) = self.backward()
+        let forward = self.mask.forward();
+        let has_cuts =
+            forward.is_some_and(|secrets| search(secrets, &packed, self.end, &mut self.found));
+        if (self.begins_cut || has_cuts)
+            && let Some(secrets) = self.mask.backward()
         {
-            search_after_cuts(secrets, &packed, begins_cut, found);
+            search_after_cuts(secrets, &packed, self.begins_cut, &mut self.found);
         }
         if encodings == 0 {
             return;
         }
         for encoding in Encoding::ALL {
             if let Some(view) = encoding.undone(view, &packed) {
-                self.look(&view, text, encodings - 1, found);
+                self.at(&view, encodings - 1);
             }
         }
-    }
-
-    /// A text that is whole, without its secrets.
-    #[must_use]
-    pub(crate) fn apply(&self, text: &str) -> String {
-        replaced(text, 0, &self.ranges(text, false))
     }
 }
 

@@ -7,8 +7,12 @@ use super::view::{Digits, Piece, View, ends_at};
 pub(super) enum Encoding {
     /// `\n`, `\"`, `\u00e9`, `\x41`, `\101`: JSON, C, shells.
     Backslashes,
+    /// The same, with `\xe9` for U+00E9: Python and JavaScript.
+    LatinBackslashes,
     /// `%2F`.
     Percent,
+    /// The same, with `%E9` for U+00E9.
+    LatinPercent,
     /// The same, with `+` for blanks.
     Form,
     /// `&lt;`, `&#39;`.
@@ -27,9 +31,11 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// All, those of text first.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Backslashes,
+        Self::LatinBackslashes,
         Self::Percent,
+        Self::LatinPercent,
         Self::Form,
         Self::Entities,
         Self::Quotes,
@@ -49,7 +55,11 @@ impl Encoding {
     pub(super) fn undone(self, view: &View, packed: &View) -> Option<View> {
         match self {
             Self::Backslashes => view.replaced(b"\\", backslash),
+            Self::LatinBackslashes if !has_latin(&view.bytes, b"\\x") => None,
+            Self::LatinBackslashes => view.replaced(b"\\", |rest| latin(rest, 2, backslash)),
             Self::Percent => view.replaced(b"%", percent),
+            Self::LatinPercent if !has_latin(&view.bytes, b"%") => None,
+            Self::LatinPercent => view.replaced(b"%", |rest| latin(rest, 1, percent)),
             Self::Form if !view.bytes.contains(&b'+') => None,
             Self::Form => view.replaced(b"%+", |rest| match rest {
                 [b'+', ..] => Piece::byte(1, b' '),
@@ -94,6 +104,24 @@ fn hex(rest: &[u8], from: usize, count: usize) -> Number {
 
 fn character(length: usize, number: u32) -> Piece {
     Piece::character(length, char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
+}
+
+/// Whether there is a character from U+0080 to U+00FF in two digits after this.
+fn has_latin(bytes: &[u8], begin: &[u8]) -> bool {
+    let is_latin = |rest: &[u8]| {
+        rest.starts_with(begin) && matches!(hex(rest, begin.len(), 2), Number::Of(0x80..))
+    };
+    (0..bytes.len()).any(|at| bytes[at] == begin[0] && is_latin(&bytes[at..]))
+}
+
+/// Reads such a character as that, and everything else as it is read otherwise. Its digits are after
+/// so many bytes.
+fn latin(rest: &[u8], digits: usize, otherwise: fn(&[u8]) -> Piece) -> Piece {
+    let is_one = digits == 1 || rest.get(1) == Some(&b'x');
+    match hex(rest, digits, 2) {
+        Number::Of(number @ 0x80..) if is_one => character(digits + 2, number),
+        _ => otherwise(rest),
+    }
 }
 
 /// As JSON, C, Rust, Python and shells escape.
@@ -148,7 +176,7 @@ fn braced(rest: &[u8]) -> Piece {
 
 /// A character beyond U+FFFF, of which the first half was read.
 fn surrogates(rest: &[u8], high: u32) -> Piece {
-    let begin = rest[6..].iter().zip(b"\\u").take_while(|(a, b)| a == b).count();
+    let begin = rest[6..].iter().zip(&rest[..2]).take_while(|(a, b)| a == b).count();
     if begin < 2 {
         let is_cut = ends_at(rest, 6 + begin);
         return if is_cut { Piece::Cut(6 + begin) } else { character(6, high) };
@@ -177,6 +205,7 @@ fn octal(rest: &[u8]) -> Piece {
 fn percent(rest: &[u8]) -> Piece {
     let (from, count) = if rest.get(1) == Some(&b'u') { (2, 4) } else { (1, 2) };
     match hex(rest, from, count) {
+        Number::Of(high @ 0xd800..0xdc00) if count == 4 => surrogates(rest, high),
         Number::Of(number) if count == 4 => character(6, number),
         Number::Of(number) => Piece::byte(3, number.to_le_bytes()[0]),
         Number::Cut(length) => Piece::Cut(length),

@@ -133,8 +133,8 @@ fn too_many_secrets_are_known_to_be_too_many() {
 fn a_search_takes_as_long_as_its_text() {
     let mut alike = Mask::default();
     (6..600).for_each(|length| alike.add(&"a".repeat(length)));
-    assert_eq!(alike.apply(&"a".repeat(64 * 1024)), MASKED);
-    let dots = "...".repeat(20_000);
+    assert_eq!(alike.apply(&"a".repeat(16 * 1024)), MASKED);
+    let dots = "...".repeat(5_000);
     assert_eq!(mask(&[&".".repeat(9_000)]).apply(&dots), MASKED);
 }
 
@@ -168,7 +168,7 @@ fn percent(text: &str, escaped: &'static AsciiSet) -> String {
 }
 
 /// Encoders that write one character after another.
-const ENCODERS: [(&str, fn(&str) -> String); 24] = [
+const ENCODERS: [(&str, fn(&str) -> String); 26] = [
     ("none", |text| text.to_owned()),
     ("JSON", json),
     ("JSON of Python", json_of_python),
@@ -183,6 +183,30 @@ const ENCODERS: [(&str, fn(&str) -> String); 24] = [
     }),
     ("Rust", |text| text.escape_unicode().to_string()),
     ("C", |text| bytes_as(text, |byte| format!("\\x{byte:02x}"))),
+    ("Python", |text| {
+        escaped(
+            text,
+            |c| c.is_ascii() && !"\\'".contains(c),
+            |c| match u32::from(c) {
+                ..0x80 => format!("\\{c}"),
+                number @ ..0x100 => format!("\\x{number:02x}"),
+                number @ ..0x10000 => format!("\\u{number:04x}"),
+                number => format!("\\U{number:08x}"),
+            },
+        )
+    }),
+    ("JavaScript", |text| {
+        escaped(
+            text,
+            |c| c.is_alphanumeric() && c.is_ascii(),
+            |c| match u32::from(c) {
+                number @ ..0x100 => format!("%{number:02X}"),
+                _ => {
+                    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("%u{unit:04X}")).collect()
+                }
+            },
+        )
+    }),
     ("octal", |text| bytes_as(text, |byte| format!("\\{byte:03o}"))),
     ("shell", |text| escaped(text, |c| c.is_alphanumeric() || c > '~', |c| format!("\\{c}"))),
     ("set -x", |text| text.replace('\'', "'\\''")),
