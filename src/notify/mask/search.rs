@@ -170,7 +170,7 @@ mod tests {
         fn all_secrets_are_found(
             secrets in prop::collection::btree_set("[ab]{1,9}", 1..8), text in "[abc]{0,60}",
         ) {
-            let bytes = secrets.iter().map(|secret| secret.as_bytes());
+            let bytes = secrets.iter().map(String::as_bytes);
             let mut found = Found::new(text.len());
             search(&Automaton::new(bytes).unwrap(), &View::of(&text), text.len(), &mut found);
             let mut expected = Found::new(text.len());

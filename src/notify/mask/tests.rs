@@ -167,8 +167,10 @@ fn percent(text: &str, escaped: &'static AsciiSet) -> String {
     utf8_percent_encode(text, escaped).to_string()
 }
 
+type Encode = fn(&str) -> String;
+
 /// Encoders that write one character after another.
-const ENCODERS: [(&str, fn(&str) -> String); 26] = [
+const ENCODERS: [(&str, Encode); 26] = [
     ("none", |text| text.to_owned()),
     ("JSON", json),
     ("JSON of Python", json_of_python),
@@ -222,7 +224,7 @@ const ENCODERS: [(&str, fn(&str) -> String); 26] = [
         text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&#34;").replace('\'', "&#39;")
     }),
     ("HTML, all", |text| {
-        escaped(text, |c| c.is_alphanumeric(), |c| format!("&#x{:X};", u32::from(c)))
+        escaped(text, char::is_alphanumeric, |c| format!("&#x{:X};", u32::from(c)))
     }),
     ("JSON in a URL", |text| percent(&json(text), NON_ALPHANUMERIC)),
     ("URL in JSON", |text| json(&percent(text, FEW)).replace('%', "\\u0025")),
@@ -268,8 +270,8 @@ proptest! {
         let cut = (0..=cut % (encoded.len() + 1)).rev().find(|at| encoded.is_char_boundary(*at));
         let kept = &encoded[..cut.unwrap()];
         // What of the secret is there as a whole.
-        let ends = secret.char_indices().map(|(at, c)| at + c.len_utf8());
-        let whole = ends.filter(|end| kept.starts_with(&encode(&secret[..*end]))).last();
+        let mut ends = secret.char_indices().map(|(at, c)| at + c.len_utf8());
+        let whole = ends.rfind(|end| kept.starts_with(&encode(&secret[..*end])));
         let left = whole.map_or("", |end| &secret[..end]);
         let end = if is_ellipsis { "…" } else { "" };
         let masked = mask(&[&secret]).apply(&format!("key= {kept}{end}"));
