@@ -228,6 +228,7 @@ steps: [{name: a, run: 'printf %074d%s 0 $API_KEY >$WFX_OUTPUT'}]
 fn errors_are_left_out_where_secrets_are_not_known() {
     let receiver = Receiver::start(&[]);
     let place = place_with(&receiver, "output_lines = 0\n");
+    // The file is to be older than its step by more than its clock ticks.
     let document = |id: &str, more: &str| {
         format!(
             "id: {id}\nnotify: [{{to: ops}}]\nsteps: [{{name: before, run: sleep 0.1}}, {{name: a, \
@@ -306,6 +307,7 @@ fn output_is_left_out_where_its_file_of_variables_was_swapped() {
         symlink("6", place.path("releases/latest")).unwrap();
         let target = if id == "target" { "releases/latest" } else { "releases/6" };
         symlink(target, place.path("current")).unwrap();
+        // The links are to be older than the step by more than their clock ticks.
         let document = |run: &str, name: &str| {
             format!(
                 "id: {id}-{name}\nnotify: [{{to: ops}}]\nsteps: [{{name: before, run: sleep 0.1}}, \
