@@ -5,16 +5,20 @@ use unicode_width::UnicodeWidthChar;
 /// How many characters of a name are quoted.
 const QUOTED_MAX: usize = 64;
 
+/// Whether a character is not seen, and can make a text look like another: directions, joiners and
+/// marks without width.
+pub(crate) fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Writes one character visibly, so that it has no other effect, and returns how many columns it
 /// takes.
 pub(crate) fn write_visible(line: &mut String, c: char, tab: char) -> usize {
-    // Directions, joiners and marks without width can make a text look like another.
-    let hidden = matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
     let from = line.len();
     match c {
         '\t' => line.push(tab),
-        c if c.is_control() || hidden => line.extend(c.escape_default()),
+        c if c.is_control() || is_hidden(c) => line.extend(c.escape_default()),
         c => {
             line.push(c);
             return c.width().unwrap_or(0);

@@ -1,14 +1,15 @@
 //! Keeps secrets of wfx from its steps: every process of the same user reads the environment
 //! that a process began with in `/proc/PID/environ`. So wfx starts anew, in the same process,
-//! without them; what needs them gets them in a file in memory, on its standard input.
+//! without them, and finds them in a file in memory that it inherits and closes at once.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::settings::Environment;
 use crate::workflow::environment::{self, RESTARTED};
@@ -24,18 +25,19 @@ pub(super) struct Prepared {
     pub failure: Option<std::io::Error>,
 }
 
-/// Prepares a command that runs steps. `needs_secrets`: it uses them itself.
-pub(super) fn prepare(given: Environment, arguments: &[OsString], needs_secrets: bool) -> Prepared {
-    let is_restarted = given.get(RESTARTED).is_some();
-    let handed_over = if is_restarted && needs_secrets { take() } else { Ok(Vec::new()) };
-    let (handed_over, mut failure) = match handed_over {
+/// Prepares a command that runs steps.
+pub(super) fn prepare(given: Environment, arguments: &[OsString]) -> Prepared {
+    let (handed_over, mut failure) = match given.get(RESTARTED).map_or(Ok(Vec::new()), take) {
         Ok(variables) => (variables, None),
         Err(error) => (Vec::new(), Some(error)),
     };
+    if !handed_over.is_empty() {
+        hide_memory();
+    }
     let given = given.with(handed_over);
     let secrets = secrets(std::env::vars_os());
     if !secrets.is_empty() && Path::new("/proc/self/fd").exists() {
-        failure = Some(start_anew(arguments, &secrets, needs_secrets));
+        failure = Some(start_anew(arguments, &secrets));
     }
     Prepared { environment: given, failure }
 }
@@ -45,31 +47,20 @@ fn secrets(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(Os
 }
 
 /// Returns only when that fails.
-fn start_anew(
-    arguments: &[OsString],
-    secrets: &[(OsString, OsString)],
-    needs_secrets: bool,
-) -> std::io::Error {
+fn start_anew(arguments: &[OsString], secrets: &[(OsString, OsString)]) -> std::io::Error {
+    let file = match in_memory(secrets) {
+        Ok(file) => file,
+        Err(error) => return error,
+    };
     let mut command = Command::new(own_program());
     if let Some(name) = arguments.first() {
         command.arg0(name);
     }
-    command.args(arguments.iter().skip(1)).env(RESTARTED, "1");
+    command.args(arguments.iter().skip(1)).env(RESTARTED, file.as_raw_fd().to_string());
     for (name, _) in secrets {
         command.env_remove(name);
     }
-    if needs_secrets {
-        match in_memory(secrets) {
-            Ok(file) => command.stdin(Stdio::from(file)),
-            Err(error) => return error,
-        };
-    }
-    let error = command.exec();
-    // It may have the secrets already.
-    if needs_secrets {
-        let _ = close_stdin();
-    }
-    error
+    command.exec()
 }
 
 /// This program, as it is named: `ps` shows the name of the file.
@@ -78,14 +69,14 @@ fn own_program() -> PathBuf {
     own.unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
+/// A file that is inherited.
 #[cfg(target_os = "linux")]
 fn in_memory(secrets: &[(OsString, OsString)]) -> std::io::Result<File> {
     use rustix::fs::{MemfdFlags, memfd_create};
-    let mut file = File::from(memfd_create(NAME, MemfdFlags::CLOEXEC)?);
+    let mut file = File::from(memfd_create(NAME, MemfdFlags::empty())?);
     for (name, value) in secrets {
         file.write_all(&[name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat())?;
     }
-    file.rewind()?;
     Ok(file)
 }
 
@@ -94,21 +85,27 @@ fn in_memory(_secrets: &[(OsString, OsString)]) -> std::io::Result<File> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// Takes what the start before has left on standard input, and closes that.
-fn take() -> std::io::Result<Vec<(OsString, OsString)>> {
-    let target = std::fs::read_link("/proc/self/fd/0").unwrap_or_default();
+/// Takes what the start before has left in the file of this number, and closes it: no step inherits
+/// it. Nothing is done with another file.
+fn take(number: &OsStr) -> std::io::Result<Vec<(OsString, OsString)>> {
+    let Some(number) = number.to_str().and_then(|number| number.parse::<RawFd>().ok()) else {
+        return Ok(Vec::new());
+    };
+    let path = format!("/proc/self/fd/{number}");
+    let target = std::fs::read_link(&path).unwrap_or_default();
     let prefix = format!("/memfd:{NAME}");
-    if !target.as_os_str().as_bytes().starts_with(prefix.as_bytes()) {
+    if number <= 2 || !target.as_os_str().as_bytes().starts_with(prefix.as_bytes()) {
         return Ok(Vec::new());
     }
     let mut text = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut text)?;
-    close_stdin()?;
+    let mut file = File::options().read(true).write(true).open(path)?;
+    let read = file.read_to_end(&mut text);
+    // Whoever has it open has nothing.
+    let emptied = file.set_len(0);
+    nix::unistd::close(number)?;
+    read?;
+    emptied?;
     Ok(parse(&text))
-}
-
-fn close_stdin() -> std::io::Result<()> {
-    Ok(rustix::stdio::dup2_stdin(File::open("/dev/null")?)?)
 }
 
 /// Reads variables, `NAME=value` ended by NUL each.

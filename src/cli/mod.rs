@@ -435,8 +435,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: Environme
         | Command::Replay(_)
         | Command::Retry(_)
         | Command::Recover(_)
-        | Command::Cancel(_) => handover::prepare(environment, &arguments, false),
-        Command::Serve(_) => handover::prepare(environment, &arguments, true),
+        | Command::Serve(_)
+        | Command::Cancel(_) => handover::prepare(environment, &arguments),
         _ => handover::Prepared { environment, failure: None },
     };
     let handover::Prepared { environment, failure } = prepared;

@@ -12,6 +12,8 @@ use crate::workflow::report::Stream;
 const LINE_BYTES: usize = 100;
 /// The shortest end of a line that is shown of a longer one, bytes.
 const LINE_END_MIN: usize = 40;
+/// The most bytes that are not shown after a gap: half of what is read, so that as much is searched.
+const LEAD_MAX: usize = 32 * 1024;
 /// What stands for what is left out.
 pub(crate) const CUT: &str = "…";
 
@@ -38,7 +40,15 @@ struct Line {
 struct Segment {
     /// Something is missing before.
     begins_cut: bool,
+    /// How many bytes of it are not shown, since they may belong to a secret that began before.
+    hidden: usize,
     lines: Vec<Line>,
+}
+
+impl Segment {
+    fn new(begins_cut: bool) -> Self {
+        Self { begins_cut, hidden: 0, lines: Vec::new() }
+    }
 }
 
 /// Takes the lines of one stream apart.
@@ -49,7 +59,20 @@ struct Lines {
 
 impl Lines {
     fn new(begins_cut: bool) -> Self {
-        Self { segments: vec![Segment { begins_cut, lines: Vec::new() }], open: Vec::new() }
+        Self { segments: vec![Segment::new(begins_cut)], open: Vec::new() }
+    }
+
+    /// Output of this stream comes. With `begins_cut`, soon after something that is missing: what
+    /// comes of it first is not shown.
+    fn begin(&mut self, is_soon: bool, lead: usize) {
+        if let Some(segment) = self.segments.last_mut()
+            && segment.begins_cut
+            && segment.lines.is_empty()
+            && self.open.is_empty()
+            && is_soon
+        {
+            segment.hidden = lead;
+        }
     }
 
     fn end_line(&mut self, order: &mut usize) {
@@ -73,18 +96,29 @@ impl Lines {
 /// for each on average. Secrets are masked in each stream before anything is cut.
 #[must_use]
 pub(crate) fn excerpt(page: &OutputPage, mask: &Mask, lines_max: usize) -> Excerpt {
+    if page.from > 0 && mask.lead() > LEAD_MAX {
+        return Excerpt {
+            withheld: Some("the values of its secrets are too long".to_owned()),
+            ..Excerpt::default()
+        };
+    }
     let mut streams = [Lines::new(page.from > 0), Lines::new(page.from > 0)];
     let mut order = 0;
+    // How much came since the last gap.
+    let mut came = 0;
     for part in &page.parts {
         match part {
             Part::Gap { .. } => {
                 for lines in &mut streams {
                     lines.end_segment(&mut order);
-                    lines.segments.push(Segment { begins_cut: true, lines: Vec::new() });
+                    lines.segments.push(Segment::new(true));
                 }
+                came = 0;
             }
             Part::Output { piece, bytes, .. } => {
                 let lines = &mut streams[usize::from(piece.stream == Stream::Stderr)];
+                lines.begin(came < mask.lead(), mask.lead());
+                came += bytes.len();
                 for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                     lines.open.extend_from_slice(line);
                     if lines.open.pop_if(|byte| *byte == b'\n').is_some() {
@@ -95,31 +129,51 @@ pub(crate) fn excerpt(page: &OutputPage, mask: &Mask, lines_max: usize) -> Excer
         }
     }
     let mut all: Vec<(usize, String)> = Vec::new();
+    let mut has_hidden = false;
     for mut lines in streams {
         lines.end_segment(&mut order);
         for segment in &lines.segments {
+            has_hidden |= segment.hidden > 0;
             all.extend(masked(segment, mask));
         }
     }
     all.sort_by_key(|(order, _)| *order);
     let lines: Vec<String> = all.into_iter().map(|(_, text)| text).collect();
     let is_cut = page.from > 0 || page.parts.iter().any(|part| matches!(part, Part::Gap { .. }));
-    last(&lines, lines_max, is_cut)
+    let excerpt = last(&lines, lines_max, is_cut);
+    if excerpt.lines.is_empty() && lines_max > 0 && has_hidden {
+        let why = "what is left of it may begin in the middle of a secret";
+        return Excerpt { withheld: Some(why.to_owned()), ..excerpt };
+    }
+    excerpt
 }
 
 /// The lines of a segment as they are shown, without secrets, some of which go over several lines.
 fn masked<'a>(segment: &'a Segment, mask: &Mask) -> impl Iterator<Item = (usize, String)> + 'a {
     let texts: Vec<&str> = segment.lines.iter().map(|line| line.text.as_str()).collect();
-    let ranges = mask.ranges(&texts.join("\n"), segment.begins_cut);
+    let text = texts.join("\n");
+    // What is not shown is looked through all the same: a secret may begin in it.
+    let ranges = mask.ranges(&text, segment.begins_cut && segment.hidden == 0);
+    let begin = segment.hidden.min(text.len());
+    let begin = match ranges.iter().find(|range| range.start < begin && begin < range.end) {
+        Some(range) => range.end,
+        None => (begin..).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len()),
+    };
     let mut from = 0;
-    segment.lines.iter().enumerate().map(move |(index, line)| {
-        let text = mask::replaced(&line.text, from, &ranges);
+    segment.lines.iter().enumerate().filter_map(move |(index, line)| {
+        let start = from;
         from += line.text.len() + 1;
+        if begin > 0 && from <= begin + 1 {
+            return None;
+        }
+        let hidden = begin.saturating_sub(start);
+        let text = mask::replaced(&line.text[hidden..], start + hidden, &ranges);
         // What a terminal would have shown last: progress bars write a line again and again.
         let text = text.trim_end();
         let text = visible(text.rsplit('\r').next().unwrap_or_default());
-        let is_cut = index == 0 && segment.begins_cut && !text.is_empty();
-        (line.order, if is_cut { format!("{CUT}{text}") } else { text })
+        let begins_cut = hidden > 0 || (index == 0 && segment.begins_cut);
+        let is_cut = begins_cut && !text.is_empty();
+        Some((line.order, if is_cut { format!("{CUT}{text}") } else { text }))
     })
 }
 
@@ -211,12 +265,9 @@ mod tests {
             output(Stream::Stdout, b"t\x1b[1mer22\nrest\n"),
         ];
         assert_eq!(of(parts, 0, &["hunter22"], 10).lines, ["between", "key=***", "rest"]);
-        let parts = vec![output(Stream::Stdout, b"ter22 a\nhunt"), Part::Gap { from: 0, bytes: 4 }];
-        let shown = of(parts, 5, &["hunter22"], 10);
-        assert_eq!(
-            (shown.lines, shown.is_cut),
-            (["…*** a", "***"].map(str::to_owned).into(), true)
-        );
+        let parts = vec![output(Stream::Stdout, b"a\nhunt"), Part::Gap { from: 0, bytes: 4 }];
+        let shown = of(parts, 0, &["hunter22"], 10);
+        assert_eq!((shown.lines, shown.is_cut), (["a", "***"].map(str::to_owned).into(), true));
         // Longer than what is shown.
         let secret = "x1y2z3".repeat(1_000);
         let text = format!("{secret} tail\n");
@@ -224,6 +275,35 @@ mod tests {
             of(vec![output(Stream::Stdout, text.as_bytes())], 0, &[&secret], 1).lines,
             ["*** tail"]
         );
+    }
+
+    /// What follows something that is missing may be the rest of a secret, in whichever encoding.
+    #[test]
+    fn what_comes_first_after_a_gap_is_not_shown() {
+        let long = format!("ter22 {}hunter22\n{}", "a".repeat(503), "b\n".repeat(9));
+        let shown = of(vec![output(Stream::Stdout, long.as_bytes())], 5, &["hunter22"], 20);
+        assert_eq!((shown.lines, shown.is_cut), (vec!["b".to_owned(); 9], true));
+        // The last line of the other stream began much later.
+        let late = vec![
+            output(Stream::Stdout, long.as_bytes()),
+            output(Stream::Stderr, b"ter22: no rows\n"),
+        ];
+        assert_eq!(of(late, 5, &["hunter22"], 1).lines, ["…***: no rows"]);
+        let parts = vec![
+            output(Stream::Stdout, b"before\n"),
+            Part::Gap { from: 7, bytes: 4 },
+            output(Stream::Stdout, long.as_bytes()),
+        ];
+        let shown = of(parts, 0, &["hunter22"], 20);
+        assert_eq!((shown.lines.len(), shown.lines[0].as_str()), (10, "before"));
+        // All of it, or half of what is read.
+        let shown = of(vec![output(Stream::Stdout, b"ter22 a\n")], 5, &["hunter22"], 20);
+        assert!(shown.lines.is_empty() && shown.withheld.unwrap().contains("in the middle"));
+        let secret = "x1y2z3".repeat(1_000);
+        let shown = of(vec![output(Stream::Stdout, &[b'a'; 65_536])], 5, &[&secret], 20);
+        assert!(shown.lines.is_empty() && shown.withheld.unwrap().contains("too long"));
+        let shown = of(vec![output(Stream::Stdout, &[b'a'; 65_536])], 0, &[&secret], 20);
+        assert_eq!(shown.lines.len(), 1);
     }
 
     proptest! {

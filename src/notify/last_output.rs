@@ -4,6 +4,8 @@
 //! Nothing of it is stored with the notification. The outbox stays small, and who ends an execution
 //! reads nothing.
 
+use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tokio::time;
 
 use super::excerpt::{Excerpt, excerpt};
 use super::mask::{Mask, is_secret_name};
+use super::own_words;
 use crate::base::timestamp::Timestamp;
 use crate::base::visible::visible;
 use crate::repository::{Reader, StoreAddress, StoreError};
@@ -33,6 +36,13 @@ const TIME_MAX: Duration = Duration::from_secs(2);
 /// How many read at a time. One that hangs occupies a thread; nothing can end it.
 const READERS_MAX: usize = 8;
 
+/// Why secrets are not known that are not searched for.
+const TOO_LONG: &str = "the values of its secrets are too long";
+/// How far the times of files may be behind the clock: they come from one that ticks.
+const CLOCK_TICK_US: i64 = 10_000;
+/// How many links a path may lead over, as in Linux.
+const LINKS_MAX: usize = 40;
+
 static READERS: Semaphore = Semaphore::const_new(READERS_MAX);
 
 /// Reads the output of steps for notifications.
@@ -50,47 +60,84 @@ impl LastOutput {
     }
 
     /// What a channel is sent of a notification: its content without secrets, and at most so many of
-    /// the last lines of the step that it names.
+    /// the last lines of the step that it names. Where the secrets are not known, its error is left out
+    /// like the lines.
     pub(crate) async fn of(&self, content: &Content, lines_max: usize) -> (Content, Excerpt) {
-        let (mask, excerpt) = match (&content.execution_id, &content.step) {
-            (Some(execution_id), Some(step)) => {
-                let read = self.read_in_background(execution_id.clone(), step.clone(), lines_max);
-                time::timeout(TIME_MAX, read).await.unwrap_or_else(|_| {
-                    let why = format!("reading it took longer than {} s", TIME_MAX.as_secs());
-                    (self.own.clone(), withheld(why))
-                })
-            }
-            _ => (self.own.clone(), Excerpt::default()),
+        let Some(execution_id) = &content.execution_id else {
+            let masked = |error: &String| match self.own.is_too_long() {
+                true => own_words::without_secrets(error, None, TOO_LONG),
+                false => self.own.apply(error),
+            };
+            let error = content.error.as_ref().map(masked);
+            return (Content { error, ..content.clone() }, Excerpt::default());
         };
-        let error = content.error.as_ref().map(|error| mask.apply(error));
+        let wanted = Wanted {
+            execution_id: execution_id.clone(),
+            step: content.step.clone(),
+            error: content.error.clone(),
+            lines_max,
+        };
+        let read = time::timeout(TIME_MAX, self.read_in_background(wanted)).await;
+        let took_too_long = || {
+            let why = format!("reading its execution took longer than {} s", TIME_MAX.as_secs());
+            Err(Unknown::Because(why))
+        };
+        let (error, excerpt) = read.unwrap_or_else(|_| took_too_long()).unwrap_or_else(|unknown| {
+            let why = unknown.to_string();
+            let step = content.step.as_deref();
+            let error =
+                content.error.as_ref().map(|error| own_words::without_secrets(error, step, &why));
+            let excerpt = match unknown {
+                Unknown::Because(why) if step.is_some() => withheld(why),
+                _ => Excerpt::default(),
+            };
+            (error, excerpt)
+        });
         let excerpt = if lines_max == 0 { Excerpt::default() } else { excerpt };
         (Content { error, ..content.clone() }, excerpt)
     }
 
-    async fn read_in_background(
-        &self,
-        execution_id: String,
-        step: String,
-        lines_max: usize,
-    ) -> (Mask, Excerpt) {
+    async fn read_in_background(&self, wanted: Wanted) -> Result<Masked, Unknown> {
         // It is never closed.
         let permit = READERS.acquire().await.ok();
-        let (database, own) = (self.database.clone(), self.own.clone());
+        let (database, mut mask) = (self.database.clone(), self.own.clone());
         let read = move || {
             let _permit = permit;
-            let mut mask = own;
-            let read = read(&database, &execution_id, &step, lines_max, &mut mask);
-            let excerpt = read.unwrap_or_else(|error| {
-                tracing::debug!(%error, "cannot read the output of a step for a notification");
-                withheld("the database cannot be read".to_owned())
-            });
-            (mask, excerpt)
+            let read = read(&database, &wanted, &mut mask)?;
+            Ok((wanted.error.as_ref().map(|error| mask.apply(error)), read))
         };
         match task::spawn_blocking(read).await {
             Ok(read) => read,
             Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
-            Err(_) => (self.own.clone(), Excerpt::default()),
+            Err(_) => Err(Unknown::Because("wfx ended while it read its execution".to_owned())),
         }
+    }
+}
+
+/// What is read for a notification.
+struct Wanted {
+    execution_id: String,
+    step: Option<String>,
+    error: Option<String>,
+    lines_max: usize,
+}
+
+/// The error and the last lines, without secrets.
+type Masked = (Option<String>, Excerpt);
+
+/// Why the secrets of an execution are not known.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Unknown {
+    #[error("its execution was deleted, so that its secrets are not known")]
+    Deleted,
+    #[error("{0}")]
+    Because(String),
+}
+
+impl From<StoreError> for Unknown {
+    fn from(error: StoreError) -> Self {
+        tracing::debug!(%error, "cannot read the execution of a notification");
+        Self::Because("the database cannot be read".to_owned())
     }
 }
 
@@ -98,32 +145,27 @@ fn withheld(why: String) -> Excerpt {
     Excerpt { withheld: Some(why), ..Excerpt::default() }
 }
 
-/// Adds the secrets of the execution to `mask`; returns nothing where it was deleted.
-fn read(
-    database: &StoreAddress,
-    execution_id: &str,
-    name: &str,
-    lines_max: usize,
-    mask: &mut Mask,
-) -> Result<Excerpt, StoreError> {
+/// Adds the secrets of the execution to `mask`, and reads the last lines of the step.
+fn read(database: &StoreAddress, wanted: &Wanted, mask: &mut Mask) -> Result<Excerpt, Unknown> {
+    let Wanted { execution_id, lines_max, .. } = wanted;
     let reader = Reader::open(database)?;
-    let Some(step) = step(&reader, execution_id, name)? else { return Ok(Excerpt::default()) };
+    let step = match &wanted.step {
+        Some(name) => Some(step(&reader, execution_id, name)?.ok_or(Unknown::Deleted)?),
+        None => None,
+    };
     // The definition of this execution may be another one than that with which a reused step ran.
-    for id in [Some(execution_id), step.reused_from.as_deref()].into_iter().flatten() {
-        let Some(execution) = reader.execution(id)? else { continue };
+    let reused_from = step.as_ref().and_then(|step| step.reused_from.as_deref());
+    for id in [Some(execution_id.as_str()), reused_from].into_iter().flatten() {
+        let execution = reader.execution(id)?.ok_or(Unknown::Deleted)?;
         let Ok(snapshot) = check::snapshot(&execution.input_snapshot.value()) else {
-            return Ok(withheld("its definition cannot be read".to_owned()));
+            return Err(Unknown::Because("its definition cannot be read".to_owned()));
         };
-        if let Err(why) = add_secrets(&snapshot, &step, mask) {
-            return Ok(withheld(why));
-        }
+        add_secrets(&snapshot, step.as_ref(), mask).map_err(Unknown::Because)?;
     }
     if mask.is_too_long() {
-        return Ok(withheld("the values of its secrets are too long".to_owned()));
+        return Err(Unknown::Because(TOO_LONG.to_owned()));
     }
-    if lines_max == 0 {
-        return Ok(Excerpt::default());
-    }
+    let Some(step) = step.filter(|_| *lines_max > 0) else { return Ok(Excerpt::default()) };
     let selection = Selection {
         position: Some(step.position),
         attempt: Some(step.attempt),
@@ -132,7 +174,7 @@ fn read(
     let request =
         PageRequest { selection, from: 0, limit: BYTES_MAX, ends_at_gap: false, is_last: true };
     let page = reader.output(execution_id, &request)?;
-    Ok(page.map_or_else(Excerpt::default, |page| excerpt(&page, mask, lines_max)))
+    Ok(page.map_or_else(Excerpt::default, |page| excerpt(&page, mask, *lines_max)))
 }
 
 /// The step or handler of this name.
@@ -153,7 +195,11 @@ fn step(reader: &Reader, execution_id: &str, name: &str) -> Result<Option<StepRe
 /// # Errors
 /// A file of this step that cannot be read now, or was changed since the step began: nobody knows the
 /// values that the step had.
-fn add_secrets(snapshot: &Snapshot, record: &StepRecord, mask: &mut Mask) -> Result<(), String> {
+fn add_secrets(
+    snapshot: &Snapshot,
+    record: Option<&StepRecord>,
+    mask: &mut Mask,
+) -> Result<(), String> {
     let definition = snapshot.definition();
     let handlers = definition.handlers.iter().map(|handler| &handler.step);
     let steps: Vec<&Step> = definition.steps.iter().chain(handlers).collect();
@@ -172,11 +218,12 @@ fn add_secrets(snapshot: &Snapshot, record: &StepRecord, mask: &mut Mask) -> Res
     for step in steps {
         for path in &step.process.env_file {
             let file = Path::new(&snapshot.workdir).join(path);
-            let is_own = step.name == record.name;
+            let own = record.filter(|record| record.name == step.name);
+            let is_own = own.is_some();
             if !is_own && seen.contains(&file) {
                 continue;
             }
-            let variables = variables(&file, is_own.then_some(record.started_at).flatten());
+            let variables = variables(&file, own.and_then(|record| record.started_at));
             seen.push(file);
             match variables {
                 Ok(variables) => {
@@ -200,10 +247,125 @@ fn variables(file: &Path, since: Option<Timestamp>) -> Result<Vec<(String, Strin
     if !metadata.is_file() {
         return Err("is no regular file, so that its secrets are not known");
     }
-    let changed_us = metadata.ctime().saturating_mul(1_000_000) + metadata.ctime_nsec() / 1_000;
-    if since.is_some_and(|since| changed_us > since.as_micros()) {
+    let changed = changed(file).map_err(|_| cannot_be_read)?;
+    if since.is_some_and(|since| changed > since.as_micros() - CLOCK_TICK_US) {
         return Err("was changed since the step began, so that its secrets are not known");
     }
     let bytes = files::read(file, dotenv::FILE_BYTES_MAX).map_err(|_| cannot_be_read)?;
     dotenv::parse(&bytes).map_err(|_| cannot_be_read)
+}
+
+/// When a file was last changed, or what leads to it: a link, or a folder that was moved there. In
+/// microseconds since 1970.
+fn changed(file: &Path) -> io::Result<i64> {
+    let us =
+        |seconds: i64, nanoseconds: i64| seconds.saturating_mul(1_000_000) + nanoseconds / 1_000;
+    let ctime = |metadata: &Metadata| us(metadata.ctime(), metadata.ctime_nsec());
+    let mut newest = ctime(&file.metadata()?);
+    let parts = |path: &Path| -> Vec<PathBuf> {
+        path.components().rev().map(|part| PathBuf::from(part.as_os_str())).collect()
+    };
+    let (mut folder, mut ahead, mut links) = (PathBuf::new(), parts(file), 0);
+    while let Some(part) = ahead.pop() {
+        if part == Path::new("..") {
+            // It has no links any more.
+            folder.pop();
+            continue;
+        }
+        let path = folder.join(&part);
+        let metadata = path.symlink_metadata()?;
+        if metadata.is_symlink() {
+            newest = newest.max(ctime(&metadata));
+            links += 1;
+            if links > LINKS_MAX {
+                return Err(io::Error::other("too many links"));
+            }
+            ahead.extend(parts(&path.read_link()?));
+            continue;
+        }
+        // What is done in a folder changes both of its times, and what is done with it only one.
+        if metadata.is_dir() && ctime(&metadata) > us(metadata.mtime(), metadata.mtime_nsec()) {
+            newest = newest.max(ctime(&metadata));
+        }
+        folder = path;
+    }
+    Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::text::tests::hostile;
+
+    /// What is sent of a failure about which nothing can be read.
+    async fn sent(error: &str) -> (Option<String>, Option<String>) {
+        let database = StoreAddress::File("/no/such/database".into());
+        let content = Content {
+            step: Some("a".to_owned()),
+            error: Some(format!("step `a` failed: {error}")),
+            ..hostile("")
+        };
+        let (content, excerpt) = LastOutput::new(database, Mask::default()).of(&content, 10).await;
+        (content.error, excerpt.withheld)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_said_of_an_execution_that_cannot_be_read() {
+        let why = "the database cannot be read".to_owned();
+        let left_out = format!("step `a` failed: left out: {why}");
+        assert_eq!(sent("cannot start `s3cret`").await, (Some(left_out), Some(why.clone())));
+        let error = "step `a` failed: exit code 1".to_owned();
+        assert_eq!(sent("exit code 1").await, (Some(error), Some(why)));
+        // Whoever waits for others that hang waits for so long at most.
+        let hanging = READERS.acquire_many(8).await.unwrap();
+        let (error, withheld) = sent("cannot start `s3cret`").await;
+        drop(hanging);
+        let why = "reading its execution took longer than 2 s";
+        assert_eq!(error.unwrap(), format!("step `a` failed: left out: {why}"));
+        assert_eq!(withheld.unwrap(), why);
+    }
+
+    #[test]
+    fn a_change_of_what_leads_to_a_file_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("folder")).unwrap();
+        std::fs::write(path("folder/file"), "").unwrap();
+        let (mut before, mut number) = (changed(&path("folder/file")).unwrap(), 0);
+        // Times of files tick.
+        let mut later = |change: &dyn Fn(u32), name: &str| {
+            let mut now = before;
+            while now == before {
+                number += 1;
+                change(number);
+                now = changed(&path(name)).unwrap();
+            }
+            assert!(now > before);
+            before = now;
+        };
+        let link = |to: &str, name: &str| {
+            let _ = std::fs::remove_file(path(name));
+            std::os::unix::fs::symlink(to, path(name)).unwrap();
+        };
+        later(&|_| std::fs::write(path("folder/file"), "x").unwrap(), "folder/file");
+        later(&|_| link("folder", "link"), "link/file");
+        later(&|_| link("../folder/./file", "folder/other"), "link/other");
+        later(
+            &|number| {
+                let to = path(&format!("folder-{number}"));
+                std::fs::rename(path("folder"), &to).unwrap();
+                std::fs::rename(to, path("folder")).unwrap();
+            },
+            "link/../folder/file",
+        );
+        // A change that the clock of files shows as before the start may have come after it.
+        std::fs::write(path("folder/file"), "A=1").unwrap();
+        let at = changed(&path("folder/file")).unwrap();
+        let read = |after_us| {
+            variables(&path("folder/file"), Some(Timestamp::from_micros(at + after_us))).is_ok()
+        };
+        assert_eq!([0, 4_000, CLOCK_TICK_US].map(read), [false, false, true]);
+        link("loop", "loop");
+        assert!(changed(&path("loop")).is_err() && changed(&path("none")).is_err());
+    }
 }

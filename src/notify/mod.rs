@@ -4,6 +4,7 @@
 //! - [`text`]: what they say to people; what is fed by steps cannot mention, link or format (pure)
 //! - [`receivers`]: the request or mail of each kind of channel                      (pure)
 //! - [`mask`], [`excerpt`]: the last lines of a step, without secrets, and cut     (pure)
+//! - [`own_words`]: errors that hold no secret                                       (pure)
 //! - [`last_output`]: reads them when a notification is sent
 //! - [`sender`], [`smtp`]: one attempt, and how it fails ([`attempt`])
 //! - [`courier`]: the outbox of a channel, attempt by attempt
@@ -19,6 +20,7 @@ mod excerpt;
 pub(crate) mod heartbeat;
 pub(crate) mod last_output;
 pub(crate) mod mask;
+mod own_words;
 pub(crate) mod receivers;
 pub(crate) mod sender;
 mod smtp;

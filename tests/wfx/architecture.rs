@@ -96,6 +96,8 @@ const PURE: &[&str] = &[
     "notify/channel.rs",
     "notify/excerpt.rs",
     "notify/mask.rs",
+    "notify/mask/",
+    "notify/own_words.rs",
     "notify/receivers.rs",
     "notify/text.rs",
     "perf/baseline.rs",
@@ -266,7 +268,7 @@ const KEPT_TO: &[(&[&str], &[&str], &str)] = &[
         "only src/terminal writes to a terminal; the logs of the daemon write themselves",
     ),
     (
-        &["render/", "terminal/", "notify/excerpt.rs"],
+        &["render/", "terminal/", "notify/excerpt.rs", "notify/mask.rs"],
         &["anstream", "anstyle", "comfy_table", "ratatui"],
         "only src/render and src/terminal know styles and draw; src/notify removes what steps draw",
     ),

@@ -177,7 +177,7 @@ fn a_line_that_begins_with_a_dash_is_no_option() {
 }
 
 /// What a step reads of the environment of wfx.
-const PEEKS: &str = "id: peek\nsteps: [{name: a, run: 'tr \"\\0\" \"\\n\" < /proc/$PPID/environ; env; cat /proc/$PPID/fd/0; echo end'}]";
+const PEEKS: &str = "id: peek\nsteps: [{name: a, run: 'tr \"\\0\" \"\\n\" < /proc/$PPID/environ; env; ls -l /proc/$PPID/fd /proc/self/fd; cat /proc/$PPID/fd/0; echo end'}]";
 
 fn with_secrets(command: &mut Command) -> &mut Command {
     command
@@ -204,6 +204,7 @@ fn steps_cannot_read_the_secrets_of_the_daemon() {
     let told = answer["steps"][0]["stdout"].as_str().unwrap();
     assert!(told.contains("WFX_CONFIG=") && told.ends_with("end\n"), "{told}");
     assert!(!told.contains("hush") && !told.contains("aHVzaA"), "{told}");
+    assert!(!told.contains("wfx-secrets"), "{told}");
     // Its memory belongs to root: no other process of its user may look into it.
     let environment = std::fs::metadata(format!("/proc/{}/environ", daemon.child.id())).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&environment), 0);
@@ -254,6 +255,7 @@ fn steps_of_exec_cannot_read_its_secrets() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let told = steps(&ran.json())["a"]["stdout"].as_str().unwrap().to_owned();
     assert!(told.contains("WFX_CONFIG=") && !told.contains("hush"), "{told}");
+    assert!(!told.contains("wfx-secrets"), "{told}");
 }
 
 /// wfx, called by `env` with these options.

@@ -11,6 +11,8 @@ use crate::workflow::record::Outputs;
 
 /// The most bytes of outputs of one step.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// How many characters of a line are quoted.
+const QUOTED_MAX: usize = 80;
 
 /// Why the outputs of a step cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +102,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
         if text.is_empty() {
             continue;
         }
-        let bad = || OutputsError::BadLine { line, text: text.chars().take(80).collect() };
+        let bad = || OutputsError::BadLine { line, text: brief(text) };
         // Whichever comes first, so that values may have both.
         let first = text.find('=').into_iter().chain(text.find("<<")).min().ok_or_else(bad)?;
         let (key, rest) = text.split_at(first);
@@ -118,7 +120,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
                 let mut value: Option<String> = None;
                 loop {
                     let Some((index, bytes)) = lines.next() else {
-                        let (key, word) = (key.to_owned(), word.chars().take(80).collect());
+                        let (key, word) = (key.to_owned(), brief(word));
                         return Err(OutputsError::Unterminated { line, key, word });
                     };
                     let more = text_of(bytes, index + 1)?;
@@ -136,6 +138,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Outputs, OutputsError> {
         outputs.insert(key.to_owned(), value);
     }
     Ok(outputs)
+}
+
+/// The beginning of a text. It ends in an ellipsis where it is cut: notifications mask what a cut
+/// leaves of a secret.
+fn brief(text: &str) -> String {
+    let cut = text.char_indices().nth(QUOTED_MAX).map_or(text.len(), |(at, _)| at);
+    let ellipsis = if cut < text.len() { "…" } else { "" };
+    format!("{}{ellipsis}", &text[..cut])
 }
 
 fn text_of(bytes: &[u8], line: usize) -> Result<&str, OutputsError> {

@@ -1,5 +1,7 @@
 //! The last lines of the step that failed, in notifications.
 
+use std::os::unix::fs::symlink;
+
 use super::*;
 
 /// Prints what each receiver would interpret, and what would drive a terminal.
@@ -210,6 +212,53 @@ steps: [{name: a, run: [/no-such/s3cret]}]
     place.exec(document, 1);
     let error = data(&receiver)["error"].as_str().unwrap().to_owned();
     assert!(error.contains("***") && !error.contains("s3cret"), "{error}");
+    // Also where wfx has cut it.
+    let document = "id: cut
+notify: [{to: ops}]
+env: {API_KEY: s3cret-and-more}
+steps: [{name: a, run: 'printf %074d%s 0 $API_KEY >$WFX_OUTPUT'}]
+";
+    place.exec(document, 1);
+    let error = data(&receiver)["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("000***…") && !error.contains("s3cret"), "{error}");
+}
+
+/// Nobody knows what in an error is a secret where output is left out for that reason.
+#[test]
+fn errors_are_left_out_where_secrets_are_not_known() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "output_lines = 0\n");
+    // The file is to be older than its step by more than its clock ticks.
+    let document = |id: &str, more: &str| {
+        format!(
+            "id: {id}\nnotify: [{{to: ops}}]\nsteps: [{{name: before, run: sleep 0.1}}, {{name: a, \
+             depends_on: [before], env_file: x.env, run: 'echo $TOKEN >$WFX_OUTPUT{more}'}}]"
+        )
+    };
+    place.write("x.env", "TOKEN=first-token\n");
+    place.exec(&document("changed", "; echo TOKEN=another-one >x.env"), 1);
+    let told = data(&receiver);
+    let error = told["error"].as_str().unwrap();
+    assert!(error.starts_with("step `a` failed: left out: the env_file `x.env` was"), "{told}");
+    assert!(!told.to_string().contains("first-token"), "{told}");
+    // Too many to look for.
+    let all: String =
+        (0..5).map(|n| format!("TOKEN_{n}={}\n", n.to_string().repeat(60_000))).collect();
+    place.write("x.env", all + "TOKEN=first-token\n");
+    place.exec(&document("long", ""), 1);
+    let error = data(&receiver)["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("left out: the values of its secrets are too long"), "{error}");
+    // Deleted.
+    place.write("x.env", "TOKEN=first-token\n");
+    let daemon = serve(&place);
+    daemon.stop();
+    receiver.rest();
+    assert_eq!(place.run(["purge", "--all"]).code, Some(0));
+    place.sql("UPDATE workflow_notifications SET state = 'pending', ended_at = NULL, next_at = '2020-01-01T00:00:00.000000Z'");
+    let daemon = serve(&place);
+    let error = data(&receiver)["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("left out: its execution was deleted"), "{error}");
+    daemon.stop();
 }
 
 /// The secrets that a step had cannot be known where its file of variables is another one now.
@@ -232,8 +281,94 @@ fn output_is_left_out_where_its_secrets_are_not_known() {
         let data = data(&receiver);
         let withheld = data["output_withheld"].as_str().unwrap();
         assert!(withheld.contains("`x.env`") && withheld.contains(why), "{data}");
+        // It holds no secret.
+        assert_eq!(data["error"], "step `a` failed: exit code 1");
         assert!(!data.to_string().contains("first-token"), "{data}");
     }
+}
+
+/// A path leads to another file once a link or a folder on it is another one.
+#[test]
+fn output_is_left_out_where_its_file_of_variables_was_swapped() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    for (id, swap) in [
+        ("link", "ln -sfn releases/7 current"),
+        ("renamed", "ln -s releases/7 next; mv -T next current"),
+        ("target", "ln -sfn 7 releases/latest"),
+        ("folder", "mv releases/6 releases/5; mv releases/7 releases/6"),
+    ] {
+        let _ = std::fs::remove_dir_all(place.path("releases"));
+        let _ = std::fs::remove_file(place.path("current"));
+        for (release, token) in [("6", "first-token"), ("7", "other-token")] {
+            std::fs::create_dir_all(place.path(&format!("releases/{release}"))).unwrap();
+            place.write(&format!("releases/{release}/x.env"), format!("TOKEN={token}\n"));
+        }
+        symlink("6", place.path("releases/latest")).unwrap();
+        let target = if id == "target" { "releases/latest" } else { "releases/6" };
+        symlink(target, place.path("current")).unwrap();
+        // The links are to be older than the step by more than their clock ticks.
+        let document = |run: &str, name: &str| {
+            format!(
+                "id: {id}-{name}\nnotify: [{{to: ops}}]\nsteps: [{{name: before, run: sleep 0.1}}, \
+                 {{name: a, depends_on: [before], env_file: current/x.env, run: '{run}; exit 1'}}]"
+            )
+        };
+        let run = "cat current/x.env";
+        place.exec(&document(run, "left"), 1);
+        assert_eq!(data(&receiver)["output"], json!(["TOKEN=***"]), "{id}");
+        place.exec(&document(&format!("{run}; {swap}"), "swapped"), 1);
+        let data = data(&receiver);
+        let withheld = data["output_withheld"].as_str().unwrap_or_else(|| panic!("{id}: {data}"));
+        assert!(withheld.contains("changed since the step began"), "{id}: {data}");
+        assert!(!data.to_string().contains("first-token"), "{id}: {data}");
+    }
+}
+
+/// What wfx has of variables, it uses, also where it runs the steps itself; no step sees it.
+#[test]
+fn commands_that_run_steps_have_secrets_of_variables() {
+    let receiver = Receiver::start(&[]);
+    let place = place_with(&receiver, "");
+    let secret = "whsec_a2V5LW9mLWhvb2s=";
+    place.write("copied", secret);
+    let document = "id: etl
+notify: [{to: ops}]
+steps:
+  - name: a
+    run: |
+      { env; cat /proc/$PPID/environ; ls -l /proc/$PPID/fd /proc/self/fd; } | tr '\\0' '\\n' >seen
+      cat copied; exit 1
+";
+    let file = place.write("w.yaml", document);
+    let with_secret = |mut command: Command| {
+        let ran = Ran::of(command.env("WFX_NOTIFY_OPS_SECRET", secret));
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let seen = place.read("seen");
+        assert!(seen.contains("WFX_STEP_NAME=a"), "{seen}");
+        assert!(!seen.contains("a2V5LW9mLWhvb2s") && !seen.contains("wfx-secrets"), "{seen}");
+        let post = receiver.next();
+        let header = |name: &str| post.header(name).unwrap();
+        let signed =
+            format!("{}.{}.{}", header("webhook-id"), header("webhook-timestamp"), post.body);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"key-of-hook");
+        let signature = STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
+        assert_eq!(header("webhook-signature"), format!("v1,{signature}"));
+        assert_eq!(post.json()["data"]["output"], json!(["***"]));
+    };
+    let mut exec = place.wfx(["exec"]);
+    exec.arg(file);
+    with_secret(exec);
+    let not_again = "UPDATE workflow_incidents SET closed_at = opened_at";
+    for command in ["replay", "retry"] {
+        place.sql(not_again);
+        with_secret(place.wfx([command, "@latest"]));
+    }
+    // A number that somebody else has set is not followed.
+    place.sql(not_again);
+    let mut replay = place.wfx(["replay", "@latest"]);
+    replay.env("WFX_RESTARTED", "0");
+    with_secret(replay);
 }
 
 #[test]
