@@ -18,7 +18,7 @@ use crate::operations::diagnosis::{
 };
 use crate::repository::notifications::{NotificationFilter, NotificationState};
 use crate::repository::ownership::{Liveness, OwnerKind};
-use crate::repository::{self, Inspection, Reader, StoreErrorKind};
+use crate::repository::{self, Durability, Inspection, Reader, StoreErrorKind};
 use crate::workflow::record::OwnerState;
 
 /// How long the receiver of a channel may take to be reached.
@@ -90,6 +90,10 @@ fn facts(context: &Context) -> Facts {
             let budgets = context.settings.output_budgets(false).unwrap_or_default();
             let budgets = (budgets.total_bytes.value, budgets.age.value);
             let mut usable = usable(inspection, budgets);
+            if let Storage::Server(server) = &mut usable.storage {
+                let durability = context.settings.durability();
+                server.status.is_relaxed = durability == Ok(Durability::Normal);
+            }
             look_at_schedules(&reader, &mut usable);
             facts.database = Database::Usable(Box::new(usable));
         }

@@ -46,7 +46,7 @@ use crate::notify::courier::{Couriers, Delivery};
 use crate::operations::catalogue::Catalogue;
 use crate::repository::ownership::{Owner, OwnerKind};
 use crate::repository::{Catalogued, Health, Reader, Retention, ServerStatus, StoreAddress};
-use crate::repository::{StoreError, Writer, WriterOptions};
+use crate::repository::{Durability, StoreError, Writer, WriterOptions};
 use crate::slo::monitor::Monitor;
 use crate::system::{files, program};
 use crate::workflow::environment;
@@ -146,6 +146,7 @@ fn site(
 struct Daemon {
     options: Options,
     database: StoreAddress,
+    durability: Durability,
     owner: Arc<Owner>,
     supervisor: Arc<Supervisor>,
     writer: Arc<Writer>,
@@ -175,8 +176,9 @@ impl Daemon {
         let metrics = Arc::new(metrics);
         let settings = &context.settings;
         let database = settings.database()?;
+        let durability = settings.durability()?;
         let store = WriterOptions {
-            durability: settings.durability()?,
+            durability,
             trusted_owner: settings.trusted_owner()?,
             retention: match settings.retention()? {
                 keep if settings.is_retention_set()? => Retention::Led(keep),
@@ -256,6 +258,7 @@ impl Daemon {
         Ok(Self {
             options,
             database,
+            durability,
             owner,
             supervisor,
             writer,
@@ -447,7 +450,8 @@ impl Daemon {
             tracing::warn!(%error, "commits are told from the thread of the writer");
         });
         tokio::spawn(tell_of_store(Arc::clone(&self.writer)));
-        server_watch::start(&self.database, &self.server, &self.resources.draining);
+        let (server, draining) = (&self.server, &self.resources.draining);
+        server_watch::start(&self.database, self.durability, server, draining);
         if self.options.workflows.is_some() {
             let tokens = (self.resources.draining.clone(), handed_over.clone());
             let (catalogue, writer) = (Arc::clone(&self.catalogue), Arc::clone(&self.writer));

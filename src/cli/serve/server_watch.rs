@@ -7,25 +7,27 @@ use tokio::sync::watch;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use crate::repository::{Reader, ServerStatus, StoreAddress, StoreError};
+use crate::repository::{Durability, Reader, ServerStatus, StoreAddress, StoreError};
 
 /// So often it is looked.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Begins to look, where there is a server.
+/// Begins to look, where there is a server. `durability` is that of what this process writes.
 pub(super) fn start(
     store: &StoreAddress,
+    durability: Durability,
     found: &watch::Sender<Option<ServerStatus>>,
     ends: &CancellationToken,
 ) {
     if store.file().is_none() {
-        tokio::spawn(watch(store.clone(), found.clone(), ends.clone()));
+        tokio::spawn(watch(store.clone(), durability, found.clone(), ends.clone()));
     }
 }
 
 /// Looks again and again until it is to end. One that does not answer is unknown.
 async fn watch(
     store: StoreAddress,
+    durability: Durability,
     found: watch::Sender<Option<ServerStatus>>,
     ends: CancellationToken,
 ) {
@@ -36,7 +38,8 @@ async fn watch(
         let status = match looked {
             Ok(Ok((kept, status))) => {
                 reader = Some(kept);
-                status
+                let is_relaxed = durability == Durability::Normal;
+                status.map(|status| ServerStatus { is_relaxed, ..status })
             }
             // Whoever writes reports it.
             Ok(Err(_)) | Err(_) => None,

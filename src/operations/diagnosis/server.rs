@@ -82,6 +82,14 @@ fn durability(status: &ServerStatus) -> Finding {
             "set fsync = on in postgresql.conf, and reload the server",
         );
     }
+    if status.is_relaxed {
+        return problem(
+            "durability",
+            "wfx does not wait for the disk of the server, whose crash loses starts that were \
+             acknowledged",
+            "set WFX_DURABILITY to full",
+        );
+    }
     if status.synchronous_commit == "off" {
         return problem(
             "durability",

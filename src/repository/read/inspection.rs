@@ -81,6 +81,8 @@ pub(crate) struct ServerStatus {
     pub full_page_writes: bool,
     /// `synchronous_commit` for this role and database: what a commit waits for.
     pub synchronous_commit: String,
+    /// wfx itself is set not to wait for the disk ([`Durability::Normal`](crate::repository::Durability)).
+    pub is_relaxed: bool,
     /// `synchronous_standby_names` names some.
     pub names_standbys: bool,
     /// How many standbys are connected.
@@ -124,10 +126,10 @@ impl Guarantee {
 }
 
 impl ServerStatus {
-    /// What a commit outlives that this server acknowledges to a session of this role.
+    /// What a commit outlives that this server acknowledges to wfx.
     pub(crate) fn guarantee(&self) -> Guarantee {
         match self.synchronous_commit.as_str() {
-            _ if !self.fsync => Guarantee::Nothing,
+            _ if !self.fsync || self.is_relaxed => Guarantee::Nothing,
             "off" => Guarantee::Nothing,
             "local" => Guarantee::Server,
             _ if self.names_standbys => Guarantee::Standby,

@@ -54,13 +54,14 @@ fn what_keeps_old_rows_is_let_go_of_in_its_own_way() {
 #[test]
 fn each_fault_is_named_with_a_remedy() {
     type Change = fn(&mut ServerInspection);
-    let problems: [(&str, Change); 9] = [
+    let problems: [(&str, Change); 10] = [
         ("server", |it| it.status.is_standby = true),
         ("permissions", |it| it.is_read_only = true),
         ("permissions", |it| it.missing_rights = vec!["DELETE on fence".to_owned()]),
         ("durability", |it| it.status.fsync = false),
         ("durability", |it| it.status.synchronous_commit = "off".to_owned()),
         ("durability", |it| it.status.full_page_writes = false),
+        ("durability", |it| it.status.is_relaxed = true),
         ("standbys", |it| it.status.synchronous_standbys = Some(0)),
         ("connections", |it| it.status.connections_left = 0),
         ("vacuum", |it| it.has_autovacuum = false),
@@ -107,5 +108,6 @@ fn what_a_commit_outlives_follows_from_what_it_waits_for() {
     assert_eq!(guarantee(|it| it.names_standbys = false), Guarantee::Server);
     assert_eq!(guarantee(|it| it.synchronous_commit = "local".to_owned()), Guarantee::Server);
     assert_eq!(guarantee(|it| it.synchronous_commit = "off".to_owned()), Guarantee::Nothing);
+    assert_eq!(guarantee(|it| it.is_relaxed = true), Guarantee::Nothing);
     assert_eq!(guarantee(|it| it.fsync = false), Guarantee::Nothing);
 }
