@@ -1235,7 +1235,7 @@ _wfx() {
             return 0
             ;;
         wfx__subcmd__man)
-            opts="-h --dir --store --db --as-owner --trust-owner --config --format --utc --help"
+            opts="-h --dir --store --db --as-owner --trust-owner --config --format --utc --help workflow"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -772,7 +772,7 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --help 'Print help'
         }
         &'wfx;man'= {
-            cand --dir 'Write the page of every command into this folder'
+            cand --dir 'Write the page of every command, and of the workflow format, into this folder'
             cand --store 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]'
             cand --db 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]'
             cand --trust-owner 'Use the database of this user as if it were one''s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]'
@@ -780,8 +780,8 @@ set edit:completion:arg-completer[wfx] = {|@words|
             cand --format 'How results are written to standard output'
             cand --as-owner 'As root, work as the user whom the database belongs to'
             cand --utc 'Show times in UTC, on a terminal too; without it they are local there'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'wfx;help'= {
             cand exec 'Run a workflow in the foreground'

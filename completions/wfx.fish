@@ -759,7 +759,7 @@ plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
 complete -c wfx -n "__fish_wfx_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command into this folder' -r -F
+complete -c wfx -n "__fish_wfx_using_subcommand man" -l dir -d 'Write the page of every command, and of the workflow format, into this folder' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l store -d 'A database of PostgreSQL instead, postgres://USER@HOST/DATABASE, or @FILE with that URL; the password comes from it or from the file of PGPASSFILE [WFX_STORE; default: none]' -r
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l db -d 'The database [WFX_DB; default: wfx/wfx.db in the XDG state folder]' -r -F
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l trust-owner -d 'Use the database of this user as if it were one\'s own: what is stored in it runs as oneself [WFX_TRUST_OWNER; default: none]' -r
@@ -770,7 +770,7 @@ jsonl\t'JSON, one object per line'
 plain\t'Fields separated by tabs, without headers'"
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l as-owner -d 'As root, work as the user whom the database belongs to'
 complete -c wfx -n "__fish_wfx_using_subcommand man" -l utc -d 'Show times in UTC, on a terminal too; without it they are local there'
-complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help'
+complete -c wfx -n "__fish_wfx_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help" -f -a "exec" -d 'Run a workflow in the foreground'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help" -f -a "replay" -d 'Run a stored execution again, with its stored definition and parameters'
 complete -c wfx -n "__fish_wfx_using_subcommand help; and not __fish_seen_subcommand_from exec replay retry start serve recover cancel status queue list show logs diff purge pin unpin schedule notify import validate perf-check slo-sim schema config doctor completions man help" -f -a "retry" -d 'Run again what failed of a stored execution, and reuse the rest: `replay --failed`'
