@@ -142,6 +142,17 @@ pub(crate) trait Backend: Send + 'static {
         now: Option<Timestamp>,
     ) -> Result<Retained, Self::Error>;
 
+    /// Begins to delete what is beyond `keep`, as [`Self::retain`] where no workflow has its own
+    /// retention, beside what is written meanwhile: only where [`Self::writes_at_once`].
+    fn begin_retaining(&mut self, _keep: u64) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Waits for what [`Self::begin_retaining`] began; whether there is more to delete.
+    fn end_retaining(&mut self) -> Result<bool, Self::Error> {
+        Ok(false)
+    }
+
     /// Whether any workflow has its own retention.
     fn has_policies(&mut self) -> Result<bool, Self::Error>;
 

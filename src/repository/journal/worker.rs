@@ -17,7 +17,6 @@ use super::stall::AtWork;
 use super::task::Task;
 use super::waiters::Waiters;
 use crate::base::clock;
-use crate::base::timestamp::Timestamp;
 use crate::repository::alerts::SentAlerts;
 use crate::repository::error::{StoreError, StoreErrorKind};
 use crate::repository::options::WriterOptions;
@@ -31,6 +30,7 @@ mod notifications;
 mod output;
 mod policies;
 mod purge;
+mod tidy;
 mod transactions;
 
 use self::groups::{Granted, HolderWatch};
@@ -103,6 +103,8 @@ pub(crate) struct Worker<B> {
     prune_more: bool,
     /// Why retention could not delete the last time.
     prune_error: Option<StoreError>,
+    /// Retention deletes beside what is written.
+    is_retaining: bool,
     /// Free space is to go back to the file system.
     give_back: bool,
     cancels: Option<cancel::Watch>,
@@ -152,6 +154,7 @@ impl<B: Backend> Worker<B> {
             unpruned: 0,
             prune_more: false,
             prune_error: None,
+            is_retaining: false,
             give_back: false,
             cancels: None,
             waiters: Waiters::default(),
@@ -181,7 +184,7 @@ impl<B: Backend> Worker<B> {
         let mut purge: Option<Purge> = None;
         loop {
             let tidying = self.prune_more || self.give_back;
-            let deferred = self.unpruned > 0;
+            let deferred = self.unpruned > 0 || self.is_retaining;
             let patience = self.output_patience().min(match (tidying, deferred) {
                 _ if purge.is_some() => Duration::ZERO,
                 (true, _) if self.prune_error.is_some() => BACKOFF_MAX,
@@ -207,7 +210,7 @@ impl<B: Backend> Worker<B> {
                 self.trim_output_at_end();
                 self.sync_output(closed);
                 self.store_unstored_notifications();
-                return Ok(());
+                return self.prune_error.take().map_or(Ok(()), Err);
             }
             if let Err(error) = self.store(pending) {
                 self.fails(error.clone());
@@ -235,8 +238,9 @@ impl<B: Backend> Worker<B> {
                 purge = self.purge(current);
             } else if self.prune_more || self.give_back {
                 self.tidy();
-                if let (true, Some(error)) = (closed, &self.prune_error) {
-                    return Err(error.clone());
+                if closed && self.prune_error.is_some() {
+                    // What waits is stored all the same.
+                    self.give_up_tidying();
                 }
             }
         }
@@ -501,43 +505,5 @@ impl<B: Backend> Worker<B> {
             *health = Health::Working;
             was_failing
         });
-    }
-
-    /// Deletes what retention asks for, inside the transaction under way; with `now`, also what is
-    /// too old.
-    fn prune(&mut self, now: Option<Timestamp>) -> Result<(), B::Error> {
-        let retained = self.backend.retain(self.retention, now)?;
-        self.prune_more = retained.more;
-        self.give_back = retained.is_worth_giving_back.unwrap_or(self.give_back);
-        Ok(())
-    }
-
-    /// Goes on with what retention left over, one transaction's worth. After a failure it
-    /// is tried again later.
-    fn tidy(&mut self) {
-        let pruning = self.prune_more;
-        let done = self.begin(LOCK_PATIENCE).and_then(|()| {
-            let outcome = if pruning {
-                self.prune(Some(clock::now()))
-            } else {
-                self.backend.give_back().map(|more| self.give_back = more)
-            };
-            outcome.and_then(|()| self.backend.commit()).map_err(|error| {
-                self.backend.rollback();
-                self.backend.explain("prune", &error)
-            })
-        });
-        match done {
-            Ok(()) => {
-                self.prune_error = None;
-                if !self.prune_more {
-                    self.unpruned = 0;
-                }
-            }
-            Err(error) => {
-                self.prune_more = pruning;
-                self.prune_error = Some(error);
-            }
-        }
     }
 }

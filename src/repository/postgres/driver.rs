@@ -5,12 +5,14 @@ use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
+use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::address::Address;
 use super::batch::{self, Batch};
 use super::error::explain;
 use super::open;
+use super::pruner::Pruner;
 use crate::base::clock;
 use crate::repository::error::StoreError;
 use crate::repository::journal::backend::{Entry, Opened, Written};
@@ -58,6 +60,8 @@ pub(crate) struct PostgresDriver {
     /// Of which transaction it is known when the counts became few rows, and from which rows on these
     /// are (`fold` of the schema).
     folded: (i64, [i64; 2]),
+    /// What retention deletes with, beside what this connection writes.
+    pruner: Pruner,
     /// Whether the row of the token says who this process is, and whether the transaction under way
     /// says so.
     is_owned: bool,
@@ -102,6 +106,7 @@ pub(crate) fn open(
         is_under_way: false,
         doubt: None,
         folded: (0, [0; 2]),
+        pruner: Pruner::default(),
         is_owned: false,
         becomes_owned: false,
     };
@@ -265,17 +270,13 @@ impl PostgresDriver {
     }
 
     /// Sends a batch, and returns what the server answered.
-    fn call(&mut self, batch: &Batch) -> sql::Result<Answered> {
-        self.connect()?;
-        self.end_doubt()?;
+    fn call(&mut self, call: &Statement, batch: &Batch) -> sql::Result<Answered> {
         self.transaction += 1;
-        let lists = batch.lists();
         let mut values: Vec<&(dyn ToSql + Sync)> =
             vec![&self.token, &self.transaction, &self.committed];
-        values.extend(lists);
+        values.extend(batch.values());
         self.client.expect_replication();
-        let call = self.client.prepare(batch::CALL)?;
-        let answered = self.client.rows(&call, &values).and_then(|rows| {
+        let answered = self.client.rows(call, &values).and_then(|rows| {
             self.client.replicated()?;
             Ok(rows)
         });
@@ -395,8 +396,13 @@ impl Driver for PostgresDriver {
         if !self.is_owned && entries.iter().any(is_owned) {
             return Ok(None);
         }
-        let Some(batch) = Batch::new(entries, unfinished, bases)? else { return Ok(None) };
-        let answer = match self.call(&batch)? {
+        self.connect()?;
+        self.end_doubt()?;
+        let call = self.client.prepare(batch::CALL)?;
+        let Some(batch) = Batch::new(call.params(), entries, unfinished, bases)? else {
+            return Ok(None);
+        };
+        let answer = match self.call(&call, &batch)? {
             Answered::Committed(seqs, chunks) => {
                 self.done();
                 self.fold();
@@ -410,6 +416,15 @@ impl Driver for PostgresDriver {
             Answered::Lost => self.resolve(goes_on)?,
         };
         Ok(answer.and_then(|(seqs, chunks)| batch.written(entries, &seqs, &chunks)))
+    }
+
+    fn begin_retaining(&mut self, keep: u64) -> sql::Result<()> {
+        let setup = setup(self.durability);
+        self.pruner.begin(&self.address, &setup, self.token, keep)
+    }
+
+    fn end_retaining(&mut self) -> sql::Result<bool> {
+        self.pruner.end()
     }
 
     fn rollback(&mut self) {

@@ -6,6 +6,7 @@ pub(crate) mod driver;
 mod error;
 mod inspect;
 mod open;
+mod pruner;
 pub(crate) mod source;
 
 #[cfg(test)]

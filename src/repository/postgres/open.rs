@@ -12,10 +12,12 @@ use crate::repository::sql::{self, Connection, OptionalExtension};
 /// The oldest release that is used, as the server numbers them.
 const SERVER_MIN: i64 = 140_000;
 /// What brings a database to each version of the schema.
-const STEPS: [&str; 1] =
-    [concat!(include_str!("schema/001_initial.sql"), include_str!("schema/write_v1.sql"))];
+const STEPS: [&str; 2] = [
+    concat!(include_str!("schema/001_initial.sql"), include_str!("schema/write_v1.sql")),
+    include_str!("schema/002_batches.sql"),
+];
 /// The version that they end with.
-const NEWEST: i64 = 1;
+const NEWEST: i64 = 2;
 /// The number of the lock that is held while the schema is changed: "wfx" and 0.
 const SCHEMA_LOCK: i64 = 0x77_66_78_00;
 

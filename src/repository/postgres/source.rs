@@ -22,11 +22,48 @@ const ATTEMPTS_MAX: u32 = 5;
 /// A state of the database, which others do not change.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// What a session of the server shows: another snapshot once a transaction of any database has written.
+/// A standby has no name for it.
+macro_rules! snapshot {
+    () => {
+        "SELECT CASE WHEN NOT pg_is_in_recovery()
+           THEN pg_backend_pid() || ' ' || CAST(pg_current_snapshot() AS TEXT) END"
+    };
+}
+const SNAPSHOT: &str = snapshot!();
+/// The same, and a number that is another one once anybody has stored something: each transaction that
+/// writes changes the rows of its process, and tokens of processes are never given twice.
+const VERSION: &str = concat!(
+    snapshot!(),
+    ", hashtextextended((SELECT last_value FROM fence_tokens)
+         || coalesce(string_agg(';' || token || ':' || number, '' ORDER BY token, number), ''), 0)
+     FROM commits"
+);
+
+/// What a connection showed when it was last asked for its version.
+#[derive(Default)]
+struct Seen {
+    snapshot: Option<String>,
+    version: Option<i64>,
+    /// Nobody had stored anything since the time before: so it may be now.
+    is_steady: bool,
+}
+
 /// A connection that reads.
 pub(crate) struct PostgresSource {
     address: Address,
     client: RefCell<Client>,
     number: NonZeroU32,
+    seen: RefCell<Seen>,
+}
+
+/// What is read together.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// One statement, which needs no transaction.
+    Once,
+    /// One state of the database, in a transaction.
+    OneState,
 }
 
 impl PostgresSource {
@@ -35,7 +72,8 @@ impl PostgresSource {
         let client = open::connect(address, open::SETUP, CONNECTING, Some(PATIENCE))?;
         open::check_readable(&client, address)?;
         let number = open::number(&client, address)?;
-        Ok(Self { address: address.clone(), client: RefCell::new(client), number })
+        let client = RefCell::new(client);
+        Ok(Self { address: address.clone(), client, number, seen: RefCell::default() })
     }
 
     pub(crate) fn judge(&self) -> Judge {
@@ -46,20 +84,25 @@ impl PostgresSource {
         self.number
     }
 
-    /// A number that is another one once anybody has stored something: each transaction that writes
-    /// changes the row of its process, and tokens of processes are never given twice.
+    /// A number that is another one once anybody has stored something. As long as nobody has, a cheaper
+    /// question tells.
     pub(crate) fn data_version(&self) -> Result<i64, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT hashtextextended(
-                       (SELECT last_value FROM fence_tokens)
-                         || coalesce(string_agg(';' || token || ':' || number, '' ORDER BY token, number), ''),
-                       0)
-                     FROM commits",
-                )?
-                .query_row([], |row| row.get(0))
-        })
+        let Seen { snapshot, version, is_steady } = self.seen.take();
+        if let (true, Some(_), Some(version)) = (is_steady, &snapshot, version) {
+            let now: Option<String> = self.attempt(Reads::Once, |connection| {
+                connection.prepare_cached(SNAPSHOT)?.query_row([], |row| row.get(0))
+            })?;
+            if now == snapshot {
+                self.seen.replace(Seen { snapshot, version: Some(version), is_steady });
+                return Ok(version);
+            }
+        }
+        let (snapshot, now) = self.attempt(Reads::Once, |connection| {
+            connection.prepare_cached(VERSION)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        })?;
+        let is_steady = version.is_none_or(|version| version == now);
+        self.seen.replace(Seen { snapshot, version: Some(now), is_steady });
+        Ok(now)
     }
 
     pub(crate) fn inspect(&self) -> Result<Inspection, StoreError> {
@@ -76,6 +119,14 @@ impl PostgresSource {
     /// was lost since it was used last, or where a standby had to break them off.
     pub(crate) fn read<T>(
         &self,
+        queries: impl FnMut(Connection<'_>) -> sql::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.attempt(Reads::OneState, queries)
+    }
+
+    fn attempt<T>(
+        &self,
+        reads: Reads,
         mut queries: impl FnMut(Connection<'_>) -> sql::Result<T>,
     ) -> Result<T, StoreError> {
         let mut attempt = 1;
@@ -87,10 +138,16 @@ impl PostgresSource {
                 self.client.replace(client);
             }
             let client = self.client.borrow();
-            client.begin_reading(BEGIN);
-            let answer = queries(Connection::Postgres(&client));
-            // A transaction that only reads has nothing to lose.
-            client.end_reading();
+            let answer = match reads {
+                Reads::Once => queries(Connection::Postgres(&client)),
+                Reads::OneState => {
+                    client.begin_reading(BEGIN);
+                    let answer = queries(Connection::Postgres(&client));
+                    // A transaction that only reads has nothing to lose.
+                    client.end_reading();
+                    answer
+                }
+            };
             drop(client);
             let error = match answer {
                 Ok(answer) => return Ok(answer),

@@ -84,6 +84,16 @@ pub(crate) trait Driver: Send + 'static {
         Ok(None)
     }
 
+    /// As [`Backend::begin_retaining`].
+    fn begin_retaining(&mut self, _keep: u64) -> sql::Result<()> {
+        Ok(())
+    }
+
+    /// As [`Backend::end_retaining`].
+    fn end_retaining(&mut self) -> sql::Result<bool> {
+        Ok(false)
+    }
+
     /// As [`Backend::rollback`].
     fn rollback(&mut self);
 
@@ -309,6 +319,14 @@ impl<D: Driver> Backend for SqlBackend<D> {
             _ => Some(self.driver.is_worth_giving_back()?),
         };
         Ok(Retained { more: pruned.more, is_worth_giving_back })
+    }
+
+    fn begin_retaining(&mut self, keep: u64) -> sql::Result<()> {
+        self.driver.begin_retaining(keep)
+    }
+
+    fn end_retaining(&mut self) -> sql::Result<bool> {
+        self.driver.end_retaining()
     }
 
     fn has_policies(&mut self) -> sql::Result<bool> {

@@ -3,7 +3,6 @@
 //! The protocol is that of tokio-postgres. Its connection has a runtime of its own, which works only
 //! while somebody waits: the repository is used by threads that wait, as that of SQLite is.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -18,10 +17,9 @@ use std::time::Duration;
 use futures_util::future::poll_fn;
 use rusqlite::types::Value;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
-use tokio::task;
+use tokio::task::{self, JoinHandle};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{AsyncMessage, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::ClientConfig;
@@ -30,11 +28,10 @@ use super::cursors::Cursors;
 use super::dialect;
 use super::error::{Error, Result};
 use super::failure::Failure;
-use super::params::{self, Params};
+use super::given::{EPOCH_MICROS, given, with_nul};
+use super::params::Params;
 use crate::base::timestamp::Timestamp;
 
-/// Microseconds from 1970 to 2000, where PostgreSQL counts from.
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
 /// The number of the lock of [`Client::decide_alone`]: "wfx" and 1.
 const DECISIONS: i64 = 0x77_66_78_01;
 /// What the server calls the part of it that waits for standbys.
@@ -42,7 +39,7 @@ const WAITS_FOR_STANDBY: &str = "SyncRepWaitForLSN";
 
 /// A connection to PostgreSQL.
 pub(crate) struct Client {
-    client: tokio_postgres::Client,
+    client: Arc<tokio_postgres::Client>,
     /// Taken out at the end only.
     runtime: Option<Runtime>,
     /// Statements that the server has compiled, by their text for SQLite.
@@ -112,7 +109,7 @@ impl Client {
             Ok(client)
         })?;
         Ok(Self {
-            client,
+            client: Arc::new(client),
             runtime: Some(runtime),
             statements: RefCell::default(),
             is_unreplicated,
@@ -250,6 +247,36 @@ impl Client {
         })
     }
 
+    /// Sends a statement with these numbers, whose answer [`Self::answer`] gives later: the server works
+    /// meanwhile.
+    pub(crate) fn send(
+        &self,
+        statement: &Statement,
+        numbers: Vec<i64>,
+    ) -> std::result::Result<Sent, Failure> {
+        let (client, statement) = (Arc::clone(&self.client), statement.clone());
+        self.wait(async {
+            let sent = tokio::spawn(async move {
+                let values: Vec<_> = numbers.iter().map(|one| one as &(dyn ToSql + Sync)).collect();
+                client.query(&statement, &values).await
+            });
+            // Both it and the task of the connection have to run for it to be sent.
+            task::yield_now().await;
+            task::yield_now().await;
+            Ok(Sent(sent))
+        })
+    }
+
+    /// Waits for the rows of a statement that was sent.
+    pub(crate) fn answer(&self, sent: Sent) -> std::result::Result<Vec<Found>, Failure> {
+        self.wait(async {
+            match sent.0.await {
+                Ok(rows) => Ok(rows?.into_iter().map(Found).collect()),
+                Err(failed) => Err(Failure::Runtime(failed.into())),
+            }
+        })
+    }
+
     /// Opens a cursor, another one of whose number may be open, and returns its first rows, in one
     /// exchange with the server.
     pub(super) fn open_cursor<P: Params>(
@@ -314,6 +341,11 @@ impl Client {
     }
 }
 
+/// A statement that was sent, and not answered yet.
+pub(crate) struct Sent(
+    JoinHandle<std::result::Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>>,
+);
+
 /// Does `work` in one exchange with the server, after that begins a transaction if it is to.
 async fn begun<T>(
     client: &tokio_postgres::Client,
@@ -363,139 +395,6 @@ fn wait<T: Send>(
         let waiting = scope.spawn(|| runtime.block_on(work));
         waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
-}
-
-fn given<P: Params>(params: &P) -> Result<Vec<Given>> {
-    let mut given = Vec::new();
-    params.each(&mut |value| {
-        given.push(Given(params::owned(value)?));
-        Ok(())
-    })?;
-    Ok(given)
-}
-
-/// A parameter as SQLite takes it, given as what the server expects in its place.
-#[derive(Debug)]
-struct Given(Value);
-
-/// A row as a value of a composite type of the server: its columns in the order of that type.
-#[derive(Debug)]
-pub(crate) struct Record(Vec<Given>);
-
-impl Record {
-    /// The row that has these values.
-    pub(crate) fn new<P: Params>(values: &P) -> Result<Self> {
-        given(values).map(Self)
-    }
-}
-
-impl ToSql for Record {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> std::result::Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        let Kind::Composite(fields) = ty.kind() else {
-            return Err(format!("a row is given where {ty} belongs").into());
-        };
-        if fields.len() != self.0.len() {
-            return Err(format!("{ty} has {} columns, not {}", fields.len(), self.0.len()).into());
-        }
-        // How many, and of each its type, its length (-1: NULL) and its bytes.
-        out.extend_from_slice(&i32::try_from(fields.len())?.to_be_bytes());
-        for (field, value) in fields.iter().zip(&self.0) {
-            out.extend_from_slice(&field.type_().oid().to_be_bytes());
-            let at = out.len();
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            if let IsNull::No = value.to_sql(field.type_(), out)? {
-                let length = i32::try_from(out.len() - at - 4)?;
-                out[at..at + 4].copy_from_slice(&length.to_be_bytes());
-            }
-        }
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-impl ToSql for Given {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> std::result::Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match (&self.0, ty) {
-            (Value::Null, _) => Ok(IsNull::Yes),
-            (Value::Integer(number), &Type::INT8) => number.to_sql(ty, out),
-            (Value::Integer(number), &Type::INT4) => i32::try_from(*number)?.to_sql(ty, out),
-            (Value::Integer(number), &Type::BOOL) => (*number != 0).to_sql(ty, out),
-            (Value::Integer(number), &Type::FLOAT8) => (*number as f64).to_sql(ty, out),
-            (Value::Real(number), &Type::FLOAT8) => number.to_sql(ty, out),
-            (Value::Text(text), &Type::TIMESTAMPTZ) => {
-                let at: Timestamp = text.parse()?;
-                (at.as_micros() - EPOCH_MICROS).to_sql(&Type::INT8, out)
-            }
-            (Value::Text(text), &Type::TEXT | &Type::VARCHAR) => {
-                out.extend_from_slice(without_nul(text).as_bytes());
-                Ok(IsNull::No)
-            }
-            (Value::Text(text), &Type::BYTEA | &Type::JSON) => {
-                out.extend_from_slice(text.as_bytes());
-                Ok(IsNull::No)
-            }
-            (Value::Blob(bytes), &Type::BYTEA) => {
-                out.extend_from_slice(bytes);
-                Ok(IsNull::No)
-            }
-            (value, ty) => Err(format!("{} is given where {ty} belongs", value.data_type()).into()),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-/// What begins the two characters that stand for U+0000, which no text of the server may hold, and
-/// for itself: Unicode keeps it from being a character of any text.
-const ESCAPE: char = '\u{FFFF}';
-
-/// A text as the server can hold it.
-fn without_nul(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\0', ESCAPE]) {
-        return Cow::Borrowed(text);
-    }
-    let mut held = String::with_capacity(text.len() + 8);
-    for char in text.chars() {
-        match char {
-            '\0' => held.extend([ESCAPE, '0']),
-            ESCAPE => held.extend([ESCAPE, '1']),
-            char => held.push(char),
-        }
-    }
-    Cow::Owned(held)
-}
-
-/// The text that [`without_nul`] was given.
-fn with_nul(held: &str) -> String {
-    let mut parts = held.split(ESCAPE);
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        // Only wfx writes here; what others wrote stays as it is.
-        let (char, rest) = match part.strip_prefix('0') {
-            Some(rest) => ('\0', rest),
-            None => (ESCAPE, part.strip_prefix('1').unwrap_or(part)),
-        };
-        text.push(char);
-        text.push_str(rest);
-    }
-    text
 }
 
 /// A row that the server found.
@@ -577,21 +476,5 @@ impl<'a> FromSql<'a> for Taken {
 
     fn accepts(_: &Type) -> bool {
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{with_nul, without_nul};
-
-    proptest! {
-        #[test]
-        fn texts_are_held_without_nul_and_read_back(text in "[\\x00\u{FFFF}01a]{0,8}") {
-            let held = without_nul(&text).into_owned();
-            prop_assert!(!held.contains('\0'));
-            prop_assert_eq!(with_nul(&held), text);
-        }
     }
 }

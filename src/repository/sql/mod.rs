@@ -3,7 +3,7 @@
 //! - `connection`, `statement`: a connection to either database, with the interface of its driver; `params`,
 //!   `row`, `error`: what goes in and comes out
 //! - `dialect`: the few words that differ
-//! - `client`: a connection to PostgreSQL that is waited for
+//! - `client`, `given`: a connection to PostgreSQL that is waited for; what its statements are given
 //! - `long_rows`, `pieces`, `cursors`: results that are not in memory as a whole
 //! - `ahead`: the statements that are compiled before somebody waits for them
 //! - the rest: queries, by what they are about
@@ -14,6 +14,7 @@ mod cursors;
 mod dialect;
 mod error;
 pub(crate) mod failure;
+pub(crate) mod given;
 mod long_rows;
 mod params;
 mod pieces;

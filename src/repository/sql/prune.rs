@@ -105,6 +105,9 @@ pub(crate) fn delete_chosen(
 /// Deletes those of the executions that are finished, with their steps and output, as many as one
 /// transaction may by their output. Neighbours go together: one statement for many rows.
 fn delete(connection: Connection<'_>, mut seqs: Vec<i64>) -> sql::Result<Deleted> {
+    if connection.has_writers() {
+        return delete_by_call(connection, &seqs);
+    }
     seqs.sort_unstable();
     let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else {
         return Ok(Deleted { executions: 0, has_rest: false });
@@ -129,4 +132,20 @@ fn delete(connection: Connection<'_>, mut seqs: Vec<i64>) -> sql::Result<Deleted
         executions += execute("DELETE FROM workflow_executions WHERE seq BETWEEN ?1 AND ?2")?;
     }
     Ok(Deleted { executions, has_rest })
+}
+
+/// The same where each statement is an exchange with a server: a function of it does all of them.
+fn delete_by_call(connection: Connection<'_>, seqs: &[i64]) -> sql::Result<Deleted> {
+    if seqs.is_empty() {
+        return Ok(Deleted { executions: 0, has_rest: false });
+    }
+    let seqs: Vec<String> = seqs.iter().map(i64::to_string).collect();
+    connection
+        .prepare_cached(
+            "SELECT executions, has_rest FROM delete_v2(CAST(string_to_array(?1, ',') AS BIGINT[]))",
+        )?
+        .query_row([seqs.join(",")], |row| {
+            let executions = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            Ok(Deleted { executions, has_rest: row.get(1)? })
+        })
 }

@@ -2,4 +2,5 @@
 
 mod opening;
 mod pending_write;
+mod retention;
 mod worker;

@@ -57,6 +57,8 @@ pub(super) struct State {
     under_way: (bool, usize),
     /// Output is not taken.
     refuses_output: bool,
+    /// Nothing can be pruned.
+    pub(super) refuses_pruning: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -190,7 +192,10 @@ impl Backend for Fake {
     fn committed(&mut self, _execution_id: &str, _written: Written) {}
 
     fn retain(&mut self, _keep: Option<u64>, _now: Option<Timestamp>) -> Result<Retained, Failure> {
-        Ok(Retained { more: false, is_worth_giving_back: None })
+        match self.state().refuses_pruning {
+            true => Err(Failure::Broken),
+            false => Ok(Retained { more: false, is_worth_giving_back: None }),
+        }
     }
 
     fn has_policies(&mut self) -> Result<bool, Failure> {

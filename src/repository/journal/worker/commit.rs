@@ -64,23 +64,19 @@ impl<B: Backend> Worker<B> {
         }
         let ends = |entry: &&Entry| entry.change.head.status.is_terminal();
         let completed = batch.iter().filter(ends).count();
-        if self.is_prune_due(completed) {
-            return Ok(None);
-        }
         self.may_begin().map_err(NotCommitted::Failed)?;
         if is_withdrawn(batch) {
             return Err(NotCommitted::Withdrawn);
         }
-        let goes_on = &mut goes_on(batch, &self.health, &self.delivery, &self.queue);
-        let written = self.backend.write_at_once(batch, goes_on);
+        let mut goes_on = goes_on(batch, &self.health, &self.delivery, &self.queue);
+        let written = self.backend.write_at_once(batch, &mut goes_on);
+        drop(goes_on);
         let Some(written) = written.map_err(|error| self.failed(&error))? else {
             return Ok(None);
         };
         self.begun_at = clock::monotonic();
         self.has_completed |= completed > 0;
-        if self.may_prune() {
-            self.unpruned += completed;
-        }
+        self.defer_pruning(completed);
         Ok(Some((written.into_iter().map(Ok).collect(), Vec::new())))
     }
 
@@ -100,12 +96,14 @@ impl<B: Backend> Worker<B> {
             return Err(NotCommitted::Pruning);
         }
         let granted = self.grant_after(batch, &outcomes)?;
-        let goes_on = &mut goes_on(batch, &self.health, &self.delivery, &self.queue);
-        self.backend.commit_batch(goes_on).map_err(|error| self.failed(&error))?;
+        let mut goes_on = goes_on(batch, &self.health, &self.delivery, &self.queue);
+        let committed = self.backend.commit_batch(&mut goes_on);
+        drop(goes_on);
+        committed.map_err(|error| self.failed(&error))?;
         if prune_now && !self.prune_more {
             self.unpruned = 0;
-        } else if self.may_prune() {
-            self.unpruned += completed;
+        } else {
+            self.defer_pruning(completed);
         }
         Ok((outcomes, granted))
     }

@@ -45,10 +45,15 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    /// Whether retention is to delete now: one by one as they complete; many at a time when
-    /// there are many, which costs a fraction of the pages.
+    /// Whether retention is to delete in the transaction under way: one by one as they complete; many
+    /// at a time when there are many, which costs a fraction of the pages. Where a batch is one
+    /// exchange, deleting is another one.
     pub(super) fn is_prune_due(&self, completed: usize) -> bool {
-        if completed == 0 || !self.may_prune() || self.prune_error.is_some() {
+        if completed == 0
+            || !self.may_prune()
+            || self.prune_error.is_some()
+            || self.backend.writes_at_once()
+        {
             return false;
         }
         let count = self.unpruned + completed;

@@ -3,8 +3,10 @@
 mod batch;
 mod others;
 mod reading;
+mod retention;
 mod server;
 mod trouble;
+mod versions;
 
 use std::path::Path;
 use std::sync::Mutex;
